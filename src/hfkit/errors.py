@@ -1,0 +1,39 @@
+"""HfkitError: the one exception a user meets. It says what is wrong, where, and what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class HfkitError(Exception):
+    """A mistake that the user can mend, told in one message.
+
+    Args:
+        what: What is wrong, with the value at fault repeated.
+        where: The place: file, line or row, column, flag. Left out when `what` already names it.
+        fix: What to do about it: the flag to set, the spelling to use, the ways out.
+
+    The command line prints the message without a traceback and ends with exit status 1.
+    """
+
+    def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
+        self.what = what
+        self.where = where
+        self.fix = fix
+        lines = [what]
+        if where:
+            lines.append(f"  where: {where}")
+        if fix:
+            lines.append(f"  what to do: {fix}")
+        super().__init__("\n".join(lines))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The close spellings of `name` first, then every name that is known, as one sentence.
+
+    >>> nearest("imbd", ["imdb", "sst2"])
+    'did you mean imdb? Known: imdb, sst2'
+    """
+    names = sorted(known)
+    close = get_close_matches(name, names, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(close)}? " if close else ""
+    return f"{hint}Known: {', '.join(names)}"
