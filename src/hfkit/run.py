@@ -1,0 +1,161 @@
+"""Run: a directory of plain files, the only thing that report, compare, predict and push read."""
+
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hfkit.config import TrainConfig
+from hfkit.errors import HfkitError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+# Knobs that change where a run is kept or how it is shown, not what is computed: not part of its identity.
+NOT_IDENTITY = {"output_dir", "overwrite", "disable_tqdm", "report_to", "dataloader_num_workers"}
+
+
+class Run:
+    """A run directory, finished or not.
+
+    Args:
+        path: The folder with `run.json`.
+
+    Raises:
+        HfkitError: `path` holds no run, or its `run.json` cannot be read.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not (self.path / "run.json").is_file():
+            raise HfkitError(f"{self.path} is not a run: it has no run.json", fix="name a folder such as runs/bert_imdb")
+        self.info: dict[str, Any] = self._read("run.json")
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {self.state})"
+
+    @property
+    def state(self) -> str:
+        """`running`, `stopped` or `finished`."""
+        return str(self.info.get("state", "running"))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration, field by field."""
+        return dict(self.info["config"])
+
+    @property
+    def model_path(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """metrics.json: every figure with its interval. Only a finished run has it."""
+        if not (self.path / "metrics.json").is_file():
+            raise HfkitError(f"{self.path} has no figures yet: it is {self.state}", fix="give the same command again")
+        return self._read("metrics.json")
+
+    def predictions(self) -> "pyarrow.Table":
+        """predictions.parquet: a row per test example."""
+        import pyarrow.parquet as parquet
+
+        path = self.path / "predictions.parquet"
+        if not path.is_file():
+            raise HfkitError(f"{path} is missing", fix="give the run's command again, to its end")
+        return parquet.read_table(path)
+
+    def log(self) -> list[dict[str, Any]]:
+        """log.jsonl: what was logged at each step."""
+        return self._lines("log.jsonl")
+
+    def timing(self) -> list[dict[str, Any]]:
+        """timing.jsonl: speeds, and the totals in the last line."""
+        return self._lines("timing.jsonl")
+
+    def update(self, **entries: Any) -> None:
+        """Change entries of run.json, in one rename."""
+        self.info.update(entries)
+        write_json(self.path / "run.json", self.info)
+
+    def _read(self, name: str) -> dict[str, Any]:
+        try:
+            content = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise HfkitError(f"{self.path / name} cannot be read: {error}", fix="restore the file") from error
+        if not isinstance(content, dict):
+            raise HfkitError(f"{self.path / name} holds no JSON object", fix="restore the file")
+        return content
+
+    def _lines(self, name: str) -> list[dict[str, Any]]:
+        path = self.path / name
+        if not path.is_file():
+            return []
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def identity(config: TrainConfig | dict[str, Any]) -> dict[str, Any]:
+    """The knobs that decide what a run computes. Two commands with the same identity are the same run."""
+    fields = config if isinstance(config, dict) else asdict(config)
+    return {name: value for name, value in fields.items() if name not in NOT_IDENTITY}
+
+
+def claim(config: TrainConfig, path: Path, recipe: str) -> Run:
+    """The run at `path` for this configuration: a new one, or the one that the same command began.
+
+    Raises:
+        HfkitError: The folder holds another run, or something that is no run, or it cannot be written.
+    """
+    try:
+        if config.overwrite and (path / "run.json").is_file():
+            shutil.rmtree(path)
+        if (path / "run.json").is_file():
+            run = Run(path)
+            _same_or_refuse(run, config)
+            return run
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise HfkitError(f"{path} is in use and holds no run", fix="set --output_dir to a new folder")
+        path.mkdir(parents=True, exist_ok=True)
+        write_json(
+            path / "run.json", {"name": path.name, "state": "running", "recipe": recipe, "config": asdict(config)}
+        )
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return Run(path)
+
+
+def _same_or_refuse(run: Run, config: TrainConfig) -> None:
+    """Refuse to mix two configurations in one folder; name the flags in which they differ."""
+    there, here = identity(run.config), identity(config)
+    differing = sorted(name for name in there.keys() | here.keys() if there.get(name) != here.get(name))
+    if differing:
+        changes = ", ".join(f"{name} {there.get(name)!r} -> {here.get(name)!r}" for name in differing[:5])
+        more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
+        raise HfkitError(
+            f"{run.path} holds a run of another configuration: {changes}{more}",
+            fix="set --output_dir to a new folder, or --overwrite to delete the run that is there",
+        )
+
+
+def unwritable(path: Path, error: OSError) -> HfkitError:
+    """The message for a disk that is full or a folder that may not be written."""
+    return HfkitError(
+        f"{path} cannot be written: {error.strerror or error}",
+        fix="free space on the disk, or set --output_dir to a folder that you may write",
+    )
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON so that a reader sees the old file or the whole new one."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file by way of a neighbour and one rename."""
+    staged = path.with_name(f".{path.name}.tmp")
+    with open(staged, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(staged, path)
