@@ -1,0 +1,102 @@
+"""What a job means: how a row becomes model inputs, what is learnt from them, and how the answer is judged.
+
+A task is a small class in a file of its own. The engine knows only the `Task` protocol: it never asks which one runs.
+Importing this package loads neither torch nor transformers, so that names can be checked early.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hfkit.config import TaskArguments
+from hfkit.errors import HfkitError, nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from datasets import Dataset, DatasetDict
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+
+TASKS = {"text-classification": "hfkit.tasks.text_classification:TextClassification"}
+"""The transformers pipeline's name of each job -> where its class lives."""
+
+
+class Task(Protocol):
+    """What the engine, the report and the pipeline ask of a job. Every setting is plain JSON (`settings`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def auto_model(self) -> str:
+        """Name of the transformers Auto class that builds a model for the job."""
+        ...
+
+    @property
+    def primary_metric(self) -> str:
+        """The figure that says which model is best, and that a report shows first."""
+        ...
+
+    @property
+    def greater_is_better(self) -> bool: ...
+    def settings(self) -> dict[str, Any]:
+        """Everything that the task knows, as JSON; `from_settings` takes it back."""
+        ...
+
+    def model_kwargs(self) -> dict[str, Any]:
+        """What the model's config has to hold: labels by name, problem type, and `hfkit`, the task's own settings."""
+        ...
+
+    def for_model(self, model_config: "PreTrainedConfig", processor: "PreTrainedTokenizerBase") -> "Task":
+        """A copy that fits the model: its order of the labels, its limits, its padding."""
+        ...
+
+    def encode(self, dataset: "Dataset", processor: "PreTrainedTokenizerBase") -> "Dataset":
+        """Rows -> model inputs, with `id`, `labels`, `length` and `truncated`."""
+        ...
+
+    def truncation(self, encoded: "Dataset") -> dict[str, Any]:
+        """How many encoded rows lost something to `max_length`."""
+        ...
+
+    def collate(self, features: list[dict[str, Any]]) -> "dict[str, torch.Tensor]":
+        """Encoded rows -> one padded batch."""
+        ...
+
+    def weight(self, batch: "dict[str, torch.Tensor]") -> float:
+        """What the batch weighs in the mean loss of the update it is part of."""
+        ...
+
+    def loss_and_predictions(
+        self, model: "torch.nn.Module", batch: "dict[str, torch.Tensor]"
+    ) -> "tuple[torch.Tensor, dict[str, torch.Tensor]]":
+        """The SUM of the rows' losses (divide by `weight`), and tensors with one row per example."""
+        ...
+
+    def metrics(self, predictions: "dict[str, np.ndarray]") -> dict[str, float]:
+        """Point figures of an evaluation, for the loop."""
+        ...
+
+
+def task_class(name: str) -> Any:
+    """The class of a task by its pipeline name.
+
+    Raises:
+        HfkitError: no task has that name; the nearest ones are listed.
+    """
+    if name not in TASKS:
+        raise HfkitError(f"No task is called {name!r}.", where="--task", fix=nearest(name, TASKS))
+    module, _, attribute = TASKS[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def build_task(config: TaskArguments, data: "DatasetDict") -> Task:
+    """The task that `config` asks for, with what it reads from the training rows: labels, problem type, class weights.
+
+    Args:
+        config: The task's knobs; a whole TrainConfig is one.
+        data: Splits from `hfkit.load_data`, or any DatasetDict with a `train` split of columns `text`, perhaps
+            `text_pair`, and `label`.
+
+    Raises:
+        HfkitError: an unknown task, labels that do not fit `problem_type`, or settings that exclude each other.
+    """
+    return task_class(config.task).build(config, data)
