@@ -1,0 +1,1 @@
+"""From-scratch reference models, and the classical baselines every run is held against."""

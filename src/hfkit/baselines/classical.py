@@ -1,0 +1,154 @@
+"""Baselines that cost seconds: the majority class, and TF-IDF with logistic regression.
+
+They run on every text-classification run, on the same rows as the model: a fine-tuned model that a bag of words can
+match should not be shown without it.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from numpy.typing import ArrayLike
+from scipy import sparse
+
+# A word is a run of letters and digits, one letter included; Chinese and Japanese, written without spaces, go
+# character by character, so that their 1-2-grams are the usual strong features.
+_CJK = "぀-ヿ㐀-鿿豈-﫿"
+_TOKEN = rf"(?u)[{_CJK}]|[^\W{_CJK}]+"
+# Below so many rows a word that occurs once still has to count.
+_FEW_ROWS = 500
+
+Answer = dict[str, Any]
+
+
+def classical(
+    train: Dataset, test: Dataset, problem_type: str, seed: int = 0, labels: Sequence[str] | None = None
+) -> dict[str, Answer]:
+    """Both baselines, fitted on `train` and asked about `test`.
+
+    Args:
+        train: Columns text[, text_pair], label.
+        test: The same columns.
+        problem_type: As in a transformers config.
+        seed: Seed of the solver.
+        labels: The names in the order the answers should use (the model's). Default: the data set's own order.
+
+    Returns:
+        {"tfidf_logreg": answer, "majority": answer}, an answer being {"prediction", "probabilities" (not for
+        regression), "seconds"}. Shapes: (rows,) and (rows, classes); multi-label predictions are 0/1 (rows, labels).
+        For regression the first is TF-IDF + ridge regression and the second the mean of the training labels.
+    """
+    truth, _ = targets(train, problem_type, labels)
+    return {
+        "tfidf_logreg": tfidf_logreg(train, test, problem_type, seed, labels),
+        "majority": majority(truth, len(test), problem_type, label_count(train, problem_type, labels)),
+    }
+
+
+def majority(train_labels: ArrayLike, rows: int, problem_type: str, classes: int | None = None) -> Answer:
+    """Always the most frequent class (multi-label: each label that most rows have; regression: the mean)."""
+    start, truth = time.perf_counter(), np.asarray(train_labels)
+    if problem_type == "regression":
+        return {"prediction": np.full(rows, truth.mean()), "seconds": time.perf_counter() - start}
+    if problem_type == "multi_label_classification":
+        shares = truth.mean(axis=0)
+        prediction: np.ndarray = np.tile((shares > 0.5).astype(np.int64), (rows, 1))
+    else:
+        shares = np.bincount(truth, minlength=classes or 0) / len(truth)
+        prediction = np.full(rows, shares.argmax())
+    seconds = time.perf_counter() - start
+    return {"prediction": prediction, "probabilities": np.tile(shares, (rows, 1)), "seconds": seconds}
+
+
+def tfidf_logreg(
+    train: Dataset, test: Dataset, problem_type: str, seed: int = 0, labels: Sequence[str] | None = None
+) -> Answer:
+    """TF-IDF of words and word pairs, and logistic regression (one a label for multi-label, ridge for regression).
+
+    The setting is the common strong one, not tuned on these rows: sublinear counts, words that occur at least twice,
+    C = 10. Arguments and result as in `classical`.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    start = time.perf_counter()
+    truth, classes = targets(train, problem_type, labels)
+    vectorizer = TfidfVectorizer(
+        ngram_range=(1, 2),
+        sublinear_tf=True,
+        min_df=2 if len(train) >= _FEW_ROWS else 1,
+        token_pattern=_TOKEN,
+        dtype=np.float32,
+    )
+    try:
+        seen = vectorizer.fit_transform(_texts(train))
+    except ValueError:  # not a word in the texts ("!!", ":-)"): what is left is characters
+        vectorizer.set_params(analyzer="char", token_pattern=None, min_df=1)
+        seen = vectorizer.fit_transform(_texts(train))
+    unseen = vectorizer.transform(_texts(test))
+    if problem_type == "regression":
+        answer = _ridge(seen, truth, unseen)
+    elif problem_type == "multi_label_classification":
+        shares = np.stack([_logistic(seen, column, unseen, 2, seed)[:, 1] for column in truth.T], axis=1)
+        answer = {"prediction": (shares > 0.5).astype(np.int64), "probabilities": shares}
+    else:
+        shares = _logistic(seen, truth, unseen, classes, seed)
+        answer = {"prediction": shares.argmax(axis=1), "probabilities": shares}
+    return answer | {"seconds": time.perf_counter() - start}
+
+
+def label_count(data: Dataset, problem_type: str, labels: Sequence[str] | None = None) -> int:
+    """How many classes or labels an answer has columns for; 1 for regression."""
+    return targets(data, problem_type, labels)[1]
+
+
+def targets(data: Dataset, problem_type: str, labels: Sequence[str] | None = None) -> tuple[np.ndarray, int]:
+    """The label column as (rows,) ids, (rows, labels) 0/1 or (rows,) numbers, ordered as `labels`; and their count.
+
+    Labels are matched by name, without regard to case, never by position.
+    """
+    column = data["label"]
+    if problem_type == "regression":
+        return np.asarray(column, dtype=np.float64), 1
+    feature = data.features["label"]
+    names = getattr(getattr(feature, "feature", feature), "names", None)
+    if names and labels:
+        place = {str(name).casefold(): index for index, name in enumerate(labels)}
+        order = np.array([place[str(name).casefold()] for name in names])
+    else:
+        largest = max((max(row, default=0) if isinstance(row, list) else row for row in column), default=0)
+        order = np.arange(len(names) if names else int(largest) + 1)
+    classes = len(labels or names or order)
+    if problem_type == "multi_label_classification":
+        table = np.zeros((len(data), classes), dtype=np.int64)
+        for row, present in enumerate(column):
+            table[row, order[np.asarray(present, dtype=int)]] = 1
+        return table, classes
+    return order[np.asarray(column, dtype=int)], classes
+
+
+def _texts(data: Dataset) -> list[str]:
+    if "text_pair" not in data.column_names:
+        return list(data["text"])
+    return [f"{first} {second}" for first, second in zip(data["text"], data["text_pair"], strict=True)]
+
+
+def _logistic(seen: sparse.csr_matrix, truth: np.ndarray, unseen: Any, classes: int, seed: int) -> np.ndarray:
+    """Probabilities (rows, classes); a class that training never saw gets none."""
+    from sklearn.linear_model import LogisticRegression
+
+    shares = np.zeros((unseen.shape[0], classes))
+    present = np.unique(truth)
+    if len(present) == 1:
+        shares[:, present[0]] = 1.0
+        return shares
+    model = LogisticRegression(C=10.0, max_iter=1000, random_state=seed).fit(seen, truth)
+    shares[:, model.classes_] = model.predict_proba(unseen)
+    return shares
+
+
+def _ridge(seen: sparse.csr_matrix, truth: np.ndarray, unseen: Any) -> Answer:
+    from sklearn.linear_model import Ridge
+
+    return {"prediction": np.asarray(Ridge(alpha=1.0).fit(seen, truth).predict(unseen))}

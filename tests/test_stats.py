@@ -1,0 +1,87 @@
+"""Intervals and tests against statsmodels, and against what they promise."""
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+
+from hfkit import stats
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 10), (10, 10), (1, 3), (450, 500), (2252, 2500)])
+def test_wilson_is_statsmodels(successes: int, n: int) -> None:
+    found = stats.wilson(successes, n)
+    assert found.value == successes / n
+    assert (found.low, found.high) == pytest.approx(proportion_confint(successes, n, method="wilson"), abs=1e-12)
+
+
+def test_mcnemar_is_statsmodels() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.random(300) < 0.8, rng.random(300) < 0.7
+    table = [[(a & b).sum(), (a & ~b).sum()], [(~a & b).sum(), (~a & ~b).sum()]]
+    found = stats.mcnemar_exact(a, b)
+    assert found.p_value == pytest.approx(mcnemar(table, exact=True).pvalue)
+    assert (found.only_first, found.only_second) == (table[0][1], table[1][0])
+
+
+def test_mcnemar_of_a_model_with_itself_is_one() -> None:
+    right = np.array([True, False, True])
+    assert stats.mcnemar_exact(right, right) == (0, 0, 1.0)
+    with pytest.raises(ValueError, match="same rows"):
+        stats.mcnemar_exact(right, right[:2])
+
+
+def test_holm_is_statsmodels() -> None:
+    p_values = [0.01, 0.04, 0.03, 0.005, 0.6]
+    assert stats.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
+    assert stats.holm([]) == []
+
+
+def test_bootstrap_of_a_mean_is_the_textbook_interval() -> None:
+    rows = np.random.default_rng(1).normal(5.0, 2.0, 400)
+    found = stats.bootstrap(lambda x: float(x.mean()), rows, n_resamples=2000)
+    half = 1.96 * rows.std() / 20
+    assert found.value == rows.mean()
+    assert (found.low, found.high) == pytest.approx((rows.mean() - half, rows.mean() + half), abs=0.03)
+    assert found == stats.bootstrap(lambda x: float(x.mean()), rows, n_resamples=2000)  # seeded
+
+
+def test_bootstrap_draws_rows_of_all_arrays_together() -> None:
+    x = np.random.default_rng(2).normal(size=100)
+    found = stats.bootstrap(lambda a, b: float(pearsonr(a, b)[0]), x, 3 * x + 1, n_resamples=50)
+    assert (found.low, found.value, found.high) == pytest.approx((1, 1, 1))
+
+
+def test_bootstrap_interval_covers_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(3)
+    hits = 0
+    for seed in range(100):
+        found = stats.bootstrap(lambda x: float(np.median(x)), rng.normal(size=80), n_resamples=200, seed=seed)
+        hits += found.low <= 0 <= found.high
+    assert 88 <= hits <= 100
+
+
+def test_paired_bootstrap_sees_the_pairing() -> None:
+    rng = np.random.default_rng(4)
+    truth = rng.normal(size=200)
+    hard = rng.normal(size=200) * 3  # noise that both models share
+
+    def mse(y: np.ndarray, x: np.ndarray) -> float:
+        return float(((y - x) ** 2).mean())
+
+    better, worse = truth + hard, truth + hard * 1.1
+    found = stats.paired_bootstrap(mse, truth, better, worse)
+    assert found.high < 0
+    assert found.p_value == pytest.approx(2 / 1001)
+    same = stats.paired_bootstrap(mse, truth, better, better)
+    assert (same.value, same.low, same.high, same.p_value) == (0, 0, 0, 1)
+
+
+def test_resample_counts_are_the_same_rows_whatever_the_block() -> None:
+    whole = np.concatenate(list(stats.resample_counts(7, 5, seed=3)))
+    blocks = np.concatenate(list(stats.resample_counts(7, 5, seed=3, entries=14)))
+    assert whole.shape == (5, 7)
+    assert (whole.sum(axis=1) == 7).all()
+    assert (whole == blocks).all()
