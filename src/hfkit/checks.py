@@ -1,0 +1,187 @@
+"""check: combinations of flags that cannot work, refused before anything is loaded.
+
+Each rule reads the configuration alone. What needs the data or the model (a column, the model's longest text) is
+checked where that is known.
+"""
+
+import codecs
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from hfkit.config import TrainConfig
+from hfkit.errors import HfkitError
+
+# name: (lowest value, is the lowest value itself allowed). None passes: it means "not set".
+AT_LEAST: dict[str, float] = {
+    "max_train_samples": 1,
+    "max_eval_samples": 1,
+    "max_test_samples": 1,
+    "data_seed": 0,
+    "max_length": 1,
+    "stride": 0,
+    "vocab_size": 100,
+    "unfreeze_epoch": 0,
+    "lora_r": 1,
+    "lora_alpha": 1,
+    "weight_decay": 0,
+    "max_grad_norm": 0,
+    "warmup_steps": 0,
+    "per_device_train_batch_size": 1,
+    "per_device_eval_batch_size": 1,
+    "gradient_accumulation_steps": 1,
+    "tokens_per_batch": 1,
+    "dataloader_num_workers": 0,
+    "seed": 0,
+    "logging_steps": 1,
+    "eval_steps": 1,
+    "save_steps": 1,
+    "save_total_limit": 1,
+    "early_stopping_patience": 1,
+    "early_stopping_threshold": 0,
+}
+ABOVE_ZERO = ("learning_rate", "adam_epsilon", "num_train_epochs", "layer_wise_lr_decay")
+FRACTIONS = (  # 0 <= value < 1
+    "label_smoothing_factor",
+    "dropout",
+    "attention_dropout",
+    "lora_dropout",
+    "adam_beta1",
+    "adam_beta2",
+    "ema_decay",
+)
+JSON_OBJECTS = ("model_args", "optim_args", "lr_scheduler_kwargs")
+
+
+def check(config: TrainConfig) -> None:
+    """Refuse what cannot work.
+
+    Raises:
+        HfkitError: The first rule that is broken, with the flags at fault and the way out.
+    """
+    for rules in (_numbers, _texts, _data_and_task, _model, _loop):
+        for what, fix in rules(config):
+            raise HfkitError(what, fix=fix)
+
+
+Broken = Iterator[tuple[str, str]]
+
+
+def _numbers(config: TrainConfig) -> Broken:
+    for name, low in AT_LEAST.items():
+        value = getattr(config, name)
+        if value is not None and not low <= value < math.inf:
+            yield f"--{name} is {value}", f"give a number of at least {low:g}"
+    for name in ABOVE_ZERO:
+        value = getattr(config, name)
+        if not 0 < value < math.inf:
+            yield f"--{name} is {value}", "give a number above 0"
+    for name in FRACTIONS:
+        value = getattr(config, name)
+        if value is not None and not 0 <= value < 1:
+            yield f"--{name} is {value}", "give a number from 0 up to, and not including, 1"
+    for name in ("validation_size", "test_size"):
+        value = getattr(config, name)
+        if not 0 < value < 1:
+            yield f"--{name} is {value}", "give a share of the rows between 0 and 1, such as 0.1"
+    if config.validation_size + config.test_size >= 1:
+        yield "--validation_size and --test_size leave no rows to train on", "their sum must stay below 1"
+    if config.layer_wise_lr_decay > 1:
+        yield f"--layer_wise_lr_decay is {config.layer_wise_lr_decay}", "give a factor of at most 1, such as 0.9"
+    if config.max_steps != -1 and config.max_steps < 1:
+        yield f"--max_steps is {config.max_steps}", "give a number of updates, or -1 to go by --num_train_epochs"
+
+
+def _texts(config: TrainConfig) -> Broken:
+    for name in JSON_OBJECTS:
+        text = getattr(config, name)
+        problem = None if text is None else _json_problem(text)
+        if problem:
+            yield (
+                f"--{name} {text} is no JSON object: {problem}",
+                """write it as in '{"name": 1}', quoted for the shell""",
+            )
+    try:
+        codecs.lookup(config.encoding)
+    except LookupError:
+        yield (
+            f"--encoding {config.encoding} is not known to Python",
+            "common ones: utf-8, utf-16, latin-1, cp1252, gb18030",
+        )
+    if config.delimiter is not None and len(config.delimiter) != 1:
+        yield f"--delimiter {config.delimiter!r} is not one character", "for a tab write --delimiter $'\\t'"
+
+
+def _json_problem(text: str) -> str | None:
+    try:
+        value: Any = json.loads(text)
+    except json.JSONDecodeError as error:
+        return f"{error.msg} at character {error.pos + 1}"
+    return None if isinstance(value, dict) else f"it is a {type(value).__name__}"
+
+
+def _data_and_task(config: TrainConfig) -> Broken:
+    if config.problem_type == "regression" and config.label_smoothing_factor:
+        yield "--label_smoothing_factor has no meaning in a regression", "drop one of the two flags"
+    if config.problem_type == "regression" and config.class_weights != "none":
+        yield "--class_weights has no meaning in a regression", "drop one of the two flags"
+    if config.long_text == "windows" and config.max_length is not None and config.stride >= config.max_length:
+        yield (
+            f"--stride {config.stride} is not below --max_length {config.max_length}: windows would not move on",
+            f"give a smaller overlap, such as --stride {config.max_length // 4}",
+        )
+    columns = [config.text_column, config.text_pair_column, config.label_column]
+    named = [column for column in columns if column is not None]
+    if len(set(named)) < len(named):
+        yield "one column is named for two things", "give --text_column, --text_pair_column and --label_column apart"
+
+
+def _model(config: TrainConfig) -> Broken:
+    baseline = config.model.startswith("baseline:")
+    if config.lora and baseline:
+        yield f"--lora adapts a pretrained model, and {config.model} starts from nothing", "drop --lora"
+    if config.pooling == "mean" and baseline:
+        yield f"--pooling mean replaces a pretrained model's head, and {config.model} has its own", "drop --pooling"
+    if config.lora and config.freeze:
+        yield "--lora already freezes all but the adapter and the head", "drop --freeze, or drop --lora"
+    if config.lora and config.unfreeze_epoch is not None:
+        yield "--lora keeps the model's own weights frozen to the end", "drop --unfreeze_epoch, or drop --lora"
+    if config.lora_target_modules and not config.lora:
+        yield "--lora_target_modules has no effect without --lora", "add --lora"
+    if config.unfreeze_epoch is not None and not config.freeze:
+        yield "--unfreeze_epoch has nothing to unfreeze", "add --freeze backbone, or drop --unfreeze_epoch"
+    if config.unfreeze_epoch is not None and config.max_steps < 0 and config.unfreeze_epoch >= config.num_train_epochs:
+        yield (
+            f"--unfreeze_epoch {config.unfreeze_epoch} never comes: epochs count from 0, and there are"
+            f" {config.num_train_epochs:g}",
+            "give an earlier epoch, or train for longer",
+        )
+
+
+def _loop(config: TrainConfig) -> Broken:
+    for name in ("eval", "save"):
+        strategy, steps = getattr(config, f"{name}_strategy"), getattr(config, f"{name}_steps")
+        if strategy == "steps" and steps is None:
+            yield f"--{name}_strategy steps needs to know how many", f"add --{name}_steps 100"
+        if strategy != "steps" and steps is not None:
+            yield f"--{name}_steps has no effect with --{name}_strategy {strategy}", f"add --{name}_strategy steps"
+    if config.eval_strategy == "no":
+        needs = {
+            "--early_stopping_patience": config.early_stopping_patience is not None,
+            "--metric_for_best_model": config.metric_for_best_model is not None,
+            "--lr_scheduler_type reduce_lr_on_plateau": config.lr_scheduler_type == "reduce_lr_on_plateau",
+        }
+        for flag, used in needs.items():
+            if used:
+                yield f"{flag} needs figures on the validation split", "use --eval_strategy epoch or steps"
+    if config.early_stopping_threshold and config.early_stopping_patience is None:
+        yield "--early_stopping_threshold has no effect on its own", "add --early_stopping_patience 3"
+    if config.tokens_per_batch is not None and config.auto_find_batch_size:
+        yield "--tokens_per_batch and --auto_find_batch_size both decide how large a batch is", "drop one of the two"
+    if config.tokens_per_batch is not None and config.max_length and config.tokens_per_batch < config.max_length:
+        yield (
+            f"--tokens_per_batch {config.tokens_per_batch} is below --max_length {config.max_length}:"
+            " one long text would not fit into a batch",
+            f"give at least {config.max_length}",
+        )

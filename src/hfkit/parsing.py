@@ -1,0 +1,207 @@
+"""parse: a command line becomes a TrainConfig, or one line that says which flag is meant.
+
+The parser is transformers' HfArgumentParser, with the flags grouped as `config.py` groups its fields. Wrong usage
+(an unknown flag, a value of the wrong kind) ends with exit status 2, as argparse does; a combination that cannot
+work is an HfkitError from `hfkit.checks`. Nothing here imports torch, so `--help` answers in half a second.
+"""
+
+import argparse
+import dataclasses
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from difflib import get_close_matches
+from inspect import get_annotations
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
+
+from transformers.hf_argparser import HfArgumentParser
+
+from hfkit.checks import check
+from hfkit.config import TrainConfig
+from hfkit.errors import HfkitError
+
+__all__ = ["ConfigParser", "check", "default_output_dir", "parse"]
+
+Config = TypeVar("Config", bound=TrainConfig)
+
+# What people type out of habit, from older transformers and from the Hugging Face example scripts.
+HABITS = {
+    "lr": "learning_rate",
+    "epochs": "num_train_epochs",
+    "num_epochs": "num_train_epochs",
+    "batch_size": "per_device_train_batch_size",
+    "train_batch_size": "per_device_train_batch_size",
+    "eval_batch_size": "per_device_eval_batch_size",
+    "evaluation_strategy": "eval_strategy",
+    "warmup_ratio": "warmup_steps",
+    "model_name_or_path": "model",
+    "dataset_name": "dataset",
+    "train_file": "dataset",
+    "max_seq_length": "max_length",
+    "group_by_length": "train_sampling_strategy",
+    "output": "output_dir",
+    "overwrite_output_dir": "overwrite",
+    "fp16": "mixed_precision",
+    "bf16": "mixed_precision",
+    "no_cuda": "use_cpu",
+    "label_smoothing": "label_smoothing_factor",
+    "scheduler": "lr_scheduler_type",
+    "optimizer": "optim",
+}
+
+
+def parse(
+    config_class: type[Config],
+    demo: dict[str, Any] | None = None,
+    argv: Sequence[str] | None = None,
+    prog: str | None = None,
+) -> Config:
+    """The configuration that a command line asks for, checked.
+
+    Args:
+        config_class: A TrainConfig; a recipe's subclass brings its own defaults.
+        demo: Values that take the place of the defaults under `--demo`. The user's own flags still win.
+        argv: The flags. Default: those of this process.
+        prog: The command, as help and errors show it. Default: the script's name.
+
+    Raises:
+        HfkitError: The flags are well formed and cannot work together.
+        SystemExit: 2 on wrong usage, 0 after `--help`.
+    """
+    parser = ConfigParser(config_class, prog)
+    unknown = set(demo or {}) - {field.name for field in dataclasses.fields(config_class)}
+    if unknown:
+        raise HfkitError(f"DEMO sets {unknown.pop()!r}, which is no field of {config_class.__name__}")
+    if demo:
+        parser.epilog = "--demo sets " + ", ".join(f"{name}={value}" for name, value in demo.items())
+    namespace = parser.parse_flags(argv)
+    if namespace.demo and demo:
+        parser.set_defaults(**demo)
+        namespace = parser.parse_flags(argv)
+    elif namespace.demo:
+        parser.error("this job has no --demo")
+    config = config_class(**vars(namespace))
+    # A pinned revision belongs to the model and the data that the recipe names, not to those that replace them.
+    for source, revision in (("model", "model_revision"), ("dataset", "dataset_revision")):
+        pinned = getattr(config_class(), revision)
+        if getattr(config, source) != getattr(config_class(), source) and getattr(config, revision) == pinned:
+            setattr(config, revision, None)
+    check(config)
+    return config
+
+
+def default_output_dir(config: TrainConfig, recipe_path: str | os.PathLike[str] | None) -> Path:
+    """runs/<recipe>, or runs/<recipe>-demo; a run without a recipe (`hfkit train`) is named after its data."""
+    if recipe_path is not None:
+        name = Path(recipe_path).stem
+    else:
+        name = Path(config.dataset.rstrip("/").split(":")[-1]).stem
+        name = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+    return Path("runs") / (f"{name}-demo" if config.demo else name)
+
+
+class ConfigParser(HfArgumentParser):
+    """HfArgumentParser for one TrainConfig: grouped flags, no abbreviations, `none` for an unset value.
+
+    Args:
+        config_class: The dataclass; each field is a flag, in the group of the class that first defines it.
+        prog: The command, as the help shows it. Default: the script's name.
+    """
+
+    def __init__(self, config_class: type[TrainConfig], prog: str | None = None) -> None:
+        super().__init__(
+            [config_class],  # type: ignore[list-item]
+            prog=prog,
+            description=(config_class.__doc__ or "").split("\n\n")[0],
+            usage="%(prog)s [--flag value ...]",
+            formatter_class=_Help,
+            allow_abbrev=False,
+        )
+
+    def _add_dataclass_arguments(self, dtype: Any) -> None:
+        for group, fields in _groups(dtype):
+            section = self.add_argument_group((group.__doc__ or group.__name__).splitlines()[0].rstrip("."))
+            for field in fields:
+                self._parse_dataclass_field(section, field)  # type: ignore[arg-type]
+                action = self._option_string_actions[f"--{field.name}"]
+                if type(None) in get_args(get_type_hints(group)[field.name]):
+                    action.type = _or_none(action.type)
+                off = self._option_string_actions.get(f"--no_{field.name}")
+                if off is not None:
+                    off.help = f"Turn --{field.name} off. Default: it is on."
+
+    def parse_flags(self, argv: Sequence[str] | None) -> argparse.Namespace:
+        """The flags as a namespace, `none` understood in lists too; exit status 2 on a flag that is not known."""
+        namespace, rest = self.parse_known_args(argv)
+        if rest:
+            self.error(self._unknown(rest[0]))
+        for name, value in vars(namespace).items():
+            if isinstance(value, list) and [str(item).lower() for item in value] == ["none"]:
+                setattr(namespace, name, [])
+        return namespace
+
+    def error(self, message: str) -> NoReturn:
+        """One message, from one process, without the hundred flags that argparse would print above it."""
+        if os.environ.get("RANK", "0") != "0":
+            self.exit(2)
+        self.exit(2, f"{self.prog}: {message}\n  what to do: {self.prog} --help lists every flag\n")
+
+    def _unknown(self, flag: str) -> str:
+        if not flag.startswith("-"):
+            return f"{flag!r} stands alone; a value follows its flag, as in --learning_rate 3e-5"
+        name = flag.lstrip("-").split("=")[0].replace("-", "_")
+        known = [option[2:] for option in self._option_string_actions if "-" not in option[2:]]
+        close = [HABITS[name]] if name in HABITS else get_close_matches(name, known, n=3, cutoff=0.6)
+        close = close or [other for other in known if name and name in other][:3]
+        hint = f"; did you mean {' or '.join('--' + other for other in close)}?" if close else ""
+        return f"there is no flag {flag.split('=')[0]}{hint}"
+
+
+def _groups(config_class: Any) -> Iterator[tuple[type, list[dataclasses.Field]]]:
+    """Each class of a TrainConfig with the fields that it defines first, in the order of config.py.
+
+    A recipe writes `learning_rate: float = 2e-5` and no more: type and help come from the class that first defines
+    the field, the default from the recipe. The fields are copies, because HfArgumentParser writes into them.
+    """
+    defaults = {field.name: field for field in dataclasses.fields(config_class)}
+    seen: set[str] = set()
+    for owner in reversed(config_class.__mro__):
+        names = [name for name in get_annotations(owner) if name in defaults and name not in seen]
+        seen.update(names)
+        first = {field.name: field for field in dataclasses.fields(owner)} if names else {}
+        fields = []
+        for name in names:
+            field = copy(first[name])
+            field.type = get_type_hints(owner)[name]
+            field.default, field.default_factory = defaults[name].default, defaults[name].default_factory
+            fields.append(field)
+        if fields:
+            yield owner, fields
+
+
+def _or_none(read: Any) -> Callable[[str], Any]:
+    """A reader that also takes `none`: how a flag undoes a recipe's value."""
+
+    def value(text: str) -> Any:
+        return None if text.lower() == "none" else read(text)
+
+    value.__name__ = getattr(read, "__name__", "value")  # argparse names it in "invalid float value"
+    return value
+
+
+class _Help(argparse.HelpFormatter):
+    """Help with the value that holds when the flag is left out, unless its text already says what that is."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        shown = copy(action)  # --learning-rate is understood too, and would only double the page
+        shown.option_strings = [option for option in action.option_strings if "-" not in option.lstrip("-")]
+        return super()._format_action_invocation(shown)
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        if action.dest == "help" or "Default:" in text or "when not given" in text:
+            return text
+        empty = action.default is None or action.default == []
+        return f"{text} (default: {'none' if empty else '%(default)s'})"
