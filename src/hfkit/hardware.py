@@ -1,0 +1,189 @@
+"""What the machine has: its memory habits, the number formats it computes in, and its description for the run."""
+
+import ctypes
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from hfkit.errors import HfkitError, nearest
+
+PRECISIONS = ("auto", "no", "fp16", "bf16", "fp8")
+
+# Parameters of glibc's mallopt(3), by the numbers of <malloc.h>.
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+
+# The packages whose versions can change a figure, in the order in which a report shows them.
+PACKAGES = (
+    "hfkit",
+    "torch",
+    "transformers",
+    "accelerate",
+    "datasets",
+    "peft",
+    "tokenizers",
+    "safetensors",
+    "scikit-learn",
+    "numpy",
+)
+
+
+def stays_on_cpu(use_cpu: bool = False) -> bool:
+    """Whether the user keeps the run on the CPU: --use_cpu, ACCELERATE_USE_CPU or an empty CUDA_VISIBLE_DEVICES."""
+    if use_cpu or os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes", "y", "t", "on"):
+        return True
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "unset").strip() in ("", "-1")
+
+
+def keep_memory(use_cpu: bool = False) -> str | None:
+    """Tell glibc to keep freed memory instead of giving it back to the kernel: 20-70 % faster CPU steps.
+
+    A training step frees and asks for the same large tensors again and again. glibc hands each back with munmap and
+    gets zeroed pages anew, and two thirds of a bf16 step can go into those page faults. Call it before torch
+    allocates; it holds for this process only. On a GPU run it would keep host memory for nothing, so it does nothing.
+
+    Returns:
+        The sentence to print, or None where it does not apply (a GPU run, or a C library that is not glibc).
+    """
+    has_gpu = Path("/dev/nvidiactl").exists() and not stays_on_cpu(use_cpu)  # asked without torch, see above
+    if has_gpu or platform.libc_ver()[0] != "glibc":
+        return None
+    mallopt = ctypes.CDLL(None).mallopt
+    settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 256 * 2**20))
+    for parameter, value in settings:
+        mallopt(parameter, value)
+    return "memory: freed memory is kept for the next step (glibc mallopt), as this run is on the CPU"
+
+
+def mixed_precision(choice: str, use_cpu: bool = False) -> tuple[str, str]:
+    """The number format to compute in, and the sentence that says why.
+
+    Args:
+        choice: The `--mixed_precision` flag. `auto` takes the launcher's choice, else bf16 where the hardware has it,
+            else fp16 on a GPU, else no. A launcher without a config says `no` when nobody chose: that is read as unset.
+        use_cpu: The `--use_cpu` flag.
+
+    Returns:
+        What `accelerate.Accelerator(mixed_precision=...)` takes, and the sentence to print.
+
+    Raises:
+        HfkitError: the name is unknown, or the hardware does not have what was asked for.
+    """
+    if choice not in PRECISIONS:
+        fix = nearest(choice, PRECISIONS)
+        raise HfkitError(f"unknown mixed precision {choice!r}", where="--mixed_precision", fix=fix)
+    launcher = os.environ.get("ACCELERATE_MIXED_PRECISION", "no").lower()
+    asked_by, wanted = "--mixed_precision", choice
+    if choice == "auto" and launcher in PRECISIONS[2:]:
+        asked_by, wanted = "the launcher (ACCELERATE_MIXED_PRECISION)", launcher
+    device = _device_type(use_cpu)
+    if wanted == "auto":
+        value, why = _best_precision(device)
+    else:
+        _refuse_unsupported(wanted, device, asked_by)
+        value, why = wanted, f"asked for by {asked_by}"
+    return value, f"precision: {'fp32' if value == 'no' else value} on the {device}, {why}"
+
+
+def describe(use_cpu: bool = False) -> dict[str, Any]:
+    """The machine, for run.json: `device`, `name`, `cores`, `memory_gib` (the GPU's on a GPU), `num_processes`."""
+    import torch
+
+    device = _device_type(use_cpu)
+    if device == "cuda":
+        properties = torch.cuda.get_device_properties(torch.cuda.current_device())
+        name, memory = properties.name, properties.total_memory
+    else:
+        name, memory = _cpu_name(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "device": device,
+        "name": name,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": round(memory / 2**30, 1),
+        "num_processes": int(os.environ.get("WORLD_SIZE", "1")),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions that decide a run's figures: Python, the operating system and the packages that are installed."""
+    found = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that memory ran out, on any device, so that a smaller batch can help."""
+    import torch
+
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    said = str(error)
+    return isinstance(error, RuntimeError) and ("out of memory" in said or "can't allocate memory" in said)
+
+
+def _device_type(use_cpu: bool) -> str:
+    """`cpu`, `cuda`, `mps` or another accelerator's name, as Accelerate will choose it."""
+    import torch
+
+    accelerator = None if stays_on_cpu(use_cpu) else torch.accelerator.current_accelerator(check_available=True)
+    return "cpu" if accelerator is None else accelerator.type
+
+
+def _best_precision(device: str) -> tuple[str, str]:
+    """What the hardware multiplies fastest without harm. bf16 first: its range is fp32's, so nothing overflows."""
+    if _has_bf16(device):
+        return "bf16", "which it computes in hardware"
+    if device == "cpu":
+        return "no", "which has no bf16 in hardware"
+    return "fp16", "which has no bf16 in hardware"
+
+
+def _has_bf16(device: str) -> bool:
+    """Whether bf16 is computed in hardware. Emulated bf16 is slower than fp32, so it does not count."""
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
+    return device == "xpu"
+
+
+def _refuse_unsupported(wanted: str, device: str, asked_by: str) -> None:
+    """Accelerate answers an impossible fp8 or fp16 with a warning or a traceback; say it in a sentence instead."""
+    import torch
+
+    if wanted == "fp16" and device == "cpu":
+        raise HfkitError("fp16 needs a GPU, and this run is on the CPU", where=asked_by, fix="use bf16, no or auto")
+    if wanted == "bf16" and device == "cuda" and not _has_bf16(device):
+        name = torch.cuda.get_device_name()
+        raise HfkitError(f"{name} has no bf16 in hardware", where=asked_by, fix="use fp16, no or auto")
+    if wanted != "fp8":
+        return
+    if device != "cuda" or torch.cuda.get_device_capability() < (8, 9):
+        name = torch.cuda.get_device_name() if device == "cuda" else f"the {device}"
+        raise HfkitError(
+            f"fp8 needs a GPU of compute capability 8.9 or above, and this run is on {name}",
+            where=asked_by,
+            fix="use bf16, no or auto",
+        )
+    from accelerate.utils import is_fp8_available
+
+    if not is_fp8_available():
+        raise HfkitError("fp8 needs torchao", where=asked_by, fix="pip install torchao, or use bf16, no or auto")
+
+
+def _cpu_name() -> str:
+    """The processor's name as Linux tells it; elsewhere what Python knows."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,114 @@
+"""The precision that is chosen, the memory habit that is set, and the machine's description."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from hfkit import hardware
+from hfkit.errors import HfkitError
+
+
+@pytest.fixture(autouse=True)
+def no_launcher(monkeypatch):
+    for name in ("ACCELERATE_MIXED_PRECISION", "ACCELERATE_USE_CPU", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def pretend_cpu(monkeypatch, **capabilities):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+
+
+def test_auto_on_the_cpu_follows_the_hardware(monkeypatch):
+    pretend_cpu(monkeypatch, avx512_bf16=True)
+    assert hardware.mixed_precision("auto", use_cpu=True) == (
+        "bf16",
+        "precision: bf16 on the cpu, which it computes in hardware",
+    )
+    pretend_cpu(monkeypatch, avx512_bf16=False, avx512_f=True)
+    value, why = hardware.mixed_precision("auto", use_cpu=True)
+    assert value == "no"
+    assert "fp32" in why and "no bf16" in why
+
+
+def test_auto_takes_the_launchers_choice_but_reads_its_no_as_unset(monkeypatch):
+    pretend_cpu(monkeypatch, avx512_bf16=False)
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    value, why = hardware.mixed_precision("auto", use_cpu=True)
+    assert value == "bf16" and "the launcher" in why
+    pretend_cpu(monkeypatch, avx512_bf16=True)
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+    assert hardware.mixed_precision("auto", use_cpu=True)[0] == "bf16"
+
+
+def test_the_flag_beats_the_launcher(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "fp8")
+    assert hardware.mixed_precision("no", use_cpu=True)[0] == "no"
+
+
+@pytest.mark.parametrize(("choice", "says"), [("fp16", "needs a GPU"), ("fp8", "8.9"), ("bf61", "did you mean bf16")])
+def test_what_the_hardware_lacks_is_refused(choice, says):
+    with pytest.raises(HfkitError, match=says) as caught:
+        hardware.mixed_precision(choice, use_cpu=True)
+    assert "--mixed_precision" in str(caught.value)
+
+
+def test_fp8_from_the_launcher_names_the_launcher(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "fp8")
+    with pytest.raises(HfkitError, match="the launcher"):
+        hardware.mixed_precision("auto", use_cpu=True)
+
+
+@pytest.mark.parametrize("value", ["", "-1"])
+def test_the_user_can_keep_the_run_on_the_cpu(monkeypatch, value):
+    assert not hardware.stays_on_cpu()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
+    assert hardware.stays_on_cpu()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mallopt belongs to glibc")
+def test_memory_is_kept_between_steps_without_importing_torch():
+    """A freed 64 MB block costs thousands of page faults to get again, unless glibc keeps it."""
+    code = """
+import ctypes, resource, sys
+from hfkit import hardware
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(3):
+        block = libc.malloc(64 << 20); ctypes.memset(block, 1, 64 << 20); libc.free(block)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+plain = faults()
+said = hardware.keep_memory(use_cpu=True)
+faults()
+print(said is not None, plain, faults(), "torch" in sys.modules)
+"""
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    if answer[0] == "False":
+        pytest.skip("this C library is not glibc")
+    assert int(answer[1]) > 20 * max(int(answer[2]), 1)
+    assert answer[3] == "False"
+
+
+def test_description_has_what_a_report_shows(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    machine = hardware.describe(use_cpu=True)
+    assert machine["device"] == "cpu" and machine["name"]
+    assert machine["cores"] >= 1 and machine["memory_gib"] > 0 and machine["num_processes"] == 2
+
+
+def test_versions_are_those_of_the_installed_packages():
+    versions = hardware.versions()
+    assert versions["torch"] == torch.__version__.split("+")[0] or versions["torch"] == torch.__version__
+    assert {"python", "hfkit", "transformers", "accelerate"} <= set(versions)
+
+
+def test_running_out_of_memory_is_recognised():
+    with pytest.raises((RuntimeError, MemoryError)) as caught:
+        torch.empty(2**52)
+    assert hardware.out_of_memory(caught.value)
+    assert hardware.out_of_memory(RuntimeError("CUDA error: out of memory"))
+    assert not hardware.out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not hardware.out_of_memory(ValueError("out of memory"))
