@@ -25,13 +25,19 @@ class Update:
 
     Attributes:
         epoch: The epoch it belongs to, from 0.
-        last_of_epoch: Whether evaluation and saving by epoch are due after it.
+        first_of_epoch, last_of_epoch: Its place; whether evaluation and saving by epoch are due after it.
         batches: Row numbers, batch by batch, the longest first.
     """
 
     epoch: int
+    first_of_epoch: bool
     last_of_epoch: bool
     batches: list[Batch]
+
+    @property
+    def rows(self) -> list[int]:
+        """Row numbers of the whole update."""
+        return [row for batch in self.batches for row in batch]
 
     def share(self, process: int, num_processes: int) -> list[Batch]:
         """This process's batches, whole ones, dealt in turn. All processes get equally many; an empty one is `[]`."""
@@ -65,6 +71,7 @@ class BatchPlan:
 
     def __post_init__(self) -> None:
         self.lengths = np.asarray(self.lengths, dtype=np.int64)
+        self._rows_per_update = self.rows_per_batch * self.batches_per_update  # what halve() leaves alone
         longest = int(self.lengths.max(initial=0))
         if self.tokens_per_batch and longest > self.tokens_per_batch:
             raise HfkitError(
@@ -84,7 +91,7 @@ class BatchPlan:
                 largest = int(np.argmax(tokens))
                 order = np.concatenate([[largest], order[order != largest]])
             groups = [groups[place] for place in order]
-        return [Update(epoch, place == len(groups) - 1, group) for place, group in enumerate(groups)]
+        return [Update(epoch, place == 0, place == len(groups) - 1, group) for place, group in enumerate(groups)]
 
     def updates(self, start: int, total: int) -> Iterator[Update]:
         """The updates from number `start` up to `total`, over as many epochs as that takes."""
@@ -103,10 +110,9 @@ class BatchPlan:
         return total + int(np.ceil(round((epochs - whole) * len(self.epoch(whole)), 6)))
 
     def halve(self) -> bool:
-        """Half the rows in a batch, twice the batches in an update: the same updates in less memory."""
+        """Half the rows in a batch, more batches in an update: the same updates in less memory."""
         if self.tokens_per_batch or self.rows_per_batch < 2:
             return False
-        self.batches_per_update *= 2
         self.rows_per_batch = -(-self.rows_per_batch // 2)
         return True
 
@@ -119,10 +125,6 @@ class BatchPlan:
         """Share of the tokens in `batches` that are padding."""
         padded = sum(len(batch) * int(self.lengths[batch].max()) for batch in batches if batch)
         return 1.0 - sum(int(self.lengths[batch].sum()) for batch in batches if batch) / max(padded, 1)
-
-    @property
-    def _rows_per_update(self) -> int:
-        return self.rows_per_batch * self.batches_per_update
 
     @property
     def _rounds(self) -> int:

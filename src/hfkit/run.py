@@ -30,7 +30,9 @@ class Run:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not (self.path / "run.json").is_file():
-            raise HfkitError(f"{self.path} is not a run: it has no run.json", fix="name a folder such as runs/bert_imdb")
+            raise HfkitError(
+                f"{self.path} is not a run: it has no run.json", fix="name a folder such as runs/bert_imdb"
+            )
         self.info: dict[str, Any] = self._read("run.json")
 
     def __repr__(self) -> str:
@@ -154,8 +156,8 @@ def write_json(path: Path, content: Any) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file by way of a neighbour and one rename."""
     staged = path.with_name(f".{path.name}.tmp")
-    with open(staged, "w", encoding="utf-8") as file:
+    with staged.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(staged, path)
+    staged.replace(path)

@@ -1,0 +1,22 @@
+"""What hangs on the loop's events: small independent pieces, each with its own state, none aware of another."""
+
+from hfkit.callbacks.base import Callback
+from hfkit.callbacks.best import BestModel, EarlyStopping
+from hfkit.callbacks.log import Log
+from hfkit.callbacks.nan_guard import NanGuard
+from hfkit.callbacks.progress import Progress
+from hfkit.callbacks.saver import Saver, restore
+from hfkit.callbacks.weights import Ema, Unfreeze
+
+__all__ = [
+    "BestModel",
+    "Callback",
+    "EarlyStopping",
+    "Ema",
+    "Log",
+    "NanGuard",
+    "Progress",
+    "Saver",
+    "Unfreeze",
+    "restore",
+]

@@ -1,0 +1,86 @@
+"""Log: what a run writes down as it goes."""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hfkit.callbacks.base import Callback
+from hfkit.errors import HfkitError
+
+if TYPE_CHECKING:
+    from hfkit.batching import Update
+    from hfkit.engine import Engine
+
+
+class Log(Callback):
+    """log.jsonl (nothing in it depends on a clock), timing.jsonl (all of it does), the trackers, and a line on screen.
+
+    A resume cuts log.jsonl back to its length at the checkpoint, so that it reads as if nothing had happened.
+    """
+
+    def __init__(self, run: Path, trackers: bool) -> None:
+        self.log, self.timing, self.trackers = run / "log.jsonl", run / "timing.jsonl", trackers
+        self.padding: list[float] = []
+
+    def on_train_begin(self, engine: "Engine") -> None:
+        self.began, self.rows, self.tokens = time.perf_counter(), engine.state.examples, engine.state.tokens
+        if engine.accelerator.is_main_process:
+            self.log.touch()
+
+    def on_update_end(self, engine: "Engine", update: "Update") -> None:
+        state = engine.state
+        self.padding.append(engine.plan.padding(update.batches))
+        if state.step % engine.config.logging_steps and state.step != engine.total_steps:
+            return
+        (loss,) = engine.sum([state.loss_sum])
+        entry = {
+            "step": state.step,
+            "epoch": round(state.epoch, 6),
+            "loss": round(loss / state.loss_weight, 6),
+            "learning_rate": max(group["lr"] for group in engine.optimizer.param_groups),
+            "grad_norm": round(engine.grad_norm, 5),
+            "padding": round(sum(self.padding) / len(self.padding), 4),
+        }
+        state.loss_sum, state.loss_weight, self.padding = 0.0, 0.0, []
+        self._write(engine, entry)
+        now = time.perf_counter()
+        speed = {"step": state.step, "seconds": round(now - self.began, 3)}
+        speed["samples_per_second"] = round((state.examples - self.rows) / (now - self.began), 2)
+        speed["tokens_per_second"] = round((state.tokens - self.tokens) / (now - self.began), 1)
+        self.began, self.rows, self.tokens = now, state.examples, state.tokens
+        if engine.accelerator.is_main_process:
+            append(self.timing, speed)
+
+    def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None:
+        state = engine.state
+        entry = {"step": state.step, "epoch": round(state.epoch, 6)}
+        self._write(engine, entry | {name: round(value, 6) for name, value in figures.items()})
+        name = f"eval_{engine.task.primary_metric}"
+        engine.accelerator.print(
+            f"update {state.step}, epoch {state.epoch:.2f}: {name} {figures[name]:.4f}, loss {figures['eval_loss']:.4f}"
+        )
+        self.began = time.perf_counter()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"bytes": self.log.stat().st_size if self.log.exists() else 0, "padding": self.padding}
+
+    def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None:
+        self.padding = list(state["padding"])
+        if engine.accelerator.is_main_process:
+            if not self.log.exists() or self.log.stat().st_size < state["bytes"]:
+                raise HfkitError(f"{self.log} is shorter than at the checkpoint", fix="begin again with --overwrite")
+            with self.log.open("r+b") as file:
+                file.truncate(state["bytes"])
+
+    def _write(self, engine: "Engine", entry: dict[str, Any]) -> None:
+        if engine.accelerator.is_main_process:
+            append(self.log, entry)
+        if self.trackers:
+            engine.accelerator.log({k: v for k, v in entry.items() if k != "step"}, step=entry["step"])
+
+
+def append(path: Path, entry: dict[str, Any]) -> None:
+    """Add one line of JSON."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry) + "\n")

@@ -1,0 +1,267 @@
+"""The training loop. There is no other in hfkit.
+
+It knows models, batches, losses and steps; it never asks which task it runs. A task owns "batch in, summed loss and
+predictions out"; callbacks own what hangs on the loop's events. Three rules make runs exact:
+
+- An update's loss is the sum over its rows divided by their weight, over all its batches and processes, so that
+  accumulation and processes give the loss of the large batch (Trainer's averaging of averages does not).
+- The generators are seeded for every batch from (seed, update, batch), so that nothing that ran before, evaluation or
+  a resume among it, and no other process can change the dropout that a batch sees.
+- Evaluation deals out whole batches that one process would make too, so that the figures do not depend on processes.
+"""
+
+import contextlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from datasets import Dataset
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from hfkit import hardware
+from hfkit.batching import BatchPlan, Update
+from hfkit.config import TrainConfig
+from hfkit.errors import HfkitError
+from hfkit.evaluation import Tensors, evaluate, load_batches
+
+if TYPE_CHECKING:
+    from hfkit.callbacks import Callback
+    from hfkit.tasks import Task
+
+Share = list[tuple[Tensors, bool]]  # a process's batches of an update, each with whether it counts
+
+
+@dataclass
+class State:
+    """What the loop counts. All of it is in a checkpoint.
+
+    Attributes:
+        step: Updates done.
+        epoch: Epochs done, with the fraction.
+        examples, tokens: Rows and real tokens seen.
+        loss_sum, loss_weight: The summed loss since the last line of the log, and what it is divided by.
+        rows_per_batch: The batch size in force, which `auto_find_batch_size` may have halved.
+        best_value, best_step: The best figure on validation and where it was.
+        stopped: Why training ended before its last update.
+    """
+
+    step: int = 0
+    epoch: float = 0.0
+    examples: int = 0
+    tokens: int = 0
+    loss_sum: float = 0.0
+    loss_weight: float = 0.0
+    rows_per_batch: int = 0
+    best_value: float | None = None
+    best_step: int | None = None
+    stopped: str | None = None
+
+
+class Engine:
+    """One model being trained.
+
+    Args:
+        accelerator: Made without gradient accumulation: the engine divides the loss itself.
+        task: Collates, weighs and scores batches.
+        model: Prepared by `accelerator`.
+        optimizer: Prepared by `accelerator`.
+        scheduler: Not prepared: Accelerate would step it once for every process.
+        plan: Which rows share a batch.
+        total_steps: Updates of the whole run.
+        config: The knobs of the loop.
+        callbacks: In the order in which they hear of an event.
+    """
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        task: "Task",
+        model: torch.nn.Module,
+        optimizer: Any,
+        scheduler: LRScheduler,
+        plan: BatchPlan,
+        total_steps: int,
+        config: TrainConfig,
+        callbacks: "list[Callback]",
+    ) -> None:
+        self.accelerator, self.task, self.model = accelerator, task, model
+        self.optimizer, self.scheduler, self.plan = optimizer, scheduler, plan
+        self.total_steps, self.config, self.callbacks = total_steps, config, callbacks
+        self.state = State(rows_per_batch=plan.rows_per_batch)
+        self.grad_norm = 0.0
+        self.interrupted = False  # set by a signal handler, looked at between updates
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The model itself, without DDP around it; its forward still runs in mixed precision."""
+        return self.accelerator.unwrap_model(self.model)
+
+    def train(self, dataset: Dataset, validation: Dataset | None = None) -> State:
+        """Run updates `state.step` to `total_steps`; all of `callbacks` see what happens on the way."""
+        self._emit("on_train_begin")
+        self.model.train()
+        for update, share in self._updates(dataset):
+            if update.first_of_epoch:
+                self._emit("on_epoch_begin", update.epoch)
+            weight, interrupted = self._weigh(share)
+            if interrupted:
+                self.state.stopped = "interrupted"
+                break
+            self._update(dataset, update, share, weight)
+            last = self.state.step == self.total_steps
+            self._emit("on_update_end", update)
+            if self._due(self.config.eval_strategy, self.config.eval_steps, update, last) and validation is not None:
+                self._validate(validation)
+            if self._due(self.config.save_strategy, self.config.save_steps, update, last):
+                self._emit("on_save")
+            if self.state.stopped:
+                break
+        self._emit("on_train_end")
+        return self.state
+
+    @property
+    def quiet(self) -> bool:
+        """Whether this process shows no progress bars."""
+        return not self.accelerator.is_main_process or self.config.disable_tqdm
+
+    def rewrap(self) -> None:
+        """Wrap the model in DDP anew: it only reduces gradients of what learnt when it was made."""
+        if self.accelerator.num_processes > 1:
+            device = self.accelerator.device
+            ids = [device.index] if device.type == "cuda" else None
+            self.model = torch.nn.parallel.DistributedDataParallel(self.module, device_ids=ids)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The counters, in JSON; the summed loss is that of all processes, held by the first."""
+        total = self.sum([self.state.loss_sum])[0]
+        self.state.loss_sum = total if self.accelerator.is_main_process else 0.0
+        return {entry.name: getattr(self.state, entry.name) for entry in fields(State)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up the counters of a checkpoint."""
+        self.state = State(**state)
+        self.plan.rows_per_batch = self.state.rows_per_batch
+        if not self.accelerator.is_main_process:
+            self.state.loss_sum = 0.0
+
+    def seed(self, step: int, batch: int) -> None:
+        """Seed all generators for one batch of one update."""
+        value = int(np.random.SeedSequence([self.config.seed, step, batch]).generate_state(1)[0])
+        random.seed(value)
+        np.random.seed(value)  # noqa: NPY002 - augmentation libraries draw from the global generator
+        torch.manual_seed(value)
+
+    def _updates(self, dataset: Dataset) -> Iterator[tuple[Update, Share]]:
+        """Each update with this process's batches, prepared ahead by the loader."""
+        while self.state.step < self.total_steps and not self.state.stopped:
+            rows_per_batch = self.plan.rows_per_batch
+            updates = list(self.plan.updates(self.state.step, self.total_steps))
+            shares = [self._share(update) for update in updates]
+            loader = self._load(dataset, [rows for share in shares for rows, _ in share])
+            for update, share in zip(updates, shares, strict=True):
+                yield update, [(next(loader), real) for _, real in share]
+                if self.plan.rows_per_batch != rows_per_batch:
+                    break  # Memory ran out and batches were halved: what the loader has prepared is too large.
+
+    def _share(self, update: Update) -> list[tuple[list[int], bool]]:
+        """This process's batches. Where the last, partial window leaves it none, one that counts for nothing stands
+        in: every process has to take part in the all-reduce of the gradients."""
+        share = update.share(self.accelerator.process_index, self.accelerator.num_processes)
+        return [(rows or update.batches[0], bool(rows)) for rows in share]
+
+    def _load(self, dataset: Dataset, batches: list[list[int]]) -> Iterator[Tensors]:
+        return load_batches(self.accelerator, self.task, dataset, batches, self.config.dataloader_num_workers)
+
+    def _weigh(self, share: Share) -> tuple[float, bool]:
+        """The weight of the whole update, over processes, and whether any process was told to stop."""
+        mine = sum(self.task.weight(batch) for batch, real in share if real)
+        weight, interrupted = self.sum([mine, float(self.interrupted)])
+        return weight, interrupted > 0
+
+    def sum(self, values: list[float]) -> list[float]:
+        """Sums over the processes."""
+        if self.accelerator.num_processes == 1:
+            return values
+        tensor = torch.tensor(values, dtype=torch.float64, device=self.accelerator.device)
+        return list(self.accelerator.reduce(tensor, reduction="sum").tolist())
+
+    def _update(self, dataset: Dataset, update: Update, share: Share, weight: float) -> None:
+        """One optimizer step, counted."""
+        try:
+            loss = self._backward(share, weight)
+        except (RuntimeError, MemoryError) as error:
+            self._halve_or_raise(error)
+            update.batches[:] = self.plan.split(update.rows)
+            smaller = [(batch, True) for batch in self._load(dataset, update.batches)]
+            return self._update(dataset, update, smaller, weight)
+        self._emit("on_backward", update, share, loss)
+        self.optimizer.step()
+        if not isinstance(self.scheduler, ReduceLROnPlateau) and not self.accelerator.optimizer_step_was_skipped:
+            self.scheduler.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return self._count(update, loss, weight)
+
+    def _backward(self, share: Share, weight: float) -> float:
+        """Gradients of the update's mean loss, clipped. Returns this process's part of the summed loss."""
+        processes = self.accelerator.num_processes
+        summed = torch.zeros((), device=self.accelerator.device)
+        for place, (batch, real) in enumerate(share):
+            self.seed(self.state.step, place * processes + self.accelerator.process_index)
+            last = place == len(share) - 1
+            with contextlib.nullcontext() if last else self.accelerator.no_sync(self.model):
+                loss, _ = self.task.loss_and_predictions(self.model, batch)
+                # DDP averages gradients over processes, where the sum is wanted.
+                self.accelerator.backward(loss * (real * processes / weight))
+            summed += loss.detach() * real
+        learning = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
+        norm = self.accelerator.clip_grad_norm_(learning, self.config.max_grad_norm or float("inf"))
+        self.grad_norm = float(norm or 0.0)
+        return float(summed)  # A CPU-GPU sync, once an update: a NaN has to be seen before the step is made.
+
+    def _halve_or_raise(self, error: Exception) -> None:
+        """Make batches smaller when memory ran out and the user asked for it; every other error goes on its way."""
+        if not hardware.out_of_memory(error):
+            raise error
+        if not self.config.auto_find_batch_size or self.accelerator.num_processes > 1 or not self.plan.halve():
+            raise HfkitError(
+                f"out of memory at update {self.state.step} with {self.plan.rows_per_batch} rows in a batch",
+                fix="set a smaller --per_device_train_batch_size with more --gradient_accumulation_steps,"
+                " or --auto_find_batch_size (one process)",
+            ) from error
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.accelerator.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.state.rows_per_batch = self.plan.rows_per_batch
+        self.accelerator.print(f"Out of memory: batches of {self.plan.rows_per_batch} rows from here, same updates.")
+
+    def _count(self, update: Update, loss: float, weight: float) -> None:
+        self.state.step += 1
+        self.state.examples += len(update.rows)
+        self.state.tokens += int(self.plan.lengths[update.rows].sum())
+        self.state.loss_sum += loss
+        self.state.loss_weight += weight
+        self.state.epoch = self.state.examples / len(self.plan.lengths)
+
+    def _due(self, strategy: str, every: int | None, update: Update, last: bool) -> bool:
+        if strategy == "no":
+            return False
+        return last or (update.last_of_epoch if strategy == "epoch" else self.state.step % (every or 1) == 0)
+
+    def _validate(self, validation: Dataset) -> None:
+        """Figures on the validation split, with the averaged weights where there are any."""
+        with contextlib.ExitStack() as stack:
+            for callback in self.callbacks:
+                stack.enter_context(callback.evaluating(self))
+            predictions = evaluate(self.accelerator, self.task, self.module, validation, self.config, "validate")
+            figures = {f"eval_{name}": value for name, value in self.task.metrics(predictions).items()}
+            if isinstance(self.scheduler, ReduceLROnPlateau):
+                self.scheduler.step(figures["eval_loss"])
+            self._emit("on_evaluate", figures)
+
+    def _emit(self, event: str, *details: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(self, *details)

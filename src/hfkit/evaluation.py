@@ -1,0 +1,87 @@
+"""Evaluation: every row once, whole batches dealt to the processes, only predictions kept."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object, send_to_device
+from datasets import Dataset
+from torch.utils.data import DataLoader
+
+from hfkit.batching import evaluation_batches
+from hfkit.config import LoopArguments
+
+if TYPE_CHECKING:
+    from hfkit.tasks import Task
+
+Tensors = dict[str, torch.Tensor]
+
+
+def evaluate(
+    accelerator: Accelerator,
+    task: "Task",
+    model: torch.nn.Module,
+    dataset: Dataset,
+    config: LoopArguments,
+    description: str = "evaluate",
+) -> dict[str, np.ndarray]:
+    """The task's predictions for every row once, in the data set's order, on every process.
+
+    The batches are those that one process would make, so the figures do not depend on the number of processes. Only
+    the rows' predictions are kept, never logits over tokens or hidden states: some bytes a row.
+
+    Args:
+        accelerator: Gives device, precision and processes.
+        task: Collates and scores.
+        model: Not wrapped in DDP: its forward would wait for processes that have fewer batches.
+        dataset: Encoded by the task, with `length` and `labels`.
+        config: Gives `per_device_eval_batch_size` and `dataloader_num_workers`.
+        description: What the progress bar says.
+
+    Returns:
+        `label` and what the task gives (`prediction`, `loss`, `probabilities`), `(rows, ...)` each.
+    """
+    from tqdm.auto import tqdm
+
+    model.eval()
+    batches = evaluation_batches(np.asarray(dataset["length"][:]), config.per_device_eval_batch_size)
+    mine = batches[accelerator.process_index :: accelerator.num_processes]
+    quiet = not accelerator.is_main_process or bool(getattr(config, "disable_tqdm", False))
+    bar = tqdm(total=len(dataset), desc=description, unit="row", leave=False, disable=quiet)
+    kept: list[dict[str, np.ndarray]] = []
+    with torch.inference_mode(), accelerator.autocast(), bar:
+        for batch in load_batches(accelerator, task, dataset, mine, config.dataloader_num_workers):
+            _, predictions = task.loss_and_predictions(model, batch)
+            kept.append({name: value.cpu().numpy() for name, value in predictions.items()})
+            bar.update(accelerator.num_processes * len(kept[-1]["prediction"]))
+    model.train()
+    rows = np.concatenate([np.asarray(batch) for batch in mine]) if mine else np.zeros(0, dtype=np.int64)
+    parts = [part for part in gather_object([(rows, kept)]) if part[1]]
+    order = np.argsort(np.concatenate([part[0] for part in parts]))
+    chunks = [chunk for part in parts for chunk in part[1]]
+    columns = {name: np.concatenate([chunk[name] for chunk in chunks])[order] for name in chunks[0]}
+    return {"label": np.asarray(dataset["labels"][:]), **columns}
+
+
+def load_batches(
+    accelerator: Accelerator, task: "Task", dataset: Dataset, batches: list[list[int]], num_workers: int
+) -> Iterator[Tensors]:
+    """Collated batches on the device, in the order given.
+
+    The loader gets a generator of its own: otherwise it draws a seed from torch's, and looking at the validation split
+    would change the dropout of the next update.
+    """
+    if not batches:
+        return
+    loader: DataLoader[Any] = DataLoader(
+        dataset,  # type: ignore[arg-type]
+        batch_sampler=batches,
+        collate_fn=task.collate,
+        num_workers=num_workers,
+        pin_memory=accelerator.device.type == "cuda",
+        generator=torch.Generator().manual_seed(0),
+    )
+    for batch in loader:
+        yield send_to_device(batch, accelerator.device, non_blocking=True)
