@@ -128,6 +128,14 @@ class Engine:
         """Whether this process shows no progress bars."""
         return not self.accelerator.is_main_process or self.config.disable_tqdm
 
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The weights that count: inside, the model is the averaged one where a callback keeps an average."""
+        with contextlib.ExitStack() as stack:
+            for callback in self.callbacks:
+                stack.enter_context(callback.evaluating(self))
+            yield
+
     def rewrap(self) -> None:
         """Wrap the model in DDP anew: it only reduces gradients of what learnt when it was made."""
         if self.accelerator.num_processes > 1:
@@ -144,6 +152,8 @@ class Engine:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up the counters of a checkpoint."""
         self.state = State(**state)
+        if self.state.stopped == "interrupted":
+            self.state.stopped = None
         self.plan.rows_per_batch = self.state.rows_per_batch
         if not self.accelerator.is_main_process:
             self.state.loss_sum = 0.0
@@ -253,9 +263,7 @@ class Engine:
 
     def _validate(self, validation: Dataset) -> None:
         """Figures on the validation split, with the averaged weights where there are any."""
-        with contextlib.ExitStack() as stack:
-            for callback in self.callbacks:
-                stack.enter_context(callback.evaluating(self))
+        with self.averaged():
             predictions = evaluate(self.accelerator, self.task, self.module, validation, self.config, "validate")
             figures = {f"eval_{name}": value for name, value in self.task.metrics(predictions).items()}
             if isinstance(self.scheduler, ReduceLROnPlateau):

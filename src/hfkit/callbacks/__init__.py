@@ -1,7 +1,7 @@
 """What hangs on the loop's events: small independent pieces, each with its own state, none aware of another."""
 
 from hfkit.callbacks.base import Callback
-from hfkit.callbacks.best import BestModel, EarlyStopping
+from hfkit.callbacks.best import EarlyStopping, ModelKeeper
 from hfkit.callbacks.log import Log
 from hfkit.callbacks.nan_guard import NanGuard
 from hfkit.callbacks.progress import Progress
@@ -9,11 +9,11 @@ from hfkit.callbacks.saver import Saver, restore
 from hfkit.callbacks.weights import Ema, Unfreeze
 
 __all__ = [
-    "BestModel",
     "Callback",
     "EarlyStopping",
     "Ema",
     "Log",
+    "ModelKeeper",
     "NanGuard",
     "Progress",
     "Saver",

@@ -19,8 +19,8 @@ class Log(Callback):
     A resume cuts log.jsonl back to its length at the checkpoint, so that it reads as if nothing had happened.
     """
 
-    def __init__(self, run: Path, trackers: bool) -> None:
-        self.log, self.timing, self.trackers = run / "log.jsonl", run / "timing.jsonl", trackers
+    def __init__(self, run: Path) -> None:
+        self.log, self.timing = run / "log.jsonl", run / "timing.jsonl"
         self.padding: list[float] = []
 
     def on_train_begin(self, engine: "Engine") -> None:
@@ -76,7 +76,7 @@ class Log(Callback):
     def _write(self, engine: "Engine", entry: dict[str, Any]) -> None:
         if engine.accelerator.is_main_process:
             append(self.log, entry)
-        if self.trackers:
+        if engine.config.report_to:
             engine.accelerator.log({k: v for k, v in entry.items() if k != "step"}, step=entry["step"])
 
 

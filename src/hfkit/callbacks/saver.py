@@ -64,9 +64,8 @@ def restore(engine: "Engine", place: Path) -> None:
         raise HfkitError(f"{place} was written with other callbacks", fix="begin again with --overwrite")
     engine.load_state_dict(state["loop"])
     for name, callback in zip(names, engine.callbacks, strict=True):
-        own = {
-            key.removeprefix(f"{name}/"): value for key, value in tensors["callbacks"].items() if key.startswith(name)
-        }
+        mine = f"{name}/"
+        own = {key.removeprefix(mine): kept for key, kept in tensors["callbacks"].items() if key.startswith(mine)}
         callback.load_state_dict(engine, own | state["callbacks"][name])
     checkpoint.restore_model(engine.module, tensors["model"])
     checkpoint.restore_optimizer(engine.optimizer, tensors["optimizer"], state["optimizer"])

@@ -1,0 +1,223 @@
+"""fit and evaluate: a whole job, from encoded rows to a finished run directory."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from accelerate import Accelerator
+from datasets import DatasetDict
+
+from hfkit import callbacks, checkpoint, hardware, provenance, results
+from hfkit import run as runs
+from hfkit.batching import BatchPlan
+from hfkit.config import TrainConfig
+from hfkit.engine import Engine
+from hfkit.optim import build_optimizer, build_scheduler
+from hfkit.run import Run
+from hfkit.trackers import tracker_names
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from hfkit.tasks import Task
+
+# Figures of which less is better; of every other one more is.
+LESS_IS_BETTER = {"loss", "log_loss", "ece", "mse", "mae"}
+
+
+def fit(
+    config: TrainConfig,
+    task: "Task",
+    model: "PreTrainedModel",
+    processor: "PreTrainedTokenizerBase",
+    data: DatasetDict,
+) -> Run:
+    """Train, pick the best model, and write every file of the run but the report.
+
+    The same call again takes up an unfinished run where its newest checkpoint stands. The final figures come from the
+    model as it is read back from `model/`: what is published is what was measured.
+
+    Args:
+        config: Every knob.
+        task: What is learnt.
+        model: From `build_model`, or any PreTrainedModel or PeftModel that fits the task.
+        processor: Its tokenizer or image processor.
+        data: `train`, `validation` and `test` splits, not encoded.
+
+    Raises:
+        HfkitError: The output folder holds another run, memory or disk ran out, the loss is not finite.
+        KeyboardInterrupt: A signal stopped training; a checkpoint is written, and the message says how to go on.
+    """
+    began = time.perf_counter()
+    precision, why = hardware.mixed_precision(config.mixed_precision, config.use_cpu)
+    accelerator = Accelerator(
+        mixed_precision=precision,
+        cpu=config.use_cpu,
+        log_with=tracker_names(config.report_to) or None,
+        project_dir=str(output_dir(config)),
+    )
+    accelerator.print(why)
+    run = open_run(config, accelerator)
+    task = task.for_model(model.config, processor)
+    encoded = DatasetDict({name: task.encode(split, processor) for name, split in data.items()})
+    truncation = {name: task.truncation(split) for name, split in encoded.items()}
+    _say_truncation(accelerator, truncation)
+    if accelerator.is_main_process:
+        run.update(**provenance.facts(config, task, model, data, accelerator, truncation))
+    if config.report_to:
+        accelerator.init_trackers(run.info["name"], config=runs.identity(config))
+    engine = build_engine(config, task, model, processor, encoded, run, accelerator)
+    _resume(engine, run)
+    with _signals(engine):
+        engine.train(encoded["train"], encoded.get("validation"))
+    trained = time.perf_counter()
+    if engine.state.stopped == "interrupted":
+        if accelerator.is_main_process:
+            run.update(state="stopped")
+        raise KeyboardInterrupt(f"stopped at update {engine.state.step}; the same command again goes on from there")
+    results.write(run, accelerator, task, data, encoded["test"], config, {"train_seconds": trained - began})
+    if accelerator.is_main_process:
+        run.update(state="finished", training=vars(engine.state) | {"best_metric": _best_metric(config, task)})
+    accelerator.end_training()
+    accelerator.wait_for_everyone()
+    return Run(run.path)
+
+
+def output_dir(config: TrainConfig) -> Path:
+    """Where the run is kept; a call without a recipe and without `output_dir` writes to runs/run."""
+    return Path(config.output_dir or "runs/run")
+
+
+def open_run(config: TrainConfig, accelerator: Accelerator) -> Run:
+    """The run's folder, made by the first process; the others wait for it."""
+    path = output_dir(config)
+    if accelerator.is_main_process:
+        runs.claim(config, path, recipe=sys.argv[0])
+    accelerator.wait_for_everyone()
+    return Run(path)
+
+
+def build_engine(
+    config: TrainConfig,
+    task: "Task",
+    model: "PreTrainedModel",
+    processor: "PreTrainedTokenizerBase",
+    encoded: DatasetDict,
+    run: Run,
+    accelerator: Accelerator,
+) -> Engine:
+    """Optimizer, schedule, plan and callbacks around a model."""
+    optimizer = build_optimizer(model, config)
+    plan = BatchPlan(
+        np.asarray(encoded["train"]["length"][:]),
+        rows_per_batch=config.per_device_train_batch_size,
+        batches_per_update=config.gradient_accumulation_steps * accelerator.num_processes,
+        strategy=config.train_sampling_strategy,
+        tokens_per_batch=config.tokens_per_batch,
+        seed=config.seed,
+    )
+    total_steps = config.max_steps if config.max_steps > 0 else plan.count(config.num_train_epochs)
+    scheduler = build_scheduler(optimizer, config, total_steps)
+    prepared, optimizer = accelerator.prepare(model, optimizer)
+
+    def save() -> None:
+        save_model(run.model_path, accelerator, model, processor)
+
+    hooks = build_callbacks(config, task, encoded, run, save)
+    return Engine(accelerator, task, prepared, optimizer, scheduler, plan, total_steps, config, hooks)
+
+
+def build_callbacks(
+    config: TrainConfig, task: "Task", encoded: DatasetDict, run: Run, save: Any
+) -> list[callbacks.Callback]:
+    """The callbacks that `config` asks for, in the order in which they hear of an event."""
+    metric = _best_metric(config, task)
+    greater = metric not in LESS_IS_BETTER
+    looks = config.eval_strategy != "no" and "validation" in encoded
+    chosen: list[callbacks.Callback] = [callbacks.NanGuard(encoded["train"])]
+    if config.unfreeze_epoch is not None:
+        chosen.append(callbacks.Unfreeze(config.unfreeze_epoch))
+    if config.ema_decay:
+        chosen.append(callbacks.Ema(config.ema_decay))
+    chosen += [callbacks.Progress(), callbacks.Log(run.path)]
+    chosen.append(callbacks.ModelKeeper(metric, greater, save, only_best=looks and config.load_best_model_at_end))
+    if config.early_stopping_patience is not None:
+        patience, threshold = config.early_stopping_patience, config.early_stopping_threshold
+        chosen.append(callbacks.EarlyStopping(metric, greater, patience, threshold))
+    chosen.append(callbacks.Saver(run.path / "checkpoints", config.save_total_limit))
+    return chosen
+
+
+def _best_metric(config: TrainConfig, task: "Task") -> str:
+    return (config.metric_for_best_model or task.primary_metric).removeprefix("eval_")
+
+
+def save_model(folder: Path, accelerator: Accelerator, model: "PreTrainedModel", processor: Any) -> None:
+    """Write `save_pretrained` of model and processor; the folder changes in one rename once all is written.
+
+    An adapter folder also gets the config of its base, which holds the labels and how texts are read.
+    """
+    if not accelerator.is_main_process:
+        return
+    staged, old = folder.with_name(".model.tmp"), folder.with_name(".model.old")
+    try:
+        rmtree(staged, ignore_errors=True)
+        model.save_pretrained(staged)
+        model.config.save_pretrained(staged)
+        processor.save_pretrained(staged)
+        if folder.exists():
+            folder.rename(old)
+        staged.rename(folder)
+        rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise runs.unwritable(folder, error) from error
+
+
+def _resume(engine: Engine, run: Run) -> None:
+    """Take up the newest whole checkpoint, and name the damaged ones that were passed over."""
+    place, skipped = checkpoint.newest(run.path / "checkpoints")
+    for sentence in skipped:
+        engine.accelerator.print(sentence)
+    if place is None:
+        engine.accelerator.print(f"{run.path}: {engine.total_steps} updates to make")
+        for stale in ("log.jsonl", "timing.jsonl"):
+            if engine.accelerator.is_main_process:
+                (run.path / stale).unlink(missing_ok=True)
+        return
+    callbacks.restore(engine, place)
+    engine.accelerator.print(f"{run.path}: resumed at update {engine.state.step} of {engine.total_steps}")
+
+
+@contextmanager
+def _signals(engine: Engine) -> Iterator[None]:
+    """The first SIGINT or SIGTERM asks the loop to stop after the update at hand; a second one stops at once."""
+
+    def ask(number: int, frame: Any) -> None:
+        if engine.interrupted:
+            raise KeyboardInterrupt
+        engine.interrupted = True
+
+    try:
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # Not the main thread: signals go to whoever owns it.
+        before = {}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say_truncation(accelerator: Accelerator, truncation: dict[str, dict[str, Any]]) -> None:
+    for name, found in truncation.items():
+        if found["rows"]:
+            accelerator.print(
+                f"{name}: {found['rows']:,} texts ({found['share']:.1%}) are longer than {found['max_length']} tokens"
+                f" and were cut (--long_text {found['long_text']})"
+            )

@@ -1,0 +1,140 @@
+"""main: what stands between a command line and a job: flags, processes, the run's folder, exit statuses."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from hfkit import hardware
+from hfkit.config import TrainConfig
+from hfkit.errors import HfkitError
+from hfkit.run import claim
+
+Config = TypeVar("Config", bound=TrainConfig)
+
+
+def main(
+    job: Callable[[Config], None],
+    config_class: type[Config],
+    demo: dict[str, Any] | None = None,
+    argv: Sequence[str] | None = None,
+    recipe: str | None = None,
+) -> NoReturn:
+    """Run a recipe as a command and end the process.
+
+    Exit status: 0 done (also when the run was finished before: its table is shown), 1 an HfkitError, 2 wrong usage,
+    130 stopped by Ctrl-C or SIGTERM at a checkpoint.
+
+    Args:
+        job: The recipe's verbs.
+        config_class: Its defaults.
+        demo: What `--demo` changes.
+        argv: The flags. Default: those of the process.
+        recipe: The path that names the run's folder. Default: the script; None for `hfkit train`.
+    """
+    sys.exit(exit_cleanly(lambda: start(job, config_class, demo, argv, recipe)))
+
+
+def start(
+    job: Callable[[Config], None],
+    config_class: type[Config],
+    demo: dict[str, Any] | None = None,
+    argv: Sequence[str] | None = None,
+    recipe: str | None = None,
+) -> None:
+    """Parse, look at what is in the run's folder, and do the job."""
+    from hfkit.parsing import default_output_dir, parse
+
+    config = parse(config_class, demo, argv)
+    if config.output_dir is None:
+        config.output_dir = str(default_output_dir(config, recipe or sys.argv[0]))
+    memory = hardware.keep_memory(config.use_cpu)
+    first = join_processes(config)
+    path = Path(config.output_dir)
+    created = not (path / "run.json").exists()
+    if finished(config, path, first):
+        return
+    if memory and first:
+        print(memory)
+    seed_all(config)
+    try:
+        job(config)
+    except HfkitError:
+        if created and first:
+            discard(path)
+        raise
+
+
+def finished(config: TrainConfig, path: Path, first: bool) -> bool:
+    """Whether this very run was finished before; then its table is shown.
+
+    Raises:
+        HfkitError: The folder holds another run. Told before anything is loaded.
+    """
+    if not (path / "run.json").is_file() or config.overwrite:
+        return False
+    run = claim(config, path, recipe=sys.argv[0])
+    if run.state != "finished":
+        return False
+    if first:
+        from hfkit.report import table
+
+        print(f"{path} is finished. --overwrite runs it again.\n\n{table(run)}")
+    return True
+
+
+def discard(path: Path) -> None:
+    """Remove a folder that this command made and left without a checkpoint: nothing half-written stays behind."""
+    if (path / "run.json").is_file() and not any((path / "checkpoints").glob("step-*")):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def join_processes(config: TrainConfig) -> bool:
+    """Meet the other processes of the launch. Returns whether this is the first.
+
+    Raises:
+        HfkitError: The launcher started several processes that do not know each other: each would train alone, and
+            all would write into one run.
+    """
+    from accelerate import PartialState
+
+    state = PartialState(cpu=config.use_cpu or hardware.stays_on_cpu())
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started != state.num_processes:
+        raise HfkitError(
+            f"the launcher started {started} processes, and they do not know each other",
+            fix="on the CPU set ACCELERATE_USE_CPU=true before torchrun; on GPUs start one process for each GPU",
+        )
+    return bool(state.is_main_process)
+
+
+def seed_all(config: TrainConfig) -> None:
+    """Seed what builds the model; the engine seeds every batch itself."""
+    from accelerate.utils import set_seed
+
+    set_seed(config.seed)
+    if config.full_determinism:
+        from transformers import enable_full_determinism
+
+        enable_full_determinism(config.seed)
+
+
+def exit_cleanly(function: Callable[[], Any]) -> int:
+    """Call `function` and give the exit status; the first process prints what a user has to know, in one message.
+
+    HFKIT_DEBUG=1 lets the traceback through. Errors that are not the user's keep theirs.
+    """
+    try:
+        function()
+    except HfkitError as error:
+        if os.environ.get("HFKIT_DEBUG") == "1":
+            raise
+        if os.environ.get("RANK", "0") == "0":
+            print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as error:
+        print(f"\n{error or 'stopped'}", file=sys.stderr)
+        return 130
+    return 0

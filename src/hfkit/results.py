@@ -1,0 +1,110 @@
+"""Results: what a finished model is worth on rows it never saw, beside the baselines, in plain files."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+
+from hfkit.baselines.classical import classical
+from hfkit.callbacks.log import append
+from hfkit.evaluation import evaluate
+from hfkit.inference.loading import load
+from hfkit.report.figures import intervals
+from hfkit.run import unwritable, write_json
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from datasets import Dataset, DatasetDict
+
+    from hfkit.config import LoopArguments
+    from hfkit.run import Run
+    from hfkit.tasks import Task
+
+# What a run keeps of a text, in characters: enough to show it; a data set of books is not copied into every run.
+TEXT_KEPT = 2000
+
+
+def write(
+    run: "Run",
+    accelerator: "Accelerator",
+    task: "Task",
+    data: "DatasetDict",
+    encoded: "Dataset",
+    config: "LoopArguments",
+    seconds: dict[str, float],
+) -> None:
+    """Evaluate `model/` on the test split and write predictions.parquet, metrics.json and the totals of timing.jsonl.
+
+    Every process evaluates its share; the first one fits the baselines and writes.
+
+    Args:
+        run: The run, with `model/`.
+        accelerator: Device, precision and processes.
+        task: Fitted to the model (`task.for_model`).
+        data: The splits with `text`, `label` and `id`; `train` feeds the baselines.
+        encoded: The test split, encoded.
+        config: Batch sizes, workers and seed.
+        seconds: What was spent before, by name.
+    """
+    began = time.perf_counter()
+    model, _ = load(run.model_path)
+    predictions = evaluate(accelerator, task, model.to(accelerator.device), encoded, config, "test")
+    evaluated = time.perf_counter()
+    if not accelerator.is_main_process:
+        return
+    settings = task.settings()
+    baselines: dict[str, Any] = {}
+    if "text" in data["test"].column_names:
+        baselines = classical(
+            data["train"], data["test"], settings["problem_type"], seed=config.seed, labels=settings["labels"]
+        )
+    fitted = time.perf_counter()
+    table = prediction_table(data["test"], encoded, predictions, baselines)
+    figures = intervals(table, settings["problem_type"], baselines, seed=config.seed)
+    sizes = run.info["model"]
+    figures |= {
+        "split": "test",
+        "parameters": {"total": sizes["parameters"], "trainable": sizes["trainable_parameters"]},
+    }
+    try:
+        write_table(run.path / "predictions.parquet", table)
+        write_json(run.path / "metrics.json", figures)
+        totals = seconds | {
+            "eval_seconds": evaluated - began,
+            "baseline_seconds": fitted - evaluated,
+            "eval_samples_per_second": len(encoded) / (evaluated - began),
+        }
+        totals["total_seconds"] = totals["train_seconds"] + fitted - began
+        append(run.path / "timing.jsonl", {name: round(value, 3) for name, value in totals.items()})
+    except OSError as error:
+        raise unwritable(run.path, error) from error
+
+
+def prediction_table(
+    rows: "Dataset", encoded: "Dataset", predictions: dict[str, np.ndarray], baselines: dict[str, Any]
+) -> pa.Table:
+    """A row per example: id, text, label, the model's and the baselines' answers, loss, length, truncated."""
+    columns: dict[str, Any] = {"id": encoded["id"][:]}
+    for name in ("text", "text_pair"):
+        if name in rows.column_names:
+            columns[name] = [text[:TEXT_KEPT] for text in rows[name]]
+    columns |= {name: _arrow(values) for name, values in predictions.items()}
+    columns |= {"length": encoded["length"][:], "truncated": encoded["truncated"][:]}
+    columns |= {f"baseline_{name}": _arrow(answer["prediction"]) for name, answer in baselines.items()}
+    return pa.table(columns)
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write Parquet by way of a neighbour and one rename."""
+    staged = path.with_name(f".{path.name}.tmp")
+    parquet.write_table(table, staged, compression="zstd")
+    staged.replace(path)
+
+
+def _arrow(values: np.ndarray) -> Any:
+    """One entry a row: a number, or a list of them."""
+    array = np.asarray(values)
+    return array if array.ndim == 1 else pa.array(list(array))
