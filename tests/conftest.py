@@ -1,0 +1,120 @@
+"""What every test shares: no network, a folder of its own, and a model small enough to train in seconds."""
+
+import atexit
+import os
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+# Before anything imports torch or a Hugging Face library: they read these once.
+_HOME = tempfile.mkdtemp(prefix="hfkit-tests-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+os.environ.update(
+    HF_HOME=_HOME,
+    HF_HUB_OFFLINE="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    TOKENIZERS_PARALLELISM="false",
+    CUDA_VISIBLE_DEVICES="",  # the suite's figures are the CPU's
+    OMP_NUM_THREADS="1",  # tiny matrices: a second thread only gets in the way
+    MPLBACKEND="agg",
+    COLUMNS="120",
+)
+for _variable in ("HFKIT_DEBUG", "ACCELERATE_MIXED_PRECISION", "RANK", "LOCAL_RANK", "WORLD_SIZE"):
+    os.environ.pop(_variable, None)
+
+import pytest
+
+LOOPBACK = ("127.", "::1", "localhost")
+WORDS_GOOD = ("wonderful", "moving", "brilliant", "warm", "funny", "superb", "clever", "charming")
+WORDS_BAD = ("dreadful", "boring", "clumsy", "cold", "tired", "awful", "stupid", "hollow")
+WORDS_PLAIN = (
+    "the a this that film movie story plot actor scene ending director camera music was is felt seems and but with of"
+    " in very quite really never always one two first last part time year people think watch see made it i we they ."
+).split()
+
+
+class NetworkBlockedError(ConnectionError):
+    """A test reached for the network."""
+
+
+def _guard(connect: Any) -> Any:
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family != socket.AF_UNIX and not str(address[0]).startswith(LOOPBACK):
+            raise NetworkBlockedError(f"the suite runs without a network, and something connects to {address}")
+        return connect(self, address)
+
+    return guarded
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Any:
+    """Only this machine answers, whatever a library tries."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", _guard(socket.socket.connect))
+    patch.setattr(socket.socket, "connect_ex", _guard(socket.socket.connect_ex))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test stands in an empty folder, so that a default `runs/` never lands in the checkout."""
+    monkeypatch.chdir(tmp_path)
+
+
+def review(number: int, good: bool, words: int = 10) -> str:
+    """A made review: `words` words, three of which tell good from bad. Equal arguments give an equal text."""
+    telling = WORDS_GOOD if good else WORDS_BAD
+    body = [WORDS_PLAIN[(number * 7 + place * 5 + number // 13 * place) % len(WORDS_PLAIN)] for place in range(words)]
+    for place in range(3):
+        body[(number + place * 3) % words] = telling[(number + place * (1 + number // 8)) % len(telling)]
+    return " ".join([*body, str(number)])
+
+
+@pytest.fixture(scope="session")
+def reviews() -> list[tuple[str, str]]:
+    """240 made reviews with their label, half `pos` and half `neg`; a tiny model learns them in a few steps."""
+    return [
+        (review(number, number % 2 == 0, words=6 + number % 11), ("neg", "pos")[number % 2 == 0])
+        for number in range(240)
+    ]
+
+
+@pytest.fixture
+def reviews_csv(tmp_path: Path, reviews: list[tuple[str, str]]) -> Path:
+    """The made reviews as reviews.csv with the columns `review` and `sentiment`, in this test's folder."""
+    path = tmp_path / "reviews.csv"
+    path.write_text("review,sentiment\n" + "".join(f'"{text}",{label}\n' for text, label in reviews))
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an untrained 2-layer BERT (hidden size 32, 64 positions) and a WordPiece tokenizer of its own."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    corpus = [" ".join(WORDS_GOOD + WORDS_BAD), " ".join(WORDS_PLAIN), "0 1 2 3 4 5 6 7 8 9"] * 5
+    tokenizer.train_from_iterator(corpus, trainers.WordPieceTrainer(vocab_size=400, special_tokens=special))
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+
+    folder = tmp_path_factory.mktemp("tiny-bert")
+    BertTokenizerFast(tokenizer_object=tokenizer, model_max_length=64).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder
