@@ -1,0 +1,217 @@
+"""DataCard: a data set's registry entry, one Markdown file of data_cards/.
+
+The front matter is a Hugging Face dataset card's, plus an `hfkit:` block that says where the rows come from and how
+they are split. The prose below it is for people.
+"""
+
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from hfkit.errors import HfkitError, nearest
+
+REQUIRED = ("license", "language", "task_categories", "size_categories", "hfkit")
+ROLES = ("train", "validation", "test")
+COLUMNS = ("text", "text_pair", "label", "id")
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The form of a data set that a package of the `demo` extra ships.
+
+    Attributes:
+        package: The package's name in the registry.
+        module: The folder it installs.
+        file: The file in that folder.
+        sha256: The file's checksum; another file is refused.
+        rows: Column values that pick this data set's rows out of the file.
+        columns: As in the card; the card's own when empty.
+        test_size: Share held out for the final figures, since the package has no test split.
+    """
+
+    package: str
+    module: str
+    file: str
+    sha256: str
+    rows: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    test_size: float | None = None
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """What a card says.
+
+    Attributes:
+        name: The file's name without .md; what `--dataset` takes.
+        path: The card's file.
+        license, language, pretty_name, size, task: The front matter of any dataset card.
+        source: A Hub id, or a path (beginning with ./ or ../, seen from the card).
+        config: The configuration of a Hub data set.
+        revision: The pinned commit of a Hub data set.
+        splits: Which split of the source is train, validation, test; one that is not named is carved from train.
+        columns: Which column is text, text_pair, label, id.
+        labels: The names of the integer labels 0, 1, ...
+        blocks: Neighbouring rows that go to one split together, for sources that are sorted by subject.
+        group: Column whose equal values go to one split together.
+        validation_size, test_size: Shares held out, where the user names no other.
+        embedded: The form that `demo:NAME` reads.
+        prose: Everything below the front matter.
+    """
+
+    name: str
+    path: Path
+    license: str
+    language: str
+    pretty_name: str
+    size: str
+    task: str
+    source: str
+    prose: str
+    config: str | None = None
+    revision: str | None = None
+    splits: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    labels: list[str] | None = None
+    blocks: int | None = None
+    group: str | None = None
+    validation_size: float | None = None
+    test_size: float | None = None
+    embedded: Embedded | None = None
+
+    @classmethod
+    def find(cls, name: str) -> "DataCard":
+        """The card called `name`; a name that no card has answers with the nearest ones."""
+        cards = known_cards()
+        if name not in cards:
+            raise HfkitError(f"There is no data card {name!r}", fix=nearest(name, cards))
+        return cls.read(cards[name])
+
+    @classmethod
+    def read(cls, path: str | Path) -> "DataCard":
+        """Reads and checks one card; every error names the file and the key."""
+        path = Path(path)
+        front, prose = _front_matter(path)
+        missing = [key for key in REQUIRED if not front.get(key)]
+        if missing:
+            raise HfkitError(f"A data card needs the key {missing[0]}", where=str(path), fix=_EXAMPLE)
+        block = _mapping(front["hfkit"], "hfkit", path)
+        _check_block(block, path)
+        embedded = block.pop("embedded", None)
+        return cls(
+            name=path.stem,
+            path=path,
+            license=_joined(front["license"]),
+            language=_joined(front["language"]),
+            pretty_name=str(front.get("pretty_name", path.stem)),
+            size=_joined(front["size_categories"]),
+            task=_joined(front["task_categories"]),
+            prose=prose,
+            embedded=Embedded(**embedded) if embedded else None,
+            **block,
+        )
+
+
+def known_cards() -> dict[str, Path]:
+    """Name and file of every card: the working folder's first, then those that hfkit ships."""
+    shipped = Path(__file__).parent / "_data_cards"
+    checkout = Path(__file__).parents[2] / "data_cards"
+    folders = [Path("data_cards"), shipped if shipped.is_dir() else checkout]
+    cards: dict[str, Path] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("*.md")):
+            if path.stem.lower() != "readme":
+                cards.setdefault(path.stem, path)
+    return cards
+
+
+_EXAMPLE = (
+    "begin the card with --- lines around license, language, size_categories, task_categories and an hfkit: block"
+    " (source, splits, columns, labels); data_cards/imdb.md is an example"
+)
+_KINDS: dict[str, tuple[type, ...]] = {
+    "source": (str,),
+    "config": (str,),
+    "revision": (str,),
+    "splits": (dict,),
+    "columns": (dict,),
+    "labels": (list,),
+    "blocks": (int,),
+    "group": (str,),
+    "validation_size": (int, float),
+    "test_size": (int, float),
+    "embedded": (dict,),
+}
+
+
+def _front_matter(path: Path) -> tuple[dict[str, Any], str]:
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise HfkitError(f"The data card cannot be read: {error}", where=str(path)) from error
+    parts = text.split("\n---", 2) if text.startswith("---\n") else []
+    if len(parts) < 2:
+        raise HfkitError("The data card has no front matter", where=str(path), fix=_EXAMPLE)
+    try:
+        front = yaml.safe_load(parts[0][4:])
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, line {mark.line + 2}" if mark else str(path)
+        raise HfkitError(f"The front matter is not YAML: {getattr(error, 'problem', error)}", where=where) from error
+    return _mapping(front, "front matter", path), text[len(parts[0]) + 4 :].lstrip("-\n")
+
+
+def _mapping(value: Any, key: str, path: Path) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise HfkitError(f"{key} must be a mapping of keys to values", where=str(path), fix=_EXAMPLE)
+    return dict(value)
+
+
+def _check_block(block: dict[str, Any], path: Path) -> None:
+    """The hfkit block: known keys of the right kind, splits and columns with known names."""
+
+    def refuse(what: str, key: str, fix: str | None = None) -> None:
+        raise HfkitError(what, where=f"{path}, key hfkit.{key}", fix=fix)
+
+    if "source" not in block:
+        refuse("The data card does not say where its rows come from", "source", "give a Hub id, or a path from ./")
+    for key, value in block.items():
+        if key not in _KINDS:
+            refuse(f"There is no key {key!r}", key, nearest(key, _KINDS))
+        if not isinstance(value, _KINDS[key]) or isinstance(value, bool):
+            refuse(f"{value!r} is not a {_KINDS[key][-1].__name__}", key)
+    for key, known in (("splits", ROLES), ("columns", COLUMNS)):
+        for name, value in block.get(key, {}).items():
+            if name not in known:
+                refuse(f"There is no {name!r} among the {key}", key, nearest(str(name), known))
+            if not isinstance(value, str):
+                refuse(f"{name} must name one of the source's {key}, not {value!r}", key)
+    for key in ("validation_size", "test_size"):
+        if key in block and not 0 < block[key] < 1:
+            refuse(f"{block[key]} is not a share between 0 and 1", key)
+    if block.get("blocks", 1) < 1:
+        refuse(f"{block['blocks']} is not a number of rows", "blocks")
+    if "labels" in block:
+        block["labels"] = [str(name).strip() for name in block["labels"]]
+        if len(set(block["labels"])) != len(block["labels"]):
+            refuse("A label's name stands twice", "labels")
+    _check_embedded(block.get("embedded", {}), path)
+
+
+def _check_embedded(embedded: dict[str, Any], path: Path) -> None:
+    known = {entry.name for entry in fields(Embedded)}
+    needed = [entry.name for entry in fields(Embedded) if entry.default is MISSING and entry.default_factory is MISSING]
+    for key in embedded:
+        if key not in known:
+            raise HfkitError(
+                f"There is no key {key!r}", where=f"{path}, key hfkit.embedded", fix=nearest(str(key), known)
+            )
+    for key in needed if embedded else []:
+        if key not in embedded:
+            raise HfkitError(f"The embedded form needs the key {key}", where=f"{path}, key hfkit.embedded")
+
+
+def _joined(value: Any) -> str:
+    return ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)

@@ -1,0 +1,252 @@
+"""The road from `--dataset` to checked splits: open, choose columns, take rows, read labels, clean, carve, draw."""
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hfkit.config import DataArguments
+from hfkit.data.columns import Columns, choose_columns
+from hfkit.data.labels import MULTI, REGRESSION, Labels, check_counts, read_labels
+from hfkit.data.roles import choose_splits
+from hfkit.data.rows import Rows, take_rows
+from hfkit.data.sources import Source, open_source
+from hfkit.data.splits import draw, hold_out, remove_repeats
+from hfkit.data.tables import Table
+from hfkit.errors import HfkitError, nearest
+
+if TYPE_CHECKING:
+    from hfkit.data.summary import DataSummary, LoadedData
+
+
+def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
+    """Loads a data set as three checked splits.
+
+    Args:
+        source: The configuration (its `problem_type` is honoured where it has one), or just what `--dataset` takes.
+        **options: Fields of `DataArguments`, or `problem_type`, that replace the configuration's: text_column="review".
+
+    Returns:
+        A `datasets.DatasetDict` with train, validation and test. Columns: `id` (string), `text` (string), `text_pair`
+        (string, for pairs), `label` (ClassLabel, a list of ClassLabel, or float32). Its `summary` says what was read,
+        counted and removed. Rank 0 prints that too.
+
+    Raises:
+        HfkitError: Anything in the data that is not fit for training; the message names file and line.
+    """
+    arguments, problem_type = _arguments(source, options)
+    opened = open_source(arguments)
+    tables, notes = choose_splits(opened, arguments)
+    columns = _columns(opened, arguments, tables)
+    splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes)
+    splits, repeats = remove_repeats(splits, keep=arguments.keep_duplicates)
+    notes += repeats + check_counts(labels, splits["train"])
+    splits = _carve(splits, labels, opened, arguments, notes)
+    splits = _draw(splits, labels, arguments, notes)
+    return _finish(opened, columns, labels, splits, notes)
+
+
+def load_test(source: DataArguments | str, *, label_names: list[str] | None = None, **options: Any) -> "LoadedData":
+    """Loads rows to evaluate a finished model on: a single file whole, anything else its test split.
+
+    Args:
+        source, options: As for `load_data`.
+        label_names: The model's labels. The data's are mapped to them by name (case does not count), never by position.
+
+    Returns:
+        As `load_data`, with the split `test` alone and, where given, exactly `label_names` as classes.
+
+    Raises:
+        HfkitError: As `load_data`; and a label that the model does not know.
+    """
+    arguments, problem_type = _arguments(source, options)
+    opened = open_source(arguments)
+    if not (opened.single and opened.kind == "file"):
+        data = load_data(arguments, problem_type=problem_type)
+        return _only_test(data, label_names)
+    tables = {"test": next(iter(opened.tables.values()))}
+    columns = _columns(opened, arguments, tables)
+    notes = list(opened.notes)
+    splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes)
+    splits, repeats = remove_repeats(splits, keep=True)
+    splits = _draw(splits, labels, arguments, notes)
+    return _only_test(_finish(opened, columns, labels, splits, notes + repeats), label_names)
+
+
+def _arguments(source: DataArguments | str, options: dict[str, Any]) -> tuple[DataArguments, str]:
+    problem_type = options.pop("problem_type", None) or getattr(source, "problem_type", "auto")
+    known = {entry.name for entry in dataclasses.fields(DataArguments)}
+    for name in options:
+        if name not in known:
+            raise HfkitError(f"load_data has no option {name!r}", fix=nearest(name, known))
+    arguments = DataArguments(dataset=source) if isinstance(source, str) else source
+    return dataclasses.replace(arguments, **options), problem_type
+
+
+def _columns(opened: Source, arguments: DataArguments, tables: dict[str, Table]) -> Columns:
+    first = next(iter(tables.values()))
+    card = opened.card
+    given = card.columns if card else {}
+    group = [card.group] if card and card.group else []
+    columns = choose_columns(
+        first,
+        text=arguments.text_column or given.get("text"),
+        pair=arguments.text_pair_column or (None if arguments.text_column else given.get("text_pair")),
+        label=arguments.label_column or given.get("label"),
+        id=given.get("id"),
+        also_used=group,
+    )
+    if columns.id is not None:
+        # An id names one example only if no other split uses it again.
+        ids = [value for table in tables.values() for value in table.columns.get(columns.id, [None, None])]
+        if len({str(value) for value in ids}) < len(ids):
+            return dataclasses.replace(columns, id=None, unused=(*columns.unused, columns.id))
+    return columns
+
+
+def _labelled(
+    opened: Source,
+    arguments: DataArguments,
+    columns: Columns,
+    tables: dict[str, Table],
+    problem_type: str,
+    notes: list[str],
+) -> tuple[dict[str, Rows], Labels]:
+    """The rows of every split with their labels read; what was dropped or not used is added to `notes`."""
+    names = _declared_names(opened, tables, columns)
+    card = opened.card
+    splits = {}
+    for role, table in tables.items():
+        splits[role], dropped = take_rows(
+            table, role, columns, drop=arguments.drop_bad_rows, unlabelled=-1 if names else None,
+            blocks=card.blocks if card else None, group=card.group if card else None,
+        )  # fmt: skip
+        notes += dropped
+    labels = read_labels(splits, names=names, problem_type=problem_type, merge=arguments.merge_labels)
+    for role, rows in splits.items():
+        rows.label = labels.values[role]
+    notes += labels.notes
+    if columns.unused:
+        notes.append(f"columns not used: {', '.join(columns.unused)}")
+    return splits, labels
+
+
+def _declared_names(opened: Source, tables: dict[str, Table], columns: Columns) -> list[str] | None:
+    """The label names of the card, else of the source; splits that declare different ones are refused."""
+    declared = [table.label_names.get(columns.label) for table in tables.values()]
+    for names, table in zip(declared, tables.values(), strict=True):
+        if names != declared[0]:
+            raise HfkitError(f"The splits declare different labels: {declared[0]} and {names}", where=table.origin)
+    card = opened.card
+    if card is None or card.labels is None or columns.label != card.columns.get("label", columns.label):
+        return declared[0]
+    if declared[0] and len(declared[0]) != len(card.labels):
+        raise HfkitError(
+            f"The card names {len(card.labels)} labels and the source has {len(declared[0])}",
+            where=f"{card.path}, key hfkit.labels",
+        )
+    return card.labels
+
+
+def _strata(rows: Rows, labels: Labels) -> Sequence[Hashable]:
+    """What each row counts as when a split is drawn: its class; the rarest of its labels; nothing for numbers."""
+    if labels.problem_type == REGRESSION:
+        return [0] * len(rows)
+    if labels.problem_type != MULTI:
+        return rows.label
+    counts = Counter(number for label in rows.label for number in label)
+    return [min(label, key=lambda number: (counts[number], number), default=-1) for label in rows.label]
+
+
+def _carve(
+    splits: dict[str, Rows], labels: Labels, opened: Source, arguments: DataArguments, notes: list[str]
+) -> dict[str, Rows]:
+    """Holds out the splits that the source lacks; first test, so that the validation share does not move it."""
+    card = opened.card
+    by = ""
+    if card and (card.blocks or card.group):
+        by = f", by blocks of {card.blocks} rows" if card.blocks else f", by groups of equal {card.group}"
+    for role in ("test", "validation"):
+        if role not in splits:
+            share = _share(f"{role}_size", arguments, getattr(card, f"{role}_size", None))
+            train = splits["train"]
+            splits["train"], splits[role] = hold_out(
+                train, _strata(train, labels), share=share, seed=arguments.data_seed, name=role
+            )
+            notes.append(f"{role} held out from train: {share:.0%}{by}, seed {arguments.data_seed}")
+    return {role: splits[role] for role in ("train", "validation", "test")}
+
+
+def _share(name: str, arguments: DataArguments, card_share: float | None) -> float:
+    share = getattr(arguments, name)
+    default = {entry.name: entry.default for entry in dataclasses.fields(DataArguments)}[name]
+    if card_share is not None and share == default:
+        return card_share
+    if not 0 < share < 1:
+        raise HfkitError(f"--{name} {share} is not a share between 0 and 1")
+    return float(share)
+
+
+def _draw(splits: dict[str, Rows], labels: Labels, arguments: DataArguments, notes: list[str]) -> dict[str, Rows]:
+    limits = {"train": "max_train_samples", "validation": "max_eval_samples", "test": "max_test_samples"}
+    drawn = {}
+    for role, rows in splits.items():
+        limit = getattr(arguments, limits[role])
+        if limit is not None and limit < 1:
+            raise HfkitError(f"--{limits[role]} {limit} is not a number of rows")
+        drawn[role] = rows
+        if limit is not None and limit < len(rows):
+            drawn[role] = draw(rows, _strata(rows, labels), count=limit, seed=arguments.data_seed, name=role)
+            notes.append(f"{role}: {limit:,} of {len(rows):,} rows drawn, seed {arguments.data_seed}")
+    return drawn
+
+
+def _finish(
+    opened: Source, columns: Columns, labels: Labels, splits: dict[str, Rows], notes: list[str]
+) -> "LoadedData":
+    """The data set with its summary, which rank 0 prints."""
+    from hfkit.data.summary import DataSummary, LoadedData, build, describe, reading
+
+    data = LoadedData({role: build(rows, labels.problem_type, labels.names) for role, rows in splits.items()})
+    card = opened.card
+    data.summary = DataSummary(
+        name=opened.name,
+        source=opened.kind,
+        location=opened.location,
+        revision=opened.revision,
+        reading="",
+        text_column=columns.text,
+        text_pair_column=columns.pair,
+        label_column=columns.label,
+        problem_type=labels.problem_type,
+        label_names=labels.names,
+        card=str(card.path.name) if card else None,
+        pretty_name=card.pretty_name if card else None,
+        license=card.license if card else None,
+        language=card.language if card else None,
+        splits={role: describe(rows) for role, rows in data.items()},
+        notes=notes,
+    )
+    data.summary.reading = reading(data.summary)
+    _print(data.summary)
+    return data
+
+
+def _print(summary: "DataSummary") -> None:
+    if os.environ.get("RANK", "0") == "0":
+        print(f"data {summary.name}: {summary.reading}", *summary.notes, sep="\n  - ", flush=True)
+
+
+def _only_test(data: "LoadedData", label_names: list[str] | None) -> "LoadedData":
+    from hfkit.data.summary import LoadedData, describe, reading, rename_labels
+
+    only = LoadedData({"test": data["test"]})
+    only.summary = dataclasses.replace(data.summary)
+    if label_names is not None:
+        only["test"] = rename_labels(data["test"], label_names, data.summary.location)
+        only.summary.label_names = label_names
+        only.summary.problem_type = data.summary.problem_type
+    only.summary.splits = {"test": describe(only["test"])}
+    only.summary.reading = reading(only.summary)
+    return only

@@ -1,0 +1,149 @@
+"""Rows: one split on its way from a table to a data set; columns of equal length, and where each row came from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hfkit.data.columns import Columns
+from hfkit.data.tables import Table
+from hfkit.errors import HfkitError
+
+
+@dataclass
+class Rows:
+    """One split.
+
+    Attributes:
+        table: The table that the rows came from, for messages.
+        index: Each row's position in that table.
+        id, text: One string a row.
+        pair: The second text of each row; None where texts stand alone.
+        label: As in the table, until the labels are read.
+        unit: What each row must stay together with in one split (its block or group); None: every row for itself.
+    """
+
+    table: Table
+    index: list[int]
+    id: list[str]
+    text: list[str]
+    pair: list[str] | None
+    label: list[Any]
+    unit: list[Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def select(self, rows: Sequence[int]) -> "Rows":
+        """These rows only, in this order."""
+
+        def pick(values: list[Any]) -> list[Any]:
+            return [values[row] for row in rows]
+
+        return replace(
+            self,
+            index=pick(self.index),
+            id=pick(self.id),
+            text=pick(self.text),
+            pair=None if self.pair is None else pick(self.pair),
+            label=pick(self.label),
+            unit=None if self.unit is None else pick(self.unit),
+        )
+
+    def places(self, rows: Sequence[int]) -> str:
+        """Where the first few of these rows stand in the source."""
+        return self.table.places([self.index[row] for row in rows])
+
+    def keys(self) -> list[tuple[str, str]]:
+        """What makes two rows the same example: the text (and its pair), without outer space and case."""
+        pairs = self.pair if self.pair is not None else [""] * len(self)
+        return [(text.strip().casefold(), pair.strip().casefold()) for text, pair in zip(self.text, pairs, strict=True)]
+
+
+# What files write where a value is missing. NA, none and null are left out: they are words and countries too.
+_MISSING = {"", "nan", "<na>"}
+
+
+def take_rows(
+    table: Table,
+    split: str,
+    columns: Columns,
+    *,
+    drop: bool = False,
+    unlabelled: int | None = None,
+    blocks: int | None = None,
+    group: str | None = None,
+) -> tuple[Rows, list[str]]:
+    """The rows of a table that have a text and a label.
+
+    Args:
+        table, split: The rows, and the split's name, which begins each id that the source does not give.
+        columns: The columns to read.
+        drop: Drop rows that lack a text or label, counted, instead of refusing them.
+        unlabelled: The integer that stands for no label (-1, as the Hub writes it, where label names are declared).
+        blocks, group: What rows must stay together: so many neighbours, or equal values of a column.
+
+    Returns:
+        The rows, and a note for each thing dropped.
+
+    Raises:
+        HfkitError: A text that is none, rows that lack a text or label, or no row left.
+    """
+    texts = [table.column(name) for name in (columns.text, columns.pair) if name is not None]
+    label = table.column(columns.label)
+    bad, notes = set(), []
+    for name, values in zip((columns.text, columns.pair), texts, strict=False):
+        missing = [row for row, value in enumerate(values) if _is_missing(value)]
+        _check_missing(table, f"texts in {name!r}", missing, "--text_column names another column", drop)
+        _check_strings(table, str(name), values)
+        bad.update(missing)
+        notes += [f"{len(missing):,} rows of {split} without {name}: dropped"] if missing else []
+    missing = [row for row, value in enumerate(label) if _is_missing(value) or _is(value, unlabelled)]
+    _check_missing(
+        table, f"labels in {columns.label!r}", missing, "--test_split and --validation_split name labelled splits", drop
+    )
+    bad.update(missing)
+    notes += [f"{len(missing):,} rows of {split} without {columns.label}: dropped"] if missing else []
+    ids = (
+        [str(value) for value in table.column(columns.id)]
+        if columns.id
+        else [f"{split}-{row}" for row in range(len(table))]
+    )
+    unit = table.column(group) if group else [row // blocks for row in range(len(table))] if blocks else None
+    rows = Rows(table, list(range(len(table))), ids, texts[0], texts[1] if len(texts) == 2 else None, label, unit)
+    if bad:
+        rows = rows.select([row for row in range(len(table)) if row not in bad])
+    if not len(rows):
+        raise HfkitError("No row has both a text and a label", where=table.origin)
+    return rows, notes
+
+
+def _is(value: Any, unlabelled: int | None) -> bool:
+    return unlabelled is not None and str(value).strip() == str(unlabelled)
+
+
+def _is_missing(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() in _MISSING
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def _check_missing(table: Table, what: str, missing: list[int], other: str, drop: bool) -> None:
+    if len(missing) == len(table):
+        raise HfkitError(f"All {what} are missing", where=table.origin, fix=other)
+    if missing and not drop:
+        raise HfkitError(
+            f"{len(missing):,} of {len(table):,} {what} are missing (empty or NaN)",
+            where=table.places(missing),
+            fix="fill them in, or drop those rows with --drop_bad_rows",
+        )
+
+
+def _check_strings(table: Table, name: str, values: list[Any]) -> None:
+    odd = [row for row, value in enumerate(values) if not isinstance(value, str) and not _is_missing(value)]
+    if odd:
+        kind = type(values[odd[0]]).__name__
+        raise HfkitError(
+            f"{len(odd):,} values of {name!r} are no texts: the first is {kind}",
+            where=table.places(odd),
+            fix="name the column of texts with --text_column, or write its values as strings",
+        )

@@ -1,0 +1,191 @@
+"""From what `--dataset` says to the tables behind it: a card, a Hub data set, files, or an embedded data set."""
+
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from hfkit.cards import DataCard, known_cards
+from hfkit.config import DataArguments
+from hfkit.data.tables import SUFFIXES, Table, arrow_table, joined, read_table
+from hfkit.errors import HfkitError, nearest
+from hfkit.hubaccess import hub_access
+
+VALIDATION_NAMES = ("validation", "valid", "val", "dev")
+_SHARD = re.compile(r"-\d+-of-\d+$")
+
+
+@dataclass
+class Source:
+    """Where the rows are.
+
+    Attributes:
+        name: What the user asked for.
+        kind: hub, file or embedded.
+        location: Hub id, path, or package and file.
+        revision: Of a Hub data set; None when the newest was taken.
+        card: The card that says how to read it, if there is one.
+        tables: Split name to its rows, as the source names its splits.
+        single: Whether it is one file, whose rows are not yet any split's.
+        notes: What was left out, counted.
+    """
+
+    name: str
+    kind: str
+    location: str
+    tables: dict[str, Table]
+    revision: str | None = None
+    card: DataCard | None = None
+    single: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+def open_source(arguments: DataArguments) -> Source:
+    """Reads the tables that `arguments.dataset` means.
+
+    A bare name is a card before it is a folder, so that a folder called imdb never stands in for the data set; write
+    ./imdb for the folder. A Hub id that a card describes is read by that card.
+
+    Raises:
+        HfkitError: Nothing of that name, a missing file, or a Hub out of reach.
+    """
+    name = arguments.dataset.strip()
+    cards = known_cards()
+    if name.startswith("demo:"):
+        return _embedded(name, arguments)
+    if name in cards:
+        return _by_card(DataCard.read(cards[name]), arguments)
+    path = Path(name).expanduser()
+    if path.exists() or path.suffix.lower() in SUFFIXES or name.startswith((".", "/", "~")):
+        return _files(name, path, arguments)
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        described = (DataCard.read(card) for card in cards.values())
+        card = next((card for card in described if card.source == name and _same_config(card, arguments)), None)
+        return _by_card(card, arguments) if card else _hub(name, arguments)
+    embedded = [f"demo:{card}" for card, file in cards.items() if DataCard.read(file).embedded]
+    raise HfkitError(
+        f"--dataset {name}: there is no such card, file, folder or Hub id",
+        fix=f"{nearest(name, [*cards, *embedded])}; or a path, or a Hub id (owner/name)",
+    )
+
+
+def _same_config(card: DataCard, arguments: DataArguments) -> bool:
+    return arguments.dataset_config_name in (None, card.config)
+
+
+def _by_card(card: DataCard, arguments: DataArguments) -> Source:
+    if card.source.startswith(("./", "../")):
+        source = _files(card.name, (card.path.parent / card.source).resolve(), arguments)
+    else:
+        config = arguments.dataset_config_name or card.config
+        revision = arguments.dataset_revision or card.revision
+        source = _hub(card.source, replace(arguments, dataset_config_name=config, dataset_revision=revision))
+    return replace(source, name=arguments.dataset, card=card)
+
+
+def _embedded(name: str, arguments: DataArguments) -> Source:
+    from hfkit.demo import dataset_card, embedded_file
+
+    card = dataset_card(name.removeprefix("demo:"))
+    embedded = card.embedded
+    assert embedded is not None
+    path = embedded_file(card)
+    table = replace(read_table(path), origin=path.name)
+    if embedded.rows:
+        wanted = {column: table.column(column) for column in embedded.rows}
+        rows = [
+            row for row in range(len(table)) if all(wanted[key][row] == value for key, value in embedded.rows.items())
+        ]
+        table = table.select(rows)
+        for column in embedded.rows:
+            del table.columns[column]
+    own_size = embedded.test_size or card.test_size
+    card = replace(card, columns=embedded.columns or card.columns, splits={}, test_size=own_size)
+    location = f"{embedded.package}: {embedded.file}"
+    return Source(name, "embedded", location, {"train": table}, embedded.sha256[:12], card, single=True)
+
+
+def _files(name: str, path: Path, arguments: DataArguments) -> Source:
+    if not path.exists():
+        folder = path.parent if path.parent.is_dir() else Path()
+        there = [file.name for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]
+        fix = f"in {folder}: {nearest(path.name, there)}" if there else "check the path"
+        raise HfkitError(f"There is no file {str(path)!r}", fix=fix)
+    if path.is_file():
+        table = read_table(path, encoding=arguments.encoding, delimiter=arguments.delimiter)
+        return Source(name, "file", str(path), {"train": table}, single=True, notes=table.notes)
+    by_split, other = _files_by_split(path, arguments)
+    tables = {}
+    for split, files in by_split.items():
+        read = [read_table(file, encoding=arguments.encoding, delimiter=arguments.delimiter) for file in files]
+        tables[split] = joined(str(path), read)
+    notes = [note for table in tables.values() for note in table.notes]
+    if other:
+        notes.append(f"files not read: {', '.join(file.name for file in other)}")
+    return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
+
+
+def _files_by_split(path: Path, arguments: DataArguments) -> tuple[dict[str, list[Path]], list[Path]]:
+    """The folder's files by the split in their name (train.csv, test-00000-of-00002.parquet), and the other files."""
+    folder = path / arguments.dataset_config_name if arguments.dataset_config_name else path
+    files = _data_files(folder)
+    if not files and folder.is_dir():  # a downloaded Hub data set keeps its files in one folder below
+        below = [found for sub in sorted(folder.iterdir()) if sub.is_dir() and (found := _data_files(sub))]
+        files = below[0] if len(below) == 1 else []
+    if not files:
+        raise HfkitError(f"The folder holds no file ending in {', '.join(SUFFIXES)}", where=str(folder))
+    if len(files) == 1:
+        return {"train": files}, []
+    asked = (arguments.train_split, arguments.validation_split, arguments.test_split)
+    known = {"train", "test", *VALIDATION_NAMES, *(name for name in asked if name)}
+    by_split: dict[str, list[Path]] = {}
+    for file in files:
+        by_split.setdefault(_SHARD.sub("", file.stem), []).append(file)
+    other = [file for split in by_split.keys() - known for file in by_split[split]]
+    chosen = {split: by_split[split] for split in by_split if split in known}
+    if not chosen:
+        raise HfkitError(
+            f"No file of the folder is named after a split: {', '.join(file.name for file in files[:10])}",
+            where=str(folder),
+            fix="name them train.csv, validation.csv, test.csv; or give one file; or say --train_split NAME",
+        )
+    for split, found in chosen.items():
+        if len(found) > 1 and any(not _SHARD.search(file.stem) for file in found):
+            both = " and ".join(file.name for file in found)
+            raise HfkitError(f"Two files claim to be the split {split!r}: {both}", where=str(folder))
+    return chosen, sorted(other)
+
+
+def _data_files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.glob("*") if file.is_file() and file.suffix.lower() in SUFFIXES)
+
+
+def _hub(name: str, arguments: DataArguments) -> Source:
+    import datasets
+
+    config, revision = arguments.dataset_config_name, arguments.dataset_revision
+    with hub_access(f"data set {name}"):
+        try:
+            loaded = datasets.load_dataset(name, config, revision=revision)
+        except ValueError as error:
+            # datasets' own words list the configurations there are.
+            if "onfig" not in str(error):
+                raise
+            raise HfkitError(
+                f"The data set {name} wants another configuration: {str(error).splitlines()[0]}",
+                fix="say --dataset_config_name NAME",
+            ) from error
+    tables = {split: arrow_table(f"{name} {split}", rows.with_format("arrow")[:]) for split, rows in loaded.items()}
+    for split, rows in loaded.items():
+        tables[split].label_names = _class_names(rows.features)
+    return Source(name, "hub", name, tables, revision)
+
+
+def _class_names(features: object) -> dict[str, list[str]]:
+    import datasets
+
+    names = {}
+    for column, feature in dict(features).items():  # type: ignore[call-overload]
+        inner = getattr(feature, "feature", feature)
+        if isinstance(inner, datasets.ClassLabel):
+            names[column] = list(inner.names)
+    return names

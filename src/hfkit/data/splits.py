@@ -1,0 +1,129 @@
+"""Splits: which rows train, which pick the model, which give the final figures; and that no text does two of these."""
+
+import random
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from hfkit.data.rows import Rows
+from hfkit.errors import HfkitError
+
+
+def remove_repeats(splits: dict[str, Rows], *, keep: bool = False) -> tuple[dict[str, Rows], list[str]]:
+    """Removes repeated texts from training, and from training and validation what a later split also holds.
+
+    Two rows are the same example when their texts are equal without outer space and case. The test split is never
+    touched: its figures stay comparable with everyone's. Of repeated rows in training the first stays.
+
+    Args:
+        splits: In the order train, validation, test; whichever there are.
+        keep: Count only.
+
+    Returns:
+        The splits, and a note for each thing counted.
+    """
+    keys = {split: rows.keys() for split, rows in splits.items()}
+    notes = []
+    kept = {}
+    order = list(splits)
+    done = "kept" if keep else "removed"
+    for place, split in enumerate(order):
+        rows, own = splits[split], keys[split]
+        later = {key: other for other in reversed(order[place + 1 :]) for key in keys[other]}
+        leaks = Counter(later[key] for key in own if key in later)
+        for other, count in leaks.items():
+            notes.append(f"{count:,} texts of {split} that also stand in {other}: {done} in {split}")
+        first: dict[Any, int] = {}
+        for row, key in enumerate(own):
+            first.setdefault(key, row)
+        again = [row for row, key in enumerate(own) if first[key] != row and key not in later]
+        if again:
+            notes.append(_repeats_note(split, rows, again, [first[own[row]] for row in again], keep))
+        removed = set() if keep else {row for row, key in enumerate(own) if key in later}
+        if split == "train" and not keep:
+            removed |= set(again)
+        kept[split] = rows.select([row for row in range(len(rows)) if row not in removed]) if removed else rows
+        if not len(kept[split]):
+            raise HfkitError(
+                f"Every text of {split} also stands in another split", fix="mend the files, or --keep_duplicates"
+            )
+    return kept, notes
+
+
+def _repeats_note(split: str, rows: Rows, again: list[int], firsts: list[int], keep: bool) -> str:
+    done = "removed" if split == "train" and not keep else "kept"
+    unlike = sum(str(rows.label[row]) != str(rows.label[first]) for row, first in zip(again, firsts, strict=True))
+    with_other = f" ({unlike:,} with another label than the first)" if unlike else ""
+    return f"{len(again):,} repeated texts in {split}{with_other}: {done}"
+
+
+def hold_out(rows: Rows, strata: Sequence[Hashable], *, share: float, seed: int, name: str) -> tuple[Rows, Rows]:
+    """Splits `rows` in two, by units that stay whole, with each label in the same proportion.
+
+    Args:
+        rows: The rows; `rows.unit` names each row's block or group, None makes every row a unit.
+        strata: Each row's label; a unit counts as what most of its rows are.
+        share: Of the units that is held out.
+        seed, name: Together they seed the draw, so that test and validation draw independently.
+
+    Returns:
+        The rows that stay and those held out, both in the source's order.
+    """
+    units: dict[Any, list[int]] = {}
+    for row in range(len(rows)):
+        units.setdefault(rows.unit[row] if rows.unit is not None else row, []).append(row)
+    by_stratum: dict[Hashable, list[list[int]]] = {}
+    for members in units.values():
+        label = Counter(strata[row] for row in members).most_common(1)[0][0]
+        by_stratum.setdefault(label, []).append(members)
+    groups = [by_stratum[label] for label in sorted(by_stratum, key=str)]
+    sizes = [len(group) for group in groups]
+    # From three units of a label on, one is held out and one will still be left after the next split.
+    least = [1 if size >= 3 else 0 for size in sizes]
+    quotas = allocate(sizes, max(1, round(share * len(units))), least)
+    generator = random.Random(f"{seed} {name}")
+    held: set[int] = set()
+    for group, quota in zip(groups, quotas, strict=True):
+        generator.shuffle(group)
+        held.update(row for members in group[:quota] for row in members)
+    if not held or len(held) == len(rows):
+        raise HfkitError(
+            f"{len(units)} rows or groups are too few to hold out a {name} split",
+            where=rows.table.origin,
+            fix=f"add rows, or give a {name} split of your own",
+        )
+    stay = [row for row in range(len(rows)) if row not in held]
+    return rows.select(stay), rows.select(sorted(held))
+
+
+def draw(rows: Rows, strata: Sequence[Hashable], *, count: int, seed: int, name: str) -> Rows:
+    """At most `count` rows, each label in its proportion, in the source's order."""
+    if count >= len(rows):
+        return rows
+    by_stratum: dict[Hashable, list[int]] = {}
+    for row in range(len(rows)):
+        by_stratum.setdefault(strata[row], []).append(row)
+    groups = [by_stratum[label] for label in sorted(by_stratum, key=str)]
+    sizes = [len(group) for group in groups]
+    quotas = allocate(sizes, count, [1] * len(sizes))
+    generator = random.Random(f"{seed} draw {name}")
+    chosen = [row for group, quota in zip(groups, quotas, strict=True) for row in generator.sample(group, quota)]
+    return rows.select(sorted(chosen))
+
+
+def allocate(sizes: list[int], total: int, least: list[int]) -> list[int]:
+    """Deals `total` out in proportion to `sizes`, by largest remainder, each at least `least` where total allows.
+
+    >>> allocate([90, 9, 1], 10, [1, 1, 1])
+    [8, 1, 1]
+    """
+    whole = sum(sizes)
+    exact = [size * total / whole for size in sizes]
+    quotas = [max(int(share), low) for share, low in zip(exact, least, strict=True)]
+    while sum(quotas) < min(total, whole):
+        open_places = [place for place in range(len(sizes)) if quotas[place] < sizes[place]]
+        quotas[max(open_places, key=lambda place: exact[place] - quotas[place])] += 1
+    while sum(quotas) > total and any(quota > low for quota, low in zip(quotas, least, strict=True)):
+        spare = [place for place in range(len(sizes)) if quotas[place] > least[place]]
+        quotas[min(spare, key=lambda place: exact[place] - quotas[place])] -= 1
+    return quotas

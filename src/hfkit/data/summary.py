@@ -1,0 +1,174 @@
+"""DataSummary: the facts of a load, for the screen, the run and the report; and LoadedData, which carries them."""
+
+import hashlib
+import json
+import statistics
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import datasets
+
+from hfkit.data.labels import MULTI, REGRESSION, SINGLE
+from hfkit.data.rows import Rows
+from hfkit.errors import HfkitError
+
+
+@dataclass
+class DataSummary:
+    """What was loaded, and everything that was counted on the way. All of it is plain JSON.
+
+    Attributes:
+        name: What `--dataset` said.
+        source: hub, file or embedded.
+        location: Hub id, path, or package and file.
+        revision: The pinned commit of a Hub data set; of an embedded one the first digits of its checksum.
+        card: The data card's file, if one was used; pretty_name, license and language come from it.
+        reading: The printed sentence: which column is what, the classes, the sizes.
+        text_column, text_pair_column, label_column: As the source calls them.
+        problem_type: One of transformers' three.
+        label_names: The classes in order; None for regression.
+        splits: For each split `rows`, `labels` (a count for each name, or mean, std, min, max) and `fingerprint`.
+        notes: Repeats and leaks removed, rows dropped, columns not used, labels merged: each with its count.
+    """
+
+    name: str
+    source: str
+    location: str
+    reading: str
+    text_column: str
+    label_column: str
+    problem_type: str
+    text_pair_column: str | None = None
+    label_names: list[str] | None = None
+    revision: str | None = None
+    card: str | None = None
+    pretty_name: str | None = None
+    license: str | None = None
+    language: str | None = None
+    splits: dict[str, dict[str, Any]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary as plain dicts, lists, strings and numbers."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "DataSummary":
+        """The summary that `to_json` wrote."""
+        return cls(**values)
+
+
+class LoadedData(datasets.DatasetDict):
+    """A plain `datasets.DatasetDict` that remembers how it was read, as `summary`."""
+
+    summary: DataSummary
+
+
+def summary_of(data: datasets.DatasetDict) -> DataSummary:
+    """The summary of loaded data; of a DatasetDict from elsewhere, what can be read from its columns."""
+    if isinstance(data, LoadedData):
+        return data.summary
+    feature = data["train"].features["label"]
+    problem_type = _problem_type(feature)
+    summary = DataSummary(
+        name="in memory", source="file", location="in memory", reading="", text_column="text", label_column="label",
+        problem_type=problem_type, label_names=_names(feature),
+        text_pair_column="text_pair" if "text_pair" in data["train"].column_names else None,
+    )  # fmt: skip
+    summary.splits = {split: describe(rows) for split, rows in data.items()}
+    summary.reading = reading(summary)
+    return summary
+
+
+def build(rows: Rows, problem_type: str, names: list[str] | None) -> datasets.Dataset:
+    """One split as a data set in memory, where no cache of an earlier run can be mistaken for this one's."""
+    label: Any = datasets.Value("float32") if names is None else datasets.ClassLabel(names=names)
+    columns: dict[str, list[Any]] = {"id": rows.id, "text": rows.text, "label": rows.label}
+    features = {"id": datasets.Value("string"), "text": datasets.Value("string")}
+    if rows.pair is not None:
+        columns["text_pair"] = rows.pair
+        features["text_pair"] = datasets.Value("string")
+    features["label"] = datasets.List(label) if problem_type == MULTI else label
+    return datasets.Dataset.from_dict(columns, features=datasets.Features(features))
+
+
+def rename_labels(rows: datasets.Dataset, names: list[str], origin: str) -> datasets.Dataset:
+    """The same rows with `names` as classes, matched by name (case does not count).
+
+    Raises:
+        HfkitError: The rows are of another kind of label, or have a label that `names` lacks.
+    """
+    own = _names(rows.features["label"])
+    if own is None:
+        raise HfkitError("The labels are numbers, and the model knows classes", where=origin, fix=", ".join(names))
+    index = {name.strip().casefold(): number for number, name in enumerate(names)}
+    unknown = [name for name in own if name.strip().casefold() not in index]
+    if unknown:
+        raise HfkitError(
+            f"The data has labels that the model does not know: {', '.join(unknown)}",
+            where=origin,
+            fix=f"rename them; the model's labels are {', '.join(names)}",
+        )
+    to = [index[name.strip().casefold()] for name in own]
+    multi = _problem_type(rows.features["label"]) == MULTI
+    labels = [sorted(to[n] for n in label) if multi else to[label] for label in rows["label"][:]]
+    feature = datasets.ClassLabel(names=names)
+    features = {**rows.features, "label": datasets.List(feature) if multi else feature}
+    columns = {name: rows[name][:] for name in rows.column_names}
+    return datasets.Dataset.from_dict({**columns, "label": labels}, features=datasets.Features(features))
+
+
+def describe(rows: datasets.Dataset) -> dict[str, Any]:
+    """Rows, labels and fingerprint of one split."""
+    feature = rows.features["label"]
+    labels = rows["label"][:]
+    names = _names(feature)
+    return {"rows": len(rows), "labels": _label_figures(labels, names), "fingerprint": _fingerprint(rows, names)}
+
+
+def reading(summary: DataSummary) -> str:
+    """The sentence on the screen: `text = review, label = stars: 2 classes negative, positive; 900 / 50 / 50 rows`."""
+    pair = f", text_pair = {summary.text_pair_column}" if summary.text_pair_column else ""
+    names = summary.label_names or []
+    shown = ", ".join(names if len(names) <= 10 else [*names[:9], "...", names[-1]])
+    if summary.problem_type == REGRESSION:
+        low = min(split["labels"]["min"] for split in summary.splits.values())
+        high = max(split["labels"]["max"] for split in summary.splits.values())
+        what = f"a number from {low:g} to {high:g}"
+    elif summary.problem_type == MULTI:
+        what = f"any of {len(names)} labels {shown}"
+    else:
+        what = f"{len(names)} classes {shown}"
+    sizes = " / ".join(f"{split['rows']:,}" for split in summary.splits.values())
+    return f"text = {summary.text_column}{pair}, label = {summary.label_column}: {what}; {sizes} rows"
+
+
+def _names(feature: Any) -> list[str] | None:
+    inner = getattr(feature, "feature", feature)
+    return list(inner.names) if isinstance(inner, datasets.ClassLabel) else None
+
+
+def _problem_type(feature: Any) -> str:
+    if _names(feature) is None:
+        return REGRESSION
+    return SINGLE if isinstance(feature, datasets.ClassLabel) else MULTI
+
+
+def _label_figures(labels: list[Any], names: list[str] | None) -> dict[str, float]:
+    if names is None:
+        figures = {"mean": statistics.fmean(labels), "std": statistics.pstdev(labels)}
+        return {**figures, "min": min(labels), "max": max(labels)}
+    counts = Counter(number for label in labels for number in (label if isinstance(label, list) else [label]))
+    return {name: counts[number] for number, name in enumerate(names)}
+
+
+def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:
+    """sha256 over id, texts and label names: equal for equal examples in equal order, whatever file they came from."""
+    digest = hashlib.sha256()
+    columns = [rows[name][:] for name in ("id", "text", "text_pair", "label") if name in rows.column_names]
+    for *texts, label in zip(*columns, strict=True):
+        if names is not None:
+            label = [names[number] for number in (label if isinstance(label, list) else [label])]
+        digest.update(json.dumps([*texts, label], ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()

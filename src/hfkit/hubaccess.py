@@ -1,0 +1,145 @@
+"""Reaching the Hub: fast when it is there, served from the cache when it is not, one clear message when neither helps.
+
+Left alone, the Hub's client retries a dead connection for half a minute before it says so, cached files or not. Here a
+connection is tried once, for seconds; if there is none, the client is told to read its cache only.
+"""
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from hfkit.errors import HfkitError
+
+WAYS_OUT = (
+    "run the embedded model and data with --demo; or give local files with --dataset PATH --model FOLDER;"
+    " or set HF_ENDPOINT to a mirror (such as https://hf-mirror.com); or, with a filled cache, set HF_HUB_OFFLINE=1"
+)
+
+
+def hub_unreachable(what: str, error: BaseException | str | None = None) -> HfkitError:
+    """The one message for a Hub that cannot be reached.
+
+    Args:
+        what: What was wanted, such as "data set stanfordnlp/imdb".
+        error: What the connection answered; its first line is repeated.
+    """
+    reason = str(error).strip().splitlines()[0] if error and str(error).strip() else None
+    return HfkitError(
+        f"The Hub cannot be reached, and its cache on this machine does not hold the {what}",
+        where=f"{endpoint()} ({reason})" if reason else endpoint(),
+        fix=WAYS_OUT,
+    )
+
+
+def endpoint() -> str:
+    """The Hub's address: HF_ENDPOINT, or the Hub itself."""
+    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+
+
+@cache
+def hub_reachable(address: str, timeout: float = 4.0) -> bool:
+    """Whether something answers at `address` (or at the proxy that leads there); asked once in a process.
+
+    Only the connection is tried: whether the Hub behind it is well is for the request itself to find out.
+    """
+    parts = urlsplit(address)
+    proxy = getproxies().get(parts.scheme)
+    if proxy and parts.hostname and not proxy_bypass(parts.hostname):
+        parts = urlsplit(proxy if "//" in proxy else f"//{proxy}")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=timeout).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def hub_access(what: str) -> Iterator[None]:
+    """Surrounds a call that may ask the Hub, and turns what can go wrong there into an `HfkitError`.
+
+    Without a connection the call is answered from the cache, and this is said; a cache that lacks `what` is an error.
+
+    Args:
+        what: What is wanted, such as "data set stanfordnlp/imdb" or "model google-bert/bert-base-uncased".
+    """
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    offline = _offline_by_choice()
+    reachable = offline or hub_reachable(endpoint())
+    try:
+        if reachable:
+            yield
+        else:
+            with _cache_only():
+                yield
+            print(f"The Hub cannot be reached: the {what} was read from the cache.", file=sys.stderr)
+    except HfkitError:
+        raise
+    except GatedRepoError as error:
+        raise HfkitError(
+            f"The Hub guards the {what}: its terms must be accepted, and you must be known",
+            fix="accept the terms on its page, then log in with `hf auth login`",
+        ) from error
+    except RevisionNotFoundError as error:
+        raise HfkitError(f"The {what} has no such revision", fix="name a commit, tag or branch that exists") from error
+    except RepositoryNotFoundError as error:
+        raise HfkitError(
+            f"The Hub has no {what}, or it is private", fix="check the spelling, or log in with `hf auth login`"
+        ) from error
+    except Exception as error:
+        if not connection_failed(error) and not (type(error).__name__ == "DatasetNotFoundError" and not reachable):
+            raise
+        reason = "HF_HUB_OFFLINE is set" if offline else error if reachable else "no connection"
+        raise hub_unreachable(what, reason) from error
+
+
+def connection_failed(error: BaseException) -> bool:
+    """Whether `error`, or an error that it came from, says that no answer came or that the cache lacks the file."""
+    names = {
+        "LocalEntryNotFoundError",
+        "OfflineModeIsEnabled",
+        "ConnectError",
+        "ConnectTimeout",
+        "ReadTimeout",
+        "ConnectionError",
+        "MaxRetryError",
+        "gaierror",
+    }
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ConnectionError) or any(kind.__name__ in names for kind in type(seen).__mro__):
+            return True
+        if "offline mode is enabled" in str(seen) or "couldn't connect to" in str(seen).lower():
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _offline_by_choice() -> bool:
+    import huggingface_hub.constants
+
+    return bool(huggingface_hub.constants.HF_HUB_OFFLINE)
+
+
+@contextmanager
+def _cache_only() -> Iterator[None]:
+    """Both clients read their switch once, at import: so it is their constants that are set, and set back."""
+    import huggingface_hub.constants
+
+    modules = [huggingface_hub.constants]
+    if "datasets" in sys.modules:
+        modules.append(sys.modules["datasets"].config)
+    before = [module.HF_HUB_OFFLINE for module in modules]
+    for module in modules:
+        module.HF_HUB_OFFLINE = True  # type: ignore[attr-defined, unused-ignore]
+    try:
+        yield
+    finally:
+        for module, value in zip(modules, before, strict=True):
+            module.HF_HUB_OFFLINE = value  # type: ignore[attr-defined, unused-ignore]
