@@ -1,0 +1,75 @@
+"""Makes transformers know our models, without loading transformers.
+
+`import hfkit` must cost nothing, and yet afterwards `transformers.pipeline(folder)` must open a baseline's folder. So
+nothing is registered until transformers' own registries are loaded: a hook on the import system waits for them.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+
+
+def _configs() -> None:
+    from transformers.models.auto.configuration_auto import AutoConfig
+
+    from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig
+    from hfkit.models.configs import PooledConfig
+
+    for config in (RecurrentConfig, BaselineTransformerConfig, PooledConfig):
+        AutoConfig.register(config.model_type, config, exist_ok=True)
+
+
+def _models() -> None:
+    from transformers.models.auto.modeling_auto import AutoModelForSequenceClassification
+
+    from hfkit.baselines import auto
+    from hfkit.models.pooled import PooledForSequenceClassification
+
+    for model in (
+        auto.RecurrentForSequenceClassification,
+        auto.BaselineTransformerForSequenceClassification,
+        PooledForSequenceClassification,
+    ):
+        AutoModelForSequenceClassification.register(model.config_class, model, exist_ok=True)
+
+
+_WAITING: dict[str, Callable[[], None]] = {
+    "transformers.models.auto.configuration_auto": _configs,
+    "transformers.models.auto.modeling_auto": _models,
+}
+
+
+class _Hook(MetaPathFinder):
+    """Finds nothing of its own: it lets the others find, and calls back when the module has run."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in _WAITING:
+            return None
+        then = _WAITING.pop(fullname)
+        spec = find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            _call_after(spec.loader, then)
+        return spec
+
+
+def _call_after(loader: Loader, then: Callable[[], None]) -> None:
+    run = loader.exec_module
+
+    def exec_module(module: ModuleType) -> None:
+        run(module)
+        then()
+
+    loader.exec_module = exec_module  # type: ignore[method-assign]
+
+
+def register_models() -> None:
+    """Register now what is loaded, and the rest as soon as it is. Calling it again changes nothing."""
+    for name in [name for name in _WAITING if name in sys.modules]:
+        _WAITING.pop(name)()
+    if _WAITING and not any(isinstance(finder, _Hook) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Hook())

@@ -1,0 +1,156 @@
+"""The shell that makes the baselines transformers models: saved, loaded and run like any other.
+
+A config that is JSON, an `AutoModelForSequenceClassification` class that returns `.logits`, and the start values of
+the weights. What is computed stands in `recurrent.py` and `transformer.py`.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig
+from hfkit.baselines.pooling import masked_mean
+from hfkit.baselines.recurrent import RecurrentEncoder
+from hfkit.baselines.transformer import Encoder, EncoderLayer, TokenEmbeddings
+
+
+class BaselineModel(PreTrainedModel):
+    """What the baselines share: how weights start, and that the loss is the mean over the batch.
+
+    `forward(input_ids, attention_mask, labels)` takes (batch, tokens) of ids and of 1 and 0, padded on the right;
+    without a mask the padding token says where a text ends. `logits` are (batch, labels). With `labels` the loss of
+    transformers' sequence classification is there too.
+    """
+
+    base_model_prefix = "encoder"
+    embedding_name: str
+    # transformers.Trainer would take any **kwargs for "scales its own loss" and then forget accumulation steps.
+    accepts_loss_kwargs = False
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.get_submodule(type(self).embedding_name)
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Start values; `init` leaves alone what a checkpoint has just filled."""
+        if isinstance(module, nn.Linear):
+            if module is self.classifier:  # near zero: the first predictions claim nothing
+                init.normal_(module.weight, std=0.02)
+            else:
+                init.xavier_uniform_(module.weight)
+            init.zeros_(module.bias)
+        elif isinstance(module, nn.LayerNorm):
+            init.ones_(module.weight)
+            init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            init.normal_(module.weight, std=module.embedding_dim**-0.5)
+            if module.padding_idx is not None and not getattr(module.weight, "_is_hf_initialized", False):
+                init.zeros_(module.weight[module.padding_idx])
+        elif isinstance(module, nn.RNNBase):
+            _init_recurrent(module)
+
+    def _mask(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        return input_ids.ne(self.config.pad_token_id).long() if attention_mask is None else attention_mask
+
+    def _output(self, logits: Tensor, labels: Tensor | None) -> SequenceClassifierOutput:
+        loss = None
+        if labels is not None:
+            loss = self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
+        return SequenceClassifierOutput(loss=loss, logits=logits)
+
+
+class RecurrentForSequenceClassification(BaselineModel):
+    """RNN, GRU or LSTM; the head reads the mean, the maximum and the last of the states.
+
+    The last state alone forgets the start of a long text; mean and maximum let the gradient reach each token directly.
+    """
+
+    config_class = RecurrentConfig
+    embedding_name = "embeddings"
+
+    def __init__(self, config: RecurrentConfig) -> None:
+        super().__init__(config)
+        self.embeddings = nn.Embedding(config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id)
+        self.encoder = RecurrentEncoder(
+            config.cell,
+            config.embedding_size,
+            config.hidden_size,
+            layers=config.num_hidden_layers,
+            bidirectional=config.bidirectional,
+            dropout=config.dropout,
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.classifier = nn.Linear(3 * self.encoder.directions * config.hidden_size, config.num_labels or 2)
+        self.post_init()
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None, **kwargs: Any
+    ) -> SequenceClassifierOutput:
+        mask = self._mask(input_ids, attention_mask)
+        # A row without any token still needs one step; it reads a padding token.
+        states, final = self.encoder(self.dropout(self.embeddings(input_ids)), mask.sum(dim=1).clamp(min=1))
+        highest = states.masked_fill(mask[..., None] == 0, torch.finfo(states.dtype).min).amax(dim=1)
+        pooled = torch.cat([masked_mean(states, mask), highest, final], dim=-1)
+        return self._output(self.classifier(self.dropout(pooled)), labels)
+
+
+class BaselineTransformerForSequenceClassification(BaselineModel):
+    """The encoder of "Attention Is All You Need" with a linear head on the mean of its states."""
+
+    config_class = BaselineTransformerConfig
+    supports_gradient_checkpointing = True
+    embedding_name = "embeddings.tokens"
+
+    def __init__(self, config: BaselineTransformerConfig) -> None:
+        super().__init__(config)
+        size = config.hidden_size
+        self.embeddings = TokenEmbeddings(
+            config.vocab_size,
+            size,
+            config.max_position_embeddings,
+            config.positions,
+            config.dropout,
+            config.pad_token_id,
+        )
+        layers = [
+            EncoderLayer(
+                size,
+                config.num_attention_heads,
+                config.intermediate_size,
+                config.dropout,
+                config.attention_dropout,
+                config.norm_first,
+                config.hidden_act,
+            )
+            for _ in range(config.num_hidden_layers)
+        ]
+        self.encoder = Encoder(layers, size, config.norm_first)
+        self.dropout = nn.Dropout(config.dropout)
+        self.classifier = nn.Linear(size, config.num_labels or 2)
+        self.post_init()
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None, **kwargs: Any
+    ) -> SequenceClassifierOutput:
+        mask = self._mask(input_ids, attention_mask)
+        states = self.encoder(self.embeddings(input_ids), mask)
+        return self._output(self.classifier(self.dropout(masked_mean(states, mask))), labels)
+
+
+def _init_recurrent(kernel: nn.RNNBase) -> None:
+    """Orthogonal recurrences keep gradients' size through time; an LSTM starts by remembering (forget bias 1)."""
+    for name, parameter in kernel.named_parameters():
+        if getattr(parameter, "_is_hf_initialized", False):
+            continue
+        if name.startswith("weight_ih"):
+            init.xavier_uniform_(parameter)
+        elif name.startswith("weight_hh"):
+            for gate in parameter.split(kernel.hidden_size):
+                init.orthogonal_(gate)
+        else:
+            init.zeros_(parameter)
+            if isinstance(kernel, nn.LSTM) and name.startswith("bias_ih"):
+                init.ones_(parameter[kernel.hidden_size : 2 * kernel.hidden_size])

@@ -1,0 +1,50 @@
+"""The baselines' configs. Apart from their models, so that `AutoConfig` can know them without importing torch."""
+
+from typing import Literal
+
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+
+
+@strict
+class RecurrentConfig(PreTrainedConfig):
+    """An RNN, GRU or LSTM that reads a text.
+
+    The defaults are what a few thousand reviews and a CPU can bear: one layer, half a million parameters beside the
+    embeddings. There is no `max_position_embeddings`: the network reads texts of any length.
+    """
+
+    model_type = "hfkit-recurrent"
+
+    cell: Literal["rnn", "gru", "lstm"] = "lstm"
+    bidirectional: bool = False
+    vocab_size: int = 20000
+    embedding_size: int = 128
+    hidden_size: int = 128
+    num_hidden_layers: int = 1
+    dropout: float | int = 0.3
+    pad_token_id: int = 0
+
+
+@strict
+class BaselineTransformerConfig(PreTrainedConfig):
+    """The encoder of "Attention Is All You Need", small.
+
+    Pre-norm and GELU by default, as everyone has it since: it trains without a long warm-up. The paper's own settings
+    are `norm_first: false, hidden_act: "relu"`.
+    """
+
+    model_type = "hfkit-transformer"
+
+    vocab_size: int = 20000
+    hidden_size: int = 128
+    num_hidden_layers: int = 2
+    num_attention_heads: int = 4
+    intermediate_size: int = 512
+    hidden_act: Literal["relu", "gelu"] = "gelu"
+    norm_first: bool = True
+    positions: Literal["sinusoidal", "learned"] = "sinusoidal"
+    dropout: float | int = 0.2
+    attention_dropout: float | int = 0.0
+    max_position_embeddings: int = 512
+    pad_token_id: int = 0

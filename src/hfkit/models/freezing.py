@@ -1,0 +1,77 @@
+"""Which parameters learn: freezing by name, and letting all of them learn again."""
+
+from collections.abc import Collection, Iterable
+from fnmatch import fnmatchcase
+
+from torch import nn
+
+from hfkit.errors import HfkitError, nearest
+
+EMBEDDING_MODULES = {"embeddings", "embedding", "embed_tokens", "embed_positions", "word_embeddings", "wte", "wpe"}
+"""What the models of transformers, and ours, call their token and position vectors."""
+
+
+def freeze(model: nn.Module, patterns: Iterable[str], new: Collection[str] = ()) -> int:
+    """Stop parameters from learning.
+
+    Args:
+        model: A PreTrainedModel.
+        patterns: `backbone` (all but the head), `embeddings` (token and position vectors), or shell patterns over
+            the names of parameters or modules, such as `*.layer.0.*`.
+        new: Parameters that no checkpoint has filled. `backbone` leaves them free: frozen, they would stay noise.
+
+    Returns:
+        How many numbers stopped learning.
+
+    Raises:
+        HfkitError: A pattern that matches nothing, or nothing is left that learns.
+    """
+    parameters = dict(model.named_parameters())
+    frozen: set[str] = set()
+    for pattern in patterns:
+        matched = {name for name in parameters if _matches(model, name, pattern, new)}
+        if not matched:
+            raise HfkitError(
+                f"no parameter is called {pattern!r}",
+                where="--freeze",
+                fix=nearest(pattern, {"backbone", "embeddings", *_modules(model)}),
+            )
+        frozen |= matched
+    if frozen == set(parameters):
+        raise HfkitError(
+            "every parameter is frozen, nothing is left to learn", where="--freeze", fix="drop one of the patterns"
+        )
+    for name in frozen:
+        parameters[name].requires_grad_(False)
+    return sum(parameters[name].numel() for name in frozen)
+
+
+def unfreeze(model: nn.Module) -> int:
+    """Let every parameter learn; returns how many numbers were frozen before."""
+    frozen = [parameter for parameter in model.parameters() if not parameter.requires_grad]
+    for parameter in frozen:
+        parameter.requires_grad_(True)
+    return sum(parameter.numel() for parameter in frozen)
+
+
+def _matches(model: nn.Module, name: str, pattern: str, new: Collection[str]) -> bool:
+    if pattern == "backbone":
+        return not in_head(model, name) and name not in new
+    if pattern == "embeddings":
+        return not EMBEDDING_MODULES.isdisjoint(name.split("."))
+    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
+
+
+def in_head(model: nn.Module, name: str) -> bool:
+    """Whether the parameter belongs to the head: what stands beside the backbone, in transformers' own naming.
+
+    The baselines' embeddings stand beside their encoder, and are no head either.
+    """
+    first = name.split(".")[0]
+    return first != getattr(model, "base_model_prefix", "") and first not in EMBEDDING_MODULES
+
+
+def _modules(model: nn.Module) -> set[str]:
+    """Names a pattern can take: modules that hold parameters, two levels deep enough to read."""
+    names = {name.rsplit(".", 1)[0] for name, _ in model.named_parameters()}
+    return {".".join(name.split(".")[:4]) for name in names}

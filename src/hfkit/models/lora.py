@@ -1,0 +1,86 @@
+"""LoRA (Hu et al. 2021) through PEFT: a low-rank adapter learns, and the head beside it."""
+
+import warnings
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from hfkit.config import ModelArguments
+from hfkit.errors import HfkitError, nearest
+from hfkit.models.freezing import in_head
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+
+def add_lora(model: "PreTrainedModel", config: ModelArguments, new: Collection[str] = ()) -> "PeftModel":
+    """Wrap `model` in a LoRA adapter; its head learns in full and is saved with the adapter.
+
+    Args:
+        model: A classifier, ours or transformers'.
+        config: The `lora_*` knobs. `model` and `model_revision` are written into the adapter as its base: a name that
+            can be found again, such as `demo:minilm`, and no path of this machine.
+        new: Parameters of the backbone that no checkpoint has filled; their modules learn too.
+
+    Raises:
+        HfkitError: No layer has the wanted name, or PEFT does not know the architecture.
+    """
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    settings = LoraConfig(
+        task_type=TaskType.SEQ_CLS,
+        r=config.lora_r,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=_targets(model, config),
+        modules_to_save=_learning_modules(model, new),
+        revision=config.model_revision,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks for a property that transformers is renaming
+        adapted = get_peft_model(model, settings, revision=config.model_revision)
+    adapted.peft_config["default"].base_model_name_or_path = config.model
+    return adapted
+
+
+def _targets(model: "PreTrainedModel", config: ModelArguments) -> list[str]:
+    """Names of the layers that get an adapter, each of which the model has."""
+    from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as DEFAULTS
+
+    backbone = getattr(model.config, "backbone_config", None) or model.config
+    wanted = list(config.lora_target_modules) or list(DEFAULTS.get(backbone.model_type, ()))
+    linear = {name for name, module in model.named_modules() if _takes_lora(module) and not in_head(model, name)}
+    known = {name.rsplit(".", 1)[-1] for name in linear}
+    if not wanted:
+        raise HfkitError(
+            f"PEFT has no default layers for a {backbone.model_type}",
+            where="--lora",
+            fix=f"name them with --lora_target_modules: {', '.join(sorted(known))}",
+        )
+    for target in wanted:
+        if not any(name == target or name.endswith(f".{target}") for name in linear):
+            raise HfkitError(
+                f"no linear layer is called {target!r}", where="--lora_target_modules", fix=nearest(target, known)
+            )
+    return wanted
+
+
+def _takes_lora(module: nn.Module) -> bool:
+    # GPT-2 writes its linear layers as a Conv1D of its own.
+    return isinstance(module, nn.Linear | nn.Embedding) or type(module).__name__ == "Conv1D"
+
+
+def _learning_modules(model: "PreTrainedModel", new: Collection[str]) -> list[str]:
+    """Modules that learn in full: the head, and what the checkpoint lacked."""
+    head = {name.split(".")[0] for name, _ in model.named_parameters() if in_head(model, name)}
+    lacked = {name.rsplit(".", 1)[0] for name in new if not in_head(model, name)}
+    return sorted((head | lacked) - {"classifier", "score"})  # PEFT adds these two itself
+
+
+def put_adapter(model: "PreTrainedModel", folder: Any) -> "PeftModel":
+    """The adapter that `folder` holds, on its base, ready to answer."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, str(folder))

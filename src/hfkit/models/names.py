@@ -1,0 +1,100 @@
+"""Where a model is: a name on the command line -> a folder with all that a model needs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hfkit import demo
+from hfkit.errors import HfkitError
+from hfkit.hubaccess import hub_access
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack")
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
+HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja"]
+
+
+def locate(name: str | Path, revision: str | None = None, code: bool = False) -> Path:
+    """The folder with a model's files.
+
+    Args:
+        name: A folder, a run directory (its `model/`), `demo:minilm`, or a Hub id, which is fetched into the Hub's
+            cache: safetensors and JSON, no pickles.
+        revision: Commit, tag or branch of a Hub id.
+        code: Fetch the repository's Python files too.
+
+    Raises:
+        HfkitError: No such folder, no such embedded model, no such repository, or the Hub cannot be reached.
+    """
+    text = str(name)
+    if text.startswith("demo:"):
+        return demo.model_path(text.removeprefix("demo:"))
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return path / "model" if (path / "run.json").is_file() else path
+    if path.is_file():
+        raise HfkitError(f"{name} is a file; a model is a folder", where="--model", fix="name the folder it is in")
+    if path.is_absolute() or text.startswith((".", "~")) or text.count("/") > 1 or not text:
+        raise HfkitError(f"there is no folder {name!r}", where="--model", fix="name a folder or a Hub id")
+    return _fetch(text, revision, code)
+
+
+def _fetch(name: str, revision: str | None, code: bool) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    files = [*HUB_FILES, *(["*.py"] if code else [])]
+    try:
+        with hub_access(f"model {name}"):
+            # Subfolders hold other formats (ONNX, OpenVINO) of the same weights.
+            return Path(snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=["*/*"]))
+    except HFValidationError as error:
+        raise HfkitError(
+            f"{name!r} is neither a folder nor a Hub id", where="--model", fix="a Hub id looks like owner/name"
+        ) from error
+
+
+def check_folder(folder: Path, name: str | Path) -> dict[str, Any]:
+    """Refuse a folder that lacks its config, weights or tokenizer before anything heavy is imported.
+
+    Returns:
+        config.json as it stands.
+
+    Raises:
+        HfkitError: A part is missing, or the weights are pickles, which can run code and are never read.
+    """
+    place = str(folder)
+    if (folder / "adapter_config.json").is_file() and not any((folder / file).is_file() for file in WEIGHTS):
+        raise HfkitError(
+            f"{name} holds a LoRA adapter, not a whole model",
+            where=place,
+            fix="start from its base model, or save the two merged: hfkit.load_model(...)[0].merge_and_unload()",
+        )
+    if not (folder / "config.json").is_file():
+        raise HfkitError(f"{name} holds no model: there is no config.json", where=place, fix=_contents(folder))
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise HfkitError(f"config.json cannot be read: {error}", where=f"{place}/config.json") from error
+    if not any((folder / file).is_file() for file in WEIGHTS):
+        pickles = [file for file in PICKLES if (folder / file).is_file()]
+        if pickles:
+            raise HfkitError(
+                f"the weights of {name} are only there as {pickles[0]}; hfkit reads safetensors, which cannot run code",
+                where=place,
+                fix="take a revision with model.safetensors (--model_revision refs/pr/...), or convert it once where"
+                " you trust it: model.save_pretrained(folder)",
+            )
+        raise HfkitError(f"{name} has no weights: there is no model.safetensors", where=place, fix=_contents(folder))
+    if not any((folder / file).is_file() for file in TOKENIZERS):
+        raise HfkitError(
+            f"{name} has no tokenizer: there is none of {', '.join(TOKENIZERS)}",
+            where=place,
+            fix="save the tokenizer beside the model: tokenizer.save_pretrained(folder)",
+        )
+    return config
+
+
+def _contents(folder: Path) -> str:
+    found = sorted(path.name + ("/" if path.is_dir() else "") for path in folder.iterdir())
+    return f"the folder holds {', '.join(found[:12]) if found else 'nothing'}; name the one that save_pretrained wrote"

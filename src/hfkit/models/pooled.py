@@ -1,0 +1,64 @@
+"""A linear head on the mean of any backbone's token vectors."""
+
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import AutoModel, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from hfkit.baselines.pooling import masked_mean
+from hfkit.models.configs import PooledConfig
+
+
+class PooledForSequenceClassification(PreTrainedModel):
+    """Backbone, masked mean, dropout, linear layer.
+
+    BERT's own head reads one token through a layer made for next-sentence prediction; the mean reads them all, and
+    starts with nothing to unlearn.
+    """
+
+    config_class = PooledConfig
+    base_model_prefix = "backbone"
+    supports_gradient_checkpointing = True
+    # The backbone decides for itself; a shell that said no would forbid it the fast kernels.
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+    accepts_loss_kwargs = False
+
+    def __init__(self, config: PooledConfig, backbone: PreTrainedModel | None = None) -> None:
+        super().__init__(config)
+        self.backbone = AutoModel.from_config(config.backbone_config) if backbone is None else backbone
+        if getattr(self.backbone, "pooler", None) is not None:
+            self.backbone.pooler = None  # its weights would get no gradient, which DistributedDataParallel refuses
+        self.dropout = nn.Dropout(config.classifier_dropout)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels or 2)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        **kwargs: Any,
+    ) -> SequenceClassifierOutput:
+        """(batch, tokens) of ids and of 1 and 0 -> `.logits` (batch, labels); `.loss` when `labels` are given."""
+        if token_type_ids is not None:  # not every backbone knows them
+            kwargs["token_type_ids"] = token_type_ids
+        states = self.backbone(
+            input_ids=input_ids, attention_mask=attention_mask, inputs_embeds=inputs_embeds, **kwargs
+        ).last_hidden_state
+        mask = states.new_ones(states.shape[:2]) if attention_mask is None else attention_mask
+        logits = self.classifier(self.dropout(masked_mean(states, mask)))
+        loss = None
+        if labels is not None:
+            loss = self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
+        return SequenceClassifierOutput(loss=loss, logits=logits)
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """The backbone starts its own layers; only the head is ours."""
+        if module is self.classifier:
+            super()._init_weights(module)

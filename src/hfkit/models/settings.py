@@ -1,0 +1,91 @@
+"""What the command line changes in a model's config: single fields, dropout, labels."""
+
+import json
+from typing import Any
+
+from transformers import PreTrainedConfig
+
+from hfkit.errors import HfkitError, nearest
+
+# One thing, many names. A field counts when the config has it; None means that the model takes another field's value.
+HIDDEN_DROPOUT = (
+    "hidden_dropout_prob",
+    "hidden_dropout",
+    "dropout",
+    "dropout_rate",
+    "resid_pdrop",
+    "embd_pdrop",
+    "resid_dropout",
+    "embd_dropout",
+    "embedding_dropout",
+    "mlp_dropout",
+)
+ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop", "attn_dropout")
+
+
+def set_dropout(config: PreTrainedConfig, dropout: float | None, attention_dropout: float | None) -> None:
+    """Set the dropout of the hidden layers and of the attention weights, whatever the architecture calls them.
+
+    None leaves the model's own. A model without a field for attention dropout has none to set.
+
+    Raises:
+        HfkitError: `dropout` is wanted and the config has no field for it.
+    """
+    if dropout is not None and not _set_all(config, HIDDEN_DROPOUT, dropout):
+        raise HfkitError(
+            f"a {config.model_type} has no dropout setting that hfkit knows",
+            where="--dropout",
+            fix="set the config's own field with --model_args",
+        )
+    if attention_dropout is not None:
+        _set_all(config, ATTENTION_DROPOUT, attention_dropout)
+
+
+def _set_all(config: PreTrainedConfig, names: tuple[str, ...], value: float) -> bool:
+    found = [name for name in names if getattr(config, name, None) is not None]
+    for name in found:
+        setattr(config, name, value)
+    return bool(found)
+
+
+def override(config: PreTrainedConfig, model_args: str | None) -> None:
+    """Set the fields that `--model_args` names.
+
+    Raises:
+        HfkitError: No JSON object, a field that the config lacks, or a value of the wrong type.
+    """
+    if not model_args:
+        return
+    try:
+        fields = json.loads(model_args)
+    except ValueError as error:
+        raise HfkitError(f"{model_args} is not JSON: {error}", where="--model_args") from error
+    if not isinstance(fields, dict):
+        raise HfkitError(f"{model_args} is not a JSON object", where="--model_args", fix="""such as '{"name": 1}'""")
+    known = [name for name in config.to_dict() if name not in ("model_type", "architectures", "transformers_version")]
+    for name, value in fields.items():
+        if name not in known:
+            raise HfkitError(
+                f"a {config.model_type} has no setting {name!r}", where="--model_args", fix=nearest(name, known)
+            )
+        try:
+            setattr(config, name, value)
+        except Exception as error:  # huggingface_hub's validation has no one class
+            problem = " ".join(str(error).split())
+            raise HfkitError(f"{name} cannot be {value!r}: {problem}", where="--model_args") from error
+
+
+def set_labels(config: PreTrainedConfig, kwargs: dict[str, Any]) -> None:
+    """Write a task's `model_kwargs()` into the config; `num_labels` follows from the names."""
+    for name, value in kwargs.items():
+        if name != "num_labels":
+            setattr(config, name, value)
+
+
+def same_labels(config: PreTrainedConfig, kwargs: dict[str, Any]) -> bool:
+    """Whether the model already answers with the task's labels, in whatever order; names given by default count not."""
+    if config.problem_type not in (None, kwargs["problem_type"]):
+        return False
+    own = sorted(str(name).strip().casefold() for name in (config.id2label or {}).values())
+    wanted = sorted(str(name).strip().casefold() for name in kwargs["id2label"].values())
+    return own == wanted and own != sorted(f"label_{index}" for index in range(len(own)))
