@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from datasets import DatasetDict
 
 from hfkit import callbacks, checkpoint, hardware, provenance, results
@@ -56,6 +57,7 @@ def fit(
     """
     began = time.perf_counter()
     precision, why = hardware.mixed_precision(config.mixed_precision, config.use_cpu)
+    AcceleratorState._reset_state()  # A notebook may fit twice; Accelerate would refuse a second precision.
     accelerator = Accelerator(
         mixed_precision=precision,
         cpu=config.use_cpu,

@@ -11,7 +11,7 @@ import pyarrow.parquet as parquet
 from hfkit.baselines.classical import classical
 from hfkit.callbacks.log import append
 from hfkit.evaluation import evaluate
-from hfkit.inference.loading import load
+from hfkit.models.loading import load_model
 from hfkit.report.figures import intervals
 from hfkit.run import unwritable, write_json
 
@@ -50,7 +50,7 @@ def write(
         seconds: What was spent before, by name.
     """
     began = time.perf_counter()
-    model, _ = load(run.model_path)
+    model, _ = load_model(run.model_path)
     predictions = evaluate(accelerator, task, model.to(accelerator.device), encoded, config, "test")
     evaluated = time.perf_counter()
     if not accelerator.is_main_process:

@@ -66,9 +66,6 @@ def measured(figures: dict[str, float], metric: str) -> float:
     """A figure by name; a name that is not measured is the user's `--metric_for_best_model`."""
     if metric not in figures:
         known = (name.removeprefix("eval_") for name in figures)
-        raise HfkitError(
-            f"{metric.removeprefix('eval_')} is not measured",
-            where="--metric_for_best_model",
-            fix=nearest(metric, known),
-        )
+        fix = nearest(metric.removeprefix("eval_"), known)
+        raise HfkitError(f"{metric.removeprefix('eval_')} is not measured", where="--metric_for_best_model", fix=fix)
     return figures[metric]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hfkit.callbacks.base import Callback
 from hfkit.errors import HfkitError
+from hfkit.run import unwritable
 
 if TYPE_CHECKING:
     from hfkit.batching import Update
@@ -82,5 +83,8 @@ class Log(Callback):
 
 def append(path: Path, entry: dict[str, Any]) -> None:
     """Add one line of JSON."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry) + "\n")
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+    except OSError as error:
+        raise unwritable(path, error) from error
