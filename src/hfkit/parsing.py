@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from difflib import get_close_matches
@@ -92,13 +93,12 @@ def parse(
     return config
 
 
-def default_output_dir(config: TrainConfig, recipe_path: str | os.PathLike[str] | None) -> Path:
-    """runs/<recipe>, or runs/<recipe>-demo; a run without a recipe (`hfkit train`) is named after its data."""
-    if recipe_path is not None:
-        name = Path(recipe_path).stem
-    else:
-        name = Path(config.dataset.rstrip("/").split(":")[-1]).stem
-        name = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+def default_output_dir(config: TrainConfig, recipe_path: str | os.PathLike[str]) -> Path:
+    """runs/<recipe>, or runs/<recipe>-demo; `hfkit train` has no recipe, and its run is named after its data."""
+    name = Path(recipe_path).stem
+    if name == "hfkit":
+        data = Path(config.dataset.split(":")[-1])
+        name = re.sub(r"[^\w.-]+", "-", data.name if data.is_dir() else data.stem).strip("-.") or "run"
     return Path("runs") / (f"{name}-demo" if config.demo else name)
 
 
@@ -113,7 +113,7 @@ class ConfigParser(HfArgumentParser):
     def __init__(self, config_class: type[TrainConfig], prog: str | None = None) -> None:
         super().__init__(
             [config_class],  # type: ignore[list-item]
-            prog=prog,
+            prog=prog or ("hfkit train" if Path(sys.argv[0]).stem == "hfkit" else None),
             description=(config_class.__doc__ or "").split("\n\n")[0],
             usage="%(prog)s [--flag value ...]",
             formatter_class=_Help,
