@@ -68,7 +68,7 @@ def hub_access(what: str) -> Iterator[None]:
     Args:
         what: What is wanted, such as "data set stanfordnlp/imdb" or "model google-bert/bert-base-uncased".
     """
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
     offline = _offline_by_choice()
     reachable = offline or hub_reachable(endpoint())
@@ -93,10 +93,18 @@ def hub_access(what: str) -> Iterator[None]:
             f"The Hub has no {what}, or it is private", fix="check the spelling, or log in with `hf auth login`"
         ) from error
     except Exception as error:
-        if not connection_failed(error) and not (type(error).__name__ == "DatasetNotFoundError" and not reachable):
-            raise
-        reason = "HF_HUB_OFFLINE is set" if offline else error if reachable else "no connection"
-        raise hub_unreachable(what, reason) from error
+        missing = type(error).__name__ == "DatasetNotFoundError"
+        if connection_failed(error) or (missing and (offline or not reachable)):
+            reason = "HF_HUB_OFFLINE is set" if offline else error if reachable else "no connection"
+            raise hub_unreachable(what, reason) from error
+        if missing:
+            raise HfkitError(
+                f"The Hub has no such {what}: {error}",
+                fix="check the spelling; if it is private, log in with `hf auth login`",
+            ) from error
+        if isinstance(error, HfHubHTTPError) or "datasets.exceptions" in type(error).__module__:
+            raise HfkitError(f"The {what} cannot be read: {str(error).splitlines()[0]}", where=endpoint()) from error
+        raise
 
 
 def connection_failed(error: BaseException) -> bool:

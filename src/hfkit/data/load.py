@@ -174,7 +174,7 @@ def _carve(
             splits["train"], splits[role] = hold_out(
                 train, _strata(train, labels), share=share, seed=arguments.data_seed, name=role
             )
-            notes.append(f"{role} held out from train: {share:.0%}{by}, seed {arguments.data_seed}")
+            notes.append(f"{role} held out from train: {100 * share:g} %{by}, seed {arguments.data_seed}")
     return {role: splits[role] for role in ("train", "validation", "test")}
 
 

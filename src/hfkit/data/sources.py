@@ -3,14 +3,16 @@
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from hfkit.cards import DataCard, known_cards
 from hfkit.config import DataArguments
 from hfkit.data.tables import SUFFIXES, Table, arrow_table, joined, read_table
 from hfkit.errors import HfkitError, nearest
-from hfkit.hubaccess import hub_access
+from hfkit.hubaccess import hub_access, hub_unreachable
 
 VALIDATION_NAMES = ("validation", "valid", "val", "dev")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHARD = re.compile(r"-\d+-of-\d+$")
 
 
@@ -177,7 +179,19 @@ def _hub(name: str, arguments: DataArguments) -> Source:
     tables = {split: arrow_table(f"{name} {split}", rows.with_format("arrow")[:]) for split, rows in loaded.items()}
     for split, rows in loaded.items():
         tables[split].label_names = _class_names(rows.features)
-    return Source(name, "hub", name, tables, revision)
+    return Source(name, "hub", name, tables, _commit(name, loaded, revision))
+
+
+def _commit(name: str, loaded: Any, revision: str | None) -> str | None:
+    """The commit that was loaded, which the cache's path names.
+
+    Without a connection `datasets` serves whatever revision its cache holds; another one than the pinned is refused.
+    """
+    files = [file["filename"] for rows in loaded.values() for file in rows.cache_files]
+    commits = {part for file in files for part in Path(file).parts if _COMMIT.fullmatch(part)}
+    if revision and _COMMIT.fullmatch(revision) and commits and revision not in commits:
+        raise hub_unreachable(f"data set {name} at the revision {revision}", f"only {', '.join(sorted(commits))}")
+    return min(commits, default=revision)
 
 
 def _class_names(features: object) -> dict[str, list[str]]:
