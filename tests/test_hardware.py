@@ -1,13 +1,18 @@
 """The precision that is chosen, the memory habit that is set, and the machine's description."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from hfkit import hardware
 from hfkit.errors import HfkitError
+
+
+CONFIG = Path(__file__).parent.parent / "accelerate_config.yaml"
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +95,55 @@ print(said is not None, plain, faults(), "torch" in sys.modules)
         pytest.skip("this C library is not glibc")
     assert int(answer[1]) > 20 * max(int(answer[2]), 1)
     assert answer[3] == "False"
+
+
+SHOW_THREADS = """
+import sys
+if sys.argv[1] == "late": import torch
+from hfkit import hardware
+said = hardware.use_all_cores()
+import torch
+print(torch.get_num_threads(), said is not None)
+"""
+
+
+@pytest.mark.skipif(hardware._cores() < 2, reason="one core has nothing to share out")
+@pytest.mark.parametrize("order", ["early", "late"])
+def test_the_launchers_one_thread_is_undone(tmp_path, order):
+    """`accelerate launch` gives a CPU run one thread, whatever the machine has."""
+    script = tmp_path / "show.py"
+    script.write_text(SHOW_THREADS)
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+
+    def threads(*command, **more):
+        answer = subprocess.run(
+            [*command, str(script), order], env=environment | more, stdout=subprocess.PIPE, text=True, check=True
+        )
+        return answer.stdout.split()
+
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(CONFIG), "--cpu"]
+    assert threads(*launch, OMP_NUM_THREADS="1") == [str(hardware._cores()), "True"]
+    assert threads(sys.executable, OMP_NUM_THREADS="1") == ["1", "False"]
+
+
+def test_each_process_gets_its_share_of_the_cores(monkeypatch):
+    monkeypatch.setattr(hardware, "_cores", lambda: 8)
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert "4 a process" in hardware.use_all_cores(use_cpu=True)
+    assert os.environ["OMP_NUM_THREADS"] == "4"
+    assert hardware.use_all_cores(use_cpu=True) is None, "4 is a choice now"
+
+
+def test_accelerate_reads_our_configuration_and_every_line_is_explained():
+    from accelerate.commands.config.config_args import ClusterConfig
+
+    config = ClusterConfig.from_yaml_file(str(CONFIG))
+    assert config.num_processes == 1 and config.mixed_precision == "no" and not config.use_cpu
+    lines = [line for line in CONFIG.read_text().splitlines() if line and not line.startswith("#")]
+    assert lines and all(" # " in line for line in lines)
 
 
 def test_description_has_what_a_report_shows(monkeypatch):

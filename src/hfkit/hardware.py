@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,33 @@ def keep_memory(use_cpu: bool = False) -> str | None:
     Returns:
         The sentence to print, or None where it does not apply (a GPU run, or a C library that is not glibc).
     """
-    has_gpu = Path("/dev/nvidiactl").exists() and not stays_on_cpu(use_cpu)  # asked without torch, see above
-    if has_gpu or platform.libc_ver()[0] != "glibc":
+    if _expects_gpu(use_cpu) or platform.libc_ver()[0] != "glibc":
         return None
     mallopt = ctypes.CDLL(None).mallopt
     settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 256 * 2**20))
     for parameter, value in settings:
         mallopt(parameter, value)
     return "memory: freed memory is kept for the next step (glibc mallopt), as this run is on the CPU"
+
+
+def use_all_cores(use_cpu: bool = False) -> str | None:
+    """Undo the one thread that `accelerate launch` and torchrun give a process when nobody chose: it halves the speed
+    of a CPU run on two cores, and on eight it costs more. Each process gets its share of the cores.
+
+    OMP_NUM_THREADS other than 1 is a choice and stays. To hold a run to fewer cores use taskset: what it leaves is
+    all that is seen here. Call it before torch is imported, or after.
+
+    Returns:
+        The sentence to print, or None where nothing had to be undone.
+    """
+    launched = "ACCELERATE_DYNAMO_BACKEND" in os.environ or "TORCHELASTIC_RUN_ID" in os.environ
+    threads = _cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if not launched or os.environ.get("OMP_NUM_THREADS") != "1" or threads < 2 or _expects_gpu(use_cpu):
+        return None
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    if "torch" in sys.modules:  # it has read the variable already
+        sys.modules["torch"].set_num_threads(threads)
+    return f"threads: {threads} a process, all the cores, where the launcher had set 1"
 
 
 def mixed_precision(choice: str, use_cpu: bool = False) -> tuple[str, str]:
@@ -99,7 +119,7 @@ def describe(use_cpu: bool = False) -> dict[str, Any]:
     return {
         "device": device,
         "name": name,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": _cores(),
         "memory_gib": round(memory / 2**30, 1),
         "num_processes": int(os.environ.get("WORLD_SIZE", "1")),
     }
@@ -124,6 +144,16 @@ def out_of_memory(error: BaseException) -> bool:
         return True
     said = str(error)
     return isinstance(error, RuntimeError) and ("out of memory" in said or "can't allocate memory" in said)
+
+
+def _cores() -> int:
+    """Cores that this process may use; os.cpu_count() would count those that taskset or a container keeps from it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _expects_gpu(use_cpu: bool) -> bool:
+    """Whether an NVIDIA driver is there to be used; a guess that needs no torch, which is not to be loaded yet."""
+    return Path("/dev/nvidiactl").exists() and not stays_on_cpu(use_cpu)
 
 
 def _device_type(use_cpu: bool) -> str:

@@ -50,14 +50,14 @@ def start(
     config = parse(config_class, demo, argv)
     if config.output_dir is None:
         config.output_dir = str(default_output_dir(config, recipe or sys.argv[0]))
-    memory = hardware.keep_memory(config.use_cpu)
+    machine = [hardware.keep_memory(config.use_cpu), hardware.use_all_cores(config.use_cpu)]
     first = join_processes(config)
     path = Path(config.output_dir)
     created = not (path / "run.json").exists()
     if finished(config, path, first):
         return
-    if memory and first:
-        print(memory)
+    if first:
+        print(*filter(None, machine), sep="\n")
     seed_all(config)
     try:
         job(config)
@@ -79,9 +79,10 @@ def finished(config: TrainConfig, path: Path, first: bool) -> bool:
     if run.state != "finished":
         return False
     if first:
-        from hfkit.report import table
+        from hfkit.report import write_report
 
-        print(f"{path} is finished. --overwrite runs it again.\n\n{table(run)}")
+        print(f"{path} is finished; --overwrite runs it again.")
+        write_report(run)
     return True
 
 
