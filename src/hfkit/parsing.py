@@ -103,14 +103,14 @@ def default_output_dir(config: TrainConfig, recipe_path: str | os.PathLike[str])
 
 
 class ConfigParser(HfArgumentParser):
-    """HfArgumentParser for one TrainConfig: grouped flags, no abbreviations, `none` for an unset value.
+    """HfArgumentParser for one configuration: grouped flags, no abbreviations, `none` for an unset value.
 
     Args:
-        config_class: The dataclass; each field is a flag, in the group of the class that first defines it.
+        config_class: A TrainConfig, or one of its groups; each field is a flag, in the group of the class that first defines it.
         prog: The command, as the help shows it. Default: the script's name.
     """
 
-    def __init__(self, config_class: type[TrainConfig], prog: str | None = None) -> None:
+    def __init__(self, config_class: type, prog: str | None = None) -> None:
         super().__init__(
             [config_class],  # type: ignore[list-item]
             prog=prog or ("hfkit train" if Path(sys.argv[0]).stem == "hfkit" else None),
@@ -131,6 +131,10 @@ class ConfigParser(HfArgumentParser):
                 off = self._option_string_actions.get(f"--no_{field.name}")
                 if off is not None:
                     off.help = f"Turn --{field.name} off. Default: it is on."
+
+    def require(self, name: str) -> None:
+        """Make a flag one that cannot be left out."""
+        self._option_string_actions[f"--{name}"].required = True
 
     def parse_flags(self, argv: Sequence[str] | None) -> argparse.Namespace:
         """The flags as a namespace, `none` understood in lists too; exit status 2 on a flag that is not known."""

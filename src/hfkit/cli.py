@@ -1,0 +1,135 @@
+"""The command `hfkit`: train, evaluate, predict, report, compare.
+
+Each command is one call of the Python function of the same name. The flags of `hfkit train` are the recipes' own. Only
+the command that runs is imported, so `hfkit --help` needs neither torch nor transformers.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+# What `hfkit train --demo` changes: with a --dataset of your own it tries your data on the embedded model.
+TRAIN_DEMO = {
+    "dataset": "demo:rotten_tomatoes",
+    "model": "demo:minilm",
+    "pooling": "mean",
+    "max_length": 128,
+    "learning_rate": 1e-4,
+    "num_train_epochs": 2,
+    "warmup_steps": 0.1,
+}
+
+TRAIN_HELP = "fine-tune a model on any data; hfkit train --help lists every flag"
+EVALUATE_HELP = "a run's figures on another data set"
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run `hfkit COMMAND ...` and end the process.
+
+    Exit status: 0 done, 1 a mistake to mend, 2 wrong usage, 130 stopped by Ctrl-C.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["train"]:
+        _train(arguments[1:])
+    options = _parse_evaluate(arguments[1:]) if arguments[:1] == ["evaluate"] else _parser().parse_args(arguments)
+    from hfkit.launch import exit_cleanly
+
+    sys.exit(exit_cleanly(lambda: options.run(options)))
+
+
+def _train(flags: list[str]) -> NoReturn:
+    from hfkit.config import TrainConfig
+    from hfkit.launch import main as launch
+
+    def job(config: TrainConfig) -> None:
+        import hfkit
+
+        data = hfkit.load_data(config)
+        task = hfkit.build_task(config, data)
+        model, processor = hfkit.build_model(config, task, data)
+        run = hfkit.fit(config, task, model, processor, data)
+        hfkit.write_report(run)
+
+    launch(job, TrainConfig, TRAIN_DEMO, argv=flags)
+
+
+def _parse_evaluate(flags: list[str]) -> argparse.Namespace:
+    from hfkit.config import DataArguments
+    from hfkit.parsing import ConfigParser
+
+    parser = ConfigParser(DataArguments, "hfkit evaluate")
+    parser.usage, parser.description = "%(prog)s RUN --dataset NAME [--flag value ...]", EVALUATE_HELP
+    parser.add_argument("run_folder", metavar="RUN", help="a finished run")
+    parser.add_argument("--output", help="a folder for metrics.json and predictions.parquet")
+    parser.require("dataset")
+    options = parser.parse_flags(flags)
+    data = {name: vars(options).pop(name) for name in DataArguments.__dataclass_fields__}
+    return argparse.Namespace(run=_evaluate, data=DataArguments(**data), **vars(options))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from hfkit.job import evaluate
+
+    evaluate(options.run_folder, options.data, output=options.output)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from hfkit.inference import predict_file
+
+    predict_file(
+        options.run_folder,
+        options.input,
+        options.output,
+        text_column=options.text_column,
+        text_pair_column=options.text_pair_column,
+    )
+
+
+def _report(options: argparse.Namespace) -> None:
+    from hfkit import write_report
+
+    write_report(options.run_folder)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from hfkit import compare
+
+    print(compare(options.run_folders, options.output))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hfkit", description="From a data card to a published, proven model.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands.add_parser("train", help=TRAIN_HELP, add_help=False)
+
+    commands.add_parser("evaluate", help=EVALUATE_HELP, add_help=False)
+
+    predict = commands.add_parser(
+        "predict", allow_abbrev=False, help="labels for the rows of a file, or for the lines of standard input"
+    )
+    predict.add_argument("run_folder", metavar="RUN", help="a run, a model folder, an adapter or a Hub id")
+    predict.add_argument("--input", required=True, help="CSV, JSON lines or Parquet; - reads a text a line")
+    predict.add_argument("--output", help="the file to write, in the format of its ending (default: the screen, for -)")
+    predict.add_argument("--text_column", help="the column with the text; found by name when not given")
+    predict.add_argument("--text_pair_column", help="the column with the second text of a pair")
+    predict.set_defaults(run=_predict)
+
+    report = commands.add_parser(
+        "report", allow_abbrev=False, help="write report.html and the model card again, from a run's files"
+    )
+    report.add_argument("run_folder", metavar="RUN", type=Path)
+    report.set_defaults(run=_report)
+
+    compare = commands.add_parser(
+        "compare", allow_abbrev=False, help="rank runs on the examples that they share, with paired tests"
+    )
+    compare.add_argument("run_folders", metavar="RUN", nargs="+", type=Path)
+    compare.add_argument("--output", type=Path, help="a folder for compare.json and compare.html")
+    compare.set_defaults(run=_compare)
+    return parser
+
+
+if __name__ == "__main__":
+    main()
