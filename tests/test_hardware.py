@@ -11,7 +11,6 @@ import torch
 from hfkit import hardware
 from hfkit.errors import HfkitError
 
-
 CONFIG = Path(__file__).parent.parent / "accelerate_config.yaml"
 
 

@@ -56,8 +56,8 @@ def start(
     created = not (path / "run.json").exists()
     if finished(config, path, first):
         return
-    if first:
-        print(*filter(None, machine), sep="\n")
+    for sentence in filter(None, machine if first else []):
+        print(sentence)
     seed_all(config)
     try:
         job(config)
