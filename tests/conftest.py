@@ -118,3 +118,49 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     BertModel(config).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def splits(reviews: list[tuple[str, str]]) -> Any:
+    """The made reviews as 150 / 40 / 50 rows, as load_data gives them."""
+    from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+
+    features = Features(id=Value("string"), text=Value("string"), label=ClassLabel(names=["neg", "pos"]))
+    rows = [{"id": f"r{at}", "text": text, "label": label} for at, (text, label) in enumerate(reviews)]
+    parts = {"train": rows[:150], "validation": rows[150:190], "test": rows[190:]}
+    return DatasetDict({name: Dataset.from_list(part, features=features) for name, part in parts.items()})
+
+
+@pytest.fixture
+def run_fit(tiny_bert: Path, splits: Any, tmp_path: Path) -> Any:
+    """fit() on the tiny model; `name` is the run's folder, the rest are knobs."""
+    import torch
+    from transformers import AutoTokenizer, BertForSequenceClassification
+
+    from hfkit.config import TrainConfig
+    from hfkit.job import fit
+    from hfkit.tasks import build_task
+
+    def call(name: str = "run", **knobs: Any) -> Any:
+        defaults: dict[str, Any] = {
+            "output_dir": str(tmp_path / name),
+            "mixed_precision": "no",
+            "per_device_train_batch_size": 16,
+            "num_train_epochs": 2,
+            "learning_rate": 3e-3,
+            "disable_tqdm": True,
+            "use_cpu": True,
+            "logging_steps": 1,
+        }
+        config = TrainConfig(**(defaults | knobs))
+        task = build_task(config, splits)
+        torch.manual_seed(config.seed)
+        settings = task.model_kwargs()
+        settings.pop("hfkit")  # no argument of a library model: the task writes it into the config
+        dropout = 0.1 if config.dropout is None else config.dropout
+        model = BertForSequenceClassification.from_pretrained(
+            tiny_bert, **settings, hidden_dropout_prob=dropout, attention_probs_dropout_prob=0.0
+        )
+        return fit(config, task, model, AutoTokenizer.from_pretrained(tiny_bert), splits)
+
+    return call

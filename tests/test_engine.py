@@ -2,59 +2,15 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
-from transformers import AutoTokenizer, BertForSequenceClassification
 
-from hfkit.config import TrainConfig
 from hfkit.engine import Engine
-from hfkit.job import fit
 from hfkit.run import Run
-from hfkit.tasks import build_task
 
 Fit = Callable[..., Run]
-
-
-@pytest.fixture(scope="session")
-def splits(reviews: list[tuple[str, str]]) -> DatasetDict:
-    features = Features(id=Value("string"), text=Value("string"), label=ClassLabel(names=["neg", "pos"]))
-    rows = [{"id": f"r{at}", "text": text, "label": label} for at, (text, label) in enumerate(reviews)]
-    parts = {"train": rows[:150], "validation": rows[150:190], "test": rows[190:]}
-    return DatasetDict({name: Dataset.from_list(part, features=features) for name, part in parts.items()})
-
-
-@pytest.fixture
-def run_fit(tiny_bert: Path, splits: DatasetDict, tmp_path: Path) -> Fit:
-    """fit() on the tiny model; `name` is the run's folder, the rest are knobs."""
-
-    def call(name: str = "run", **knobs: Any) -> Run:
-        defaults: dict[str, Any] = {
-            "output_dir": str(tmp_path / name),
-            "mixed_precision": "no",
-            "per_device_train_batch_size": 16,
-            "num_train_epochs": 2,
-            "learning_rate": 3e-3,
-            "disable_tqdm": True,
-            "use_cpu": True,
-            "logging_steps": 1,
-        }
-        config = TrainConfig(**(defaults | knobs))
-        task = build_task(config, splits)
-        torch.manual_seed(config.seed)
-        settings = task.model_kwargs()
-        settings.pop("hfkit")  # no argument of a library model: the task writes it into the config
-        dropout = 0.1 if config.dropout is None else config.dropout
-        model = BertForSequenceClassification.from_pretrained(
-            tiny_bert, **settings, hidden_dropout_prob=dropout, attention_probs_dropout_prob=0.0
-        )
-        return fit(config, task, model, AutoTokenizer.from_pretrained(tiny_bert), splits)
-
-    return call
 
 
 def weights(run: Run) -> bytes:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hfkit.models import build_model as build_model
     from hfkit.parsing import parse as parse
     from hfkit.report import compare as compare
-    from hfkit.report import report as report
+    from hfkit.report import write_report as write_report
     from hfkit.run import Run as Run
     from hfkit.tasks import build_task as build_task
 
@@ -37,7 +37,7 @@ _HOMES = {
     "main": "hfkit.launch",
     "parse": "hfkit.parsing",
     "pipeline": "hfkit.inference",
-    "report": "hfkit.report",
+    "write_report": "hfkit.report",
 }
 _MODULES = {"metrics", "stats"}
 

@@ -18,7 +18,7 @@ from hfkit import callbacks, checkpoint, hardware, provenance, results
 from hfkit import run as runs
 from hfkit.batching import BatchPlan
 from hfkit.config import TrainConfig
-from hfkit.engine import Engine
+from hfkit.engine import Engine, State
 from hfkit.optim import build_optimizer, build_scheduler
 from hfkit.run import Run
 from hfkit.trackers import tracker_names
@@ -85,7 +85,7 @@ def fit(
         raise KeyboardInterrupt(f"stopped at update {engine.state.step}; the same command again goes on from there")
     results.write(run, accelerator, task, data, encoded["test"], config, {"train_seconds": trained - began})
     if accelerator.is_main_process:
-        run.update(state="finished", training=vars(engine.state) | {"best_metric": _best_metric(config, task)})
+        run.update(state="finished", training=_training(engine.state, _best_metric(config, task)))
     accelerator.end_training()
     accelerator.wait_for_everyone()
     return Run(run.path)
@@ -158,6 +158,21 @@ def build_callbacks(
 
 def _best_metric(config: TrainConfig, task: "Task") -> str:
     return (config.metric_for_best_model or task.primary_metric).removeprefix("eval_")
+
+
+def _training(state: State, metric: str) -> dict[str, Any]:
+    """How training went, for run.json."""
+    return {
+        "steps": state.step,
+        "epochs": state.epoch,
+        "examples": state.examples,
+        "tokens": state.tokens,
+        "rows_per_batch": state.rows_per_batch,
+        "best_step": state.best_step,
+        "best_metric": metric,
+        "best_value": state.best_value,
+        "stopped": state.stopped,
+    }
 
 
 def save_model(folder: Path, accelerator: Accelerator, model: "PreTrainedModel", processor: Any) -> None:

@@ -1,0 +1,157 @@
+"""What hangs on the loop: the best model, patience, averaging, bad numbers, small memory."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from hfkit import callbacks
+from hfkit.engine import Engine
+from hfkit.errors import HfkitError
+from hfkit.run import Run
+from hfkit.tasks.text_classification import TextClassification
+
+Fit = Callable[..., Run]
+METRICS = TextClassification.metrics
+
+
+def script_figures(monkeypatch: pytest.MonkeyPatch, accuracies: list[float]) -> None:
+    """Make validation report these accuracies, one a look."""
+    left = iter(accuracies)
+
+    def scripted(self: TextClassification, predictions: dict[str, np.ndarray]) -> dict[str, float]:
+        return METRICS(self, predictions) | {"accuracy": next(left)}
+
+    monkeypatch.setattr(TextClassification, "metrics", scripted)
+
+
+@pytest.mark.pain("limit-drops-best")
+def test_the_best_model_outlives_every_limit(run_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Best after the first of four epochs, one checkpoint kept: `model/` is the first epoch's model all the same."""
+    one_epoch = run_fit("one", num_train_epochs=1, lr_scheduler_type="constant")
+    script_figures(monkeypatch, [0.9, 0.5, 0.6, 0.7])
+    run = run_fit("four", num_train_epochs=4, lr_scheduler_type="constant", save_total_limit=1)
+    assert run.info["training"]["best_step"] == 10
+    assert run.info["training"]["best_value"] == 0.9
+    assert [path.name for path in (run.path / "checkpoints").iterdir()] == ["step-000040"]
+    assert (run.model_path / "model.safetensors").read_bytes() == (
+        one_epoch.model_path / "model.safetensors"
+    ).read_bytes()
+
+
+def test_the_last_model_where_the_best_is_not_wanted(run_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    script_figures(monkeypatch, [0.9, 0.5])
+    run = run_fit(load_best_model_at_end=False)
+    last = load_file(run.path / "checkpoints" / "step-000020" / "model.safetensors")
+    saved = load_file(run.model_path / "model.safetensors")
+    assert all(torch.equal(saved[name], tensor) for name, tensor in last.items())
+
+
+@pytest.mark.pain("patience-resets")
+def test_patience_goes_on_after_a_resume(run_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two looks without a better figure end the run, though it was stopped and taken up between them."""
+    knobs = {"num_train_epochs": 9, "early_stopping_patience": 2}
+    script_figures(monkeypatch, [0.9, 0.8])
+    count = Engine._count
+
+    def ctrl_c(self: Engine, *arguments: Any) -> None:
+        count(self, *arguments)
+        self.interrupted = self.state.step == 25
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "_count", ctrl_c)
+        with pytest.raises(KeyboardInterrupt):
+            run_fit(**knobs)
+    script_figures(monkeypatch, [0.85])
+    run = run_fit(**knobs)
+    assert run.info["training"]["steps"] == 30
+    assert "2 evaluations in a row" in run.info["training"]["stopped"]
+
+
+def test_the_average_is_what_is_evaluated_and_saved(run_fit: Fit) -> None:
+    run = run_fit(ema_decay=0.9, metric_for_best_model="loss")
+    place = run.path / "checkpoints" / "step-000020"
+    average, raw = load_file(place / "callbacks.safetensors"), load_file(place / "model.safetensors")
+    saved = load_file(run.model_path / "model.safetensors")
+    name = "classifier.weight"
+    assert not torch.equal(average[f"Ema/{name}"], raw[name])
+    assert run.info["training"]["best_step"] == 20
+    assert torch.equal(saved[name], average[f"Ema/{name}"])
+
+
+@pytest.mark.pain("fp16-nan")
+@pytest.mark.parametrize(
+    ("layer", "where"),
+    [("bert.encoder.layer.1", "the output of bert.encoder.layer.1"), (None, "the gradient of")],
+)
+def test_a_bad_number_stops_with_its_step_examples_and_layer(
+    run_fit: Fit, monkeypatch: pytest.MonkeyPatch, layer: str | None, where: str
+) -> None:
+    """An output that is not finite, or a gradient: the step is not made, and the message says where it came from."""
+    begin = callbacks.NanGuard.on_train_begin
+
+    def poison(self: callbacks.NanGuard, engine: Engine) -> None:
+        begin(self, engine)
+        steps = {"seen": 0}
+
+        def output(module: torch.nn.Module, inputs: Any, result: Any) -> Any:
+            steps["seen"] += 1
+            bad = result[0] if isinstance(result, tuple) else result
+            if steps["seen"] > 3:
+                bad = bad * float("nan")
+            return (bad, *result[1:]) if isinstance(result, tuple) else bad
+
+        if layer:
+            engine.module.get_submodule(layer).register_forward_hook(output)
+        else:
+            engine.module.classifier.weight.register_hook(lambda grad: grad * float("inf"))
+
+    monkeypatch.setattr(callbacks.NanGuard, "on_train_begin", poison)
+    with pytest.raises(HfkitError) as caught:
+        run_fit()
+    message = str(caught.value)
+    assert where in message
+    assert f"at update {4 if layer else 1}:" in message
+    assert message.count(" r") >= 16
+
+
+@pytest.mark.pain("batch-size-finder")
+def test_out_of_memory_halves_the_batch_and_changes_nothing_else(run_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for 5 rows a batch of 16 becomes 4, and the losses are those of 16; a resume remembers it."""
+    whole = run_fit("whole", dropout=0.0)
+    scored = TextClassification.loss_and_predictions
+
+    def small_memory(self: TextClassification, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> Any:
+        if model.training and len(batch["input_ids"]) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+        return scored(self, model, batch)
+
+    monkeypatch.setattr(TextClassification, "loss_and_predictions", small_memory)
+    halved = run_fit("halved", dropout=0.0, auto_find_batch_size=True)
+    assert halved.info["training"]["rows_per_batch"] == 4
+    for one, other in zip(whole.log(), halved.log(), strict=True):
+        assert one.get("loss") == pytest.approx(other.get("loss"), abs=2e-5)
+    with pytest.raises(HfkitError, match=r"out of memory at update 0 with 16 rows(.|\n)*auto_find_batch_size"):
+        run_fit("refused")
+
+
+def test_a_figure_that_is_not_measured_is_named(run_fit: Fit) -> None:
+    with pytest.raises(HfkitError, match="did you mean accuracy"):
+        run_fit(metric_for_best_model="acuracy", num_train_epochs=1)
+
+
+@pytest.mark.pain("schedule-too-fast")
+def test_the_schedule_ends_with_the_last_update(run_fit: Fit) -> None:
+    rates = [line["learning_rate"] for line in run_fit(gradient_accumulation_steps=2).log() if "loss" in line]
+    assert len(rates) == 10
+    assert rates[0] == pytest.approx(3e-3 * 9 / 10)
+    assert rates[-1] == 0.0
+
+
+@pytest.mark.parametrize("scheduler", ["reduce_lr_on_plateau", "one_cycle", "warm_restarts"])
+def test_other_schedules_run_to_the_end(run_fit: Fit, scheduler: str) -> None:
+    run = run_fit(lr_scheduler_type=scheduler, num_train_epochs=1)
+    assert run.state == "finished"
