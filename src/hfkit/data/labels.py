@@ -119,13 +119,19 @@ def _kind(raw: dict[str, list[Any]]) -> str:
 
 
 def _numbers(rows: Rows, values: list[Any]) -> list[float]:
-    bad = [
-        row for row, value in enumerate(values)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)
-    ]  # fmt: skip
+    numbers = [_number(value) for value in values]
+    bad = [row for row, number in enumerate(numbers) if not math.isfinite(number)]
     if bad:
         _refuse(rows, bad, f"Regression needs finite numbers; the label {values[bad[0]]!r} is none")
-    return [float(value) for value in values]
+    return numbers
+
+
+def _number(value: Any) -> float:
+    """The value as a number; not finite for what is none."""
+    try:
+        return math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def _lists(rows: Rows, values: list[Any], kind: str) -> list[list[str]]:

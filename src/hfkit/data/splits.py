@@ -78,15 +78,17 @@ def hold_out(rows: Rows, strata: Sequence[Hashable], *, share: float, seed: int,
         by_stratum.setdefault(label, []).append(members)
     groups = [by_stratum[label] for label in sorted(by_stratum, key=str)]
     sizes = [len(group) for group in groups]
-    # From three units of a label on, one is held out and one will still be left after the next split.
+    # From three units of a label on, one is held out and one will still be left after the next split; the last unit
+    # of a label always stays, or training would lack the label.
     least = [1 if size >= 3 else 0 for size in sizes]
-    quotas = allocate(sizes, max(1, round(share * len(units))), least)
+    most = [size - 1 for size in sizes]
+    quotas = allocate(sizes, max(1, round(share * len(units))), least, most)
     generator = random.Random(f"{seed} {name}")
     held: set[int] = set()
     for group, quota in zip(groups, quotas, strict=True):
         generator.shuffle(group)
         held.update(row for members in group[:quota] for row in members)
-    if not held or len(held) == len(rows):
+    if not held:
         raise HfkitError(
             f"{len(units)} rows or groups are too few to hold out a {name} split",
             where=rows.table.origin,
@@ -111,18 +113,20 @@ def draw(rows: Rows, strata: Sequence[Hashable], *, count: int, seed: int, name:
     return rows.select(sorted(chosen))
 
 
-def allocate(sizes: list[int], total: int, least: list[int]) -> list[int]:
-    """Deals `total` out in proportion to `sizes`, by largest remainder, each at least `least` where total allows.
+def allocate(sizes: list[int], total: int, least: list[int], most: list[int] | None = None) -> list[int]:
+    """Deals `total` out in proportion to `sizes`, by largest remainder, each between its `least` and its `most`.
+
+    The bounds win over the total. `most` is `sizes` when left out.
 
     >>> allocate([90, 9, 1], 10, [1, 1, 1])
     [8, 1, 1]
     """
-    whole = sum(sizes)
-    exact = [size * total / whole for size in sizes]
-    quotas = [max(int(share), low) for share, low in zip(exact, least, strict=True)]
-    while sum(quotas) < min(total, whole):
-        open_places = [place for place in range(len(sizes)) if quotas[place] < sizes[place]]
-        quotas[max(open_places, key=lambda place: exact[place] - quotas[place])] += 1
+    most = sizes if most is None else most
+    exact = [size * total / sum(sizes) for size in sizes]
+    quotas = [min(max(int(share), low), high) for share, low, high in zip(exact, least, most, strict=True)]
+    while sum(quotas) < min(total, sum(most)):
+        room = [place for place in range(len(sizes)) if quotas[place] < most[place]]
+        quotas[max(room, key=lambda place: exact[place] - quotas[place])] += 1
     while sum(quotas) > total and any(quota > low for quota, low in zip(quotas, least, strict=True)):
         spare = [place for place in range(len(sizes)) if quotas[place] > least[place]]
         quotas[min(spare, key=lambda place: exact[place] - quotas[place])] -= 1

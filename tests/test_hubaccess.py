@@ -1,0 +1,91 @@
+"""The Hub out of reach: said at once, with every way out, and the cache used where it can be."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import huggingface_hub.constants
+import pytest
+
+from hfkit import hubaccess
+from hfkit.data import load_data
+from hfkit.errors import HfkitError
+
+WAYS_OUT = ("--demo", "--dataset PATH --model FOLDER", "HF_ENDPOINT", "HF_HUB_OFFLINE=1")
+
+
+@pytest.fixture
+def dead_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An address of this machine at which nobody answers, taken for the Hub."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    hubaccess.hub_reachable.cache_clear()
+    yield address
+    hubaccess.hub_reachable.cache_clear()
+
+
+def test_a_card_whose_source_is_out_of_reach_names_the_ways_out(dead_hub: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(HfkitError) as caught:
+        load_data("imdb")
+    assert time.monotonic() - began < 5
+    message = str(caught.value)
+    assert "data set stanfordnlp/imdb" in message and dead_hub in message
+    assert all(way in message for way in WAYS_OUT)
+
+
+def test_offline_by_choice_is_the_same_message() -> None:
+    with pytest.raises(HfkitError) as caught:
+        load_data("sst2")
+    assert "HF_HUB_OFFLINE is set" in str(caught.value)
+    assert all(way in str(caught.value) for way in WAYS_OUT)
+
+
+def test_without_a_connection_the_cache_answers_and_it_is_said(
+    dead_hub: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with hubaccess.hub_access("model a/b"):
+        assert huggingface_hub.constants.HF_HUB_OFFLINE is True
+    assert huggingface_hub.constants.HF_HUB_OFFLINE is False
+    assert "model a/b was read from the cache" in capsys.readouterr().err
+
+
+def test_a_missing_cache_entry_of_a_model_is_an_unreachable_hub(dead_hub: str) -> None:
+    from huggingface_hub import hf_hub_download
+
+    with (
+        pytest.raises(HfkitError, match="cache on this machine does not hold the model a/b"),
+        hubaccess.hub_access("model a/b"),
+    ):
+        hf_hub_download("a/b", "config.json")
+    assert huggingface_hub.constants.HF_HUB_OFFLINE is False
+
+
+def test_other_errors_pass_through_untouched() -> None:
+    with pytest.raises(ZeroDivisionError), hubaccess.hub_access("model a/b"):
+        _ = 1 / 0
+    with pytest.raises(HfkitError, match=r"^mine$"), hubaccess.hub_access("model a/b"):
+        raise HfkitError("mine")
+
+
+def test_reachable_means_that_something_listens() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        assert hubaccess.hub_reachable(f"http://127.0.0.1:{server.getsockname()[1]}")
+    hubaccess.hub_reachable.cache_clear()
+
+
+def test_connection_errors_are_known_by_their_cause() -> None:
+    try:
+        try:
+            raise TimeoutError("read")
+        except TimeoutError as inner:
+            raise ConnectionError("no") from inner
+    except ConnectionError as error:
+        wrapped = OSError("We couldn't connect to 'https://huggingface.co'")
+        assert hubaccess.connection_failed(error) and hubaccess.connection_failed(wrapped)
+    assert not hubaccess.connection_failed(ValueError("bad config"))
