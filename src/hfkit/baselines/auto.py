@@ -86,6 +86,19 @@ class RecurrentForSequenceClassification(BaselineModel):
         self.classifier = nn.Linear(3 * self.encoder.directions * config.hidden_size, config.num_labels or 2)
         self.post_init()
 
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """As everywhere in transformers; the weights are copied to memory of their own.
+
+        Read from safetensors they lie wherever the file has them, and for an unaligned matrix the recurrent kernel
+        takes another path with other last bits: the model would not be bit-equal to the one that was saved.
+        """
+        loaded = super().from_pretrained(*args, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        for parameter in model.parameters():
+            parameter.data = parameter.data.clone()
+        return loaded
+
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None, **kwargs: Any
     ) -> SequenceClassifierOutput:

@@ -65,6 +65,7 @@ def build_model(
         model, processor, new = _from_scratch(config, task, data)
     else:
         model, processor, new = _pretrained(config, task)
+    _rename(model, config.model)
     if config.gradient_checkpointing:
         _checkpoint_activations(model, config.model)
     if config.lora:
@@ -190,13 +191,22 @@ def _renew_head(model: PreTrainedModel) -> None:
     for name, module in model.named_modules():
         if name and in_head(model, name):
             for parameter in module.parameters(recurse=False):
-                parameter._is_hf_initialized = False  # type: ignore[attr-defined]
+                parameter._is_hf_initialized = False
             own._init_weights(module)
 
 
+def _rename(model: PreTrainedModel, name: str) -> None:
+    """Call the model what the user called it: transformers noted the folder, and would publish this machine's path."""
+    configs = [part.config for part in model.modules() if isinstance(part, PreTrainedModel)]
+    for config in [*configs, getattr(model.config, "backbone_config", None) or model.config]:
+        config.name_or_path = name
+    model.name_or_path = name
+
+
 def _checkpoint_activations(model: PreTrainedModel, name: str) -> None:
+    own: Any = model
     # transformers is renaming the switch.
-    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable = getattr(own, "activation_checkpointing_enable", None) or own.gradient_checkpointing_enable
     try:
         enable()
     except ValueError as error:
@@ -211,7 +221,7 @@ def describe(model: nn.Module, name: str) -> str:
     """One line: class, parameters, and the share of them that learns."""
     total = sum(parameter.numel() for parameter in model.parameters())
     learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base = getattr(model, "get_base_model", lambda: model)()
     kind = f"LoRA on {type(base).__name__}" if base is not model else type(model).__name__
     share = "all learn" if learning == total else f"{learning:,} ({learning / total:.1%}) learn"
     return f"model: {kind} from {name}, {total:,} parameters, {share}"

@@ -1,7 +1,8 @@
 """LoRA (Hu et al. 2021) through PEFT: a low-rank adapter learns, and the head beside it."""
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -20,8 +21,8 @@ def add_lora(model: "PreTrainedModel", config: ModelArguments, new: Collection[s
 
     Args:
         model: A classifier, ours or transformers'.
-        config: The `lora_*` knobs. `model` and `model_revision` are written into the adapter as its base: a name that
-            can be found again, such as `demo:minilm`, and no path of this machine.
+        config: The `lora_*` knobs. `model_revision` is written into the adapter beside its base, the model's
+            `name_or_path`: a name that can be found again, such as `demo:minilm`, and no path of this machine.
         new: Parameters of the backbone that no checkpoint has filled; their modules learn too.
 
     Raises:
@@ -38,11 +39,8 @@ def add_lora(model: "PreTrainedModel", config: ModelArguments, new: Collection[s
         modules_to_save=_learning_modules(model, new),
         revision=config.model_revision,
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks for a property that transformers is renaming
-        adapted = get_peft_model(model, settings, revision=config.model_revision)
-    adapted.peft_config["default"].base_model_name_or_path = config.model
-    return adapted
+    with _quiet():
+        return get_peft_model(model, settings, revision=config.model_revision)
 
 
 def _targets(model: "PreTrainedModel", config: ModelArguments) -> list[str]:
@@ -83,4 +81,13 @@ def put_adapter(model: "PreTrainedModel", folder: Any) -> "PeftModel":
     """The adapter that `folder` holds, on its base, ready to answer."""
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(model, str(folder))
+    with _quiet():
+        return PeftModel.from_pretrained(model, str(folder))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warning that PEFT asks for a property which transformers is renaming."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
