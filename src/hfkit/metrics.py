@@ -60,7 +60,7 @@ TITLES = {
     "pearson": "Pearson correlation",
     "spearman": "Spearman correlation",
 }
-PRIMARY = {"single_label_classification": "accuracy", "multi_label_classification": "f1_micro", "regression": "mse"}
+PRIMARY = {"single_label_classification": "accuracy", "multi_label_classification": "f1_macro", "regression": "mse"}
 LOWER_IS_BETTER = frozenset({"log_loss", "ece", "mse", "mae", "loss"})
 
 

@@ -1,0 +1,189 @@
+"""What the predictions show beyond the headline: by class, by length, by claimed probability, and where they fail."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sklearn import metrics as sk
+
+from hfkit import metrics, stats
+from hfkit.report.figures import columns
+from hfkit.run import Run
+
+
+@dataclass
+class Predictions:
+    """The test rows of a run as arrays.
+
+    Attributes:
+        problem_type: As in a transformers config.
+        names: Label names in the order of the ids.
+        truth, answer: (rows,) ids or numbers, or (rows, labels) 0/1.
+        shares: (rows, classes) probabilities, None for regression.
+        table: The whole of predictions.parquet.
+    """
+
+    problem_type: str
+    names: list[str]
+    truth: np.ndarray
+    answer: np.ndarray
+    shares: np.ndarray | None
+    table: pa.Table
+
+    @classmethod
+    def of(cls, run: Run) -> "Predictions":
+        table, problem = run.predictions(), str(run.metrics["problem_type"])
+        names = [str(name) for name in run.info["task_settings"]["labels"]]
+        return cls(problem, names, *columns(table, problem), table)
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @property
+    def multi(self) -> bool:
+        return self.truth.ndim == 2
+
+    @property
+    def regression(self) -> bool:
+        return self.problem_type == "regression"
+
+    def right(self) -> np.ndarray:
+        """(rows,) whether the answer is right, every label of it."""
+        same = self.truth == self.answer
+        return np.asarray(same.all(axis=1) if self.multi else same)
+
+    def names_of(self, value: Any) -> str:
+        """An id as its name, a 0/1 row as the names that are set, a number as it is."""
+        if self.regression:
+            return f"{float(value):.4g}"
+        if self.multi:
+            return ", ".join(name for name, on in zip(self.names, value, strict=True) if on) or "(none)"
+        return self.names[int(value)]
+
+
+def confusion(seen: Predictions) -> np.ndarray:
+    """Rows: the truth. Columns: the answer."""
+    return np.asarray(sk.confusion_matrix(seen.truth, seen.answer, labels=range(len(seen.names))))
+
+
+def confusions(matrix: np.ndarray, names: list[str], at_most: int = 15) -> list[dict[str, Any]]:
+    """The most frequent mistakes, for a matrix too large to show."""
+    wrong = matrix * (1 - np.eye(len(matrix), dtype=int))
+    order = np.argsort(wrong, axis=None)[::-1][:at_most]
+    pairs = [(int(cell) // len(matrix), int(cell) % len(matrix)) for cell in order]
+    return [
+        {"truth": names[t], "answer": names[a], "rows": int(wrong[t, a]), "share": wrong[t, a] / matrix[t].sum()}
+        for t, a in pairs
+        if wrong[t, a]
+    ]
+
+
+def per_class(seen: Predictions) -> list[dict[str, Any]]:
+    """Precision, recall with Wilson's interval, F1 and ROC AUC of each class or label."""
+    found = []
+    for index, name in enumerate(seen.names):
+        truth, answer = is_class(seen, index)
+        both, support, claimed = int((truth & answer).sum()), int(truth.sum()), int(answer.sum())
+        recall = stats.wilson(both, support) if support else None
+        score = None if seen.shares is None else seen.shares[:, index]
+        found.append(
+            {
+                "name": name,
+                "rows": support,
+                "claimed": claimed,
+                "precision": both / claimed if claimed else None,
+                "recall": recall,
+                "f1": 2 * both / (support + claimed) if support + claimed else None,
+                "roc_auc": sk.roc_auc_score(truth, score) if score is not None and 0 < support < len(seen) else None,
+            }
+        )
+    return found
+
+
+def is_class(seen: Predictions, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and answer of one class or label as booleans."""
+    if seen.multi:
+        return seen.truth[:, index] == 1, seen.answer[:, index] == 1
+    return seen.truth == index, seen.answer == index
+
+
+def by_length(seen: Predictions, groups: int = 5) -> list[dict[str, Any]]:
+    """The share of right answers (regression: the mean absolute error) among short to long texts.
+
+    The groups are equally large, so their intervals are equally wide; equal lengths share a group.
+    """
+    length = seen.table["length"].to_numpy().astype(np.float64)
+    edges = np.unique(np.quantile(length, np.linspace(0, 1, groups + 1)[1:-1], method="lower"))
+    group = np.searchsorted(edges, length, side="left")
+    right = seen.right()
+    found = []
+    for index in np.unique(group):
+        rows = group == index
+        if seen.regression:
+            score = stats.bootstrap(lambda e: float(e.mean()), np.abs(seen.truth - seen.answer)[rows], n_resamples=500)
+        else:
+            score = stats.wilson(int(right[rows].sum()), int(rows.sum()))
+        ends = int(length[rows].min()), int(length[rows].max())
+        found.append({"from": ends[0], "to": ends[1], "rows": int(rows.sum()), "score": score})
+    return found
+
+
+def reliability(seen: Predictions, bins: int = 15) -> list[dict[str, Any]]:
+    """Claimed probability against the share that was right, in the bins of the calibration error."""
+    claimed, right = metrics.calibration(seen.truth, seen.shares if seen.shares is not None else [])
+    bin_of = np.minimum((claimed * bins).astype(int), bins - 1)
+    found = []
+    for index in np.unique(bin_of):
+        rows = bin_of == index
+        score = stats.wilson(int(right[rows].sum()), int(rows.sum()))
+        found.append(
+            {
+                "from": index / bins,
+                "to": (index + 1) / bins,
+                "claimed": float(claimed[rows].mean()),
+                "rows": int(rows.sum()),
+                "right": score,
+            }
+        )
+    return found
+
+
+def roc(seen: Predictions, at_most: int = 6) -> list[dict[str, Any]]:
+    """ROC curves: of the last class of two; else of each class against the rest, the hardest ones where many."""
+    assert seen.shares is not None
+    which = [1] if len(seen.names) == 2 and not seen.multi else range(len(seen.names))
+    curves: list[dict[str, Any]] = []
+    for index in which:
+        truth, _ = is_class(seen, index)
+        if not 0 < truth.sum() < len(truth):
+            continue
+        score = seen.shares[:, index]
+        false, true, _ = sk.roc_curve(truth, score)
+        area = float(sk.roc_auc_score(truth, score))
+        points = list(zip(false.tolist(), true.tolist(), strict=True))
+        curves.append({"name": seen.names[index], "area": area, "points": points})
+    return sorted(curves, key=lambda curve: curve["area"])[:at_most]
+
+
+def mistakes(seen: Predictions, at_most: int = 10) -> list[dict[str, Any]]:
+    """The wrong answers that the model was surest of (regression: the largest errors)."""
+    if seen.regression:
+        sure = np.abs(seen.truth - seen.answer).astype(np.float64)
+        wrong = sure > 0
+    else:
+        assert seen.shares is not None
+        wrong = ~seen.right()
+        # For several labels: how sure of the label that it got most wrong.
+        sure = np.abs(seen.truth - seen.shares).max(axis=1) if seen.multi else seen.shares.max(axis=1)
+    order = [int(row) for row in np.argsort(-sure, kind="stable") if wrong[row]][:at_most]
+    rows = seen.table.take(order).to_pylist() if order else []
+    return [
+        {
+            **row,
+            "truth": seen.names_of(seen.truth[index]),
+            "answer": seen.names_of(seen.answer[index]),
+            "sure": float(sure[index]),
+        }
+        for index, row in zip(order, rows, strict=True)
+    ]

@@ -1,0 +1,199 @@
+"""report.html: one self-contained page from a run directory."""
+
+import dataclasses
+import shlex
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from hfkit.config import TrainConfig
+from hfkit.report import analysis, plots, words
+from hfkit.report.analysis import Predictions
+from hfkit.run import Run
+
+# A matrix with more classes is unreadable; then its largest cells are listed.
+MATRIX_CLASSES = 12
+# A page with thousands of classes is unreadable too.
+TABLE_CLASSES = 60
+MISTAKE_CHARACTERS = 450
+_READING = {
+    "head": "the head is read",
+    "tail": "the tail is read",
+    "head_tail": "the head and the tail are read",
+    "windows": "everything is read, in overlapping windows",
+}
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """The package's templates. Everything that is put into a page is cleaned and HTML-escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("hfkit.report", "templates"),
+        autoescape=lambda name: name is not None and ".html" in name,
+        undefined=jinja2.StrictUndefined,
+        finalize=_cleaned,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    names = ("line", "title", "capital", "number", "interval", "gap", "p_value", "duration", "count", "big")
+    environment.filters |= {name: getattr(words, name) for name in names}
+    environment.globals |= {"baseline_title": words.baseline_title, "reading": _READING}
+    return environment
+
+
+def _cleaned(value: Any) -> Any:
+    return words.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def page(run: Run) -> str:
+    """The report of a finished run, as HTML."""
+    seen = Predictions.of(run)
+    context = overview(run) | {
+        "curves": _curves(run),
+        "beside": _beside(run),
+        "sections": _sections(seen),
+        "lengths": _lengths(seen),
+        "mistakes": _mistakes(seen),
+        "seen": seen,
+    }
+    return templates().get_template("report.html.jinja").render(context)
+
+
+def overview(run: Run) -> dict[str, Any]:
+    """What the report and the model card both tell."""
+    info, found = run.info, run.metrics
+    problem = str(found["problem_type"])
+    timing = run.timing()
+    return {
+        "run": run,
+        "info": info,
+        "metrics": found,
+        "primary": found["primary_metric"],
+        "headline": headline(found),
+        "problem": problem,
+        "job": job(problem, bool(info["task_settings"].get("pair"))),
+        "verdict": words.verdict(found) if "tfidf_logreg" in found["baselines"] else None,
+        "wins": "tfidf_logreg" in found["baselines"] and words.wins(found),
+        "data": info["data"],
+        "totals": timing[-1] if timing and "total_seconds" in timing[-1] else {},
+        "command": command(run),
+        "changed": settings(run.config)[0],
+        "defaults": settings(run.config)[1],
+        "example": example(info),
+    }
+
+
+def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The figures with their intervals, the primary one first."""
+    names = [name for name, entry in found.items() if isinstance(entry, dict) and "low" in entry]
+    primary = found["primary_metric"]
+    return [{"name": name, **found[name]} for name in sorted(names, key=lambda name: name != primary)]
+
+
+def job(problem: str, pair: bool) -> str:
+    """What the model does, in words."""
+    what = {
+        "regression": "text regression",
+        "multi_label_classification": "multi-label text classification",
+    }.get(problem, "text classification")
+    return f"{what} of pairs" if pair else what
+
+
+def command(run: Run) -> str:
+    """The command that made the run, ready for a shell."""
+    return words.clean(shlex.join(str(part) for part in run.info.get("command", [])))
+
+
+def settings(config: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
+    """The knobs that differ from TrainConfig's defaults, and the others."""
+    fields = {field.name: field for field in dataclasses.fields(TrainConfig)}
+    changed: list[tuple[str, Any]] = []
+    same: list[tuple[str, Any]] = []
+    for name, value in config.items():
+        field = fields.get(name)
+        default = field.default if field else dataclasses.MISSING
+        if field and field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        (same if value == default else changed).append((name, value))
+    return changed, same
+
+
+def example(info: Mapping[str, Any]) -> str:
+    """An input for the snippets, as Python."""
+    if info["task_settings"].get("pair"):
+        return '{"text": "The first text.", "text_pair": "The second text."}'
+    return '"Write your text here."'
+
+
+def _curves(run: Run) -> list[Markup]:
+    log, training = run.log(), run.info.get("training") or {}
+    figure = str(training.get("best_metric") or run.metrics["primary_metric"]).removeprefix("eval_")
+    drawn = [plots.losses(log), plots.score(log, figure, training.get("best_step")), plots.rate(log)]
+    return [plot for plot in [*drawn, plots.gradient(log)] if plot is not None]
+
+
+def _beside(run: Run) -> dict[str, Any]:
+    """The model and its baselines: rows of a table, and the plot."""
+    found = run.metrics
+    primary, problem = found["primary_metric"], found["problem_type"]
+    rows = [{"name": run.info["model"]["name"], **found[primary], "difference": None, "seconds": None}]
+    for name, entry in found["baselines"].items():
+        rows.append(
+            {
+                "name": words.baseline_title(name, problem),
+                **entry[primary],
+                "difference": entry["difference"],
+                "seconds": entry.get("seconds"),
+            }
+        )
+    return {"rows": rows, "plot": plots.forest(rows, primary)}
+
+
+def _sections(seen: Predictions) -> dict[str, Any]:
+    """The parts that depend on the kind of problem; a part that does not apply is None."""
+    parts: dict[str, Any] = dict.fromkeys(("matrix", "confusions", "reliability", "roc", "classes", "scatter"))
+    if seen.regression:
+        return parts | {"scatter": [plots.scatter(seen.truth, seen.answer), plots.errors(seen.truth, seen.answer)]}
+    classes = analysis.per_class(seen)
+    parts |= {"classes": sorted(classes, key=lambda row: -row["rows"])[:TABLE_CLASSES], "class_count": len(classes)}
+    if seen.shares is not None:
+        parts["reliability"] = plots.reliability(analysis.reliability(seen), seen.multi)
+        curves = analysis.roc(seen)
+        parts["roc"] = plots.roc(curves) if curves else None
+    if not seen.multi:
+        matrix = analysis.confusion(seen)
+        small = len(matrix) <= MATRIX_CLASSES
+        parts["matrix"] = _cells(matrix) if small else None
+        parts["confusions"] = None if small else analysis.confusions(matrix, seen.names)
+    return parts
+
+
+def _cells(matrix: np.ndarray) -> list[list[dict[str, Any]]]:
+    """Rows of the confusion matrix with each cell's share of its row."""
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    size = range(len(matrix))
+    return [[{"rows": int(matrix[t, a]), "share": float(shares[t, a]), "right": t == a} for a in size] for t in size]
+
+
+def _lengths(seen: Predictions) -> dict[str, Any]:
+    groups = analysis.by_length(seen)
+    if seen.regression:
+        name = "mean absolute error"
+    else:
+        name = "share with all labels right" if seen.multi else "accuracy"
+    cut = seen.table["truncated"].to_numpy(zero_copy_only=False).mean() if len(seen) else 0.0
+    return {"plot": plots.by_length(groups, name), "groups": groups, "name": name, "cut": float(cut)}
+
+
+def _mistakes(seen: Predictions) -> list[dict[str, Any]]:
+    found = analysis.mistakes(seen)
+    for row in found:
+        for column in ("text", "text_pair"):
+            text = words.clean(row.get(column) or "").strip()
+            row[column] = {"start": text[:MISTAKE_CHARACTERS], "rest": text[MISTAKE_CHARACTERS:]}
+    return found

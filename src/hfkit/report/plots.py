@@ -1,0 +1,170 @@
+"""The report's plots, each from plain numbers to an inline SVG."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from hfkit.report.svg import HEIGHT, Plot, thin, ticks
+from hfkit.report.words import line, title
+
+Lines = Sequence[Mapping[str, Any]]
+
+
+def curve_points(log: Lines, key: str) -> list[tuple[float, float]]:
+    """(step, value) of every line of the log that has the key; a NaN can't be drawn."""
+    found = [(float(entry["step"]), float(entry[key])) for entry in log if entry.get(key) is not None]
+    return [point for point in found if np.isfinite(point[1])]
+
+
+def losses(log: Lines) -> Markup | None:
+    """Training loss, and the validation loss where one was taken."""
+    train, held_out = curve_points(log, "loss"), curve_points(log, "eval_loss")
+    if not train and not held_out:
+        return None
+    x, y = _ends([train, held_out])
+    plot = Plot("Loss over the updates", (0, x[1]), (min(0.0, y[0]), y[1]), "updates", "loss").grid()
+    plot.line(thin(train), "s0 soft")
+    plot.line(held_out, "s1").dots(held_out, "s1")
+    return plot.legend([("training", "s0")] + ([("validation", "s1")] if held_out else [])).svg()
+
+
+def score(log: Lines, figure: str, best_step: int | None) -> Markup | None:
+    """The validation figure that picks the best model; the best look is ringed."""
+    points = curve_points(log, f"eval_{figure}")
+    if not points:
+        return None
+    x, y = _ends([points])
+    margin = max((y[1] - y[0]) * 0.15, 0.005 * max(abs(y[1]), 1e-3))
+    plot = Plot(
+        f"Validation {title(figure)} over the updates",
+        (0, x[1]),
+        (y[0] - margin, y[1] + margin),
+        "updates",
+        f"validation {title(figure)}",
+    ).grid()
+    plot.line(points, "s1").dots(points, "s1")
+    for at, value in points:
+        if at == best_step:
+            plot.add('<circle class="ring" cx="{}" cy="{}" r="8"/>', plot.px(at), plot.py(value))
+    return plot.svg()
+
+
+def rate(log: Lines) -> Markup | None:
+    """The learning rate."""
+    points = curve_points(log, "learning_rate")
+    if len(points) < 2:
+        return None
+    top = max(value for _, value in points)
+    plot = Plot("Learning rate over the updates", (0, points[-1][0]), (0, top * 1.05), "updates", "learning rate")
+    return plot.grid().line(thin(points), "s0").svg()
+
+
+def gradient(log: Lines) -> Markup | None:
+    """The norm of the gradient before clipping."""
+    points = curve_points(log, "grad_norm")
+    if len(points) < 2:
+        return None
+    top = max(value for _, value in points)
+    plot = Plot("Gradient norm over the updates", (0, points[-1][0]), (0, top * 1.05), "updates", "gradient norm")
+    return plot.grid().line(thin(points), "s0 soft").svg()
+
+
+def reliability(bins: Lines, several: bool) -> Markup:
+    """Bars: share that is right among answers of like claimed probability; on the dashed line it is as claimed."""
+    low = min(0.5, np.floor(min(entry["from"] for entry in bins) * 10) / 10)
+    plot = Plot(
+        "Reliability diagram",
+        (low, 1),
+        (0, 1),
+        "probability that the model gave " + ("a label" if several else "its answer"),
+        "share that is right",
+    ).grid(y_ticks=[0, 0.25, 0.5, 0.75, 1])
+    for entry in bins:
+        plot.bar(max(entry["from"], low), entry["to"], entry["right"].value, "s0 soft")
+        plot.whisker(entry["claimed"], entry["right"].low, entry["right"].high, "s0")
+    plot.line([(low, low), (1, 1)], "s2 dashed")
+    return plot.svg()
+
+
+def roc(curves: Lines) -> Markup:
+    """ROC curves with the diagonal of guessing."""
+    plot = Plot("ROC curve", (0, 1), (0, 1), "false positive rate", "true positive rate")
+    plot.grid([0, 0.25, 0.5, 0.75, 1], [0, 0.25, 0.5, 0.75, 1]).line([(0, 0), (1, 1)], "s2 dashed")
+    for place, curve in enumerate(curves):
+        plot.line(thin(curve["points"]), f"c{place}")
+    names = [(f"{line(curve['name'], 24)}: AUC {curve['area']:.3f}", f"c{place}") for place, curve in enumerate(curves)]
+    return plot.legend(names, bottom=True).svg()
+
+
+def by_length(groups: Lines, y_label: str) -> Markup:
+    """A dot with its interval for each group of lengths."""
+    ends = [end for group in groups for end in (group["score"].low, group["score"].high)]
+    margin = max(0.1 * (max(ends) - min(ends)), 0.01)
+    low, high = max(0.0, min(ends) - margin), max(ends) + margin
+    if y_label != "mean absolute error":
+        high = min(high, 1.0)
+    plot = Plot(f"{y_label} by text length", (-0.5, len(groups) - 0.5), (low, high), "length in tokens", y_label)
+    plot.grid(x_ticks=[])
+    for place, group in enumerate(groups):
+        plot.whisker(place, group["score"].low, group["score"].high).dots([(place, group["score"].value)], radius=4.5)
+        name = f"{group['from']}–{group['to']}" if group["to"] > group["from"] else str(group["from"])
+        plot.text(plot.px(place), plot.height - 26, name, "middle")
+    return plot.svg()
+
+
+def forest(rows: Lines, figure: str) -> Markup:
+    """The model and its baselines: a dot and its interval each, on one scale."""
+    ends = [end for row in rows for end in (row["low"], row["high"])]
+    margin = max(0.06 * (max(ends) - min(ends)), 1e-4)
+    height = 52 + 40 * len(rows)
+    plot = Plot(f"{title(figure)} beside the baselines", (min(ends) - margin, max(ends) + margin), (0, 1),
+                title(figure), height=height, left=14)  # fmt: skip
+    for value in ticks(*plot.x):
+        at = plot.px(value)
+        plot.add('<line class="grid" x1="{}" x2="{}" y1="8" y2="{}"/>', at, at, height - 42)
+    plot.grid(y_ticks=[])
+    for place, row in enumerate(rows):
+        y = 36 + 40 * place
+        kind = "s1" if place == 0 else "s0"
+        plot.text(plot.left, y - 12, line(row["name"], 48), kind="key")
+        plot.add(
+            '<line class="whisker {}" x1="{}" x2="{}" y1="{}" y2="{}"/>',
+            kind,
+            plot.px(row["low"]),
+            plot.px(row["high"]),
+            y,
+            y,
+        ).add('<circle class="dot {}" cx="{}" cy="{}" r="4.5"/>', kind, plot.px(row["value"]), y)
+    return plot.svg()
+
+
+def scatter(truth: np.ndarray, answer: np.ndarray, at_most: int = 1500) -> Markup:
+    """Truth against prediction; the dashed line is a perfect answer. At most so many rows, evenly taken."""
+    step = max(1, len(truth) // at_most)
+    points = list(zip(truth[::step].tolist(), answer[::step].tolist(), strict=True))
+    low, high = float(min(truth.min(), answer.min())), float(max(truth.max(), answer.max()))
+    plot = Plot("Truth against prediction", (low, high), (low, high), "truth", "prediction").grid()
+    plot.line([(low, low), (high, high)], "s2 dashed")
+    return plot.dots(points, "s0 faint", 2.5).svg()
+
+
+def errors(truth: np.ndarray, answer: np.ndarray) -> Markup:
+    """Histogram of prediction minus truth."""
+    counts, edges = np.histogram(answer - truth, bins=min(30, max(5, int(np.sqrt(len(truth))))))
+    plot = Plot("Errors", (float(edges[0]), float(edges[-1])), (0, float(counts.max()) * 1.05),
+                "prediction minus truth", "rows").grid()  # fmt: skip
+    for number, left, right in zip(counts.tolist(), edges.tolist(), edges[1:].tolist(), strict=False):
+        if number:
+            plot.bar(left, right, number, "s0 soft")
+    return plot.add(
+        '<line class="line s2 dashed" x1="{0}" x2="{0}" y1="28" y2="{1}"/>', plot.px(0.0), HEIGHT - 42
+    ).svg()
+
+
+def _ends(series: Sequence[Sequence[tuple[float, float]]]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The extent of all points in both directions."""
+    points = [point for points in series for point in points]
+    x, y = [point[0] for point in points], [point[1] for point in points]
+    return (min(x), max(x)), (min(y), max(y))

@@ -1,0 +1,50 @@
+"""The table that a run ends with on the screen."""
+
+from collections.abc import Sequence
+
+from hfkit.report import words
+from hfkit.run import Run
+
+
+def table(run: Run) -> str:
+    """The primary figure of the model and its baselines with intervals and paired differences, and the verdict."""
+    found, info = run.metrics, run.info
+    primary, problem = found["primary_metric"], found["problem_type"]
+    header = ["", words.title(primary), "95 % interval"]
+    rows = [[words.line(info["model"]["name"], 48), *_figure(found, primary)]]
+    if found["baselines"]:
+        header += ["model minus it", "95 % interval", "p"]
+        rows[0] += ["", "", ""]
+    for name, entry in found["baselines"].items():
+        test = entry["difference"]
+        ends = f"{words.gap(test['low'], primary)} to {words.gap(test['high'], primary)}"
+        unit = "" if primary in ("mse", "mae") else " points"
+        rows.append(
+            [
+                words.baseline_title(name, problem),
+                *_figure(entry, primary),
+                words.gap(test["value"], primary) + unit,
+                ends,
+                words.p_value(test["p_value"]),
+            ]
+        )
+    split = found.get("split", "test")
+    rows_of = f"{words.count(found[primary]['n'])} {split} rows of {words.line(info['data']['name'])}"
+    lines = [f"{words.line(info['name'])}: {rows_of}", "", *aligned([header, *rows])]
+    if "tfidf_logreg" in found["baselines"]:
+        lines += ["", words.verdict(found)]
+    return "\n".join(lines)
+
+
+def aligned(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
+    """Rows of cells as lines: the first column to the left, the others to the right, a rule below the header."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        lines.append((indent + "  ".join(cells)).rstrip())
+    return [lines[0], indent + "-" * (sum(widths) + 2 * (len(widths) - 1)), *lines[1:]]
+
+
+def _figure(entry: dict, primary: str) -> list[str]:
+    return [words.number(entry[primary]["value"], primary), words.interval(entry[primary], primary)]

@@ -1,0 +1,139 @@
+"""A small kit for plots as inline SVG: no script, no font, colours from the page's stylesheet (so dark mode works)."""
+
+import math
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+WIDTH, HEIGHT = 400, 260
+LEFT, RIGHT, TOP, BOTTOM = 46, 14, 28, 42
+
+Points = Sequence[tuple[float, float]]
+
+
+def ticks(low: float, high: float, about: int = 5) -> list[float]:
+    """Round numbers from `low` to `high`, about so many."""
+    if not high > low:
+        return [low]
+    rough = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = power * min((1, 2, 2.5, 5, 10), key=lambda factor: abs(factor * power - rough))
+    first = math.ceil(low / step - 1e-9)
+    return [round(index * step, 12) for index in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def short(value: float) -> str:
+    """A tick's label."""
+    if value and (abs(value) >= 10_000 or abs(value) < 0.001):
+        return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+    return f"{value:g}"
+
+
+class Plot:
+    """Axes with marks. Data coordinates go in, an `<svg>` comes out.
+
+    Args:
+        title: What a screen reader says.
+        x, y: (low, high) of the axes.
+        x_label, y_label: Names of the axes.
+        height, left: Of the drawing, and of the room for names left of the axis, in its 400 units of width.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        x: tuple[float, float],
+        y: tuple[float, float],
+        x_label: str = "",
+        y_label: str = "",
+        height: int = HEIGHT,
+        left: int = LEFT,
+    ) -> None:
+        self.title, self.x, self.y, self.height, self.left = title, _wide(x), _wide(y), height, left
+        self.x_label, self.y_label = x_label, y_label
+        self.parts: list[Markup] = []
+
+    def px(self, value: float) -> float:
+        share = (value - self.x[0]) / (self.x[1] - self.x[0])
+        return round(self.left + share * (WIDTH - self.left - RIGHT), 1)
+
+    def py(self, value: float) -> float:
+        share = (value - self.y[0]) / (self.y[1] - self.y[0])
+        return round(self.height - BOTTOM - share * (self.height - TOP - BOTTOM), 1)
+
+    def grid(self, x_ticks: Sequence[float] | None = None, y_ticks: Sequence[float] | None = None) -> "Plot":
+        """Light lines at round numbers, with their labels."""
+        for value in ticks(*self.y) if y_ticks is None else y_ticks:
+            at = self.py(value)
+            self.add('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>', self.left, WIDTH - RIGHT, at, at)
+            self.text(self.left - 6, at + 4, short(value), "end")
+        for value in ticks(*self.x) if x_ticks is None else x_ticks:
+            self.text(self.px(value), self.height - BOTTOM + 16, short(value), "middle")
+        base = self.height - BOTTOM
+        self.add('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>', self.left, WIDTH - RIGHT, base, base)
+        return self
+
+    def add(self, template: str, *values: object) -> "Plot":
+        """A piece of SVG; the values are escaped."""
+        self.parts.append(Markup(template).format(*values))
+        return self
+
+    def text(self, x: float, y: float, content: str, anchor: str = "start", kind: str = "tick") -> "Plot":
+        return self.add('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>', kind, x, y, anchor, content)
+
+    def line(self, points: Points, kind: str = "s0") -> "Plot":
+        path = " ".join(f"{self.px(x)},{self.py(y)}" for x, y in points)
+        return self.add('<polyline class="line {}" points="{}"/>', kind, path)
+
+    def dots(self, points: Points, kind: str = "s0", radius: float = 3.5) -> "Plot":
+        for x, y in points:
+            self.add('<circle class="dot {}" cx="{}" cy="{}" r="{}"/>', kind, self.px(x), self.py(y), radius)
+        return self
+
+    def whisker(self, x: float, low: float, high: float, kind: str = "s0") -> "Plot":
+        """A vertical interval."""
+        at = self.px(x)
+        return self.add(
+            '<line class="whisker {}" x1="{}" x2="{}" y1="{}" y2="{}"/>', kind, at, at, self.py(low), self.py(high)
+        )
+
+    def bar(self, x_low: float, x_high: float, y: float, kind: str = "s0") -> "Plot":
+        """A bar from the bottom axis to `y`."""
+        left, right, top = self.px(x_low), self.px(x_high), self.py(y)
+        width, height = round(max(right - left - 1, 0.5), 1), round(self.height - BOTTOM - top, 1)
+        return self.add(
+            '<rect class="bar {}" x="{}" y="{}" width="{}" height="{}"/>', kind, left + 0.5, top, width, height
+        )
+
+    def legend(self, entries: Sequence[tuple[str, str]], right: bool = True, bottom: bool = False) -> "Plot":
+        """(name, class) pairs in a corner of the plot."""
+        for place, (name, kind) in enumerate(entries):
+            y = self.height - BOTTOM - 10 - 17 * (len(entries) - 1 - place) if bottom else TOP + 12 + 17 * place
+            x = WIDTH - RIGHT - 8 if right else self.left + 10
+            self.add('<circle class="dot {}" cx="{}" cy="{}" r="4"/>', kind, x, y - 4)
+            self.text(x - 9 if right else x + 9, y, name, "end" if right else "start", "key")
+        return self
+
+    def svg(self) -> Markup:
+        """The whole element, titled for screen readers."""
+        middle = (self.left + WIDTH - RIGHT) / 2
+        if self.x_label:
+            self.text(middle, self.height - 6, self.x_label, "middle", "label")
+        if self.y_label:
+            self.text(2, 12, self.y_label, kind="label")
+        opening = Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">').format(WIDTH, self.height, self.title)
+        return opening + Markup("").join(self.parts) + Markup("</svg>")
+
+
+def _wide(ends: tuple[float, float]) -> tuple[float, float]:
+    """Ends that differ, so that a constant can be drawn."""
+    low, high = ends
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def thin(points: Points, at_most: int = 300) -> Points:
+    """Every n-th point, first and last kept: a page needs no more than a pixel each."""
+    if len(points) <= at_most:
+        return points
+    step = math.ceil(len(points) / at_most)
+    return [*points[:-1:step], points[-1]]

@@ -1,0 +1,136 @@
+"""How figures, names and foreign strings are written, on every page, card and table alike."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from hfkit.metrics import LOWER_IS_BETTER, TITLES
+
+ALPHA = 0.05
+# Figures in a unit of their own; the others are shares, told in points of 100 when they are compared.
+_OWN_UNIT = frozenset({"mse", "mae"})
+
+# Control characters, and the marks that reorder what stands beside them: a text may not move the page around it.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+_BASELINES = {"tfidf_logreg": "TF-IDF + logistic regression", "majority": "majority class"}
+_REGRESSION_BASELINES = {"tfidf_logreg": "TF-IDF + ridge regression", "majority": "mean of the training labels"}
+
+
+def clean(value: Any) -> str:
+    """A string from data, safe to print: control characters become U+FFFD, tabs and line ends stay."""
+    return _UNSAFE.sub("\ufffd", str(value).replace("\r\n", "\n"))
+
+
+def line(value: Any, limit: int = 200) -> str:
+    """`clean` in one line of at most `limit` characters."""
+    text = " ".join(clean(value).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def title(figure: str) -> str:
+    """A figure's name on a page."""
+    return TITLES.get(figure, figure.replace("_", " "))
+
+
+def capital(text: str) -> str:
+    """The text with a capital first letter, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def baseline_title(name: str, problem_type: str) -> str:
+    """A baseline's name on a page."""
+    names = _REGRESSION_BASELINES if problem_type == "regression" else _BASELINES
+    return names.get(name, name.replace("_", " "))
+
+
+def number(value: float, figure: str = "accuracy") -> str:
+    """A figure's value: shares with three decimals, errors in their own unit with four digits."""
+    return f"{value:.4g}" if figure in _OWN_UNIT else f"{value:.3f}"
+
+
+def interval(entry: Mapping[str, float], figure: str = "accuracy") -> str:
+    """`0.889 to 0.912`."""
+    return f"{number(entry['low'], figure)} to {number(entry['high'], figure)}"
+
+
+def gap(value: float, figure: str = "accuracy") -> str:
+    """A difference with its sign: shares in points of 100, errors in their own unit."""
+    if figure in _OWN_UNIT:
+        return f"{value:+.3g}"
+    return f"{100 * value:+.1f}"
+
+
+def p_value(value: float) -> str:
+    """`0.034`, `1e-10`; with one digit, since more would claim what no test knows."""
+    if value < 1e-99:
+        return "< 1e-99"
+    return f"{value:.0e}".replace("e-0", "e-") if value < 0.001 else f"{value:.2g}"
+
+
+def p_equals(value: float) -> str:
+    """`p = 0.034`, `p < 1e-99`."""
+    text = p_value(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min 44 s`, `2 h 05 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def count(value: float) -> str:
+    """`22,713,986`."""
+    return f"{value:,.0f}"
+
+
+def big(value: float) -> str:
+    """`22.7 M`."""
+    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.0f}"
+
+
+def better(value: float, figure: str) -> float:
+    """A difference turned so that more is better."""
+    return -value if figure in LOWER_IS_BETTER else value
+
+
+def verdict(metrics: Mapping[str, Any], baseline: str = "tfidf_logreg") -> str:
+    """One plain sentence: whether the model beats the baseline, by how much, and how sure that is."""
+    figure, test = metrics["primary_metric"], metrics["baselines"][baseline]["difference"]
+    name = baseline_title(baseline, metrics["problem_type"])
+    ahead = better(test["value"], figure)
+    unit = f" in {title(figure)}" if figure in _OWN_UNIT else " points"
+    amount = (f"{abs(ahead):.3g}" if figure in _OWN_UNIT else f"{100 * abs(ahead):.1f}") + unit
+    low, high = sorted((better(test["low"], figure), better(test["high"], figure)))
+    if ahead < 0 and test["p_value"] < ALPHA:  # "worse by 5" has the interval 3 to 7
+        low, high = -high, -low
+    ends = " to ".join(gap(end, figure).lstrip("+") for end in (low, high))
+    proof = f"95 % interval {ends}, {test['test']} {p_equals(test['p_value'])}"
+    if test["p_value"] < ALPHA and ahead > 0:
+        return f"The model beats {name} by {amount} ({proof})."
+    if test["p_value"] < ALPHA:
+        return f"The model is worse than {name} by {amount} ({proof})."
+    if ahead == 0:
+        return f"The model does not beat {name}: the two are level ({proof})."
+    side = "ahead" if ahead > 0 else "behind"
+    return f"The model does not beat {name}: it is {amount} {side}, which may be chance ({proof})."
+
+
+def wins(metrics: Mapping[str, Any], baseline: str = "tfidf_logreg") -> bool:
+    """Whether the model beats the baseline, significantly."""
+    test = metrics["baselines"][baseline]["difference"]
+    return bool(test["p_value"] < ALPHA and better(test["value"], metrics["primary_metric"]) > 0)
