@@ -1,5 +1,6 @@
 """fit and evaluate: a whole job, from encoded rows to a finished run directory."""
 
+import re
 import signal
 import sys
 import time
@@ -17,10 +18,13 @@ from datasets import DatasetDict
 from hfkit import callbacks, checkpoint, hardware, provenance, results
 from hfkit import run as runs
 from hfkit.batching import BatchPlan
-from hfkit.config import TrainConfig
+from hfkit.config import DataArguments, TrainConfig
+from hfkit.data import load_test
 from hfkit.engine import Engine, State
+from hfkit.errors import HfkitError
 from hfkit.optim import build_optimizer, build_scheduler
 from hfkit.run import Run
+from hfkit.tasks import task_class
 from hfkit.trackers import tracker_names
 
 if TYPE_CHECKING:
@@ -89,6 +93,36 @@ def fit(
     accelerator.end_training()
     accelerator.wait_for_everyone()
     return Run(run.path)
+
+
+def evaluate(run: str | Path, data: DataArguments, output: str | Path | None = None) -> dict[str, Any]:
+    """A finished run's figures on another data set: a file whole, anything else its test split.
+
+    Writes `metrics.json` and `predictions.parquet` to `output`, by default `<run>/evaluations/<data set>/`.
+
+    Args:
+        run: The run.
+        data: Which rows; their labels are matched to the model's by name.
+        output: The folder to write.
+
+    Returns:
+        What metrics.json holds.
+
+    Raises:
+        HfkitError: The run is not finished, or the data has a label that the model does not know.
+    """
+    finished = Run(run)
+    if finished.state != "finished":
+        raise HfkitError(f"{finished.path} is {finished.state}", fix="give its command again, to its end")
+    task = task_class(finished.info["task"]).from_settings(finished.info["task_settings"])
+    rows = load_test(
+        data, label_names=task.labels if task.problem_type != "regression" else None, problem_type=task.problem_type
+    )
+    name = re.sub(r"[^\w.-]+", "-", Path(data.dataset).stem or "data")
+    folder = Path(output) if output else finished.path / "evaluations" / name
+    figures = results.evaluate_rows(finished, task, rows, folder)
+    print(f"{finished.path} on {data.dataset}:\n{results.figure_lines(figures)}\nWritten to {folder}")
+    return figures
 
 
 def output_dir(config: TrainConfig) -> Path:

@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 
+from hfkit import hardware
 from hfkit.baselines.classical import classical
 from hfkit.callbacks.log import append
+from hfkit.config import LoopArguments, TrainConfig
 from hfkit.evaluation import evaluate
 from hfkit.models.loading import load_model
+from hfkit.report import words
 from hfkit.report.figures import intervals
+from hfkit.report.screen import aligned
 from hfkit.run import unwritable, write_json
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
     from datasets import Dataset, DatasetDict
 
-    from hfkit.config import LoopArguments
     from hfkit.run import Run
     from hfkit.tasks import Task
 
@@ -81,6 +85,41 @@ def write(
         append(run.path / "timing.jsonl", {name: round(value, 3) for name, value in totals.items()})
     except OSError as error:
         raise unwritable(run.path, error) from error
+
+
+def evaluate_rows(run: "Run", task: "Task", data: "DatasetDict", folder: Path) -> dict[str, Any]:
+    """A finished run's figures on `data["test"]`, written to `folder` with the predictions. No baselines: they belong
+    to a training split."""
+    known = {name: value for name, value in run.config.items() if name in TrainConfig.__dataclass_fields__}
+    config = TrainConfig(**known)
+    precision, why = hardware.mixed_precision(config.mixed_precision, config.use_cpu)
+    AcceleratorState._reset_state()
+    accelerator = Accelerator(mixed_precision=precision, cpu=config.use_cpu)
+    accelerator.print(why)
+    model, processor = load_model(run.model_path)
+    encoded = task.encode(data["test"], processor)
+    predictions = evaluate(accelerator, task, model.to(accelerator.device), encoded, config)
+    table = prediction_table(data["test"], encoded, predictions, {})
+    figures = intervals(table, task.settings()["problem_type"], {}, seed=config.seed) | {"split": "test"}
+    if accelerator.is_main_process:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_table(folder / "predictions.parquet", table)
+            write_json(folder / "metrics.json", figures | {"data": data.summary.to_json()})  # type: ignore[attr-defined]
+        except OSError as error:
+            raise unwritable(folder, error) from error
+    return figures
+
+
+def figure_lines(figures: dict[str, Any]) -> str:
+    """Every figure with its interval, a line each."""
+    rows = [["", "value", "95 % interval"]]
+    rows += [
+        [words.title(name), words.number(entry["value"], name), words.interval(entry, name)]
+        for name, entry in figures.items()
+        if isinstance(entry, dict) and "low" in entry
+    ]
+    return "\n".join(aligned(rows))
 
 
 def prediction_table(
