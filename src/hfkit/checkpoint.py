@@ -64,7 +64,7 @@ def load(place: Path) -> tuple[dict[str, Tensors], dict[str, Any]]:
 
 def newest(folder: Path) -> tuple[Path | None, list[str]]:
     """The newest checkpoint that is whole, and a sentence for each newer one that is not."""
-    skipped = []
+    skipped: list[str] = []
     for place in sorted(folder.glob("step-*"), reverse=True):
         damage = damaged(place)
         if damage is None:

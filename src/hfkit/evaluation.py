@@ -76,7 +76,7 @@ def load_batches(
     if not batches:
         return
     loader: DataLoader[Any] = DataLoader(
-        dataset,  # type: ignore[arg-type]
+        dataset,
         batch_sampler=batches,
         collate_fn=task.collate,
         num_workers=num_workers,

@@ -115,9 +115,8 @@ def evaluate(run: str | Path, data: DataArguments, output: str | Path | None = N
     if finished.state != "finished":
         raise HfkitError(f"{finished.path} is {finished.state}", fix="give its command again, to its end")
     task = task_class(finished.info["task"]).from_settings(finished.info["task_settings"])
-    rows = load_test(
-        data, label_names=task.labels if task.problem_type != "regression" else None, problem_type=task.problem_type
-    )
+    labels = task.labels if task.problem_type != "regression" else None
+    rows = load_test(data, label_names=labels, problem_type=task.problem_type)
     name = re.sub(r"[^\w.-]+", "-", Path(data.dataset).stem or "data")
     folder = Path(output) if output else finished.path / "evaluations" / name
     figures = results.evaluate_rows(finished, task, rows, folder)

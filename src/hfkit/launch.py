@@ -59,6 +59,7 @@ def start(
     for sentence in filter(None, machine if first else []):
         print(sentence)
     seed_all(config)
+    quiet_libraries()
     try:
         job(config)
     except HfkitError:
@@ -120,6 +121,13 @@ def seed_all(config: TrainConfig) -> None:
         from transformers import enable_full_determinism
 
         enable_full_determinism(config.seed)
+
+
+def quiet_libraries() -> None:
+    """Keep the screen for what matters here: transformers draws a bar for each file of weights it reads or writes."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def exit_cleanly(function: Callable[[], Any]) -> int:

@@ -105,7 +105,7 @@ def evaluate_rows(run: "Run", task: "Task", data: "DatasetDict", folder: Path) -
         try:
             folder.mkdir(parents=True, exist_ok=True)
             write_table(folder / "predictions.parquet", table)
-            write_json(folder / "metrics.json", figures | {"data": data.summary.to_json()})  # type: ignore[attr-defined]
+            write_json(folder / "metrics.json", figures | {"data": data.summary.to_json()})
         except OSError as error:
             raise unwritable(folder, error) from error
     return figures
