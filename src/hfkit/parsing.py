@@ -106,7 +106,8 @@ class ConfigParser(HfArgumentParser):
     """HfArgumentParser for one configuration: grouped flags, no abbreviations, `none` for an unset value.
 
     Args:
-        config_class: A TrainConfig, or one of its groups; each field is a flag, in the group of the class that first defines it.
+        config_class: A TrainConfig, or one of its groups; each field is a flag, in the group of the class that first
+            defines it.
         prog: The command, as the help shows it. Default: the script's name.
     """
 
@@ -205,7 +206,7 @@ class _Help(argparse.HelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""
-        if action.dest == "help" or "Default:" in text or "when not given" in text:
+        if action.dest == "help" or action.required or "Default:" in text or "when not given" in text:
             return text
         empty = action.default is None or action.default == []
         return f"{text} (default: {'none' if empty else '%(default)s'})"
