@@ -1,9 +1,10 @@
 """Labels: what kind of problem they make, and how a data set's labels become a model's, by name."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from datasets import ClassLabel, List, Value
+from datasets import ClassLabel, Dataset, List, Value
 
 from hfkit.errors import HfkitError
 
@@ -73,6 +74,21 @@ def encoder(feature: Any, labels: list[str], problem: str) -> Callable[[Any], An
         return [int(index in chosen) for index in range(len(labels))]
 
     return many
+
+
+def balanced(train: Dataset, problem: str, count: int) -> list[float]:
+    """Weights that make every label as heavy as the others: rows / (labels * rows with the label).
+
+    In a multi-label problem a label's positives weigh what its negatives do: rows without it / rows with it.
+    """
+    if problem == REGRESSION:
+        raise HfkitError("Class weights need classes; this is a regression.", where="--class_weights balanced")
+    rows = len(train)
+    if problem == MULTI:
+        have = Counter(label for labels in train["label"] for label in labels)
+        return [(rows - have[label]) / max(have[label], 1) for label in range(count)]
+    have = Counter(train["label"])
+    return [rows / (count * max(have[label], 1)) for label in range(count)]
 
 
 def _is_number(name: str) -> bool:

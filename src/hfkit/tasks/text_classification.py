@@ -1,6 +1,5 @@
 """Text classification: a text, or a pair of texts, gets one label, several labels, or a number."""
 
-from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
@@ -12,10 +11,9 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.config import TaskArguments
 from hfkit.errors import HfkitError
-from hfkit.tasks.labels import encoder, problem_of
+from hfkit.tasks.labels import MULTI, REGRESSION, SINGLE, balanced, encoder, problem_of
 from hfkit.tasks.truncation import Truncation
 
-SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
@@ -68,9 +66,6 @@ class TextClassification:
                 f"Label smoothing spreads one label over the others; this is a {problem} problem.",
                 where=f"--label_smoothing_factor {config.label_smoothing_factor}",
             )
-        weights = None
-        if config.class_weights == "balanced":
-            weights = _balanced(train, problem, len(labels))
         return cls(
             labels=labels,
             problem_type=problem,
@@ -78,7 +73,7 @@ class TextClassification:
             max_length=config.max_length,
             long_text=config.long_text,
             stride=config.stride,
-            class_weights=weights,
+            class_weights=balanced(train, problem, len(labels)) if config.class_weights == "balanced" else None,
             label_smoothing=config.label_smoothing_factor,
         )
 
@@ -99,6 +94,11 @@ class TextClassification:
     @property
     def greater_is_better(self) -> bool:
         return self.problem_type != REGRESSION
+
+    @property
+    def truncated(self) -> Truncation:
+        """How texts become token ids."""
+        return Truncation(self.max_length, self.long_text, self.stride)
 
     def settings(self) -> dict[str, Any]:
         """All fields as JSON, with the task's name."""
@@ -134,7 +134,8 @@ class TextClassification:
         """
         if processor.pad_token_id is None:
             processor.pad_token = processor.eos_token
-        model_config.pad_token_id = processor.pad_token_id
+        if model_config.pad_token_id is None:
+            model_config.pad_token_id = processor.pad_token_id
         reading = Truncation.settle(self.max_length, self.long_text, self.stride, self.pair, model_config, processor)
         own = {label.strip().casefold(): label for label in self.labels}
         theirs = [label.strip().casefold() for label in _label_names(model_config)]
@@ -165,7 +166,7 @@ class TextClassification:
         """
         labelled = "label" in dataset.column_names
         to_id = encoder(dataset.features["label"], self.labels, self.problem_type) if labelled else None
-        reading = Truncation(self.max_length, self.long_text, self.stride)
+        reading = self.truncated
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
             encoded = reading.encode(processor, batch["text"], batch.get("text_pair"))
@@ -191,12 +192,8 @@ class TextClassification:
     def truncation(self, encoded: Dataset) -> dict[str, Any]:
         """Of an encoded split: `rows` that lost tokens, their `share`, and the setting that cut them."""
         cut = sum(encoded["truncated"])
-        return {
-            "rows": cut,
-            "share": cut / max(len(encoded), 1),
-            "max_length": self.max_length,
-            "long_text": self.long_text,
-        }
+        share = cut / max(len(encoded), 1)
+        return {"rows": cut, "share": share, "max_length": self.max_length, "long_text": self.long_text}
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch, padded on the right to its longest row.
@@ -287,10 +284,8 @@ class TextClassification:
         """
         from hfkit.metrics import figures
 
-        found = figures(
-            self.problem_type, predictions["label"], predictions["prediction"], predictions.get("probabilities")
-        )
-        return {"loss": float(np.mean(predictions["loss"])), **found}
+        said = (predictions["label"], predictions["prediction"], predictions.get("probabilities"))
+        return {"loss": float(np.mean(predictions["loss"])), **figures(self.problem_type, *said)}
 
 
 def _label_names(model_config: PreTrainedConfig) -> list[str]:
@@ -304,18 +299,3 @@ def _padded(rows: list[Any], fill: int) -> torch.Tensor:
     for index, row in enumerate(rows):
         padded[index, : len(row)] = row
     return torch.from_numpy(padded)
-
-
-def _balanced(train: Dataset, problem: str, count: int) -> list[float]:
-    """Weights that make every label as heavy as the others: rows / (labels * rows with the label).
-
-    In a multi-label problem a label's positives weigh what its negatives do: rows without it / rows with it.
-    """
-    if problem == REGRESSION:
-        raise HfkitError("Class weights need classes; this is a regression.", where="--class_weights balanced")
-    rows = len(train)
-    if problem == MULTI:
-        have = Counter(label for labels in train["label"] for label in labels)
-        return [(rows - have[label]) / max(have[label], 1) for label in range(count)]
-    have = Counter(train["label"])
-    return [rows / (count * max(have[label], 1)) for label in range(count)]

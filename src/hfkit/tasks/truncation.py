@@ -83,7 +83,18 @@ class Truncation:
             `input_ids` and, where the tokenizer makes them, `token_type_ids`: a list of numbers for each text, or with
             windows a list of such lists; `length`: its tokens, of all windows; `truncated`: whether any were lost.
         """
-        texts, pairs = list(texts), None if pairs is None else list(pairs)
+        columns = self._encode(processor, list(texts), None if pairs is None else list(pairs))
+        for row in [row for row, length in enumerate(columns["length"]) if length == 0]:
+            # Without special tokens an empty text has no token at all, and a model has to read one.
+            for name in COLUMNS & columns.keys():
+                token = processor.pad_token_id if name == "input_ids" else 0
+                columns[name][row] = [[token]] if self.long_text == "windows" else [token]
+            columns["length"][row] = 1
+        return columns
+
+    def _encode(
+        self, processor: PreTrainedTokenizerBase, texts: list[str], pairs: list[str] | None
+    ) -> dict[str, list[Any]]:
         if self.max_length is None or self.long_text == "head_tail":
             return self._head_and_tail(processor(texts, pairs, return_attention_mask=False, verbose=False))
         processor.truncation_side = "left" if self.long_text == "tail" else "right"

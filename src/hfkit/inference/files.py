@@ -1,0 +1,174 @@
+"""predict_file: a file of any size through a model, in constant memory."""
+
+import sys
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from hfkit.data.columns import TEXT_NAMES
+from hfkit.errors import HfkitError, nearest
+from hfkit.inference.pipeline import CHUNK, TextClassificationPipeline, pipeline
+from hfkit.inference.readers import STDIN, Row, Source, open_rows
+from hfkit.inference.writers import Writer, open_writer
+from hfkit.run import Run
+from hfkit.tasks.labels import MULTI, REGRESSION
+
+Answer = dict[str, Any]
+
+
+def predict_file(
+    model: str | Path | TextClassificationPipeline,
+    input: str | Path,
+    output: str | Path | None = None,
+    *,
+    text_column: str | None = None,
+    text_pair_column: str | None = None,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    skip_bad_rows: bool = False,
+    disable_tqdm: bool = False,
+    **options: Any,
+) -> int:
+    """Classify every row of a file, and write it with the answer beside it.
+
+    Every column is kept, and `label` and `score` are added (`value` for a regression); where the file has columns of
+    these names, `predicted_label` and so on. In a multi-label problem both are lists, of the labels with a probability
+    of at least a half. CSV cells that a spreadsheet would take for a formula get an apostrophe in front, counted.
+
+    Args:
+        model: A run, a model's folder, an adapter or a Hub id; or a pipeline that is loaded already.
+        input: A .csv, .tsv, .jsonl or .parquet file, or `-` for a text a line on standard input.
+        output: A file of any of these kinds, written whole or not at all. None: a line an answer on standard output.
+        text_column, text_pair_column: Default: the columns that the run was trained on, else a usual name (text,
+            review, ...).
+        encoding, delimiter: Of the input's text formats.
+        skip_bad_rows: Give a row without a text no answer, counted, instead of stopping.
+        disable_tqdm: No progress bar on standard error.
+        options: Arguments of `hfkit.pipeline`.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        HfkitError: with the file and the row: a missing column, a row without a text, a broken row; and what
+            `hfkit.pipeline` and the writers raise. No output is left then.
+    """
+    with ExitStack() as stack:
+        source = stack.enter_context(open_rows(input, encoding, delimiter))
+        columns = _text_columns(model, source, text_column, text_pair_column)
+        classify = model if isinstance(model, TextClassificationPipeline) else pipeline(model, **options)
+        names = _added(source.columns, classify.reading.problem_type)
+        writer = stack.enter_context(open_writer(output, source.columns, list(names.values()), source.schema))
+        bar = stack.enter_context(_bar(source, disable_tqdm))
+        # A person who types lines wants an answer to each.
+        size = 1 if str(input) == STDIN and sys.stdin.isatty() else CHUNK
+        rows = skipped = 0
+        while chunk := list(islice(source.rows, size)):
+            answers = _answers(classify, chunk, columns, skip_bad_rows)
+            writer.write([_joined(row, names, answer, writer) for row, answer in zip(chunk, answers, strict=True)])
+            rows += len(chunk)
+            skipped += answers.count(None)
+            bar.set_postfix_str(f"{rows:,} rows", refresh=False)
+            bar.update((rows if source.total is None else source.done()) - bar.n)
+        if not rows and str(input) != STDIN:
+            raise HfkitError("The file has a header and no rows", where=source.name)
+    for note in [*writer.notes, *([f"{skipped:,} rows without a text got no answer"] if skipped else [])]:
+        print(note, file=sys.stderr)
+    return rows
+
+
+def _text_columns(model: Any, source: Source, text: str | None, pair: str | None) -> tuple[str, str | None]:
+    """The columns to read: those asked for, else those of the run, else a usual name, else the only one."""
+    for name in (text, pair):
+        if name is not None and name not in source.columns:
+            raise HfkitError(f"There is no column {name!r}", where=source.name, fix=nearest(name, source.columns))
+    if text is not None:
+        return text, pair
+    if isinstance(model, str | Path) and (Path(model) / "run.json").is_file():
+        trained = Run(model).info.get("data") or {}
+        first, second = trained.get("text_column"), trained.get("text_pair_column")
+        if first in source.columns and (second is None or second in source.columns):
+            return first, pair or second
+    usual = [name for name in TEXT_NAMES if name in source.columns]
+    if usual or len(source.columns) == 1:
+        return (usual or source.columns)[0], pair
+    raise HfkitError(
+        f"It cannot be told which column is the text; there are {', '.join(source.columns)}",
+        where=source.name,
+        fix="say --text_column NAME",
+    )
+
+
+def _added(columns: list[str], problem_type: str) -> dict[str, str]:
+    """What is answered -> the column that it goes to, which must not be one of the file's own."""
+    names = {}
+    for name in ("value",) if problem_type == REGRESSION else ("label", "score"):
+        free = name
+        while free in columns:
+            free = f"predicted_{free}"
+        names[name] = free
+    return names
+
+
+def _answers(
+    classify: TextClassificationPipeline, chunk: list[Row], columns: tuple[str, str | None], skip: bool
+) -> list[Answer | None]:
+    """An answer to each row; None to one without a text."""
+    answers: list[Answer | None] = [None] * len(chunk)
+    inputs = [_input(place, row, columns, skip) for place, row in chunk]
+    asked = [number for number, given in enumerate(inputs) if given is not None]
+    every_label = classify.reading.problem_type == MULTI
+    found = classify([inputs[number] for number in asked], top_k=None if every_label else 1)
+    for number, labels in zip(asked, found, strict=True):
+        if every_label:
+            labels = [one for one in labels if one["score"] >= 0.5]
+            answers[number] = {key: [one[key] for one in labels] for key in ("label", "score")}
+        else:
+            label, score = labels[0]["label"], labels[0]["score"]
+            answers[number] = {"label": label, "score": score, "value": score}
+    return answers
+
+
+def _input(place: str, row: dict[str, Any], columns: tuple[str, str | None], skip: bool) -> Any:
+    """What the pipeline takes of a row; None for one to skip."""
+    values = {key: row.get(name) for key, name in zip(("text", "text_pair"), columns, strict=True) if name is not None}
+    for key, value in values.items():
+        if isinstance(value, str) and value.strip():
+            continue
+        if skip:
+            return None
+        raise HfkitError(
+            f"The row has no text in its column {columns[key == 'text_pair']!r}: {value!r}",
+            where=place,
+            fix="mend the row, or --skip_bad_rows to leave such rows without an answer",
+        )
+    return values
+
+
+def _joined(row: Row, names: dict[str, str], answer: Answer | None, writer: Writer) -> dict[str, Any]:
+    """A row of the output. A JSON line may have a column that the first did not have; a table cannot take it."""
+    place, values = row
+    strange = values.keys() - set(writer.columns) if writer.columns else None
+    if strange:
+        raise HfkitError(
+            f"The row has {', '.join(sorted(strange))}, which the first row does not have",
+            where=place,
+            fix="write .jsonl, whose rows may differ",
+        )
+    return {**values, **{column: answer and answer[name] for name, column in names.items()}}
+
+
+def _bar(source: Source, disable: bool) -> Any:
+    in_bytes = source.unit == "B"
+    return tqdm(
+        total=source.total,
+        desc="predict",
+        unit=source.unit,
+        unit_scale=in_bytes,
+        unit_divisor=1024 if in_bytes else 1000,
+        file=sys.stderr,
+        disable=disable,
+    )

@@ -1,0 +1,185 @@
+"""Writers: rows into a CSV, JSON lines or Parquet file that appears whole or not at all."""
+
+import codecs
+import csv
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as parquet
+
+from hfkit.errors import HfkitError
+from hfkit.inference.readers import CSV_SUFFIXES, SUFFIXES
+from hfkit.run import unwritable
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+class Writer(Protocol):
+    """Takes rows, a chunk at a time.
+
+    Attributes:
+        columns: The only ones that a row may have; empty where rows may differ.
+        notes: What was changed on the way, counted.
+    """
+
+    @property
+    def columns(self) -> list[str]: ...
+    @property
+    def notes(self) -> list[str]: ...
+    def write(self, rows: list[dict[str, Any]]) -> None: ...
+
+
+@contextmanager
+def open_writer(
+    path: str | Path | None, columns: list[str], added: list[str], schema: pa.Schema | None = None
+) -> Iterator[Writer]:
+    """A writer by the file's ending. The rows go into a neighbour that takes the file's name when all went well.
+
+    Args:
+        path: A .csv, .tsv, .jsonl, .ndjson, .json or .parquet file; one that is there is replaced. None: the added
+            columns alone, a line a row, on standard output.
+        columns: Names that the rows came with, in order.
+        added: Names that the answers go to.
+        schema: Types of the columns (Parquet); columns that it lacks, and all without it, get theirs from the values.
+
+    Raises:
+        HfkitError: an ending that is not written, no such folder, no right to write, a full disk.
+    """
+    if path is None:
+        yield LineWriter(added)
+        return
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise HfkitError(
+            f"Files ending in {suffix or 'nothing'} are not written", where=str(path), fix=", ".join(SUFFIXES)
+        )
+    staged = path.with_name(f".{path.name}.tmp")
+    try:
+        # Opened now, so that a folder that cannot be written is found before the model has worked.
+        with staged.open("wb") as stream:
+            if suffix == ".parquet":
+                table = ParquetWriter(stream, [*columns, *added], schema)
+                yield table
+                table.close()
+            elif suffix in CSV_SUFFIXES:
+                yield CsvWriter(stream, [*columns, *added], "\t" if suffix == ".tsv" else ",")
+            else:
+                yield JsonWriter(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        staged.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        if staged.parent.is_dir():
+            staged.unlink(missing_ok=True)
+
+
+class LineWriter:
+    """Tab-separated answers on standard output."""
+
+    columns: ClassVar[list[str]] = []
+    notes: ClassVar[list[str]] = []
+
+    def __init__(self, added: list[str]) -> None:
+        self.added = added
+
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            print(*(_line(row[name]) for name in self.added), sep="\t", flush=True)
+
+
+class CsvWriter:
+    """CSV in UTF-8. A cell that a spreadsheet would run as a formula gets an apostrophe in front; numbers do not."""
+
+    def __init__(self, stream: BinaryIO, columns: list[str], separator: str) -> None:
+        self.columns = columns
+        self.writer = csv.writer(codecs.getwriter("utf-8")(stream), delimiter=separator, lineterminator="\n")
+        self.writer.writerow(columns)
+        self.defused = 0
+
+    @property
+    def notes(self) -> list[str]:
+        told = f"{self.defused:,} cells that a spreadsheet would run as a formula got a leading apostrophe"
+        return [told] if self.defused else []
+
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        self.writer.writerows([self._cell(row.get(name)) for name in self.columns] for row in rows)
+
+    def _cell(self, value: Any) -> Any:
+        if isinstance(value, list | dict):
+            return _line(value)
+        if isinstance(value, str) and value.startswith(FORMULA) and not _is_number(value):
+            self.defused += 1
+            return f"'{value}"
+        return value
+
+
+class JsonWriter:
+    """An object a line, in UTF-8."""
+
+    columns: ClassVar[list[str]] = []
+    notes: ClassVar[list[str]] = []
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        lines = [json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows]
+        self.stream.write("".join(lines).encode("utf-8"))
+
+
+class ParquetWriter:
+    """A row group a chunk. Types that nobody declared are those of the first chunk."""
+
+    notes: ClassVar[list[str]] = []
+
+    def __init__(self, stream: BinaryIO, columns: list[str], schema: pa.Schema | None) -> None:
+        self.stream, self.columns, self.declared = stream, columns, schema
+        self.writer: parquet.ParquetWriter | None = None
+
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        try:
+            if self.writer is None:
+                self.writer = parquet.ParquetWriter(self.stream, self._schema(rows), compression="zstd")
+            self.writer.write_table(pa.Table.from_pylist(rows, schema=self.writer.schema))
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise HfkitError(
+                f"The rows do not fit the types of the columns: {error}",
+                fix="write .jsonl instead, whose rows need no common types",
+            ) from error
+
+    def close(self) -> None:
+        """Write the end of the file, without which it cannot be read."""
+        if self.writer is not None:
+            self.writer.close()
+
+    def _schema(self, rows: list[dict[str, Any]]) -> pa.Schema:
+        declared = {field.name: field for field in self.declared or ()}
+        fields = []
+        for name in self.columns:
+            found = pa.array([row.get(name) for row in rows]).type
+            fields.append(declared.get(name, pa.field(name, pa.string() if pa.types.is_null(found) else found)))
+        return pa.schema(fields)
+
+
+def _line(value: Any) -> str:
+    """A list as JSON, as `hfkit.load_data` reads it back; anything else as it is."""
+    if value is None:
+        return ""
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else str(value)
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
