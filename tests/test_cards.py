@@ -31,6 +31,11 @@ def test_the_shipped_cards_say_where_what_and_how(name: str) -> None:
         assert words in shipped.prose
 
 
+def test_the_pair_card_names_both_texts() -> None:
+    mrpc = DataCard.find("mrpc")
+    assert (mrpc.config, mrpc.columns["text"], mrpc.columns["text_pair"]) == ("mrpc", "sentence1", "sentence2")
+
+
 def test_the_imdb_card_splits_by_blocks_and_is_embedded() -> None:
     imdb = DataCard.find("imdb")
     assert (imdb.blocks, imdb.validation_size) == (50, 0.1)

@@ -259,7 +259,7 @@ def test_repeats_and_leaks_leave_training_and_are_counted() -> None:
     data = load_data("set")
     assert "2 texts of train that also stand in test: removed in train" in data.summary.notes
     assert "2 repeated texts in train (1 with another label than the first): removed" in data.summary.notes
-    assert "1 repeated texts in test: kept" in data.summary.notes
+    assert "1 repeated text in test: kept" in data.summary.notes
     assert data.num_rows == {"train": 34, "validation": 4, "test": 4}
     kept = load_data("set", keep_duplicates=True)
     assert sum(kept.num_rows.values()) == 46
@@ -369,11 +369,12 @@ GOOD = "".join(f"text {n},{'ab'[n % 2]}\n" for n in range(20))
         ("a,label\n" + "".join(f"{n},{n % 2}\n" for n in range(9)), {}, ["No column holds texts"]),
         ("text,label\n" + GOOD.replace(",b", ",a"), {}, ["one class only: 'a'"]),
         ("text,label\n" + GOOD + "once,c\n", {}, ["1 of 3 classes have one example only: c", "line 22"]),
-        ("text,label\n" + GOOD + "x,\ny,nan\n", {}, ["2 of 22 labels in 'label' are missing", "line 22", "line 23"]),
+        ("text,label\n" + GOOD + "x,\ny,nan\n", {}, ["2 of 22 labels in 'label' are missing", "line 22, 23"]),
         ("text,label\n" + GOOD + "NaN,a\n ,b\n", {}, ["2 of 22 texts in 'text' are missing", "--drop_bad_rows"]),
         ("text,label\n" + " ,a\n" * 9, {}, ["All texts in 'text' are missing"]),
         ("text,label\n" + "t,\n" * 9, {}, ["All labels in 'label' are missing"]),
-        ("text,label\none,0.5\ntwo,1.5\n", {}, ["1 rows or groups are too few to hold out a validation split"]),
+        ("what a great film,1\n" + GOOD.replace("a\n", "0\n").replace("b\n", "1\n"), {}, ["first line looks like"]),
+        ("text,label\none,0.5\ntwo,1.5\n", {}, ["1 row cannot give up a validation split"]),
     ],
 )  # fmt: skip
 def test_a_bad_csv_is_one_clear_message(content: str | bytes, options: dict[str, str], expected: list[str]) -> None:
@@ -394,7 +395,11 @@ def test_many_bad_rows_are_counted_and_only_the_first_are_named() -> None:
         ("a.jsonl", '{"text": "a", "label": 1}\n{"text": "a"\n', ["not JSON", "line 2"]),
         ("a.jsonl", '{"text": "a", "label": 1}\n["a", 1]\n', ["holds list, not an object", "line 2"]),
         ("a.json", '[{"text": "a"},\n {"text": }]', ["not JSON", "line 2"]),
-        ("a.jsonl", '{"text": 3, "label": 1}\n{"text": "a", "label": 1}\n', ["no texts", "int", "line 1"]),
+        (
+            "a.jsonl",
+            '{"text": 3, "label": 1}\n{"text": "a", "label": 1}\n',
+            ["cannot be read as text", "int", "line 1"],
+        ),
         ("a.parquet", "no parquet at all", ["not Parquet", "a.parquet"]),
         ("a.xlsx", "x", ["Files ending in .xlsx", ".csv"]),
     ],
@@ -409,9 +414,7 @@ def test_dropping_bad_rows_is_counted() -> None:
     write("bad.csv", "text,label\n" + GOOD + "x,\n,a\nnan,b\n")
     data = load_data("bad.csv", drop_bad_rows=True)
     assert sum(data.num_rows.values()) == 20
-    assert {"2 rows of train without text: dropped", "1 rows of train without label: dropped"} <= set(
-        data.summary.notes
-    )
+    assert {"2 rows of train without text: dropped", "1 row of train without label: dropped"} <= set(data.summary.notes)
 
 
 def test_labels_unlike_between_splits() -> None:

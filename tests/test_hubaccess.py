@@ -71,6 +71,16 @@ def test_other_errors_pass_through_untouched() -> None:
         raise HfkitError("mine")
 
 
+def test_a_refusal_is_known_below_the_library_s_own_error() -> None:
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    with pytest.raises(HfkitError, match="model a/b has no such revision"), hubaccess.hub_access("model a/b"):
+        try:
+            raise RevisionNotFoundError.__new__(RevisionNotFoundError)
+        except RevisionNotFoundError as error:
+            raise OSError("v9 is not a valid git identifier") from error
+
+
 def test_reachable_means_that_something_listens() -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))

@@ -68,12 +68,10 @@ def hub_access(what: str) -> Iterator[None]:
     Args:
         what: What is wanted, such as "data set stanfordnlp/imdb" or "model google-bert/bert-base-uncased".
     """
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
-
     offline = _offline_by_choice()
-    reachable = offline or hub_reachable(endpoint())
+    reachable = not offline and hub_reachable(endpoint())
     try:
-        if reachable:
+        if offline or reachable:
             yield
         else:
             with _cache_only():
@@ -81,30 +79,36 @@ def hub_access(what: str) -> Iterator[None]:
             print(f"The Hub cannot be reached: the {what} was read from the cache.", file=sys.stderr)
     except HfkitError:
         raise
-    except GatedRepoError as error:
-        raise HfkitError(
-            f"The Hub guards the {what}: its terms must be accepted, and you must be known",
-            fix="accept the terms on its page, then log in with `hf auth login`",
-        ) from error
-    except RevisionNotFoundError as error:
-        raise HfkitError(f"The {what} has no such revision", fix="name a commit, tag or branch that exists") from error
-    except RepositoryNotFoundError as error:
-        raise HfkitError(
-            f"The Hub has no {what}, or it is private", fix="check the spelling, or log in with `hf auth login`"
-        ) from error
     except Exception as error:
-        missing = type(error).__name__ == "DatasetNotFoundError"
-        if connection_failed(error) or (missing and (offline or not reachable)):
+        names = {kind.__name__ for cause in _causes(error) for kind in type(cause).__mro__}
+        if connection_failed(error) or ("DatasetNotFoundError" in names and not reachable):
             reason = "HF_HUB_OFFLINE is set" if offline else error if reachable else "no connection"
             raise hub_unreachable(what, reason) from error
-        if missing:
-            raise HfkitError(
-                f"The Hub has no such {what}: {error}",
-                fix="check the spelling; if it is private, log in with `hf auth login`",
-            ) from error
-        if isinstance(error, HfHubHTTPError) or "datasets.exceptions" in type(error).__module__:
-            raise HfkitError(f"The {what} cannot be read: {str(error).splitlines()[0]}", where=endpoint()) from error
-        raise
+        refusal = next((words for name, words in _REFUSALS.items() if name in names), None)
+        if refusal is None:
+            raise
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise HfkitError(f"{refusal[0].format(what=what)}: {first}", where=endpoint(), fix=refusal[1]) from error
+
+
+# The libraries' errors by name, so that they need not be imported; the more special before the more general.
+_REFUSALS: dict[str, tuple[str, str | None]] = {
+    "GatedRepoError": (
+        "The Hub guards the {what}, and you must be known to it",
+        "accept the terms on its page, then log in with `hf auth login`",
+    ),
+    "RevisionNotFoundError": ("The {what} has no such revision", "name a commit, tag or branch that exists"),
+    "RepositoryNotFoundError": (
+        "The Hub has no {what}",
+        "check the spelling; if it is private, log in with `hf auth login`",
+    ),
+    "DatasetNotFoundError": (
+        "The Hub has no such {what}",
+        "check the spelling; if it is private, log in with `hf auth login`",
+    ),
+    "HfHubHTTPError": ("The Hub did not give the {what}", None),
+    "DatasetsError": ("The {what} cannot be read", None),
+}
 
 
 def connection_failed(error: BaseException) -> bool:
@@ -119,14 +123,20 @@ def connection_failed(error: BaseException) -> bool:
         "MaxRetryError",
         "gaierror",
     }
+    for cause in _causes(error):
+        if any(kind.__name__ in names for kind in type(cause).__mro__):
+            return True
+        if "offline mode is enabled" in str(cause) or "couldn't connect to" in str(cause).lower():
+            return True
+    return False
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, what it came from, and so on down."""
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, ConnectionError) or any(kind.__name__ in names for kind in type(seen).__mro__):
-            return True
-        if "offline mode is enabled" in str(seen) or "couldn't connect to" in str(seen).lower():
-            return True
+        yield seen
         seen = seen.__cause__ or seen.__context__
-    return False
 
 
 def _offline_by_choice() -> bool:

@@ -102,6 +102,12 @@ def _find_label(table: Table, named: dict[str, str], texts: tuple[str | None, ..
     if not candidates:
         candidates = [name for name in table.columns if name not in texts and _few_values(table, name)]
     if len(candidates) == 1:
+        if candidates[0] in _head(table, candidates[0]):
+            raise HfkitError(
+                f"The first line looks like a row, not a header: it holds {candidates[0]!r}, as other rows do",
+                where=table.origin,
+                fix="begin the file with a line that names the columns, such as text,label",
+            )
         return candidates[0]
     could = f"{' and '.join(map(repr, candidates))} could each be it" if candidates else f"there are {_listed(table)}"
     raise HfkitError(

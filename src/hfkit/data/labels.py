@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from hfkit.data.rows import Rows
+from hfkit.data.tables import counted
 from hfkit.errors import HfkitError
 
 SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
@@ -62,7 +63,7 @@ def read_labels(
         isinstance(value, str) and value != value.strip() for rows in splits.values() for value in rows.label
     )
     if untrimmed:
-        notes.append(f"{untrimmed:,} labels trimmed of outer space")
+        notes.append(f"{counted(untrimmed, 'label')} trimmed of outer space")
     index = {name: number for number, name in enumerate(names)}
     ids = {split: [sorted(index[name] for name in row) for row in rows] for split, rows in merged.items()}
     if kind == MULTI:
@@ -240,7 +241,7 @@ def check_counts(labels: Labels, train: Rows) -> list[str]:
         only = [labels.names[number] for number in counts]
         raise HfkitError(
             f"There is one class only: {only[0]!r}" if only else "No row has a label",
-            where=train.table.origin,
+            where=f"{train.table.origin}, {counted(len(train), 'different text')}",
             fix="give examples of at least two classes, or name another column with --label_column",
         )
     once = [number for number, count in counts.items() if count == 1]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hfkit.data.columns import Columns
-from hfkit.data.tables import Table
+from hfkit.data.tables import Table, counted
 from hfkit.errors import HfkitError
 
 
@@ -96,13 +96,13 @@ def take_rows(
         _check_missing(table, f"texts in {name!r}", missing, "--text_column names another column", drop)
         _check_strings(table, str(name), values)
         bad.update(missing)
-        notes += [f"{len(missing):,} rows of {split} without {name}: dropped"] if missing else []
+        notes += [f"{counted(len(missing), 'row')} of {split} without {name}: dropped"] if missing else []
     missing = [row for row, value in enumerate(label) if _is_missing(value) or _is(value, unlabelled)]
     _check_missing(
         table, f"labels in {columns.label!r}", missing, "--test_split and --validation_split name labelled splits", drop
     )
     bad.update(missing)
-    notes += [f"{len(missing):,} rows of {split} without {columns.label}: dropped"] if missing else []
+    notes += [f"{counted(len(missing), 'row')} of {split} without {columns.label}: dropped"] if missing else []
     ids = (
         [str(value) for value in table.column(columns.id)]
         if columns.id
@@ -143,7 +143,7 @@ def _check_strings(table: Table, name: str, values: list[Any]) -> None:
     if odd:
         kind = type(values[odd[0]]).__name__
         raise HfkitError(
-            f"{len(odd):,} values of {name!r} are no texts: the first is {kind}",
+            f"{counted(len(odd), 'value')} of {name!r} cannot be read as text: the first is {kind}",
             where=table.places(odd),
             fix="name the column of texts with --text_column, or write its values as strings",
         )

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from hfkit.data.rows import Rows
+from hfkit.data.tables import counted
 from hfkit.errors import HfkitError
 
 
@@ -32,7 +33,7 @@ def remove_repeats(splits: dict[str, Rows], *, keep: bool = False) -> tuple[dict
         later = {key: other for other in reversed(order[place + 1 :]) for key in keys[other]}
         leaks = Counter(later[key] for key in own if key in later)
         for other, count in leaks.items():
-            notes.append(f"{count:,} texts of {split} that also stand in {other}: {done} in {split}")
+            notes.append(f"{counted(count, 'text')} of {split} that also stand in {other}: {done} in {split}")
         first: dict[Any, int] = {}
         for row, key in enumerate(own):
             first.setdefault(key, row)
@@ -54,7 +55,7 @@ def _repeats_note(split: str, rows: Rows, again: list[int], firsts: list[int], k
     done = "removed" if split == "train" and not keep else "kept"
     unlike = sum(str(rows.label[row]) != str(rows.label[first]) for row, first in zip(again, firsts, strict=True))
     with_other = f" ({unlike:,} with another label than the first)" if unlike else ""
-    return f"{len(again):,} repeated texts in {split}{with_other}: {done}"
+    return f"{counted(len(again), 'repeated text')} in {split}{with_other}: {done}"
 
 
 def hold_out(rows: Rows, strata: Sequence[Hashable], *, share: float, seed: int, name: str) -> tuple[Rows, Rows]:
@@ -74,7 +75,8 @@ def hold_out(rows: Rows, strata: Sequence[Hashable], *, share: float, seed: int,
         units.setdefault(rows.unit[row] if rows.unit is not None else row, []).append(row)
     by_stratum: dict[Hashable, list[list[int]]] = {}
     for members in units.values():
-        label = Counter(strata[row] for row in members).most_common(1)[0][0]
+        one = len(members) == 1
+        label = strata[members[0]] if one else Counter(strata[row] for row in members).most_common(1)[0][0]
         by_stratum.setdefault(label, []).append(members)
     groups = [by_stratum[label] for label in sorted(by_stratum, key=str)]
     sizes = [len(group) for group in groups]
@@ -89,8 +91,9 @@ def hold_out(rows: Rows, strata: Sequence[Hashable], *, share: float, seed: int,
         generator.shuffle(group)
         held.update(row for members in group[:quota] for row in members)
     if not held:
+        what = "row" if rows.unit is None else "group"
         raise HfkitError(
-            f"{len(units)} rows or groups are too few to hold out a {name} split",
+            f"{counted(len(units), what)} cannot give up a {name} split",
             where=rows.table.origin,
             fix=f"add rows, or give a {name} split of your own",
         )

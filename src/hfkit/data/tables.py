@@ -59,9 +59,13 @@ class Table:
         return f"{self.origin} row {row}" if self.lines is None else f"{self.origin} {self.unit} {self.lines[row]}"
 
     def places(self, rows: Sequence[int], limit: int = 5) -> str:
-        """Where the first few of `rows` stand."""
-        shown = "; ".join(self.place(row) for row in rows[:limit])
-        return f"{shown}; ... ({len(rows):,} rows)" if len(rows) > limit else shown
+        """Where the first few of `rows` stand: `reviews.csv line 7, 9, 12, 30, 31, ... (8 rows)`."""
+        places = [self.place(row) for row in rows[:limit]]
+        for number in range(len(places) - 1, 0, -1):
+            before, here = places[number - 1].rsplit(" ", 1)[0], places[number].rsplit(" ", 1)
+            if before == here[0]:
+                places[number] = here[1]
+        return ", ".join(places) + (f", ... ({len(rows):,} rows)" if len(rows) > limit else "")
 
     def select(self, rows: Sequence[int]) -> "Table":
         """The table of these rows only, with their old lines."""
@@ -101,6 +105,11 @@ def read_table(path: Path, *, encoding: str = "utf-8", delimiter: str | None = N
     if len(table) == 0:
         raise HfkitError("The file has a header and no rows", where=str(path))
     return table
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def joined(origin: str, tables: list[Table]) -> Table:
@@ -184,7 +193,7 @@ def _csv_table(path: Path, reader: Any, separator: str) -> Table:
     if not rows:
         raise HfkitError("The file holds blank lines only", where=str(path))
     header = _header(path, rows[0], separator)
-    notes = [f"{blank:,} blank lines in {path.name} skipped"] if blank else []
+    notes = [f"{counted(blank, 'blank line')} in {path.name} skipped"] if blank else []
     columns = zip(*rows[1:], strict=True) if len(rows) > 1 else [() for _ in header]
     return Table(str(path), dict(zip(header, map(list, columns), strict=True)), lines[1:], notes=notes)
 
