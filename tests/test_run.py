@@ -1,0 +1,69 @@
+"""The run directory: one configuration a folder, whole files, and readings that say what is missing."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hfkit import HfkitError, Run
+from hfkit.config import TrainConfig
+from hfkit.run import claim, write_json
+
+CONFIG = TrainConfig(learning_rate=1e-4)
+
+
+def test_the_same_configuration_gets_its_run_back(tmp_path: Path) -> None:
+    place = tmp_path / "a" / "run"
+    first = claim(CONFIG, place, "recipes/x.py")
+    first.update(state="stopped")
+    again = claim(replace(CONFIG, disable_tqdm=True, output_dir="elsewhere"), place, "recipes/x.py")
+    assert again.state == "stopped"
+    assert again.config["learning_rate"] == 1e-4
+    assert again.info["name"] == "run"
+
+
+def test_another_configuration_is_refused_with_the_flags_that_differ(tmp_path: Path) -> None:
+    claim(CONFIG, tmp_path, "x")
+    with pytest.raises(HfkitError, match=r"learning_rate 0.0001 -> 0.01, seed 42 -> 7(.|\n)*--overwrite"):
+        claim(replace(CONFIG, learning_rate=1e-2, seed=7), tmp_path, "x")
+    assert json.loads((tmp_path / "run.json").read_text())["config"]["seed"] == 42
+
+
+def test_overwrite_deletes_the_run_and_nothing_but_a_run(tmp_path: Path) -> None:
+    run = claim(CONFIG, tmp_path / "run", "x")
+    (run.path / "log.jsonl").write_text("{}\n")
+    claim(replace(CONFIG, seed=7, overwrite=True), run.path, "x")
+    assert [path.name for path in run.path.iterdir()] == ["run.json"]
+    thesis = tmp_path / "thesis"
+    thesis.mkdir()
+    (thesis / "chapter1.md").write_text("years of work")
+    with pytest.raises(HfkitError, match="holds no run"):
+        claim(replace(CONFIG, overwrite=True), thesis, "x")
+    assert (thesis / "chapter1.md").read_text() == "years of work"
+
+
+def test_a_folder_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HfkitError, match="cannot be written"):
+        claim(CONFIG, tmp_path / "file" / "run", "x")
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    with pytest.raises(HfkitError, match=r"no run\.json"):
+        Run(tmp_path)
+    run = claim(CONFIG, tmp_path / "run", "x")
+    assert run.log() == run.timing() == []
+    with pytest.raises(HfkitError, match="no figures yet: it is running"):
+        _ = run.metrics
+    with pytest.raises(HfkitError, match=r"predictions\.parquet is missing"):
+        run.predictions()
+    (run.path / "run.json").write_text("{broken")
+    with pytest.raises(HfkitError, match="cannot be read"):
+        Run(run.path)
+
+
+def test_json_is_written_in_one_rename(tmp_path: Path) -> None:
+    write_json(tmp_path / "x.json", {"größe": 1})
+    assert (tmp_path / "x.json").read_text(encoding="utf-8") == '{\n  "größe": 1\n}\n'
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
