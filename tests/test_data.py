@@ -1,41 +1,19 @@
-"""Loading: what the columns and labels are read as, how splits are made, and one clear message for each bad file."""
+"""Loading: what columns and labels are read as, from files, cards and the Hub's tables; the summary."""
 
 import json
-from collections import Counter
 from pathlib import Path
 
 import datasets
 import pyarrow
 import pyarrow.parquet
 import pytest
+from data_files import refused, rows_csv, write
 
 from hfkit.config import DataArguments, TrainConfig
 from hfkit.data import load_data, load_test
 from hfkit.data.sources import _hub
-from hfkit.data.splits import allocate
 from hfkit.data.summary import DataSummary, summary_of
 from hfkit.errors import HfkitError
-
-
-def write(name: str, text: str | bytes) -> str:
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return name
-
-
-def rows_csv(name: str = "data.csv", count: int = 60, labels: tuple[str, ...] = ("neg", "pos"), start: int = 0) -> str:
-    lines = [f"text number {start + row},{labels[row % len(labels)]}" for row in range(count)]
-    return write(name, "text,label\n" + "\n".join(lines) + "\n")
-
-
-def refused(dataset: str, **options: object) -> str:
-    with pytest.raises(HfkitError) as caught:
-        load_data(dataset, **options)
-    return str(caught.value)
-
-
-# --- reading ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_reading_says_columns_classes_and_sizes(reviews_csv: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,9 +87,6 @@ def test_a_byte_order_mark_and_other_encodings() -> None:
     for encoding, option in (("utf-8-sig", "utf-8"), ("gb18030", "gb18030"), ("utf-16", "utf-16")):
         data = load_data(write("data.csv", text.encode(encoding)), encoding=option)
         assert data.summary.label_names == ["坏", "好"]
-
-
-# --- labels ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -188,95 +163,6 @@ def test_variants_of_a_label_are_refused_and_can_be_merged() -> None:
     assert "15 labels trimmed of outer space" in data.summary.notes
 
 
-# --- splits ----------------------------------------------------------------------------------------------------------
-
-
-def test_splits_are_stratified_seeded_and_whole() -> None:
-    name = rows_csv(count=400, labels=("a", "b", "b", "b"))
-    first, again, other = load_data(name), load_data(name), load_data(name, data_seed=1)
-    assert first.summary.splits == again.summary.splits != other.summary.splits
-    assert {split: rows["labels"] for split, rows in first.summary.splits.items()} == {
-        "train": {"a": 81, "b": 243},
-        "validation": {"a": 9, "b": 27},
-        "test": {"a": 10, "b": 30},
-    }
-    ids = [row for split in first.values() for row in split["id"]]
-    assert len(ids) == len(set(ids)) == 400
-
-
-def test_every_class_reaches_the_held_out_splits_when_it_can() -> None:
-    name = write(
-        "data.csv", "text,label\n" + "".join(f"text {n},{'rare' if n < 4 else 'ab'[n % 2]}\n" for n in range(100))
-    )
-    counts = [split["labels"]["rare"] for split in load_data(name).summary.splits.values()]
-    assert counts == [2, 1, 1]
-
-
-def test_sizes_and_limits() -> None:
-    data = load_data(
-        rows_csv(count=200), test_size=0.25, validation_size=0.2, max_train_samples=50, max_eval_samples=10
-    )
-    assert data.num_rows == {"train": 50, "validation": 10, "test": 50}
-    assert data.summary.splits["train"]["labels"] == {"neg": 25, "pos": 25}
-    assert "train: 50 of 120 rows drawn, seed 0" in data.summary.notes
-    assert "--test_size 1.5" in refused("data.csv", test_size=1.5)
-    assert "--max_train_samples 0" in refused("data.csv", max_train_samples=0)
-
-
-def test_a_folder_of_splits_and_shards() -> None:
-    rows_csv("set/train.csv", 40)
-    rows_csv("set/dev.csv", 10, start=100)
-    rows_csv("set/test.csv", 12, start=200)
-    write("set/sample_submission.csv", "id,label\n1,neg\n")
-    data = load_data("set")
-    assert data.num_rows == {"train": 40, "validation": 10, "test": 12}
-    assert "files not read: sample_submission.csv" in data.summary.notes
-    assert "validation is the source's dev split" in data.summary.notes
-    for shard in range(2):
-        table = pyarrow.table({"text": [f"shard {shard} row {n}" for n in range(20)], "label": ["a", "b"] * 10})
-        Path("hub/data").mkdir(parents=True, exist_ok=True)
-        pyarrow.parquet.write_table(table, f"hub/data/train-0000{shard}-of-00002.parquet")
-    assert sum(load_data("hub").num_rows.values()) == 40
-
-
-def test_split_flags_choose_and_refuse() -> None:
-    rows_csv("set/train.csv", 40)
-    rows_csv("set/validation_matched.csv", 10, start=100)
-    rows_csv("set/test.csv", 12, start=200)
-    data = load_data("set", test_split="validation_matched")
-    assert data.num_rows == {"train": 36, "validation": 4, "test": 10}
-    assert "splits not used: test (12 rows)" in data.summary.notes
-    assert "did you mean test" in refused("set", test_split="tests")
-    assert "cannot play two roles" in refused("set", validation_split="test", test_split="test")
-
-
-def test_repeats_and_leaks_leave_training_and_are_counted() -> None:
-    write(
-        "set/train.csv",
-        "text,label\n" + "".join(f"text {n},{'ab'[n % 2]}\n" for n in range(40)) + "TEXT 3 ,b\ntext 5,a\n",
-    )
-    write("set/test.csv", "text,label\n Text 0,a\ntext 1,b\ntext 1,b\nnew,a\n")
-    data = load_data("set")
-    assert "2 texts of train that also stand in test: removed in train" in data.summary.notes
-    assert "2 repeated texts in train (1 with another label than the first): removed" in data.summary.notes
-    assert "1 repeated text in test: kept" in data.summary.notes
-    assert data.num_rows == {"train": 34, "validation": 4, "test": 4}
-    kept = load_data("set", keep_duplicates=True)
-    assert sum(kept.num_rows.values()) == 46
-    assert "2 texts of train that also stand in test: kept in train" in kept.summary.notes
-
-
-def test_allocation_is_exact() -> None:
-    assert allocate([50, 30, 20], 10, [0, 0, 0]) == [5, 3, 2]
-    assert allocate([98, 1, 1], 4, [1, 1, 1]) == [2, 1, 1]
-    assert allocate([1, 1, 1], 2, [1, 1, 1]) == [1, 1, 1]
-    assert allocate([2, 10], 6, [0, 1], [1, 9]) == [1, 5]
-    assert sum(allocate([7, 11, 13, 17], 23, [1, 1, 1, 1])) == 23
-
-
-# --- cards, the Hub's arrow tables, evaluation -----------------------------------------------------------------------
-
-
 CARD = """---
 license: mit
 language: en
@@ -341,110 +227,3 @@ def test_the_summary_goes_through_json() -> None:
     assert DataSummary.from_json(json.loads(json.dumps(summary.to_json()))) == summary
     plain = datasets.DatasetDict(load_data("data.csv"))
     assert summary_of(plain).splits == summary.splits
-
-
-# --- bad input: one message, with the place ---------------------------------------------------------------------------
-
-
-GOOD = "".join(f"text {n},{'ab'[n % 2]}\n" for n in range(20))
-
-
-@pytest.mark.parametrize(
-    ("content", "options", "expected"),
-    [
-        (b"", {}, ["empty"]),
-        (b"\n\n", {}, ["blank lines only"]),
-        (b"text,label\n", {}, ["header and no rows"]),
-        ("text,label\n" + GOOD + "caf\xe9,a\n", {}, ["not utf-8", "line 22", "--encoding"]),
-        ("text,label\n" + GOOD, {"encoding": "utf-9"}, ["no encoding 'utf-9'"]),
-        ("text,label\na,b\nx,y,z\n", {}, ["3 fields and the header 2", "line 3"]),
-        ('text,label\n"two\nlines",a\n\n"never ends,b\n' + GOOD, {}, ["broken", "line 5"]),
-        ("text;label\n" + GOOD.replace(",", ";"), {}, ["--delimiter ';'"]),
-        ("text,text\na,b\n", {}, ["twice"]),
-        ("text,label\n" + GOOD, {"delimiter": "||"}, ["not one character"]),
-        ("text,label\n" + GOOD, {"text_column": "txt"}, ["no column 'txt'", "did you mean text", "label"]),
-        ("text,label\n" + GOOD, {"text_column": "label", "label_column": "label"}, ["asked for twice"]),
-        ("text,other\n" + "".join(f"t {n},u{n}\n" for n in range(30)), {}, ["which column is the label"]),
-        ("text,rating,sentiment\n" + "t,1,a\n", {}, ["'sentiment' and 'rating'", "--label_column"]),
-        ("a,label\n" + "".join(f"{n},{n % 2}\n" for n in range(9)), {}, ["No column holds texts"]),
-        ("text,label\n" + GOOD.replace(",b", ",a"), {}, ["one class only: 'a'"]),
-        ("text,label\n" + GOOD + "once,c\n", {}, ["1 of 3 classes have one example only: c", "line 22"]),
-        ("text,label\n" + GOOD + "x,\ny,nan\n", {}, ["2 of 22 labels in 'label' are missing", "line 22, 23"]),
-        ("text,label\n" + GOOD + "NaN,a\n ,b\n", {}, ["2 of 22 texts in 'text' are missing", "--drop_bad_rows"]),
-        ("text,label\n" + " ,a\n" * 9, {}, ["All texts in 'text' are missing"]),
-        ("text,label\n" + "t,\n" * 9, {}, ["All labels in 'label' are missing"]),
-        ("what a great film,1\n" + GOOD.replace("a\n", "0\n").replace("b\n", "1\n"), {}, ["first line looks like"]),
-        ("text,label\none,0.5\ntwo,1.5\n", {}, ["1 row cannot give up a validation split"]),
-    ],
-)  # fmt: skip
-def test_a_bad_csv_is_one_clear_message(content: str | bytes, options: dict[str, str], expected: list[str]) -> None:
-    data = content if isinstance(content, bytes) else content.encode("latin-1")
-    message = refused(write("bad.csv", data), **options)
-    for part in expected:
-        assert part in message
-
-
-def test_many_bad_rows_are_counted_and_only_the_first_are_named() -> None:
-    message = refused(write("bad.csv", "text,label\n" + GOOD + "x,\n" * 400))
-    assert "400 of 420 labels" in message and "(400 rows)" in message and len(message) < 400
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "expected"),
-    [
-        ("a.jsonl", '{"text": "a", "label": 1}\n{"text": "a"\n', ["not JSON", "line 2"]),
-        ("a.jsonl", '{"text": "a", "label": 1}\n["a", 1]\n', ["holds list, not an object", "line 2"]),
-        ("a.json", '[{"text": "a"},\n {"text": }]', ["not JSON", "line 2"]),
-        (
-            "a.jsonl",
-            '{"text": 3, "label": 1}\n{"text": "a", "label": 1}\n',
-            ["cannot be read as text", "int", "line 1"],
-        ),
-        ("a.parquet", "no parquet at all", ["not Parquet", "a.parquet"]),
-        ("a.xlsx", "x", ["Files ending in .xlsx", ".csv"]),
-    ],
-)
-def test_a_bad_file_of_another_form(name: str, content: str, expected: list[str]) -> None:
-    message = refused("./" + write(name, content))
-    for part in expected:
-        assert part in message
-
-
-def test_dropping_bad_rows_is_counted() -> None:
-    write("bad.csv", "text,label\n" + GOOD + "x,\n,a\nnan,b\n")
-    data = load_data("bad.csv", drop_bad_rows=True)
-    assert sum(data.num_rows.values()) == 20
-    assert {"2 rows of train without text: dropped", "1 row of train without label: dropped"} <= set(data.summary.notes)
-
-
-def test_labels_unlike_between_splits() -> None:
-    rows_csv("set/train.csv", 40)
-    rows_csv("set/test.csv", 10, labels=("0", "1"), start=90)
-    message = refused("set")
-    assert "The split test has labels that training lacks: 0, 1; training has neg, pos" in message
-    rows_csv("set/test.csv", 10, labels=("neg", "Pos"), start=90)
-    assert "differ only in case" in refused("set")
-
-
-def test_missing_sources() -> None:
-    rows_csv("reviews.csv")
-    assert "did you mean reviews.csv" in refused("review.csv")
-    assert "did you mean imdb" in refused("imbd")
-    assert "did you mean imdb" in refused("demo:imbd")
-    Path("empty").mkdir()
-    assert "holds no file ending in" in refused("./empty")
-    rows_csv("two/a.csv")
-    rows_csv("two/b.csv")
-    assert "named after a split: a.csv, b.csv" in refused("two")
-
-
-def test_a_bad_load_leaves_nothing_behind() -> None:
-    write("bad.csv", "text,label\na,b,c\n")
-    refused("bad.csv")
-    assert [path.name for path in Path().iterdir()] == ["bad.csv"]
-
-
-def test_a_folder_never_stands_in_for_a_card() -> None:
-    rows_csv("imdb/train.csv", 40)
-    assert "cannot be reached" in refused("imdb")
-    assert Counter(load_data("./imdb").num_rows)["train"] == 32

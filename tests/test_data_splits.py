@@ -1,0 +1,93 @@
+"""Splits: seeded, stratified, whole, and without a text that stands in two of them."""
+
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+from data_files import refused, rows_csv, write
+
+from hfkit.data import load_data
+from hfkit.data.splits import allocate
+
+
+def test_splits_are_stratified_seeded_and_whole() -> None:
+    name = rows_csv(count=400, labels=("a", "b", "b", "b"))
+    first, again, other = load_data(name), load_data(name), load_data(name, data_seed=1)
+    assert first.summary.splits == again.summary.splits != other.summary.splits
+    assert {split: rows["labels"] for split, rows in first.summary.splits.items()} == {
+        "train": {"a": 81, "b": 243},
+        "validation": {"a": 9, "b": 27},
+        "test": {"a": 10, "b": 30},
+    }
+    ids = [row for split in first.values() for row in split["id"]]
+    assert len(ids) == len(set(ids)) == 400
+
+
+def test_every_class_reaches_the_held_out_splits_when_it_can() -> None:
+    name = write(
+        "data.csv", "text,label\n" + "".join(f"text {n},{'rare' if n < 4 else 'ab'[n % 2]}\n" for n in range(100))
+    )
+    counts = [split["labels"]["rare"] for split in load_data(name).summary.splits.values()]
+    assert counts == [2, 1, 1]
+
+
+def test_sizes_and_limits() -> None:
+    data = load_data(
+        rows_csv(count=200), test_size=0.25, validation_size=0.2, max_train_samples=50, max_eval_samples=10
+    )
+    assert data.num_rows == {"train": 50, "validation": 10, "test": 50}
+    assert data.summary.splits["train"]["labels"] == {"neg": 25, "pos": 25}
+    assert "train: 50 of 120 rows drawn, seed 0" in data.summary.notes
+    assert "--test_size 1.5" in refused("data.csv", test_size=1.5)
+    assert "--max_train_samples 0" in refused("data.csv", max_train_samples=0)
+
+
+def test_a_folder_of_splits_and_shards() -> None:
+    rows_csv("set/train.csv", 40)
+    rows_csv("set/dev.csv", 10, start=100)
+    rows_csv("set/test.csv", 12, start=200)
+    write("set/sample_submission.csv", "id,label\n1,neg\n")
+    data = load_data("set")
+    assert data.num_rows == {"train": 40, "validation": 10, "test": 12}
+    assert "files not read: sample_submission.csv" in data.summary.notes
+    assert "validation is the source's dev split" in data.summary.notes
+    for shard in range(2):
+        table = pyarrow.table({"text": [f"shard {shard} row {n}" for n in range(20)], "label": ["a", "b"] * 10})
+        Path("hub/data").mkdir(parents=True, exist_ok=True)
+        pyarrow.parquet.write_table(table, f"hub/data/train-0000{shard}-of-00002.parquet")
+    assert sum(load_data("hub").num_rows.values()) == 40
+
+
+def test_split_flags_choose_and_refuse() -> None:
+    rows_csv("set/train.csv", 40)
+    rows_csv("set/validation_matched.csv", 10, start=100)
+    rows_csv("set/test.csv", 12, start=200)
+    data = load_data("set", test_split="validation_matched")
+    assert data.num_rows == {"train": 36, "validation": 4, "test": 10}
+    assert "splits not used: test (12 rows)" in data.summary.notes
+    assert "did you mean test" in refused("set", test_split="tests")
+    assert "cannot play two roles" in refused("set", validation_split="test", test_split="test")
+
+
+def test_repeats_and_leaks_leave_training_and_are_counted() -> None:
+    write(
+        "set/train.csv",
+        "text,label\n" + "".join(f"text {n},{'ab'[n % 2]}\n" for n in range(40)) + "TEXT 3 ,b\ntext 5,a\n",
+    )
+    write("set/test.csv", "text,label\n Text 0,a\ntext 1,b\ntext 1,b\nnew,a\n")
+    data = load_data("set")
+    assert "2 texts of train that also stand in test: removed in train" in data.summary.notes
+    assert "2 repeated texts in train (1 with another label than the first): removed" in data.summary.notes
+    assert "1 repeated text in test: kept" in data.summary.notes
+    assert data.num_rows == {"train": 34, "validation": 4, "test": 4}
+    kept = load_data("set", keep_duplicates=True)
+    assert sum(kept.num_rows.values()) == 46
+    assert "2 texts of train that also stand in test: kept in train" in kept.summary.notes
+
+
+def test_allocation_is_exact() -> None:
+    assert allocate([50, 30, 20], 10, [0, 0, 0]) == [5, 3, 2]
+    assert allocate([98, 1, 1], 4, [1, 1, 1]) == [2, 1, 1]
+    assert allocate([1, 1, 1], 2, [1, 1, 1]) == [1, 1, 1]
+    assert allocate([2, 10], 6, [0, 1], [1, 9]) == [1, 5]
+    assert sum(allocate([7, 11, 13, 17], 23, [1, 1, 1, 1])) == 23
