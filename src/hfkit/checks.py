@@ -83,9 +83,9 @@ def _numbers(config: TrainConfig) -> Broken:
             yield f"--{name} is {value}", "give a number from 0 up to, and not including, 1"
     for name in ("validation_size", "test_size"):
         value = getattr(config, name)
-        if not 0 < value < 1:
+        if value is not None and not 0 < value < 1:
             yield f"--{name} is {value}", "give a share of the rows between 0 and 1, such as 0.1"
-    if config.validation_size + config.test_size >= 1:
+    if (config.validation_size or 0) + (config.test_size or 0) >= 1:
         yield "--validation_size and --test_size leave no rows to train on", "their sum must stay below 1"
     if config.layer_wise_lr_decay > 1:
         yield f"--layer_wise_lr_decay is {config.layer_wise_lr_decay}", "give a factor of at most 1, such as 0.9"

@@ -33,9 +33,15 @@ class DataArguments:
     train_split: str | None = _knob(None, "The split to train on. Default: train.")
     validation_split: str | None = _knob(None, "The split that picks the best model, such as validation_matched.")
     test_split: str | None = _knob(None, "The split that the final figures come from. Default: test.")
-    validation_size: float = _knob(0.1, "Share of the training rows held out where there is no validation split.")
-    test_size: float = _knob(0.1, "Share of the rows held out for the final figures where there is no test split.")
-    data_seed: int = _knob(0, "Seed of the splits and of max_*_samples. Apart from seed, so that seeds can be compared.")
+    validation_size: float | None = _knob(
+        None, "Share of the training rows held out where there is no validation split. Default: the card's, else 0.1."
+    )
+    test_size: float | None = _knob(
+        None, "Share of the rows held out for the figures where there is no test split. Default: the card's, else 0.1."
+    )
+    data_seed: int = _knob(
+        0, "Seed of the splits and of max_*_samples. Apart from seed, so that seeds can be compared."
+    )
     encoding: str = _knob("utf-8", "Encoding of CSV and JSON files.")
     delimiter: str | None = _knob(None, "Separator of CSV files. Default: comma, or tab in a .tsv file.")
     merge_labels: bool = _knob(False, "Merge labels that differ only in case or surrounding space (Pos, pos ).")
@@ -51,9 +57,9 @@ class TaskArguments:
     """What the job means: how a row becomes model inputs, and what is learnt from it."""
 
     task: str = _knob("text-classification", "The transformers pipeline's name of the job.")
-    problem_type: Literal[
-        "auto", "single_label_classification", "multi_label_classification", "regression"
-    ] = _knob("auto", "auto reads it from the labels: classes, lists of classes, or numbers with a fraction.")
+    problem_type: Literal["auto", "single_label_classification", "multi_label_classification", "regression"] = _knob(
+        "auto", "auto reads it from the labels: classes, lists of classes, or numbers with a fraction."
+    )
     max_length: int | None = _knob(None, "Tokens a text may have, special tokens included. Default: the model's limit.")
     long_text: Literal["head", "tail", "head_tail", "windows"] = _knob(
         "head",
@@ -82,20 +88,27 @@ class ModelArguments:
     )
     dropout: float | None = _knob(None, "Dropout of the hidden layers. Default: the model's own.")
     attention_dropout: float | None = _knob(
-        0.0, "Dropout of attention weights. Above 0 it leaves the fast attention kernel and costs a third of a CPU step."
+        0.0,
+        "Dropout of attention weights. Above 0 it leaves the fast attention kernel and costs a third of a CPU step.",
     )
-    vocab_size: int = _knob(20000, "Entries of the tokenizer that a from-scratch baseline trains on the training split.")
+    vocab_size: int = _knob(
+        20000, "Entries of the tokenizer that a from-scratch baseline trains on the training split."
+    )
     trust_remote_code: bool = _knob(False, "Run Python code that a model's repository ships. Off unless you trust it.")
     freeze: list[str] = _knob(
         [], "Parameters that do not learn: backbone, embeddings, or shell patterns such as *.layer.0.*"
     )
     unfreeze_epoch: int | None = _knob(None, "Epoch (from 0) at whose start frozen parameters begin to learn.")
-    gradient_checkpointing: bool = _knob(False, "Recompute activations in the backward pass: less memory, a third slower.")
+    gradient_checkpointing: bool = _knob(
+        False, "Recompute activations in the backward pass: less memory, a third slower."
+    )
     lora: bool = _knob(False, "Train a low-rank adapter and the head instead of all weights.")
     lora_r: int = _knob(8, "Rank of the adapter.")
     lora_alpha: int = _knob(16, "The adapter's output is scaled by lora_alpha / lora_r.")
     lora_dropout: float = _knob(0.0, "Dropout on the adapter's input.")
-    lora_target_modules: list[str] = _knob([], "Names of the layers that get an adapter. Default: PEFT's for the model.")
+    lora_target_modules: list[str] = _knob(
+        [], "Names of the layers that get an adapter. Default: PEFT's for the model."
+    )
 
 
 @dataclass
@@ -116,7 +129,9 @@ class OptimArguments:
     )
     lr_scheduler_kwargs: str | None = _knob(None, "JSON object of further arguments for the schedule.")
     warmup_steps: float = _knob(0.0, "Updates of linear warm-up; below 1 a share of all updates.")
-    ema_decay: float = _knob(0.0, "Decay of an exponential moving average of the weights, which is then the model; 0 is off.")
+    ema_decay: float = _knob(
+        0.0, "Decay of an exponential moving average of the weights, which is then the model; 0 is off."
+    )
 
 
 @dataclass

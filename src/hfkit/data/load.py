@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from hfkit.data.summary import DataSummary, LoadedData
 
 
+DEFAULT_SHARE = 0.1
+
+
 def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
     """Loads a data set as three checked splits.
 
@@ -179,10 +182,7 @@ def _carve(
 
 
 def _share(name: str, arguments: DataArguments, card_share: float | None) -> float:
-    share = getattr(arguments, name)
-    default = {entry.name: entry.default for entry in dataclasses.fields(DataArguments)}[name]
-    if card_share is not None and share == default:
-        return card_share
+    share = next(share for share in (getattr(arguments, name), card_share, DEFAULT_SHARE) if share is not None)
     if not 0 < share < 1:
         raise HfkitError(f"--{name} {share} is not a share between 0 and 1")
     return float(share)
