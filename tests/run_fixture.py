@@ -51,9 +51,9 @@ def write_run(
         "train_seconds": 224.0,
         "eval_seconds": 36.1,
         "baseline_seconds": 1.5,
-        "samples_per_second": 17.9,
     }
-    lines = [{"step": 10, "samples_per_second": 18.1}, totals]
+    speeds = [{"step": step, "samples_per_second": speed} for step, speed in ((10, 3.0), (20, 17.9), (30, 18.1))]
+    lines = [*speeds, totals]
     (path / "timing.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
 
@@ -127,7 +127,7 @@ def _info(path: Path, problem: str, names: list[str], rows: int, seed: int) -> d
         "state": "finished",
         "task": "text-classification",
         "recipe": "bert_imdb",
-        "command": ["accelerate", "launch", "recipes/bert_imdb.py", "--demo"],
+        "command": ["recipes/bert_imdb.py", "--demo"],
         "config": dataclasses.asdict(config),
         "versions": {"python": "3.11.9", "torch": "2.15.0", "transformers": "5.23.0"},
         "hardware": {"device": "cpu", "name": "Example CPU", "cores": 2, "memory_gib": 24.0, "num_processes": 1},

@@ -14,6 +14,7 @@ from run_fixture import NAMES, write_run
 from hfkit.errors import HfkitError
 from hfkit.report import table, words, write_report
 from hfkit.report.analysis import Predictions, by_length, confusion, mistakes, per_class, reliability
+from hfkit.report.page import command
 from hfkit.run import Run
 
 _VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -68,7 +69,7 @@ def test_page_is_whole_and_self_contained(problem: str, tmp_path: Path) -> None:
             assert words.interval(entry, name) in page.text
     assert words.verdict(figures) in page.text
     for said in (
-        "accelerate launch recipes/bert_imdb.py --demo",
+        "python recipes/bert_imdb.py --demo",
         "96 duplicated texts removed",
         "Example CPU",
         "0.1.0",
@@ -244,3 +245,12 @@ def test_words() -> None:
     assert words.p_equals(1e-120) == "p < 1e-99"
     assert words.big(22_713_986) == "22.7 M"
     assert words.line("a\n\tb\x07" + "c" * 300, 10) == "a b\ufffdccccc…"
+
+
+def test_command_gets_its_launcher_back(tmp_path: Path) -> None:
+    run = Run(write_run(tmp_path / "one", rows=50))
+    assert command(run) == "python recipes/bert_imdb.py --demo"
+    run.info["hardware"]["num_processes"] = 2
+    assert command(run) == "ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 recipes/bert_imdb.py --demo"
+    run.info["command"] = ["hfkit", "train", "--dataset", "my file.csv"]
+    assert command(run) == "hfkit train --dataset 'my file.csv'"

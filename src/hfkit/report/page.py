@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+import statistics
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -68,7 +69,6 @@ def overview(run: Run) -> dict[str, Any]:
     """What the report and the model card both tell."""
     info, found = run.info, run.metrics
     problem = str(found["problem_type"])
-    timing = run.timing()
     return {
         "run": run,
         "info": info,
@@ -80,12 +80,22 @@ def overview(run: Run) -> dict[str, Any]:
         "verdict": words.verdict(found) if "tfidf_logreg" in found["baselines"] else None,
         "wins": "tfidf_logreg" in found["baselines"] and words.wins(found),
         "data": info["data"],
-        "totals": timing[-1] if timing and "total_seconds" in timing[-1] else {},
+        "totals": totals(run),
         "command": command(run),
         "changed": settings(run.config)[0],
         "defaults": settings(run.config)[1],
         "example": example(info),
     }
+
+
+def totals(run: Run) -> dict[str, float]:
+    """The run's times, with the training speed: the median of its log, which evaluations and the start do not bend."""
+    lines = run.timing()
+    found = dict(lines[-1]) if lines and "total_seconds" in lines[-1] else {}
+    speeds = [entry["samples_per_second"] for entry in lines[:-1] if "samples_per_second" in entry]
+    if speeds and "samples_per_second" not in found:
+        found["samples_per_second"] = statistics.median(speeds)
+    return found
 
 
 def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -105,8 +115,13 @@ def job(problem: str, pair: bool) -> str:
 
 
 def command(run: Run) -> str:
-    """The command that made the run, ready for a shell."""
-    return words.clean(shlex.join(str(part) for part in run.info.get("command", [])))
+    """The command that made the run, ready for a shell; a recipe's own arguments get their launcher back."""
+    parts, machine = [str(part) for part in run.info.get("command", [])], run.info["hardware"]
+    if parts and parts[0].endswith(".py"):
+        several = ["torchrun", "--nproc_per_node", str(machine["num_processes"])]
+        parts = [*(several if machine["num_processes"] > 1 else ["python"]), *parts]
+    start = "ACCELERATE_USE_CPU=true " if parts[:1] == ["torchrun"] and machine["device"] == "cpu" else ""
+    return words.clean(start + shlex.join(parts))
 
 
 def settings(config: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:

@@ -25,9 +25,9 @@ def losses(log: Lines) -> Markup | None:
         return None
     x, y = _ends([train, held_out])
     plot = Plot("Loss over the updates", (0, x[1]), (min(0.0, y[0]), y[1]), "updates", "loss").grid()
-    plot.line(thin(train), "s0 soft")
+    plot.line(thin(train), "s0 soft").dots(train if len(train) == 1 else [], "s0")
     plot.line(held_out, "s1").dots(held_out, "s1")
-    return plot.legend([("training", "s0")] + ([("validation", "s1")] if held_out else [])).svg()
+    return plot.names([("training", "s0")] + ([("validation", "s1")] if held_out else [])).svg()
 
 
 def score(log: Lines, figure: str, best_step: int | None) -> Markup | None:
@@ -95,7 +95,7 @@ def roc(curves: Lines) -> Markup:
     for place, curve in enumerate(curves):
         plot.line(thin(curve["points"]), f"c{place}")
     names = [(f"{line(curve['name'], 24)}: AUC {curve['area']:.3f}", f"c{place}") for place, curve in enumerate(curves)]
-    return plot.legend(names, bottom=True).svg()
+    return plot.legend(names).svg()
 
 
 def by_length(groups: Lines, y_label: str) -> Markup:

@@ -13,7 +13,7 @@ from hfkit.errors import HfkitError
 from hfkit.report import words
 from hfkit.report.analysis import Predictions
 from hfkit.report.figures import paired
-from hfkit.report.page import templates
+from hfkit.report.page import templates, totals
 from hfkit.report.plots import forest
 from hfkit.report.screen import aligned
 from hfkit.run import Run, write_json, write_text
@@ -153,8 +153,7 @@ def _names(runs: Sequence[Run]) -> list[str]:
 
 
 def _row(run: Run, name: str, problem: str) -> dict[str, Any]:
-    timing = run.timing()
-    totals = timing[-1] if timing and "total_seconds" in timing[-1] else {}
+    times = totals(run)
     figures = [metrics.PRIMARY[problem], *_MORE[problem]]
     return {
         "name": name,
@@ -163,8 +162,8 @@ def _row(run: Run, name: str, problem: str) -> dict[str, Any]:
         "figures": {figure: run.metrics[figure] for figure in figures if figure in run.metrics},
         "parameters": run.info["model"]["parameters"],
         "trainable_parameters": run.info["model"]["trainable_parameters"],
-        "total_seconds": totals.get("total_seconds"),
-        "samples_per_second": totals.get("samples_per_second"),
+        "total_seconds": times.get("total_seconds"),
+        "samples_per_second": times.get("samples_per_second"),
         "seed": run.info["seed"],
         "behind_best": False,
     }

@@ -105,13 +105,21 @@ class Plot:
             '<rect class="bar {}" x="{}" y="{}" width="{}" height="{}"/>', kind, left + 0.5, top, width, height
         )
 
-    def legend(self, entries: Sequence[tuple[str, str]], right: bool = True, bottom: bool = False) -> "Plot":
-        """(name, class) pairs in a corner of the plot."""
-        for place, (name, kind) in enumerate(entries):
-            y = self.height - BOTTOM - 10 - 17 * (len(entries) - 1 - place) if bottom else TOP + 12 + 17 * place
-            x = WIDTH - RIGHT - 8 if right else self.left + 10
-            self.add('<circle class="dot {}" cx="{}" cy="{}" r="4"/>', kind, x, y - 4)
-            self.text(x - 9 if right else x + 9, y, name, "end" if right else "start", "key")
+    def names(self, entries: Sequence[tuple[str, str]]) -> "Plot":
+        """(name, class) pairs in one line above the plot, right of the vertical axis' name."""
+        x = WIDTH - RIGHT - 5.0
+        for name, kind in reversed(entries):
+            self.add('<circle class="dot {}" cx="{}" cy="8" r="4"/>', kind, x)
+            self.text(x - 9, 12, name, "end", "key")
+            x -= 30 + 6 * len(name)
+        return self
+
+    def legend(self, entries: Sequence[tuple[str, str]]) -> "Plot":
+        """(name, class) pairs in the lower right corner of the plot."""
+        for place, (name, kind) in enumerate(reversed(entries)):
+            y = self.height - BOTTOM - 10 - 17 * place
+            self.add('<circle class="dot {}" cx="{}" cy="{}" r="4"/>', kind, WIDTH - RIGHT - 8, y - 4)
+            self.text(WIDTH - RIGHT - 17, y, name, "end", "key")
         return self
 
     def svg(self) -> Markup:

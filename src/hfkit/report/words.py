@@ -78,6 +78,8 @@ def p_equals(value: float) -> str:
 
 def duration(seconds: float) -> str:
     """`42 s`, `3 min 44 s`, `2 h 05 min`."""
+    if seconds < 0.05:
+        return "under 0.1 s"
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
