@@ -126,7 +126,8 @@ def _pretrained(config: ModelArguments, task: "Task") -> tuple[PreTrainedModel, 
     pooled = config.pooling == "mean" and not isinstance(settings, PooledConfig)
     keep_head = not pooled and same_labels(settings, task.model_kwargs())
     if pooled:
-        settings = PooledConfig(backbone_config=settings)
+        dropout = 0.1 if config.dropout is None else config.dropout
+        settings = PooledConfig(backbone_config=settings, classifier_dropout=dropout)
     if not keep_head:
         set_labels(settings, task.model_kwargs())
     _settle_padding(settings, processor, config.model)
@@ -180,9 +181,10 @@ def _settle_padding(settings: PreTrainedConfig, processor: PreTrainedTokenizerBa
             )
         processor.pad_token = processor.eos_token
         _say(f"tokenizer: no padding token, {processor.eos_token} takes its place")
-    settings.pad_token_id = processor.pad_token_id
-    if hasattr(settings, "use_cache"):
-        settings.use_cache = False  # a cache is for generating; here it would only cost memory
+    backbone = getattr(settings, "backbone_config", None) or settings
+    settings.pad_token_id = backbone.pad_token_id = processor.pad_token_id
+    if hasattr(backbone, "use_cache"):
+        backbone.use_cache = False  # a cache is for generating; here it would only cost memory
 
 
 def _renew_head(model: PreTrainedModel) -> None:

@@ -1,0 +1,133 @@
+"""LoRA: a small adapter and the head learn, and both come back from the adapter's folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+
+from hfkit import build_model, build_task
+from hfkit.config import TrainConfig
+from hfkit.errors import HfkitError
+from hfkit.models import load_model
+
+LABELS = ["neg", "mixed", "pos"]
+
+
+@pytest.fixture
+def data() -> DatasetDict:
+    features = Features({"text": Value("string"), "label": ClassLabel(names=LABELS)})
+    rows = {"text": ["warm film", "so so", "cold film"], "label": [2, 1, 0]}
+    return DatasetDict(train=Dataset.from_dict(rows, features=features))
+
+
+def adapted(data: DatasetDict, model: Path | str, **knobs: Any) -> tuple[Any, Any]:
+    torch.manual_seed(0)
+    config = TrainConfig(model=str(model), lora=True, **knobs)
+    return build_model(config, build_task(config, data), data)
+
+
+def train_a_little(model: Any, batch: Any) -> torch.Tensor:
+    """A few updates of all that learns; returns the logits after them."""
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.SGD(learning, lr=0.5)
+    for _ in range(3):
+        optimizer.zero_grad()
+        model.train()(**batch, labels=torch.tensor([2, 0])).loss.backward()
+        optimizer.step()
+    return model.eval()(**batch).logits.detach()
+
+
+@pytest.mark.parametrize("pooling", ["model", "mean"])
+def test_adapter_and_head_are_saved_and_come_back_on_the_base(
+    tiny_bert: Path, data: DatasetDict, tmp_path: Path, pooling: str
+) -> None:
+    model, tokenizer = adapted(data, tiny_bert, pooling=pooling, lora_r=4, lora_alpha=6, max_length=20)
+    learning = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert all("lora_" in name or "classifier" in name for name in learning)
+    assert {name.split(".")[-3] for name in learning if "lora_A" in name} == {"lora_A"}
+    assert any("modules_to_save" in name for name in learning)
+    batch = tokenizer(["warm film", "cold"], return_tensors="pt", padding=True)
+    before = model.eval()(**batch).logits.detach()
+    logits = train_a_little(model, batch)
+    assert not torch.allclose(before, logits)
+
+    model.save_pretrained(tmp_path, save_embedding_layers=False)
+    model.config.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    settings = json.loads((tmp_path / "adapter_config.json").read_text())
+    assert (settings["task_type"], settings["r"], settings["lora_alpha"]) == ("SEQ_CLS", 4, 6)
+    assert settings["base_model_name_or_path"] == str(tiny_bert)
+    assert (tmp_path / "adapter_model.safetensors").stat().st_size < 60_000
+    again, _ = load_model(tmp_path)
+    assert torch.equal(again(**batch).logits, logits)
+    assert again.config.id2label == dict(enumerate(LABELS))
+    assert again.config.hfkit["max_length"] == 20
+
+
+def test_a_pooled_adapter_finds_its_backbone_under_another_head(
+    tiny_bert: Path, data: DatasetDict, tmp_path: Path
+) -> None:
+    """A checkpoint of BertForMaskedLM calls its backbone `bert.`, ours is called `backbone.`."""
+    from transformers import AutoTokenizer, BertForMaskedLM
+
+    base = tmp_path / "base"
+    BertForMaskedLM.from_pretrained(tiny_bert).save_pretrained(base)
+    AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(base)
+    model, tokenizer = adapted(data, base, pooling="mean")
+    batch = tokenizer(["warm film", "cold"], return_tensors="pt", padding=True)
+    logits = train_a_little(model, batch)
+    model.save_pretrained(tmp_path / "adapter", save_embedding_layers=False)
+    model.config.save_pretrained(tmp_path / "adapter")
+    tokenizer.save_pretrained(tmp_path / "adapter")
+    assert torch.equal(load_model(tmp_path / "adapter")[0](**batch).logits, logits)
+
+
+def test_the_base_is_named_as_the_user_named_it(data: DatasetDict, tmp_path: Path) -> None:
+    model, _ = adapted(data, "demo:minilm", pooling="mean")
+    model.save_pretrained(tmp_path, save_embedding_layers=False)
+    model.config.save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "adapter_config.json").read_text())["base_model_name_or_path"] == "demo:minilm"
+    assert all("site-packages" not in path.read_text() for path in tmp_path.glob("*.[jm][sd]*"))
+
+
+def test_what_the_base_lacks_learns_and_is_saved(tiny_bert: Path, data: DatasetDict, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer, BertForMaskedLM
+
+    BertForMaskedLM.from_pretrained(tiny_bert).save_pretrained(tmp_path)  # has no pooler
+    AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(tmp_path)
+    model, _ = adapted(data, tmp_path)
+    assert model.base_model.model.bert.pooler.dense.modules_to_save["default"].weight.requires_grad
+
+
+def test_target_modules(tiny_bert: Path, data: DatasetDict) -> None:
+    model, _ = adapted(data, tiny_bert, lora_target_modules=["key", "output.dense"])
+    adapters = {name for name, _ in model.named_parameters() if "lora_A" in name}
+    assert all(".key." in name or ".output.dense." in name for name in adapters)
+    assert len(adapters) == 2 * 3
+    with pytest.raises(HfkitError, match="did you mean query"):
+        adapted(data, tiny_bert, lora_target_modules=["qeury"])
+
+
+def test_gradient_checkpointing_reaches_the_adapter(tiny_bert: Path, data: DatasetDict) -> None:
+    """The embeddings are frozen: recomputation must not lose the way to the adapter."""
+    model, tokenizer = adapted(data, tiny_bert, gradient_checkpointing=True)
+    batch = tokenizer(["warm film", "cold"], return_tensors="pt", padding=True)
+    model.train()(**batch, labels=torch.tensor([2, 0])).loss.backward()
+    assert all(
+        parameter.grad is not None and (parameter.grad.abs().sum() > 0 or "lora_A" in name)
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    )
+
+
+def test_an_adapter_is_no_model_to_start_from(tiny_bert: Path, data: DatasetDict, tmp_path: Path) -> None:
+    model, _ = adapted(data, tiny_bert)
+    model.save_pretrained(tmp_path, save_embedding_layers=False)
+    config = TrainConfig(model=str(tmp_path))
+    with pytest.raises(HfkitError, match="holds a LoRA adapter, not a whole model"):
+        build_model(config, build_task(config, data), data)
+    with pytest.raises(HfkitError, match="without the config of its base"):
+        load_model(tmp_path)
