@@ -90,8 +90,8 @@ def fit(
     results.write(run, accelerator, task, data, encoded["test"], config, {"train_seconds": trained - began})
     if accelerator.is_main_process:
         run.update(state="finished", training=_training(engine.state, _best_metric(config, task)))
-    accelerator.end_training()
     accelerator.wait_for_everyone()
+    accelerator.end_training()  # also ends the process group: nothing may wait for the others after this
     return Run(run.path)
 
 
