@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from hfkit.data.columns import TEXT_NAMES
 from hfkit.errors import HfkitError, nearest
-from hfkit.inference.pipeline import CHUNK, TextClassificationPipeline, pipeline
+from hfkit.inference.pipeline import TextClassificationPipeline, pipeline
 from hfkit.inference.readers import STDIN, Row, Source, open_rows
 from hfkit.inference.writers import Writer, open_writer
 from hfkit.run import Run
@@ -64,7 +64,7 @@ def predict_file(
         writer = stack.enter_context(open_writer(output, source.columns, list(names.values()), source.schema))
         bar = stack.enter_context(_bar(source, disable_tqdm))
         # A person who types lines wants an answer to each.
-        size = 1 if str(input) == STDIN and sys.stdin.isatty() else CHUNK
+        size = 1 if str(input) == STDIN and sys.stdin.isatty() else classify.chunk
         rows = skipped = 0
         while chunk := list(islice(source.rows, size)):
             answers = _answers(classify, chunk, columns, skip_bad_rows)

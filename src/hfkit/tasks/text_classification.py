@@ -166,10 +166,9 @@ class TextClassification:
         """
         labelled = "label" in dataset.column_names
         to_id = encoder(dataset.features["label"], self.labels, self.problem_type) if labelled else None
-        reading = self.truncated
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-            encoded = reading.encode(processor, batch["text"], batch.get("text_pair"))
+            encoded = self.truncated.encode(processor, batch["text"], batch.get("text_pair"))
             if to_id:
                 encoded["labels"] = [to_id(label) for label in batch["label"]]
             return {"id": batch["id"], **encoded}
@@ -180,9 +179,8 @@ class TextClassification:
             features["token_type_ids"] = features["input_ids"]
         features |= {"length": Value("int32"), "truncated": Value("bool")}
         if labelled:
-            features["labels"] = {SINGLE: Value("int64"), MULTI: List(Value("int8")), REGRESSION: Value("float32")}[
-                self.problem_type
-            ]
+            kinds = {SINGLE: Value("int64"), MULTI: List(Value("int8")), REGRESSION: Value("float32")}
+            features["labels"] = kinds[self.problem_type]
         if "id" not in dataset.column_names:
             dataset = dataset.add_column("id", [str(row) for row in range(len(dataset))])
         return dataset.map(
