@@ -97,7 +97,9 @@ def _decoded(stream: BinaryIO, name: str, encoding: str) -> Iterator[str]:
     """Lines with their ends. Decoded one by one, so that bytes that are not text are found on their line."""
     first = encoding
     if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):  # there a line's end is more than a byte
-        yield from io.TextIOWrapper(stream, encoding=encoding, newline="")
+        text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+        yield from text
+        text.detach()  # else it would close the stream, which is asked how far it got
         return
     for number, line in enumerate(stream, start=1):
         try:
