@@ -71,7 +71,7 @@ def test_a_pooled_adapter_finds_its_backbone_under_another_head(
     tiny_bert: Path, data: DatasetDict, tmp_path: Path
 ) -> None:
     """A checkpoint of BertForMaskedLM calls its backbone `bert.`, ours is called `backbone.`."""
-    from transformers import AutoTokenizer, BertForMaskedLM
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertForMaskedLM
 
     base = tmp_path / "base"
     BertForMaskedLM.from_pretrained(tiny_bert).save_pretrained(base)
@@ -83,6 +83,8 @@ def test_a_pooled_adapter_finds_its_backbone_under_another_head(
     model.config.save_pretrained(tmp_path / "adapter")
     tokenizer.save_pretrained(tmp_path / "adapter")
     assert torch.equal(load_model(tmp_path / "adapter")[0](**batch).logits, logits)
+    plain = AutoModelForSequenceClassification.from_pretrained(base, config=model.config)
+    assert torch.equal(plain.backbone.embeddings.word_embeddings.weight, model.get_input_embeddings().weight)
 
 
 def test_the_base_is_named_as_the_user_named_it(data: DatasetDict, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ class RecurrentConfig(PreTrainedConfig):
     embedding_size: int = 128
     hidden_size: int = 128
     num_hidden_layers: int = 1
-    dropout: float | int = 0.3
+    dropout: float | int = 0.5
     pad_token_id: int = 0
 
 

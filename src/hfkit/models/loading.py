@@ -7,7 +7,6 @@ from typing import Any
 
 from transformers import (
     AutoConfig,
-    AutoModel,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     PreTrainedConfig,
@@ -17,7 +16,6 @@ from transformers import (
 from transformers.utils import logging
 
 from hfkit.errors import HfkitError
-from hfkit.models.configs import PooledConfig
 from hfkit.models.freezing import in_head
 from hfkit.models.lora import put_adapter
 from hfkit.models.names import check_folder, locate
@@ -112,8 +110,6 @@ def read_weights(
     }
     try:
         with quiet():
-            if isinstance(config, PooledConfig) and not _is_pooled(folder):
-                return _pooled(folder, config, options)
             model, info = AutoModelForSequenceClassification.from_pretrained(folder, config=config, **options)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise HfkitError(f"the weights cannot be read: {first_line(error)}", where=str(folder)) from error
@@ -124,16 +120,6 @@ def read_weights(
             f"the weights are damaged: {error}", where=str(folder), fix="fetch or copy the file again"
         ) from error
     return model, _new_parameters(model, info, folder)
-
-
-def _pooled(folder: Path, config: PooledConfig, options: dict[str, Any]) -> tuple[PreTrainedModel, list[str]]:
-    """Our head on the folder's backbone, whatever the name its classifier gave it there."""
-    from hfkit.models.pooled import PooledForSequenceClassification
-
-    backbone, info = AutoModel.from_pretrained(folder, config=config.backbone_config, **options)
-    new = [name for name in _new_parameters(backbone, info, folder) if not name.startswith("pooler.")]
-    model = PooledForSequenceClassification(config, backbone)
-    return model, [f"backbone.{name}" for name in new] + [f"classifier.{part}" for part in ("weight", "bias")]
 
 
 def _new_parameters(model: PreTrainedModel, info: dict[str, Any], folder: Path) -> list[str]:
@@ -154,10 +140,6 @@ def _new_parameters(model: PreTrainedModel, info: dict[str, Any], folder: Path) 
             where=str(folder),
         )
     return new
-
-
-def _is_pooled(folder: Path) -> bool:
-    return AutoConfig.from_pretrained(folder).model_type == PooledConfig.model_type
 
 
 def first_line(error: BaseException) -> str:

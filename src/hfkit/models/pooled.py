@@ -3,11 +3,13 @@
 from typing import Any
 
 from torch import Tensor, nn
-from transformers import AutoModel, PreTrainedModel
+from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from hfkit.baselines.pooling import masked_mean
 from hfkit.models.configs import PooledConfig
+
+_HUB = ("revision", "cache_dir", "token", "local_files_only", "subfolder")
 
 
 class PooledForSequenceClassification(PreTrainedModel):
@@ -35,6 +37,27 @@ class PooledForSequenceClassification(PreTrainedModel):
         self.dropout = nn.Dropout(config.classifier_dropout)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels or 2)
         self.post_init()
+
+    @classmethod
+    def from_pretrained(  # type: ignore[override]
+        cls, path: Any, *args: Any, config: Any = None, output_loading_info: bool = False, **kwargs: Any
+    ) -> Any:
+        """As everywhere in transformers. Given our config and another model's folder, our head is put on its backbone.
+
+        A BertForMaskedLM calls its backbone `bert`, ours is called `backbone`: matched by name, the weights would all
+        be left out. So the backbone is read through `AutoModel`, which knows each family's names.
+        """
+        saved = PreTrainedConfig.get_config_dict(path, **{key: kwargs[key] for key in _HUB if key in kwargs})[0]
+        if config is None or saved.get("model_type") == cls.config_class.model_type:
+            kwargs |= {"config": config, "output_loading_info": output_loading_info}
+            return super().from_pretrained(path, *args, **kwargs)
+        kwargs |= {"config": config.backbone_config, "output_loading_info": True}
+        backbone, info = AutoModel.from_pretrained(path, *args, **kwargs)
+        model = cls(config, backbone).eval()
+        lacked = {f"backbone.{name}" for name in info["missing_keys"] if not name.startswith("pooler.")}
+        info["missing_keys"] = lacked | {"classifier.weight", "classifier.bias"}
+        info["mismatched_keys"] = [(f"backbone.{name}", *sizes) for name, *sizes in info["mismatched_keys"]]
+        return (model, info) if output_loading_info else model
 
     def forward(
         self,
