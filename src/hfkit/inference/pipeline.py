@@ -11,10 +11,12 @@ import transformers
 
 from hfkit.errors import HfkitError, nearest
 from hfkit.hardware import mixed_precision as precision_for
-from hfkit.inference.loading import load
+from hfkit.models.loading import load_model
+from hfkit.run import Run
 from hfkit.tasks.labels import MULTI, REGRESSION
 from hfkit.tasks.text_classification import TextClassification
 
+HEAD = "ForSequenceClassification"
 CHUNK_CPU, CHUNK = 256, 1024
 """Rows that are sorted by length together: enough to pad little, few enough to stream. A CPU's batches are smaller."""
 
@@ -43,13 +45,20 @@ def pipeline(
         options: Further arguments of the pipeline: `top_k`, `function_to_apply`, `batch_size` (most rows in a batch).
 
     Raises:
-        HfkitError: see `hfkit.inference.load`.
+        HfkitError: the run is not finished; the model has no head for text classification; there is no such model, or
+            a part of it is missing (`hfkit.models.load_model`).
 
     >>> classify = hfkit.pipeline("runs/bert_imdb")                             # doctest: +SKIP
     >>> classify(["A film to see twice.", {"text": "...", "text_pair": "..."}])  # doctest: +SKIP
     [{'label': 'positive', 'score': 0.98}, {'label': 'negative', 'score': 0.61}]
     """
-    loaded, tokenizer = load(model, revision)
+    if (Path(model) / "run.json").is_file() and (state := Run(model).state) != "finished":
+        raise HfkitError(f"The run is {state}, and has no model yet.", where=str(model), fix="give its command again")
+    loaded, tokenizer = load_model(model, revision)
+    if hasattr(loaded, "merge_and_unload"):  # an adapter: merged, it costs nothing
+        loaded = loaded.merge_and_unload().eval()
+    else:
+        _check_head(loaded, model)
     return TextClassificationPipeline(
         model=loaded,
         tokenizer=tokenizer,
@@ -58,6 +67,19 @@ def pipeline(
         tokens_per_batch=tokens_per_batch,
         **options,
     )
+
+
+def _check_head(model: transformers.PreTrainedModel, name: str | Path) -> None:
+    """Refuse a bare backbone or a model for another job: it would answer with a head of random numbers.
+
+    `architectures` says what the saved weights were; an adapter brings its own head.
+    """
+    built_as = (model.config.architectures or ["model of unknown kind"])[0]
+    if HEAD not in built_as:
+        raise HfkitError(
+            f"{name} is a {built_as}, and has no head for text classification.",
+            fix=f"fine-tune it first: hfkit train --model {name}",
+        )
 
 
 class TextClassificationPipeline(transformers.TextClassificationPipeline):
@@ -98,7 +120,7 @@ class TextClassificationPipeline(transformers.TextClassificationPipeline):
         self.keeps_labels = mixed_precision == "auto"
 
     def check_model_type(self, supported_models: Any) -> None:
-        """`load` has asked already, and knows the from-scratch models that transformers' list does not."""
+        """`pipeline` has asked already, and knows the from-scratch models that transformers' list does not."""
 
     def _sanitize_parameters(
         self, function_to_apply: str | None = None, top_k: int | str | None = "", **tokenizer_kwargs: Any

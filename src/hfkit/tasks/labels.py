@@ -85,9 +85,9 @@ def balanced(train: Dataset, problem: str, count: int) -> list[float]:
         raise HfkitError("Class weights need classes; this is a regression.", where="--class_weights balanced")
     rows = len(train)
     if problem == MULTI:
-        have = Counter(label for labels in train["label"] for label in labels)
+        have = Counter(label for labels in train["label"][:] for label in labels)
         return [(rows - have[label]) / max(have[label], 1) for label in range(count)]
-    have = Counter(train["label"])
+    have = Counter(train["label"][:])
     return [rows / (count * max(have[label], 1)) for label in range(count)]
 
 

@@ -189,7 +189,7 @@ class TextClassification:
 
     def truncation(self, encoded: Dataset) -> dict[str, Any]:
         """Of an encoded split: `rows` that lost tokens, their `share`, and the setting that cut them."""
-        cut = sum(encoded["truncated"])
+        cut = sum(encoded["truncated"][:])
         share = cut / max(len(encoded), 1)
         return {"rows": cut, "share": share, "max_length": self.max_length, "long_text": self.long_text}
 
