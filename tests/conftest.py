@@ -4,6 +4,7 @@ import atexit
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,16 @@ def no_network() -> Any:
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test stands in an empty folder, so that a default `runs/` never lands in the checkout."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def fresh_process() -> Any:
+    """Accelerate keeps one state a process; a test that calls a command in-process starts as that command would."""
+    yield
+    if "accelerate" in sys.modules:
+        from accelerate.state import AcceleratorState
+
+        AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def review(number: int, good: bool, words: int = 10) -> str:
@@ -164,3 +175,18 @@ def run_fit(tiny_bert: Path, splits: Any, tmp_path: Path) -> Any:
         return fit(config, task, model, AutoTokenizer.from_pretrained(tiny_bert), splits)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, reviews: list[tuple[str, str]]) -> Path:
+    """A finished run of `hfkit train` on the made reviews, read-only: copy it before you write into it."""
+    from hfkit.cli import main
+
+    folder = tmp_path_factory.mktemp("tiny-run")
+    csv = folder / "reviews.csv"
+    csv.write_text("review,sentiment\n" + "".join(f'"{text}",{label}\n' for text, label in reviews))
+    flags = f"--dataset {csv} --model {tiny_bert} --output_dir {folder / 'run'} --learning_rate 5e-3 --max_length 32"
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *flags.split(), "--num_train_epochs", "4", "--mixed_precision", "no", "--disable_tqdm"])
+    assert ended.value.code == 0
+    return folder / "run"

