@@ -44,7 +44,7 @@ class BaselineTransformerConfig(PreTrainedConfig):
     hidden_act: Literal["relu", "gelu"] = "gelu"
     norm_first: bool = True
     positions: Literal["sinusoidal", "learned"] = "sinusoidal"
-    dropout: float | int = 0.2
+    dropout: float | int = 0.3
     attention_dropout: float | int = 0.0
     max_position_embeddings: int = 512
     pad_token_id: int = 0
