@@ -14,6 +14,7 @@ import numpy as np
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from datasets import DatasetDict
+from safetensors import SafetensorError
 
 from hfkit import callbacks, checkpoint, hardware, provenance, results
 from hfkit import run as runs
@@ -225,8 +226,9 @@ def save_model(folder: Path, accelerator: Accelerator, model: "PreTrainedModel",
             folder.rename(old)
         staged.rename(folder)
         rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise runs.unwritable(folder, error) from error
+    except (OSError, SafetensorError) as error:
+        rmtree(staged, ignore_errors=True)
+        raise runs.unwritable(folder, error if isinstance(error, OSError) else OSError(str(error))) from error
 
 
 def _resume(engine: Engine, run: Run) -> None:
