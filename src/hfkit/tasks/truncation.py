@@ -72,6 +72,7 @@ class Truncation:
                 fix="--long_text head or tail",
             )
         processor.truncation_side = "left" if long_text == "tail" else "right"
+        processor.init_kwargs["truncation_side"] = processor.truncation_side  # or save_pretrained leaves it out
         return cls(max_length, long_text, stride)
 
     def encode(
