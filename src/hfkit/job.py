@@ -219,7 +219,9 @@ def save_model(folder: Path, accelerator: Accelerator, model: "PreTrainedModel",
     staged, old = folder.with_name(".model.tmp"), folder.with_name(".model.old")
     try:
         rmtree(staged, ignore_errors=True)
-        model.save_pretrained(staged)
+        # PEFT would look up the base's config, on the Hub too, to guess whether the embeddings learnt: they did not.
+        options = {"save_embedding_layers": False} if hasattr(model, "peft_config") else {}
+        model.save_pretrained(staged, **options)
         model.config.save_pretrained(staged)
         processor.save_pretrained(staged)
         if folder.exists():
