@@ -1,5 +1,6 @@
 """Bad input, line by line: each one message that says what is wrong, where, and what to do; nothing half-written."""
 
+import re
 import resource
 import shutil
 from collections.abc import Callable
@@ -33,7 +34,7 @@ def train(tmp_path: Path, tiny_bert: Path, capsys: pytest.CaptureFixture[str]) -
             main(["train", *(part for pair in options.items() for part in pair), "--disable_tqdm", "--max_steps", "2"])
         told = capsys.readouterr().err
         assert ended.value.code == status, told
-        assert told.count("error: ") == 1
+        assert len(re.findall(r"^error: ", told, re.MULTILINE)) == 1
         assert "Traceback" not in told
         assert _everything(tmp_path) == before, "something was left behind"
         return told
