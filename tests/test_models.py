@@ -345,3 +345,14 @@ def test_load_model_takes_a_run_or_a_folder(tiny_bert: Path, tmp_path: Path) -> 
     model, tokenizer = load_model(tmp_path / "run")
     assert not model.training
     assert tokenizer.is_fast
+
+
+def test_a_head_that_was_never_trained_does_not_answer(tmp_path: Path, tiny_bert: Path) -> None:
+    """The folder claims to be a classifier and holds the backbone's weights alone."""
+    folder = tmp_path / "claims"
+    shutil.copytree(tiny_bert, folder)
+    settings = json.loads((folder / "config.json").read_text())
+    settings["architectures"] = ["BertForSequenceClassification"]
+    (folder / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(HfkitError, match=r"not fine-tuned: it has no weights for classifier"):
+        load_model(folder)

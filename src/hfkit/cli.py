@@ -76,6 +76,9 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
+    from hfkit.hardware import keep_memory
+
+    keep_memory()  # before torch is imported, see there
     from hfkit.inference import predict_file
 
     predict_file(

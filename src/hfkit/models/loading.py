@@ -33,12 +33,18 @@ def load_model(path: str | Path, revision: str | None = None) -> tuple[Any, PreT
         revision: Commit, tag or branch of a Hub id.
 
     Raises:
-        HfkitError: There is no model, no weights, no tokenizer or no base.
+        HfkitError: There is no model, no weights, no tokenizer or no base, or the head was never trained.
     """
     folder = locate(path, revision)
     if not (folder / "adapter_config.json").is_file():
         check_folder(folder, path)
-        model, _ = read_weights(folder, read_config(folder, path))
+        model, new = read_weights(folder, read_config(folder, path))
+        if new:
+            raise HfkitError(
+                f"{path} is not fine-tuned: it has no weights for {', '.join(new[:3])}",
+                where=str(folder),
+                fix=f"train it first: hfkit train --model {path}",
+            )
         return model.eval(), read_tokenizer(folder, path)
     from peft import PeftConfig
 
