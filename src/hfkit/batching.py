@@ -87,8 +87,9 @@ class BatchPlan:
         if self.strategy != "sequential":
             order = rng.permutation(len(groups))
             if epoch == 0:  # The largest update comes first, so that memory runs out in the first second or never.
-                tokens = [sum(len(batch) * self.lengths[batch].max() for batch in group) for group in groups]
-                largest = int(np.argmax(tokens))
+                # Measured as one batch: the order must not depend on how an update is cut.
+                rows = [[row for batch in group for row in batch] for group in groups]
+                largest = int(np.argmax([len(update) * self.lengths[update].max() for update in rows]))
                 order = np.concatenate([[largest], order[order != largest]])
             groups = [groups[place] for place in order]
         return [Update(epoch, place == 0, place == len(groups) - 1, group) for place, group in enumerate(groups)]
