@@ -27,7 +27,7 @@ class TransformerImdb(hfkit.TrainConfig):
 
 DEMO = {
     "dataset": "demo:imdb",
-    "max_train_samples": 10000,
+    "max_train_samples": 6000,
     "max_eval_samples": 500,
     "max_test_samples": 2500,
     "max_length": 256,
