@@ -40,7 +40,7 @@ def main() -> bool:
     }
     results = {name: summary(in_turns(*pair)) for name, pair in compared.items()}
     for name, found in results.items():
-        low, high = found["difference_spread"]
+        low, high = found["difference_interval"]
         print(
             f"{name}: {found['first_seconds']:.2f} s / {found['second_seconds']:.2f} s = {found['ratio']:.2f},"
             f" {found['difference_seconds']:+.2f} s ({low:+.2f} to {high:+.2f})"
