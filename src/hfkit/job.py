@@ -220,7 +220,7 @@ def save_model(folder: Path, accelerator: Accelerator, model: "PreTrainedModel",
     try:
         rmtree(staged, ignore_errors=True)
         # PEFT would look up the base's config, on the Hub too, to guess whether the embeddings learnt: they did not.
-        options = {"save_embedding_layers": False} if hasattr(model, "peft_config") else {}
+        options: dict[str, Any] = {"save_embedding_layers": False} if hasattr(model, "peft_config") else {}
         model.save_pretrained(staged, **options)
         model.config.save_pretrained(staged)
         processor.save_pretrained(staged)

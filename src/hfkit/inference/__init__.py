@@ -1,6 +1,6 @@
 """Inference: any run, model folder, adapter or Hub id as a transformers pipeline, and whole files through it."""
 
 from hfkit.inference.files import predict_file
-from hfkit.inference.pipeline import TextClassificationPipeline, pipeline
+from hfkit.inference.text_pipeline import TextClassificationPipeline, pipeline
 
 __all__ = ["TextClassificationPipeline", "pipeline", "predict_file"]

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from hfkit.data.columns import TEXT_NAMES
 from hfkit.errors import HfkitError, nearest
-from hfkit.inference.pipeline import TextClassificationPipeline, pipeline
 from hfkit.inference.readers import STDIN, Row, Source, open_rows
+from hfkit.inference.text_pipeline import TextClassificationPipeline, pipeline
 from hfkit.inference.writers import Writer, open_writer
 from hfkit.run import Run
 from hfkit.tasks.labels import MULTI, REGRESSION
