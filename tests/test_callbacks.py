@@ -1,5 +1,6 @@
 """What hangs on the loop: the best model, patience, averaging, bad numbers, small memory."""
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -138,6 +139,25 @@ def test_out_of_memory_halves_the_batch_and_changes_nothing_else(run_fit: Fit, m
         run_fit("refused")
 
 
+@pytest.mark.pain("batch-size-finder")
+def test_what_did_not_fit_is_let_go_before_the_next_try(run_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception's frames hold the forward pass that filled the memory: a retry inside `except` finds none free."""
+    scored = TextClassification.loss_and_predictions
+    held: list[weakref.ref[torch.Tensor]] = []
+
+    def small_memory(self: TextClassification, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> Any:
+        assert not any(kept() is not None for kept in held)
+        if model.training and len(batch["input_ids"]) > 5:
+            activation = torch.zeros(8)
+            held.append(weakref.ref(activation))
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+        return scored(self, model, batch)
+
+    monkeypatch.setattr(TextClassification, "loss_and_predictions", small_memory)
+    run_fit(auto_find_batch_size=True, num_train_epochs=0.2)
+    assert len(held) == 2
+
+
 def test_a_figure_that_is_not_measured_is_named(run_fit: Fit) -> None:
     with pytest.raises(HfkitError, match="did you mean accuracy"):
         run_fit(metric_for_best_model="acuracy", num_train_epochs=1)
@@ -151,7 +171,7 @@ def test_the_schedule_ends_with_the_last_update(run_fit: Fit) -> None:
     assert rates[-1] == 0.0
 
 
-@pytest.mark.parametrize("scheduler", ["reduce_lr_on_plateau", "one_cycle", "warm_restarts"])
+@pytest.mark.parametrize("scheduler", ["reduce_lr_on_plateau", "greedy", "one_cycle", "warm_restarts"])
 def test_other_schedules_run_to_the_end(run_fit: Fit, scheduler: str) -> None:
     run = run_fit(lr_scheduler_type=scheduler, num_train_epochs=1)
     assert run.state == "finished"

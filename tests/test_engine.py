@@ -46,7 +46,7 @@ def test_accumulation_is_the_large_batch(run_fit: Fit, long_text: str) -> None:
     large = run_fit("large", per_device_train_batch_size=32, **knobs)
     cut = run_fit("cut", per_device_train_batch_size=8, gradient_accumulation_steps=4, **knobs)
     for one, other in zip(large.log(), cut.log(), strict=True):
-        assert one.get("loss") == pytest.approx(other.get("loss"), abs=1e-6)
+        assert one.get("loss") == pytest.approx(other.get("loss"), abs=2e-6)  # the log has six digits
         assert one.get("grad_norm") == pytest.approx(other.get("grad_norm"), abs=1e-5)
 
 

@@ -196,6 +196,7 @@ def test_a_demo_with_a_wrong_name_is_the_recipes_mistake() -> None:
         ("--eval_strategy no --early_stopping_patience 2", "--early_stopping_patience needs figures"),
         ("--eval_strategy no --metric_for_best_model f1", "--metric_for_best_model needs figures"),
         ("--eval_strategy no --lr_scheduler_type reduce_lr_on_plateau", "reduce_lr_on_plateau needs figures"),
+        ("--eval_strategy no --lr_scheduler_type greedy", "greedy needs figures"),
         ("--early_stopping_threshold 0.1", "has no effect on its own"),
         ("--tokens_per_batch 4096 --auto_find_batch_size", "both decide how large a batch is"),
         ("--tokens_per_batch 128", "--tokens_per_batch 128 is below --max_length 256"),

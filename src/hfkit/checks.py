@@ -170,7 +170,8 @@ def _loop(config: TrainConfig) -> Broken:
         needs = {
             "--early_stopping_patience": config.early_stopping_patience is not None,
             "--metric_for_best_model": config.metric_for_best_model is not None,
-            "--lr_scheduler_type reduce_lr_on_plateau": config.lr_scheduler_type == "reduce_lr_on_plateau",
+            f"--lr_scheduler_type {config.lr_scheduler_type}": config.lr_scheduler_type
+            in ("reduce_lr_on_plateau", "greedy"),
         }
         for flag, used in needs.items():
             if used:

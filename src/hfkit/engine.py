@@ -20,13 +20,14 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from datasets import Dataset
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LRScheduler
 
 from hfkit import hardware
 from hfkit.batching import BatchPlan, Update
 from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
 from hfkit.evaluation import Tensors, evaluate, load_batches
+from hfkit.optim import ON_METRIC
 
 if TYPE_CHECKING:
     from hfkit.callbacks import Callback
@@ -201,16 +202,20 @@ class Engine:
 
     def _update(self, dataset: Dataset, update: Update, share: Share, weight: float) -> None:
         """One optimizer step, counted."""
+        loss: float | None = None
         try:
             loss = self._backward(share, weight)
         except (RuntimeError, MemoryError) as error:
             self._halve_or_raise(error)
+        if loss is None:  # Out here the error is gone, and with it the activations that its frames held on to.
+            if self.accelerator.device.type == "cuda":
+                torch.cuda.empty_cache()
             update.batches[:] = self.plan.split(update.rows)
             smaller = [(batch, True) for batch in self._load(dataset, update.batches)]
             return self._update(dataset, update, smaller, weight)
         self._emit("on_backward", update, share, loss)
         self.optimizer.step()
-        if not isinstance(self.scheduler, ReduceLROnPlateau) and not self.accelerator.optimizer_step_was_skipped:
+        if not isinstance(self.scheduler, ON_METRIC) and not self.accelerator.optimizer_step_was_skipped:
             self.scheduler.step()
         self.optimizer.zero_grad(set_to_none=True)
         return self._count(update, loss, weight)
@@ -243,8 +248,6 @@ class Engine:
                 " or --auto_find_batch_size (one process)",
             ) from error
         self.optimizer.zero_grad(set_to_none=True)
-        if self.accelerator.device.type == "cuda":
-            torch.cuda.empty_cache()
         self.state.rows_per_batch = self.plan.rows_per_batch
         self.accelerator.print(f"Out of memory: batches of {self.plan.rows_per_batch} rows from here, same updates.")
 
@@ -266,7 +269,7 @@ class Engine:
         with self.averaged():
             predictions = evaluate(self.accelerator, self.task, self.module, validation, self.config, "validate")
             figures = {f"eval_{name}": value for name, value in self.task.metrics(predictions).items()}
-            if isinstance(self.scheduler, ReduceLROnPlateau):
+            if isinstance(self.scheduler, ON_METRIC):
                 self.scheduler.step(figures["eval_loss"])
             self._emit("on_evaluate", figures)
 
