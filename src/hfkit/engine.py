@@ -121,6 +121,8 @@ class Engine:
                 self._emit("on_save")
             if self.state.stopped:
                 break
+        if not self.state.stopped and self.sum([float(self.interrupted)])[0]:  # during the last look at validation
+            self.state.stopped = "interrupted"
         self._emit("on_train_end")
         return self.state
 

@@ -1,5 +1,6 @@
 """fit and evaluate: a whole job, from encoded rows to a finished run directory."""
 
+import os
 import re
 import signal
 import sys
@@ -23,18 +24,16 @@ from hfkit.config import DataArguments, TrainConfig
 from hfkit.data import load_test
 from hfkit.engine import Engine, State
 from hfkit.errors import HfkitError
+from hfkit.metrics import LOWER_IS_BETTER
 from hfkit.optim import build_optimizer, build_scheduler
 from hfkit.run import Run
 from hfkit.tasks import task_class
-from hfkit.trackers import tracker_names
+from hfkit.trackers import tracked, tracker_names
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from hfkit.tasks import Task
-
-# Figures of which less is better; of every other one more is.
-LESS_IS_BETTER = {"loss", "log_loss", "ece", "mse", "mae"}
 
 
 def fit(
@@ -78,13 +77,13 @@ def fit(
     if accelerator.is_main_process:
         run.update(**provenance.facts(config, task, model, data, accelerator, truncation))
     if config.report_to:
-        accelerator.init_trackers(run.info["name"], config=runs.identity(config))
+        accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(config)))
     engine = build_engine(config, task, model, processor, encoded, run, accelerator)
     _resume(engine, run)
     with _signals(engine):
         engine.train(encoded["train"], encoded.get("validation"))
     trained = time.perf_counter()
-    if engine.state.stopped == "interrupted":
+    if engine.state.stopped == "interrupted" or engine.sum([float(engine.interrupted)])[0]:
         if accelerator.is_main_process:
             run.update(state="stopped")
         raise KeyboardInterrupt(f"stopped at update {engine.state.step}; the same command again goes on from there")
@@ -174,7 +173,7 @@ def build_callbacks(
 ) -> list[callbacks.Callback]:
     """The callbacks that `config` asks for, in the order in which they hear of an event."""
     metric = _best_metric(config, task)
-    greater = metric not in LESS_IS_BETTER
+    greater = metric not in LOWER_IS_BETTER
     looks = config.eval_strategy != "no" and "validation" in encoded
     chosen: list[callbacks.Callback] = [callbacks.NanGuard(encoded["train"])]
     if config.unfreeze_epoch is not None:
@@ -218,7 +217,8 @@ def save_model(folder: Path, accelerator: Accelerator, model: "PreTrainedModel",
         return
     staged, old = folder.with_name(".model.tmp"), folder.with_name(".model.old")
     try:
-        rmtree(staged, ignore_errors=True)
+        for left in (staged, old):  # by a kill between two renames
+            rmtree(left, ignore_errors=True)
         # PEFT would look up the base's config, on the Hub too, to guess whether the embeddings learnt: they did not.
         options: dict[str, Any] = {"save_embedding_layers": False} if hasattr(model, "peft_config") else {}
         model.save_pretrained(staged, **options)
@@ -251,11 +251,16 @@ def _resume(engine: Engine, run: Run) -> None:
 @contextmanager
 def _signals(engine: Engine) -> Iterator[None]:
     """The first SIGINT or SIGTERM asks the loop to stop after the update at hand; a second one stops at once."""
+    first, process = engine.accelerator.is_main_process, os.getpid()
 
     def ask(number: int, frame: Any) -> None:
+        if os.getpid() != process:
+            return  # A loader's worker, which Ctrl-C reaches too: the loop still needs its batches.
         if engine.interrupted:
             raise KeyboardInterrupt
         engine.interrupted = True
+        if first:  # Not print: the signal may have come in the middle of one.
+            os.write(2, b"\nStopping at a checkpoint after this update or evaluation; again stops at once.\n")
 
     try:
         before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -66,6 +66,10 @@ def start(
         if created and first:
             discard(path)
         raise
+    except KeyboardInterrupt as error:
+        kept = any((path / "checkpoints").glob("step-*"))
+        again = "goes on from its last checkpoint" if kept else "begins anew: there is no checkpoint yet"
+        raise KeyboardInterrupt(str(error) or f"stopped; the same command {again}") from error
 
 
 def finished(config: TrainConfig, path: Path, first: bool) -> bool:
@@ -144,6 +148,7 @@ def exit_cleanly(function: Callable[[], Any]) -> int:
             print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
-        print(f"\n{error or 'stopped'}", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":
+            print(f"\n{str(error) or 'stopped'}", file=sys.stderr)
         return 130
     return 0

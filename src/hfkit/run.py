@@ -79,7 +79,10 @@ class Run:
     def update(self, **entries: Any) -> None:
         """Change entries of run.json, in one rename."""
         self.info.update(entries)
-        write_json(self.path / "run.json", self.info)
+        try:
+            write_json(self.path / "run.json", self.info)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
 
     def _read(self, name: str) -> dict[str, Any]:
         try:

@@ -1,6 +1,7 @@
 """The experiment trackers that `--report_to` can name. Accelerate talks to them; this says early whether it can."""
 
 from importlib.util import find_spec
+from typing import Any
 
 from hfkit.errors import HfkitError, nearest
 
@@ -26,3 +27,8 @@ def tracker_names(report_to: list[str]) -> list[str]:
                 f"the tracker {name} is not installed", where="--report_to", fix=f"pip install 'hfkit[{name}]'"
             )
     return names
+
+
+def tracked(config: dict[str, Any]) -> dict[str, Any]:
+    """The knobs as every tracker takes them: TensorBoard's table of hyperparameters refuses lists."""
+    return {name: ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in config.items()}
