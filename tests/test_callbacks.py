@@ -1,7 +1,10 @@
 """What hangs on the loop: the best model, patience, averaging, bad numbers, small memory."""
 
+import time
 import weakref
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -81,6 +84,28 @@ def test_the_average_is_what_is_evaluated_and_saved(run_fit: Fit) -> None:
     assert not torch.equal(average[f"Ema/{name}"], raw[name])
     assert run.info["training"]["best_step"] == 20
     assert torch.equal(saved[name], average[f"Ema/{name}"])
+
+
+def test_only_what_learns_is_averaged() -> None:
+    """Frozen weights cost no copy in memory or in the checkpoint, and join when they begin to learn."""
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    engine: Any = SimpleNamespace(module=model)
+    model[0].requires_grad_(False)
+    ema = callbacks.Ema(0.9)
+    ema.on_epoch_begin(engine, 0)
+    assert sorted(ema.state_dict()) == ["1.bias", "1.weight"]
+    model[0].requires_grad_(True)
+    ema.on_epoch_begin(engine, 1)
+    assert sorted(ema.state_dict()) == ["0.bias", "0.weight", "1.bias", "1.weight"]
+
+
+def test_validation_is_no_training_time(tmp_path: Path) -> None:
+    """Updates before a look at validation count in the next line's speed, and so does their time."""
+    log: Any = callbacks.Log(tmp_path)
+    log.began = 100.0
+    with log.evaluating(SimpleNamespace()):
+        time.sleep(0.01)
+    assert 100.0 < log.began < 101.0
 
 
 @pytest.mark.pain("fp16-nan")

@@ -68,10 +68,21 @@ def test_a_disk_that_cannot_be_written_is_one_error_and_leaves_nothing(
 
 
 def test_prune_keeps_the_newest(tmp_path: Path) -> None:
-    for step in (1, 2, 10):
-        _write(tmp_path, step)
-    checkpoint.prune(tmp_path, 0)
-    assert [path.name for path in tmp_path.iterdir()] == ["step-000010"]
+    for step in (1, 2, 999_999, 1_000_000):
+        newest = _write(tmp_path, step)
+    assert checkpoint.newest(tmp_path) == (newest, [])
+    checkpoint.prune(tmp_path, 0, newest)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-1000000"]
+
+
+@pytest.mark.pain("half-written-checkpoint")
+def test_a_damaged_later_checkpoint_does_not_push_out_a_whole_one(tmp_path: Path) -> None:
+    """Stopped at update 15 after a resume from 10, because 20 was damaged: 15 is what the next resume needs."""
+    _write(tmp_path, 10)
+    (_write(tmp_path, 20) / "state.json").unlink()
+    stopped = _write(tmp_path, 15)
+    checkpoint.prune(tmp_path, 1, stopped)
+    assert checkpoint.newest(tmp_path)[0] == stopped
 
 
 def test_tied_weights_are_written_and_read(tmp_path: Path) -> None:

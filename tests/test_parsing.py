@@ -191,6 +191,7 @@ def test_a_demo_with_a_wrong_name_is_the_recipes_mistake() -> None:
         ("--freeze none --unfreeze_epoch 1", "has nothing to unfreeze"),
         ("--unfreeze_epoch 3", "--unfreeze_epoch 3 never comes"),
         ("--eval_strategy steps", "--eval_strategy steps needs to know how many"),
+        ("--seed 4294967296", "--seed is 4294967296"),
         ("--eval_steps 10", "--eval_steps has no effect with --eval_strategy epoch"),
         ("--save_steps 10", "--save_steps has no effect"),
         ("--eval_strategy no --early_stopping_patience 2", "--early_stopping_patience needs figures"),

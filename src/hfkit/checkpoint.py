@@ -65,7 +65,7 @@ def load(place: Path) -> tuple[dict[str, Tensors], dict[str, Any]]:
 def newest(folder: Path) -> tuple[Path | None, list[str]]:
     """The newest checkpoint that is whole, and a sentence for each newer one that is not."""
     skipped: list[str] = []
-    for place in sorted(folder.glob("step-*"), reverse=True):
+    for place in reversed(_by_step(folder)):
         damage = damaged(place)
         if damage is None:
             return place, skipped
@@ -85,10 +85,24 @@ def damaged(place: Path) -> str | None:
     return None if "state.json" in manifest else "manifest.json does not name state.json"
 
 
-def prune(folder: Path, limit: int) -> None:
-    """Delete the oldest checkpoints beyond `limit`. The newest stays at any limit; the best model is in `model/`."""
-    for place in sorted(folder.glob("step-*"))[: -max(limit, 1)]:
-        shutil.rmtree(place)
+def prune(folder: Path, limit: int, newest: Path) -> None:
+    """Delete the oldest checkpoints beyond `limit`; the best model is in `model/`.
+
+    `newest`, the one just written, stays at any limit. One of a later step is damaged, or the run would have gone on
+    from it: it must not push out a whole one.
+    """
+    older = [place for place in _by_step(folder) if _step(place) <= _step(newest)]
+    for place in older[: -max(limit, 1)]:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _by_step(folder: Path) -> list[Path]:
+    """All checkpoints, the oldest first; by number, since the millionth update has seven digits."""
+    return sorted((place for place in folder.glob("step-*") if place.name[5:].isdigit()), key=_step)
+
+
+def _step(place: Path) -> int:
+    return int(place.name.removeprefix("step-"))
 
 
 def digest(path: Path) -> str:

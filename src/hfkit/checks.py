@@ -87,6 +87,9 @@ def _numbers(config: TrainConfig) -> Broken:
             yield f"--{name} is {value}", "give a share of the rows between 0 and 1, such as 0.1"
     if (config.validation_size or 0) + (config.test_size or 0) >= 1:
         yield "--validation_size and --test_size leave no rows to train on", "their sum must stay below 1"
+    for name in ("seed", "data_seed"):
+        if getattr(config, name) >= 2**32:
+            yield f"--{name} is {getattr(config, name)}", "give a number below 2 ** 32, as numpy's generators want"
     if config.layer_wise_lr_decay > 1:
         yield f"--layer_wise_lr_decay is {config.layer_wise_lr_decay}", "give a factor of at most 1, such as 0.9"
     if config.max_steps != -1 and config.max_steps < 1:

@@ -1,7 +1,10 @@
 """Log: what a run writes down as it goes."""
 
+import contextlib
 import json
+import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +43,8 @@ class Log(Callback):
             "epoch": round(state.epoch, 6),
             "loss": round(loss / state.loss_weight, 6),
             "learning_rate": max(group["lr"] for group in engine.optimizer.param_groups),
-            "grad_norm": round(engine.grad_norm, 5),
+            # fp16 overflows now and then, and JSON has no Infinity.
+            "grad_norm": round(engine.grad_norm, 5) if math.isfinite(engine.grad_norm) else None,
             "padding": round(sum(self.padding) / len(self.padding), 4),
         }
         state.loss_sum, state.loss_weight, self.padding = 0.0, 0.0, []
@@ -61,7 +65,13 @@ class Log(Callback):
         engine.accelerator.print(
             f"update {state.step}, epoch {state.epoch:.2f}: {name} {figures[name]:.4f}, loss {figures['eval_loss']:.4f}"
         )
-        self.began = time.perf_counter()
+
+    @contextlib.contextmanager
+    def evaluating(self, engine: "Engine") -> Iterator[None]:
+        """Validation is no training time; the updates before it still count in the next line's speed."""
+        stopped = time.perf_counter()
+        yield
+        self.began += time.perf_counter() - stopped
 
     def state_dict(self) -> dict[str, Any]:
         return {"bytes": self.log.stat().st_size if self.log.exists() else 0, "padding": self.padding}

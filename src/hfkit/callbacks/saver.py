@@ -22,8 +22,8 @@ class Saver(Callback):
     def on_save(self, engine: "Engine") -> None:
         tensors, state = snapshot(engine)
         if engine.accelerator.is_main_process:
-            checkpoint.save(self.folder, engine.state.step, tensors, state)
-            checkpoint.prune(self.folder, self.limit)
+            place = checkpoint.save(self.folder, engine.state.step, tensors, state)
+            checkpoint.prune(self.folder, self.limit, place)
         engine.accelerator.wait_for_everyone()
 
     def on_train_end(self, engine: "Engine") -> None:

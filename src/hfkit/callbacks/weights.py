@@ -25,16 +25,17 @@ class Ema(Callback):
         self.decay = decay
         self.average: dict[str, torch.Tensor] = {}
 
-    def on_train_begin(self, engine: "Engine") -> None:
-        if not self.average:
-            self.average = {name: weight.detach().clone() for name, weight in engine.module.named_parameters()}
+    def on_epoch_begin(self, engine: "Engine", epoch: int) -> None:
+        for name, weight in engine.module.named_parameters():
+            if weight.requires_grad and name not in self.average:  # what Unfreeze let go joins the average here
+                self.average[name] = weight.detach().clone()
 
     @torch.no_grad()
     def on_update_end(self, engine: "Engine", update: "Update") -> None:
         step = engine.state.step
         decay = min(self.decay, (1 + step) / (10 + step))
         for name, weight in engine.module.named_parameters():
-            if weight.requires_grad:
+            if name in self.average:
                 self.average[name].lerp_(weight.detach(), 1 - decay)
 
     @contextlib.contextmanager
@@ -47,10 +48,11 @@ class Ema(Callback):
 
     @torch.no_grad()
     def _swap(self, engine: "Engine") -> None:
-        for name, weight in engine.module.named_parameters():
-            kept = weight.detach().clone()
-            weight.copy_(self.average[name])
-            self.average[name].copy_(kept)
+        weights = dict(engine.module.named_parameters())
+        for name, average in self.average.items():
+            kept = weights[name].detach().clone()
+            weights[name].copy_(average)
+            average.copy_(kept)
 
     def state_dict(self) -> dict[str, Any]:
         return dict(self.average)
