@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -118,6 +119,18 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hfkit.report.write_report", interrupted)
     monkeypatch.setattr("hfkit.write_report", interrupted, raising=False)
     assert hfkit("report", "anything") == 130
+
+
+def test_a_reader_that_has_seen_enough_ends_predict_quietly() -> None:
+    # The command's own end, without the seconds that a model takes: answers go to a pipe that nobody reads.
+    answers = "lambda *_, **__: [print('pos', flush=True) for _ in range(9)]"
+    code = f"import sys, types; sys.modules['hfkit.inference'] = types.SimpleNamespace(predict_file={answers})"
+    code += "; from hfkit.cli import main; main(['predict', 'run', '--input', '-'])"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.stderr, done.returncode) == ("", 141)
 
 
 def test_help_is_quick() -> None:

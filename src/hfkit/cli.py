@@ -5,6 +5,7 @@ the command that runs is imported, so `hfkit --help` needs neither torch nor tra
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,17 +82,21 @@ def _predict(options: argparse.Namespace) -> None:
     keep_memory()  # before torch is imported, see there
     from hfkit.inference import predict_file
 
-    predict_file(
-        options.run_folder,
-        options.input,
-        options.output,
-        text_column=options.text_column,
-        text_pair_column=options.text_pair_column,
-        encoding=options.encoding,
-        delimiter=options.delimiter,
-        skip_bad_rows=options.skip_bad_rows,
-        disable_tqdm=options.disable_tqdm,
-    )
+    try:
+        predict_file(
+            options.run_folder,
+            options.input,
+            options.output,
+            text_column=options.text_column,
+            text_pair_column=options.text_pair_column,
+            encoding=options.encoding,
+            delimiter=options.delimiter,
+            skip_bad_rows=options.skip_bad_rows,
+            disable_tqdm=options.disable_tqdm,
+        )
+    except BrokenPipeError:  # `hfkit predict ... | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
+        sys.exit(141)  # as the shell counts a program that SIGPIPE ended
 
 
 def _report(options: argparse.Namespace) -> None:
