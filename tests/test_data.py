@@ -97,6 +97,7 @@ def test_a_byte_order_mark_and_other_encodings() -> None:
         (["10", "9", "-1"], ["-1", "9", "10"]),
         (["True", "False"], ["False", "True"]),
         ([" spam", "ham "], ["ham", "spam"]),
+        (["01", "7", "007"], ["01", "007", "7"]),
         (["NA", "null"], ["NA", "null"]),
     ],
 )

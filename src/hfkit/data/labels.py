@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from hfkit.data.rows import Rows
 from hfkit.data.tables import counted
 from hfkit.errors import HfkitError
 
+_CODE = re.compile(r"[+-]?0\d")  # 007 is a code: as a number it would lose its zeros, and 7 would be the same label
 SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
 
 
@@ -94,6 +96,8 @@ def _json_list(rows: Rows, row: int) -> list[Any]:
 
 def _from_text(values: list[str]) -> list[Any]:
     """CSV knows no types: a column of numbers is read as numbers, unless it holds one value that is none."""
+    if any(_CODE.match(value) for value in values):
+        return list(values)
     try:
         numbers = [float(value) for value in values]
     except ValueError:

@@ -198,7 +198,7 @@ def _draw(splits: dict[str, Rows], labels: Labels, arguments: DataArguments, not
         drawn[role] = rows
         if limit is not None and limit < len(rows):
             drawn[role] = draw(rows, _strata(rows, labels), count=limit, seed=arguments.data_seed, name=role)
-            notes.append(f"{role}: {limit:,} of {len(rows):,} rows drawn, seed {arguments.data_seed}")
+            notes.append(f"{role}: {len(drawn[role]):,} of {len(rows):,} rows drawn, seed {arguments.data_seed}")
     return drawn
 
 
