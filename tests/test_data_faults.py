@@ -57,6 +57,8 @@ def test_many_bad_rows_are_counted_and_only_the_first_are_named() -> None:
         ("a.jsonl", '{"text": "a", "label": 1}\n{"text": "a"\n', ["not JSON", "line 2"]),
         ("a.jsonl", '{"text": "a", "label": 1}\n["a", 1]\n', ["holds list, not an object", "line 2"]),
         ("a.json", '[{"text": "a"},\n {"text": }]', ["not JSON", "line 2"]),
+        ("a.jsonl", '{"text": "a", "label": 1}\n{"text": "a \\ud83d", "label": 0}\n', ["\\ud83d", "half", "line 2"]),
+        ("a.json", '[{"text": "a", "label": "\\uD83D"}]', ["\\ud83d", "half a character"]),
         (
             "a.jsonl",
             '{"text": 3, "label": 1}\n{"text": "a", "label": 1}\n',

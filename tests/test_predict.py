@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -213,7 +214,7 @@ def test_rows_without_a_text_can_be_left_out(classify: Any, tmp_path: Path, caps
     labels = [row["label"] for row in read_csv(tmp_path / "out.csv")]
     first, last = (answer["label"] for answer in classify(["a warm film", "boring"]))
     assert labels == [first, "", last]
-    assert "1 rows without a text got no answer" in capsys.readouterr().err
+    assert "1 row without a text got no answer" in capsys.readouterr().err
 
 
 def test_other_encodings_and_separators(classify: Any, tmp_path: Path) -> None:
@@ -235,3 +236,39 @@ def test_the_bar_goes_to_standard_error(classify: Any, tmp_path: Path, capsys: A
     assert "predict: 100%" in shown.err
     assert "1 rows" in shown.err
     assert shown.out.count("\n") == 1
+
+
+def test_half_a_character_and_another_separator_are_refused(classify: Any, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "warm \\ud83d\\ude00"}\n{"text": "warm", "note": "\\ud83d"}\n')
+    with pytest.raises(HfkitError, match=r"half a character\n  where: in.jsonl, line 2"):
+        predict_file(classify, "in.jsonl", "out.jsonl")
+    (tmp_path / "in.csv").write_text("review;stars\nwarm;5\n")
+    with pytest.raises(HfkitError, match="--delimiter ';'"):
+        predict_file(classify, "in.csv", "out.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "in.jsonl"]
+
+
+def test_a_model_of_pairs_wants_both_texts(tiny_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    info = json.loads((run / "run.json").read_text())
+    info["data"] |= {"text_column": "premise", "text_pair_column": "hypothesis"}
+    (run / "run.json").write_text(json.dumps(info))
+    write_csv(tmp_path / "one.csv", [["premise", "text"], ["warm", "cold"]])
+    for asked in ({}, {"text_column": "text"}):
+        with pytest.raises(HfkitError, match="trained on pairs of texts, and there is no column 'hypothesis'"):
+            predict_file(run, "one.csv", "out.csv", **asked)
+    with pytest.raises(HfkitError, match="It cannot be told"):
+        predict_file(run, write_csv(tmp_path / "half.csv", [["hypothesis"], ["warm"]]), "out.csv")
+    assert predict_file(run, "one.csv", "out.csv", text_pair_column="text") == 1
+    write_csv(tmp_path / "both.csv", [["text", "hypothesis"], ["warm", "cold"]])
+    assert predict_file(run, "both.csv", "out.csv") == 1
+
+
+def test_answers_on_a_screen_have_no_bar_across_them(
+    classify: Any, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    write_csv(tmp_path / "in.csv", [["text"], ["warm"]])
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    predict_file(classify, "in.csv")
+    assert capsys.readouterr().err == ""

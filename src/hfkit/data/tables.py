@@ -192,13 +192,14 @@ def _csv_table(path: Path, reader: Any, separator: str) -> Table:
         ) from error
     if not rows:
         raise HfkitError("The file holds blank lines only", where=str(path))
-    header = _header(path, rows[0], separator)
+    header = csv_header(path, rows[0], separator)
     notes = [f"{counted(blank, 'blank line')} in {path.name} skipped"] if blank else []
     columns = zip(*rows[1:], strict=True) if len(rows) > 1 else [() for _ in header]
     return Table(str(path), dict(zip(header, map(list, columns), strict=True)), lines[1:], notes=notes)
 
 
-def _header(path: Path, row: Sequence[str], separator: str) -> list[str]:
+def csv_header(path: Path, row: Sequence[str], separator: str) -> list[str]:
+    """The names of a CSV file's columns; refused where one stands twice, or where another separator parts them."""
     header = [name.strip() or f"column_{number}" for number, name in enumerate(row, start=1)]
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
@@ -216,11 +217,26 @@ def _header(path: Path, row: Sequence[str], separator: str) -> list[str]:
 def _read_json(path: Path, text: str) -> Table:
     if text.lstrip()[:1] == "[" and path.suffix.lower() == ".json":
         try:
-            records = list(enumerate(json.loads(text), start=1))
+            records = list(enumerate(whole(json.loads(text), text, str(path)), start=1))
         except json.JSONDecodeError as error:
             raise HfkitError(f"The file is not JSON: {error.msg}", where=f"{path}, line {error.lineno}") from error
         return _records(path, records, "item")
     return _records(path, _json_lines(path, text), "line")
+
+
+def whole(content: Any, source: str, where: str) -> Any:
+    """`content`, read from the JSON `source`; refused where a text holds half a character, as `\\ud83d` alone is."""
+    if "\\ud" in source or "\\uD" in source:
+        try:
+            json.dumps(content, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            half = f"\\u{ord(error.object[error.start]):04x}"
+            raise HfkitError(
+                f"A text holds {half}, which is half a character",
+                where=where,
+                fix="write the character whole, or cut it",
+            ) from error
+    return content
 
 
 def _json_lines(path: Path, text: str) -> Iterable[tuple[int, Any]]:
@@ -228,7 +244,7 @@ def _json_lines(path: Path, text: str) -> Iterable[tuple[int, Any]]:
     for line, record in enumerate(text.split("\n"), start=1):
         if record.strip():
             try:
-                yield line, json.loads(record)
+                yield line, whole(json.loads(record), record, f"{path}, line {line}")
             except json.JSONDecodeError as error:
                 raise HfkitError(
                     f"The line is not JSON: {error.msg} at character {error.colno}", where=f"{path}, line {line}"

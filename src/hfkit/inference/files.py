@@ -9,6 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from hfkit.data.columns import TEXT_NAMES
+from hfkit.data.tables import counted
 from hfkit.errors import HfkitError, nearest
 from hfkit.inference.readers import STDIN, Row, Source, open_rows
 from hfkit.inference.text_pipeline import TextClassificationPipeline, pipeline
@@ -62,7 +63,9 @@ def predict_file(
         classify = model if isinstance(model, TextClassificationPipeline) else pipeline(model, **options)
         names = _added(source.columns, classify.reading.problem_type)
         writer = stack.enter_context(open_writer(output, source.columns, list(names.values()), source.schema))
-        bar = stack.enter_context(_bar(source, disable_tqdm))
+        # Answers on a screen are their own progress, and a bar would be drawn across them.
+        hidden = disable_tqdm or (output is None and sys.stdout.isatty())
+        bar = stack.enter_context(_bar(source, hidden))
         # A person who types lines wants an answer to each.
         size = 1 if str(input) == STDIN and sys.stdin.isatty() else classify.chunk
         rows = skipped = 0
@@ -75,7 +78,7 @@ def predict_file(
             bar.update((rows if source.total is None else source.done()) - bar.n)
         if not rows and str(input) != STDIN:
             raise HfkitError("The file has a header and no rows", where=source.name)
-    for note in [*writer.notes, *([f"{skipped:,} rows without a text got no answer"] if skipped else [])]:
+    for note in [*writer.notes, *([f"{counted(skipped, 'row')} without a text got no answer"] if skipped else [])]:
         print(note, file=sys.stderr)
     return rows
 
@@ -85,16 +88,25 @@ def _text_columns(model: Any, source: Source, text: str | None, pair: str | None
     for name in (text, pair):
         if name is not None and name not in source.columns:
             raise HfkitError(f"There is no column {name!r}", where=source.name, fix=nearest(name, source.columns))
+    is_run = isinstance(model, str | Path) and (Path(model) / "run.json").is_file()
+    trained = (Run(model).info.get("data") or {}) if is_run else {}
+    first, second = trained.get("text_column"), trained.get("text_pair_column")
+    if second is not None and pair is None:
+        if second not in source.columns or second == text:
+            raise HfkitError(
+                f"{model} was trained on pairs of texts, and there is no column {second!r} for the second one",
+                where=source.name,
+                fix="give a file with both texts, and name the columns with --text_column and --text_pair_column",
+            )
+        pair = second
     if text is not None:
         return text, pair
-    if isinstance(model, str | Path) and (Path(model) / "run.json").is_file():
-        trained = Run(model).info.get("data") or {}
-        first, second = trained.get("text_column"), trained.get("text_pair_column")
-        if first in source.columns and (second is None or second in source.columns):
-            return first, pair or second
-    usual = [name for name in TEXT_NAMES if name in source.columns]
-    if usual or len(source.columns) == 1:
-        return (usual or source.columns)[0], pair
+    if first in source.columns and first != pair:
+        return first, pair
+    columns = [name for name in source.columns if name != pair]
+    usual = [name for name in TEXT_NAMES if name in columns]
+    if usual or len(columns) == 1:
+        return (usual or columns)[0], pair
     raise HfkitError(
         f"It cannot be told which column is the text; there are {', '.join(source.columns)}",
         where=source.name,

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from hfkit.data.tables import csv_header, whole
 from hfkit.errors import HfkitError
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -125,10 +126,7 @@ def _csv(path: Path, stream: BinaryIO, size: int, encoding: str, separator: str)
     reader = csv.reader(_decoded(stream, str(path), encoding), delimiter=separator, strict=True)
     records = _records(path, reader)
     _, header = next(records, ("", []))
-    columns = [name.strip() or f"column_{number}" for number, name in enumerate(header, start=1)]
-    twice = sorted({name for name in columns if columns.count(name) > 1})
-    if twice:
-        raise HfkitError(f"The column {twice[0]!r} stands twice in the header", where=f"{path}, line 1")
+    columns = csv_header(path, header, separator)
 
     def rows() -> Iterator[Row]:
         for place, record in records:
@@ -179,7 +177,7 @@ def _objects(path: Path, stream: BinaryIO, encoding: str) -> Iterator[Row]:
             continue
         place = f"{path}, line {number}"
         try:
-            row = json.loads(line)
+            row = whole(json.loads(line), line, place)
         except json.JSONDecodeError as error:
             raise HfkitError(
                 f"The line is not JSON: {error.msg} at character {error.colno}",
