@@ -1,0 +1,19 @@
+"""`evaluate.load` fetches code from the Hub. Ours are classes of the package."""
+
+import evaluate
+import pytest
+
+from hfkit import metrics
+
+pytestmark = pytest.mark.pain("metrics-need-network")
+
+
+def test_upstream_asks_the_hub_for_code() -> None:
+    with pytest.raises((ConnectionError, FileNotFoundError)):
+        evaluate.load("accuracy")
+
+
+def test_hfkit_does_not() -> None:
+    accuracy = metrics.Accuracy()
+    assert isinstance(accuracy, evaluate.Metric)
+    assert accuracy.compute(predictions=[0, 1, 1, 0], references=[0, 1, 0, 0]) == {"accuracy": 0.75}
