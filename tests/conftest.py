@@ -150,6 +150,7 @@ def run_fit(tiny_bert: Path, splits: Any, tmp_path: Path) -> Any:
 
     from hfkit.config import TrainConfig
     from hfkit.job import fit
+    from hfkit.models.freezing import freeze
     from hfkit.tasks import build_task
 
     def call(name: str = "run", **knobs: Any) -> Any:
@@ -172,6 +173,8 @@ def run_fit(tiny_bert: Path, splits: Any, tmp_path: Path) -> Any:
         model = BertForSequenceClassification.from_pretrained(
             tiny_bert, **settings, hidden_dropout_prob=dropout, attention_probs_dropout_prob=0.0
         )
+        if config.freeze:
+            freeze(model, config.freeze)
         return fit(config, task, model, AutoTokenizer.from_pretrained(tiny_bert), splits)
 
     return call

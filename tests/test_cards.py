@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hfkit.cards import DataCard, known_cards
+from hfkit.data import load_data
 from hfkit.errors import HfkitError
 
 FRONT = """license: mit
@@ -68,6 +69,7 @@ def test_the_working_folder_comes_first() -> None:
         ("hfkit: {source: a/b, splits: {train: 3}}\n", "not 3"),
         ("hfkit: {source: a/b, test_size: 2}\n", "share between 0 and 1"),
         ("hfkit: {source: a/b, labels: [x, x]}\n", "twice"),
+        ("hfkit: {source: a/b, replace: {a: 3}}\n", "two strings"),
         ("hfkit: {source: a/b, embedded: {package: p}}\n", "needs the key module"),
         ("hfkit: {source: a/b, embedded: {package: p, modul: p}}\n", "did you mean module"),
         ("hfkit: [source\n", "data_cards/mine.md, line"),
@@ -90,3 +92,12 @@ def test_front_matter_is_needed() -> None:
 
 def test_labels_that_yaml_reads_as_truth_values_are_names() -> None:
     assert card("hfkit: {source: a/b, labels: [0, 1.5, x]}\n").labels == ["0", "1.5", "x"]
+
+
+def test_a_card_replaces_markup_and_the_load_counts_it() -> None:
+    rows = [f"good{n}<br /><br />film,pos" for n in range(20)] + [f"bad{n} film,neg" for n in range(20)]
+    Path("films.csv").write_text("\n".join(["text,label", *rows]))
+    card('hfkit: {source: ../films.csv, replace: {"<br />": " "}}\n')
+    data = load_data("mine")
+    assert not any("<br" in text for split in data.values() for text in split["text"])
+    assert "train: '<br />' became ' ' in 20 texts" in data.summary.notes

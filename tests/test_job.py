@@ -2,17 +2,21 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from hfkit import HfkitError, Run, job, launch
 from hfkit import run as runs
 from hfkit.config import TrainConfig
 from hfkit.engine import Engine
+from hfkit.tasks.text_classification import TextClassification
 
 Fit = Callable[..., Run]
 
@@ -96,3 +100,73 @@ def test_a_full_disk_under_run_json_is_a_message(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(runs, "write_json", full)
     with pytest.raises(HfkitError, match="No space left on device"):
         run.update(state="finished")
+
+
+def stopped_run(run_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run in `run` with a checkpoint after update 3."""
+    count = Engine._count
+
+    def ctrl_c(self: Engine, *arguments: Any) -> None:
+        count(self, *arguments)
+        self.interrupted = self.state.step == 3
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "_count", ctrl_c)
+        with pytest.raises(KeyboardInterrupt):
+            run_fit()
+
+
+@pytest.mark.parametrize(
+    ("key", "entry", "said"),
+    [
+        ("precision", "bf16", "another precision"),
+        ("hardware", {"num_processes": 2}, "another number of processes"),
+        ("data", {"splits": {"train": {"fingerprint": "other"}}}, "another rows of train"),
+    ],
+)
+def test_a_run_does_not_go_on_over_other_ground(
+    run_fit: Fit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str, entry: Any, said: str
+) -> None:
+    """The flags are the same, and yet the updates would not be those of the run."""
+    stopped_run(run_fit, monkeypatch)
+    Run(tmp_path / "run").update(**{key: entry})
+    with pytest.raises(HfkitError, match=f"{said}(.|\n)*--overwrite"):
+        run_fit()
+    assert Run(tmp_path / "run").info[key] == entry
+
+
+def test_stopped_sessions_count_in_the_cost(run_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped_run(run_fit, monkeypatch)
+    run = run_fit()
+    (stopped,) = [line["session_seconds"] for line in run.timing() if "session_seconds" in line]
+    assert run.timing()[-1]["train_seconds"] > stopped > 0
+
+
+def test_two_processes_do_not_write_one_run(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    holder = (
+        "import sys; from pathlib import Path; from hfkit.run import Run, write_json; p = Path(sys.argv[1]);"
+        " write_json(p / 'run.json', {}); run = Run(p); run.hold(); print('held', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(HfkitError, match="another process is writing to"):
+            Run(tmp_path / "run").hold()
+        other.communicate("\n")
+    Run(tmp_path / "run").hold()
+
+
+def test_out_of_memory_in_an_evaluation_names_its_flag(run_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    scored = TextClassification.loss_and_predictions
+
+    def small_memory(self: TextClassification, model: Any, batch: Any) -> Any:
+        if not model.training:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return scored(self, model, batch)
+
+    monkeypatch.setattr(TextClassification, "loss_and_predictions", small_memory)
+    with pytest.raises(HfkitError, match=r"evaluation batch of 32 rows(.|\n)*--per_device_eval_batch_size"):
+        run_fit(num_train_epochs=1)

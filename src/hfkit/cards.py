@@ -51,6 +51,7 @@ class DataCard:
         revision: The pinned commit of a Hub data set.
         splits: Which split of the source is train, validation, test; one that is not named is carved from train.
         columns: Which column is text, text_pair, label, id.
+        replace: What to write in place of a string wherever a text holds it, such as markup; counted at each load.
         labels: The names of the integer labels 0, 1, ...
         blocks: Neighbouring rows that go to one split together, for sources that are sorted by subject.
         group: Column whose equal values go to one split together.
@@ -72,6 +73,7 @@ class DataCard:
     revision: str | None = None
     splits: dict[str, str] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
+    replace: dict[str, str] = field(default_factory=dict)
     labels: list[str] | None = None
     blocks: int | None = None
     group: str | None = None
@@ -135,6 +137,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "revision": (str,),
     "splits": (dict,),
     "columns": (dict,),
+    "replace": (dict,),
     "labels": (list,),
     "blocks": (int,),
     "group": (str,),
@@ -188,6 +191,9 @@ def _check_block(block: dict[str, Any], path: Path) -> None:
                 refuse(f"There is no {name!r} among the {key}", key, nearest(str(name), known))
             if not isinstance(value, str):
                 refuse(f"{name} must name one of the source's {key}, not {value!r}", key)
+    for old, new in block.get("replace", {}).items():
+        if not (isinstance(old, str) and old and isinstance(new, str)):
+            refuse(f"{old!r}: {new!r} must be two strings, in quotes", "replace")
     for key in ("validation_size", "test_size"):
         if key in block and not 0 < block[key] < 1:
             refuse(f"{block[key]} is not a share between 0 and 1", key)

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from hfkit import __version__
+
 # What `hfkit train --demo` changes: with a --dataset of your own it tries your data on the embedded model.
 TRAIN_DEMO = {
     "dataset": "demo:rotten_tomatoes",
@@ -113,6 +115,7 @@ def _compare(options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="hfkit", description="From a data card to a published, proven model.")
+    parser.add_argument("--version", action="version", version=f"hfkit {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     commands.add_parser("train", help=TRAIN_HELP, add_help=False)
 

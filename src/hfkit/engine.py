@@ -216,6 +216,7 @@ class Engine:
             smaller = [(batch, True) for batch in self._load(dataset, update.batches)]
             return self._update(dataset, update, smaller, weight)
         self._emit("on_backward", update, share, loss)
+        self._clip()
         self.optimizer.step()
         if not isinstance(self.scheduler, ON_METRIC) and not self.accelerator.optimizer_step_was_skipped:
             self.scheduler.step()
@@ -223,7 +224,7 @@ class Engine:
         return self._count(update, loss, weight)
 
     def _backward(self, share: Share, weight: float) -> float:
-        """Gradients of the update's mean loss, clipped. Returns this process's part of the summed loss."""
+        """Gradients of the update's mean loss, and their norm. Returns this process's part of the summed loss."""
         processes = self.accelerator.num_processes
         summed = torch.zeros((), device=self.accelerator.device)
         for place, (batch, real) in enumerate(share):
@@ -234,10 +235,16 @@ class Engine:
                 # DDP averages gradients over processes, where the sum is wanted.
                 self.accelerator.backward(loss * (real * processes / weight))
             summed += loss.detach() * real
-        learning = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
-        norm = self.accelerator.clip_grad_norm_(learning, self.config.max_grad_norm or float("inf"))
-        self.grad_norm = float(norm or 0.0)
+        self.accelerator.unscale_gradients()
+        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
+        self.grad_norm = float(torch.nn.utils.get_total_norm(gradients))
         return float(summed)  # A CPU-GPU sync, once an update: a NaN has to be seen before the step is made.
+
+    def _clip(self) -> None:
+        """Scale the gradients down to `max_grad_norm`. After the guard has looked: a NaN norm would make all NaN."""
+        if self.config.max_grad_norm:
+            norm = torch.tensor(self.grad_norm, device=self.accelerator.device)
+            torch.nn.utils.clip_grads_with_norm_(self.model.parameters(), self.config.max_grad_norm, norm)
 
     def _halve_or_raise(self, error: Exception) -> None:
         """Make batches smaller when memory ran out and the user asked for it; every other error goes on its way."""

@@ -10,8 +10,10 @@ from accelerate.utils import gather_object, send_to_device
 from datasets import Dataset
 from torch.utils.data import DataLoader
 
+from hfkit import hardware
 from hfkit.batching import evaluation_batches
 from hfkit.config import LoopArguments
+from hfkit.errors import HfkitError
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -51,14 +53,22 @@ def evaluate(
     quiet = not accelerator.is_main_process or bool(getattr(config, "disable_tqdm", False))
     bar = tqdm(total=len(dataset), desc=description, unit="row", leave=False, disable=quiet)
     kept: list[dict[str, np.ndarray]] = []
-    with torch.inference_mode(), accelerator.autocast(), bar:
-        for batch in load_batches(accelerator, task, dataset, mine, config.dataloader_num_workers):
-            _, predictions = task.loss_and_predictions(model, batch)
-            kept.append({name: value.cpu().numpy() for name, value in predictions.items()})
-            bar.update(accelerator.num_processes * len(kept[-1]["prediction"]))
+    try:
+        with torch.inference_mode(), accelerator.autocast(), bar:
+            for batch in load_batches(accelerator, task, dataset, mine, config.dataloader_num_workers):
+                _, predictions = task.loss_and_predictions(model, batch)
+                kept.append({name: value.cpu().numpy() for name, value in predictions.items()})
+                bar.update(accelerator.num_processes * len(kept[-1]["prediction"]))
+    except (RuntimeError, MemoryError) as error:
+        if not hardware.out_of_memory(error):
+            raise
+        rows = config.per_device_eval_batch_size
+        raise HfkitError(
+            f"out of memory in an evaluation batch of {rows} rows", fix="set a smaller --per_device_eval_batch_size"
+        ) from error
     model.train()
-    rows = np.concatenate([np.asarray(batch) for batch in mine]) if mine else np.zeros(0, dtype=np.int64)
-    parts = [part for part in gather_object([(rows, kept)]) if part[1]]
+    places = np.concatenate([np.asarray(batch) for batch in mine]) if mine else np.zeros(0, dtype=np.int64)
+    parts = [part for part in gather_object([(places, kept)]) if part[1]]
     order = np.argsort(np.concatenate([part[0] for part in parts]))
     chunks = [chunk for part in parts for chunk in part[1]]
     columns = {name: np.concatenate([chunk[name] for chunk in chunks])[order] for name in chunks[0]}

@@ -20,11 +20,12 @@ from safetensors import SafetensorError
 from hfkit import callbacks, checkpoint, hardware, provenance, results
 from hfkit import run as runs
 from hfkit.batching import BatchPlan
+from hfkit.callbacks.log import append
 from hfkit.config import DataArguments, TrainConfig
 from hfkit.data import load_test
 from hfkit.engine import Engine, State
-from hfkit.errors import HfkitError
-from hfkit.metrics import LOWER_IS_BETTER
+from hfkit.errors import HfkitError, nearest
+from hfkit.metrics import FIGURES, LOWER_IS_BETTER
 from hfkit.optim import build_optimizer, build_scheduler
 from hfkit.run import Run
 from hfkit.tasks import task_class
@@ -71,11 +72,15 @@ def fit(
     accelerator.print(why)
     run = open_run(config, accelerator)
     task = task.for_model(model.config, processor)
+    _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
     encoded = DatasetDict({name: task.encode(split, processor) for name, split in data.items()})
     truncation = {name: task.truncation(split) for name, split in encoded.items()}
     _say_truncation(accelerator, truncation)
+    facts = provenance.facts(config, task, model, data, accelerator, truncation)
+    if checkpoint.newest(run.path / "checkpoints")[0]:
+        provenance.check_same(run, facts)
     if accelerator.is_main_process:
-        run.update(**provenance.facts(config, task, model, data, accelerator, truncation))
+        run.update(**facts)
     if config.report_to:
         accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(config)))
     engine = build_engine(config, task, model, processor, encoded, run, accelerator)
@@ -86,10 +91,12 @@ def fit(
     if engine.state.stopped == "interrupted" or engine.sum([float(engine.interrupted)])[0]:
         if accelerator.is_main_process:
             run.update(state="stopped")
+            append(run.path / "timing.jsonl", {"session_seconds": round(trained - began, 3)})
         raise KeyboardInterrupt(f"stopped at update {engine.state.step}; the same command again goes on from there")
-    results.write(run, accelerator, task, data, encoded["test"], config, {"train_seconds": trained - began})
+    results.write(run, accelerator, task, data, encoded["test"], config, trained - began)
     if accelerator.is_main_process:
         run.update(state="finished", training=_training(engine.state, _best_metric(config, task)))
+        run.release()
     accelerator.wait_for_everyone()
     accelerator.end_training()  # also ends the process group: nothing may wait for the others after this
     return Run(run.path)
@@ -117,6 +124,9 @@ def evaluate(run: str | Path, data: DataArguments, output: str | Path | None = N
     task = task_class(finished.info["task"]).from_settings(finished.info["task_settings"])
     labels = task.labels if task.problem_type != "regression" else None
     rows = load_test(data, label_names=labels, problem_type=task.problem_type)
+    if task.pair != ("text_pair" in rows["test"].column_names):
+        kind, other = ("pairs of texts", "single texts") if task.pair else ("single texts", "pairs")
+        raise HfkitError(f"the model reads {kind}, and {data.dataset} holds {other}", fix="see --text_pair_column")
     name = re.sub(r"[^\w.-]+", "-", Path(data.dataset).stem or "data")
     folder = Path(output) if output else finished.path / "evaluations" / name
     figures = results.evaluate_rows(finished, task, rows, folder)
@@ -135,7 +145,10 @@ def open_run(config: TrainConfig, accelerator: Accelerator) -> Run:
     if accelerator.is_main_process:
         runs.claim(config, path, recipe=sys.argv[0])
     accelerator.wait_for_everyone()
-    return Run(path)
+    run = Run(path)
+    if accelerator.is_main_process:
+        run.hold()
+    return run
 
 
 def build_engine(
@@ -190,7 +203,12 @@ def build_callbacks(
 
 
 def _best_metric(config: TrainConfig, task: "Task") -> str:
-    return (config.metric_for_best_model or task.primary_metric).removeprefix("eval_")
+    """The figure that says which model is best, known to be measured."""
+    metric = (config.metric_for_best_model or task.primary_metric).removeprefix("eval_")
+    measured = ("loss", *FIGURES[task.settings()["problem_type"]])
+    if metric not in measured:
+        raise HfkitError(f"{metric} is not measured", where="--metric_for_best_model", fix=nearest(metric, measured))
+    return metric
 
 
 def _training(state: State, metric: str) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def start(
     for sentence in filter(None, machine if first else []):
         print(sentence)
     seed_all(config)
-    quiet_libraries()
+    quiet_libraries(config)
     try:
         job(config)
     except HfkitError:
@@ -127,11 +127,15 @@ def seed_all(config: TrainConfig) -> None:
         enable_full_determinism(config.seed)
 
 
-def quiet_libraries() -> None:
+def quiet_libraries(config: TrainConfig) -> None:
     """Keep the screen for what matters here: transformers draws a bar for each file of weights it reads or writes."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    if config.disable_tqdm:
+        from datasets import disable_progress_bars
+
+        disable_progress_bars()
 
 
 def exit_cleanly(function: Callable[[], Any]) -> int:

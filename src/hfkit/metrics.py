@@ -60,6 +60,16 @@ TITLES = {
     "pearson": "Pearson correlation",
     "spearman": "Spearman correlation",
 }
+FIGURES = {
+    "single_label_classification": (
+        *("accuracy", "f1_macro", "f1_weighted", "precision_macro", "recall_macro", "mcc"),
+        *("roc_auc", "log_loss", "ece"),
+    ),
+    "multi_label_classification": (
+        *("f1_micro", "f1_macro", "f1_weighted", "subset_accuracy", "roc_auc", "log_loss", "ece"),
+    ),
+    "regression": ("mse", "mae", "pearson", "spearman"),
+}
 PRIMARY = {"single_label_classification": "accuracy", "multi_label_classification": "f1_macro", "regression": "mse"}
 LOWER_IS_BETTER = frozenset({"log_loss", "ece", "mse", "mae", "loss"})
 

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from hfkit import __version__, hardware
 from hfkit.config import TrainConfig
+from hfkit.data.summary import summary_of
+from hfkit.errors import HfkitError
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
     from datasets import DatasetDict
     from torch import nn
 
+    from hfkit.run import Run
     from hfkit.tasks import Task
 
 
@@ -25,7 +28,6 @@ def facts(
     truncation: dict[str, Any],
 ) -> dict[str, Any]:
     """The entries of run.json that are known before the first update."""
-    summary = getattr(data, "summary", None)
     total = sum(parameter.numel() for parameter in model.parameters())
     learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     return {
@@ -37,7 +39,7 @@ def facts(
         "hardware": hardware.describe(config.use_cpu) | {"num_processes": accelerator.num_processes},
         "git": git_commit(),
         "seed": config.seed,
-        "data": summary.to_json() if summary else {},
+        "data": summary_of(data).to_json(),
         "model": {
             "name": config.model,
             "revision": config.model_revision,
@@ -50,6 +52,30 @@ def facts(
         "truncation": truncation,
         "precision": accelerator.mixed_precision,
     }
+
+
+def check_same(run: "Run", now: dict[str, Any]) -> None:
+    """Refuse to go on from a checkpoint on other ground than it was written on: the flags say nothing of these.
+
+    Raises:
+        HfkitError: The rows, the number of processes or the precision are not those of the run so far.
+    """
+
+    def ground(facts: dict[str, Any]) -> dict[str, Any]:
+        splits = facts.get("data", {}).get("splits", {})
+        found = {f"rows of {name}": split.get("fingerprint") for name, split in splits.items()}
+        return found | {
+            "number of processes": facts.get("hardware", {}).get("num_processes"),
+            "precision": facts.get("precision"),
+        }
+
+    before, here = ground(run.info), ground(now)
+    changed = [name for name in here if name in before and before[name] != here[name]]
+    if changed:
+        raise HfkitError(
+            f"{run.path} was begun with another {' and '.join(changed)}, and cannot go on as the same run",
+            fix="restore what changed, or begin again with --overwrite",
+        )
 
 
 def opens_in_plain_transformers(config: TrainConfig, model: "nn.Module") -> bool:

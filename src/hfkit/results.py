@@ -13,7 +13,7 @@ from accelerate.state import AcceleratorState
 from hfkit import hardware
 from hfkit.baselines.classical import classical
 from hfkit.callbacks.log import append
-from hfkit.config import LoopArguments, TrainConfig
+from hfkit.config import TrainConfig
 from hfkit.evaluation import evaluate
 from hfkit.models.loading import load_model
 from hfkit.report import words
@@ -37,8 +37,8 @@ def write(
     task: "Task",
     data: "DatasetDict",
     encoded: "Dataset",
-    config: "LoopArguments",
-    seconds: dict[str, float],
+    config: TrainConfig,
+    train_seconds: float,
 ) -> None:
     """Evaluate `model/` on the test split and write predictions.parquet, metrics.json and the totals of timing.jsonl.
 
@@ -51,10 +51,10 @@ def write(
         data: The splits with `text`, `label` and `id`; `train` feeds the baselines.
         encoded: The test split, encoded.
         config: Batch sizes, workers and seed.
-        seconds: What was spent before, by name.
+        train_seconds: What this session spent on training; those that were stopped are added from timing.jsonl.
     """
     began = time.perf_counter()
-    model, _ = load_model(run.model_path)
+    model, _ = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
     predictions = evaluate(accelerator, task, model.to(accelerator.device), encoded, config, "test")
     evaluated = time.perf_counter()
     if not accelerator.is_main_process:
@@ -76,7 +76,9 @@ def write(
     try:
         write_table(run.path / "predictions.parquet", table)
         write_json(run.path / "metrics.json", figures)
-        totals = seconds | {
+        stopped = sum(line.get("session_seconds", 0.0) for line in run.timing())
+        totals = {
+            "train_seconds": train_seconds + stopped,
             "eval_seconds": evaluated - began,
             "baseline_seconds": fitted - evaluated,
             "eval_samples_per_second": len(encoded) / (evaluated - began),
@@ -92,11 +94,11 @@ def evaluate_rows(run: "Run", task: "Task", data: "DatasetDict", folder: Path) -
     to a training split."""
     known = {name: value for name, value in run.config.items() if name in TrainConfig.__dataclass_fields__}
     config = TrainConfig(**known)
-    precision, why = hardware.mixed_precision(config.mixed_precision, config.use_cpu)
+    precision, why = hardware.mixed_precision("auto", config.use_cpu)  # the machine may be another than the run's
     AcceleratorState._reset_state()
     accelerator = Accelerator(mixed_precision=precision, cpu=config.use_cpu)
     accelerator.print(why)
-    model, processor = load_model(run.model_path)
+    model, processor = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
     encoded = task.encode(data["test"], processor)
     predictions = evaluate(accelerator, task, model.to(accelerator.device), encoded, config)
     table = prediction_table(data["test"], encoded, predictions, {})

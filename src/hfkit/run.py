@@ -1,5 +1,6 @@
 """Run: a directory of plain files, the only thing that report, compare, predict and push read."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -83,6 +84,24 @@ class Run:
             write_json(self.path / "run.json", self.info)
         except OSError as error:
             raise unwritable(self.path, error) from error
+
+    def hold(self) -> None:
+        """Claim the folder for this process until it ends or lets go.
+
+        Raises:
+            HfkitError: Another process is writing to this run.
+        """
+        self._lock = (self.path / ".lock").open("w")
+        try:
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:
+            fix = "wait for it to end, or set --output_dir"
+            raise HfkitError(f"another process is writing to {self.path}", fix=fix) from error
+
+    def release(self) -> None:
+        """Let go of the folder."""
+        (self.path / ".lock").unlink(missing_ok=True)
+        self._lock.close()
 
     def _read(self, name: str) -> dict[str, Any]:
         try:

@@ -1,5 +1,6 @@
 """The best model so far, and when to stop looking for a better one."""
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ class ModelKeeper(Callback):
 
     def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None:
         value, state = measured(figures, self.metric), engine.state
+        if math.isnan(value):
+            return
         if state.best_value is None or self.sign * (value - state.best_value) > 0:
             state.best_value, state.best_step = value, state.step
             if self.only_best:

@@ -125,7 +125,7 @@ def _labelled(
             table, role, columns, drop=arguments.drop_bad_rows, unlabelled=-1 if names else None,
             blocks=card.blocks if card else None, group=card.group if card else None,
         )  # fmt: skip
-        notes += dropped
+        notes += dropped + splits[role].substitute(card.replace if card else {}, role)
     labels = read_labels(splits, names=names, problem_type=problem_type, merge=arguments.merge_labels)
     for role, rows in splits.items():
         rows.label = labels.values[role]

@@ -49,6 +49,17 @@ class Rows:
             unit=None if self.unit is None else pick(self.unit),
         )
 
+    def substitute(self, replace: dict[str, str], split: str) -> list[str]:
+        """Writes strings in place of others in every text, and says in how many texts."""
+        notes = []
+        for old, new in replace.items():
+            touched = sum(old in text for text in self.text) + sum(old in text for text in self.pair or [])
+            self.text = [text.replace(old, new) for text in self.text]
+            self.pair = None if self.pair is None else [text.replace(old, new) for text in self.pair]
+            if touched:
+                notes.append(f"{split}: {old!r} became {new!r} in {counted(touched, 'text')}")
+        return notes
+
     def places(self, rows: Sequence[int]) -> str:
         """Where the first few of these rows stand in the source."""
         return self.table.places([self.index[row] for row in rows])

@@ -21,7 +21,9 @@ from hfkit.models.lora import put_adapter
 from hfkit.models.names import check_folder, locate
 
 
-def load_model(path: str | Path, revision: str | None = None) -> tuple[Any, PreTrainedTokenizerBase]:
+def load_model(
+    path: str | Path, revision: str | None = None, trust_remote_code: bool = False
+) -> tuple[Any, PreTrainedTokenizerBase]:
     """A finished model and its tokenizer, in float32 and ready to answer (`eval()`).
 
     An adapter's folder (`adapter_config.json`, with the config of its base beside it) comes as a PeftModel on its
@@ -31,6 +33,7 @@ def load_model(path: str | Path, revision: str | None = None) -> tuple[Any, PreT
     Args:
         path: A folder, a run directory, an adapter's folder, `demo:minilm` or a Hub id.
         revision: Commit, tag or branch of a Hub id.
+        trust_remote_code: Run Python code that the folder ships.
 
     Raises:
         HfkitError: There is no model, no weights, no tokenizer or no base, or the head was never trained.
@@ -38,14 +41,15 @@ def load_model(path: str | Path, revision: str | None = None) -> tuple[Any, PreT
     folder = locate(path, revision)
     if not (folder / "adapter_config.json").is_file():
         check_folder(folder, path)
-        model, new = read_weights(folder, read_config(folder, path))
+        config = read_config(folder, path, trust_remote_code)
+        model, new = read_weights(folder, config, trust_remote_code)
         if new:
             raise HfkitError(
                 f"{path} is not fine-tuned: it has no weights for {', '.join(new[:3])}",
                 where=str(folder),
                 fix=f"train it first: hfkit train --model {path}",
             )
-        return model.eval(), read_tokenizer(folder, path)
+        return model.eval(), read_tokenizer(folder, path, trust_remote_code)
     from peft import PeftConfig
 
     adapter = PeftConfig.from_pretrained(str(folder))

@@ -34,6 +34,8 @@ def locate(name: str | Path, revision: str | None = None, code: bool = False) ->
         return path / "model" if (path / "run.json").is_file() else path
     if path.is_file():
         raise HfkitError(f"{name} is a file; a model is a folder", where="--model", fix="name the folder it is in")
+    if text.startswith("runs/"):
+        raise HfkitError(f"there is no run {name}", fix="train it first, or name a run's folder")
     if path.is_absolute() or text.startswith((".", "~")) or text.count("/") > 1 or not text:
         raise HfkitError(f"there is no folder {name!r}", where="--model", fix="name a folder or a Hub id")
     return _fetch(text, revision, code)
