@@ -38,7 +38,7 @@ def main() -> bool:
             python("-c", TRANSFORMERS),
         ),
     }
-    results = {name: summary(in_turns(*pair)) for name, pair in compared.items()}
+    results = {name: summary(in_turns(*pair, pairs=5)) for name, pair in compared.items()}
     for name, found in results.items():
         low, high = found["difference_interval"]
         print(

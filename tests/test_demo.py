@@ -37,8 +37,8 @@ def test_a_file_with_another_checksum_is_refused() -> None:
 
 def test_imdb_is_split_by_blocks_of_neighbours() -> None:
     data = load_data("demo:imdb")
-    assert data.num_rows == {"train": 17938, "validation": 1989, "test": 4977}
-    assert "96 repeated texts in train: removed" in data.summary.notes
+    assert data.num_rows == {"train": 17937, "validation": 1989, "test": 4977}
+    assert "97 repeated texts in train: removed" in data.summary.notes
     blocks = [{int(row.split("-")[1]) // 50 for row in split["id"]} for split in data.values()]
     assert [len(split) for split in blocks] == [360, 40, 100]
     assert len(set.union(*blocks)) == 500

@@ -34,7 +34,7 @@ ORDER = """
     metrics metric_modules stats data batching
     tasks baselines models optim
     evaluation checkpoint callbacks engine
-    inference report results provenance job
+    inference report results provenance signals job
     launch cli _register
 """.split()
 

@@ -173,7 +173,7 @@ def test_folders_that_hold_no_whole_model(folder: Path, tiny_bert: Path, tmp_pat
         pipeline(without("tokenizer*", "vocab.txt"))
     with pytest.raises(HfkitError, match="not fine-tuned"):
         pipeline(tiny_bert)
-    with pytest.raises(HfkitError, match="there is no folder"):
+    with pytest.raises(HfkitError, match="there is no run"):
         pipeline("runs/bert/nothing")
 
 

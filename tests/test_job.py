@@ -16,6 +16,7 @@ from hfkit import HfkitError, Run, job, launch
 from hfkit import run as runs
 from hfkit.config import TrainConfig
 from hfkit.engine import Engine
+from hfkit.signals import stopped_by_signals
 from hfkit.tasks.text_classification import TextClassification
 
 Fit = Callable[..., Run]
@@ -24,7 +25,7 @@ Fit = Callable[..., Run]
 def test_the_first_signal_asks_and_says_so_the_second_stops(capfd: pytest.CaptureFixture[str]) -> None:
     engine: Any = SimpleNamespace(interrupted=False, accelerator=SimpleNamespace(is_main_process=True))
     before = signal.getsignal(signal.SIGINT)
-    with job._signals(engine):
+    with stopped_by_signals(engine):
         os.kill(os.getpid(), signal.SIGINT)
         assert engine.interrupted
         assert "Stopping at a checkpoint" in capfd.readouterr().err

@@ -1,12 +1,8 @@
 """fit and evaluate: a whole job, from encoded rows to a finished run directory."""
 
-import os
 import re
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
@@ -28,6 +24,7 @@ from hfkit.errors import HfkitError, nearest
 from hfkit.metrics import FIGURES, LOWER_IS_BETTER
 from hfkit.optim import build_optimizer, build_scheduler
 from hfkit.run import Run
+from hfkit.signals import stopped_by_signals
 from hfkit.tasks import task_class
 from hfkit.trackers import tracked, tracker_names
 
@@ -85,7 +82,7 @@ def fit(
         accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(config)))
     engine = build_engine(config, task, model, processor, encoded, run, accelerator)
     _resume(engine, run)
-    with _signals(engine):
+    with stopped_by_signals(engine):
         engine.train(encoded["train"], encoded.get("validation"))
     trained = time.perf_counter()
     if engine.state.stopped == "interrupted" or engine.sum([float(engine.interrupted)])[0]:
@@ -264,31 +261,6 @@ def _resume(engine: Engine, run: Run) -> None:
         return
     callbacks.restore(engine, place)
     engine.accelerator.print(f"{run.path}: resumed at update {engine.state.step} of {engine.total_steps}")
-
-
-@contextmanager
-def _signals(engine: Engine) -> Iterator[None]:
-    """The first SIGINT or SIGTERM asks the loop to stop after the update at hand; a second one stops at once."""
-    first, process = engine.accelerator.is_main_process, os.getpid()
-
-    def ask(number: int, frame: Any) -> None:
-        if os.getpid() != process:
-            return  # A loader's worker, which Ctrl-C reaches too: the loop still needs its batches.
-        if engine.interrupted:
-            raise KeyboardInterrupt
-        engine.interrupted = True
-        if first:  # Not print: the signal may have come in the middle of one.
-            os.write(2, b"\nStopping at a checkpoint after this update or evaluation; again stops at once.\n")
-
-    try:
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # Not the main thread: signals go to whoever owns it.
-        before = {}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _say_truncation(accelerator: Accelerator, truncation: dict[str, dict[str, Any]]) -> None:
