@@ -3,6 +3,11 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from hfkit.plain import clean
+
+LONGEST = 800
+"""Characters of each part of a message: a label or a column's name may be megabytes."""
+
 
 class HfkitError(Exception):
     """A mistake that the user can mend, told in one message.
@@ -12,19 +17,26 @@ class HfkitError(Exception):
         where: The place: file, line or row, column, flag. Left out when `what` already names it.
         fix: What to do about it: the flag to set, the spelling to use, the ways out.
 
-    The command line prints the message without a traceback and ends with exit status 1.
+    Each part is one line without control characters, whatever the data holds that it quotes. The command line prints
+    the message without a traceback and ends with exit status 1.
     """
 
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
-        self.what = what
-        self.where = where
-        self.fix = fix
-        lines = [what]
+        self.what = _shown(what)
+        self.where = where and _shown(where)
+        self.fix = fix and _shown(fix)
+        lines = [self.what]
         if where:
-            lines.append(f"  where: {where}")
+            lines.append(f"  where: {self.where}")
         if fix:
-            lines.append(f"  what to do: {fix}")
+            lines.append(f"  what to do: {self.fix}")
         super().__init__("\n".join(lines))
+
+
+def _shown(text: str) -> str:
+    """Long parts lose their middle: the beginning names the fault, the end often the count or the place."""
+    text = clean(text[:LONGEST] + "…" + text[-LONGEST // 4 :] if len(text) > LONGEST * 5 // 4 else text)
+    return text.translate({ord("\n"): " ", ord("\t"): " "})
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

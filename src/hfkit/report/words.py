@@ -1,33 +1,18 @@
 """How figures, names and foreign strings are written, on every page, card and table alike."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from hfkit.metrics import LOWER_IS_BETTER, TITLES
+from hfkit.plain import clean as clean
+from hfkit.plain import line as line
 
 ALPHA = 0.05
 # Figures in a unit of their own; the others are shares, told in points of 100 when they are compared.
 _OWN_UNIT = frozenset({"mse", "mae"})
 
-# Control characters, and the marks that reorder what stands beside them: a text may not move the page around it.
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
-)
-
 _BASELINES = {"tfidf_logreg": "TF-IDF + logistic regression", "majority": "majority class"}
 _REGRESSION_BASELINES = {"tfidf_logreg": "TF-IDF + ridge regression", "majority": "mean of the training labels"}
-
-
-def clean(value: Any) -> str:
-    """A string from data, safe to print: control characters become U+FFFD, tabs and line ends stay."""
-    return _UNSAFE.sub("\ufffd", str(value).replace("\r\n", "\n"))
-
-
-def line(value: Any, limit: int = 200) -> str:
-    """`clean` in one line of at most `limit` characters."""
-    text = " ".join(clean(value).split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def title(figure: str) -> str:

@@ -1,0 +1,20 @@
+"""Plain text: strings that strangers wrote, made safe to show."""
+
+import re
+from typing import Any
+
+# Control characters, and the marks that reorder what stands beside them: a text may not move the page around it.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def clean(value: Any) -> str:
+    """A string from data, safe to print: control characters become U+FFFD, tabs and line ends stay."""
+    return _UNSAFE.sub("\ufffd", str(value).replace("\r\n", "\n"))
+
+
+def line(value: Any, limit: int = 200) -> str:
+    """`clean` in one line of at most `limit` characters."""
+    text = " ".join(clean(value).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
