@@ -42,7 +42,7 @@ ORDER = """
 FORBIDDEN = {"pickle.load", "pickle.loads", "torch.load", "joblib.load", "evaluate.load", "np.load", "numpy.load"}
 
 # What pip calls a package, where that is not what Python calls it.
-IMPORT_NAMES = {"scikit-learn": "sklearn", "pyyaml": "yaml", "huggingface-hub": "huggingface_hub"}
+IMPORT_NAMES = {"pillow": "PIL", "scikit-learn": "sklearn", "pyyaml": "yaml", "huggingface-hub": "huggingface_hub"}
 
 
 def _imports(tree: ast.AST, *, only_at_once: bool = False) -> Iterator[str]:

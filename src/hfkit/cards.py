@@ -12,7 +12,7 @@ from hfkit.errors import HfkitError, nearest
 
 REQUIRED = ("license", "language", "task_categories", "size_categories", "hfkit")
 ROLES = ("train", "validation", "test")
-COLUMNS = ("text", "text_pair", "label", "id")
+COLUMNS = ("text", "text_pair", "image", "label", "id")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Embedded:
         rows: Column values that pick this data set's rows out of the file.
         columns: As in the card; the card's own when empty.
         test_size: Share held out for the final figures, since the package has no test split.
+        pixels: Width, height and highest grey value, for a gzipped CSV of pictures as numbers, the label last.
     """
 
     package: str
@@ -36,6 +37,7 @@ class Embedded:
     rows: dict[str, str] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     test_size: float | None = None
+    pixels: list[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,12 @@ class DataCard:
         name: The file's name without .md; what `--dataset` takes.
         path: The card's file.
         license, language, pretty_name, size, task: The front matter of any dataset card.
-        source: A Hub id, or a path (beginning with ./ or ../, seen from the card).
+        source: A Hub id, or a path (beginning with ./ or ../, seen from the card), or demo:NAME where the embedded form
+            is all there is.
         config: The configuration of a Hub data set.
         revision: The pinned commit of a Hub data set.
         splits: Which split of the source is train, validation, test; one that is not named is carved from train.
-        columns: Which column is text, text_pair, label, id.
+        columns: Which column is text, text_pair, image, label, id.
         replace: What to write in place of a string wherever a text holds it, such as markup; counted at each load.
         labels: The names of the integer labels 0, 1, ...
         blocks: Neighbouring rows that go to one split together, for sources that are sorted by subject.

@@ -23,12 +23,15 @@ class DataArguments:
     dataset: str = _knob(
         "imdb",
         "A card's name (imdb), a Hub id (stanfordnlp/imdb), a CSV, JSON lines or Parquet file, a folder of them,"
-        " or demo:imdb.",
+        " a folder of images by class, or demo:imdb.",
     )
     dataset_config_name: str | None = _knob(None, "The configuration of a Hub data set, such as mnli of nyu-mll/glue.")
     dataset_revision: str | None = _knob(None, "Commit, tag or branch of a Hub data set. A card pins its own.")
     text_column: str | None = _knob(None, "The column with the text. Found by name and content when not given.")
     text_pair_column: str | None = _knob(None, "The column with the second text of a pair (MNLI, MRPC).")
+    image_column: str | None = _knob(
+        None, "The column with the images, or their paths seen from the file's folder. Found when not given."
+    )
     label_column: str | None = _knob(None, "The column with the label. Found by name and content when not given.")
     train_split: str | None = _knob(None, "The split to train on. Default: train.")
     validation_split: str | None = _knob(None, "The split that picks the best model, such as validation_matched.")
@@ -47,6 +50,7 @@ class DataArguments:
     merge_labels: bool = _knob(False, "Merge labels that differ only in case or surrounding space (Pos, pos ).")
     drop_bad_rows: bool = _knob(False, "Drop rows without a text or label, counted, instead of stopping.")
     keep_duplicates: bool = _knob(False, "Keep repeated texts, also those that stand in training and test at once.")
+    skip_corrupt: bool = _knob(False, "Go on without images that cannot be read, counted, instead of stopping.")
     max_train_samples: int | None = _knob(None, "Train on at most so many rows, drawn with data_seed.")
     max_eval_samples: int | None = _knob(None, "Validate on at most so many rows, drawn with data_seed.")
     max_test_samples: int | None = _knob(None, "Take the final figures on at most so many rows, drawn with data_seed.")

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from hfkit.data.tables import Table
+from hfkit.data.table import Table
 from hfkit.errors import HfkitError
 
 TEXT_NAMES = (
@@ -29,11 +29,12 @@ SAMPLE = 2000
 class Columns:
     """The columns that are used, and by default the names of those that are not."""
 
-    text: str
+    text: str | None
     label: str
     pair: str | None = None
     id: str | None = None
     unused: tuple[str, ...] = ()
+    image: str | None = None
 
 
 def choose_columns(
@@ -41,6 +42,7 @@ def choose_columns(
     *,
     text: str | None = None,
     pair: str | None = None,
+    image: str | None = None,
     label: str | None = None,
     id: str | None = None,
     also_used: Collection[str] = (),
@@ -51,6 +53,7 @@ def choose_columns(
     with by far the longest values, the label the only other one with few distinct values.
 
     Args:
+        image: The column of pictures; then there is no text.
         also_used: Columns that something else reads (a card's group), which are therefore not called unused.
 
     Raises:
@@ -60,20 +63,22 @@ def choose_columns(
         if name is not None:
             table.column(name)
     named = {name.casefold(): name for name in reversed(list(table.columns))}
-    if text is None:
+    if text is None and image is None:
         text, pair = _find_text(table, named, label, pair)
     if label is None:
-        label = _find_label(table, named, (text, pair))
-    if len({text, label, pair} - {None}) < (2 if pair is None else 3):
-        raise HfkitError(f"One column is asked for twice: text {text!r}, pair {pair!r}, label {label!r}", fix=_FLAGS)
+        label = _find_label(table, named, (text, pair, image))
+    if len({text or image, label, pair} - {None}) < (2 if pair is None else 3):
+        what = f"image {image!r}" if text is None else f"text {text!r}, pair {pair!r}"
+        raise HfkitError(f"One column is asked for twice: {what}, label {label!r}", fix=_FLAGS)
     id = id or next((named[name] for name in ID_NAMES if name in named), None)
-    if id in (text, pair, label) or (id is not None and not _identifies(table.column(id))):
+    if id in (text, pair, label, image) or (id is not None and not _identifies(table.column(id))):
         id = None
-    used = {text, pair, label, id, *also_used}
-    return Columns(text, label, pair, id, tuple(name for name in table.columns if name not in used))
+    used = {text, pair, image, label, id, *also_used}
+    unused = tuple(name for name in table.columns if name not in used)
+    return Columns(text, label, pair, id, unused, image)
 
 
-_FLAGS = "name the columns with --text_column, --text_pair_column, --label_column"
+_FLAGS = "name the columns with --text_column, --text_pair_column, --label_column; for images with --image_column"
 
 
 def _find_text(table: Table, named: dict[str, str], label: str | None, pair: str | None) -> tuple[str, str | None]:
@@ -102,7 +107,7 @@ def _find_label(table: Table, named: dict[str, str], texts: tuple[str | None, ..
     if not candidates:
         candidates = [name for name in table.columns if name not in texts and _few_values(table, name)]
     if len(candidates) == 1:
-        if candidates[0] in _head(table, candidates[0]):
+        if candidates[0] in table.head(candidates[0], SAMPLE):
             raise HfkitError(
                 f"The first line looks like a row, not a header: it holds {candidates[0]!r}, as other rows do",
                 where=table.origin,
@@ -119,14 +124,9 @@ def _listed(table: Table) -> str:
     return ", ".join(name if len(name) <= 60 else name[:57] + "..." for name in table.columns)
 
 
-def _head(table: Table, name: str) -> list[Any]:
-    values = table.columns[name][:SAMPLE]
-    return values if isinstance(values, list) else values.to_pylist()
-
-
 def _mean_length(table: Table, name: str) -> float:
     """Mean characters of a column of texts; 0 for numbers, and for anything that is not a string."""
-    values = [value for value in _head(table, name) if value is not None]
+    values = [value for value in table.head(name, SAMPLE) if value is not None]
     if not values or not all(isinstance(value, str) for value in values) or all(map(_is_number, values)):
         return 0.0
     return sum(map(len, values)) / len(values)
@@ -134,7 +134,7 @@ def _mean_length(table: Table, name: str) -> float:
 
 def _few_values(table: Table, name: str) -> bool:
     """Whether the values repeat as a label's do: at least two of them, each twenty times or so."""
-    values = [value for value in _head(table, name) if value not in (None, "")]
+    values = [value for value in table.head(name, SAMPLE) if value not in (None, "")]
     if not values or any(isinstance(value, dict) for value in values):
         return False
     distinct = len({str(value).strip() for value in values})

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from hfkit.data.rows import Rows
-from hfkit.data.tables import counted
+from hfkit.data.table import counted
 from hfkit.errors import HfkitError
 
 _CODE = re.compile(r"[+-]?0\d")  # 007 is a code: as a number it would lose its zeros, and 7 would be the same label

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from hfkit.config import DataArguments
 from hfkit.data.columns import Columns, choose_columns
 from hfkit.data.labels import MULTI, REGRESSION, Labels, check_counts, read_labels
+from hfkit.data.pictures import wanted
 from hfkit.data.roles import choose_splits
 from hfkit.data.rows import Rows, take_rows
 from hfkit.data.sources import Source, open_source
 from hfkit.data.splits import draw, hold_out, remove_repeats
-from hfkit.data.tables import Table
+from hfkit.data.table import Table
 from hfkit.errors import HfkitError, nearest
 
 if TYPE_CHECKING:
@@ -27,21 +28,23 @@ def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
     """Loads a data set as three checked splits.
 
     Args:
-        source: The configuration (its `problem_type` is honoured where it has one), or just what `--dataset` takes.
-        **options: Fields of `DataArguments`, or `problem_type`, that replace the configuration's: text_column="review".
+        source: The configuration (its `task` and `problem_type` are honoured where it has them), or just what
+            `--dataset` takes.
+        **options: Fields of `DataArguments`, `task` or `problem_type`, that replace the configuration's:
+            text_column="review". Without a task, images are read where the source declares some, else texts.
 
     Returns:
         A `datasets.DatasetDict` with train, validation and test. Columns: `id` (string), `text` (string), `text_pair`
-        (string, for pairs), `label` (ClassLabel, a list of ClassLabel, or float32). Its `summary` says what was read,
-        counted and removed. Rank 0 prints that too.
+        (string, for pairs) or `image` (datasets.Image, decoded when it is asked for), `label` (ClassLabel, a list of
+        ClassLabel, or float32). Its `summary` says what was read, counted and removed. Rank 0 prints that too.
 
     Raises:
         HfkitError: Anything in the data that is not fit for training; the message names file and line.
     """
-    arguments, problem_type = _arguments(source, options)
+    arguments, problem_type, task = _arguments(source, options)
     opened = open_source(arguments)
     tables, notes = choose_splits(opened, arguments)
-    columns = _columns(opened, arguments, tables)
+    columns = _columns(opened, arguments, tables, task)
     splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes)
     splits, repeats = remove_repeats(splits, keep=arguments.keep_duplicates)
     notes += repeats + check_counts(labels, splits["train"])
@@ -63,13 +66,13 @@ def load_test(source: DataArguments | str, *, label_names: list[str] | None = No
     Raises:
         HfkitError: As `load_data`; and a label that the model does not know.
     """
-    arguments, problem_type = _arguments(source, options)
+    arguments, problem_type, task = _arguments(source, options)
     opened = open_source(arguments)
     if not (opened.single and opened.kind == "file"):
-        data = load_data(arguments, problem_type=problem_type)
+        data = load_data(arguments, problem_type=problem_type, task=task)
         return _only_test(data, label_names)
     tables = {"test": next(iter(opened.tables.values()))}
-    columns = _columns(opened, arguments, tables)
+    columns = _columns(opened, arguments, tables, task)
     notes = list(opened.notes)
     splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes)
     splits, repeats = remove_repeats(splits, keep=True)
@@ -77,25 +80,32 @@ def load_test(source: DataArguments | str, *, label_names: list[str] | None = No
     return _only_test(_finish(opened, columns, labels, splits, notes + repeats), label_names)
 
 
-def _arguments(source: DataArguments | str, options: dict[str, Any]) -> tuple[DataArguments, str]:
+def _arguments(source: DataArguments | str, options: dict[str, Any]) -> tuple[DataArguments, str, str | None]:
     problem_type = options.pop("problem_type", None) or getattr(source, "problem_type", "auto")
+    task = options.pop("task", None) or getattr(source, "task", None)
     known = {entry.name for entry in dataclasses.fields(DataArguments)}
     for name in options:
         if name not in known:
             raise HfkitError(f"load_data has no option {name!r}", fix=nearest(name, known))
     arguments = DataArguments(dataset=source) if isinstance(source, str) else source
-    return dataclasses.replace(arguments, **options), problem_type
+    return dataclasses.replace(arguments, **options), problem_type, task
 
 
-def _columns(opened: Source, arguments: DataArguments, tables: dict[str, Table]) -> Columns:
+def _columns(opened: Source, arguments: DataArguments, tables: dict[str, Table], task: str | None) -> Columns:
     first = next(iter(tables.values()))
     card = opened.card
     given = card.columns if card else {}
+    image = wanted(tables, arguments.image_column or given.get("image"), task, arguments.dataset)
     group = [card.group] if card and card.group else []
+    text, pair = arguments.text_column, arguments.text_pair_column
+    if not image:
+        pair = pair or (None if text else given.get("text_pair"))
+        text = text or given.get("text")
     columns = choose_columns(
         first,
-        text=arguments.text_column or given.get("text"),
-        pair=arguments.text_pair_column or (None if arguments.text_column else given.get("text_pair")),
+        text=None if image else text,
+        pair=None if image else pair,
+        image=image,
         label=arguments.label_column or given.get("label"),
         id=given.get("id"),
         also_used=group,
@@ -122,10 +132,12 @@ def _labelled(
     splits = {}
     for role, table in tables.items():
         splits[role], dropped = take_rows(
-            table, role, columns, drop=arguments.drop_bad_rows, unlabelled=-1 if names else None,
-            blocks=card.blocks if card else None, group=card.group if card else None,
+            table, role, columns, drop=arguments.drop_bad_rows, skip=arguments.skip_corrupt,
+            unlabelled=-1 if names else None, blocks=card.blocks if card else None, group=card.group if card else None,
         )  # fmt: skip
-        notes += dropped + splits[role].substitute(card.replace if card else {}, role)
+        notes += dropped
+        if columns.image is None:
+            notes += splits[role].substitute(card.replace if card else {}, role)
     labels = read_labels(splits, names=names, problem_type=problem_type, merge=arguments.merge_labels)
     for role, rows in splits.items():
         rows.label = labels.values[role]
@@ -208,7 +220,7 @@ def _finish(
     """The data set with its summary, which rank 0 prints."""
     from hfkit.data.summary import DataSummary, LoadedData, build, describe, reading
 
-    data = LoadedData({role: build(rows, labels.problem_type, labels.names) for role, rows in splits.items()})
+    data = LoadedData({role: build(rows, columns, labels.problem_type, labels.names) for role, rows in splits.items()})
     card = opened.card
     data.summary = DataSummary(
         name=opened.name,
@@ -217,6 +229,7 @@ def _finish(
         revision=opened.revision,
         reading="",
         text_column=columns.text,
+        image_column=columns.image,
         text_pair_column=columns.pair,
         label_column=columns.label,
         problem_type=labels.problem_type,

@@ -2,7 +2,7 @@
 
 from hfkit.config import DataArguments
 from hfkit.data.sources import VALIDATION_NAMES, Source
-from hfkit.data.tables import Table
+from hfkit.data.table import Table
 from hfkit.errors import HfkitError, nearest
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hfkit.data.columns import Columns
-from hfkit.data.tables import Table, counted
+from hfkit.data.pictures import examined
+from hfkit.data.table import Table, counted
 from hfkit.errors import HfkitError
 
 
@@ -16,8 +17,9 @@ class Rows:
     Attributes:
         table: The table that the rows came from, for messages.
         index: Each row's position in that table.
-        id, text: One string a row.
-        pair: The second text of each row; None where texts stand alone.
+        id: One string a row.
+        inputs: What the model reads: `text`, perhaps `text_pair`; or `image`, the digest that stands for the picture,
+            which stays in the table.
         label: As in the table, until the labels are read.
         unit: What each row must stay together with in one split (its block or group); None: every row for itself.
     """
@@ -25,8 +27,7 @@ class Rows:
     table: Table
     index: list[int]
     id: list[str]
-    text: list[str]
-    pair: list[str] | None
+    inputs: dict[str, list[str]]
     label: list[Any]
     unit: list[Any] | None = None
 
@@ -43,8 +44,7 @@ class Rows:
             self,
             index=pick(self.index),
             id=pick(self.id),
-            text=pick(self.text),
-            pair=None if self.pair is None else pick(self.pair),
+            inputs={name: pick(values) for name, values in self.inputs.items()},
             label=pick(self.label),
             unit=None if self.unit is None else pick(self.unit),
         )
@@ -53,9 +53,8 @@ class Rows:
         """Writes strings in place of others in every text, and says in how many texts."""
         notes = []
         for old, new in replace.items():
-            touched = sum(old in text for text in self.text) + sum(old in text for text in self.pair or [])
-            self.text = [text.replace(old, new) for text in self.text]
-            self.pair = None if self.pair is None else [text.replace(old, new) for text in self.pair]
+            touched = sum(old in text for texts in self.inputs.values() for text in texts)
+            self.inputs = {name: [text.replace(old, new) for text in texts] for name, texts in self.inputs.items()}
             if touched:
                 notes.append(f"{split}: {old!r} became {new!r} in {counted(touched, 'text')}")
         return notes
@@ -64,10 +63,10 @@ class Rows:
         """Where the first few of these rows stand in the source."""
         return self.table.places([self.index[row] for row in rows])
 
-    def keys(self) -> list[tuple[str, str]]:
-        """What makes two rows the same example: the text (and its pair), without outer space and case."""
-        pairs = self.pair if self.pair is not None else [""] * len(self)
-        return [(text.strip().casefold(), pair.strip().casefold()) for text, pair in zip(self.text, pairs, strict=True)]
+    def keys(self) -> list[tuple[str, ...]]:
+        """What makes two rows the same example: the pixels; the text (and its pair), without outer space and case."""
+        folded = [[value.strip().casefold() for value in values] for values in self.inputs.values()]
+        return list(zip(*folded, strict=True))
 
 
 # What files write where a value is missing. NA, none and null are left out: they are words and countries too.
@@ -80,16 +79,18 @@ def take_rows(
     columns: Columns,
     *,
     drop: bool = False,
+    skip: bool = False,
     unlabelled: int | None = None,
     blocks: int | None = None,
     group: str | None = None,
 ) -> tuple[Rows, list[str]]:
-    """The rows of a table that have a text and a label.
+    """The rows of a table that have a text or picture, and a label.
 
     Args:
         table, split: The rows, and the split's name, which begins each id that the source does not give.
         columns: The columns to read.
         drop: Drop rows that lack a text or label, counted, instead of refusing them.
+        skip: Drop rows whose picture cannot be used, counted and listed, instead of refusing them.
         unlabelled: The integer that stands for no label (-1, as the Hub writes it, where label names are declared).
         blocks, group: What rows must stay together: so many neighbours, or equal values of a column.
 
@@ -97,17 +98,14 @@ def take_rows(
         The rows, and a note for each thing dropped.
 
     Raises:
-        HfkitError: A text that is none, rows that lack a text or label, or no row left.
+        HfkitError: A text or picture that is none, rows that lack one or a label, or no row left.
     """
-    texts = [table.column(name) for name in (columns.text, columns.pair) if name is not None]
     label = table.column(columns.label)
-    bad, notes = set(), []
-    for name, values in zip((columns.text, columns.pair), texts, strict=False):
-        missing = [row for row, value in enumerate(values) if _is_missing(value)]
-        _check_missing(table, f"texts in {name!r}", missing, "--text_column names another column", drop)
-        _check_strings(table, str(name), values)
-        bad.update(missing)
-        notes += [f"{counted(len(missing), 'row')} of {split} without {name}: dropped"] if missing else []
+    if columns.image is not None:
+        digests, bad, notes = examined(table, columns.image, split, skip)
+        inputs = {"image": digests}
+    else:
+        inputs, bad, notes = _texts(table, split, columns, drop)
     missing = [row for row, value in enumerate(label) if _is_missing(value) or _is(value, unlabelled)]
     _check_missing(
         table, f"labels in {columns.label!r}", missing, "--test_split and --validation_split name labelled splits", drop
@@ -120,12 +118,29 @@ def take_rows(
         else [f"{split}-{row}" for row in range(len(table))]
     )
     unit = table.column(group) if group else [row // blocks for row in range(len(table))] if blocks else None
-    rows = Rows(table, list(range(len(table))), ids, texts[0], texts[1] if len(texts) == 2 else None, label, unit)
+    rows = Rows(table, list(range(len(table))), ids, inputs, label, unit)
     if bad:
         rows = rows.select([row for row in range(len(table)) if row not in bad])
     if not len(rows):
-        raise HfkitError("No row has both a text and a label", where=table.origin)
+        what = "a text" if columns.image is None else "an image"
+        raise HfkitError(f"No row has both {what} and a label", where=table.origin)
     return rows, notes
+
+
+def _texts(table: Table, split: str, columns: Columns, drop: bool) -> tuple[dict[str, list[str]], set[int], list[str]]:
+    """The texts of every row, the rows that lack one, and a note for each thing dropped."""
+    inputs: dict[str, list[str]] = {}
+    bad: set[int] = set()
+    notes: list[str] = []
+    for role, name in (("text", columns.text), ("text_pair", columns.pair)):
+        if name is not None:
+            inputs[role] = values = table.column(name)
+            missing = [row for row, value in enumerate(values) if _is_missing(value)]
+            _check_missing(table, f"texts in {name!r}", missing, "--text_column names another column", drop)
+            _check_strings(table, name, values)
+            bad.update(missing)
+            notes += [f"{counted(len(missing), 'row')} of {split} without {name}: dropped"] if missing else []
+    return inputs, bad, notes
 
 
 def _is(value: Any, unlabelled: int | None) -> bool:

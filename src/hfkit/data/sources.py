@@ -7,7 +7,9 @@ from typing import Any
 
 from hfkit.cards import DataCard, known_cards
 from hfkit.config import DataArguments
-from hfkit.data.tables import SUFFIXES, Table, arrow_table, joined, read_table
+from hfkit.data.folders import idx_files, idx_tables, image_tables, is_image_folder, pixel_table
+from hfkit.data.table import Table, arrow_table, joined
+from hfkit.data.tables import SUFFIXES, read_table
 from hfkit.errors import HfkitError, nearest
 from hfkit.hubaccess import hub_access, hub_unreachable
 
@@ -75,6 +77,8 @@ def _same_config(card: DataCard, arguments: DataArguments) -> bool:
 
 
 def _by_card(card: DataCard, arguments: DataArguments) -> Source:
+    if card.source == f"demo:{card.name}":
+        return _embedded(card.source, arguments)
     if card.source.startswith(("./", "../")):
         source = _files(card.name, (card.path.parent / card.source).resolve(), arguments)
     else:
@@ -91,7 +95,7 @@ def _embedded(name: str, arguments: DataArguments) -> Source:
     embedded = card.embedded
     assert embedded is not None
     path = embedded_file(card)
-    table = replace(read_table(path), origin=path.name)
+    table = pixel_table(path, *embedded.pixels) if embedded.pixels else replace(read_table(path), origin=path.name)
     if embedded.rows:
         wanted = {column: table.column(column) for column in embedded.rows}
         rows = [
@@ -112,6 +116,10 @@ def _files(name: str, path: Path, arguments: DataArguments) -> Source:
         there = [file.name for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]
         fix = f"in {folder}: {nearest(path.name, there)}" if there else "check the path"
         raise HfkitError(f"There is no file {str(path)!r}", fix=fix)
+    if path.is_dir() and not _tables_in(path, arguments) and is_image_folder(path):
+        tables = idx_tables(path) if idx_files(path) else image_tables(path, arguments.skip_corrupt)
+        notes = [note for table in tables.values() for note in table.notes]
+        return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
     if path.is_file():
         table = read_table(path, encoding=arguments.encoding, delimiter=arguments.delimiter)
         return Source(name, "file", str(path), {"train": table}, single=True, notes=table.notes)
@@ -157,6 +165,13 @@ def _files_by_split(path: Path, arguments: DataArguments) -> tuple[dict[str, lis
     return chosen, sorted(other)
 
 
+def _tables_in(folder: Path, arguments: DataArguments) -> bool:
+    """Whether the folder is one of tables: at its top, in the configuration's folder, or in a single folder below."""
+    if arguments.dataset_config_name:
+        folder = folder / arguments.dataset_config_name
+    return bool(_data_files(folder)) or sum(bool(_data_files(sub)) for sub in folder.glob("*/")) == 1
+
+
 def _data_files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob("*") if file.is_file() and file.suffix.lower() in SUFFIXES)
 
@@ -179,6 +194,7 @@ def _hub(name: str, arguments: DataArguments) -> Source:
     tables = {split: arrow_table(f"{name} {split}", rows.with_format("arrow")[:]) for split, rows in loaded.items()}
     for split, rows in loaded.items():
         tables[split].label_names = _class_names(rows.features)
+        tables[split].pictures = [key for key, kind in rows.features.items() if isinstance(kind, datasets.Image)]
     return Source(name, "hub", name, tables, _commit(name, loaded, revision))
 
 

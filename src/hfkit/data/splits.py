@@ -6,14 +6,15 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from hfkit.data.rows import Rows
-from hfkit.data.tables import counted
+from hfkit.data.table import counted
 from hfkit.errors import HfkitError
 
 
 def remove_repeats(splits: dict[str, Rows], *, keep: bool = False) -> tuple[dict[str, Rows], list[str]]:
     """Removes repeated texts from training, and from training and validation what a later split also holds.
 
-    Two rows are the same example when their texts are equal without outer space and case. The test split is never
+    Two rows are the same example when their texts are equal without outer space and case, or their images have the same
+    pixels. The test split is never
     touched: its figures stay comparable with everyone's. Of repeated rows in training the first stays.
 
     Args:
@@ -24,6 +25,7 @@ def remove_repeats(splits: dict[str, Rows], *, keep: bool = False) -> tuple[dict
         The splits, and a note for each thing counted.
     """
     keys = {split: rows.keys() for split, rows in splits.items()}
+    noun = "image" if any("image" in rows.inputs for rows in splits.values()) else "text"
     notes = []
     kept = {}
     order = list(splits)
@@ -33,7 +35,7 @@ def remove_repeats(splits: dict[str, Rows], *, keep: bool = False) -> tuple[dict
         later = {key: other for other in reversed(order[place + 1 :]) for key in keys[other]}
         leaks = Counter(later[key] for key in own if key in later)
         for other, count in leaks.items():
-            notes.append(f"{counted(count, 'text')} of {split} that also stand in {other}: {done} in {split}")
+            notes.append(f"{counted(count, noun)} of {split} that also stand in {other}: {done} in {split}")
         first: dict[Any, int] = {}
         for row, key in enumerate(own):
             first.setdefault(key, row)
@@ -46,16 +48,17 @@ def remove_repeats(splits: dict[str, Rows], *, keep: bool = False) -> tuple[dict
         kept[split] = rows.select([row for row in range(len(rows)) if row not in removed]) if removed else rows
         if not len(kept[split]):
             raise HfkitError(
-                f"Every text of {split} also stands in another split", fix="mend the files, or --keep_duplicates"
+                f"Every {noun} of {split} also stands in another split", fix="mend the files, or --keep_duplicates"
             )
     return kept, notes
 
 
 def _repeats_note(split: str, rows: Rows, again: list[int], firsts: list[int], keep: bool) -> str:
+    noun = "image" if "image" in rows.inputs else "text"
     done = "removed" if split == "train" and not keep else "kept"
     unlike = sum(str(rows.label[row]) != str(rows.label[first]) for row, first in zip(again, firsts, strict=True))
     with_other = f" ({unlike:,} with another label than the first)" if unlike else ""
-    return f"{counted(len(again), 'repeated text')} in {split}{with_other}: {done}"
+    return f"{counted(len(again), f'repeated {noun}')} in {split}{with_other}: {done}"
 
 
 def hold_out(rows: Rows, strata: Sequence[Hashable], *, share: float, seed: int, name: str) -> tuple[Rows, Rows]:

@@ -8,8 +8,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import datasets
+import pyarrow as pa
 
+from hfkit.data.columns import Columns
+from hfkit.data.decoding import data_of
 from hfkit.data.labels import MULTI, REGRESSION, SINGLE
+from hfkit.data.pictures import stored_column
 from hfkit.data.rows import Rows
 from hfkit.errors import HfkitError
 
@@ -25,7 +29,7 @@ class DataSummary:
         revision: The pinned commit of a Hub data set; of an embedded one the first digits of its checksum.
         card: The data card's file, if one was used; pretty_name, license and language come from it.
         reading: The printed sentence: which column is what, the classes, the sizes.
-        text_column, text_pair_column, label_column: As the source calls them.
+        text_column, text_pair_column, image_column, label_column: As the source calls them.
         problem_type: One of transformers' three.
         label_names: The classes in order; None for regression.
         splits: For each split `rows`, `labels` (a count for each name, or mean, std, min, max) and `fingerprint`.
@@ -36,10 +40,11 @@ class DataSummary:
     source: str
     location: str
     reading: str
-    text_column: str
     label_column: str
     problem_type: str
+    text_column: str | None = None
     text_pair_column: str | None = None
+    image_column: str | None = None
     label_names: list[str] | None = None
     revision: str | None = None
     card: str | None = None
@@ -72,7 +77,9 @@ def summary_of(data: datasets.DatasetDict) -> DataSummary:
     feature = data["train"].features["label"]
     problem_type = _problem_type(feature)
     summary = DataSummary(
-        name="in memory", source="file", location="in memory", reading="", text_column="text", label_column="label",
+        name="in memory", source="file", location="in memory", reading="", label_column="label",
+        text_column="text" if "text" in data["train"].column_names else None,
+        image_column="image" if "image" in data["train"].column_names else None,
         problem_type=problem_type, label_names=_names(feature),
         text_pair_column="text_pair" if "text_pair" in data["train"].column_names else None,
     )  # fmt: skip
@@ -81,16 +88,20 @@ def summary_of(data: datasets.DatasetDict) -> DataSummary:
     return summary
 
 
-def build(rows: Rows, problem_type: str, names: list[str] | None) -> datasets.Dataset:
+def build(rows: Rows, columns: Columns, problem_type: str, names: list[str] | None) -> datasets.Dataset:
     """One split as a data set in memory, where no cache of an earlier run can be mistaken for this one's."""
     label: Any = datasets.Value("float32") if names is None else datasets.ClassLabel(names=names)
-    columns: dict[str, list[Any]] = {"id": rows.id, "text": rows.text, "label": rows.label}
-    features = {"id": datasets.Value("string"), "text": datasets.Value("string")}
-    if rows.pair is not None:
-        columns["text_pair"] = rows.pair
-        features["text_pair"] = datasets.Value("string")
-    features["label"] = datasets.List(label) if problem_type == MULTI else label
-    return datasets.Dataset.from_dict(columns, features=datasets.Features(features))
+    features = {"label": datasets.List(label) if problem_type == MULTI else label}
+    if columns.image is None:
+        features = {"id": datasets.Value("string"), **dict.fromkeys(rows.inputs, datasets.Value("string")), **features}
+        return datasets.Dataset.from_dict(
+            {"id": rows.id, **rows.inputs, "label": rows.label}, features=datasets.Features(features)
+        )
+    features = {"id": datasets.Value("string"), **features}
+    named = datasets.Dataset.from_dict({"id": rows.id, "label": rows.label}, features=datasets.Features(features))
+    table = pa.table({"image": stored_column(rows.table, columns.image, rows.index)})
+    pictures = datasets.Dataset(table, info=datasets.DatasetInfo(features=datasets.Features(image=datasets.Image())))
+    return datasets.concatenate_datasets([pictures, named], axis=1).select_columns(["id", "image", "label"])
 
 
 def rename_labels(rows: datasets.Dataset, names: list[str], origin: str) -> datasets.Dataset:
@@ -115,6 +126,9 @@ def rename_labels(rows: datasets.Dataset, names: list[str], origin: str) -> data
     labels = [sorted(to[n] for n in label) if multi else to[label] for label in rows["label"][:]]
     feature = datasets.ClassLabel(names=names)
     features = {**rows.features, "label": datasets.List(feature) if multi else feature}
+    if "image" in rows.column_names:
+        relabelled = datasets.Dataset.from_dict({"label": labels}, features=datasets.Features(label=features["label"]))
+        return datasets.concatenate_datasets([rows.remove_columns("label"), relabelled], axis=1)
     columns = {name: rows[name][:] for name in rows.column_names}
     return datasets.Dataset.from_dict({**columns, "label": labels}, features=datasets.Features(features))
 
@@ -141,7 +155,8 @@ def reading(summary: DataSummary) -> str:
     else:
         what = f"{len(names)} classes {shown}"
     sizes = " / ".join(f"{split['rows']:,}" for split in summary.splits.values())
-    return f"text = {summary.text_column}{pair}, label = {summary.label_column}: {what}; {sizes} rows"
+    inputs = f"image = {summary.image_column}" if summary.image_column else f"text = {summary.text_column}{pair}"
+    return f"{inputs}, label = {summary.label_column}: {what}; {sizes} rows"
 
 
 def _names(feature: Any) -> list[str] | None:
@@ -164,10 +179,16 @@ def _label_figures(labels: list[Any], names: list[str] | None) -> dict[str, floa
 
 
 def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:
-    """sha256 over id, texts and label names: equal for equal examples in equal order, whatever file they came from."""
+    """sha256 over id, texts and label names: equal for equal examples in equal order, whatever file they came from.
+
+    A picture counts with the sha256 of its file.
+    """
     digest = hashlib.sha256()
-    columns = [rows[name][:] for name in ("id", "text", "text_pair", "label") if name in rows.column_names]
-    for *texts, label in zip(*columns, strict=True):
+    columns = [rows[name][:] for name in ("id", "text", "text_pair") if name in rows.column_names]
+    if "image" in rows.column_names:
+        undecoded = rows.select_columns("image").cast_column("image", datasets.Image(decode=False))
+        columns.append([hashlib.sha256(data_of(row["image"])).hexdigest() for row in undecoded])
+    for *texts, label in zip(*columns, rows["label"][:], strict=True):
         if names is not None:
             label = [names[number] for number in (label if isinstance(label, list) else [label])]
         digest.update(json.dumps([*texts, label], ensure_ascii=False).encode("utf-8", "surrogatepass"))

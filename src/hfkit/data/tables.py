@@ -1,79 +1,20 @@
-"""Table: the rows of one file or split, as columns; and the readers of CSV, JSON lines and Parquet.
+"""The readers of CSV, JSON lines and Parquet.
 
-The readers are exact about faults: a broken row is named by its line in the file, which no fast parser of ours keeps.
+They are exact about faults: a broken row is named by its line in the file, which no fast parser of ours keeps.
 """
 
 import csv
 import io
 import json
 import sys
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hfkit.errors import HfkitError, nearest
+from hfkit.data.table import Table, arrow_table, counted
+from hfkit.errors import HfkitError
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
-
-
-@dataclass
-class Table:
-    """Rows by column.
-
-    Attributes:
-        origin: File name, or data set and split; begins every message about a row.
-        columns: Name to values: a list, or an Arrow column that becomes one when it is asked for.
-        lines: The line in the file where each row begins; None where rows have no lines.
-        unit: What `lines` counts: line, item of a JSON list, or row.
-        label_names: Names of integer labels, by column, where the source declares them.
-        notes: What reading left out, counted.
-        parts: First row and table of each shard, for a table made of several files.
-    """
-
-    origin: str
-    columns: dict[str, Any]
-    lines: Sequence[int] | None = None
-    unit: str = "line"
-    label_names: dict[str, list[str]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    parts: list[tuple[int, "Table"]] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(next(iter(self.columns.values()))) if self.columns else 0
-
-    def column(self, name: str) -> list[Any]:
-        """The column's values as Python objects; a missing value is None."""
-        if name not in self.columns:
-            shown = [known if len(known) <= 60 else known[:57] + "..." for known in self.columns]
-            raise HfkitError(f"There is no column {name!r}", where=self.origin, fix=nearest(name, shown))
-        values = self.columns[name]
-        return values if isinstance(values, list) else values.to_pylist()
-
-    def place(self, row: int) -> str:
-        """Where a row stands, as a person finds it: `reviews.csv line 7`, or `train row 5` (from 0)."""
-        if self.parts:
-            first, part = self.parts[bisect_right(self.parts, row, key=lambda entry: entry[0]) - 1]
-            return part.place(row - first)
-        return f"{self.origin} row {row}" if self.lines is None else f"{self.origin} {self.unit} {self.lines[row]}"
-
-    def places(self, rows: Sequence[int], limit: int = 5) -> str:
-        """Where the first few of `rows` stand: `reviews.csv line 7, 9, 12, 30, 31, ... (8 rows)`."""
-        places = [self.place(row) for row in rows[:limit]]
-        for number in range(len(places) - 1, 0, -1):
-            before, here = places[number - 1].rsplit(" ", 1)[0], places[number].rsplit(" ", 1)
-            if before == here[0]:
-                places[number] = here[1]
-        return ", ".join(places) + (f", ... ({len(rows):,} rows)" if len(rows) > limit else "")
-
-    def select(self, rows: Sequence[int]) -> "Table":
-        """The table of these rows only, with their old lines."""
-        lists = {name: self.column(name) for name in self.columns}
-        columns = {name: [values[row] for row in rows] for name, values in lists.items()}
-        if self.lines is None:
-            return Table(self.origin, columns, list(rows), "row", self.label_names, self.notes)
-        return Table(self.origin, columns, [self.lines[row] for row in rows], self.unit, self.label_names, self.notes)
 
 
 def read_table(path: Path, *, encoding: str = "utf-8", delimiter: str | None = None) -> Table:
@@ -105,29 +46,6 @@ def read_table(path: Path, *, encoding: str = "utf-8", delimiter: str | None = N
     if len(table) == 0:
         raise HfkitError("The file has a header and no rows", where=str(path))
     return table
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 row`, `2,000 rows`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def joined(origin: str, tables: list[Table]) -> Table:
-    """Shards of one split as one table; they must have the same columns."""
-    if len(tables) == 1:
-        return tables[0]
-    names = list(tables[0].columns)
-    for table in tables:
-        if set(table.columns) != set(names):
-            odd = sorted(set(table.columns) ^ set(names))
-            raise HfkitError(f"The shards of one split have different columns: {', '.join(odd)}", where=table.origin)
-    parts, first = [], 0
-    for table in tables:
-        parts.append((first, table))
-        first += len(table)
-    columns = {name: [value for table in tables for value in table.column(name)] for name in names}
-    notes = [note for table in tables for note in table.notes]
-    return Table(origin, columns, label_names=tables[0].label_names, notes=notes, parts=parts)
 
 
 def _known_files() -> str:
@@ -282,14 +200,3 @@ def _read_parquet(path: Path) -> Table:
     except pyarrow.ArrowException as error:
         raise HfkitError(f"The file is not Parquet: {str(error).splitlines()[0]}", where=str(path)) from error
     return arrow_table(str(path), table)
-
-
-def arrow_table(origin: str, table: Any) -> Table:
-    """An Arrow table, with the label names that `datasets` writes into its schema."""
-    names: dict[str, list[str]] = {}
-    described = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
-    for column, feature in described.items():
-        inner = feature.get("feature", feature) if isinstance(feature, dict) else feature
-        if isinstance(inner, dict) and inner.get("_type") == "ClassLabel":
-            names[column] = list(inner["names"])
-    return Table(origin, {name: table[name] for name in table.column_names}, label_names=names)

@@ -9,7 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from hfkit.data.columns import TEXT_NAMES
-from hfkit.data.tables import counted
+from hfkit.data.table import counted
 from hfkit.errors import HfkitError, nearest
 from hfkit.inference.readers import STDIN, Row, Source, open_rows
 from hfkit.inference.text_pipeline import TextClassificationPipeline, pipeline

@@ -1,0 +1,139 @@
+"""Decoding: the bytes of an image file -> an upright RGB picture of 8 bits a channel, or why there is none.
+
+Everything that looks at a picture comes through `decode`: checks at loading, training, evaluation, the pipeline.
+"""
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+# Pillow reads more; these are the formats whose readers are small, and start no other program (EPS starts one).
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+Image.init()  # Pillow would find its readers at the first picture, in several threads at once
+SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+MAX_PIXELS = 178_956_970
+"""Pillow's own limit, at which it speaks of a decompression bomb: a picture of 0.5 GB."""
+
+Stored = str | Path | bytes | dict[str, Any]
+"""An undecoded picture: a path, the bytes of a file, or datasets' {"path", "bytes"}."""
+
+
+class BadImage(ValueError):
+    """The reason why something is no picture, as the end of a sentence about it."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What looking at a picture tells before training.
+
+    Attributes:
+        width, height: Upright, in pixels.
+        grey: No pixel has a colour.
+        frames: More than one in an animation, of which the first is used.
+        digest: sha256 of size and pixels: two files with the same picture have the same.
+    """
+
+    width: int
+    height: int
+    grey: bool
+    frames: int
+    digest: str
+
+
+def decode(stored: Stored) -> Image.Image:
+    """The picture, upright as its EXIF orientation says, in RGB.
+
+    Grey is repeated in three channels, palettes are looked up, CMYK is converted, and what is transparent shows white.
+    16 bits a channel are scaled to 8; numbers with a fraction are taken as 0 to 1. Of an animation the first frame.
+
+    Raises:
+        BadImage: No picture, a damaged one, or one of more than `MAX_PIXELS`.
+    """
+    return _opened(stored)[0]
+
+
+def examine(stored: Stored) -> Facts:
+    """Decodes the picture and says what it is.
+
+    Raises:
+        BadImage: As `decode`.
+    """
+    image, frames = _opened(stored)
+    pixels = np.asarray(image)
+    grey = bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
+    digest = hashlib.sha256(f"{image.width} {image.height} ".encode() + pixels.tobytes()).hexdigest()
+    return Facts(image.width, image.height, grey, frames, digest)
+
+
+def data_of(stored: Stored) -> bytes:
+    """The file's bytes, as they are.
+
+    Raises:
+        BadImage: There is no such file, or it may not be read.
+    """
+    if isinstance(stored, dict):
+        stored = stored["bytes"] if stored.get("bytes") is not None else stored.get("path") or b""
+    if isinstance(stored, bytes):
+        return stored
+    try:
+        return Path(stored).read_bytes()
+    except (OSError, ValueError) as error:
+        raise BadImage(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _opened(stored: Stored) -> tuple[Image.Image, int]:
+    data = data_of(stored)
+    if not data:
+        raise BadImage("is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns from half its limit on
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise BadImage(_too_large(f"{image.width:,} x {image.height:,} pixels"))
+                frames = getattr(image, "n_frames", 1)
+                image.load()
+                return _rgb(ImageOps.exif_transpose(image)), 1 if image.format == "MPO" else frames
+    except BadImage:
+        raise
+    except Image.DecompressionBombError as error:
+        raise BadImage(_too_large(str(error).split("(")[1].split(")")[0] if "(" in str(error) else "it")) from error
+    except Image.UnidentifiedImageError as error:
+        raise BadImage("is not an image") from error
+    except Exception as error:  # each format's reader fails in its own way on damaged bytes
+        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise BadImage(f"is damaged: {reason}") from error
+
+
+def _too_large(size: str) -> str:
+    return f"is larger than {MAX_PIXELS:,} pixels ({size}): it could be made to fill the memory"
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        return _eight_bits(image).convert("RGB")
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        if np.asarray(layered)[..., 3].min() < 255:
+            white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+            return Image.alpha_composite(white, layered).convert("RGB")
+        return layered.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Pillow would cut 16 bits off at 255: an X-ray would be white."""
+    pixels = np.asarray(image, dtype=np.float64)
+    if not np.isfinite(pixels).all():
+        raise BadImage("holds numbers that are not finite")
+    low, high = float(pixels.min()), float(pixels.max())
+    most = 1.0 if image.mode == "F" and high <= 1 else 65535.0 if high > 255 or image.mode != "F" else 255.0
+    if low < 0 or high > most:
+        raise BadImage(f"holds numbers from {low:g} to {high:g}, which are neither 0 to 1 nor 16 bits")
+    return Image.fromarray(np.round(pixels * (255.0 / most)).astype(np.uint8))

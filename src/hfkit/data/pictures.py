@@ -1,0 +1,167 @@
+"""Pictures: the column of a table that holds images, each looked at once before anything is trained on it."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from hfkit.data.decoding import SUFFIXES, BadImage, Facts, examine
+from hfkit.data.table import Table, counted
+from hfkit.errors import HfkitError
+
+NAMES = ("image", "img", "picture", "photo", "image_path", "image_file_path", "file_name", "filename", "filepath",
+         "path", "file")  # fmt: skip
+SHOWN = 5
+_TRICKS = re.compile(r"\\|^[A-Za-z]:|:|\0")
+
+
+def image_column(table: Table, asked: str | None) -> str | None:
+    """The column that holds pictures: the one asked for, a declared one, else one of paths; None if there is none."""
+    if asked is not None:
+        table.known(asked)
+        return asked
+    if table.pictures:
+        return table.pictures[0]
+    named = {name.casefold(): name for name in reversed(list(table.columns))}
+    known = [named[name] for name in NAMES if name in named]
+    return next((name for name in [*known, *table.columns] if _paths(table, name)), None)
+
+
+def _paths(table: Table, name: str) -> bool:
+    values = [value for value in table.head(name, 100) if value is not None]
+    if any(isinstance(value, dict) and "bytes" in value for value in values):
+        return True
+    return bool(values) and all(isinstance(value, str) and value.lower().endswith(SUFFIXES) for value in values)
+
+
+def examined(table: Table, column: str, split: str, skip: bool) -> tuple[list[str], set[int], list[str]]:
+    """Decodes every picture of a split once, in threads.
+
+    Paths in a table become paths that can be opened: seen from the table's folder, and inside it.
+
+    Returns:
+        A digest of each picture's pixels, the rows that hold none, and notes: what was skipped, animations.
+
+    Raises:
+        HfkitError: A picture is missing, damaged or a bomb (all are listed, unless `skip`); a path leads out of the
+            folder.
+    """
+    table.columns[column] = _located(table, column)
+    stored = table.columns[column]
+    # Decoding leaves Python's lock alone, so threads do.
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        found = list(pool.map(_look, (stored[row] for row in range(len(stored)))))
+    bad = {row: what for row, what in enumerate(found) if isinstance(what, str)}
+    if bad and not skip:
+        first = min(bad)
+        raise HfkitError(
+            f"{counted(len(bad), 'image')} of {split} cannot be used; the first {bad[first]}",
+            where=table.places(sorted(bad)),
+            fix="mend or remove them, or --skip_corrupt to go on without them, counted",
+        )
+    if len(bad) == len(found):
+        raise HfkitError(f"No image of {split} can be used", where=table.places(sorted(bad)))
+    notes = []
+    if bad:
+        listed = [f"{table.place(row)} {what}" for row, what in list(bad.items())[:SHOWN]]
+        more = f"; and {len(bad) - SHOWN:,} more" if len(bad) > SHOWN else ""
+        notes.append(f"{counted(len(bad), 'image')} of {split} skipped: {'; '.join(listed)}{more}")
+    facts = [what for what in found if isinstance(what, Facts)]
+    moving = sum(what.frames > 1 for what in facts)
+    notes += [f"{counted(moving, 'animation')} in {split}: the first frame is used"] if moving else []
+    notes.append(_described(split, facts))
+    return [what.digest if isinstance(what, Facts) else "" for what in found], set(bad), notes
+
+
+def _look(stored: Any) -> Facts | str:
+    value = stored.as_py() if hasattr(stored, "as_py") else stored
+    if value is None or value == "":
+        return "is missing"
+    try:
+        return examine(value)
+    except BadImage as error:
+        return str(error)
+
+
+def _described(split: str, facts: Sequence[Facts]) -> str:
+    """The sizes of a split in a line: `images of train: 8 x 8, grey`."""
+    sizes = Counter((what.width, what.height) for what in facts)
+    (width, height), _ = sizes.most_common(1)[0]
+    size = f"{width} x {height}"
+    if len(sizes) > 1:
+        sides = [min(what.width, what.height) for what in facts], [max(what.width, what.height) for what in facts]
+        size = f"{len(sizes):,} sizes, sides from {min(sides[0])} to {max(sides[1])} pixels, most often {size}"
+    grey = sum(what.grey for what in facts)
+    colour = "grey" if grey == len(facts) else "colour" if not grey else f"{grey:,} of {len(facts):,} grey"
+    return f"images of {split}: {size}, {colour}"
+
+
+def _located(table: Table, column: str) -> Any:
+    """The column with every path made whole. What is not a path stays as it is."""
+    values = table.columns[column]
+    if not isinstance(values, list) or table.unit == "file" or not any(isinstance(value, str) for value in values):
+        return values
+    origin = Path(table.origin)
+    root = origin if origin.is_dir() else origin.parent
+    if not root.is_dir():
+        raise HfkitError(f"The column {column!r} holds paths, and the data set has no folder", where=table.origin)
+    root = root.resolve()
+    bad = [row for row, value in enumerate(values) if isinstance(value, str) and _leads_out(root, value)]
+    if bad:
+        raise HfkitError(
+            f"{counted(len(bad), 'path')} of {column!r} may not be followed: {values[bad[0]]!r}",
+            where=table.places(bad),
+            fix=f"write paths below {root.name or root}/ with forward slashes, such as images/cat/1.png",
+        )
+    return [str(root / value) if isinstance(value, str) and value else value for value in values]
+
+
+def _leads_out(root: Path, value: str) -> bool:
+    """A path of Windows, one with `..`, or one that ends outside the folder, by a link too."""
+    if PurePosixPath(value).is_absolute():
+        return not Path(value).resolve().is_relative_to(root)
+    return bool(_TRICKS.search(value)) or ".." in value.split("/") or not (root / value).resolve().is_relative_to(root)
+
+
+def stored_column(table: Table, column: str, rows: Sequence[int]) -> Any:
+    """The undecoded pictures of some rows as an Arrow array of {"bytes", "path"}: datasets' own form."""
+    import datasets
+    import pyarrow as pa
+
+    values = table.columns[column]
+    if isinstance(values, list):
+        kept = [values[row] for row in rows]
+        return pa.array([value if isinstance(value, dict) else {"bytes": None, "path": value} for value in kept],
+                        type=datasets.Image().pa_type)  # fmt: skip
+    if len(rows) == len(values):
+        return values  # stays in the file that it is mapped from
+    mask = [False] * len(values)
+    for row in rows:
+        mask[row] = True
+    return values.filter(pa.array(mask))  # rows stand in the source's order, and a chunk alone never overflows
+
+
+def wanted(tables: dict[str, Table], asked: str | None, task: str | None, dataset: str) -> str | None:
+    """The column of pictures that is to be read; None where texts are.
+
+    Raises:
+        HfkitError: The task is of the other kind than what the tables hold.
+    """
+    first = next(iter(tables.values()))
+    if task == "text-classification" and asked is None:
+        if first.pictures:
+            raise HfkitError(f"{dataset} holds images", fix="say --task image-classification")
+        return None
+    if task is None and asked is None and not first.pictures:
+        return None
+    found = image_column(first, asked)
+    if found is None:
+        raise HfkitError(
+            f"No column holds images; there are {', '.join(list(first.columns)[:20])}",
+            where=first.origin,
+            fix="name it with --image_column: paths seen from the file's folder, or images of a Hub data set",
+        )
+    return found
