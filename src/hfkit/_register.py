@@ -16,16 +16,21 @@ def _configs() -> None:
     from transformers.models.auto.configuration_auto import AutoConfig
 
     from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig
+    from hfkit.baselines.vision.configs import IMAGE_CONFIGS
     from hfkit.models.configs import PooledConfig
 
-    for config in (RecurrentConfig, BaselineTransformerConfig, PooledConfig):
+    for config in (RecurrentConfig, BaselineTransformerConfig, PooledConfig, *IMAGE_CONFIGS):
         AutoConfig.register(config.model_type, config, exist_ok=True)
 
 
 def _models() -> None:
-    from transformers.models.auto.modeling_auto import AutoModelForSequenceClassification
+    from transformers.models.auto.modeling_auto import (
+        AutoModelForImageClassification,
+        AutoModelForSequenceClassification,
+    )
 
     from hfkit.baselines import auto
+    from hfkit.baselines.vision.auto import IMAGE_MODELS
     from hfkit.models.pooled import PooledForSequenceClassification
 
     for model in (
@@ -34,6 +39,8 @@ def _models() -> None:
         PooledForSequenceClassification,
     ):
         AutoModelForSequenceClassification.register(model.config_class, model, exist_ok=True)
+    for image_model in IMAGE_MODELS:
+        AutoModelForImageClassification.register(image_model.config_class, image_model, exist_ok=True)
 
 
 _WAITING: dict[str, Callable[[], None]] = {

@@ -1,0 +1,127 @@
+"""The picture baselines' configs. Apart from their models, so that `AutoConfig` can know them without importing torch.
+
+The defaults are CIFAR-10's (32 pixels, three channels); `build_model` puts the data's own in their place.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+
+
+@strict
+class ImageConfig(PreTrainedConfig):
+    """What every picture baseline needs.
+
+    Args:
+        image_size: Height and width in pixels; pictures of another shape are resized by the image processor.
+        num_channels: 1 (grey) or 3 (colour).
+        dropout: Dropout of the features before the head; an MLP and a ViT have it in each layer too.
+    """
+
+    image_size: int = 32
+    num_channels: int = 3
+    dropout: float | int = 0.0
+
+
+@strict
+class MlpConfig(ImageConfig):
+    """Fully connected layers on the pixels; 784-256-128-10 on MNIST."""
+
+    model_type = "hfkit-mlp"
+
+    hidden_sizes: Sequence[int] = (256, 128)
+    dropout: float | int = 0.2
+
+
+@strict
+class LeNetConfig(ImageConfig):
+    """LeNet-5. Nothing but the picture's size to choose."""
+
+    model_type = "hfkit-lenet"
+
+
+@strict
+class CnnConfig(ImageConfig):
+    """Blocks of convolution, batch norm, ReLU and pooling, `widths` channels each, then one hidden layer."""
+
+    model_type = "hfkit-cnn"
+
+    widths: Sequence[int] = (32, 64, 128)
+    hidden_size: int = 256
+    dropout: float | int = 0.5
+
+
+@strict
+class BaselineResNetConfig(ImageConfig):
+    """A residual network of basic blocks; ResNet-20 by default.
+
+    Args:
+        depths: Blocks in each stage. The CIFAR family has three stages of n: 6n + 2 layers.
+        widths: Channels of each stage.
+        stem: "cifar" (one 3x3 convolution) or "imagenet" (7x7 and a pooling, which make the picture 4 times smaller).
+        shortcut: Where the shape changes: "A" adds zero channels, "B" has a 1x1 convolution. The paper takes A on
+            CIFAR-10 and B for the ImageNet layouts that became the standard ones.
+    """
+
+    model_type = "hfkit-resnet"
+
+    depths: Sequence[int] = (3, 3, 3)
+    widths: Sequence[int] = (16, 32, 64)
+    stem: Literal["cifar", "imagenet"] = "cifar"
+    shortcut: Literal["A", "B"] = "A"
+
+
+@strict
+class BaselineViTConfig(ImageConfig):
+    """A Vision Transformer, small: 1.2 million parameters.
+
+    Without a patch size the largest one up to the paper's 16 is taken that divides the picture into at least 7 x 7
+    patches: 4 pixels at 28 and at 32, 16 at 224.
+    """
+
+    model_type = "hfkit-vit"
+
+    patch_size: int | None = None
+    hidden_size: int = 128
+    num_hidden_layers: int = 6
+    num_attention_heads: int = 4
+    intermediate_size: int = 512
+    dropout: float | int = 0.1
+    attention_dropout: float | int = 0.0
+
+
+@strict
+class VggConfig(ImageConfig):
+    """VGG with batch norm; configuration A (VGG-11) by default. `stages` are the channels between two poolings."""
+
+    model_type = "hfkit-vgg"
+
+    stages: Sequence[Sequence[int]] = ((64,), (128,), (256, 256), (512, 512), (512, 512))
+
+
+@strict
+class MobileNetConfig(ImageConfig):
+    """MobileNet (the first). `width_multiplier` is the paper's alpha.
+
+    Without a stride for the first layer it is 1 up to 64 pixels, where halving would leave too little, and the
+    paper's 2 above.
+    """
+
+    model_type = "hfkit-mobilenet"
+
+    width_multiplier: float | int = 1.0
+    stem_stride: int | None = None
+
+
+IMAGE_CONFIGS = (
+    MlpConfig,
+    LeNetConfig,
+    CnnConfig,
+    BaselineResNetConfig,
+    VggConfig,
+    MobileNetConfig,
+    BaselineViTConfig,
+)
+"""All of them, for the registration with transformers."""

@@ -1,0 +1,53 @@
+"""The image processor of a from-scratch baseline: its size, channels, mean and deviation are the training pictures'."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from transformers import ViTImageProcessor
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+def native_shape(images: Sequence["Image"], largest: int = 64) -> tuple[int, int]:
+    """Pixels a side and channels that suit the pictures.
+
+    Args:
+        images: Some training pictures, at least one.
+        largest: Most pixels a side: a from-scratch model on a CPU cannot bear more.
+
+    Returns:
+        The longer side where all pictures are alike (28 for MNIST), else the median of the longer sides, rounded down
+        to a multiple of 8; and 1 where no pixel has a colour (whatever the files' mode), else 3.
+    """
+    sides = sorted(max(image.size) for image in images)
+    side = min(sides[len(sides) // 2], largest)
+    if sides[0] != sides[-1]:
+        side = max(8, side - side % 8)
+    return side, 1 if all(_grey(image) for image in images) else 3
+
+
+def make_processor(image_size: int, num_channels: int, images: Sequence["Image"]) -> ViTImageProcessor:
+    """Resize to a square (bilinear, not cropped: nothing of the picture is lost), scale to 0..1, normalise.
+
+    Args:
+        image_size: Height and width in pixels.
+        num_channels: 1 or 3. With 3, pictures of every mode become RGB; with 1, a colour picture keeps its channels
+            and the model takes its brightness.
+        images: Training pictures; mean and deviation of each channel are theirs.
+    """
+    processor = ViTImageProcessor(
+        size={"height": image_size, "width": image_size}, do_convert_rgb=num_channels == 3 or None
+    )
+    same = [image.convert("L" if num_channels == 1 else "RGB") for image in images]
+    pixels = processor(same, do_normalize=False, return_tensors="pt")["pixel_values"]
+    # Four decimals: finer is noise of the sample. An even picture has no deviation to divide by.
+    processor.image_mean = [round(float(mean), 4) for mean in pixels.mean(dim=(0, 2, 3))]
+    processor.image_std = [round(float(std), 4) or 1.0 for std in pixels.std(dim=(0, 2, 3))]
+    return processor
+
+
+def _grey(image: "Image") -> bool:
+    red, green, blue = np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
+    return bool((red == green).all() and (green == blue).all())
