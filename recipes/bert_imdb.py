@@ -3,8 +3,8 @@
     accelerate launch recipes/bert_imdb.py --demo     # embedded model and reviews, no network: 5 minutes on 2 cores
     accelerate launch recipes/bert_imdb.py            # bert-base and IMDB's 50,000 reviews from the Hub: a GPU's job
 
-Reviews are long: 256 tokens hold one in two whole. The verdict often stands at the end, so of a longer one the first
-quarter and the last three quarters of the room are kept.
+Reviews are long: 256 tokens hold six in ten whole, 512 nearly nine. The verdict often stands at the end, so of a longer
+one the first quarter and the last three quarters of the room are kept.
 """
 
 from dataclasses import dataclass
@@ -28,14 +28,16 @@ class BertImdb(hfkit.TrainConfig):
 
 DEMO = {
     "dataset": "demo:imdb",
-    "max_train_samples": 2000,
+    "max_train_samples": 2300,
     "max_eval_samples": 500,
-    "max_test_samples": 2500,
     "model": "demo:minilm",
     "pooling": "mean",
+    "freeze": ["embeddings"],  # saves a fifth of the time
     "max_length": 256,
     "learning_rate": 1e-4,
     "num_train_epochs": 2,
+    "per_device_train_batch_size": 8,
+    "ema_decay": 0.99,  # 0.884 on 1,900 validation reviews, 0.879 without
 }
 
 

@@ -1,10 +1,10 @@
-"""BERT on IMDB with LoRA: the same job, learning one weight in a hundred.
+"""BERT on IMDB with LoRA: the same job, learning one weight in 300.
 
     accelerate launch recipes/bert_imdb_lora.py --demo     # embedded model and reviews, no network: 5 minutes
     accelerate launch recipes/bert_imdb_lora.py            # bert-base and IMDB's 50,000 reviews from the Hub
 
-The run keeps an adapter of a megabyte instead of a whole model. An adapter starts from zero, so its learning rate is
-ten times that of full fine-tuning.
+The run keeps an adapter instead of a whole model: in the demo 0.3 MB instead of 90. An adapter starts from zero, so its
+learning rate is 15 to 20 times that of full fine-tuning.
 """
 
 from dataclasses import dataclass
@@ -31,9 +31,8 @@ class BertImdbLora(hfkit.TrainConfig):
 
 DEMO = {
     "dataset": "demo:imdb",
-    "max_train_samples": 2000,
+    "max_train_samples": 2300,
     "max_eval_samples": 500,
-    "max_test_samples": 2500,
     "model": "demo:minilm",
     "max_length": 256,
     "learning_rate": 2e-3,

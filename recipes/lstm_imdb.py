@@ -3,7 +3,8 @@
     accelerate launch recipes/lstm_imdb.py --demo     # embedded reviews, no network: 4 minutes on 2 cores
     accelerate launch recipes/lstm_imdb.py            # IMDB's 50,000 reviews from the Hub
 
-Its tokenizer is trained on the training split. It has no length limit of its own; 400 tokens hold most reviews whole.
+Its tokenizer is trained on the training split. It has no length limit of its own; 400 tokens hold four reviews in
+five whole.
 """
 
 from dataclasses import dataclass
@@ -29,7 +30,6 @@ DEMO = {
     "dataset": "demo:imdb",
     "max_train_samples": 6000,
     "max_eval_samples": 500,
-    "max_test_samples": 2500,
     "max_length": 256,
     "num_train_epochs": 3,
 }

@@ -29,7 +29,6 @@ DEMO = {
     "dataset": "demo:imdb",
     "max_train_samples": 6000,
     "max_eval_samples": 500,
-    "max_test_samples": 2500,
     "max_length": 256,
     "num_train_epochs": 3,
 }
