@@ -196,5 +196,22 @@ def test_predict_writes_nothing_where_it_may_not(tiny_run: Path, capsys: pytest.
     with pytest.raises(SystemExit) as ended:
         main(["predict", str(tiny_run), "--input", "in.csv", "--output", "nowhere/out.csv", "--disable_tqdm"])
     assert ended.value.code == 1
-    assert "nowhere" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "nowhere" in told
+    assert "or set --output to a place" in told
     assert not Path("nowhere").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc takes no folders, even from root")
+@pytest.mark.parametrize("command", ["evaluate", "compare"])
+def test_an_output_that_may_not_be_written(
+    command: str, tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(tiny_run, tmp_path / "other")
+    flags = ["--dataset", str(tiny_run.parent / "reviews.csv")] if command == "evaluate" else [str(tmp_path / "other")]
+    with pytest.raises(SystemExit) as ended:
+        main([command, str(tiny_run), *flags, "--output", "/proc/out"])
+    told = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert "error: /proc/out cannot be written" in told
+    assert "or set --output to" in told

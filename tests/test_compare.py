@@ -107,6 +107,8 @@ def test_other_problems_and_labels_are_refused(tmp_path: Path) -> None:
         compare([first, write_run(tmp_path / "third", names=["a", "b"], rows=60)])
     with pytest.raises(HfkitError, match="at least two"):
         compare([first])
+    with pytest.raises(HfkitError, match="first is named twice"):
+        compare([first, first / ".." / "first"])
 
 
 def test_runs_of_one_name_are_told_apart_by_path(tmp_path: Path) -> None:

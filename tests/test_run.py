@@ -8,7 +8,7 @@ import pytest
 
 from hfkit import HfkitError, Run
 from hfkit.config import TrainConfig
-from hfkit.run import claim, write_json
+from hfkit.run import claim, write_json, write_text
 
 CONFIG = TrainConfig(learning_rate=1e-4)
 
@@ -67,3 +67,13 @@ def test_json_is_written_in_one_rename(tmp_path: Path) -> None:
     write_json(tmp_path / "x.json", {"größe": 1})
     assert (tmp_path / "x.json").read_text(encoding="utf-8") == '{\n  "größe": 1\n}\n'
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_text(tmp_path / "report.html", "text")
+    assert not list(tmp_path.iterdir())

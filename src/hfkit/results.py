@@ -109,7 +109,7 @@ def evaluate_rows(run: "Run", task: "Task", data: "DatasetDict", folder: Path) -
             write_table(folder / "predictions.parquet", table)
             write_json(folder / "metrics.json", figures | {"data": data.summary.to_json()})
         except OSError as error:
-            raise unwritable(folder, error) from error
+            raise unwritable(folder, error, "set --output") from error
     return figures
 
 

@@ -162,11 +162,11 @@ def _same_or_refuse(run: Run, config: TrainConfig) -> None:
         )
 
 
-def unwritable(path: Path, error: OSError) -> HfkitError:
-    """The message for a disk that is full or a folder that may not be written."""
+def unwritable(path: Path, error: OSError, instead: str = "set --output_dir") -> HfkitError:
+    """The message for a disk that is full or a folder that may not be written; `instead` leads to another folder."""
     return HfkitError(
         f"{path} cannot be written: {error.strerror or error}",
-        fix="free space on the disk, or set --output_dir to a folder that you may write",
+        fix=f"free space on the disk, or {instead} to a place that you may write",
     )
 
 
@@ -178,8 +178,12 @@ def write_json(path: Path, content: Any) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file by way of a neighbour and one rename."""
     staged = path.with_name(f".{path.name}.tmp")
-    with staged.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(path)
+    try:
+        with staged.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(path)
+    except OSError:
+        staged.unlink(missing_ok=True)
+        raise

@@ -76,7 +76,7 @@ def open_writer(
             os.fsync(stream.fileno())
         staged.replace(path)
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise unwritable(path, error, "set --output") from error
     finally:
         if staged.parent.is_dir():
             staged.unlink(missing_ok=True)

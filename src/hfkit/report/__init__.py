@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfkit.run import Run, write_text
+from hfkit.run import Run, unwritable, write_text
 
 if TYPE_CHECKING:
     from hfkit.report.ranking import Comparison
@@ -19,7 +19,7 @@ def write_report(run: Run | str | Path) -> None:
     first one does it.
 
     Raises:
-        HfkitError: `run` is no run, or not finished.
+        HfkitError: `run` is no run, or not finished, or its folder cannot be written.
     """
     if os.environ.get("RANK", "0") != "0":
         return
@@ -27,8 +27,11 @@ def write_report(run: Run | str | Path) -> None:
     from hfkit.report.page import page
 
     run = _run(run)
-    write_text(run.path / "report.html", page(run))
-    write_text(run.path / "README.md", card(run))
+    try:
+        write_text(run.path / "report.html", page(run))
+        write_text(run.path / "README.md", card(run))
+    except OSError as error:
+        raise unwritable(run.path, error, "copy the run") from error
     print(f"\n{table(run)}\n\nReport: {run.path / 'report.html'}\nModel card: {run.path / 'README.md'}", flush=True)
 
 

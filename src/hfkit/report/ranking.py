@@ -16,7 +16,7 @@ from hfkit.report.figures import paired
 from hfkit.report.page import templates, totals
 from hfkit.report.plots import forest
 from hfkit.report.screen import aligned
-from hfkit.run import Run, write_json, write_text
+from hfkit.run import Run, unwritable, write_json, write_text
 
 # The other figures worth a column, beside the primary one.
 _MORE = {
@@ -53,11 +53,15 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
     P-values are corrected together by Holm's method: with many pairs, one small p-value by chance is likely.
 
     Raises:
-        HfkitError: Fewer than two runs, or runs whose test rows or kinds of problem differ: a test on other rows would
-            compare the rows and not the models.
+        HfkitError: Fewer than two runs, a run that is named twice, or runs whose test rows or kinds of problem differ:
+            a test on other rows would compare the rows and not the models. Or `output` cannot be written.
     """
     if len(runs) < 2:
         raise HfkitError("A comparison needs at least two runs.", fix="hfkit compare RUN RUN ...")
+    paths = [run.path.resolve() for run in runs]
+    twice = next((run.path for place, run in enumerate(runs) if paths[place] in paths[:place]), None)
+    if twice:
+        raise HfkitError(f"{twice} is named twice, and a run does not differ from itself.", fix="name each run once")
     seen = [Predictions.of(run) for run in runs]
     order = _same_rows(runs, seen)
     problem, figure = seen[0].problem_type, metrics.PRIMARY[seen[0].problem_type]
@@ -89,9 +93,12 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
     found = Comparison(data)
     if output is not None:
         folder = Path(output)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "compare.json", data)
-        write_text(folder / "compare.html", found.html())
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(folder / "compare.json", data)
+            write_text(folder / "compare.html", found.html())
+        except OSError as error:
+            raise unwritable(folder, error, "set --output") from error
     return found
 
 
