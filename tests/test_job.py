@@ -171,3 +171,8 @@ def test_out_of_memory_in_an_evaluation_names_its_flag(run_fit: Fit, monkeypatch
     monkeypatch.setattr(TextClassification, "loss_and_predictions", small_memory)
     with pytest.raises(HfkitError, match=r"evaluation batch of 32 rows(.|\n)*--per_device_eval_batch_size"):
         run_fit(num_train_epochs=1)
+
+
+def test_one_of_a_thing_is_told_in_the_singular(run_fit: Fit, capsys: pytest.CaptureFixture[str]) -> None:
+    run_fit(max_steps=1)
+    assert "run: 1 update to make" in capsys.readouterr().out

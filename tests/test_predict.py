@@ -73,6 +73,9 @@ def test_cells_that_a_spreadsheet_would_run(classify: Any, tmp_path: Path, capsy
     assert [row["text"] for row in rows] == [*("'" + text for text in texts[:5]), "-5"]
     assert {row["change"] for row in rows} == {"-3.5"}
     assert "5 cells that a spreadsheet would run" in capsys.readouterr().err
+    write_csv(tmp_path / "one.csv", [["text"], ["=1"]])
+    predict_file(classify, "one.csv", "one-out.csv")
+    assert "1 cell that a spreadsheet would run" in capsys.readouterr().err
     predict_file(classify, "in.csv", "out.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [line["text"] for line in lines] == texts

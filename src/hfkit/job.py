@@ -19,6 +19,7 @@ from hfkit.batching import BatchPlan
 from hfkit.callbacks.log import append
 from hfkit.config import DataArguments, TrainConfig
 from hfkit.data import load_test
+from hfkit.data.table import counted
 from hfkit.engine import Engine, State
 from hfkit.errors import HfkitError, nearest
 from hfkit.metrics import FIGURES, LOWER_IS_BETTER
@@ -254,7 +255,7 @@ def _resume(engine: Engine, run: Run) -> None:
     for sentence in skipped:
         engine.accelerator.print(sentence)
     if place is None:
-        engine.accelerator.print(f"{run.path}: {engine.total_steps} updates to make")
+        engine.accelerator.print(f"{run.path}: {counted(engine.total_steps, 'update')} to make")
         for stale in ("log.jsonl", "timing.jsonl"):
             if engine.accelerator.is_main_process:
                 (run.path / stale).unlink(missing_ok=True)
@@ -267,6 +268,6 @@ def _say_truncation(accelerator: Accelerator, truncation: dict[str, dict[str, An
     for name, found in truncation.items():
         if found["rows"]:
             accelerator.print(
-                f"{name}: {found['rows']:,} texts ({found['share']:.1%}) are longer than {found['max_length']} tokens"
-                f" and were cut (--long_text {found['long_text']})"
+                f"{name}: {counted(found['rows'], 'text')} ({found['share']:.1%}) cut to {found['max_length']} tokens"
+                f" (--long_text {found['long_text']})"
             )

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, ClassVar, Protocol
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from hfkit.data.table import counted
 from hfkit.errors import HfkitError
 from hfkit.inference.readers import CSV_SUFFIXES, SUFFIXES
 from hfkit.run import unwritable
@@ -107,7 +108,7 @@ class CsvWriter:
 
     @property
     def notes(self) -> list[str]:
-        told = f"{self.defused:,} cells that a spreadsheet would run as a formula got a leading apostrophe"
+        told = f"{counted(self.defused, 'cell')} that a spreadsheet would run as a formula: a leading apostrophe was added"
         return [told] if self.defused else []
 
     def write(self, rows: list[dict[str, Any]]) -> None:
