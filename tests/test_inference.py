@@ -73,8 +73,13 @@ def test_texts_are_read_as_at_training(long_text: str, tiny_bert: Path, tmp_path
     encoded = trained.encode(data, tokenizer)
     with torch.no_grad():
         expected = trained.logits(model, trained.collate([encoded[row] for row in range(len(TEXTS))]))
-    found = pipeline(folder, mixed_precision="no", tokens_per_batch=64).logits(TEXTS)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    classify = pipeline(folder, mixed_precision="no", tokens_per_batch=64)
+    sizes: list[int] = []
+    classify.model.register_forward_pre_hook(
+        lambda _, __, inputs: sizes.append(inputs["input_ids"].numel()), with_kwargs=True
+    )
+    torch.testing.assert_close(classify.logits(TEXTS), expected, atol=1e-5, rtol=0)
+    assert max(sizes) <= 64, "a long text's windows go through in parts"
 
 
 def test_every_form_of_input(folder: Path) -> None:
@@ -191,6 +196,9 @@ def test_what_is_no_text_or_no_argument(folder: Path) -> None:
         classify("a", max_length=7)
     with pytest.raises(HfkitError, match="truncation=False"):
         classify("a", truncation=False)
+    with pytest.raises(HfkitError, match=r"no function_to_apply 'sofmax'(.|\n)*did you mean softmax"):
+        classify("a", function_to_apply="sofmax")
+    assert classify("a", function_to_apply="NONE") == classify("a", function_to_apply="none")
 
 
 def adapter(folder: Path, base: Path, name: str, **settings: Any) -> Any:

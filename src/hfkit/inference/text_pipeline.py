@@ -17,6 +17,9 @@ from hfkit.tasks.labels import MULTI, REGRESSION
 from hfkit.tasks.text_classification import TextClassification
 
 HEAD = "ForSequenceClassification"
+FUNCTIONS = ("sigmoid", "softmax", "none")
+"""What transformers can make of logits."""
+
 CHUNK_CPU, CHUNK = 256, 1024
 """Rows that are sorted by length together: enough to pad little, few enough to stream. A CPU's batches are smaller."""
 
@@ -132,6 +135,10 @@ class TextClassificationPipeline(transformers.TextClassificationPipeline):
                     f"The pipeline takes no {name}={value!r}: texts are read as the model was trained to read them.",
                     fix=nearest(name, ("top_k", "function_to_apply", "batch_size")),
                 )
+        if isinstance(function_to_apply, str) and function_to_apply.lower() not in FUNCTIONS:
+            raise HfkitError(
+                f"There is no function_to_apply {function_to_apply!r}.", fix=nearest(function_to_apply, FUNCTIONS)
+            )
         parameters: tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
         parameters = super()._sanitize_parameters(function_to_apply, top_k)
         return parameters
@@ -212,14 +219,26 @@ class TextClassificationPipeline(transformers.TextClassificationPipeline):
         start = 0
         while start < len(order):
             # Longest first, so that the first row of a batch says how many fit, and memory runs out at once or never.
-            count = max(1, self.tokens_per_batch // features[places[order[start]]]["length"])
-            rows = order[start : start + min(count, batch_size or count)]
-            batch = self.reading.collate([features[places[row]] for row in rows])
-            answers[rows] = self._batch(batch, dtype)
+            count = self.tokens_per_batch // features[places[order[start]]]["length"]
+            rows = order[start : start + max(1, min(count, batch_size or count))]
+            batch = [features[places[row]] for row in rows]
+            apart = count == 0 and self.reading.long_text == "windows"
+            answers[rows] = self._windows(batch[0], dtype) if apart else self._batch(batch, dtype)
             start += len(rows)
         return answers
 
-    def _batch(self, batch: dict[str, torch.Tensor], dtype: torch.dtype | None) -> torch.Tensor:
+    def _windows(self, feature: dict[str, Any], dtype: torch.dtype | None) -> torch.Tensor:
+        """Logits (1, labels) of a text whose windows are more than a batch: the mean, a batch at a time."""
+        windows = feature["input_ids"]
+        size = max(1, self.tokens_per_batch // max(map(len, windows)))
+        sums = torch.zeros(1, len(self.reading.labels))
+        for start in range(0, len(windows), size):
+            part = {name: value[start : start + size] for name, value in feature.items() if isinstance(value, list)}
+            sums += self._batch([part], dtype) * len(part["input_ids"])
+        return sums / len(windows)
+
+    def _batch(self, features: list[dict[str, Any]], dtype: torch.dtype | None) -> torch.Tensor:
+        batch = self.reading.collate(features)
         lower: AbstractContextManager[Any] = (
             torch.autocast(self.device.type, dtype=dtype) if dtype is not None else nullcontext()
         )

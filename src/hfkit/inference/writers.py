@@ -108,7 +108,7 @@ class CsvWriter:
 
     @property
     def notes(self) -> list[str]:
-        told = f"{counted(self.defused, 'cell')} that a spreadsheet would run as a formula: a leading apostrophe was added"
+        told = f"leading apostrophes: {counted(self.defused, 'cell')} that a spreadsheet would run as a formula"
         return [told] if self.defused else []
 
     def write(self, rows: list[dict[str, Any]]) -> None:
