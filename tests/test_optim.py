@@ -223,6 +223,7 @@ def test_warm_up_stands_before_any_schedule_and_below_one_it_is_a_share():
     rates = schedule("multistep", 20, {"milestones": [4], "gamma": 0.1}, warmup_steps=0.1)
     assert rates[:3] == pytest.approx([0.0, 0.5, 1.0])
     assert rates[5:8] == pytest.approx([1.0, 0.1, 0.1])
+    assert schedule("linear", 1, warmup_steps=0.1) == [1.0], "a share leaves an update at the full rate"
     assert schedule("linear", 10, warmup_steps=5) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1, 0.8, 0.6, 0.4, 0.2])
 
 
@@ -283,6 +284,7 @@ def test_a_schedule_goes_on_from_its_state_in_json(kind):
         ({"lr_scheduler_type": "linear", "lr_scheduler_kwargs": '{"power": 2}'}, "takes no arguments"),
         ({"lr_scheduler_type": "constant", "warmup_steps": 10}, "constant_with_warmup"),
         ({"lr_scheduler_type": "reduce_lr_on_plateau", "warmup_steps": 10}, "has no warm-up"),
+        ({"warmup_steps": 100}, "--warmup_steps 100 is not below the run's 100 updates"),
         ({"lr_scheduler_type": "warmup_stable_decay"}, "num_decay_steps"),
         ({"lr_scheduler_type": "step", "lr_scheduler_kwargs": '{"step_size": "x"}'}, "cannot be made"),
     ],

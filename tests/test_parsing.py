@@ -187,7 +187,11 @@ def test_a_demo_with_a_wrong_name_is_the_recipes_mistake() -> None:
         ("--model baseline:lstm --pooling mean", "--pooling mean replaces"),
         ("--lora", "--lora already freezes"),
         ("--lora --freeze none --unfreeze_epoch 1", "--lora keeps the model's own weights frozen"),
-        ("--lora_target_modules query", "no effect without --lora"),
+        ("--lora_target_modules query", "--lora_target_modules has no effect without --lora"),
+        ("--lora_r 4", "--lora_r has no effect without --lora"),
+        ("--lora_alpha 4", "--lora_alpha has no effect without --lora"),
+        ("--lora_dropout 0.1", "--lora_dropout has no effect without --lora"),
+        ("--stride 64", "--stride has no effect with --long_text tail"),
         ("--freeze none --unfreeze_epoch 1", "has nothing to unfreeze"),
         ("--unfreeze_epoch 3", "--unfreeze_epoch 3 never comes"),
         ("--eval_strategy steps", "--eval_strategy steps needs to know how many"),
@@ -208,6 +212,18 @@ def test_what_cannot_work_is_refused_with_a_way_out(flags: str, what: str) -> No
         parse(Recipe, argv=flags.split())
     assert what in refused.value.what
     assert refused.value.fix
+
+
+def test_what_a_recipe_keeps_ready_is_no_mistake() -> None:
+    @dataclass
+    class Ready(Recipe):
+        stride: int = 32
+        lora_r: int = 16
+
+    assert parse(Ready, argv=[]).lora_r == 16
+    assert parse(Ready, argv=["--long_text", "windows", "--stride", "64"]).stride == 64
+    with pytest.raises(HfkitError, match="--stride has no effect"):
+        parse(Ready, argv=["--stride", "128"])
 
 
 def test_a_run_is_named_after_its_recipe_or_its_data(tmp_path: Path) -> None:

@@ -107,8 +107,8 @@ def build_scheduler(optimizer: Optimizer, config: OptimArguments, num_training_s
     `ON_METRIC`, step it with the validation loss after an evaluation instead.
 
     Raises:
-        HfkitError: The schedule's name is unknown, it takes no warm-up, or an entry of `--lr_scheduler_kwargs` is not
-            one of its arguments or is missing.
+        HfkitError: The schedule's name is unknown, it takes no warm-up, the warm-up is as long as the run, or an entry
+            of `--lr_scheduler_kwargs` is not one of its arguments or is missing.
     """
     name = config.lr_scheduler_type
     known: dict[str, Any] = {kind.value: make for kind, make in TYPE_TO_SCHEDULER_FUNCTION.items()}
@@ -119,6 +119,12 @@ def build_scheduler(optimizer: Optimizer, config: OptimArguments, num_training_s
     accepted = set(inspect.signature(known[name]).parameters) - fixed
     arguments = _json_arguments(config.lr_scheduler_kwargs, "--lr_scheduler_kwargs", name, accepted)
     warmup = warmup_updates(config.warmup_steps, num_training_steps)
+    if config.warmup_steps >= 1 and warmup >= num_training_steps:
+        raise HfkitError(
+            f"--warmup_steps {warmup} is not below the run's {num_training_steps}"
+            f" update{'s' * (num_training_steps > 1)}: the learning rate would never reach {config.learning_rate:g}",
+            fix="give fewer, or a share of the updates such as 0.1",
+        )
     if warmup and name in ("constant", "reduce_lr_on_plateau", "greedy"):  # transformers drops it without a word
         fix = "use constant_with_warmup" if name == "constant" else "drop --warmup_steps"
         raise HfkitError(f"the schedule {name} has no warm-up", where="--warmup_steps", fix=fix)
@@ -139,8 +145,10 @@ def build_scheduler(optimizer: Optimizer, config: OptimArguments, num_training_s
 
 
 def warmup_updates(warmup_steps: float, num_training_steps: int) -> int:
-    """Updates of warm-up: `warmup_steps` itself, or below 1 a share of all updates, rounded up."""
-    return math.ceil(warmup_steps * num_training_steps) if warmup_steps < 1 else int(warmup_steps)
+    """Updates of warm-up: `warmup_steps` itself, or below 1 a share of all updates, rounded up; the last is none."""
+    if warmup_steps >= 1:
+        return int(warmup_steps)
+    return min(math.ceil(warmup_steps * num_training_steps), max(num_training_steps - 1, 0))
 
 
 def step(step: int, total: int, step_size: int | None = None, gamma: float = 0.1) -> float:
