@@ -1,6 +1,5 @@
 """Labels: from whatever a column holds to classes, lists of classes, or numbers; checked over all splits at once."""
 
-import json
 import math
 import re
 from collections import Counter
@@ -11,8 +10,10 @@ from typing import Any, NoReturn
 from hfkit.data.rows import Rows
 from hfkit.data.table import counted
 from hfkit.errors import HfkitError
+from hfkit.foreign import read_json
 
 _CODE = re.compile(r"[+-]?0\d")  # 007 is a code: as a number it would lose its zeros, and 7 would be the same label
+_FLOAT32 = 3.4e38  # beyond it, training would see infinity
 SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
 
 
@@ -86,18 +87,14 @@ def _parsed(rows: Rows) -> list[Any]:
 
 
 def _json_list(rows: Rows, row: int) -> list[Any]:
-    try:
-        return list(json.loads(rows.label[row]))
-    except json.JSONDecodeError as error:
-        raise HfkitError(
-            f"{rows.label[row]!r} is not a JSON list", where=rows.places([row]), fix='write labels as ["a", "b"]'
-        ) from error
+    place = rows.places([row])
+    return list(read_json(rows.label[row], place, f"The label {rows.label[row][:60]!r}", 'write labels as ["a", "b"]'))
 
 
 def _from_text(values: list[str]) -> list[Any]:
     """CSV knows no types: a column of numbers is read as numbers, unless it holds one value that is none."""
-    if any(_CODE.match(value) for value in values):
-        return list(values)
+    if any(_CODE.match(value) or "_" in value or not value.isascii() for value in values):
+        return list(values)  # to Python 1_0 is ten, and so is the Arabic one
     try:
         numbers = [float(value) for value in values]
     except ValueError:
@@ -110,9 +107,9 @@ def _from_text(values: list[str]) -> list[Any]:
 
 
 def _whole(value: Any) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value == int(value)
-    )
+    if isinstance(value, float):
+        return math.isfinite(value) and value == int(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _kind(raw: dict[str, list[Any]]) -> str:
@@ -127,16 +124,17 @@ def _numbers(rows: Rows, values: list[Any]) -> list[float]:
     numbers = [_number(value) for value in values]
     bad = [row for row, number in enumerate(numbers) if not math.isfinite(number)]
     if bad:
-        _refuse(rows, bad, f"Regression needs finite numbers; the label {values[bad[0]]!r} is none")
+        _refuse(rows, bad, f"Regression needs finite numbers; the label {str(values[bad[0]])[:60]!r} is none")
     return numbers
 
 
 def _number(value: Any) -> float:
-    """The value as a number; not finite for what is none."""
+    """The value as a number; not finite for what is none, or what float32 cannot hold."""
     try:
-        return math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
         return math.nan
+    return number if abs(number) < _FLOAT32 else math.nan
 
 
 def _lists(rows: Rows, values: list[Any], kind: str) -> list[list[str]]:
@@ -266,11 +264,12 @@ def _short(names: Iterable[str], limit: int = 10) -> str:
 
 
 def _natural(name: str) -> tuple[int, float, str]:
-    """Numbers in their order, before names in theirs."""
+    """Numbers in their order, before names in theirs; nan, which is neither above nor below, is a name."""
     try:
-        return (0, float(name), name)
+        number = float(name)
     except ValueError:
-        return (1, 0.0, name)
+        number = math.nan
+    return (1, 0.0, name) if math.isnan(number) else (0, number, name)
 
 
 def _refuse(rows: Rows, bad: list[int], what: str, fix: str | None = None) -> NoReturn:

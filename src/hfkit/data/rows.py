@@ -117,7 +117,9 @@ def take_rows(
         if columns.id
         else [f"{split}-{row}" for row in range(len(table))]
     )
-    unit = table.column(group) if group else [row // blocks for row in range(len(table))] if blocks else None
+    unit: list[Any] | None = [row // blocks for row in range(len(table))] if blocks else None
+    if group:
+        unit = [str(value) for value in table.column(group)]
     rows = Rows(table, list(range(len(table))), ids, inputs, label, unit)
     if bad:
         rows = rows.select([row for row in range(len(table)) if row not in bad])

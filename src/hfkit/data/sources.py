@@ -58,7 +58,7 @@ def open_source(arguments: DataArguments) -> Source:
         return _embedded(name, arguments)
     if name in cards:
         return _by_card(DataCard.read(cards[name]), arguments)
-    path = Path(name).expanduser()
+    path = _path(name)
     if path.exists() or path.suffix.lower() in SUFFIXES or name.startswith((".", "/", "~")):
         return _files(name, path, arguments)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
@@ -72,6 +72,16 @@ def open_source(arguments: DataArguments) -> Source:
     )
 
 
+def _path(name: str) -> Path:
+    """The name as a path, if it can be one."""
+    try:
+        path = Path(name).expanduser()
+        path.exists()
+    except (OSError, RuntimeError) as error:  # a name of thousands of characters, ~nobody
+        raise HfkitError(f"--dataset {name}: {getattr(error, 'strerror', None) or error}") from error
+    return path
+
+
 def _same_config(card: DataCard, arguments: DataArguments) -> bool:
     return arguments.dataset_config_name in (None, card.config)
 
@@ -82,6 +92,11 @@ def _by_card(card: DataCard, arguments: DataArguments) -> Source:
     if card.source.startswith(("./", "../")):
         source = _files(card.name, (card.path.parent / card.source).resolve(), arguments)
     else:
+        if Path(card.source).exists():  # datasets would read it instead, whatever it holds
+            raise HfkitError(
+                f"The folder {card.source} stands here in the place of the Hub's data set of that name",
+                fix=f"say --dataset ./{card.source} if you mean the folder; else work in another folder",
+            )
         config = arguments.dataset_config_name or card.config
         revision = arguments.dataset_revision or card.revision
         source = _hub(card.source, replace(arguments, dataset_config_name=config, dataset_revision=revision))
@@ -120,7 +135,7 @@ def _files(name: str, path: Path, arguments: DataArguments) -> Source:
         tables = idx_tables(path) if idx_files(path) else image_tables(path, arguments.skip_corrupt)
         notes = [note for table in tables.values() for note in table.notes]
         return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
-    if path.is_file():
+    if not path.is_dir():
         table = read_table(path, encoding=arguments.encoding, delimiter=arguments.delimiter)
         return Source(name, "file", str(path), {"train": table}, single=True, notes=table.notes)
     by_split, other = _files_by_split(path, arguments)

@@ -1,12 +1,12 @@
 """Table: the rows of one file or split, as columns, each with the place where it stands."""
 
-import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hfkit.errors import HfkitError, nearest
+from hfkit.foreign import read_json
 
 
 @dataclass
@@ -105,14 +105,32 @@ def joined(origin: str, tables: list[Table]) -> Table:
 
 
 def arrow_table(origin: str, table: Any) -> Table:
-    """An Arrow table, with the label names and the image columns that `datasets` writes into its schema."""
+    """An Arrow table, with the label names and the image columns that `datasets` writes into its schema.
+
+    Raises:
+        HfkitError: What stands there is no JSON, or the names of a column's labels are no different strings.
+    """
     names: dict[str, list[str]] = {}
     pictures: list[str] = []
-    described = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
-    for column, feature in described.items():
+    for column, feature in _features(origin, table.schema.metadata or {}).items():
         inner = feature.get("feature", feature) if isinstance(feature, dict) else feature
-        if isinstance(inner, dict) and inner.get("_type") == "ClassLabel":
-            names[column] = list(inner["names"])
-        if isinstance(inner, dict) and inner.get("_type") == "Image":
+        kind = inner.get("_type") if isinstance(inner, dict) else None
+        if kind == "ClassLabel" and inner.get("names") is not None:
+            names[column] = inner["names"]
+            strings = isinstance(names[column], list) and all(isinstance(name, str) for name in names[column])
+            if not strings or len(set(names[column])) != len(names[column]):
+                raise HfkitError(
+                    f"The file names the labels of {column!r}, and not each by a string of its own", where=origin
+                )
+        if kind == "Image":
             pictures.append(column)
     return Table(origin, {name: table[name] for name in table.column_names}, label_names=names, pictures=pictures)
+
+
+def _features(origin: str, metadata: dict[bytes, bytes]) -> dict[str, Any]:
+    """The features that `datasets` describes under the key `huggingface`; none where there is no such key."""
+    described = metadata.get(b"huggingface", b"{}").decode("utf-8", "replace")
+    found = read_json(described, origin, "The description of the columns (huggingface)")
+    for key in ("info", "features"):
+        found = found.get(key) or {} if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) else {}

@@ -5,16 +5,23 @@ They are exact about faults: a broken row is named by its line in the file, whic
 
 import csv
 import io
-import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from hfkit.data.table import Table, arrow_table, counted
 from hfkit.errors import HfkitError
+from hfkit.foreign import check_text, not_text, read_json, regular_file, text_codec
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+
+MAX_COLUMNS = 1000
+"""Of JSON lines. Every row has a cell for every column: lines with a key of their own each would fill the memory."""
+
+SWELLS = 100
+"""A Parquet file of equal values may be a thousandth of what it holds, and no data set is. Counted from 64 MB on."""
 
 
 def read_table(path: Path, *, encoding: str = "utf-8", delimiter: str | None = None) -> Table:
@@ -26,12 +33,13 @@ def read_table(path: Path, *, encoding: str = "utf-8", delimiter: str | None = N
         delimiter: Of CSV; default comma, or tab for .tsv.
 
     Raises:
-        HfkitError: Another ending, an empty file, a header without rows, bytes that are not text in `encoding`, or a
-            broken row, with its line.
+        HfkitError: Another ending, no regular file, an empty one, a header without rows, bytes that are not text in
+            `encoding`, or a broken row, with its line.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise HfkitError(f"Files ending in {suffix or 'nothing'} are not read", where=str(path), fix=_known_files())
+    path = regular_file(path)
     try:
         if path.stat().st_size == 0:
             raise HfkitError("The file is empty", where=str(path))
@@ -54,19 +62,17 @@ def _known_files() -> str:
 
 def _text(path: Path, encoding: str) -> str:
     data = path.read_bytes()
+    check_text(data[:8], path)
     try:
-        return data.decode("utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding)
-    except LookupError as error:
-        raise HfkitError(f"There is no encoding {encoding!r}", fix="such as utf-8, gb18030, cp1252, utf-16") from error
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-        guess = "the file begins as utf-16 does" if utf16 else "common ones: gb18030, cp1252, latin-1"
-        raise HfkitError(
-            f"The file is not {encoding} text: byte 0x{data[error.start]:02x} cannot stand there",
-            where=f"{path}, line {line}",
-            fix=f"name its encoding with --encoding ({guess}), or save it as UTF-8",
-        ) from error
+        text = data.decode(text_codec(encoding))
+    except UnicodeError as error:
+        at = getattr(error, "start", 0)  # idna and its like do not say
+        cut = encoding.lower().startswith(("utf-16", "utf16", "utf-32", "utf32"))
+        byte = None if cut else data[at]
+        raise not_text(path, data.count(b"\n", 0, at) + 1, encoding, data[:64], byte) from error
+    if "\0" in text:
+        raise not_text(path, text.count("\n", 0, text.index("\0")) + 1, encoding, data[:64], 0)
+    return text
 
 
 def _separator(delimiter: str | None, suffix: str) -> str:
@@ -119,9 +125,7 @@ def _csv_table(path: Path, reader: Any, separator: str) -> Table:
 def csv_header(path: Path, row: Sequence[str], separator: str) -> list[str]:
     """The names of a CSV file's columns; refused where one stands twice, or where another separator parts them."""
     header = [name.strip() or f"column_{number}" for number, name in enumerate(row, start=1)]
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise HfkitError(f"The column {twice[0]!r} stands twice in the header", where=f"{path}, line 1")
+    check_names(header, f"{path}, line 1")
     for other, flag in ((";", "';'"), ("\t", "tab"), (",", "','"), ("|", "'|'")):
         if len(header) == 1 and other != separator and other in header[0]:
             raise HfkitError(
@@ -132,41 +136,24 @@ def csv_header(path: Path, row: Sequence[str], separator: str) -> list[str]:
     return header
 
 
+def check_names(names: Sequence[str], where: str) -> None:
+    """Refuse a table in which two columns have one name."""
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
+    if twice is not None:
+        raise HfkitError(f"The column {twice!r} stands twice in the header", where=where)
+
+
 def _read_json(path: Path, text: str) -> Table:
     if text.lstrip()[:1] == "[" and path.suffix.lower() == ".json":
-        try:
-            records = list(enumerate(whole(json.loads(text), text, str(path)), start=1))
-        except json.JSONDecodeError as error:
-            raise HfkitError(f"The file is not JSON: {error.msg}", where=f"{path}, line {error.lineno}") from error
-        return _records(path, records, "item")
+        return _records(path, enumerate(read_json(text, str(path)), start=1), "item")
     return _records(path, _json_lines(path, text), "line")
-
-
-def whole(content: Any, source: str, where: str) -> Any:
-    """`content`, read from the JSON `source`; refused where a text holds half a character, as `\\ud83d` alone is."""
-    if "\\ud" in source or "\\uD" in source:
-        try:
-            json.dumps(content, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            half = f"\\u{ord(error.object[error.start]):04x}"
-            raise HfkitError(
-                f"A text holds {half}, which is half a character",
-                where=where,
-                fix="write the character whole, or cut it",
-            ) from error
-    return content
 
 
 def _json_lines(path: Path, text: str) -> Iterable[tuple[int, Any]]:
     # split("\n"), not splitlines(): JSON texts may hold U+2028 and other marks that splitlines() breaks at.
     for line, record in enumerate(text.split("\n"), start=1):
         if record.strip():
-            try:
-                yield line, whole(json.loads(record), record, f"{path}, line {line}")
-            except json.JSONDecodeError as error:
-                raise HfkitError(
-                    f"The line is not JSON: {error.msg} at character {error.colno}", where=f"{path}, line {line}"
-                ) from error
+            yield line, read_json(record, f"{path}, line {line}", "The line")
 
 
 def _records(path: Path, records: Iterable[tuple[int, Any]], unit: str) -> Table:
@@ -181,6 +168,11 @@ def _records(path: Path, records: Iterable[tuple[int, Any]], unit: str) -> Table
         for name in record:
             if name not in columns:
                 columns[name] = [None] * len(lines)
+                if len(columns) > MAX_COLUMNS:
+                    raise HfkitError(
+                        f"The rows have more than {MAX_COLUMNS:,} columns", where=f"{path}, {unit} {line}",
+                        fix="keep the columns that are needed",
+                    )  # fmt: skip
         for name, values in columns.items():
             values.append(record.get(name))
         lines.append(line)
@@ -196,7 +188,30 @@ def _read_parquet(path: Path) -> Table:
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.read_table(path, partitioning=None)
-    except pyarrow.ArrowException as error:
-        raise HfkitError(f"The file is not Parquet: {str(error).splitlines()[0]}", where=str(path)) from error
+        file = pyarrow.parquet.ParquetFile(path)
+        check_names(file.schema_arrow.names, str(path))
+        table = pyarrow.Table.from_batches(_batches(path, file), file.schema_arrow)
+        table.validate(full=True)
+    except (pyarrow.ArrowException, OSError) as error:
+        problem = str(error).splitlines()[0]
+        raise HfkitError(f"The file is not Parquet, or damaged: {problem}", where=str(path)) from error
     return arrow_table(str(path), table)
+
+
+def _batches(path: Path, file: Any) -> Iterator[Any]:
+    """The file's rows a few at a time, stopped where they no longer stand in any relation to the file."""
+    size, held = path.stat().st_size, 0
+    for batch in file.iter_batches(batch_size=1024):
+        yield batch
+        held += sum(column.nbytes for column in map(_decoded, batch.columns))
+        if held > max(1 << 26, SWELLS * size):
+            raise HfkitError(
+                f"The file swells to more than {SWELLS} times its {size:,} bytes: a bomb, or one value repeated",
+                where=str(path),
+                fix="write the rows that are needed as JSON lines",
+            )
+
+
+def _decoded(column: Any) -> Any:
+    """Each row with its own value, as reading it makes of it; a dictionary holds equal ones once."""
+    return column.dictionary_decode() if hasattr(column, "dictionary_decode") else column

@@ -2,7 +2,7 @@
 
 import csv
 import io
-import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,8 +13,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from hfkit.data.tables import csv_header, whole
+from hfkit.data.tables import check_names, csv_header
 from hfkit.errors import HfkitError
+from hfkit.foreign import check_text, not_text, read_json, regular_file, text_codec
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 CSV_SUFFIXES = (".csv", ".tsv")
@@ -67,27 +68,23 @@ def open_rows(path: str | Path, encoding: str = "utf-8", delimiter: str | None =
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise HfkitError(f"Files ending in {suffix or 'nothing'} are not read", where=str(path), fix=_endings())
+    path, encoding = regular_file(path), text_codec(encoding)
     try:
         with path.open("rb") as stream:
             size = path.stat().st_size
             if size == 0:
                 raise HfkitError("The file is empty", where=str(path))
-            encoding = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
             if suffix == ".parquet":
                 yield _parquet(path, stream)
-            elif suffix in CSV_SUFFIXES:
+                return
+            check_text(stream.peek(8), path)
+            if suffix in CSV_SUFFIXES:
                 separator = delimiter or ("\t" if suffix == ".tsv" else ",")
                 yield _csv(path, stream, size, encoding, "\t" if separator in ("\\t", "tab") else separator)
             else:
                 yield _json(path, stream, size, encoding)
-    except FileNotFoundError as error:
-        raise HfkitError("There is no such file", where=str(path)) from error
-    except (PermissionError, IsADirectoryError) as error:
+    except PermissionError as error:
         raise HfkitError(f"The file cannot be read: {error.strerror}", where=str(path)) from error
-    except LookupError as error:
-        if "unknown encoding" not in str(error):
-            raise
-        raise HfkitError(f"There is no encoding {encoding!r}", fix="such as utf-8, gb18030, cp1252, utf-16") from error
 
 
 def _endings() -> str:
@@ -96,22 +93,31 @@ def _endings() -> str:
 
 def _decoded(stream: BinaryIO, name: str, encoding: str) -> Iterator[str]:
     """Lines with their ends. Decoded one by one, so that bytes that are not text are found on their line."""
-    first = encoding
     if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):  # there a line's end is more than a byte
-        text = io.TextIOWrapper(stream, encoding=encoding, newline="")
-        yield from text
-        text.detach()  # else it would close the stream, which is asked how far it got
+        yield from _decoded_wide(stream, name, encoding)
         return
+    first = encoding
     for number, line in enumerate(stream, start=1):
         try:
-            yield line.decode(first)
-        except UnicodeDecodeError as error:
-            raise HfkitError(
-                f"Byte 0x{line[error.start]:02x} cannot stand in {encoding.removesuffix('-sig')} text",
-                where=f"{name}, line {number}",
-                fix="name its encoding with --encoding (common ones: gb18030, cp1252, latin-1), or save it as UTF-8",
-            ) from error
+            text = line.decode(first)
+        except UnicodeError as error:
+            at = getattr(error, "start", 0)  # idna and its like do not say
+            raise not_text(name, number, encoding, line[:64], line[at]) from error
+        if "\0" in text:
+            raise not_text(name, number, encoding, line[:64], 0)
+        yield text
         first = encoding.removesuffix("-sig")  # only the first line can begin with a byte order mark
+
+
+def _decoded_wide(stream: BinaryIO, name: str, encoding: str) -> Iterator[str]:
+    text, lines = io.TextIOWrapper(stream, encoding=encoding, newline=""), 0
+    try:
+        for line in text:
+            lines += 1
+            yield line
+    except UnicodeError as error:
+        raise not_text(name, lines + 1, encoding, b"") from error
+    text.detach()  # else it would close the stream, which is asked how far it got
 
 
 def _lines(stream: BinaryIO, encoding: str) -> Iterator[Row]:
@@ -123,7 +129,7 @@ def _csv(path: Path, stream: BinaryIO, size: int, encoding: str, separator: str)
     if len(separator) != 1 or separator in '"\r\n':
         raise HfkitError(f"--delimiter {separator!r} is not one character", fix="such as --delimiter ';' or tab")
     csv.field_size_limit(sys.maxsize)  # 128 KiB would refuse a long text
-    reader = csv.reader(_decoded(stream, str(path), encoding), delimiter=separator, strict=True)
+    reader = csv.reader(_rows_apart(_decoded(stream, str(path), encoding)), delimiter=separator, strict=True)
     records = _records(path, reader)
     _, header = next(records, ("", []))
     columns = csv_header(path, header, separator)
@@ -140,6 +146,12 @@ def _csv(path: Path, stream: BinaryIO, size: int, encoding: str, separator: str)
             yield place, dict(zip(columns, record, strict=True))
 
     return Source(str(path), columns, rows(), size, stream.tell)
+
+
+def _rows_apart(lines: Iterator[str]) -> Iterator[str]:
+    """Old Macs end a row with a carriage return alone."""
+    for line in lines:
+        yield from re.split("(?<=\r)(?=[^\n])", line) if "\r" in line.rstrip("\r\n") else (line,)
 
 
 def _records(path: Path, reader: Any) -> Iterator[tuple[str, list[str]]]:
@@ -176,14 +188,9 @@ def _objects(path: Path, stream: BinaryIO, encoding: str) -> Iterator[Row]:
         if not line.strip():
             continue
         place = f"{path}, line {number}"
-        try:
-            row = whole(json.loads(line), line, place)
-        except json.JSONDecodeError as error:
-            raise HfkitError(
-                f"The line is not JSON: {error.msg} at character {error.colno}",
-                where=place,
-                fix="a JSON list or an object over many lines is not read: write one object a line",
-            ) from error
+        row = read_json(
+            line, place, "The line", "a JSON list or an object over many lines is not read: write one object a line"
+        )
         if not isinstance(row, dict):
             raise HfkitError(
                 f"The line holds {type(row).__name__}, not an object",
@@ -196,17 +203,24 @@ def _objects(path: Path, stream: BinaryIO, encoding: str) -> Iterator[Row]:
 def _parquet(path: Path, stream: BinaryIO) -> Source:
     try:
         file = parquet.ParquetFile(stream)
-    except pa.ArrowException as error:
-        raise HfkitError(f"The file is not Parquet: {str(error).splitlines()[0]}", where=str(path)) from error
+    except (pa.ArrowException, OSError) as error:
+        raise _no_parquet(path, error) from error
+    names = file.schema_arrow.names
+    check_names(names, str(path))
     read = 0
 
     def rows() -> Iterator[Row]:
         nonlocal read
-        for batch in file.iter_batches(batch_size=1024):
-            for row in batch.to_pylist():
-                read += 1
-                yield f"{path}, row {read}", row
+        try:
+            for batch in file.iter_batches(batch_size=1024):
+                for row in batch.to_pylist():
+                    read += 1
+                    yield f"{path}, row {read}", row
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            raise _no_parquet(path, error) from error
 
-    return Source(
-        str(path), file.schema_arrow.names, rows(), file.metadata.num_rows, lambda: read, "row", file.schema_arrow
-    )
+    return Source(str(path), names, rows(), file.metadata.num_rows, lambda: read, "row", file.schema_arrow)
+
+
+def _no_parquet(path: Path, error: Exception) -> HfkitError:
+    return HfkitError(f"The file is not Parquet, or damaged: {str(error).splitlines()[0]}", where=str(path))

@@ -181,14 +181,20 @@ class TextClassificationPipeline(transformers.TextClassificationPipeline):
         return self.postprocess({"logits": self.logits([inputs])}, **postprocess_params)
 
     def logits(self, rows: Sequence[Any], batch_size: int | None = None) -> torch.Tensor:
-        """(rows, labels) in float32 on the CPU, in the order of `rows`: texts, or dicts of `text` and `text_pair`."""
+        """(rows, labels) in float32 on the CPU, in the order of `rows`: texts, or dicts of `text` and `text_pair`.
+
+        Raises:
+            HfkitError: A row is no text, or the model answers with what is no number.
+        """
         features = self._features(rows)
         answers = self._run(features, range(len(rows)), self.low_precision, batch_size)
-        if self.low_precision is None or not self.keeps_labels:
-            return answers
-        close = self._close(answers)
-        if close:
+        if self.low_precision is not None and self.keeps_labels and (close := self._close(answers)):
             answers[close] = self._run(features, close, None, batch_size)
+        if not bool(answers.isfinite().all()):
+            raise HfkitError(
+                f"{self.model.name_or_path or 'The model'} answers with NaN or infinity",
+                fix="its weights are damaged, or its training diverged; of mixed_precision='fp16', try 'no'",
+            )
         return answers
 
     def _features(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
@@ -266,4 +272,7 @@ def _text_and_pair(row: Any) -> tuple[str, str | None]:
             f"A row is not a text: {str(row)[:80]!r} ({type(row).__name__}).",
             fix='give strings, or dicts such as {"text": "...", "text_pair": "..."}',
         )
+    for part in (text, pair or ""):
+        if not part.isascii() and any("\ud800" <= character <= "\udfff" for character in part):
+            raise HfkitError(f"A text holds half a character: {part[:80]!r}.", fix="write it whole, or cut it")
     return text, pair

@@ -20,7 +20,8 @@ from hfkit.config import ModelArguments
 from hfkit.errors import HfkitError, nearest
 from hfkit.models.configs import PooledConfig
 from hfkit.models.freezing import freeze, in_head
-from hfkit.models.loading import first_line, read_config, read_tokenizer, read_weights
+from hfkit.models.inspection import check_vocabulary, first_line
+from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.lora import add_lora
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, same_labels, set_dropout, set_labels
@@ -133,7 +134,8 @@ def _pretrained(config: ModelArguments, task: "Task") -> tuple[PreTrainedModel, 
     _settle_padding(settings, processor, config.model)
     # The task takes the model's order of the labels and its limit, and what comes of it is saved with the model.
     set_labels(settings, task.for_model(settings, processor).model_kwargs())
-    model, new = read_weights(folder, settings, config.trust_remote_code)
+    check_vocabulary(processor, settings, folder)
+    model, new = read_weights(folder, settings, config.trust_remote_code, fewer_layers=bool(config.model_args))
     if not keep_head:
         _renew_head(model)
     _say_head(model, keep_head, new, folder)

@@ -1,5 +1,6 @@
 """Reading models: a folder's config, weights and tokenizer, with every failure in plain words."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +17,18 @@ from transformers import (
 from transformers.utils import logging
 
 from hfkit.errors import HfkitError
+from hfkit.foreign import read_json_file
 from hfkit.models.freezing import in_head
-from hfkit.models.lora import put_adapter
+from hfkit.models.inspection import (
+    check_config,
+    check_memory,
+    check_shards,
+    check_texts,
+    check_tokenizer,
+    check_vocabulary,
+    first_line,
+)
+from hfkit.models.lora import put_adapter, read_adapter
 from hfkit.models.names import check_folder, locate
 
 
@@ -49,12 +60,12 @@ def load_model(
                 where=str(folder),
                 fix=f"train it first: hfkit train --model {path}",
             )
-        return model.eval(), read_tokenizer(folder, path, trust_remote_code)
-    from peft import PeftConfig
-
-    adapter = PeftConfig.from_pretrained(str(folder))
-    base = locate(adapter.base_model_name_or_path, adapter.revision)
-    check_folder(base, adapter.base_model_name_or_path)
+        tokenizer = read_tokenizer(folder, path, trust_remote_code)
+        check_vocabulary(tokenizer, config, folder)
+        return model.eval(), tokenizer
+    name, revision = read_adapter(folder)
+    base = locate(name, revision)
+    check_folder(base, name)
     if not (folder / "config.json").is_file():
         raise HfkitError(
             f"{path} holds an adapter without the config of its base, which has the labels",
@@ -69,11 +80,13 @@ def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False)
     """The folder's config.
 
     Raises:
-        HfkitError: It asks for Python code of its own, or transformers does not know the architecture.
+        HfkitError: It asks for Python code of its own or for what no model has (`check_config`), or transformers does
+            not know the architecture.
     """
+    check_config(read_json_file(folder / "config.json"), f"{folder}/config.json")
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
-    except (ValueError, OSError, KeyError, ImportError) as error:
+    except Exception as error:  # each architecture checks its fields in its own way
         if "trust_remote_code" in str(error):
             raise HfkitError(
                 f"{name} runs Python code of its own",
@@ -87,16 +100,19 @@ def read_tokenizer(folder: Path, name: str | Path, trust_remote_code: bool = Fal
     """The folder's tokenizer.
 
     Raises:
-        HfkitError: There is none, or its library is not installed.
+        HfkitError: There is none, it asks for Python code of its own, or its library is not installed.
     """
+    check_texts(folder)
     try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        check_tokenizer(tokenizer)
+        return tokenizer
     except Exception as error:  # each tokenizer library fails in its own way
         raise HfkitError(f"the tokenizer of {name} cannot be read: {first_line(error)}", where=str(folder)) from error
 
 
 def read_weights(
-    folder: Path, config: PreTrainedConfig, trust_remote_code: bool = False
+    folder: Path, config: PreTrainedConfig, trust_remote_code: bool = False, fewer_layers: bool = False
 ) -> tuple[PreTrainedModel, list[str]]:
     """A classifier of the shape that `config` says, filled with the folder's weights, in float32.
 
@@ -104,13 +120,16 @@ def read_weights(
         folder: Weights of a classifier of this kind, or of its backbone alone.
         config: The classifier's config. A `PooledConfig` on a folder that holds the bare backbone makes a new head.
         trust_remote_code: Run the folder's Python code.
+        fewer_layers: The user asks for fewer layers than the folder has weights for.
 
     Returns:
         The model, and the names of the parameters that the folder lacked and that start at random.
 
     Raises:
-        HfkitError: The weights are damaged, of other sizes, or of another architecture.
+        HfkitError: The weights are damaged, of other sizes, for other layers, of another architecture, or more than
+            this machine can hold.
     """
+    check_shards(folder)
     options: dict[str, Any] = {
         "use_safetensors": True,
         "dtype": "float32",
@@ -120,16 +139,33 @@ def read_weights(
     }
     try:
         with quiet():
+            check_memory(config, trust_remote_code=trust_remote_code)
             model, info = AutoModelForSequenceClassification.from_pretrained(folder, config=config, **options)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise HfkitError(f"the weights cannot be read: {first_line(error)}", where=str(folder)) from error
-    except Exception as error:
-        if type(error).__name__ != "SafetensorError":  # derives from Exception alone
-            raise
+    except HfkitError:
+        raise
+    except Exception as error:  # each architecture, and safetensors, fails in its own way
+        damaged = type(error).__name__ == "SafetensorError"
         raise HfkitError(
-            f"the weights are damaged: {error}", where=str(folder), fix="fetch or copy the file again"
+            f"the weights {'are damaged' if damaged else 'cannot be read'}: {first_line(error)}",
+            where=str(folder),
+            fix="fetch or copy the file again" if damaged else None,
         ) from error
+    unused = _unused_layers(model, info)
+    if unused and not fewer_layers:
+        raise HfkitError(
+            f"config.json asks for fewer layers than there are weights: {unused[0]} has no place",
+            where=str(folder),
+            fix="restore config.json; to leave layers out, say so with --model_args",
+        )
     return model, _new_parameters(model, info, folder)
+
+
+def _unused_layers(model: PreTrainedModel, info: dict[str, Any]) -> list[str]:
+    """Weights that were left out although the model has others of the kind: layer.7.x where it has layer.0.x."""
+    numbered = re.compile(r"(?<=\.)\d+(?=\.)")
+    known = {name.removeprefix(f"{model.base_model_prefix}.") for name, _ in model.named_parameters()}
+    left = sorted(name for name in info["unexpected_keys"] if numbered.search(name))
+    return [name for name in left if numbered.sub("0", name, 1).removeprefix(f"{model.base_model_prefix}.") in known]
 
 
 def _new_parameters(model: PreTrainedModel, info: dict[str, Any], folder: Path) -> list[str]:
@@ -150,12 +186,6 @@ def _new_parameters(model: PreTrainedModel, info: dict[str, Any], folder: Path) 
             where=str(folder),
         )
     return new
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what a library says, or the error's name."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 @contextmanager

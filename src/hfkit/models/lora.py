@@ -3,13 +3,16 @@
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 from hfkit.config import ModelArguments
 from hfkit.errors import HfkitError, nearest
+from hfkit.foreign import read_json_file
 from hfkit.models.freezing import in_head
+from hfkit.models.inspection import first_line
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -77,12 +80,45 @@ def _learning_modules(model: "PreTrainedModel", new: Collection[str]) -> list[st
     return sorted((head | lacked) - {"classifier", "score"})  # PEFT adds these two itself
 
 
-def put_adapter(model: "PreTrainedModel", folder: Any) -> "PeftModel":
-    """The adapter that `folder` holds, on its base, ready to answer."""
+def read_adapter(folder: Path) -> tuple[str, str | None]:
+    """The base model's name, and its revision, that the adapter in `folder` was trained on.
+
+    Raises:
+        HfkitError: It is damaged, its weights are no safetensors (PEFT would unpickle them, or ask the Hub), or it
+            names a module for PEFT to import (`megatron_core`).
+    """
+    place = folder / "adapter_config.json"
+    content = read_json_file(place)
+    if not isinstance(content, dict) or not isinstance(content.get("base_model_name_or_path"), str):
+        raise HfkitError("The adapter's config does not name its base model", where=str(place))
+    if content.get("megatron_config"):
+        raise HfkitError(
+            "adapter_config.json sets megatron_config, by which PEFT would import any module",
+            where=str(place),
+            fix="take the line out, and read what else the folder asks for",
+        )
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise HfkitError(
+            "The adapter has no adapter_model.safetensors; hfkit reads safetensors, which cannot run code",
+            where=str(folder),
+            fix="save it as such once where you trust it: model.save_pretrained(folder)",
+        )
+    return content["base_model_name_or_path"], content.get("revision")
+
+
+def put_adapter(model: "PreTrainedModel", folder: Path) -> "PeftModel":
+    """The adapter that `folder` holds, on its base, ready to answer.
+
+    Raises:
+        HfkitError: Its weights are damaged, or do not fit the base.
+    """
     from peft import PeftModel
 
-    with _quiet():
-        return PeftModel.from_pretrained(model, str(folder))
+    try:
+        with _quiet():
+            return PeftModel.from_pretrained(model, str(folder))
+    except Exception as error:  # each kind of adapter fails in its own way
+        raise HfkitError(f"The adapter cannot be put on its base: {first_line(error)}", where=str(folder)) from error
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """Where a model is: a name on the command line -> a folder with all that a model needs."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from hfkit import demo
 from hfkit.errors import HfkitError
@@ -29,8 +27,12 @@ def locate(name: str | Path, revision: str | None = None, code: bool = False) ->
     text = str(name)
     if text.startswith("demo:"):
         return demo.model_path(text.removeprefix("demo:"))
-    path = Path(text).expanduser()
-    if path.is_dir():
+    try:
+        path = Path(text).expanduser()
+        found = path.is_dir()
+    except (OSError, RuntimeError) as error:  # a name of thousands of characters, ~nobody
+        raise HfkitError(f"there is no folder {text!r}: {error}", where="--model") from error
+    if found:
         return path / "model" if (path / "run.json").is_file() else path
     if path.is_file():
         raise HfkitError(f"{name} is a file; a model is a folder", where="--model", fix="name the folder it is in")
@@ -56,11 +58,8 @@ def _fetch(name: str, revision: str | None, code: bool) -> Path:
         ) from error
 
 
-def check_folder(folder: Path, name: str | Path) -> dict[str, Any]:
+def check_folder(folder: Path, name: str | Path) -> None:
     """Refuse a folder that lacks its config, weights or tokenizer before anything heavy is imported.
-
-    Returns:
-        config.json as it stands.
 
     Raises:
         HfkitError: A part is missing, or the weights are pickles, which can run code and are never read.
@@ -74,10 +73,6 @@ def check_folder(folder: Path, name: str | Path) -> dict[str, Any]:
         )
     if not (folder / "config.json").is_file():
         raise HfkitError(f"{name} holds no model: there is no config.json", where=place, fix=_contents(folder))
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise HfkitError(f"config.json cannot be read: {error}", where=f"{place}/config.json") from error
     if not any((folder / file).is_file() for file in WEIGHTS):
         pickles = [file for file in PICKLES if (folder / file).is_file()]
         if pickles:
@@ -94,7 +89,6 @@ def check_folder(folder: Path, name: str | Path) -> dict[str, Any]:
             where=place,
             fix="save the tokenizer beside the model: tokenizer.save_pretrained(folder)",
         )
-    return config
 
 
 def _contents(folder: Path) -> str:
