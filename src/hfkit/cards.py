@@ -4,11 +4,16 @@ The front matter is a Hugging Face dataset card's, plus an `hfkit:` block that s
 they are split. The prose below it is for people.
 """
 
+import re
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from hfkit.errors import HfkitError, nearest
+from hfkit.foreign import read_yaml, regular_file
+
+LARGEST = 1_000_000
+"""Bytes of a card, which people read."""
 
 REQUIRED = ("license", "language", "task_categories", "size_categories", "hfkit")
 ROLES = ("train", "validation", "test")
@@ -151,21 +156,17 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 
 def _front_matter(path: Path) -> tuple[dict[str, Any], str]:
-    import yaml
-
+    size = regular_file(path).stat().st_size
+    if size > LARGEST:
+        raise HfkitError(f"The data card has {size:,} bytes; people read {LARGEST:,} at most", where=str(path))
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise HfkitError(f"The data card cannot be read: {error}", where=str(path)) from error
     parts = text.split("\n---", 2) if text.startswith("---\n") else []
     if len(parts) < 2:
         raise HfkitError("The data card has no front matter", where=str(path), fix=_EXAMPLE)
-    try:
-        front = yaml.safe_load(parts[0][4:])
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}, line {mark.line + 2}" if mark else str(path)
-        raise HfkitError(f"The front matter is not YAML: {getattr(error, 'problem', error)}", where=where) from error
+    front = read_yaml(parts[0][4:], path, first=2)
     return _mapping(front, "front matter", path), text[len(parts[0]) + 4 :].lstrip("-\n")
 
 
@@ -185,9 +186,12 @@ def _check_block(block: dict[str, Any], path: Path) -> None:
         refuse("The data card does not say where its rows come from", "source", "give a Hub id, or a path from ./")
     for key, value in block.items():
         if key not in _KINDS:
-            refuse(f"There is no key {key!r}", key, nearest(key, _KINDS))
+            refuse(f"There is no key {key!r}", key, nearest(str(key), _KINDS))
         if not isinstance(value, _KINDS[key]) or isinstance(value, bool):
             refuse(f"{value!r} is not a {_KINDS[key][-1].__name__}", key)
+    if not re.fullmatch(r"\.\.?/.+|demo:[\w.-]+|[\w.-]+/[\w.-]+", block["source"]):
+        # To datasets, a folder of the system and the bare name of a file format are sources too.
+        refuse(f"{block['source']!r} is no source", "source", "give a Hub id (owner/name), or a path from ./ or ../")
     for key, known in (("splits", ROLES), ("columns", COLUMNS)):
         for name, value in block.get(key, {}).items():
             if name not in known:
@@ -203,6 +207,9 @@ def _check_block(block: dict[str, Any], path: Path) -> None:
     if block.get("blocks", 1) < 1:
         refuse(f"{block['blocks']} is not a number of rows", "blocks")
     if "labels" in block:
+        odd = [name for name in block["labels"] if not isinstance(name, str | int | float)]
+        if odd or not block["labels"]:
+            refuse(f"{odd[0]!r} is no label's name" if odd else "There are no labels", "labels")
         block["labels"] = [str(name).strip() for name in block["labels"]]
         if len(set(block["labels"])) != len(block["labels"]):
             refuse("A label's name stands twice", "labels")
@@ -220,6 +227,12 @@ def _check_embedded(embedded: dict[str, Any], path: Path) -> None:
     for key in needed if embedded else []:
         if key not in embedded:
             raise HfkitError(f"The embedded form needs the key {key}", where=f"{path}, key hfkit.embedded")
+    kinds = dict.fromkeys(needed, str) | {"rows": dict, "columns": dict, "test_size": float, "pixels": list}
+    for key, value in embedded.items():
+        # A module of a package is imported to be looked into, a path with .. leads out of it.
+        climbs = (key == "file" and ".." in str(value)) or (key == "module" and not str(value).isidentifier())
+        if not isinstance(value, kinds[key]) or climbs or (key == "test_size" and not 0 < value < 1):
+            raise HfkitError(f"{value!r} cannot be its {key}", where=f"{path}, key hfkit.embedded.{key}")
 
 
 def _joined(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Files, encodings and JSON that strangers wrote: whatever they hold, reading them raises nothing but an HfkitError."""
+"""Files, encodings, JSON and YAML that strangers wrote: whatever they hold, only HfkitErrors come of reading them."""
 
 import codecs
 import json
@@ -132,3 +132,34 @@ def read_json_file(path: Path, most: int = 200_000_000) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise HfkitError(f"The file cannot be read: {error}", where=str(path)) from error
     return read_json(text, str(path))
+
+
+def read_yaml(text: str, path: Path, first: int = 1) -> Any:
+    """The value of a YAML text without aliases: nine of them on nine lines would make a billion strings.
+
+    Args:
+        text: YAML.
+        path: The file, for messages.
+        first: The line of the file on which the text begins.
+
+    Raises:
+        HfkitError: It is no YAML, has aliases, is nested too deeply, or a value that is none (the 45th of May).
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.MarkedYAMLError(problem="an alias is not read", problem_mark=self.peek_event().start_mark)
+            return super().compose_node(parent, index)
+
+    try:
+        return yaml.load(text, Loader)
+    except RecursionError as error:
+        raise HfkitError("The front matter is nested too deeply", where=str(path)) from error
+    except Exception as error:  # yaml's errors, and whatever a value raises that is none
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, line {mark.line + first}" if mark else str(path)
+        raise HfkitError(
+            f"The front matter is not YAML: {getattr(error, 'problem', None) or error}", where=where
+        ) from error
