@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from datasets import ClassLabel, Dataset, DatasetDict, Features
+from datasets import Image as ImageFeature
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -29,6 +31,9 @@ from hfkit.baselines.vision.configs import (
 )
 from hfkit.baselines.vision.mobilenet import DepthwiseSeparable
 from hfkit.baselines.vision.processor import make_processor, native_shape
+from hfkit.config import ModelArguments
+from hfkit.errors import HfkitError
+from hfkit.models.image_baselines import IMAGE_BASELINES, build_image_baseline
 
 RESNET18: dict[str, Any] = {
     "depths": [2, 2, 2, 2],
@@ -374,3 +379,50 @@ def test_activation_checkpointing_changes_no_gradient() -> None:
     model(batch, labels=targets).loss.backward()
     again = model.get_parameter("backbone.embeddings.project.weight").grad
     torch.testing.assert_close(again, plain, rtol=0, atol=1e-7)
+
+
+class Shapes:
+    """As much of a task as building a model asks for."""
+
+    def model_kwargs(self) -> dict[str, Any]:
+        return {"id2label": {0: "round", 1: "square"}, "problem_type": "single_label_classification", "hfkit": {}}
+
+    def for_model(self, model_config: Any, processor: Any) -> "Shapes":
+        return self
+
+
+def data_of(images: list[Image.Image]) -> DatasetDict:
+    features = Features({"image": ImageFeature(), "label": ClassLabel(names=["round", "square"])})
+    rows = {"image": images, "label": [number % 2 for number in range(len(images))]}
+    return DatasetDict(train=Dataset.from_dict(rows, features=features))
+
+
+@pytest.mark.parametrize("name", sorted(IMAGE_BASELINES))
+def test_every_name_builds_a_model_of_the_datas_shape(name: str) -> None:
+    images = noise("L", 28, 28)
+    config = ModelArguments(model=f"baseline:{name}")
+    with torch.device("meta"):  # sizes are all that is asked
+        model, processor = build_image_baseline(config, Shapes(), data_of(images))  # type: ignore[arg-type]
+    assert (model.config.image_size, model.config.num_channels) == (28, 1)
+    assert model.config.id2label == {0: "round", 1: "square"}
+    assert processor(images, return_tensors="pt")["pixel_values"].shape == (6, 1, 28, 28)
+    layers = sum(isinstance(one, nn.Conv2d) and one.kernel_size != (1, 1) for one in model.modules())
+    if name.removeprefix("resnet").isdigit():
+        assert layers + 1 == int(name.removeprefix("resnet"))  # the paper counts convolutions and the head
+
+
+def test_flags_reach_the_picture_baselines() -> None:
+    data = data_of(noise("RGB", 100, 90, 3))
+    fields = {"dropout": 0.3, "model_args": '{"image_size": 40, "hidden_sizes": [16]}'}
+    config = ModelArguments(model="baseline:mlp", **fields)
+    model, processor = build_image_baseline(config, Shapes(), data)  # type: ignore[arg-type]
+    assert model.dropout.p == 0.3
+    assert dict(processor.size) == {"height": 40, "width": 40}
+    assert model(**processor(noise("RGB", 100, 90, 3), return_tensors="pt")).logits.shape == (6, 2)
+    for arguments, message in (
+        ({"model": "baseline:resnet19"}, "no baseline 'resnet19' for images"),
+        ({"model": "baseline:vit", "model_args": '{"patch_size": 7}'}, "patches of 7 pixels do not fill"),
+        ({"model": "baseline:cnn", "model_args": '{"widths": "many"}'}, "widths cannot be"),
+    ):
+        with pytest.raises(HfkitError, match=message):
+            build_image_baseline(ModelArguments(**arguments), Shapes(), data)  # type: ignore[arg-type]

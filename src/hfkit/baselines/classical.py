@@ -6,12 +6,12 @@ match should not be shown without it.
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from datasets import Dataset
 from numpy.typing import ArrayLike
-from scipy import sparse
+
+from hfkit.baselines.linear import Answer, linear
 
 # A word is a run of letters and digits, one letter included; Chinese and Japanese, written without spaces, go
 # character by character, so that their 1-2-grams are the usual strong features.
@@ -19,8 +19,6 @@ _CJK = "぀-ヿ㐀-鿿豈-﫿"
 _TOKEN = rf"(?u)[{_CJK}]|[^\W{_CJK}]+"
 # Below so many rows a word that occurs once still has to count.
 _FEW_ROWS = 500
-
-Answer = dict[str, Any]
 
 
 def classical(
@@ -87,14 +85,7 @@ def tfidf_logreg(
         vectorizer.set_params(analyzer="char", token_pattern=None, min_df=1)
         seen = vectorizer.fit_transform(_texts(train))
     unseen = vectorizer.transform(_texts(test))
-    if problem_type == "regression":
-        answer = _ridge(seen, truth, unseen)
-    elif problem_type == "multi_label_classification":
-        shares = np.stack([_logistic(seen, column, unseen, 2, seed)[:, 1] for column in truth.T], axis=1)
-        answer = {"prediction": (shares > 0.5).astype(np.int64), "probabilities": shares}
-    else:
-        shares = _logistic(seen, truth, unseen, classes, seed)
-        answer = {"prediction": shares.argmax(axis=1), "probabilities": shares}
+    answer = linear(seen, truth, unseen, problem_type, classes, seed)
     return answer | {"seconds": time.perf_counter() - start}
 
 
@@ -132,23 +123,3 @@ def _texts(data: Dataset) -> list[str]:
     if "text_pair" not in data.column_names:
         return list(data["text"])
     return [f"{first} {second}" for first, second in zip(data["text"], data["text_pair"], strict=True)]
-
-
-def _logistic(seen: sparse.csr_matrix, truth: np.ndarray, unseen: Any, classes: int, seed: int) -> np.ndarray:
-    """Probabilities (rows, classes); a class that training never saw gets none."""
-    from sklearn.linear_model import LogisticRegression
-
-    shares = np.zeros((unseen.shape[0], classes))
-    present = np.unique(truth)
-    if len(present) == 1:
-        shares[:, present[0]] = 1.0
-        return shares
-    model = LogisticRegression(C=10.0, max_iter=1000, random_state=seed).fit(seen, truth)
-    shares[:, model.classes_] = model.predict_proba(unseen)
-    return shares
-
-
-def _ridge(seen: sparse.csr_matrix, truth: np.ndarray, unseen: Any) -> Answer:
-    from sklearn.linear_model import Ridge
-
-    return {"prediction": np.asarray(Ridge(alpha=1.0).fit(seen, truth).predict(unseen))}

@@ -1,13 +1,28 @@
-"""The image processor of a from-scratch baseline: its size, channels, mean and deviation are the training pictures'."""
+"""The image processor of a from-scratch baseline: size, channels, mean and deviation are those of training pictures."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from datasets import Dataset
+from datasets import Image as ImageFeature
 from transformers import ViTImageProcessor
+
+from hfkit.data.decoding import decode
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+def undecoded(rows: Dataset) -> Dataset:
+    """The column `image` alone, as {"bytes", "path"}, which `decode` takes."""
+    return rows.select_columns("image").cast_column("image", ImageFeature(decode=False))
+
+
+def sample(train: Dataset, count: int) -> list["Image"]:
+    """At most `count` decoded pictures from all over the split: files often stand in the order of their classes."""
+    rows = np.unique(np.linspace(0, len(train) - 1, min(count, len(train))).astype(int))
+    return [decode(stored) for stored in undecoded(train.select(rows))["image"]]
 
 
 def native_shape(images: Sequence["Image"], largest: int = 64) -> tuple[int, int]:

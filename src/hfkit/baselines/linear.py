@@ -1,0 +1,70 @@
+"""Linear models on rows of features, whatever they count: logistic regression, and ridge for numbers."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+Answer = dict[str, Any]
+"""{"prediction", "probabilities" (not for regression), "seconds"}, a row an example."""
+
+
+def linear(
+    seen: Any,
+    truth: np.ndarray,
+    unseen: Any,
+    problem_type: str,
+    classes: int,
+    seed: int = 0,
+    strength: float = 10.0,
+    steps: int = 1000,
+) -> Answer:
+    """A linear model fitted on `seen` and asked about `unseen`.
+
+    Args:
+        seen: Features of the training rows, (rows, features), dense or sparse.
+        truth: Their labels, as `targets` gives them.
+        unseen: Features of the rows to answer for.
+        problem_type: As in a transformers config. Multi-label gets one model a label, regression a ridge.
+        classes: Columns of the probabilities.
+        seed: Of the solver.
+        strength: scikit-learn's C: more fits the training rows closer.
+        steps: Steps of the solver at most; few of them hold the weights small as well.
+
+    Returns:
+        "prediction" and, but for regression, "probabilities".
+    """
+    if problem_type == "regression":
+        return _ridge(seen, truth, unseen)
+    if problem_type == "multi_label_classification":
+        columns = [_logistic(seen, column, unseen, 2, seed, strength, steps)[:, 1] for column in truth.T]
+        shares = np.stack(columns, axis=1)
+        return {"prediction": (shares > 0.5).astype(np.int64), "probabilities": shares}
+    shares = _logistic(seen, truth, unseen, classes, seed, strength, steps)
+    return {"prediction": shares.argmax(axis=1), "probabilities": shares}
+
+
+def _logistic(
+    seen: Any, truth: np.ndarray, unseen: Any, classes: int, seed: int, strength: float, steps: int
+) -> np.ndarray:
+    """Probabilities (rows, classes); a class that training never saw gets none."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    shares = np.zeros((unseen.shape[0], classes))
+    present = np.unique(truth)
+    if len(present) == 1:
+        shares[:, present[0]] = 1.0
+        return shares
+    model = LogisticRegression(C=strength, max_iter=steps, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # stopping there is the setting
+        model.fit(seen, truth)
+    shares[:, model.classes_] = model.predict_proba(unseen)
+    return shares
+
+
+def _ridge(seen: Any, truth: np.ndarray, unseen: Any) -> Answer:
+    from sklearn.linear_model import Ridge
+
+    return {"prediction": np.asarray(Ridge(alpha=1.0).fit(seen, truth).predict(unseen))}

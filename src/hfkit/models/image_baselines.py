@@ -1,0 +1,85 @@
+"""Picture baselines by name: network, config and image processor that fit the training pictures."""
+
+from typing import TYPE_CHECKING, Any
+
+from datasets import DatasetDict
+from transformers import AutoModelForImageClassification, PreTrainedModel
+
+from hfkit.baselines.vision.configs import (
+    BaselineResNetConfig,
+    BaselineViTConfig,
+    CnnConfig,
+    ImageConfig,
+    LeNetConfig,
+    MlpConfig,
+    MobileNetConfig,
+    VggConfig,
+)
+from hfkit.baselines.vision.processor import make_processor, native_shape, sample
+from hfkit.config import ModelArguments
+from hfkit.errors import HfkitError, nearest
+from hfkit.models.loading import first_line
+from hfkit.models.settings import override, set_dropout, set_labels
+
+if TYPE_CHECKING:
+    from hfkit.tasks import Task
+
+
+def _imagenet(*depths: int) -> dict[str, Any]:
+    return {"depths": depths, "widths": (64, 128, 256, 512), "stem": "imagenet", "shortcut": "B"}
+
+
+IMAGE_BASELINES: dict[str, tuple[type[ImageConfig], dict[str, Any]]] = {
+    "mlp": (MlpConfig, {}),
+    "lenet5": (LeNetConfig, {}),
+    "cnn": (CnnConfig, {}),
+    "resnet": (BaselineResNetConfig, {}),
+    "resnet20": (BaselineResNetConfig, {}),
+    "resnet32": (BaselineResNetConfig, {"depths": (5, 5, 5)}),
+    "resnet44": (BaselineResNetConfig, {"depths": (7, 7, 7)}),
+    "resnet56": (BaselineResNetConfig, {"depths": (9, 9, 9)}),
+    "resnet18": (BaselineResNetConfig, _imagenet(2, 2, 2, 2)),
+    "resnet34": (BaselineResNetConfig, _imagenet(3, 4, 6, 3)),
+    "vgg": (VggConfig, {}),
+    "mobilenet": (MobileNetConfig, {}),
+    "vit": (BaselineViTConfig, {}),
+}
+"""baseline:<name> -> its config and the fields that make it the one of that name."""
+
+# Enough to know the pictures' size, and the mean of a channel to a hundredth; decoding a whole training split is not.
+_LOOKED_AT = 256
+
+
+def build_image_baseline(config: ModelArguments, task: "Task", data: DatasetDict | None) -> tuple[PreTrainedModel, Any]:
+    """An untrained picture baseline and its image processor, both of the training pictures' shape.
+
+    Pictures of 28 x 28 grey pixels make a model that reads those. Larger ones are shrunk to 64 pixels a side (224 for
+    the ImageNet layouts); `--model_args '{"image_size": 128}'` says otherwise.
+
+    Returns:
+        The model, and a `ViTImageProcessor`.
+
+    Raises:
+        HfkitError: No baseline has the name, `data` is missing, or `--model_args` do not fit.
+    """
+    name = config.model.removeprefix("baseline:")
+    if name not in IMAGE_BASELINES:
+        raise HfkitError(
+            f"there is no baseline {name!r} for images", where="--model", fix=nearest(name, IMAGE_BASELINES)
+        )
+    if data is None:
+        raise HfkitError(f"{config.model} takes its size from the training images: give build_model the data")
+    config_class, fields = IMAGE_BASELINES[name]
+    images = sample(data["train"], _LOOKED_AT)
+    size, channels = native_shape(images, 224 if fields.get("stem") == "imagenet" else 64)
+    settings = config_class(image_size=size, num_channels=channels, **fields)
+    set_dropout(settings, config.dropout, config.attention_dropout)
+    override(settings, config.model_args)
+    processor: Any = make_processor(settings.image_size, settings.num_channels, images)
+    set_labels(settings, task.model_kwargs())
+    set_labels(settings, task.for_model(settings, processor).model_kwargs())
+    try:
+        model = AutoModelForImageClassification.from_config(settings)
+    except ValueError as error:
+        raise HfkitError(first_line(error), where="--model_args") from error
+    return model, processor

@@ -1,0 +1,92 @@
+"""The picture baselines of scikit-learn: what they learn, of which pictures, for every kind of label."""
+
+import io
+
+import numpy as np
+import pytest
+from datasets import ClassLabel, Dataset, Features, Image, List, Value
+from PIL import Image as Pillow
+from sklearn.datasets import load_digits
+
+from hfkit.baselines.vision import classical
+from hfkit.baselines.vision.classical import classical_images, images_logreg
+
+NAMES = ["dark", "light"]
+
+
+def file_of(pixels: np.ndarray) -> dict[str, bytes]:
+    stream = io.BytesIO()
+    Pillow.fromarray(pixels).save(stream, "PNG")
+    return {"bytes": stream.getvalue()}
+
+
+def shades(count: int, size: tuple[int, ...] = (6, 6), label: object = None) -> Dataset:
+    """Noise around a dark or a light grey, turn by turn; labelled 0 and 1 unless `label` says otherwise."""
+    generator = np.random.default_rng(count)
+    rows = [np.clip(generator.normal((90, 160)[row % 2], 30, size), 0, 255).astype(np.uint8) for row in range(count)]
+    labels = label or [row % 2 for row in range(count)]
+    kind = List(ClassLabel(names=NAMES)) if isinstance(labels[0], list) else ClassLabel(names=NAMES)
+    kind = Value("float32") if isinstance(labels[0], float) else kind
+    features = Features({"image": Image(), "label": kind})
+    return Dataset.from_dict({"image": [file_of(row) for row in rows], "label": labels}, features=features)
+
+
+def test_real_digits() -> None:
+    digits = load_digits()
+    features = Features({"image": Image(), "label": ClassLabel(names=[str(number) for number in range(10)])})
+    files = [file_of((image * 255 / 16).astype(np.uint8)) for image in digits.images[:900]]
+    data = Dataset.from_dict({"image": files, "label": digits.target[:900]}, features=features)
+    train, test = data.select(range(600)), data.select(range(600, 900))
+    found = classical_images(train, test, "single_label_classification")
+    assert set(found) == {"pixels_logreg", "majority"}
+    answer = found["pixels_logreg"]
+    assert (answer["prediction"] == digits.target[600:900]).mean() > 0.88
+    assert answer["probabilities"].shape == (300, 10)
+    assert answer["probabilities"].sum(axis=1) == pytest.approx(np.ones(300))
+    assert (answer["rows"], answer["seconds"] > 0) == (600, True)
+    assert len(set(found["majority"]["prediction"])) == 1
+
+
+@pytest.mark.parametrize("size", [(6, 6), (40, 52), (40, 52, 3)])
+def test_pictures_of_any_size_and_colour(size: tuple[int, ...]) -> None:
+    answer = images_logreg(shades(40, size), shades(10, size), "single_label_classification")
+    assert answer["prediction"].tolist() == [0, 1] * 5
+
+
+def test_answers_come_in_the_models_order_of_labels_by_name() -> None:
+    found = classical_images(shades(40), shades(4), "single_label_classification", labels=["Light", "none", "DARK"])
+    assert found["pixels_logreg"]["prediction"].tolist() == [2, 0, 2, 0]
+    assert (found["pixels_logreg"]["probabilities"][:, 1] == 0).all()
+    assert found["majority"]["probabilities"].shape == (4, 3)
+
+
+def test_many_labels_and_numbers() -> None:
+    many = classical_images(
+        shades(40, label=[[0], [0, 1]] * 20), shades(4, label=[[0], []] * 2), "multi_label_classification"
+    )
+    assert many["pixels_logreg"]["prediction"].tolist() == [[1, 0], [1, 1]] * 2
+    assert many["majority"]["prediction"].tolist() == [[1, 0]] * 4
+    numbers = classical_images(shades(40, label=[1.0, 5.0] * 20), shades(4, label=[1.0] * 4), "regression")
+    low, high = numbers["pixels_logreg"]["prediction"][:2]
+    assert low < 3 < high
+    assert numbers["majority"]["prediction"].tolist() == [3.0] * 4
+
+
+def test_a_frozen_backbones_features_take_the_place_of_pixels() -> None:
+    train, test = shades(40), shades(4)
+    seen = np.array([[1000.0 * (row % 2), 7.0] for row in range(40)])
+    unseen = np.array([[1000.0, 7.0], [0.0, 7.0], [1000.0, 7.0], [0.0, 7.0]])  # against what the pixels say
+    found = classical_images(train, test, "single_label_classification", features=(seen, unseen))
+    assert set(found) == {"features_logreg", "majority"}
+    assert found["features_logreg"]["prediction"].tolist() == [1, 0, 1, 0]
+
+
+def test_too_many_pictures_are_drawn_from_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, test = shades(60), shades(4)
+    monkeypatch.setattr(classical, "FITTED", 30)
+    first, again, other = (images_logreg(train, test, "single_label_classification", seed=seed) for seed in (1, 1, 2))
+    assert first["rows"] == 30
+    assert (first["probabilities"] == again["probabilities"]).all()
+    assert (first["probabilities"] != other["probabilities"]).any()
+    monkeypatch.setattr(classical, "DECODED", 20 * 36)
+    assert images_logreg(train, test, "single_label_classification")["rows"] == 20
