@@ -1,0 +1,126 @@
+"""What a model is made of: its layers in the order they run, with shapes, parameters and work."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.hooks import RemovableHandle
+
+_NOTHING = (nn.Identity, nn.Dropout)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One module that computes something, without what its parts do.
+
+    Attributes:
+        name: Its path in the model.
+        kind: Its class.
+        shape: Of its output for one example, without the batch; empty where the output is no tensor.
+        parameters: Numbers that it holds itself.
+        learning: Those of them that training changes.
+        flops: Of one example. A multiplication and an addition count as two; only matrix products, convolutions and
+            attention are counted, which is nearly all. Papers often call the half of it "FLOPs".
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    learning: int
+    flops: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A model's layers, and their sums."""
+
+    layers: list[Layer]
+    parameters: int
+    learning: int
+    flops: int
+
+
+def summarise(model: nn.Module, inputs: Mapping[str, Tensor]) -> Summary:
+    """Runs the model once on one example, without a gradient, and notes what happens.
+
+    Args:
+        model: Any module; it is left as it came, each part in its own mode.
+        inputs: A batch of one or more: `forward`'s arguments. FLOPs are divided by its size.
+
+    Returns:
+        A row for every module that holds parameters, works, or changes the shape without parts of its own. A module
+        that runs twice has one row, with the work of both. In the sums, shared weights count once.
+    """
+    rows = len(next(iter(inputs.values())))
+    modes = [(module, module.training) for module in model.modules()]  # a frozen part may stand in another
+    watch = _Watch(model)
+    try:
+        with torch.no_grad(), watch.counter:
+            model.eval()(**inputs)
+    finally:
+        watch.stop()
+        for module, mode in modes:
+            module.training = mode
+    layers = [_layer(name, model.get_submodule(name), shape, watch.flops[name]) for name, shape in watch.shapes.items()]
+    parameters = list(model.parameters())
+    return Summary(
+        layers=[replace(layer, flops=layer.flops // rows) for layer in layers if layer is not None],
+        parameters=sum(one.numel() for one in parameters),
+        learning=sum(one.numel() for one in parameters if one.requires_grad),
+        flops=watch.counter.get_total_flops() // rows,
+    )
+
+
+class _Watch:
+    """Hooks on every module. Work belongs to the innermost module that runs, which need not be a part by its name."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.counter = FlopCounterMode(display=False)
+        self.shapes: dict[str, tuple[int, ...]] = {}  # in the order in which the modules begin
+        self.flops: Counter[str] = Counter()
+        self._running: list[list[int]] = []  # the work done before each module began, and inside it by others
+        self._handles = [handle for name, module in model.named_modules() for handle in self._hooks(name, module)]
+
+    def stop(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _hooks(self, name: str, module: nn.Module) -> tuple[RemovableHandle, RemovableHandle]:
+        def begins(*_: Any) -> None:
+            self.shapes.setdefault(name, ())
+            self._running.append([self.counter.get_total_flops(), 0])
+
+        def ends(module: nn.Module, inputs: Any, output: Any) -> None:
+            before, inside = self._running.pop()
+            spent = self.counter.get_total_flops() - before
+            self.flops[name] += spent - inside
+            if self._running:
+                self._running[-1][1] += spent
+            self.shapes[name] = _shape(output)
+
+        return module.register_forward_pre_hook(begins), module.register_forward_hook(ends)
+
+
+def _layer(name: str, module: nn.Module, shape: tuple[int, ...], flops: int) -> Layer | None:
+    own = list(module.parameters(recurse=False))
+    if not own and not flops and (isinstance(module, _NOTHING) or next(module.children(), None) is not None):
+        return None
+    return Layer(
+        name=name,
+        kind=type(module).__name__,
+        shape=shape,
+        parameters=sum(one.numel() for one in own),
+        learning=sum(one.numel() for one in own if one.requires_grad),
+        flops=flops,
+    )
+
+
+def _shape(output: Any) -> tuple[int, ...]:
+    if isinstance(output, tuple | list) and output:
+        output = output[0]
+    return tuple(output.shape[1:]) if isinstance(output, Tensor) else ()
