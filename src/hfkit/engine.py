@@ -12,7 +12,7 @@ predictions out"; callbacks own what hangs on the loop's events. Three rules mak
 
 import contextlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from hfkit import hardware
 from hfkit.batching import BatchPlan, Update
 from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
-from hfkit.evaluation import Tensors, evaluate, load_batches
+from hfkit.evaluation import Plan, Tensors, evaluate, load_batches
 from hfkit.optim import ON_METRIC
 
 if TYPE_CHECKING:
@@ -174,7 +174,8 @@ class Engine:
             rows_per_batch = self.plan.rows_per_batch
             updates = list(self.plan.updates(self.state.step, self.total_steps))
             shares = [self._share(update) for update in updates]
-            loader = self._load(dataset, [rows for share in shares for rows, _ in share])
+            plan = [(update.epoch, rows) for update, share in zip(updates, shares, strict=True) for rows, _ in share]
+            loader = self._load(dataset, plan)
             for update, share in zip(updates, shares, strict=True):
                 yield update, [(next(loader), real) for _, real in share]
                 if self.plan.rows_per_batch != rows_per_batch:
@@ -186,7 +187,7 @@ class Engine:
         share = update.share(self.accelerator.process_index, self.accelerator.num_processes)
         return [(rows or update.batches[0], bool(rows)) for rows in share]
 
-    def _load(self, dataset: Dataset, batches: list[list[int]]) -> Iterator[Tensors]:
+    def _load(self, dataset: Dataset, batches: Sequence[Plan]) -> Iterator[Tensors]:
         return load_batches(self.accelerator, self.task, dataset, batches, self.config.dataloader_num_workers)
 
     def _weigh(self, share: Share) -> tuple[float, bool]:
@@ -213,7 +214,8 @@ class Engine:
             if self.accelerator.device.type == "cuda":
                 torch.cuda.empty_cache()
             update.batches[:] = self.plan.split(update.rows)
-            smaller = [(batch, True) for batch in self._load(dataset, update.batches)]
+            plan = [(update.epoch, rows) for rows in update.batches]
+            smaller = [(batch, True) for batch in self._load(dataset, plan)]
             return self._update(dataset, update, smaller, weight)
         self._emit("on_backward", update, share, loss)
         self._clip()

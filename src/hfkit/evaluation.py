@@ -1,6 +1,7 @@
 """Evaluation: every row once, whole batches dealt to the processes, only predictions kept."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from hfkit.tasks import Task
 
 Tensors = dict[str, torch.Tensor]
+Plan = tuple[int | None, list[int]]
+"""The epoch and the rows of a batch."""
 
 
 def evaluate(
@@ -55,7 +58,8 @@ def evaluate(
     kept: list[dict[str, np.ndarray]] = []
     try:
         with torch.inference_mode(), accelerator.autocast(), bar:
-            for batch in load_batches(accelerator, task, dataset, mine, config.dataloader_num_workers):
+            plan = [(None, rows) for rows in mine]
+            for batch in load_batches(accelerator, task, dataset, plan, config.dataloader_num_workers):
                 _, predictions = task.loss_and_predictions(model, batch)
                 kept.append({name: value.cpu().numpy() for name, value in predictions.items()})
                 bar.update(accelerator.num_processes * len(kept[-1]["prediction"]))
@@ -75,10 +79,25 @@ def evaluate(
     return {"label": np.asarray(dataset["labels"][:]), **columns}
 
 
+@dataclass(frozen=True)
+class Reader:
+    """A data set as torch's loader takes it: asked for a batch, it lets the task read the rows for that epoch."""
+
+    task: "Task"
+    dataset: Dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitems__(self, batch: Plan) -> list[dict[str, Any]]:
+        epoch, rows = batch
+        return self.task.read(self.dataset, rows, epoch)
+
+
 def load_batches(
-    accelerator: Accelerator, task: "Task", dataset: Dataset, batches: list[list[int]], num_workers: int
+    accelerator: Accelerator, task: "Task", dataset: Dataset, batches: Sequence[Plan], num_workers: int
 ) -> Iterator[Tensors]:
-    """Collated batches on the device, in the order given.
+    """Collated batches on the device, in the order given: of each the epoch (None in evaluation) and the rows.
 
     The loader gets a generator of its own: otherwise it draws a seed from torch's, and looking at the validation split
     would change the dropout of the next update.
@@ -86,8 +105,8 @@ def load_batches(
     if not batches:
         return
     loader: DataLoader[Any] = DataLoader(
-        dataset,
-        batch_sampler=batches,
+        Reader(task, dataset),  # type: ignore[arg-type]
+        batch_sampler=batches,  # type: ignore[arg-type]
         collate_fn=task.collate,
         num_workers=num_workers,
         pin_memory=accelerator.device.type == "cuda",

@@ -1,4 +1,4 @@
-"""Decoding: the bytes of an image file -> an upright RGB picture of 8 bits a channel, or why there is none.
+"""Decoding: the bytes of an image file -> an upright picture of 8 bits a channel, or why there is none.
 
 Everything that looks at a picture comes through `decode`: checks at loading, training, evaluation, the pipeline.
 """
@@ -47,9 +47,9 @@ class Facts:
 
 
 def decode(stored: Stored) -> Image.Image:
-    """The picture, upright as its EXIF orientation says, in RGB.
+    """The picture, upright as its EXIF orientation says, in RGB, or in L where the file knows no colours.
 
-    Grey is repeated in three channels, palettes are looked up, CMYK is converted, and what is transparent shows white.
+    Palettes are looked up, CMYK is converted, and what is transparent shows white.
     16 bits a channel are scaled to 8; numbers with a fraction are taken as 0 to 1. Of an animation the first frame.
 
     Raises:
@@ -65,7 +65,7 @@ def examine(stored: Stored) -> Facts:
         BadImage: As `decode`.
     """
     image, frames = _opened(stored)
-    pixels = np.asarray(image)
+    pixels = np.asarray(image.convert("RGB"))
     grey = bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
     digest = hashlib.sha256(f"{image.width} {image.height} ".encode() + pixels.tobytes()).hexdigest()
     return Facts(image.width, image.height, grey, frames, digest)
@@ -99,7 +99,7 @@ def _opened(stored: Stored) -> tuple[Image.Image, int]:
                     raise BadImage(_too_large(f"{image.width:,} x {image.height:,} pixels"))
                 frames = getattr(image, "n_frames", 1)
                 image.load()
-                return _rgb(ImageOps.exif_transpose(image)), 1 if image.format == "MPO" else frames
+                return _plain(ImageOps.exif_transpose(image)), 1 if image.format == "MPO" else frames
     except BadImage:
         raise
     except Image.DecompressionBombError as error:
@@ -115,16 +115,16 @@ def _too_large(size: str) -> str:
     return f"is larger than {MAX_PIXELS:,} pixels ({size}): it could be made to fill the memory"
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _plain(image: Image.Image) -> Image.Image:
+    """In RGB, or L, without anything but pixels."""
     if image.mode.startswith(("I", "F")):
-        return _eight_bits(image).convert("RGB")
+        return _eight_bits(image)
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         layered = image.convert("RGBA")
-        if np.asarray(layered)[..., 3].min() < 255:
-            white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
-            return Image.alpha_composite(white, layered).convert("RGB")
-        return layered.convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+        white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+        mode = "L" if image.mode in ("L", "LA", "La") else "RGB"
+        return Image.alpha_composite(white, layered).convert(mode)
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -19,7 +19,7 @@ from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig
 from hfkit.config import ModelArguments
 from hfkit.errors import HfkitError, nearest
 from hfkit.models.configs import PooledConfig
-from hfkit.models.freezing import freeze, in_head
+from hfkit.models.freezing import freeze, in_head, still_norms
 from hfkit.models.inspection import check_vocabulary, first_line
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.lora import add_lora
@@ -42,10 +42,8 @@ BASELINE_LENGTH = 512
 """Tokens that a baseline reads of a text when --max_length does not say."""
 
 
-def build_model(
-    config: ModelArguments, task: "Task", data: DatasetDict | None = None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A model that fits the task, with what may learn decided, and its tokenizer.
+def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None = None) -> tuple[PreTrainedModel, Any]:
+    """A model that fits the task, with what may learn decided, and its tokenizer or image processor.
 
     A pretrained classifier whose labels have the task's names keeps its head and its order of the labels; any other
     model gets a new head. Weights are float32, from safetensors. One line says what was built.
@@ -62,7 +60,9 @@ def build_model(
         HfkitError: Nothing has the name, a part of the model is missing, it is a model for another task, or a knob
             does not fit it.
     """
-    if config.model.startswith("baseline:"):
+    if task.auto_model == "AutoModelForImageClassification":
+        model, processor, new = _for_images(config, task, data)
+    elif config.model.startswith("baseline:"):
         model, processor, new = _from_scratch(config, task, data)
     else:
         model, processor, new = _pretrained(config, task)
@@ -73,8 +73,23 @@ def build_model(
         model = add_lora(model, config, new)  # type: ignore[assignment]
     elif config.freeze:
         freeze(model, config.freeze, new)
+    still_norms(model)
     _say(describe(model, config.model))
     return model, processor
+
+
+def _for_images(config: Any, task: "Task", data: DatasetDict | None) -> tuple[PreTrainedModel, Any, list[str]]:
+    from hfkit.models import image_models
+
+    if config.model.startswith("baseline:"):
+        from hfkit.models.image_baselines import build_image_baseline
+
+        model, processor = build_image_baseline(config, task, data)
+        new: list[str] = []
+    else:
+        model, processor, new = image_models.build_image_model(config, task)
+    image_models.try_out(model, task.for_model(model.config, processor), config.model)
+    return model, processor, new
 
 
 def _from_scratch(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
+from typing import Any
 
 from torch import nn
 
@@ -51,6 +52,7 @@ def unfreeze(model: nn.Module) -> int:
     frozen = [parameter for parameter in model.parameters() if not parameter.requires_grad]
     for parameter in frozen:
         parameter.requires_grad_(True)
+    model.train(model.training)  # norms that stood still count again
     return sum(parameter.numel() for parameter in frozen)
 
 
@@ -65,10 +67,37 @@ def _matches(model: nn.Module, name: str, pattern: str, new: Collection[str]) ->
 def in_head(model: nn.Module, name: str) -> bool:
     """Whether the parameter belongs to the head: what stands beside the backbone, in transformers' own naming.
 
-    The baselines' embeddings stand beside their encoder, and are no head either.
+    The baselines' embeddings stand beside their encoder, and are no head either. A timm model stands whole inside its
+    wrapper, and says itself what its classifiers are called.
     """
+    timm = getattr(model, "timm_model", None)
+    if timm is not None:
+        return any(name.startswith(f"timm_model.{head}.") for head in timm_heads(timm))
     first = name.split(".")[0]
     return first != getattr(model, "base_model_prefix", "") and first not in EMBEDDING_MODULES
+
+
+def timm_heads(model: nn.Module) -> list[str]:
+    """Names of a timm model's classifiers: one, or two for a distilled model."""
+    named = model.pretrained_cfg.get("classifier") or []  # type: ignore[union-attr, operator]
+    return [named] if isinstance(named, str) else list(named)
+
+
+def still_norms(model: nn.Module) -> None:
+    """Keep batch norms whose parameters do not learn as they are: in training too they use what they have counted.
+
+    Otherwise their running mean and variance would drift to the new data under weights that stay, and a frozen
+    backbone would not be the one that was pretrained. Norms that begin to learn again count again.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.register_forward_pre_hook(_stand_still)
+
+
+def _stand_still(module: nn.Module, inputs: Any) -> None:
+    own = list(module.parameters(recurse=False))
+    if own and not any(parameter.requires_grad for parameter in own):
+        module.eval()
 
 
 def _modules(model: nn.Module) -> set[str]:

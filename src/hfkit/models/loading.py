@@ -32,10 +32,8 @@ from hfkit.models.lora import put_adapter, read_adapter
 from hfkit.models.names import check_folder, locate
 
 
-def load_model(
-    path: str | Path, revision: str | None = None, trust_remote_code: bool = False
-) -> tuple[Any, PreTrainedTokenizerBase]:
-    """A finished model and its tokenizer, in float32 and ready to answer (`eval()`).
+def load_model(path: str | Path, revision: str | None = None, trust_remote_code: bool = False) -> tuple[Any, Any]:
+    """A finished model and its tokenizer or image processor, in float32 and ready to answer (`eval()`).
 
     An adapter's folder (`adapter_config.json`, with the config of its base beside it) comes as a PeftModel on its
     base, which may be an embedded one (`demo:minilm`). Weights are read from safetensors only, and no code of a
@@ -49,31 +47,40 @@ def load_model(
     Raises:
         HfkitError: There is no model, no weights, no tokenizer or no base, or the head was never trained.
     """
+    from hfkit.models import image_models
+
     folder = locate(path, revision)
+    images = image_models.is_image_model(folder)
+    check = image_models.check_image_folder if images else check_folder
+    weights = image_models.read_image_weights if images else read_weights
     if not (folder / "adapter_config.json").is_file():
-        check_folder(folder, path)
+        check(folder, path)
         config = read_config(folder, path, trust_remote_code)
-        model, new = read_weights(folder, config, trust_remote_code)
+        model, new = weights(folder, config, trust_remote_code)
         if new:
             raise HfkitError(
                 f"{path} is not fine-tuned: it has no weights for {', '.join(new[:3])}",
                 where=str(folder),
                 fix=f"train it first: hfkit train --model {path}",
             )
+        if images:
+            return model.eval(), image_models.read_processor(folder, config)
         tokenizer = read_tokenizer(folder, path, trust_remote_code)
         check_vocabulary(tokenizer, config, folder)
         return model.eval(), tokenizer
     name, revision = read_adapter(folder)
     base = locate(name, revision)
-    check_folder(base, name)
+    check(base, name)
     if not (folder / "config.json").is_file():
         raise HfkitError(
             f"{path} holds an adapter without the config of its base, which has the labels",
             where=str(folder),
             fix="save it there: model.config.save_pretrained(folder)",
         )
-    model, _ = read_weights(base, read_config(folder, path))
-    return put_adapter(model, folder).eval(), read_tokenizer(folder, path)
+    config = read_config(folder, path)
+    model, _ = weights(base, config)
+    reader = image_models.read_processor(folder, config) if images else read_tokenizer(folder, path)
+    return put_adapter(model, folder).eval(), reader
 
 
 def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False) -> PreTrainedConfig:
@@ -157,7 +164,7 @@ def read_weights(
             where=str(folder),
             fix="restore config.json; to leave layers out, say so with --model_args",
         )
-    return model, _new_parameters(model, info, folder)
+    return model, new_parameters(model, info, folder)
 
 
 def _unused_layers(model: PreTrainedModel, info: dict[str, Any]) -> list[str]:
@@ -168,7 +175,12 @@ def _unused_layers(model: PreTrainedModel, info: dict[str, Any]) -> list[str]:
     return [name for name in left if numbered.sub("0", name, 1).removeprefix(f"{model.base_model_prefix}.") in known]
 
 
-def _new_parameters(model: PreTrainedModel, info: dict[str, Any], folder: Path) -> list[str]:
+def new_parameters(model: PreTrainedModel, info: dict[str, Any], folder: Path) -> list[str]:
+    """Names of the parameters that the folder lacked, after `from_pretrained`'s loading info.
+
+    Raises:
+        HfkitError: Weights of the backbone have other sizes than the config says, or none of them is this model's.
+    """
     mismatched = {entry[0] if isinstance(entry, tuple) else entry for entry in info["mismatched_keys"]}
     wrong = sorted(name for name in mismatched if not in_head(model, name))
     if wrong:

@@ -33,8 +33,10 @@ def add_lora(model: "PreTrainedModel", config: ModelArguments, new: Collection[s
     """
     from peft import LoraConfig, TaskType, get_peft_model
 
+    # PEFT's class for classifying texts wants token ids; for images the plain one passes everything on.
+    texts = model.main_input_name == "input_ids"
     settings = LoraConfig(
-        task_type=TaskType.SEQ_CLS,
+        task_type=TaskType.SEQ_CLS if texts else None,
         r=config.lora_r,
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
@@ -54,6 +56,8 @@ def _targets(model: "PreTrainedModel", config: ModelArguments) -> list[str]:
     wanted = list(config.lora_target_modules) or list(DEFAULTS.get(backbone.model_type, ()))
     linear = {name for name, module in model.named_modules() if _takes_lora(module) and not in_head(model, name)}
     known = {name.rsplit(".", 1)[-1] for name in linear}
+    if not wanted:  # timm's ViTs call their attention qkv, transformers' query and value
+        wanted = [name for name in ("qkv", "query", "value") if name in known]
     if not wanted:
         raise HfkitError(
             f"PEFT has no default layers for a {backbone.model_type}",
@@ -69,15 +73,22 @@ def _targets(model: "PreTrainedModel", config: ModelArguments) -> list[str]:
 
 
 def _takes_lora(module: nn.Module) -> bool:
-    # GPT-2 writes its linear layers as a Conv1D of its own.
-    return isinstance(module, nn.Linear | nn.Embedding) or type(module).__name__ == "Conv1D"
+    # GPT-2 writes its linear layers as a Conv1D of its own. Grouped convolutions have no low-rank form in PEFT.
+    plain = isinstance(module, nn.Conv2d) and module.groups == 1
+    return plain or isinstance(module, nn.Linear | nn.Embedding) or type(module).__name__ == "Conv1D"
 
 
 def _learning_modules(model: "PreTrainedModel", new: Collection[str]) -> list[str]:
     """Modules that learn in full: the head, and what the checkpoint lacked."""
-    head = {name.split(".")[0] for name, _ in model.named_parameters() if in_head(model, name)}
+    timm = hasattr(model, "timm_model")
+    head = {
+        name.rsplit(".", 1)[0] if timm else name.split(".")[0]
+        for name, _ in model.named_parameters()
+        if in_head(model, name)
+    }
     lacked = {name.rsplit(".", 1)[0] for name in new if not in_head(model, name)}
-    return sorted((head | lacked) - {"classifier", "score"})  # PEFT adds these two itself
+    known = {"classifier", "score"} if model.main_input_name == "input_ids" else set()
+    return sorted((head | lacked) - known)  # PEFT adds these two itself
 
 
 def read_adapter(folder: Path) -> tuple[str, str | None]:

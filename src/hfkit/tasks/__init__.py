@@ -14,10 +14,17 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
     from datasets import Dataset, DatasetDict
-    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig
 
-TASKS = {"text-classification": "hfkit.tasks.text_classification:TextClassification"}
+TASKS = {
+    "text-classification": "hfkit.tasks.text_classification:TextClassification",
+    "image-classification": "hfkit.tasks.image_classification:ImageClassification",
+}
 """The transformers pipeline's name of each job -> where its class lives."""
+
+
+Processor = Any
+"""A tokenizer or an image processor: transformers has no class for both."""
 
 
 class Task(Protocol):
@@ -45,16 +52,24 @@ class Task(Protocol):
         """What the model's config has to hold: labels by name, problem type, and `hfkit`, the task's own settings."""
         ...
 
-    def for_model(self, model_config: "PreTrainedConfig", processor: "PreTrainedTokenizerBase") -> "Task":
+    def for_model(self, model_config: "PreTrainedConfig", processor: "Processor") -> "Task":
         """A copy that fits the model: its order of the labels, its limits, its padding."""
         ...
 
-    def encode(self, dataset: "Dataset", processor: "PreTrainedTokenizerBase") -> "Dataset":
+    def encode(self, dataset: "Dataset", processor: "Processor") -> "Dataset":
         """Rows -> model inputs, with `id`, `labels`, `length` and `truncated`."""
         ...
 
     def truncation(self, encoded: "Dataset") -> dict[str, Any]:
         """How many encoded rows lost something to `max_length`."""
+        ...
+
+    def read(self, dataset: "Dataset", rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
+        """Encoded rows for `collate`; in training as `epoch` sees them, in evaluation (None) always the same.
+
+        Called where batches are prepared, which may be another process: nothing but the arguments and the task's own
+        seed may decide what comes out.
+        """
         ...
 
     def collate(self, features: list[dict[str, Any]]) -> "dict[str, torch.Tensor]":
@@ -94,7 +109,7 @@ def build_task(config: TaskArguments, data: "DatasetDict") -> Task:
     Args:
         config: The task's knobs; a whole TrainConfig is one.
         data: Splits from `hfkit.load_data`, or any DatasetDict with a `train` split of columns `text`, perhaps
-            `text_pair`, and `label`.
+            `text_pair`, or `image`; and `label`.
 
     Raises:
         HfkitError: an unknown task, labels that do not fit `problem_type`, or settings that exclude each other.

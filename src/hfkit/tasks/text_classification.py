@@ -1,24 +1,24 @@
 """Text classification: a text, or a pair of texts, gets one label, several labels, or a number."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from datasets import Dataset, DatasetDict, Features, List, Value
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.config import TaskArguments
 from hfkit.errors import HfkitError
-from hfkit.tasks.labels import MULTI, REGRESSION, SINGLE, balanced, encoder, problem_of
+from hfkit.tasks.classification import Classification, label_names
+from hfkit.tasks.labels import REGRESSION, SINGLE
 from hfkit.tasks.truncation import Truncation
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 @dataclass(frozen=True)
-class TextClassification:
+class TextClassification(Classification):
     """Any AutoModelForSequenceClassification on one text or a pair.
 
     Attributes:
@@ -53,7 +53,7 @@ class TextClassification:
     def build(cls, config: TaskArguments, data: DatasetDict) -> Self:
         """See `hfkit.build_task`."""
         train = data["train"]
-        problem, labels = problem_of(train.features["label"], config.problem_type)
+        learnt = cls.learnt(config, train)
         pair = "text_pair" in train.column_names
         if pair and config.long_text == "windows":
             raise HfkitError(
@@ -61,65 +61,24 @@ class TextClassification:
                 where="--long_text windows",
                 fix="choose head, tail or head_tail, which shorten the longer text of a pair first",
             )
-        if config.label_smoothing_factor and problem != SINGLE:
-            raise HfkitError(
-                f"Label smoothing spreads one label over the others; this is a {problem} problem.",
-                where=f"--label_smoothing_factor {config.label_smoothing_factor}",
-            )
-        return cls(
-            labels=labels,
-            problem_type=problem,
-            pair=pair,
-            max_length=config.max_length,
-            long_text=config.long_text,
-            stride=config.stride,
-            class_weights=balanced(train, problem, len(labels)) if config.class_weights == "balanced" else None,
-            label_smoothing=config.label_smoothing_factor,
-        )
+        return cls(**learnt, pair=pair, max_length=config.max_length, long_text=config.long_text, stride=config.stride)
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """The task that a saved model was trained for, read from its config; for any other model, head truncation."""
         saved = getattr(model_config, "hfkit", None) or {}
         problem = model_config.problem_type or (REGRESSION if model_config.num_labels == 1 else SINGLE)
-        labels = _label_names(model_config)
+        labels = label_names(model_config)
         kept = {key: saved[key] for key in ("max_length", "long_text", "stride") if key in saved}
         return cls(labels=labels, problem_type=problem, **kept).for_model(model_config, processor)
-
-    @property
-    def primary_metric(self) -> str:
-        """accuracy; for multi-label f1_macro; for regression mse."""
-        return {SINGLE: "accuracy", MULTI: "f1_macro", REGRESSION: "mse"}[self.problem_type]
-
-    @property
-    def greater_is_better(self) -> bool:
-        return self.problem_type != REGRESSION
 
     @property
     def truncated(self) -> Truncation:
         """How texts become token ids."""
         return Truncation(self.max_length, self.long_text, self.stride)
 
-    def settings(self) -> dict[str, Any]:
-        """All fields as JSON, with the task's name."""
-        return {"name": self.name, **asdict(self)}
-
-    @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Self:
-        """The task that `settings` came from."""
-        return cls(**{key: value for key, value in settings.items() if key != "name"})
-
-    def model_kwargs(self) -> dict[str, Any]:
-        """Fields of the model's config. `hfkit` is what plain transformers does not know: how long texts are read."""
-        return {
-            "num_labels": len(self.labels),
-            "id2label": dict(enumerate(self.labels)),
-            "label2id": {label: index for index, label in enumerate(self.labels)},
-            "problem_type": self.problem_type,
-            "hfkit": self._reading(),
-        }
-
-    def _reading(self) -> dict[str, Any]:
+    def reading(self) -> dict[str, Any]:
+        """How long texts are read, which the model's config keeps."""
         return {"task": self.name, "max_length": self.max_length, "long_text": self.long_text, "stride": self.stride}
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
@@ -137,19 +96,16 @@ class TextClassification:
         if model_config.pad_token_id is None:
             model_config.pad_token_id = processor.pad_token_id
         reading = Truncation.settle(self.max_length, self.long_text, self.stride, self.pair, model_config, processor)
-        own = {label.strip().casefold(): label for label in self.labels}
-        theirs = [label.strip().casefold() for label in _label_names(model_config)]
-        labels = [own[name] for name in theirs] if sorted(theirs) == sorted(own) else self.labels
-        weights = dict(zip(self.labels, self.class_weights, strict=True)) if self.class_weights else None
+        labels, weights = self.in_order_of(model_config)
         task = replace(
             self,
             labels=labels,
-            class_weights=[weights[label] for label in labels] if weights else None,
+            class_weights=weights,
             max_length=reading.max_length,
             pad_token_id=processor.pad_token_id,
             pad_token_type_id=processor.pad_token_type_id,
         )
-        model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task._reading()}
+        model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.reading()}
         return task
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
@@ -164,13 +120,12 @@ class TextClassification:
         Raises:
             HfkitError: the split has a label that the task does not know.
         """
-        labelled = "label" in dataset.column_names
-        to_id = encoder(dataset.features["label"], self.labels, self.problem_type) if labelled else None
+        labels, kind = self.label_ids(dataset) if "label" in dataset.column_names else (None, None)
 
-        def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        def rows(batch: dict[str, list[Any]], places: list[int]) -> dict[str, list[Any]]:
             encoded = self.truncated.encode(processor, batch["text"], batch.get("text_pair"))
-            if to_id:
-                encoded["labels"] = [to_id(label) for label in batch["label"]]
+            if labels is not None:
+                encoded["labels"] = [labels[place] for place in places]
             return {"id": batch["id"], **encoded}
 
         ids = List(Value("int32"))
@@ -178,13 +133,17 @@ class TextClassification:
         if "token_type_ids" in processor.model_input_names:
             features["token_type_ids"] = features["input_ids"]
         features |= {"length": Value("int32"), "truncated": Value("bool")}
-        if labelled:
-            kinds = {SINGLE: Value("int64"), MULTI: List(Value("int8")), REGRESSION: Value("float32")}
-            features["labels"] = kinds[self.problem_type]
+        if kind is not None:
+            features["labels"] = kind
         if "id" not in dataset.column_names:
             dataset = dataset.add_column("id", [str(row) for row in range(len(dataset))])
         return dataset.map(
-            rows, batched=True, remove_columns=dataset.column_names, features=Features(features), desc="Reading texts"
+            rows,
+            batched=True,
+            with_indices=True,
+            remove_columns=dataset.column_names,
+            features=Features(features),
+            desc="Reading texts",
         )
 
     def truncation(self, encoded: Dataset) -> dict[str, Any]:
@@ -212,16 +171,8 @@ class TextClassification:
         if types:
             batch["token_type_ids"] = _padded(types, self.pad_token_type_id)
         if "labels" in features[0]:
-            dtype = torch.int64 if self.problem_type == SINGLE else torch.float32
-            batch["labels"] = torch.tensor(np.array([feature["labels"] for feature in features]), dtype=dtype)
+            batch["labels"] = self.label_batch(features)
         return batch
-
-    def weight(self, batch: dict[str, torch.Tensor]) -> float:
-        """Rows; with class weights in a single-label problem, the sum of the weights of the rows' labels."""
-        labels = batch["labels"]
-        if self.class_weights is None or self.problem_type != SINGLE:
-            return float(len(labels))
-        return float(torch.tensor(self.class_weights, device=labels.device)[labels].sum())
 
     def logits(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """(rows, labels) in float32. A text in windows gets the mean of its windows' logits.
@@ -236,59 +187,6 @@ class TextClassification:
         counts = torch.bincount(window_of)
         sums = logits.new_zeros(len(counts), logits.shape[1]).index_add(0, window_of, logits)
         return sums / counts[:, None]
-
-    def loss_and_predictions(
-        self, model: torch.nn.Module, batch: dict[str, torch.Tensor]
-    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """The loss to learn from, and what the model says of each row.
-
-        Returns:
-            The SUM over rows of the loss, with class weights and (while the model trains) label smoothing: a float32
-            scalar that, divided by the sum of `weight`, is the mean loss of any number of batches. And a dict of
-            tensors with a row per example: `prediction` (the label's id; zeros and ones; the number),
-            `probabilities` (rows, labels) unless it is a regression, `loss` without weights or smoothing.
-        """
-        logits, labels = self.logits(model, batch), batch["labels"]
-        weights = torch.tensor(self.class_weights, device=logits.device) if self.class_weights else None
-        detached = logits.detach()
-        if self.problem_type == SINGLE:
-            smoothing = self.label_smoothing if model.training else 0.0
-            loss = F.cross_entropy(logits, labels, weight=weights, label_smoothing=smoothing, reduction="sum")
-            rows = F.cross_entropy(detached, labels, reduction="none")
-        elif self.problem_type == MULTI:
-            entropy = F.binary_cross_entropy_with_logits(logits, labels, pos_weight=weights, reduction="none")
-            loss = entropy.mean(dim=1).sum()
-            rows = F.binary_cross_entropy_with_logits(detached, labels, reduction="none").mean(dim=1)
-        else:
-            loss = F.mse_loss(logits.squeeze(1), labels, reduction="sum")
-            rows = (detached.squeeze(1) - labels) ** 2
-        return loss, {**self.predictions(detached), "loss": rows}
-
-    def predictions(self, logits: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Logits (rows, labels) -> `prediction`, and `probabilities` unless it is a regression."""
-        if self.problem_type == REGRESSION:
-            return {"prediction": logits.squeeze(1)}
-        if self.problem_type == MULTI:
-            probabilities = logits.sigmoid()
-            return {"prediction": (probabilities >= 0.5).to(torch.int8), "probabilities": probabilities}
-        return {"prediction": logits.argmax(dim=1), "probabilities": logits.softmax(dim=1)}
-
-    def metrics(self, predictions: dict[str, np.ndarray]) -> dict[str, float]:
-        """`loss` (the rows' mean) and the figures of `hfkit.metrics` for the problem type.
-
-        Args:
-            predictions: Arrays with a row per example: `label`, `prediction`, `loss`, and `probabilities` unless it is
-                a regression.
-        """
-        from hfkit.metrics import figures
-
-        said = (predictions["label"], predictions["prediction"], predictions.get("probabilities"))
-        return {"loss": float(np.mean(predictions["loss"])), **figures(self.problem_type, *said)}
-
-
-def _label_names(model_config: PreTrainedConfig) -> list[str]:
-    """Names in the order of the model's outputs; a config read from JSON may hold the numbers as text."""
-    return [str(name) for _, name in sorted((model_config.id2label or {}).items(), key=lambda item: int(item[0]))]
 
 
 def _padded(rows: list[Any], fill: int) -> torch.Tensor:

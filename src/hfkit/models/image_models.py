@@ -1,0 +1,249 @@
+"""Image models by name: timm's and transformers' own, with the processor that repeats how they were trained to look."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification, PreTrainedConfig
+from transformers import PreTrainedModel as Model
+
+from hfkit.config import TrainConfig
+from hfkit.errors import HfkitError, nearest
+from hfkit.models.freezing import timm_heads
+from hfkit.models.loading import first_line, new_parameters, quiet, read_config
+from hfkit.models.names import locate
+from hfkit.models.settings import override, same_labels, set_dropout, set_labels
+
+if TYPE_CHECKING:
+    from hfkit.tasks import Task
+
+PREFIX = "timm/"
+PROCESSOR = "preprocessor_config.json"
+
+
+def build_image_model(config: TrainConfig, task: "Task") -> tuple[Model, Any, list[str]]:
+    """A pretrained image classifier with a head for the task; or its architecture alone (`from_scratch`).
+
+    Returns:
+        The model, its image processor, and the parameters that no checkpoint has filled.
+
+    Raises:
+        HfkitError: timm has no model of the name, the folder holds no image model, or a knob does not fit it.
+    """
+    name = _known(config.model) if config.model.startswith(PREFIX) else config.model
+    if config.from_scratch and name.startswith(PREFIX):
+        settings, folder = _architecture(name), None
+    else:
+        folder = locate(name, config.model_revision, code=config.trust_remote_code)
+        check_image_folder(folder, config.model)
+        settings = read_config(folder, config.model, config.trust_remote_code)
+    _check_kind(settings, config.model)
+    _resize(settings, config)
+    processor = read_processor(folder, settings, config.image_size)
+    keep_head = same_labels(settings, task.model_kwargs()) and not config.from_scratch
+    if not keep_head:
+        set_labels(settings, task.model_kwargs())
+    set_labels(settings, task.for_model(settings, processor).model_kwargs())
+    if folder is None or config.from_scratch:
+        return _untrained(settings), processor, []
+    model, new = read_image_weights(folder, settings, config.trust_remote_code)
+    return model, processor, new
+
+
+def _known(name: str) -> str:
+    """timm/ARCHITECTURE[.TAG], checked; without a tag the one that timm takes itself.
+
+    Raises:
+        HfkitError: timm has no such architecture, or no weights of that tag.
+    """
+    import timm
+
+    architecture, _, tag = name.removeprefix(PREFIX).partition(".")
+    if not timm.is_model(architecture):
+        known = {f"{PREFIX}{known}" for known in timm.list_models()}
+        close = nearest(f"{PREFIX}{architecture}", known).split(";")[0].split(". ")[0]
+        raise HfkitError(f"timm has no model {architecture!r}", where="--model", fix=close[:300])
+    tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{architecture}.*")]
+    if tag and tag not in tags:
+        raise HfkitError(
+            f"timm has no weights {tag!r} of {architecture}",
+            where="--model",
+            fix=nearest(name, [f"{PREFIX}{architecture}.{known}" for known in tags]),
+        )
+    default = timm.get_pretrained_cfg(architecture)
+    return name if tag or default is None or not default.tag else f"{name}.{default.tag}"
+
+
+def _architecture(name: str) -> PreTrainedConfig:
+    """The config of a timm model that is not fetched: how it looks at pictures is in timm itself."""
+    import timm
+
+    full = name.removeprefix(PREFIX)
+    found = timm.get_pretrained_cfg(full)
+    given = {key: value for key, value in found.to_dict().items() if value is not None} if found else {}
+    architecture = full.partition(".")[0]
+    return AutoConfig.for_model("timm_wrapper", architecture=architecture, pretrained_cfg=given)
+
+
+def _check_kind(settings: PreTrainedConfig, name: str) -> None:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
+
+    if type(settings) not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
+        raise HfkitError(
+            f"{name} is a {settings.model_type}, and there is no image classifier of its kind",
+            where="--model",
+            fix="choose an image model, such as timm/resnet50.a1_in1k or google/vit-base-patch16-224",
+        )
+
+
+def _resize(settings: PreTrainedConfig, config: TrainConfig) -> None:
+    """Write the flags into the config: size, dropout, stochastic depth, and fields by name."""
+    timm = settings.model_type == "timm_wrapper"
+    if timm:
+        arguments = dict(settings.model_args or {})
+        if config.dropout is not None:
+            arguments["drop_rate"] = config.dropout
+        if config.drop_path is not None:
+            arguments["drop_path_rate"] = config.drop_path
+        if config.model_args:
+            arguments |= json.loads(config.model_args)
+        if config.image_size is not None:
+            side = config.image_size
+            settings.pretrained_cfg = {**settings.pretrained_cfg, "input_size": [3, side, side]}
+            if _has_positions(settings.architecture):
+                arguments["dynamic_img_size"] = True  # its position vectors are stretched to the new grid
+        settings.model_args = arguments or None
+        return
+    set_dropout(settings, config.dropout, config.attention_dropout)
+    if config.drop_path is not None:
+        if not hasattr(settings, "drop_path_rate"):
+            raise HfkitError(f"a {settings.model_type} has no stochastic depth", where="--drop_path")
+        settings.drop_path_rate = config.drop_path
+    override(settings, config.model_args)
+
+
+def _has_positions(architecture: str) -> bool:
+    """Whether the model is one of timm's ViTs, which take pictures of other sizes when they are told to."""
+    import timm
+
+    module = getattr(timm.models, timm.model_entrypoint(architecture).__module__.rsplit(".", 1)[-1], None)
+    return getattr(module, "__name__", "").endswith((".vision_transformer", ".deit", ".eva"))
+
+
+def read_processor(folder: Path | None, settings: PreTrainedConfig, image_size: int | None = None) -> Any:
+    """The image processor: timm's is made from the model's config, transformers' is a file beside it.
+
+    Raises:
+        HfkitError: There is none, or it is damaged.
+    """
+    try:
+        with quiet():
+            if settings.model_type == "timm_wrapper":
+                from transformers import TimmWrapperImageProcessor
+
+                return TimmWrapperImageProcessor(settings.pretrained_cfg, settings.architecture)
+            processor = AutoImageProcessor.from_pretrained(folder)
+    except Exception as error:  # each processor fails in its own way
+        raise HfkitError(f"the image processor cannot be read: {first_line(error)}", where=str(folder)) from error
+    if image_size is not None:
+        crops = getattr(processor, "do_center_crop", False)
+        processor.size = {"shortest_edge": image_size} if crops else {"height": image_size, "width": image_size}
+        if crops:
+            processor.crop_size = {"height": image_size, "width": image_size}
+    return processor
+
+
+def read_image_weights(folder: Path, settings: PreTrainedConfig, code: bool = False) -> tuple[Model, list[str]]:
+    """A classifier filled with the folder's weights, in float32; and the parameters that the folder lacked.
+
+    Raises:
+        HfkitError: The weights are damaged, of other sizes, or of another architecture.
+    """
+    options: dict[str, Any] = {"use_safetensors": True, "dtype": "float32", "output_loading_info": True}
+    options |= {"ignore_mismatched_sizes": True, "trust_remote_code": code}
+    try:
+        with quiet():
+            model, info = AutoModelForImageClassification.from_pretrained(folder, config=settings, **options)
+    except Exception as error:  # each architecture, and safetensors, fails in its own way
+        raise HfkitError(f"the weights cannot be read: {first_line(error)}", where=str(folder)) from error
+    return model, new_parameters(model, info, folder)
+
+
+def _untrained(settings: PreTrainedConfig) -> Model:
+    """The architecture with the start values of its authors: transformers' would be normal noise for timm's layers."""
+    try:
+        model: Model = AutoModelForImageClassification.from_config(settings)
+        if settings.model_type == "timm_wrapper":
+            import timm
+
+            arguments = {"num_classes": settings.num_labels, **(settings.model_args or {})}
+            model.get_submodule("timm_model").load_state_dict(
+                timm.create_model(settings.architecture, **arguments).state_dict()
+            )
+    except Exception as error:  # each architecture refuses its arguments in its own way
+        raise HfkitError(
+            f"the model cannot be made: {first_line(error)}", where="--model_args, --image_size"
+        ) from error
+    return model
+
+
+def check_image_folder(folder: Path, name: str | Path) -> None:
+    """Refuse a folder without the processor that says how pictures are looked at; timm keeps it in config.json.
+
+    Raises:
+        HfkitError: A part is missing.
+    """
+    if not (folder / "config.json").is_file():
+        raise HfkitError(f"{name} holds no model: there is no config.json", where=str(folder))
+    timm = '"pretrained_cfg"' in (folder / "config.json").read_text(encoding="utf-8")
+    if not timm and not (folder / PROCESSOR).is_file() and not (folder / "processor_config.json").is_file():
+        raise HfkitError(
+            f"{name} has no image processor: there is no {PROCESSOR}",
+            where=str(folder),
+            fix="save it beside the model: processor.save_pretrained(folder); or choose an image model",
+        )
+
+
+def is_image_model(folder: Path) -> bool:
+    """Whether the folder holds an image model: by the processor beside it, or timm's part of its config."""
+    if not (folder / "config.json").is_file():
+        return False
+    known = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return "pretrained_cfg" in known or any("ForImageClass" in str(kind) for kind in known.get("architectures") or [])
+
+
+def try_out(model: Model, task: Any, name: str) -> None:
+    """Shows the model one empty picture, so that a size that it cannot read is told before anything is trained.
+
+    Raises:
+        HfkitError: The picture is smaller than a patch, or has the wrong number of channels or pixels.
+    """
+    seen = task.seen
+    training = model.training
+    try:
+        with torch.inference_mode():
+            model.eval()(pixel_values=torch.zeros(1, seen.channels, seen.height, seen.width))
+    except Exception as error:  # each architecture fails in its own way
+        raise HfkitError(
+            f"{name} cannot read pictures of {seen.channels} x {seen.height} x {seen.width} (channels, height, width):"
+            f" {first_line(error)}",
+            where="--image_size",
+            fix="leave --image_size out, or give a multiple of the patch that the model was made for",
+        ) from error
+    finally:
+        model.train(training)
+
+
+def head_of(model: torch.nn.Module) -> tuple[str, torch.nn.Module]:
+    """Name and module of the last layer: a linear one, whose input are the features.
+
+    Raises:
+        HfkitError: The model has two heads, or one of several layers.
+    """
+    timm = getattr(model, "timm_model", None)
+    names = [f"timm_model.{name}" for name in timm_heads(timm)] if timm is not None else ["classifier"]
+    found = [(name, dict(model.named_modules()).get(name)) for name in names]
+    if len(found) == 1 and isinstance(found[0][1], torch.nn.Linear):
+        return found[0][0], found[0][1]
+    raise HfkitError("The model's head is not one linear layer", where="--linear_probe", fix="use --freeze backbone")

@@ -1,0 +1,172 @@
+"""Classification: what learning labels means, whatever is labelled: the loss, the answers and the figures."""
+
+from dataclasses import asdict
+from typing import Any, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from datasets import Dataset, List, Value
+from transformers import PreTrainedConfig
+
+from hfkit.config import TaskArguments
+from hfkit.errors import HfkitError
+from hfkit.tasks.labels import MULTI, REGRESSION, SINGLE, balanced, encoder, problem_of
+
+
+class Classification:
+    """What the tasks of one label, several labels or a number share; each is a frozen dataclass with these fields."""
+
+    name: str
+    labels: list[str]
+    problem_type: str
+    class_weights: list[float] | None
+    label_smoothing: float
+
+    @staticmethod
+    def learnt(config: TaskArguments, train: Dataset) -> dict[str, Any]:
+        """The four fields above as the training rows and the flags make them.
+
+        Raises:
+            HfkitError: the labels do not make the problem that was asked for, or label smoothing where it has no sense.
+        """
+        problem, labels = problem_of(train.features["label"], config.problem_type)
+        if config.label_smoothing_factor and problem != SINGLE:
+            raise HfkitError(
+                f"Label smoothing spreads one label over the others; this is a {problem} problem.",
+                where=f"--label_smoothing_factor {config.label_smoothing_factor}",
+            )
+        return {
+            "labels": labels,
+            "problem_type": problem,
+            "class_weights": balanced(train, problem, len(labels)) if config.class_weights == "balanced" else None,
+            "label_smoothing": config.label_smoothing_factor,
+        }
+
+    @property
+    def primary_metric(self) -> str:
+        """accuracy; for multi-label f1_macro; for regression mse."""
+        return {SINGLE: "accuracy", MULTI: "f1_macro", REGRESSION: "mse"}[self.problem_type]
+
+    @property
+    def greater_is_better(self) -> bool:
+        return self.problem_type != REGRESSION
+
+    def settings(self) -> dict[str, Any]:
+        """All fields as JSON, with the task's name."""
+        return {"name": self.name, **asdict(self)}  # type: ignore[call-overload]
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> Self:
+        """The task that `settings` came from."""
+        return cls(**{key: value for key, value in settings.items() if key != "name"})
+
+    def model_kwargs(self) -> dict[str, Any]:
+        """Fields of the model's config. `hfkit` is what plain transformers does not know: how the input is read."""
+        return {
+            "num_labels": len(self.labels),
+            "id2label": dict(enumerate(self.labels)),
+            "label2id": {label: index for index, label in enumerate(self.labels)},
+            "problem_type": self.problem_type,
+            "hfkit": self.reading(),
+        }
+
+    def in_order_of(self, model_config: PreTrainedConfig) -> tuple[list[str], list[float] | None]:
+        """Labels and class weights in the order of the model's, matched by name; as they are where it has others."""
+        own = {label.strip().casefold(): label for label in self.labels}
+        theirs = [label.strip().casefold() for label in label_names(model_config)]
+        labels = [own[name] for name in theirs] if sorted(theirs) == sorted(own) else self.labels
+        weights = dict(zip(self.labels, self.class_weights, strict=True)) if self.class_weights else None
+        return labels, [weights[label] for label in labels] if weights else None
+
+    def label_ids(self, dataset: Dataset) -> tuple[list[Any], Any]:
+        """What the model learns of each row, and its feature: an id found by name; zeros and ones; a number.
+
+        Raises:
+            HfkitError: the split has a label that the task does not know.
+        """
+        to_id = encoder(dataset.features["label"], self.labels, self.problem_type)
+        kinds = {SINGLE: Value("int64"), MULTI: List(Value("int8")), REGRESSION: Value("float32")}
+        return [to_id(label) for label in dataset["label"][:]], kinds[self.problem_type]
+
+    def read(self, dataset: Dataset, rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
+        """Encoded rows for `collate`, as they are."""
+        features: list[dict[str, Any]] = dataset.__getitems__(rows)
+        return features
+
+    def label_batch(self, features: list[dict[str, Any]]) -> torch.Tensor:
+        """The labels of a batch in the type that its loss takes."""
+        dtype = torch.int64 if self.problem_type == SINGLE else torch.float32
+        return torch.tensor(np.array([feature["labels"] for feature in features]), dtype=dtype)
+
+    def reading(self) -> dict[str, Any]:
+        """What the model's config keeps of the task under `hfkit`."""
+        raise NotImplementedError
+
+    def logits(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """(rows, labels) in float32."""
+        raise NotImplementedError
+
+    def weight(self, batch: dict[str, torch.Tensor]) -> float:
+        """Rows; with class weights in a single-label problem, the sum of the weights of the rows' labels.
+
+        A mixed label (rows, labels) weighs what its parts do.
+        """
+        labels = batch["labels"]
+        if self.class_weights is None or self.problem_type != SINGLE:
+            return float(len(labels))
+        weights = torch.tensor(self.class_weights, device=labels.device)
+        return float((labels @ weights if labels.is_floating_point() else weights[labels]).sum())
+
+    def loss_and_predictions(
+        self, model: torch.nn.Module, batch: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The loss to learn from, and what the model says of each row.
+
+        Returns:
+            The SUM over rows of the loss, with class weights and (while the model trains) label smoothing: a float32
+            scalar that, divided by the sum of `weight`, is the mean loss of any number of batches. And a dict of
+            tensors with a row per example: `prediction` (the label's id; zeros and ones; the number),
+            `probabilities` (rows, labels) unless it is a regression, `loss` without weights or smoothing.
+        """
+        logits, labels = self.logits(model, batch), batch["labels"]
+        weights = torch.tensor(self.class_weights, device=logits.device) if self.class_weights else None
+        detached = logits.detach()
+        if self.problem_type == SINGLE:
+            smoothing = self.label_smoothing if model.training else 0.0
+            loss = F.cross_entropy(logits, labels, weight=weights, label_smoothing=smoothing, reduction="sum")
+            rows = F.cross_entropy(detached, labels, reduction="none")
+        elif self.problem_type == MULTI:
+            entropy = F.binary_cross_entropy_with_logits(logits, labels, pos_weight=weights, reduction="none")
+            loss = entropy.mean(dim=1).sum()
+            rows = F.binary_cross_entropy_with_logits(detached, labels, reduction="none").mean(dim=1)
+        else:
+            loss = F.mse_loss(logits.squeeze(1), labels, reduction="sum")
+            rows = (detached.squeeze(1) - labels) ** 2
+        return loss, {**self.predictions(detached), "loss": rows}
+
+    def predictions(self, logits: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Logits (rows, labels) -> `prediction`, and `probabilities` unless it is a regression."""
+        if self.problem_type == REGRESSION:
+            return {"prediction": logits.squeeze(1)}
+        if self.problem_type == MULTI:
+            probabilities = logits.sigmoid()
+            return {"prediction": (probabilities >= 0.5).to(torch.int8), "probabilities": probabilities}
+        return {"prediction": logits.argmax(dim=1), "probabilities": logits.softmax(dim=1)}
+
+    def metrics(self, predictions: dict[str, np.ndarray]) -> dict[str, float]:
+        """`loss` (the rows' mean) and the figures of `hfkit.metrics` for the problem type.
+
+        Args:
+            predictions: Arrays with a row per example: `label`, `prediction`, `loss`, and `probabilities` unless it is
+                a regression.
+        """
+        from hfkit.metrics import figures
+
+        said = (predictions["label"], predictions["prediction"], predictions.get("probabilities"))
+        return {"loss": float(np.mean(predictions["loss"])), **figures(self.problem_type, *said)}
+
+
+def label_names(model_config: PreTrainedConfig) -> list[str]:
+    """Names in the order of the model's outputs; a config read from JSON may hold the numbers as text."""
+    return [str(name) for _, name in sorted((model_config.id2label or {}).items(), key=lambda item: int(item[0]))]

@@ -1,0 +1,194 @@
+"""Image classification: a picture gets one label, several labels, or a number."""
+
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import torch
+from datasets import Dataset, DatasetDict, Features, Image, Value, concatenate_datasets
+from transformers import PreTrainedConfig
+
+from hfkit.config import TrainConfig
+from hfkit.data.decoding import decode
+from hfkit.errors import HfkitError
+from hfkit.tasks.augment import mixed, seeded, steps, varied
+from hfkit.tasks.classification import Classification, label_names
+from hfkit.tasks.image_reading import ImageReading
+from hfkit.tasks.labels import REGRESSION, SINGLE
+
+MODEL_INPUTS = ("pixel_values", "features")
+
+
+@dataclass(frozen=True)
+class ImageClassification(Classification):
+    """Any AutoModelForImageClassification on one picture.
+
+    Attributes:
+        labels, problem_type, class_weights, label_smoothing: As for texts.
+        augment: Names of the transformations in training, in their order; see `hfkit.tasks.augment`.
+        mixup, cutmix: Alpha of the two ways to mix a picture with another one of the training rows; 0 is off.
+        tta: What an answer is the mean over: the picture alone (none), or it and its mirror image (flip).
+        seed: Augmentation is a function of (seed, epoch, row).
+        seen: What the model wants of a picture; None until `for_model` reads it from the processor.
+    """
+
+    labels: list[str]
+    problem_type: str = SINGLE
+    class_weights: list[float] | None = None
+    label_smoothing: float = 0.0
+    augment: list[str] = field(default_factory=list)
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    tta: str = "none"
+    seed: int = 0
+    seen: ImageReading | None = field(default=None, compare=False)
+
+    name = "image-classification"
+    auto_model = "AutoModelForImageClassification"
+
+    @classmethod
+    def build(cls, config: TrainConfig, data: DatasetDict) -> Self:
+        """See `hfkit.build_task`."""
+        train = data["train"]
+        if "image" not in train.column_names:
+            raise HfkitError("The data set holds no images", where=f"--task {cls.name}", fix="see --image_column")
+        learnt = cls.learnt(config, train)
+        return cls(
+            **learnt,
+            augment=steps(config.augment),
+            mixup=config.mixup,
+            cutmix=config.cutmix,
+            tta=config.test_time_augmentation,
+            seed=config.seed,
+        )
+
+    @classmethod
+    def from_model(cls, model_config: PreTrainedConfig, processor: Any) -> Self:
+        """The task that a saved model was trained for, read from its config."""
+        saved = getattr(model_config, "hfkit", None) or {}
+        problem = model_config.problem_type or (REGRESSION if model_config.num_labels == 1 else SINGLE)
+        task = cls(labels=label_names(model_config), problem_type=problem, tta=saved.get("tta", "none"))
+        return task.for_model(model_config, processor)
+
+    def settings(self) -> dict[str, Any]:
+        """All fields as JSON, with the task's name; of `seen` what it says, for whoever reads the run."""
+        fields = asdict(replace(self, seen=None)) | {"seen": self.seen and self.seen.settings()}
+        return {"name": self.name, **fields}
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> Self:
+        """The task that `settings` came from; `for_model` gives it the processor again."""
+        return cls(**{key: value for key, value in settings.items() if key not in ("name", "seen")})
+
+    def reading(self) -> dict[str, Any]:
+        return {"task": self.name, "tta": self.tta}
+
+    def for_model(self, model_config: PreTrainedConfig, processor: Any) -> Self:
+        """A copy with the labels in the model's order (matched by name), and its processor; the config gets `hfkit`."""
+        labels, weights = self.in_order_of(model_config)
+        seen = ImageReading.of(processor, model_config)
+        task = replace(self, labels=labels, class_weights=weights, seen=seen)
+        model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.reading()}
+        return task
+
+    def encode(self, dataset: Dataset, processor: Any) -> Dataset:
+        """Pictures stay as they are stored: they are decoded when their batch is made.
+
+        Returns:
+            A Dataset in the same order with `id`, `image` (undecoded), `length` (1: a picture is one of anything),
+            `truncated` (False) and, where the split has labels, `labels`.
+
+        Raises:
+            HfkitError: the split has a label that the task does not know.
+        """
+        rows = len(dataset)
+        ids = dataset["id"][:] if "id" in dataset.column_names else [str(row) for row in range(rows)]
+        columns: dict[str, Any] = {"id": ids, "length": [1] * rows, "truncated": [False] * rows}
+        features = {"id": Value("string"), "length": Value("int32"), "truncated": Value("bool")}
+        if "label" in dataset.column_names:
+            columns["labels"], features["labels"] = self.label_ids(dataset)
+        stored = dataset.select_columns("image").cast_column("image", Image(decode=False))
+        return concatenate_datasets([stored, Dataset.from_dict(columns, features=Features(features))], axis=1)
+
+    def truncation(self, encoded: Dataset) -> dict[str, Any]:
+        """Nothing is cut: there is no length. The keys are those of texts."""
+        return {"rows": 0, "share": 0.0, "max_length": None, "long_text": "head"}
+
+    def read(self, dataset: Dataset, rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
+        """Rows with `pixel_values` (channels, height, width); in training augmented, and mixed with other rows.
+
+        Where `linear_probe` has put features in the place of pictures, they come as they are.
+        """
+        features = super().read(dataset, rows, epoch)
+        if "features" in dataset.column_names:
+            return features
+        if epoch is None or not (self.augment or self.mixup or self.cutmix):
+            pixels = self._seen.look([decode(feature.pop("image")) for feature in features])
+            for feature, numbers in zip(features, pixels, strict=True):
+                feature["pixel_values"] = numbers
+            return features
+        for row, feature in zip(rows, features, strict=True):
+            feature["pixel_values"] = self._sample(feature.pop("image"), (self.seed, epoch, row))
+            if self.mixup or self.cutmix:
+                self._mix(feature, dataset, row, epoch)
+        return features
+
+    def _sample(self, stored: Any, key: tuple[int, ...]) -> torch.Tensor:
+        with seeded(*key):
+            return self._change(decode(stored))
+
+    @cached_property
+    def _change(self) -> Any:
+        return varied(self.augment, self._seen)
+
+    @property
+    def _seen(self) -> ImageReading:
+        assert self.seen is not None, "for_model gives the task the processor"
+        return self.seen
+
+    def _mix(self, feature: dict[str, Any], dataset: Dataset, row: int, epoch: int) -> None:
+        """Mix the row with one drawn from the whole data set: partners in the batch would depend on processes."""
+        rng = np.random.default_rng([self.seed, epoch, row])
+        other = dataset[int(rng.integers(len(dataset)))]
+        pixels = self._sample(other["image"], (self.seed, epoch, row, 1))
+        feature["pixel_values"], share = mixed(feature["pixel_values"], pixels, self.mixup, self.cutmix, rng)
+        feature["labels"] = share * self._soft(feature["labels"]) + (1 - share) * self._soft(other["labels"])
+
+    def _soft(self, labels: Any) -> np.ndarray:
+        """A row's label as numbers that can be mixed: the class as a 1 among zeros."""
+        if self.problem_type == SINGLE:
+            return np.eye(len(self.labels), dtype=np.float32)[labels]
+        return np.asarray(labels, dtype=np.float32)
+
+    def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """One batch.
+
+        Returns:
+            `pixel_values` (rows, channels, height, width), in memory channels last: convolutions on a CPU and in bf16
+            on a GPU are faster so. Or `features` (rows, width). `labels` where there are any: (rows,) ids, or
+            (rows, labels) where they are mixed.
+        """
+        batch: dict[str, torch.Tensor] = {}
+        if "features" in features[0]:
+            batch["features"] = torch.tensor(np.array([feature["features"] for feature in features]))
+        else:
+            pixels = torch.stack([feature["pixel_values"] for feature in features])
+            batch["pixel_values"] = pixels.contiguous(memory_format=torch.channels_last)
+        if "labels" in features[0]:
+            batch["labels"] = self.label_batch(features)
+        return batch
+
+    def label_batch(self, features: list[dict[str, Any]]) -> torch.Tensor:
+        if isinstance(features[0]["labels"], np.ndarray):
+            return torch.tensor(np.array([feature["labels"] for feature in features]), dtype=torch.float32)
+        return super().label_batch(features)
+
+    def logits(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """(rows, labels) in float32; outside training with `tta` flip the mean with the mirror image's."""
+        inputs = {key: batch[key] for key in MODEL_INPUTS if key in batch}
+        logits: torch.Tensor = model(**inputs).logits.float()
+        if self.tta == "flip" and not model.training and "pixel_values" in inputs:
+            mirrored = model(pixel_values=inputs["pixel_values"].flip(-1)).logits.float()
+            logits = (logits + mirrored) / 2
+        return logits

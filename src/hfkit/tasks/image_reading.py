@@ -1,0 +1,91 @@
+"""ImageReading: how a model wants its pictures, taken from the processor that is saved with it.
+
+Evaluation and the pipeline give pictures to the processor itself, so that plain transformers repeats them exactly.
+Training needs the parts: the frame (resize and crop), and numbers from pixels (mean and deviation).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as F
+
+
+@dataclass(frozen=True)
+class ImageReading:
+    """What the model sees of a picture.
+
+    Attributes:
+        height, width: Pixels of the frame.
+        channels: 1 for a grey model, else 3.
+        mean, std: Of each channel, where pixels go from 0 to 1.
+        interpolation: Of the resize: bilinear, bicubic, ...
+        processor: The transformers image processor.
+    """
+
+    height: int
+    width: int
+    channels: int
+    mean: list[float]
+    std: list[float]
+    interpolation: str
+    processor: Any
+
+    @classmethod
+    def of(cls, processor: Any, model_config: Any = None) -> "ImageReading":
+        """Reads a processor of timm or of transformers."""
+        channels = int(getattr(model_config, "num_channels", None) or 3)
+        timm = getattr(processor, "data_config", None)
+        if timm is not None:
+            _, height, width = timm["input_size"]
+            mean, std = list(map(float, timm["mean"])), list(map(float, timm["std"]))
+            return cls(height, width, channels, mean, std, str(timm["interpolation"]), processor)
+        size = dict(getattr(processor, "size", None) or {"height": 224, "width": 224})
+        crop = dict(getattr(processor, "crop_size", None) or {}) if getattr(processor, "do_center_crop", False) else {}
+        edge = size.get("shortest_edge") or size.get("longest_edge")
+        height = int(crop.get("height") or size.get("height") or edge or 224)
+        width = int(crop.get("width") or size.get("width") or edge or 224)
+        normal = getattr(processor, "do_normalize", True)
+        resample = getattr(processor, "resample", None)
+        name = Image.Resampling(int(resample)).name.lower() if resample is not None else "bilinear"
+        mean, std = (list(processor.image_mean), list(processor.image_std)) if normal else ([0.0], [1.0])
+        return cls(height, width, channels, mean, std, name, processor)
+
+    def settings(self) -> dict[str, Any]:
+        """All but the processor, as JSON."""
+        return {name: value for name, value in vars(self).items() if name != "processor"}
+
+    def look(self, images: list[Image.Image]) -> torch.Tensor:
+        """RGB pictures -> (images, channels, height, width), as evaluation and the pipeline see them."""
+        pixels: torch.Tensor = self.processor(images=self._coloured(images), return_tensors="pt")["pixel_values"]
+        return pixels
+
+    def frame(self, image: Image.Image) -> Image.Image:
+        """The part of the picture that `look` would show, (height, width), not yet numbers."""
+        (image,) = self._coloured([image])
+        steps = getattr(self.processor, "val_transforms", None)
+        if steps is not None:
+            for step in steps.transforms:
+                if type(step).__name__ in ("ToTensor", "MaybeToTensor", "PILToTensor", "MaybePILToTensor", "ToNumpy"):
+                    break
+                image = step(image)
+            return image
+        pixels = self.processor(images=[image], do_rescale=False, do_normalize=False, return_tensors="pt")
+        return F.to_pil_image(torch.as_tensor(pixels["pixel_values"][0]).round().clamp(0, 255).to(torch.uint8))
+
+    def numbers(self, image: Image.Image) -> torch.Tensor:
+        """A framed picture -> (channels, height, width), normalised."""
+        (image,) = self._coloured([image])
+        return F.normalize(F.to_dtype(F.pil_to_tensor(image), torch.float32, scale=True), self.mean, self.std)
+
+    @property
+    def resampling(self) -> InterpolationMode:
+        """The interpolation by torchvision's name; what timm chooses at random counts as bicubic."""
+        known = {mode.value: mode for mode in InterpolationMode}
+        return known.get(self.interpolation, InterpolationMode.BICUBIC)
+
+    def _coloured(self, images: list[Image.Image]) -> list[Image.Image]:
+        mode = "L" if self.channels == 1 else "RGB"
+        return [image if image.mode == mode else image.convert(mode) for image in images]
