@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AutoTokenizer, BertForSequenceClassification
 
-from hfkit import HfkitError, Run, job, launch
+from hfkit import HfkitError, Run, build_task, job, launch, provenance
 from hfkit import run as runs
 from hfkit.config import TrainConfig
 from hfkit.engine import Engine
@@ -121,8 +122,9 @@ def stopped_run(run_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     ("key", "entry", "said"),
     [
         ("precision", "bf16", "another precision"),
-        ("hardware", {"num_processes": 2}, "another number of processes"),
         ("data", {"splits": {"train": {"fingerprint": "other"}}}, "another rows of train"),
+        ("encoded", {"train": "other"}, "another tokens of train"),
+        ("model", {"frozen_weights": "other"}, "another set of frozen weights"),
     ],
 )
 def test_a_run_does_not_go_on_over_other_ground(
@@ -134,6 +136,40 @@ def test_a_run_does_not_go_on_over_other_ground(
     with pytest.raises(HfkitError, match=f"{said}(.|\n)*--overwrite"):
         run_fit()
     assert Run(tmp_path / "run").info[key] == entry
+
+
+def test_a_run_goes_on_elsewhere_and_says_what_cannot_be_exact(
+    run_fit: Fit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped_run(run_fit, monkeypatch)
+    before = Run(tmp_path / "run").info["versions"]["torch"]
+    monkeypatch.setattr("hfkit.hardware.versions", lambda: {"torch": "2.99"})
+    run = run_fit()
+    assert run.state == "finished"
+    said = capsys.readouterr().out
+    assert f"goes on elsewhere (torch {before} -> 2.99): the same rows" in said
+    assert "not bit-identical" in said
+
+
+def test_the_ground_of_a_run_is_what_decides_its_updates(tiny_bert: Path, splits: Any) -> None:
+    """A word of the tokenizer, a frozen weight: neither is in a checkpoint or a flag, and both change what follows."""
+    tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
+    task = build_task(TrainConfig(max_length=12, stride=4, long_text="windows"), splits)
+    model = BertForSequenceClassification.from_pretrained(tiny_bert, num_labels=2)
+    rows = task.for_model(model.config, tokenizer).encode(splits["test"], tokenizer)
+    ids = rows["input_ids"][:]
+    ids[7][0][3] += 1
+    other = rows.remove_columns("input_ids").add_column("input_ids", ids)
+    digests = [provenance.encoded_digest(split) for split in (rows, rows.select(range(len(rows))), other)]
+    assert digests[0] == digests[1] != digests[2]
+    learning = provenance.frozen_digest(model)
+    model.bert.embeddings.requires_grad_(False)
+    frozen = provenance.frozen_digest(model)
+    with torch.no_grad():
+        model.classifier.weight.add_(1.0)
+        assert provenance.frozen_digest(model) == frozen != learning
+        model.bert.embeddings.word_embeddings.weight[3, 3] += 1e-6
+    assert provenance.frozen_digest(model) != frozen
 
 
 def test_stopped_sessions_count_in_the_cost(run_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,7 +107,8 @@ def mixed_precision(choice: str, use_cpu: bool = False) -> tuple[str, str]:
 
 
 def describe(use_cpu: bool = False) -> dict[str, Any]:
-    """The machine, for run.json: `device`, `name`, `cores`, `memory_gib` (the GPU's on a GPU), `num_processes`."""
+    """The machine, for run.json: `device`, `name`, `cores`, `threads` of a process, `memory_gib` (the GPU's on a GPU)
+    and `num_processes`."""
     import torch
 
     device = _device_type(use_cpu)
@@ -120,6 +121,7 @@ def describe(use_cpu: bool = False) -> dict[str, Any]:
         "device": device,
         "name": name,
         "cores": _cores(),
+        "threads": torch.get_num_threads(),
         "memory_gib": round(memory / 2**30, 1),
         "num_processes": int(os.environ.get("WORLD_SIZE", "1")),
     }

@@ -74,9 +74,12 @@ def fit(
     encoded = DatasetDict({name: task.encode(split, processor) for name, split in data.items()})
     truncation = {name: task.truncation(split) for name, split in encoded.items()}
     _say_truncation(accelerator, truncation)
-    facts = provenance.facts(config, task, model, data, accelerator, truncation)
+    facts = provenance.facts(config, task, model, data, encoded, accelerator, truncation)
     if checkpoint.newest(run.path / "checkpoints")[0]:
-        provenance.check_same(run, facts)
+        for sentence in provenance.check_same(run, facts):
+            accelerator.print(sentence)
+        facts["batches_per_update"] = run.info.get("batches_per_update", facts["batches_per_update"])
+    run.info.update(facts)
     if accelerator.is_main_process:
         run.update(**facts)
     if config.report_to:
@@ -100,7 +103,9 @@ def fit(
     return Run(run.path)
 
 
-def evaluate(run: str | Path, data: DataArguments, output: str | Path | None = None) -> dict[str, Any]:
+def evaluate(
+    run: str | Path, data: DataArguments, output: str | Path | None = None, trust_remote_code: bool = False
+) -> dict[str, Any]:
     """A finished run's figures on another data set: a file whole, anything else its test split.
 
     Writes `metrics.json` and `predictions.parquet` to `output`, by default `<run>/evaluations/<data set>/`.
@@ -109,6 +114,8 @@ def evaluate(run: str | Path, data: DataArguments, output: str | Path | None = N
         run: The run.
         data: Which rows; their labels are matched to the model's by name.
         output: The folder to write.
+        trust_remote_code: Run Python code that the model ships. What the run's own config says does not count: a run
+            may come from anyone.
 
     Returns:
         What metrics.json holds.
@@ -119,15 +126,17 @@ def evaluate(run: str | Path, data: DataArguments, output: str | Path | None = N
     finished = Run(run)
     if finished.state != "finished":
         raise HfkitError(f"{finished.path} is {finished.state}", fix="give its command again, to its end")
-    task = task_class(finished.info["task"]).from_settings(finished.info["task_settings"])
-    labels = task.labels if task.problem_type != "regression" else None
+    with runs.reading(finished):
+        task = task_class(finished.info["task"]).from_settings(finished.info["task_settings"])
+        config = results.saved_config(finished, trust_remote_code)
+        labels = list(task.labels) if task.problem_type != "regression" else None
     rows = load_test(data, label_names=labels, problem_type=task.problem_type)
     if task.pair != ("text_pair" in rows["test"].column_names):
         kind, other = ("pairs of texts", "single texts") if task.pair else ("single texts", "pairs")
         raise HfkitError(f"the model reads {kind}, and {data.dataset} holds {other}", fix="see --text_pair_column")
-    name = re.sub(r"[^\w.-]+", "-", Path(data.dataset).stem or "data")
+    name = re.sub(r"[^\w.-]+", "-", Path(data.dataset).stem).strip("-.") or "data"
     folder = Path(output) if output else finished.path / "evaluations" / name
-    figures = results.evaluate_rows(finished, task, rows, folder)
+    figures = results.evaluate_rows(finished, config, task, rows, folder)
     print(f"{finished.path} on {data.dataset}:\n{results.figure_lines(figures)}\nWritten to {folder}")
     return figures
 
@@ -158,12 +167,16 @@ def build_engine(
     run: Run,
     accelerator: Accelerator,
 ) -> Engine:
-    """Optimizer, schedule, plan and callbacks around a model."""
+    """Optimizer, schedule, plan and callbacks around a model.
+
+    An update keeps the batches that the run began with: with other processes than before, they are dealt anew.
+    """
+    batches = config.gradient_accumulation_steps * accelerator.num_processes
     optimizer = build_optimizer(model, config)
     plan = BatchPlan(
         np.asarray(encoded["train"]["length"][:]),
         rows_per_batch=config.per_device_train_batch_size,
-        batches_per_update=config.gradient_accumulation_steps * accelerator.num_processes,
+        batches_per_update=run.info.get("batches_per_update", batches),
         strategy=config.train_sampling_strategy,
         tokens_per_batch=config.tokens_per_batch,
         seed=config.seed,

@@ -13,6 +13,7 @@ from accelerate.state import AcceleratorState
 from hfkit import hardware
 from hfkit.baselines.classical import classical
 from hfkit.callbacks.log import append
+from hfkit.checks import check
 from hfkit.config import TrainConfig
 from hfkit.evaluation import evaluate
 from hfkit.models.loading import load_model
@@ -84,16 +85,24 @@ def write(
             "eval_samples_per_second": len(encoded) / (evaluated - began),
         }
         totals["total_seconds"] = totals["train_seconds"] + fitted - began
-        append(run.path / "timing.jsonl", {name: round(value, 3) for name, value in totals.items()})
+        each = {name: round(answer["seconds"], 3) for name, answer in baselines.items()}
+        line = {name: round(value, 3) for name, value in totals.items()} | {"baselines": each}
+        append(run.path / "timing.jsonl", line)
     except OSError as error:
         raise unwritable(run.path, error) from error
 
 
-def evaluate_rows(run: "Run", task: "Task", data: "DatasetDict", folder: Path) -> dict[str, Any]:
+def saved_config(run: "Run", trust_remote_code: bool) -> TrainConfig:
+    """The run's configuration, checked anew since anyone may have written it, with the trust that is given here."""
+    known = {name: value for name, value in run.config.items() if name in TrainConfig.__dataclass_fields__}
+    config = TrainConfig(**known | {"trust_remote_code": trust_remote_code})
+    check(config)
+    return config
+
+
+def evaluate_rows(run: "Run", config: TrainConfig, task: "Task", data: "DatasetDict", folder: Path) -> dict[str, Any]:
     """A finished run's figures on `data["test"]`, written to `folder` with the predictions. No baselines: they belong
     to a training split."""
-    known = {name: value for name, value in run.config.items() if name in TrainConfig.__dataclass_fields__}
-    config = TrainConfig(**known)
     precision, why = hardware.mixed_precision("auto", config.use_cpu)  # the machine may be another than the run's
     AcceleratorState._reset_state()
     accelerator = Accelerator(mixed_precision=precision, cpu=config.use_cpu)
@@ -141,6 +150,7 @@ def prediction_table(
 def write_table(path: Path, table: pa.Table) -> None:
     """Write Parquet by way of a neighbour and one rename."""
     staged = path.with_name(f".{path.name}.tmp")
+    staged.unlink(missing_ok=True)
     parquet.write_table(table, staged, compression="zstd")
     staged.replace(path)
 

@@ -26,14 +26,19 @@ def intervals(
         predictions_table: The columns of predictions.parquet: `label`, `prediction`, `probabilities` (not for
             regression).
         problem_type: As in a transformers config.
-        baselines: name -> {"prediction": array, "seconds": number}, of the same rows in the same order.
+<<<<<<< /work/main/src/hfkit/report/figures.py
+        baselines: name -> {"prediction": array, "seconds": number}, of the same rows in the same order. "rows" where it
+            was fitted on fewer than all training rows.
+=======
+        baselines: name -> {"prediction": array}, of the same rows in the same order.
+>>>>>>> src/hfkit/report/figures.py
         n_resamples: Bootstrap resamples; fewer for many rows times many classes, at least 200.
         seed: Seed of the resamples.
 
     Returns:
         `{"accuracy": {"value", "low", "high", "n"}, ..., "baselines": {name: {figure: ..., "difference": {"value",
-        "low", "high", "p_value", "test"}, "seconds"}}, "problem_type", "primary_metric"}`. A difference is the model's
-        primary figure minus the baseline's.
+        "low", "high", "p_value", "test"}}}, "problem_type", "primary_metric"}`. A difference is the model's primary
+        figure minus the baseline's. Nothing comes from a clock: equal runs have equal bytes here.
     """
     truth, answer, shares = columns(predictions_table, problem_type)
     primary = metrics.PRIMARY[problem_type]
@@ -43,8 +48,13 @@ def intervals(
         other = np.asarray(baseline["prediction"])
         beside[name] = _with_intervals(problem_type, truth, other, None, n_resamples, seed)
         beside[name]["difference"] = paired(problem_type, truth, answer, other, n_resamples, seed)
+<<<<<<< /work/main/src/hfkit/report/figures.py
+        if "rows" in baseline:
+            beside[name]["rows"] = int(baseline["rows"])
         if "seconds" in baseline:
             beside[name]["seconds"] = round(float(baseline["seconds"]), 3)
+=======
+>>>>>>> src/hfkit/report/figures.py
     return found | {"baselines": beside, "problem_type": problem_type, "primary_metric": primary}
 
 

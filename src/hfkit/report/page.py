@@ -77,8 +77,8 @@ def overview(run: Run) -> dict[str, Any]:
         "headline": headline(found),
         "problem": problem,
         "job": job(problem, bool(info["task_settings"].get("pair"))),
-        "verdict": words.verdict(found) if "tfidf_logreg" in found["baselines"] else None,
-        "wins": "tfidf_logreg" in found["baselines"] and words.wins(found),
+        "verdict": words.verdict(found),
+        "wins": words.wins(found),
         "data": info["data"],
         "totals": totals(run),
         "command": command(run),
@@ -88,7 +88,7 @@ def overview(run: Run) -> dict[str, Any]:
     }
 
 
-def totals(run: Run) -> dict[str, float]:
+def totals(run: Run) -> dict[str, Any]:
     """The run's times, with the training speed: the median of its log, which evaluations and the start do not bend."""
     lines = run.timing()
     found = dict(lines[-1]) if lines and "total_seconds" in lines[-1] else {}
@@ -157,13 +157,14 @@ def _beside(run: Run) -> dict[str, Any]:
     found = run.metrics
     primary, problem = found["primary_metric"], found["problem_type"]
     rows = [{"name": run.info["model"]["name"], **found[primary], "difference": None, "seconds": None}]
+    seconds = totals(run).get("baselines", {})
     for name, entry in found["baselines"].items():
         rows.append(
             {
                 "name": words.baseline_title(name, problem),
                 **entry[primary],
                 "difference": entry["difference"],
-                "seconds": entry.get("seconds"),
+                "seconds": seconds.get(name),
             }
         )
     return {"rows": rows, "plot": plots.forest(rows, primary)}

@@ -1,0 +1,81 @@
+"""Work in processes of its own: forked from the suite, so that nothing is imported twice, and a SIGKILL is real."""
+
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Work = Callable[[], Any]
+
+
+def in_child(work: Work, seconds: float = 120) -> int:
+    """The exit status of `work` in a child: 0, 1 after an exception, or minus the signal that ended it."""
+    return wait([_fork(work)], seconds)[0]
+
+
+def in_children(work: Work, processes: int = 2, seconds: float = 120) -> list[int]:
+    """`work` in several processes that know each other as torchrun's do, on the CPU (gloo). Their exit statuses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    shared = {"WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    shared |= {"ACCELERATE_USE_CPU": "true"}
+    return wait([_fork(work, **shared, RANK=rank, LOCAL_RANK=rank) for rank in range(processes)], seconds)
+
+
+def wait(children: list[int], seconds: float) -> list[int]:
+    """Exit statuses, once all have ended. One that outlives its time is killed, and counts as such (-9)."""
+    ends, found = time.monotonic() + seconds, dict.fromkeys(children)
+    while None in found.values():
+        for child in [child for child in children if found[child] is None]:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                found[child] = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() > ends:
+                os.kill(child, signal.SIGKILL)
+        time.sleep(0.005)
+    return [status for status in found.values() if status is not None]
+
+
+def _fork(work: Work, **environment: Any) -> int:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        os.environ.update({name: str(value) for name, value in environment.items()})
+        work()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)  # past pytest: the report of a test is its parent's to write
+
+
+def printed_to(path: Path, work: Work) -> Work:
+<<<<<<< /work/main/tests/processes.py
+    """`work`, with what its process prints on either stream in a file."""
+
+    def call() -> None:
+        file = path.open("w", buffering=1, encoding="utf-8")  # open as long as the process lives
+=======
+    """`work`, with what its process prints on either stream at the end of a file."""
+
+    def call() -> None:
+        file = path.open("a", buffering=1, encoding="utf-8")  # open as long as the process lives
+>>>>>>> tests/processes.py
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        sys.stdout = sys.stderr = file
+        work()
+
+    return call

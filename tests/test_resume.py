@@ -1,0 +1,200 @@
+"""Exact resume: killed at any update and started again, a run ends in the same bytes, timing.jsonl aside.
+
+Each case trains three times, in processes of its own: unstopped, killed with SIGKILL, and the same call again. Every
+file but run.json and timing.jsonl has to have the same sha256 then: weights, figures, answers, log and checkpoints.
+"""
+
+import hashlib
+import itertools
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasets import DatasetDict
+from processes import in_child, in_children, printed_to
+
+from hfkit import build_model, build_task, fit
+from hfkit.config import TrainConfig
+from hfkit.engine import Engine
+from hfkit.launch import seed_all
+from hfkit.run import Run
+
+Train = Callable[..., list[int]]
+
+# What each knob of the matrix is called, and its settings in TrainConfig. Dropout is 0.1 in every case.
+KNOBS: dict[str, dict[str, dict[str, Any]]] = {
+    "learns": {
+        "all": {},
+        "lora": {"lora": True, "lora_r": 4, "lora_dropout": 0.1},
+        "unfreeze": {"freeze": ["backbone"], "unfreeze_epoch": 1},
+    },
+    "batches": {"by-length": {}, "token-budget": {"tokens_per_batch": 180}},
+    "update": {"one-batch": {}, "accumulated": {"gradient_accumulation_steps": 2}},
+    "workers": {"0-workers": {}, "2-workers": {"dataloader_num_workers": 2}},
+    "processes": {"1-process": {}, "2-processes": {}},
+    "average": {"raw": {}, "ema": {"ema_decay": 0.9}},
+    "patience": {
+        "to-the-end": {},
+        # Never better by 1, so the fourth look at validation ends the run: the count has to survive the kill.
+        "stopped-early": {"early_stopping_patience": 3, "early_stopping_threshold": 1.0, "eval_steps": 4},
+    },
+    "texts": {"head": {}, "windows": {"long_text": "windows", "stride": 4}},
+    "precision": {"fp32": {"mixed_precision": "no"}, "bf16": {"mixed_precision": "bf16"}},
+    "schedule": {
+        "linear": {},
+        "restarts": {"lr_scheduler_type": "warm_restarts", "warmup_steps": 3.0},
+        "plateau": {"lr_scheduler_type": "reduce_lr_on_plateau", "lr_scheduler_kwargs": '{"patience": 0}'},
+    },
+}
+
+# Each two settings of two knobs occur together in some case: see the test below. The number is the update of the kill.
+MATRIX = """
+     3 unfreeze by-length    one-batch   0-workers 1-process   ema stopped-early windows fp32 restarts
+     5 lora     by-length    accumulated 0-workers 1-process   raw to-the-end    head    fp32 linear
+    13 all      by-length    one-batch   0-workers 1-process   ema stopped-early windows bf16 linear
+     9 lora     by-length    accumulated 0-workers 1-process   ema stopped-early head    fp32 plateau
+    14 unfreeze by-length    accumulated 0-workers 1-process   ema to-the-end    windows bf16 restarts
+     7 unfreeze by-length    accumulated 0-workers 1-process   raw stopped-early head    bf16 plateau
+    14 all      token-budget one-batch   2-workers 1-process   raw to-the-end    windows fp32 plateau
+     6 lora     token-budget one-batch   0-workers 2-processes ema to-the-end    windows fp32 restarts
+     7 all      token-budget accumulated 2-workers 2-processes raw to-the-end    head    bf16 restarts
+     6 lora     by-length    accumulated 2-workers 2-processes ema stopped-early windows bf16 plateau
+    10 unfreeze token-budget one-batch   2-workers 2-processes raw stopped-early head    fp32 linear
+"""
+CASES = [line.split() for line in MATRIX.strip().splitlines()]
+
+# What is not a setting of two but stands on its own.
+OTHERS: dict[str, dict[str, Any]] = {
+    "lstm": {"model": "baseline:lstm"},
+    "transformer-random-order": {"model": "baseline:transformer", "train_sampling_strategy": "random"},
+    "mean-pooling-sgd": {"pooling": "mean", "optim": "sgd", "optim_args": '{"momentum": 0.9}'},
+    "adafactor-greedy": {"optim": "adafactor", "lr_scheduler_type": "greedy", "eval_steps": 4},
+    "weighted-smoothed-layerwise": {
+        "class_weights": "balanced",
+        "label_smoothing_factor": 0.1,
+        "layer_wise_lr_decay": 0.9,
+        "train_sampling_strategy": "sequential",
+    },
+    "saved-by-epoch": {"save_strategy": "epoch", "save_steps": None, "gradient_accumulation_steps": 2},
+}
+
+
+@pytest.fixture
+def train(tiny_bert: Path, splits: DatasetDict, tmp_path: Path) -> Train:
+    """A whole job in one or two children. Returns their exit statuses; what they print is in <name>.txt."""
+
+    def call(name: str, processes: int = 1, kill: int | None = None, **knobs: Any) -> list[int]:
+        def work() -> None:
+            watch(tmp_path / f"{name}.rows", kill, last=processes - 1)
+            settings: dict[str, Any] = {"model": str(tiny_bert), "max_length": 12, "vocab_size": 300, "dropout": 0.1}
+<<<<<<< /work/main/tests/test_resume.py
+            settings |= {"per_device_train_batch_size": 8, "max_steps": 22, "learning_rate": 3e-3}
+=======
+            several = processes > 1 or "gradient_accumulation_steps" in knobs
+            settings |= {"per_device_train_batch_size": 8 if several else 16, "max_steps": 18, "learning_rate": 3e-3}
+>>>>>>> tests/test_resume.py
+            settings |= {"save_strategy": "steps", "save_steps": 4, "logging_steps": 3, "disable_tqdm": True}
+            settings |= {"mixed_precision": "no", "use_cpu": True, "output_dir": str(tmp_path / name)} | knobs
+            if settings.get("eval_steps"):
+                settings["eval_strategy"] = "steps"
+            config = TrainConfig(**settings)
+            seed_all(config)
+            task = build_task(config, splits)
+            fit(config, task, *build_model(config, task, splits), splits)
+
+        printed = printed_to(tmp_path / f"{name}.txt", work)
+        return [in_child(printed)] if processes == 1 else in_children(printed, processes)
+
+    return call
+
+
+def watch(seen: Path, kill: int | None, last: int) -> None:
+    """Write down the rows of each update that the last process sees, and kill it after the update `kill`."""
+    count = Engine._count
+
+    def counted(self: Engine, update: Any, *rest: Any) -> None:
+        count(self, update, *rest)
+        if self.accelerator.process_index == last:
+            with seen.open("a") as file:
+                file.write(f"{self.state.step}: {sorted(update.rows)}\n")
+            if self.state.step == kill:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    Engine._count = counted  # type: ignore[method-assign]  # for the rest of this child's life
+
+
+def fingerprint(run: Path) -> dict[str, str]:
+    """sha256 of every file that no clock decides."""
+    files = [path for path in run.rglob("*") if path.is_file() and path.name not in ("run.json", "timing.jsonl")]
+    return {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)}
+
+
+def rows(path: Path) -> dict[int, str]:
+    """The rows of each update; one that was made again after a kill counts as it was made last."""
+    return dict(line.split(": ", 1) for line in path.read_text().splitlines())  # type: ignore[arg-type]
+
+
+def resumes_exactly(train: Train, folder: Path, kill: int, taken_up: int, **knobs: Any) -> None:
+    assert set(train("whole", **knobs)) == {0}, (folder / "whole.txt").read_text()
+    killed = train("again", kill=kill, **knobs)
+    assert -signal.SIGKILL in killed and 0 not in killed, (folder / "again.txt").read_text()
+    assert set(train("again", **knobs)) == {0}, (folder / "again.txt").read_text()
+    said = (folder / "again.txt").read_text()
+<<<<<<< /work/main/tests/test_resume.py
+    assert (f"resumed at update {taken_up} of 22" if taken_up else "22 updates to make") in said
+=======
+    assert (f"resumed at update {taken_up} of 18" in said) == (taken_up > 0), said
+>>>>>>> tests/test_resume.py
+    assert rows(folder / "again.rows") == rows(folder / "whole.rows")
+    assert fingerprint(folder / "again") == fingerprint(folder / "whole")
+
+
+@pytest.mark.pain("resume-not-exact")
+@pytest.mark.pain("patience-resets")
+@pytest.mark.parametrize("case", CASES, ids=["-".join(case[1:]) for case in CASES])
+def test_killed_and_resumed_ends_in_the_same_bytes(train: Train, tmp_path: Path, case: list[str]) -> None:
+    knobs: dict[str, Any] = {"processes": 2 if "2-processes" in case else 1}
+    for values, chosen in zip(KNOBS.values(), case[1:], strict=True):
+        knobs |= values[chosen]
+    resumes_exactly(train, tmp_path, kill := int(case[0]), kill - kill % 4, **knobs)
+    stopped = Run(tmp_path / "again").info["training"]["stopped"]
+    assert (stopped is not None and stopped.startswith("early")) == ("stopped-early" in case)
+
+
+@pytest.mark.pain("resume-not-exact")
+@pytest.mark.parametrize("name", OTHERS)
+def test_so_does_everything_else(train: Train, tmp_path: Path, name: str) -> None:
+    resumes_exactly(train, tmp_path, 14, 10 if name == "saved-by-epoch" else 12, **OTHERS[name])
+
+
+<<<<<<< /work/main/tests/test_resume.py
+=======
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 3)])
+def test_with_other_processes_the_updates_are_the_same(train: Train, tmp_path: Path, before: int, after: int) -> None:
+    """No row twice and none lost, the same dropout; only the order of the sums is another."""
+    knobs: dict[str, Any] = {"gradient_accumulation_steps": 2 // before, "long_text": "windows", "stride": 4}
+    assert set(train("whole", before, **knobs)) == {0}
+    assert 0 not in train("again", before, kill=7, **knobs)
+    assert set(train("again", after, **knobs)) == {0}, (tmp_path / "again.txt").read_text()
+    said = (tmp_path / "again.txt").read_text()
+    assert said.count(f"goes on elsewhere (processes {before} -> {after})") == 1
+    assert "resumed at update 4 of 18" in said
+    assert rows(tmp_path / "again.rows") == rows(tmp_path / "whole.rows")
+    whole, again = Run(tmp_path / "whole"), Run(tmp_path / "again")
+    assert whole.log()[0] == again.log()[0]
+    for one, other in zip(whole.log(), again.log(), strict=True):
+        assert one == pytest.approx(other, abs=2e-5), "dropout or rows differ, and not only the last bits"
+    assert again.info["batches_per_update"] == 2
+    assert again.info["hardware"]["num_processes"] == after
+
+
+>>>>>>> tests/test_resume.py
+def test_the_matrix_pairs_every_two_settings() -> None:
+    """A fault of two features together shows in one case at least, at a fraction of all 2,304 combinations."""
+    levels = [list(values) for values in KNOBS.values()]
+    for first, second in itertools.combinations(range(len(levels)), 2):
+        there = {(case[first + 1], case[second + 1]) for case in CASES}
+        assert there == set(itertools.product(levels[first], levels[second]))
