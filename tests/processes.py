@@ -62,17 +62,10 @@ def _fork(work: Work, **environment: Any) -> int:
 
 
 def printed_to(path: Path, work: Work) -> Work:
-<<<<<<< /work/main/tests/processes.py
-    """`work`, with what its process prints on either stream in a file."""
-
-    def call() -> None:
-        file = path.open("w", buffering=1, encoding="utf-8")  # open as long as the process lives
-=======
     """`work`, with what its process prints on either stream at the end of a file."""
 
     def call() -> None:
         file = path.open("a", buffering=1, encoding="utf-8")  # open as long as the process lives
->>>>>>> tests/processes.py
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         sys.stdout = sys.stderr = file

@@ -26,12 +26,8 @@ def intervals(
         predictions_table: The columns of predictions.parquet: `label`, `prediction`, `probabilities` (not for
             regression).
         problem_type: As in a transformers config.
-<<<<<<< /work/main/src/hfkit/report/figures.py
-        baselines: name -> {"prediction": array, "seconds": number}, of the same rows in the same order. "rows" where it
-            was fitted on fewer than all training rows.
-=======
-        baselines: name -> {"prediction": array}, of the same rows in the same order.
->>>>>>> src/hfkit/report/figures.py
+        baselines: name -> {"prediction": array}, of the same rows in the same order. "rows" where it was fitted on
+            fewer than all training rows.
         n_resamples: Bootstrap resamples; fewer for many rows times many classes, at least 200.
         seed: Seed of the resamples.
 
@@ -48,13 +44,8 @@ def intervals(
         other = np.asarray(baseline["prediction"])
         beside[name] = _with_intervals(problem_type, truth, other, None, n_resamples, seed)
         beside[name]["difference"] = paired(problem_type, truth, answer, other, n_resamples, seed)
-<<<<<<< /work/main/src/hfkit/report/figures.py
         if "rows" in baseline:
             beside[name]["rows"] = int(baseline["rows"])
-        if "seconds" in baseline:
-            beside[name]["seconds"] = round(float(baseline["seconds"]), 3)
-=======
->>>>>>> src/hfkit/report/figures.py
     return found | {"baselines": beside, "problem_type": problem_type, "primary_metric": primary}
 
 
