@@ -3,13 +3,17 @@
 import io
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from datasets import ClassLabel, Dataset, Features, Image, List, Value
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Image, List, Value
 from PIL import Image as Pillow
 from sklearn.datasets import load_digits
 
 from hfkit.baselines.vision import classical
 from hfkit.baselines.vision.classical import classical_images, images_logreg
+from hfkit.report import words
+from hfkit.report.figures import intervals
+from hfkit.results import fit_baselines
 
 NAMES = ["dark", "light"]
 
@@ -90,3 +94,23 @@ def test_too_many_pictures_are_drawn_from_and_counted(monkeypatch: pytest.Monkey
     assert (first["probabilities"] != other["probabilities"]).any()
     monkeypatch.setattr(classical, "DECODED", 20 * 36)
     assert images_logreg(train, test, "single_label_classification")["rows"] == 20
+
+
+def test_a_run_of_pictures_is_held_against_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = DatasetDict(train=shades(60), test=shades(20))
+    settings = {"problem_type": "single_label_classification", "labels": NAMES}
+    found = fit_baselines(data, settings, seed=0)
+    assert list(found) == ["pixels_logreg", "majority"]
+    truth = data["test"]["label"][:]
+    table = pa.table({"label": truth, "prediction": [0] * 20, "probabilities": [[0.9, 0.1]] * 20})
+    figures = intervals(table, settings["problem_type"], found, n_resamples=200)
+    assert "The model is worse than logistic regression on pixels by 50.0 points" in words.verdict(figures)
+    assert not words.wins(figures)
+    assert "rows" not in figures["baselines"]["pixels_logreg"]
+    monkeypatch.setattr(classical, "FITTED", 30)
+    figures = intervals(table, settings["problem_type"], fit_baselines(data, settings, seed=0), n_resamples=200)
+    rows = figures["baselines"]["pixels_logreg"]["rows"]
+    title = words.baseline_title("pixels_logreg", settings["problem_type"], rows)
+    assert title == "logistic regression on pixels, fitted on 30 rows"
+    assert words.verdict({**figures, "baselines": {}}) is None
+    assert not words.wins({**figures, "baselines": {}})

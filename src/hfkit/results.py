@@ -61,11 +61,7 @@ def write(
     if not accelerator.is_main_process:
         return
     settings = task.settings()
-    baselines: dict[str, Any] = {}
-    if "text" in data["test"].column_names:
-        baselines = classical(
-            data["train"], data["test"], settings["problem_type"], seed=config.seed, labels=settings["labels"]
-        )
+    baselines = fit_baselines(data, settings, config.seed)
     fitted = time.perf_counter()
     table = prediction_table(data["test"], encoded, predictions, baselines)
     figures = intervals(table, settings["problem_type"], baselines, seed=config.seed)
@@ -131,6 +127,25 @@ def figure_lines(figures: dict[str, Any]) -> str:
         if isinstance(entry, dict) and "low" in entry
     ]
     return "\n".join(aligned(rows))
+
+
+def fit_baselines(data: "DatasetDict", settings: dict[str, Any], seed: int) -> dict[str, Any]:
+    """The cheap models that every run is held against, by what its rows hold, fitted on `train` and asked about `test`.
+
+    "rows" of an answer is kept where the baseline was fitted on fewer than all training rows.
+    """
+    names = data["test"].column_names
+    if "text" in names:
+        fit = classical
+    elif "image" in names:
+        from hfkit.baselines.vision.classical import classical_images as fit
+    else:
+        return {}
+    answers = fit(data["train"], data["test"], settings["problem_type"], seed=seed, labels=settings["labels"])
+    for answer in answers.values():
+        if answer.get("rows") == len(data["train"]):
+            del answer["rows"]
+    return answers
 
 
 def prediction_table(

@@ -161,7 +161,7 @@ def _beside(run: Run) -> dict[str, Any]:
     for name, entry in found["baselines"].items():
         rows.append(
             {
-                "name": words.baseline_title(name, problem),
+                "name": words.baseline_title(name, problem, entry.get("rows")),
                 **entry[primary],
                 "difference": entry["difference"],
                 "seconds": seconds.get(name),

@@ -21,7 +21,7 @@ def table(run: Run) -> str:
         unit = "" if primary in ("mse", "mae") else " points"
         rows.append(
             [
-                words.baseline_title(name, problem),
+                words.baseline_title(name, problem, entry.get("rows")),
                 *_figure(entry, primary),
                 words.gap(test["value"], primary) + unit,
                 ends,
@@ -31,8 +31,8 @@ def table(run: Run) -> str:
     split = found.get("split", "test")
     rows_of = f"{words.count(found[primary]['n'])} {split} rows of {words.line(info['data']['name'])}"
     lines = [f"{words.line(info['name'])}: {rows_of}", "", *aligned([header, *rows])]
-    if "tfidf_logreg" in found["baselines"]:
-        lines += ["", words.verdict(found)]
+    if verdict := words.verdict(found):
+        lines += ["", verdict]
     return "\n".join(lines)
 
 

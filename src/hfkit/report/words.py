@@ -11,8 +11,18 @@ ALPHA = 0.05
 # Figures in a unit of their own; the others are shares, told in points of 100 when they are compared.
 _OWN_UNIT = frozenset({"mse", "mae"})
 
-_BASELINES = {"tfidf_logreg": "TF-IDF + logistic regression", "majority": "majority class"}
-_REGRESSION_BASELINES = {"tfidf_logreg": "TF-IDF + ridge regression", "majority": "mean of the training labels"}
+_BASELINES = {
+    "tfidf_logreg": "TF-IDF + logistic regression",
+    "pixels_logreg": "logistic regression on pixels",
+    "features_logreg": "logistic regression on frozen features",
+    "majority": "majority class",
+}
+_REGRESSION_BASELINES = {
+    "tfidf_logreg": "TF-IDF + ridge regression",
+    "pixels_logreg": "ridge regression on pixels",
+    "features_logreg": "ridge regression on frozen features",
+    "majority": "mean of the training labels",
+}
 
 
 def title(figure: str) -> str:
@@ -25,10 +35,16 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def baseline_title(name: str, problem_type: str) -> str:
-    """A baseline's name on a page."""
+def baseline_title(name: str, problem_type: str, rows: int | None = None) -> str:
+    """A baseline's name on a page; with `rows`, the training rows it was fitted on where those are not all."""
     names = _REGRESSION_BASELINES if problem_type == "regression" else _BASELINES
-    return names.get(name, name.replace("_", " "))
+    known = names.get(name, name.replace("_", " "))
+    return known if rows is None else f"{known}, fitted on {count(rows)} rows"
+
+
+def rival(metrics: Mapping[str, Any]) -> str | None:
+    """The baseline that the verdict is about: the one that looks at the rows. None where there is none."""
+    return next((name for name in metrics["baselines"] if name != "majority"), None)
 
 
 def number(value: float, figure: str = "accuracy") -> str:
@@ -95,8 +111,11 @@ def better(value: float, figure: str) -> float:
     return -value if figure in LOWER_IS_BETTER else value
 
 
-def verdict(metrics: Mapping[str, Any], baseline: str = "tfidf_logreg") -> str:
-    """One plain sentence: whether the model beats the baseline, by how much, and how sure that is."""
+def verdict(metrics: Mapping[str, Any]) -> str | None:
+    """One plain sentence: whether the model beats its rival, by how much, and how sure that is. None without one."""
+    baseline = rival(metrics)
+    if baseline is None:
+        return None
     figure, test = metrics["primary_metric"], metrics["baselines"][baseline]["difference"]
     name = baseline_title(baseline, metrics["problem_type"])
     ahead = better(test["value"], figure)
@@ -117,7 +136,10 @@ def verdict(metrics: Mapping[str, Any], baseline: str = "tfidf_logreg") -> str:
     return f"The model does not beat {name}: it is {amount} {side}, which may be chance ({proof})."
 
 
-def wins(metrics: Mapping[str, Any], baseline: str = "tfidf_logreg") -> bool:
-    """Whether the model beats the baseline, significantly."""
+def wins(metrics: Mapping[str, Any]) -> bool:
+    """Whether the model has a rival and beats it, significantly."""
+    baseline = rival(metrics)
+    if baseline is None:
+        return False
     test = metrics["baselines"][baseline]["difference"]
     return bool(test["p_value"] < ALPHA and better(test["value"], metrics["primary_metric"]) > 0)
