@@ -227,7 +227,12 @@ def _check_embedded(embedded: dict[str, Any], path: Path) -> None:
     for key in needed if embedded else []:
         if key not in embedded:
             raise HfkitError(f"The embedded form needs the key {key}", where=f"{path}, key hfkit.embedded")
-    kinds = dict.fromkeys(needed, str) | {"rows": dict, "columns": dict, "test_size": float, "pixels": list}
+    kinds: dict[str, Any] = dict.fromkeys(needed, str) | {
+        "rows": dict,
+        "columns": dict,
+        "test_size": float,
+        "pixels": list,
+    }
     for key, value in embedded.items():
         # A module of a package is imported to be looked into, a path with .. leads out of it.
         climbs = (key == "file" and ".." in str(value)) or (key == "module" and not str(value).isidentifier())

@@ -4,12 +4,15 @@ import fcntl
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
+from hfkit.foreign import read_json, read_json_file
 
 if TYPE_CHECKING:
     import pyarrow
@@ -62,20 +65,24 @@ class Run:
 
     def predictions(self) -> "pyarrow.Table":
         """predictions.parquet: a row per test example."""
+        import pyarrow
         import pyarrow.parquet as parquet
 
         path = self.path / "predictions.parquet"
         if not path.is_file():
             raise HfkitError(f"{path} is missing", fix="give the run's command again, to its end")
-        return parquet.read_table(path)
+        try:
+            return parquet.read_table(path)
+        except (pyarrow.ArrowException, OSError) as error:
+            raise HfkitError(f"{path} is damaged: {error}", fix="restore the file") from error
 
     def log(self) -> list[dict[str, Any]]:
         """log.jsonl: what was logged at each step."""
-        return self._lines("log.jsonl")
+        return list(self._lines("log.jsonl"))
 
     def timing(self) -> list[dict[str, Any]]:
-        """timing.jsonl: speeds, and the totals in the last line."""
-        return self._lines("timing.jsonl")
+        """timing.jsonl: speeds, and the totals in the last line. A line that a kill cut off is left out."""
+        return list(self._lines("timing.jsonl", skip=True))
 
     def update(self, **entries: Any) -> None:
         """Change entries of run.json, in one rename."""
@@ -105,18 +112,50 @@ class Run:
 
     def _read(self, name: str) -> dict[str, Any]:
         try:
-            content = json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise HfkitError(f"{self.path / name} cannot be read: {error}", fix="restore the file") from error
+            content = read_json_file(self.path / name)
+        except HfkitError as error:
+            raise HfkitError(
+                f"{self.path / name} cannot be read: {error.what}", where=error.where, fix="restore the file"
+            ) from error
         if not isinstance(content, dict):
             raise HfkitError(f"{self.path / name} holds no JSON object", fix="restore the file")
         return content
 
-    def _lines(self, name: str) -> list[dict[str, Any]]:
+    def _lines(self, name: str, skip: bool = False) -> Iterator[dict[str, Any]]:
         path = self.path / name
-        if not path.is_file():
-            return []
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        for number, line in enumerate(text.split("\n"), start=1):
+            try:
+                entry = read_json(line, f"{path}, line {number}", "The line") if line.strip() else {}
+            except HfkitError:
+                if not skip:
+                    raise
+                continue
+            if not isinstance(entry, dict):
+                raise HfkitError(
+                    "The line holds no JSON object", where=f"{path}, line {number}", fix="restore the file"
+                )
+            if entry:
+                yield entry
+
+
+@contextmanager
+def reading(*runs: Run) -> Iterator[None]:
+    """Around what reads the files of runs: an entry that is missing, or of another kind, is told as damage.
+
+    Raises:
+        HfkitError: Instead of whatever else the block raises, but an OSError.
+    """
+    try:
+        yield
+    except (HfkitError, OSError):
+        raise
+    except Exception as error:  # templates, arrays and dictionaries each complain in their own way
+        what = f"there is no entry {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
+        raise HfkitError(
+            f"The files of {' and '.join(str(run.path) for run in runs)} do not fit together: {what}",
+            fix="restore run.json, metrics.json, log.jsonl and predictions.parquet as the run wrote them",
+        ) from error
 
 
 def identity(config: TrainConfig | dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +175,8 @@ def claim(config: TrainConfig, path: Path, recipe: str) -> Run:
             shutil.rmtree(path)
         if (path / "run.json").is_file():
             run = Run(path)
-            _same_or_refuse(run, config)
+            with reading(run):
+                _same_or_refuse(run, config)
             return run
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise HfkitError(f"{path} is in use and holds no run", fix="set --output_dir to a new folder")
@@ -179,7 +219,8 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file by way of a neighbour and one rename."""
     staged = path.with_name(f".{path.name}.tmp")
     try:
-        with staged.open("w", encoding="utf-8") as file:
+        staged.unlink(missing_ok=True)  # left by a kill; or a link that somebody put there, to be written through
+        with staged.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -49,7 +49,7 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
     """
     from hfkit.models import image_models
 
-    folder = locate(path, revision)
+    folder = locate(path, revision, code=trust_remote_code)
     images = image_models.is_image_model(folder)
     check = image_models.check_image_folder if images else check_folder
     weights = image_models.read_image_weights if images else read_weights

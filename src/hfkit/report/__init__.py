@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfkit.run import Run, unwritable, write_text
+from hfkit.run import Run, reading, unwritable, write_text
 
 if TYPE_CHECKING:
     from hfkit.report.ranking import Comparison
@@ -19,7 +19,7 @@ def write_report(run: Run | str | Path) -> None:
     first one does it.
 
     Raises:
-        HfkitError: `run` is no run, or not finished, or its folder cannot be written.
+        HfkitError: `run` is no run, not finished or damaged, or its folder cannot be written.
     """
     if os.environ.get("RANK", "0") != "0":
         return
@@ -27,26 +27,32 @@ def write_report(run: Run | str | Path) -> None:
     from hfkit.report.page import page
 
     run = _run(run)
+    with reading(run):
+        files, shown = {"report.html": page(run), "README.md": card(run)}, table(run)
     try:
-        write_text(run.path / "report.html", page(run))
-        write_text(run.path / "README.md", card(run))
+        for name, text in files.items():
+            write_text(run.path / name, text)
     except OSError as error:
         raise unwritable(run.path, error, "copy the run") from error
-    print(f"\n{table(run)}\n\nReport: {run.path / 'report.html'}\nModel card: {run.path / 'README.md'}", flush=True)
+    print(f"\n{shown}\n\nReport: {run.path / 'report.html'}\nModel card: {run.path / 'README.md'}", flush=True)
 
 
 def table(run: Run | str | Path) -> str:
     """The table that a run ends with: the model beside its baselines, with intervals and the paired test."""
     from hfkit.report.screen import table as build
 
-    return build(_run(run))
+    run = _run(run)
+    with reading(run):
+        return build(run)
 
 
 def compare(runs: "list[Run] | list[str] | list[Path]", output: str | Path | None = None) -> "Comparison":
     """Rank runs that answered the same test rows; see `hfkit.report.ranking`."""
     from hfkit.report.ranking import compare as build
 
-    return build([_run(run) for run in runs], output)
+    found = [_run(run) for run in runs]
+    with reading(*found):
+        return build(found, output)
 
 
 def _run(run: Run | str | Path) -> Run:

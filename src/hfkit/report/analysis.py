@@ -8,6 +8,7 @@ import pyarrow as pa
 from sklearn import metrics as sk
 
 from hfkit import metrics, stats
+from hfkit.errors import HfkitError
 from hfkit.report.figures import columns
 from hfkit.run import Run
 
@@ -35,7 +36,13 @@ class Predictions:
     def of(cls, run: Run) -> "Predictions":
         table, problem = run.predictions(), str(run.metrics["problem_type"])
         names = [str(name) for name in run.info["task_settings"]["labels"]]
-        return cls(problem, names, *columns(table, problem), table)
+        if problem not in metrics.PRIMARY:
+            raise HfkitError(f"{problem!r} is no problem type", where=str(run.path / "metrics.json"))
+        seen = cls(problem, names, *columns(table, problem), table)
+        known = seen.truth.shape[1] if seen.multi else int(max(seen.truth.max(), seen.answer.max())) + 1
+        if not seen.regression and known > len(names):
+            raise HfkitError(f"{run.path} has predictions of {known} labels, and names {len(names)}")
+        return seen
 
     def __len__(self) -> int:
         return len(self.truth)
