@@ -26,6 +26,7 @@ TRAIN_DEMO = {
 
 TRAIN_HELP = "fine-tune a model on any data; hfkit train --help lists every flag"
 EVALUATE_HELP = "a run's figures on another data set"
+TRUST_HELP = "run Python code that the model ships; off unless you trust it, whatever the run says"
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -66,6 +67,7 @@ def _parse_evaluate(flags: list[str]) -> argparse.Namespace:
     parser.usage, parser.description = "%(prog)s RUN --dataset NAME [--flag value ...]", EVALUATE_HELP
     parser.add_argument("run_folder", metavar="RUN", help="a finished run")
     parser.add_argument("--output", help="a folder for metrics.json and predictions.parquet")
+    parser.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
     parser.require("dataset")
     options = parser.parse_flags(flags)
     data = {name: vars(options).pop(name) for name in DataArguments.__dataclass_fields__}
@@ -75,7 +77,7 @@ def _parse_evaluate(flags: list[str]) -> argparse.Namespace:
 def _evaluate(options: argparse.Namespace) -> None:
     from hfkit.job import evaluate
 
-    evaluate(options.run_folder, options.data, output=options.output)
+    evaluate(options.run_folder, options.data, options.output, options.trust_remote_code)
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -95,6 +97,7 @@ def _predict(options: argparse.Namespace) -> None:
             delimiter=options.delimiter,
             skip_bad_rows=options.skip_bad_rows,
             disable_tqdm=options.disable_tqdm,
+            trust_remote_code=options.trust_remote_code,
         )
     except BrokenPipeError:  # `hfkit predict ... | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
@@ -133,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--delimiter", help="of a CSV file (default: comma, or tab in a .tsv file)")
     predict.add_argument("--skip_bad_rows", action="store_true", help="give a row without a text no answer, counted")
     predict.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
+    predict.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
     predict.set_defaults(run=_predict)
 
     report = commands.add_parser(

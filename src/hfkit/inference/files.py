@@ -89,7 +89,8 @@ def _text_columns(model: Any, source: Source, text: str | None, pair: str | None
         if name is not None and name not in source.columns:
             raise HfkitError(f"There is no column {name!r}", where=source.name, fix=nearest(name, source.columns))
     is_run = isinstance(model, str | Path) and (Path(model) / "run.json").is_file()
-    trained = (Run(model).info.get("data") or {}) if is_run else {}
+    trained = Run(model).info.get("data") if is_run else None
+    trained = trained if isinstance(trained, dict) else {}
     first, second = trained.get("text_column"), trained.get("text_pair_column")
     if second is not None and pair is None:
         if second not in source.columns or second == text:

@@ -35,6 +35,7 @@ def pipeline(
     mixed_precision: str = "auto",
     tokens_per_batch: int | None = None,
     revision: str | None = None,
+    trust_remote_code: bool = False,
     **options: Any,
 ) -> "TextClassificationPipeline":
     """A transformers pipeline for a trained model.
@@ -45,6 +46,7 @@ def pipeline(
         mixed_precision: auto, no, bf16 or fp16; see `TextClassificationPipeline`.
         tokens_per_batch: Padded tokens in a batch. Default: 4,096 on a CPU, 65,536 on an accelerator.
         revision: Commit, tag or branch of a Hub id.
+        trust_remote_code: Run Python code that the model ships. Off unless you trust it.
         options: Further arguments of the pipeline: `top_k`, `function_to_apply`, `batch_size` (most rows in a batch).
 
     Raises:
@@ -57,7 +59,7 @@ def pipeline(
     """
     if (Path(model) / "run.json").is_file() and (state := Run(model).state) != "finished":
         raise HfkitError(f"The run is {state}, and has no model yet.", where=str(model), fix="give its command again")
-    loaded, tokenizer = load_model(model, revision)
+    loaded, tokenizer = load_model(model, revision, trust_remote_code)
     if hasattr(loaded, "merge_and_unload"):  # an adapter: merged, it costs nothing
         loaded = loaded.merge_and_unload().eval()
     else:
