@@ -73,7 +73,7 @@ def test_the_label_column_decides_the_problem() -> None:
     )
     assert many.model_kwargs()["problem_type"] == "multi_label_classification"
     assert number.model_kwargs()["num_labels"] == 1
-    assert not number.greater_is_better
+    assert number.primary_metric == "mse"
 
 
 def test_ratings_can_be_learnt_as_numbers(tokenizer: Any, config: Any) -> None:

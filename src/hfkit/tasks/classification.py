@@ -48,10 +48,6 @@ class Classification:
         """accuracy; for multi-label f1_macro; for regression mse."""
         return {SINGLE: "accuracy", MULTI: "f1_macro", REGRESSION: "mse"}[self.problem_type]
 
-    @property
-    def greater_is_better(self) -> bool:
-        return self.problem_type != REGRESSION
-
     def settings(self) -> dict[str, Any]:
         """All fields as JSON, with the task's name."""
         return {"name": self.name, **asdict(self)}  # type: ignore[call-overload]
