@@ -200,3 +200,16 @@ def test_the_schedule_ends_with_the_last_update(run_fit: Fit) -> None:
 def test_other_schedules_run_to_the_end(run_fit: Fit, scheduler: str) -> None:
     run = run_fit(lr_scheduler_type=scheduler, num_train_epochs=1)
     assert run.state == "finished"
+
+
+def test_the_bar_shows_the_mean_loss_of_its_own_rows() -> None:
+    """Of two processes each has its part of the sum, and of the rows."""
+    engine: Any = SimpleNamespace(total_steps=2, state=SimpleNamespace(step=0, examples=0), quiet=False)
+    engine.task = SimpleNamespace(weight=lambda batch: float(len(batch["labels"])))
+    mine, other = {"labels": [0, 1]}, {"labels": [1, 1, 0, 0]}
+    update: Any = SimpleNamespace(batches=[[1, 2], [3, 4, 5, 6]])
+    bar = callbacks.Progress()
+    bar.on_train_begin(engine)
+    bar.on_backward(engine, update, [(mine, True), (other, False)], 1.5)
+    assert "loss=0.750" in bar.bar.postfix
+    bar.on_train_end(engine)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Progress(Callback):
-    """The bar: updates done, rows per second, time left, the loss."""
+    """The bar: updates done, rows per second, time left, the mean loss of this process's rows (the log has all's)."""
 
     def on_train_begin(self, engine: "Engine") -> None:
         from tqdm.auto import tqdm
@@ -21,8 +21,10 @@ class Progress(Callback):
         self.rows, self.began = state.examples, time.perf_counter()
 
     def on_backward(self, engine: "Engine", update: "Update", share: "Share", loss: float) -> None:
-        rows = sum(len(batch) for batch in update.batches)
-        self.bar.set_postfix(loss=f"{loss / max(rows, 1):.3f}", rows_s=f"{self._rate(engine):.1f}", refresh=False)
+        if self.bar.disable:
+            return
+        weight = sum(engine.task.weight(batch) for batch, real in share if real)  # not the update's: `loss` is ours
+        self.bar.set_postfix(loss=f"{loss / weight:.3f}", rows_s=f"{self._rate(engine):.1f}", refresh=False)
 
     def on_update_end(self, engine: "Engine", update: "Update") -> None:
         self.bar.update()
