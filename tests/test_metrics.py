@@ -192,3 +192,16 @@ def test_intervals_of_many_labels_and_of_numbers() -> None:
     assert found["primary_metric"] == "mse"
     assert found["spearman"]["low"] < found["spearman"]["value"] < found["spearman"]["high"]
     assert "pearson" not in found["baselines"]["mean"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("truth", [0, 1])
+def test_splits_of_a_row_or_two_warn_of_nothing(rows: int, truth: int) -> None:
+    labels, shares = np.full(rows, truth), np.full((rows, 2), [0.9, 0.1])
+    found = metrics.figures("single_label_classification", labels, np.zeros(rows, dtype=int), shares)
+    assert found["accuracy"] == 1 - truth
+    assert found["mcc"] == 0
+    assert "roc_auc" not in found
+    metrics.figures("multi_label_classification", np.full((rows, 2), truth), np.zeros((rows, 2), dtype=int), shares)
+    assert metrics.figures("regression", np.full(rows, float(truth)), np.zeros(rows))["mae"] == truth

@@ -115,7 +115,8 @@ def _single_label(truth: np.ndarray, answer: np.ndarray, shares: np.ndarray | No
         "f1_weighted": sk.f1_score(truth, answer, average="weighted", zero_division=0),
         "precision_macro": precision,
         "recall_macro": recall,
-        "mcc": sk.matthews_corrcoef(truth, answer),
+        # Where one class is all there is, scikit-learn gives this 0 with a warning.
+        "mcc": sk.matthews_corrcoef(truth, answer) if len(np.union1d(truth, answer)) > 1 else 0.0,
     }
     if shares is not None:
         found |= {
