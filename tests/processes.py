@@ -20,11 +20,11 @@ def in_child(work: Work, seconds: float = 120) -> int:
 
 def in_children(work: Work, processes: int = 2, seconds: float = 120) -> list[int]:
     """`work` in several processes that know each other as torchrun's do, on the CPU (gloo). Their exit statuses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    shared = {"WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    shared |= {"ACCELERATE_USE_CPU": "true"}
+    from torch.distributed import TCPStore
+
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # held here, as torchrun's agent does
+    shared: dict[str, Any] = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": store.port, "ACCELERATE_USE_CPU": "true"}
+    shared |= {"WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes, "TORCHELASTIC_USE_AGENT_STORE": "True"}
     return wait([_fork(work, **shared, RANK=rank, LOCAL_RANK=rank) for rank in range(processes)], seconds)
 
 
@@ -53,12 +53,21 @@ def _fork(work: Work, **environment: Any) -> int:
         os.environ.update({name: str(value) for name, value in environment.items()})
         work()
         status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else 1
     except BaseException:
         traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)  # past pytest: the report of a test is its parent's to write
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses, so that two suites can run at once."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def printed_to(path: Path, work: Work) -> Work:

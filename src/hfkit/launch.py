@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -139,20 +140,52 @@ def quiet_libraries(config: TrainConfig) -> None:
 
 
 def exit_cleanly(function: Callable[[], Any]) -> int:
-    """Call `function` and give the exit status; the first process prints what a user has to know, in one message.
+    """Call `function` and give the exit status; one process prints what a user has to know, in one message.
 
-    HFKIT_DEBUG=1 lets the traceback through. Errors that are not the user's keep theirs.
+    HFKIT_DEBUG=1 lets the traceback through. Errors that are not the user's keep theirs, but for the one that follows
+    from another process's end: then that process's message is what counts, and this one says so in a sentence.
     """
     try:
         function()
     except HfkitError as error:
         if os.environ.get("HFKIT_DEBUG") == "1":
             raise
-        if os.environ.get("RANK", "0") == "0":
+        if first_to_tell():
             print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
         if os.environ.get("RANK", "0") == "0":
             print(f"\n{str(error) or 'stopped'}", file=sys.stderr)
         return 130
+    except RuntimeError as error:
+        if os.environ.get("HFKIT_DEBUG") == "1" or not lost_another(error):
+            raise
+        rank = os.environ.get("RANK", "0")
+        print(f"process {rank} ends, because another process of the job has ended", file=sys.stderr)
+        return 1
     return 0
+
+
+def first_to_tell() -> bool:
+    """Whether this process is the one that tells what went wrong.
+
+    An error of one process must be told by that one; the same error of all of them once. Where they have met, the
+    first that asks the launch's store tells; before, all fail alike, and process 0 does.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        return os.environ.get("RANK", "0") == "0"
+    place, port = os.environ.get("MASTER_ADDR", ""), int(os.environ.get("MASTER_PORT", "0"))
+    try:
+        store = torch.distributed.TCPStore(place, port, is_master=False, timeout=timedelta(seconds=5))
+        return int(store.add(f"hfkit/told/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", 1)) == 1
+    except RuntimeError:  # The store went with the process that held it: better told twice than never.
+        return True
+
+
+def lost_another(error: RuntimeError) -> bool:
+    """Whether `error` is what a process sees of another one's end, in gloo's words or NCCL's."""
+    import torch
+
+    known = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
+    return isinstance(error, torch.distributed.DistNetworkError) or any(words in str(error) for words in known)
