@@ -212,3 +212,11 @@ def test_out_of_memory_in_an_evaluation_names_its_flag(run_fit: Fit, monkeypatch
 def test_one_of_a_thing_is_told_in_the_singular(run_fit: Fit, capsys: pytest.CaptureFixture[str]) -> None:
     run_fit(max_steps=1)
     assert "run: 1 update to make" in capsys.readouterr().out
+
+
+def test_full_determinism_acts_without_the_launcher(run_fit: Fit) -> None:
+    try:
+        run_fit(full_determinism=True, max_steps=1)
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)

@@ -45,6 +45,20 @@ def classifier(folder: Path, base: Path, labels: list[str], **fields: Any) -> Pa
     return folder
 
 
+def test_the_seed_decides_what_starts_at_random(tiny_bert: Path, data: DatasetDict) -> None:
+    """In Python too, where no launcher has seeded anything, and whatever was drawn before."""
+
+    def head(seed: int, drawn: int, **knobs: Any) -> torch.Tensor:
+        torch.manual_seed(drawn)
+        config = TrainConfig(**{"model": str(tiny_bert), "seed": seed, **knobs})
+        model: Any = build_model(config, build_task(config, data), data)[0]
+        return model.classifier.weight.detach()
+
+    for knobs in ({}, {"model": "baseline:gru", "vocab_size": 200}):
+        assert torch.equal(head(1, 7, **knobs), head(1, 8, **knobs))
+        assert not torch.equal(head(1, 7, **knobs), head(2, 7, **knobs))
+
+
 def test_a_pretrained_model_gets_a_new_head_with_the_tasks_labels(
     tiny_bert: Path, data: DatasetDict, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from datasets import DatasetDict
 from safetensors import SafetensorError
+from transformers import enable_full_determinism
 
 from hfkit import callbacks, checkpoint, hardware, provenance, results
 from hfkit import run as runs
@@ -50,7 +51,8 @@ def fit(
     Args:
         config: Every knob.
         task: What is learnt.
-        model: From `build_model`, or any PreTrainedModel or PeftModel that fits the task.
+        model: From `build_model`, which seeds what starts at random, or any PreTrainedModel or PeftModel that fits the
+            task. Order, dropout and baselines depend on `config.seed` alone.
         processor: Its tokenizer or image processor.
         data: `train`, `validation` and `test` splits, not encoded.
 
@@ -59,6 +61,8 @@ def fit(
         KeyboardInterrupt: A signal stopped training; a checkpoint is written, and the message says how to go on.
     """
     began = time.perf_counter()
+    if config.full_determinism:
+        enable_full_determinism(config.seed)  # for the rest of the process, and before anything is on a GPU
     precision, why = hardware.mixed_precision(config.mixed_precision, config.use_cpu)
     AcceleratorState._reset_state()  # A notebook may fit twice; Accelerate would refuse a second precision.
     accelerator = Accelerator(

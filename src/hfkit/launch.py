@@ -59,7 +59,6 @@ def start(
         return
     for sentence in filter(None, machine if first else []):
         print(sentence)
-    seed_all(config)
     quiet_libraries(config)
     try:
         job(config)
@@ -115,17 +114,6 @@ def join_processes(config: TrainConfig) -> bool:
             fix="on the CPU set ACCELERATE_USE_CPU=true before torchrun; on GPUs start one process for each GPU",
         )
     return bool(state.is_main_process)
-
-
-def seed_all(config: TrainConfig) -> None:
-    """Seed what builds the model; the engine seeds every batch itself."""
-    from accelerate.utils import set_seed
-
-    set_seed(config.seed)
-    if config.full_determinism:
-        from transformers import enable_full_determinism
-
-        enable_full_determinism(config.seed)
 
 
 def quiet_libraries(config: TrainConfig) -> None:

@@ -12,11 +12,12 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    set_seed,
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig
-from hfkit.config import ModelArguments
+from hfkit.config import LoopArguments, ModelArguments
 from hfkit.errors import HfkitError, nearest
 from hfkit.models.configs import PooledConfig
 from hfkit.models.freezing import freeze, in_head, still_norms
@@ -49,7 +50,8 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
     model gets a new head. Weights are float32, from safetensors. One line says what was built.
 
     Args:
-        config: The model's knobs; a whole TrainConfig is one.
+        config: The model's knobs. A whole TrainConfig is one, and its `seed` decides what starts at random; without it,
+            that is left to torch's generator.
         task: From `hfkit.build_task`. Its labels, problem type and reading of long texts go into the model's config.
         data: The splits. A `baseline:...` trains its tokenizer on the training split; other models do not look.
 
@@ -60,6 +62,8 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
         HfkitError: Nothing has the name, a part of the model is missing, it is a model for another task, or a knob
             does not fit it.
     """
+    if isinstance(config, LoopArguments):
+        set_seed(config.seed)
     if task.auto_model == "AutoModelForImageClassification":
         model, processor, new = _for_images(config, task, data)
     elif config.model.startswith("baseline:"):
