@@ -31,7 +31,7 @@ from hfkit.baselines.vision.configs import (
 )
 from hfkit.baselines.vision.mobilenet import DepthwiseSeparable
 from hfkit.baselines.vision.processor import make_processor, native_shape
-from hfkit.config import ModelArguments
+from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
 from hfkit.models.image_baselines import IMAGE_BASELINES, build_image_baseline
 
@@ -400,7 +400,7 @@ def data_of(images: list[Image.Image]) -> DatasetDict:
 @pytest.mark.parametrize("name", sorted(IMAGE_BASELINES))
 def test_every_name_builds_a_model_of_the_datas_shape(name: str) -> None:
     images = noise("L", 28, 28)
-    config = ModelArguments(model=f"baseline:{name}")
+    config = TrainConfig(model=f"baseline:{name}")
     with torch.device("meta"):  # sizes are all that is asked
         model, processor = build_image_baseline(config, Shapes(), data_of(images))  # type: ignore[arg-type]
     assert (model.config.image_size, model.config.num_channels) == (28, 1)
@@ -413,8 +413,8 @@ def test_every_name_builds_a_model_of_the_datas_shape(name: str) -> None:
 
 def test_flags_reach_the_picture_baselines() -> None:
     data = data_of(noise("RGB", 100, 90, 3))
-    fields = {"dropout": 0.3, "model_args": '{"image_size": 40, "hidden_sizes": [16]}'}
-    config = ModelArguments(model="baseline:mlp", **fields)
+    fields = {"dropout": 0.3, "image_size": 40, "model_args": '{"hidden_sizes": [16]}'}
+    config = TrainConfig(model="baseline:mlp", **fields)
     model, processor = build_image_baseline(config, Shapes(), data)  # type: ignore[arg-type]
     assert model.dropout.p == 0.3
     assert dict(processor.size) == {"height": 40, "width": 40}
@@ -422,7 +422,9 @@ def test_flags_reach_the_picture_baselines() -> None:
     for arguments, message in (
         ({"model": "baseline:resnet19"}, "no baseline 'resnet19' for images"),
         ({"model": "baseline:vit", "model_args": '{"patch_size": 7}'}, "patches of 7 pixels do not fill"),
+        ({"model": "baseline:cnn", "image_size": 7}, "7 pixels are too small"),
+        ({"model": "baseline:resnet20", "drop_path": 0.1}, "has no stochastic depth"),
         ({"model": "baseline:cnn", "model_args": '{"widths": "many"}'}, "widths cannot be"),
     ):
         with pytest.raises(HfkitError, match=message):
-            build_image_baseline(ModelArguments(**arguments), Shapes(), data)  # type: ignore[arg-type]
+            build_image_baseline(TrainConfig(**arguments), Shapes(), data)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from hfkit.baselines.vision.configs import (
     VggConfig,
 )
 from hfkit.baselines.vision.processor import make_processor, native_shape, sample
-from hfkit.config import ModelArguments
+from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError, nearest
 from hfkit.models.loading import first_line
 from hfkit.models.settings import override, set_dropout, set_labels
@@ -50,17 +50,17 @@ IMAGE_BASELINES: dict[str, tuple[type[ImageConfig], dict[str, Any]]] = {
 _LOOKED_AT = 256
 
 
-def build_image_baseline(config: ModelArguments, task: "Task", data: DatasetDict | None) -> tuple[PreTrainedModel, Any]:
+def build_image_baseline(config: TrainConfig, task: "Task", data: DatasetDict | None) -> tuple[PreTrainedModel, Any]:
     """An untrained picture baseline and its image processor, both of the training pictures' shape.
 
     Pictures of 28 x 28 grey pixels make a model that reads those. Larger ones are shrunk to 64 pixels a side (224 for
-    the ImageNet layouts); `--model_args '{"image_size": 128}'` says otherwise.
+    the ImageNet layouts), unless `--image_size` says otherwise.
 
     Returns:
         The model, and a `ViTImageProcessor`.
 
     Raises:
-        HfkitError: No baseline has the name, `data` is missing, or `--model_args` do not fit.
+        HfkitError: No baseline has the name, `data` is missing, or a knob does not fit.
     """
     name = config.model.removeprefix("baseline:")
     if name not in IMAGE_BASELINES:
@@ -69,10 +69,14 @@ def build_image_baseline(config: ModelArguments, task: "Task", data: DatasetDict
         )
     if data is None:
         raise HfkitError(f"{config.model} takes its size from the training images: give build_model the data")
+    if config.drop_path is not None:
+        raise HfkitError(
+            f"{config.model} has no stochastic depth", where="--drop_path", fix="drop the flag, or choose a timm model"
+        )
     config_class, fields = IMAGE_BASELINES[name]
     images = sample(data["train"], _LOOKED_AT)
     size, channels = native_shape(images, 224 if fields.get("stem") == "imagenet" else 64)
-    settings = config_class(image_size=size, num_channels=channels, **fields)
+    settings = config_class(image_size=config.image_size or size, num_channels=channels, **fields)
     set_dropout(settings, config.dropout, config.attention_dropout)
     override(settings, config.model_args)
     processor: Any = make_processor(settings.image_size, settings.num_channels, images)
@@ -81,5 +85,5 @@ def build_image_baseline(config: ModelArguments, task: "Task", data: DatasetDict
     try:
         model = AutoModelForImageClassification.from_config(settings)
     except ValueError as error:
-        raise HfkitError(first_line(error), where="--model_args") from error
+        raise HfkitError(first_line(error), where="--model_args, --image_size") from error
     return model, processor
