@@ -181,6 +181,7 @@ def test_a_demo_with_a_wrong_name_is_the_recipes_mistake() -> None:
         ("--delimiter ;;", "is not one character"),
         ("--problem_type regression --label_smoothing_factor 0.1", "--label_smoothing_factor has no meaning"),
         ("--problem_type regression --class_weights balanced", "--class_weights has no meaning"),
+        ("--problem_type multi_label_classification --regression_loss mae", "--regression_loss has no meaning"),
         ("--long_text windows --max_length 128", "--stride 128 is not below --max_length 128"),
         ("--text_column a --label_column a", "one column is named for two things"),
         ("--model baseline:lstm --lora --freeze none", "--lora adapts a pretrained model"),

@@ -101,6 +101,8 @@ def test_knobs_that_need_classes_are_refused_for_numbers() -> None:
         build_task(TaskArguments(class_weights="balanced"), data)
     with pytest.raises(HfkitError, match="Label smoothing"):
         build_task(TaskArguments(label_smoothing_factor=0.1), data)
+    with pytest.raises(HfkitError, match="has a loss of its own"):
+        build_task(TaskArguments(regression_loss="mae"), rows([0, 1, 0, 1], BINARY))
 
 
 def test_labels_follow_the_model_by_name(tokenizer: Any, config: Any) -> None:
@@ -292,15 +294,19 @@ def test_several_labels(tiny_bert: Path, tokenizer: Any, config: Any) -> None:
     assert ((said["probabilities"] >= 0.5) == said["prediction"].bool()).all()
 
 
-def test_a_number(tiny_bert: Path, tokenizer: Any, config: Any) -> None:
+@pytest.mark.parametrize("learnt", ["mse", "mae"])
+def test_a_number(learnt: Any, tiny_bert: Path, tokenizer: Any, config: Any) -> None:
     data = rows([0.5, 1, 2, 3], Value("float32"))
-    task = build_task(TaskArguments(), data).for_model(config, tokenizer)
+    task = build_task(TaskArguments(regression_loss=learnt), data).for_model(config, tokenizer)
     model, batch = model_of(tiny_bert, task), batch_of(task, data, tokenizer)
     loss, said = task.loss_and_predictions(model, batch)
     assert set(said) == {"prediction", "loss"}
-    assert float(loss) / 4 == pytest.approx(float(((said["prediction"] - batch["labels"]) ** 2).mean()))
+    off = (said["prediction"] - batch["labels"]).abs()
+    assert float(loss) / 4 == pytest.approx(float(off.mean() if learnt == "mae" else (off**2).mean()))
     figures = task.metrics({"label": batch["labels"].numpy(), **{k: v.numpy() for k, v in said.items()}})
-    assert figures["mse"] == pytest.approx(figures["loss"], rel=1e-5)
+    assert figures[learnt] == pytest.approx(figures["loss"], rel=1e-5)
+    assert abs(figures["mse"] - figures["mae"]) > 0.01
+    assert TextClassification.from_settings(task.settings()).regression_loss == learnt
 
 
 def test_the_loss_is_float32_under_bf16(tiny_bert: Path, tokenizer: Any, config: Any) -> None:

@@ -129,6 +129,8 @@ def _data_and_task(config: TrainConfig) -> Broken:
         yield "--label_smoothing_factor has no meaning in a regression", "drop one of the two flags"
     if config.problem_type == "regression" and config.class_weights != "none":
         yield "--class_weights has no meaning in a regression", "drop one of the two flags"
+    if config.problem_type not in ("auto", "regression") and config.regression_loss != "mse":
+        yield f"--regression_loss has no meaning in a {config.problem_type} problem", "drop one of the two flags"
     if config.long_text == "windows" and config.max_length is not None and config.stride >= config.max_length:
         yield (
             f"--stride {config.stride} is not below --max_length {config.max_length}: windows would not move on",

@@ -73,6 +73,9 @@ class TaskArguments:
     stride: int = _knob(128, "Tokens that two neighbouring windows share (--long_text windows).")
     class_weights: Literal["none", "balanced"] = _knob("none", "balanced weighs a class by 1 / its frequency.")
     label_smoothing_factor: float = _knob(0.0, "Share of a label's weight spread over the other classes.")
+    regression_loss: Literal["mse", "mae"] = _knob(
+        "mse", "What a regression learns to make small: mse the mean of the squared errors, mae of their sizes."
+    )
 
 
 @dataclass

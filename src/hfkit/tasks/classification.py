@@ -22,13 +22,14 @@ class Classification:
     problem_type: str
     class_weights: list[float] | None
     label_smoothing: float
+    regression_loss: str
 
     @staticmethod
     def learnt(config: TaskArguments, train: Dataset) -> dict[str, Any]:
-        """The four fields above as the training rows and the flags make them.
+        """The five fields above as the training rows and the flags make them.
 
         Raises:
-            HfkitError: the labels do not make the problem that was asked for, or label smoothing where it has no sense.
+            HfkitError: the labels do not make the problem that was asked for, or a loss that it does not have.
         """
         problem, labels = problem_of(train.features["label"], config.problem_type)
         if config.label_smoothing_factor and problem != SINGLE:
@@ -36,11 +37,18 @@ class Classification:
                 f"Label smoothing spreads one label over the others; this is a {problem} problem.",
                 where=f"--label_smoothing_factor {config.label_smoothing_factor}",
             )
+        if config.regression_loss != "mse" and problem != REGRESSION:
+            raise HfkitError(
+                f"The labels make a {problem} problem, which has a loss of its own.",
+                where=f"--regression_loss {config.regression_loss}",
+                fix="drop the flag; to learn classes that are numbers as such, --problem_type regression",
+            )
         return {
             "labels": labels,
             "problem_type": problem,
             "class_weights": balanced(train, problem, len(labels)) if config.class_weights == "balanced" else None,
             "label_smoothing": config.label_smoothing_factor,
+            "regression_loss": config.regression_loss,
         }
 
     @property
@@ -137,8 +145,9 @@ class Classification:
             loss = entropy.mean(dim=1).sum()
             rows = F.binary_cross_entropy_with_logits(detached, labels, reduction="none").mean(dim=1)
         else:
-            loss = F.mse_loss(logits.squeeze(1), labels, reduction="sum")
-            rows = (detached.squeeze(1) - labels) ** 2
+            distance = F.l1_loss if self.regression_loss == "mae" else F.mse_loss
+            loss = distance(logits.squeeze(1), labels, reduction="sum")
+            rows = distance(detached.squeeze(1), labels, reduction="none")
         return loss, {**self.predictions(detached), "loss": rows}
 
     def predictions(self, logits: torch.Tensor) -> dict[str, torch.Tensor]:

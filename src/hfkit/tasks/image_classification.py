@@ -25,7 +25,7 @@ class ImageClassification(Classification):
     """Any AutoModelForImageClassification on one picture.
 
     Attributes:
-        labels, problem_type, class_weights, label_smoothing: As for texts.
+        labels, problem_type, class_weights, label_smoothing, regression_loss: As for texts.
         augment: Names of the transformations in training, in their order; see `hfkit.tasks.augment`.
         mixup, cutmix: Alpha of the two ways to mix a picture with another one of the training rows; 0 is off.
         tta: What an answer is the mean over: the picture alone (none), or it and its mirror image (flip).
@@ -37,6 +37,7 @@ class ImageClassification(Classification):
     problem_type: str = SINGLE
     class_weights: list[float] | None = None
     label_smoothing: float = 0.0
+    regression_loss: str = "mse"
     augment: list[str] = field(default_factory=list)
     mixup: float = 0.0
     cutmix: float = 0.0

@@ -24,7 +24,7 @@ class TextClassification(Classification):
     Attributes:
         labels: Names in the order of the model's outputs; one name for a regression.
         problem_type: transformers' name for what is learnt, which picks the loss: cross-entropy, binary
-            cross-entropy of each label, or mean squared error.
+            cross-entropy of each label, or `regression_loss`.
         pair: Rows have a `text_pair` as well.
         max_length: Tokens of a text with its special tokens. None until `for_model` takes the model's limit; it
             stays None where the model has none, and then nothing is cut.
@@ -32,6 +32,7 @@ class TextClassification(Classification):
         stride: Tokens that two neighbouring windows share.
         class_weights: A weight for each label, or None. In multi-label problems it weighs the label's positives.
         label_smoothing: Share of a label's weight that is spread over all classes in training.
+        regression_loss: mse or mae: what a regression learns to make small.
         pad_token_id, pad_token_type_id: What fills the shorter rows of a batch.
     """
 
@@ -43,6 +44,7 @@ class TextClassification(Classification):
     stride: int = 128
     class_weights: list[float] | None = None
     label_smoothing: float = 0.0
+    regression_loss: str = "mse"
     pad_token_id: int = 0
     pad_token_type_id: int = 0
 
