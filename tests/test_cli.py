@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,24 @@ def test_report_is_made_again_from_files(tiny_run: Path, tmp_path: Path, capsys:
     again = (copy / "report.html").read_text().replace(str(copy), str(tiny_run))
     assert again == (tiny_run / "report.html").read_text()
     assert "TF-IDF" in capsys.readouterr().out
+
+
+def test_labels_and_texts_of_strangers_move_no_cursor(tiny_bert: Path, tmp_path: Path, capfd: Captured) -> None:
+    labels = ("\x1b[2Jbad", "go\u202eod\x9b")
+    rows = [[f"a film\x1b[31m number {row}", labels[row % 2]] for row in range(30)]
+    with (tmp_path / "in.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([["text", "label"], *rows])
+    flags = ["--dataset", "in.csv", "--model", tiny_bert, "--max_length", 16, "--max_steps", 1, "--disable_tqdm"]
+    assert hfkit("train", *flags, "--output_dir", "one") == 0
+    assert hfkit("train", *flags, "--output_dir", "two", "--seed", 1) == 0
+    assert hfkit("predict", "one", "--input", "in.csv", "--disable_tqdm") == 0
+    assert hfkit("evaluate", "one", "--dataset", "in.csv") == 0
+    assert hfkit("compare", "one", "two") == 0
+    (tmp_path / "new.csv").write_text("text,label\na film,\x1b[31mnew\nb film,\x1b[32mold\n")
+    assert hfkit("evaluate", "one", "--dataset", "new.csv") == 1
+    shown = "".join(capfd.readouterr())
+    assert shown.count("\ufffd[2Jbad") > 3
+    assert re.findall("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", shown.replace("\t", "")) == []
 
 
 def test_compare_ranks_runs(tiny_run: Path, tmp_path: Path, capsys: Captured) -> None:

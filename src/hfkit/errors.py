@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from hfkit.plain import clean
+from hfkit.plain import flat
 
 LONGEST = 800
 """Characters of each part of a message: a label or a column's name may be megabytes."""
@@ -35,8 +35,7 @@ class HfkitError(Exception):
 
 def _shown(text: str) -> str:
     """Long parts lose their middle: the beginning names the fault, the end often the count or the place."""
-    text = clean(text[:LONGEST] + "…" + text[-LONGEST // 4 :] if len(text) > LONGEST * 5 // 4 else text)
-    return text.translate({ord("\n"): " ", ord("\t"): " "})
+    return flat(text[:LONGEST] + "…" + text[-LONGEST // 4 :] if len(text) > LONGEST * 5 // 4 else text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

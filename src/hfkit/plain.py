@@ -14,6 +14,11 @@ def clean(value: Any) -> str:
     return _UNSAFE.sub("\ufffd", str(value).replace("\r\n", "\n"))
 
 
+def flat(value: Any) -> str:
+    """`clean`, with line ends and tabs as spaces: whatever it holds, it stays on its line."""
+    return clean(value).replace("\n", " ").replace("\t", " ")
+
+
 def line(value: Any, limit: int = 200) -> str:
     """`clean` in one line of at most `limit` characters."""
     text = " ".join(clean(value).split())

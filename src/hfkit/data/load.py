@@ -16,6 +16,7 @@ from hfkit.data.sources import Source, open_source
 from hfkit.data.splits import draw, hold_out, remove_repeats
 from hfkit.data.table import Table
 from hfkit.errors import HfkitError, nearest
+from hfkit.plain import flat
 
 if TYPE_CHECKING:
     from hfkit.data.summary import DataSummary, LoadedData
@@ -248,7 +249,7 @@ def _finish(
 
 def _print(summary: "DataSummary") -> None:
     if os.environ.get("RANK", "0") == "0":
-        print(f"data {summary.name}: {summary.reading}", *summary.notes, sep="\n  - ", flush=True)
+        print(*map(flat, [f"data {summary.name}: {summary.reading}", *summary.notes]), sep="\n  - ", flush=True)
 
 
 def _only_test(data: "LoadedData", label_names: list[str] | None) -> "LoadedData":

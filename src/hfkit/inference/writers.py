@@ -15,6 +15,7 @@ import pyarrow.parquet as parquet
 from hfkit.data.table import counted
 from hfkit.errors import HfkitError
 from hfkit.inference.readers import CSV_SUFFIXES, SUFFIXES
+from hfkit.plain import flat
 from hfkit.run import unwritable
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -94,7 +95,7 @@ class LineWriter:
 
     def write(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:
-            print(*(_line(row[name]) for name in self.added), sep="\t", flush=True)
+            print(*(flat(_line(row[name])) for name in self.added), sep="\t", flush=True)
 
 
 class CsvWriter:

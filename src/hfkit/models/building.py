@@ -26,6 +26,7 @@ from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.lora import add_lora
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, same_labels, set_dropout, set_labels
+from hfkit.plain import flat
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -261,4 +262,4 @@ def _say_head(model: PreTrainedModel, kept: bool, new: list[str], folder: Path) 
 def _say(line: str) -> None:
     """Print once, however many processes build the model."""
     if os.environ.get("RANK", "0") == "0":
-        print(line, flush=True)
+        print(flat(line), flush=True)
