@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
-import hfkit  # noqa: F401 - transformers knows our models from here on
+from hfkit import build_model, build_task
 from hfkit.baselines.vision import resnet, vit
 from hfkit.baselines.vision.auto import IMAGE_MODELS, ImageBaseline
 from hfkit.baselines.vision.configs import (
@@ -381,16 +381,6 @@ def test_activation_checkpointing_changes_no_gradient() -> None:
     torch.testing.assert_close(again, plain, rtol=0, atol=1e-7)
 
 
-class Shapes:
-    """As much of a task as building a model asks for."""
-
-    def model_kwargs(self) -> dict[str, Any]:
-        return {"id2label": {0: "round", 1: "square"}, "problem_type": "single_label_classification", "hfkit": {}}
-
-    def for_model(self, model_config: Any, processor: Any) -> "Shapes":
-        return self
-
-
 def data_of(images: list[Image.Image]) -> DatasetDict:
     features = Features({"image": ImageFeature(), "label": ClassLabel(names=["round", "square"])})
     rows = {"image": images, "label": [number % 2 for number in range(len(images))]}
@@ -400,9 +390,9 @@ def data_of(images: list[Image.Image]) -> DatasetDict:
 @pytest.mark.parametrize("name", sorted(IMAGE_BASELINES))
 def test_every_name_builds_a_model_of_the_datas_shape(name: str) -> None:
     images = noise("L", 28, 28)
-    config = TrainConfig(model=f"baseline:{name}")
+    config, data = TrainConfig(task="image-classification", model=f"baseline:{name}"), data_of(images)
     with torch.device("meta"):  # sizes are all that is asked
-        model, processor = build_image_baseline(config, Shapes(), data_of(images))  # type: ignore[arg-type]
+        model, processor = build_image_baseline(config, build_task(config, data), data)
     assert (model.config.image_size, model.config.num_channels) == (28, 1)
     assert model.config.id2label == {0: "round", 1: "square"}
     assert processor(images, return_tensors="pt")["pixel_values"].shape == (6, 1, 28, 28)
@@ -411,15 +401,24 @@ def test_every_name_builds_a_model_of_the_datas_shape(name: str) -> None:
         assert layers + 1 == int(name.removeprefix("resnet"))  # the paper counts convolutions and the head
 
 
-def test_flags_reach_the_picture_baselines() -> None:
+def test_flags_reach_the_picture_baselines(capsys: pytest.CaptureFixture[str]) -> None:
     data = data_of(noise("RGB", 100, 90, 3))
-    fields = {"dropout": 0.3, "image_size": 40, "model_args": '{"hidden_sizes": [16]}'}
-    config = TrainConfig(model="baseline:mlp", **fields)
-    model, processor = build_image_baseline(config, Shapes(), data)  # type: ignore[arg-type]
+
+    def build(**fields: Any) -> Any:
+        config = TrainConfig(task="image-classification", **fields)
+        return build_model(config, build_task(config, data), data)
+
+    model, processor = build(model="baseline:mlp", dropout=0.3, image_size=40, model_args='{"hidden_sizes": [16]}')
+    assert "model: MlpForImageClassification from baseline:mlp, 76,850 parameters" in capsys.readouterr().out
     assert model.dropout.p == 0.3
     assert dict(processor.size) == {"height": 40, "width": 40}
     assert model(**processor(noise("RGB", 100, 90, 3), return_tensors="pt")).logits.shape == (6, 2)
-    for arguments, message in (
+    frozen, _ = build(model="baseline:cnn", freeze=["backbone"])
+    assert {name for name, one in frozen.named_parameters() if one.requires_grad} == {
+        "classifier.weight",
+        "classifier.bias",
+    }
+    for fields, message in (
         ({"model": "baseline:resnet19"}, "no baseline 'resnet19' for images"),
         ({"model": "baseline:vit", "model_args": '{"patch_size": 7}'}, "patches of 7 pixels do not fill"),
         ({"model": "baseline:cnn", "image_size": 7}, "7 pixels are too small"),
@@ -427,4 +426,34 @@ def test_flags_reach_the_picture_baselines() -> None:
         ({"model": "baseline:cnn", "model_args": '{"widths": "many"}'}, "widths cannot be"),
     ):
         with pytest.raises(HfkitError, match=message):
-            build_image_baseline(TrainConfig(**arguments), Shapes(), data)  # type: ignore[arg-type]
+            build(**fields)
+
+
+def test_transformers_trainer_trains_ours_with_accumulation(tmp_path: Path) -> None:
+    """A class that seems to scale its own loss would be trained with one that is four times too large."""
+    from transformers import Trainer, TrainingArguments
+
+    start = make(LeNetConfig, **MNIST)
+    rows = [{"pixel_values": picture, "labels": number} for number, picture in enumerate(pictures(start))]
+    moved = []
+    for batch_size, accumulation in ((4, 1), (1, 4)):
+        model = make(LeNetConfig, **MNIST)
+        model.load_state_dict(start.state_dict())
+        arguments = TrainingArguments(
+            output_dir=str(tmp_path),
+            per_device_train_batch_size=batch_size,
+            gradient_accumulation_steps=accumulation,
+            max_steps=1,
+            learning_rate=0.1,
+            optim="sgd",
+            lr_scheduler_type="constant",
+            max_grad_norm=0.0,
+            save_strategy="no",
+            report_to="none",
+            use_cpu=True,
+            disable_tqdm=True,
+        )
+        Trainer(model, arguments, train_dataset=rows).train()
+        moved.append(model.classifier.weight.detach())
+    assert not torch.allclose(moved[0], start.classifier.weight)
+    torch.testing.assert_close(moved[0], moved[1], rtol=0, atol=1e-6)
