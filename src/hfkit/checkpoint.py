@@ -17,6 +17,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from hfkit import sharding
 from hfkit.errors import HfkitError
 from hfkit.run import unwritable
 
@@ -123,8 +124,10 @@ def restore_model(model: torch.nn.Module, tensors: Tensors) -> None:
     Raises:
         HfkitError: A weight that learns is not in the checkpoint, or has another shape.
     """
+    current = model.state_dict()
+    placed = {name: sharding.cut(tensor, current.get(name, tensor)) for name, tensor in tensors.items()}
     try:
-        missing, unexpected = model.load_state_dict(tensors, strict=False)
+        missing, unexpected = model.load_state_dict(placed, strict=False)
     except RuntimeError as error:
         raise HfkitError(f"the checkpoint does not fit the model: {error}") from error
     lost = sorted(set(missing) & set(model_state(model))) + sorted(unexpected)
@@ -148,10 +151,11 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[Tensors, dict[str
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors, rest: dict[str, Any]) -> None:
     """The reverse of `optimizer_state`."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Any]] = {}
     for key, value in {**rest["numbers"], **tensors}.items():
         index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
+        state.setdefault(int(index), {})[name] = sharding.cut(value, parameters[int(index)])
     optimizer.load_state_dict({"state": state, "param_groups": from_json(rest["param_groups"])})
 
 

@@ -23,6 +23,9 @@ AT_LEAST: dict[str, float] = {
     "stride": 0,
     "vocab_size": 100,
     "unfreeze_epoch": 0,
+    "image_size": 1,
+    "mixup": 0,
+    "cutmix": 0,
     "lora_r": 1,
     "lora_alpha": 1,
     "weight_decay": 0,
@@ -45,6 +48,7 @@ ABOVE_ZERO = ("learning_rate", "adam_epsilon", "num_train_epochs", "layer_wise_l
 FRACTIONS = (  # 0 <= value < 1
     "label_smoothing_factor",
     "dropout",
+    "drop_path",
     "attention_dropout",
     "lora_dropout",
     "adam_beta1",
@@ -60,7 +64,7 @@ def check(config: TrainConfig) -> None:
     Raises:
         HfkitError: The first rule that is broken, with the flags at fault and the way out.
     """
-    for rules in (_numbers, _texts, _data_and_task, _model, _loop):
+    for rules in (_numbers, _texts, _data_and_task, _images, _model, _loop):
         for what, fix in rules(config):
             raise HfkitError(what, fix=fix)
 
@@ -151,6 +155,34 @@ def _changed(config: TrainConfig, *names: str) -> list[str]:
     """Of these knobs those that are not as the recipe has them: a recipe may keep one for when it is needed."""
     recipe = type(config)()
     return [name for name in names if getattr(config, name) != getattr(recipe, name)]
+
+
+def _images(config: TrainConfig) -> Broken:
+    if config.task != "image-classification":
+        fields = ("image_size", "mixup", "cutmix", "drop_path", "from_scratch", "linear_probe", "image_column")
+        for name in fields:
+            if getattr(config, name):
+                yield f"--{name} is for images", "add --task image-classification, or drop the flag"
+        return
+    for name in ("text_column", "text_pair_column", "max_length", "tokens_per_batch"):
+        if getattr(config, name) is not None:
+            yield f"--{name} is for texts", "drop the flag, or --task image-classification"
+    if config.pooling != "model":
+        yield "--pooling is for texts", "drop the flag, or --task image-classification"
+    if config.linear_probe:
+        clashes = {
+            "--augment": bool([name for name in config.augment if name != "none"]),
+            "--mixup or --cutmix": bool(config.mixup or config.cutmix),
+            "--lora": config.lora,
+            "--freeze": bool(config.freeze),
+            "--from_scratch": config.from_scratch,
+        }
+        for flag, used in clashes.items():
+            if used:
+                fix = "add --augment none" if flag == "--augment" else f"drop {flag}"
+                yield f"--linear_probe computes each image's features once, and {flag} would change them", fix
+    if config.from_scratch and (config.lora or config.freeze):
+        yield "--from_scratch leaves nothing to freeze: no weight has learnt yet", "drop --lora and --freeze"
 
 
 def _model(config: TrainConfig) -> Broken:

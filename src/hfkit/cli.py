@@ -125,10 +125,14 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("evaluate", help=EVALUATE_HELP, add_help=False)
 
     predict = commands.add_parser(
-        "predict", allow_abbrev=False, help="labels for the rows of a file, or for the lines of standard input"
+        "predict",
+        allow_abbrev=False,
+        help="labels for the rows of a file, the lines of standard input, or a folder of images",
     )
     predict.add_argument("run_folder", metavar="RUN", help="a run, a model folder, an adapter or a Hub id")
-    predict.add_argument("--input", required=True, help="CSV, JSON lines or Parquet; - reads a text a line")
+    predict.add_argument(
+        "--input", required=True, help="CSV, JSON lines, Parquet, a folder of images; - reads a text a line"
+    )
     predict.add_argument("--output", help="the file to write, in the format of its ending (default: the screen, for -)")
     predict.add_argument("--text_column", help="the column with the text; found by name when not given")
     predict.add_argument("--text_pair_column", help="the column with the second text of a pair")

@@ -22,7 +22,7 @@ from accelerate import Accelerator
 from datasets import Dataset
 from torch.optim.lr_scheduler import LRScheduler
 
-from hfkit import hardware
+from hfkit import hardware, sharding
 from hfkit.batching import BatchPlan, Update
 from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
@@ -141,7 +141,7 @@ class Engine:
 
     def rewrap(self) -> None:
         """Wrap the model in DDP anew: it only reduces gradients of what learnt when it was made."""
-        if self.accelerator.num_processes > 1:
+        if isinstance(self.model, torch.nn.parallel.DistributedDataParallel):
             device = self.accelerator.device
             ids = [device.index] if device.type == "cuda" else None
             self.model = torch.nn.parallel.DistributedDataParallel(self.module, device_ids=ids)
@@ -239,7 +239,7 @@ class Engine:
             summed += loss.detach() * real
         self.accelerator.unscale_gradients()
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
-        self.grad_norm = float(torch.nn.utils.get_total_norm(gradients))
+        self.grad_norm = sharding.total_norm(gradients)
         return float(summed)  # A CPU-GPU sync, once an update: a NaN has to be seen before the step is made.
 
     def _clip(self) -> None:

@@ -11,7 +11,7 @@ from accelerate.utils import gather_object, send_to_device
 from datasets import Dataset
 from torch.utils.data import DataLoader
 
-from hfkit import hardware
+from hfkit import hardware, sharding
 from hfkit.batching import evaluation_batches
 from hfkit.config import LoopArguments
 from hfkit.errors import HfkitError
@@ -40,7 +40,7 @@ def evaluate(
     Args:
         accelerator: Gives device, precision and processes.
         task: Collates and scores.
-        model: Not wrapped in DDP: its forward would wait for processes that have fewer batches.
+        model: Not wrapped in DDP. Where its weights are sharded, all processes take part in each forward pass.
         dataset: Encoded by the task, with `length` and `labels`.
         config: Gives `per_device_eval_batch_size` and `dataloader_num_workers`.
         description: What the progress bar says.
@@ -53,16 +53,20 @@ def evaluate(
     model.eval()
     batches = evaluation_batches(np.asarray(dataset["length"][:]), config.per_device_eval_batch_size)
     mine = batches[accelerator.process_index :: accelerator.num_processes]
+    rounds = -(-len(batches) // accelerator.num_processes)
     quiet = not accelerator.is_main_process or bool(getattr(config, "disable_tqdm", False))
     bar = tqdm(total=len(dataset), desc=description, unit="row", leave=False, disable=quiet)
     kept: list[dict[str, np.ndarray]] = []
+    # Weights that were gathered in inference mode could not be trained with.
+    no_gradients = torch.no_grad if sharding.is_sharded(model) else torch.inference_mode
     try:
-        with torch.inference_mode(), accelerator.autocast(), bar:
-            plan = [(None, rows) for rows in mine]
+        with no_gradients(), accelerator.autocast(), bar:
+            plan = [(None, rows) for rows in mine + batches[:1] * (rounds - len(mine))]
             for batch in load_batches(accelerator, task, dataset, plan, config.dataloader_num_workers):
                 _, predictions = task.loss_and_predictions(model, batch)
-                kept.append({name: value.cpu().numpy() for name, value in predictions.items()})
-                bar.update(accelerator.num_processes * len(kept[-1]["prediction"]))
+                if len(kept) < len(mine):  # else it stood in, in a last round that has no batch for this process
+                    kept.append({name: value.cpu().numpy() for name, value in predictions.items()})
+                    bar.update(accelerator.num_processes * len(kept[-1]["prediction"]))
     except (RuntimeError, MemoryError) as error:
         if not hardware.out_of_memory(error):
             raise
@@ -70,6 +74,7 @@ def evaluate(
         raise HfkitError(
             f"out of memory in an evaluation batch of {rows} rows", fix="set a smaller --per_device_eval_batch_size"
         ) from error
+    sharding.let_go(model)
     model.train()
     places = np.concatenate([np.asarray(batch) for batch in mine]) if mine else np.zeros(0, dtype=np.int64)
     parts = [part for part in gather_object([(places, kept)]) if part[1]]

@@ -14,7 +14,7 @@ from datasets import DatasetDict
 from safetensors import SafetensorError
 from transformers import enable_full_determinism
 
-from hfkit import callbacks, checkpoint, hardware, provenance, results
+from hfkit import callbacks, checkpoint, hardware, probing, provenance, results
 from hfkit import run as runs
 from hfkit.batching import BatchPlan
 from hfkit.callbacks.log import append
@@ -31,6 +31,7 @@ from hfkit.tasks import task_class
 from hfkit.trackers import tracked, tracker_names
 
 if TYPE_CHECKING:
+    from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from hfkit.tasks import Task
@@ -88,10 +89,13 @@ def fit(
         run.update(**facts)
     if config.report_to:
         accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(config)))
-    engine = build_engine(config, task, model, processor, encoded, run, accelerator)
+    learner, learnt = None, encoded
+    if config.linear_probe:
+        learner, learnt = probing.computed(config, task, model, encoded, accelerator)
+    engine = build_engine(config, task, model, processor, learnt, run, accelerator, learner)
     _resume(engine, run)
     with stopped_by_signals(engine):
-        engine.train(encoded["train"], encoded.get("validation"))
+        engine.train(learnt["train"], learnt.get("validation"))
     trained = time.perf_counter()
     if engine.state.stopped == "interrupted" or engine.sum([float(engine.interrupted)])[0]:
         if accelerator.is_main_process:
@@ -134,9 +138,10 @@ def evaluate(
         task = task_class(finished.info["task"]).from_settings(finished.info["task_settings"])
         config = results.saved_config(finished, trust_remote_code)
         labels = list(task.labels) if task.problem_type != "regression" else None
-    rows = load_test(data, label_names=labels, problem_type=task.problem_type)
-    if task.pair != ("text_pair" in rows["test"].column_names):
-        kind, other = ("pairs of texts", "single texts") if task.pair else ("single texts", "pairs")
+    rows = load_test(data, label_names=labels, problem_type=task.problem_type, task=task.name)
+    pair = finished.info["task_settings"].get("pair")
+    if pair is not None and pair != ("text_pair" in rows["test"].column_names):
+        kind, other = ("pairs of texts", "single texts") if pair else ("single texts", "pairs")
         raise HfkitError(f"the model reads {kind}, and {data.dataset} holds {other}", fix="see --text_pair_column")
     name = re.sub(r"[^\w.-]+", "-", Path(data.dataset).stem).strip("-.") or "data"
     folder = Path(output) if output else finished.path / "evaluations" / name
@@ -170,13 +175,15 @@ def build_engine(
     encoded: DatasetDict,
     run: Run,
     accelerator: Accelerator,
+    learner: "nn.Module | None" = None,
 ) -> Engine:
     """Optimizer, schedule, plan and callbacks around a model.
 
-    An update keeps the batches that the run began with: with other processes than before, they are dealt anew.
+    `learner` is what learns where it is a part of the model, all of which is saved. An update keeps the batches that
+    the run began with: with other processes than before, they are dealt anew.
     """
     batches = config.gradient_accumulation_steps * accelerator.num_processes
-    optimizer = build_optimizer(model, config)
+    optimizer = build_optimizer(learner or model, config)
     plan = BatchPlan(
         np.asarray(encoded["train"]["length"][:]),
         rows_per_batch=config.per_device_train_batch_size,
@@ -187,7 +194,7 @@ def build_engine(
     )
     total_steps = config.max_steps if config.max_steps > 0 else plan.count(config.num_train_epochs)
     scheduler = build_scheduler(optimizer, config, total_steps)
-    prepared, optimizer = accelerator.prepare(model, optimizer)
+    prepared, optimizer = accelerator.prepare(learner or model, optimizer)
 
     def save() -> None:
         save_model(run.model_path, accelerator, model, processor)

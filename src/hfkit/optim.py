@@ -86,6 +86,9 @@ def layer_distances(model: nn.Module) -> dict[str, int]:
     Layers are found by their names and count in the order in which the model registers them, so an encoder stands
     below its decoder. Wrappers (PEFT, DDP) only put more in front of the names.
     """
+    timm = next((module for module in model.modules() if hasattr(module, "group_matcher")), None)
+    if timm is not None:
+        return _timm_distances(model, timm)
     layer_of: dict[str, str | None] = {}
     for name, _ in model.named_parameters():
         match = LAYER.match(name)
@@ -98,6 +101,16 @@ def layer_distances(model: nn.Module) -> dict[str, int]:
         embedding = "embed" in name.lower() or name.rpartition(".")[0] in tables
         distances[name] = depth[layer] if layer else (len(layers) + 1) * embedding
     return distances
+
+
+def _timm_distances(model: nn.Module, timm: Any) -> dict[str, int]:
+    """As timm counts a model's layers: it knows of each architecture what is a block, and what stands before them."""
+    from timm.models import group_parameters
+
+    found = group_parameters(timm, timm.group_matcher(coarse=False), reverse=True)
+    head = max(found.values(), default=0)
+    by_parameter = {id(parameter): head - found[name] for name, parameter in timm.named_parameters() if name in found}
+    return {name: int(by_parameter.get(id(parameter), 0)) for name, parameter in model.named_parameters()}
 
 
 def build_scheduler(optimizer: Optimizer, config: OptimArguments, num_training_steps: int) -> LRScheduler:

@@ -131,9 +131,11 @@ def frozen_digest(model: "nn.Module") -> str:
 
 
 def opens_in_plain_transformers(config: TrainConfig, model: "nn.Module") -> bool:
-    """Whether `transformers.pipeline` alone gives this run's answers: a library model that reads a text's head."""
+    """Whether `transformers.pipeline` alone gives this run's answers: a library model that reads a text's head
+    or an image once."""
     own = any(base.__module__.startswith("hfkit.") for base in type(model).__mro__)
-    return not own and config.long_text == "head" and not config.lora and not config.model.startswith("baseline:")
+    once = config.long_text == "head" and config.test_time_augmentation == "none"
+    return not own and once and not config.lora and not config.model.startswith("baseline:")
 
 
 def git_commit() -> dict[str, Any] | None:

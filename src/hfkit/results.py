@@ -104,6 +104,7 @@ def evaluate_rows(run: "Run", config: TrainConfig, task: "Task", data: "DatasetD
     accelerator = Accelerator(mixed_precision=precision, cpu=config.use_cpu)
     accelerator.print(why)
     model, processor = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
+    task = task.for_model(model.config, processor)
     encoded = task.encode(data["test"], processor)
     predictions = evaluate(accelerator, task, model.to(accelerator.device), encoded, config)
     table = prediction_table(data["test"], encoded, predictions, {})

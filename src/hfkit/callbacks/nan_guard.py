@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from hfkit import sharding
 from hfkit.callbacks.base import Callback
 from hfkit.errors import HfkitError
 
@@ -30,14 +31,15 @@ class NanGuard(Callback):
         if math.isfinite(loss) and (scaled or math.isfinite(engine.grad_norm)):
             return
         rows = update.share(engine.accelerator.process_index, engine.accelerator.num_processes)
-        for place, (batch, real) in enumerate(share):
+        # Sharded weights: a forward pass takes all processes, and not all may have come here.
+        for place, (batch, real) in enumerate([] if sharding.is_sharded(engine.module) else share):
             layer = first_bad_layer(engine, batch, place) if real else None
             if layer is not None:
                 raise self._error(engine, rows[place], f"the output of {layer}")
         bad = [
             name
             for name, parameter in engine.module.named_parameters()
-            if parameter.grad is not None and not torch.isfinite(parameter.grad).all()
+            if parameter.grad is not None and not torch.isfinite(sharding.local(parameter.grad)).all()
         ]
         raise self._error(engine, update.rows, f"the gradient of {bad[-1]}" if bad else "the loss itself")
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from hfkit import checkpoint
+from hfkit import checkpoint, sharding
 from hfkit.callbacks.base import Callback
 from hfkit.errors import HfkitError
 
@@ -49,7 +49,9 @@ def snapshot(engine: "Engine") -> tuple[dict[str, checkpoint.Tensors], dict[str,
         "scaler": checkpoint.to_json(scaler.state_dict()) if scaler is not None else None,
         "callbacks": callbacks,
     }
-    return {"model": checkpoint.model_state(engine.module), "optimizer": optimizer, "callbacks": kept}, state
+    tensors = {"model": checkpoint.model_state(engine.module), "optimizer": optimizer, "callbacks": kept}
+    main = engine.accelerator.is_main_process
+    return {name: sharding.whole(content, keep=main) for name, content in tensors.items()}, state
 
 
 def restore(engine: "Engine", place: Path) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from hfkit import sharding
 from hfkit.callbacks.base import Callback
 from hfkit.models.freezing import unfreeze
 
@@ -58,7 +59,9 @@ class Ema(Callback):
         return dict(self.average)
 
     def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None:
-        self.average = {name: tensor.to(engine.accelerator.device) for name, tensor in state.items()}
+        weights = dict(engine.module.named_parameters())
+        device = engine.accelerator.device
+        self.average = {name: sharding.cut(tensor.to(device), weights[name]) for name, tensor in state.items()}
 
 
 class Unfreeze(Callback):

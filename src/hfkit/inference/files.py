@@ -11,9 +11,11 @@ from tqdm import tqdm
 from hfkit.data.columns import TEXT_NAMES
 from hfkit.data.table import counted
 from hfkit.errors import HfkitError, nearest
-from hfkit.inference.readers import STDIN, Row, Source, open_rows
+from hfkit.inference.readers import STDIN, SUFFIXES, Row, Source, open_rows
 from hfkit.inference.text_pipeline import TextClassificationPipeline, pipeline
 from hfkit.inference.writers import Writer, open_writer
+from hfkit.models.image_models import is_image_model
+from hfkit.models.names import locate
 from hfkit.run import Run
 from hfkit.tasks.labels import MULTI, REGRESSION
 
@@ -41,7 +43,8 @@ def predict_file(
 
     Args:
         model: A run, a model's folder, an adapter or a Hub id; or a pipeline that is loaded already.
-        input: A .csv, .tsv, .jsonl or .parquet file, or `-` for a text a line on standard input.
+        input: A .csv, .tsv, .jsonl or .parquet file, or `-` for a text a line on standard input; for an image model
+            a folder, see `predict_images`.
         output: A file of any of these kinds, written whole or not at all. None: a line an answer on standard output.
         text_column, text_pair_column: Default: the columns that the run was trained on, else a usual name (text,
             review, ...).
@@ -57,6 +60,12 @@ def predict_file(
         HfkitError: with the file and the row: a missing column, a row without a text, a broken row; and what
             `hfkit.pipeline` and the writers raise. No output is left then.
     """
+    if not isinstance(model, TextClassificationPipeline) and is_image_model(locate(model)):
+        from hfkit.inference.image_files import predict_images
+
+        if Path(input).suffix.lower() in SUFFIXES or not Path(input).exists():
+            raise HfkitError(f"{model} reads images", where=f"--input {input}", fix="give a folder of images")
+        return predict_images(pipeline(model, **options), input, output, disable_tqdm=disable_tqdm)
     with ExitStack() as stack:
         source = stack.enter_context(open_rows(input, encoding, delimiter))
         columns = _text_columns(model, source, text_column, text_pair_column)

@@ -37,7 +37,7 @@ def pipeline(
     revision: str | None = None,
     trust_remote_code: bool = False,
     **options: Any,
-) -> "TextClassificationPipeline":
+) -> Any:
     """A transformers pipeline for a trained model.
 
     Args:
@@ -62,8 +62,14 @@ def pipeline(
     loaded, tokenizer = load_model(model, revision, trust_remote_code)
     if hasattr(loaded, "merge_and_unload"):  # an adapter: merged, it costs nothing
         loaded = loaded.merge_and_unload().eval()
-    else:
+    elif loaded.main_input_name == "input_ids":
         _check_head(loaded, model)
+    if loaded.main_input_name == "pixel_values":
+        from hfkit.inference.image_pipeline import ImageClassificationPipeline
+
+        return ImageClassificationPipeline(
+            model=loaded, image_processor=tokenizer, device=device, mixed_precision=mixed_precision, **options
+        )
     return TextClassificationPipeline(
         model=loaded,
         tokenizer=tokenizer,

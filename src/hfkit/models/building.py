@@ -76,6 +76,8 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
         _checkpoint_activations(model, config.model)
     if config.lora:
         model = add_lora(model, config, new)  # type: ignore[assignment]
+    elif getattr(config, "linear_probe", False):
+        freeze(model, ["backbone"])
     elif config.freeze:
         freeze(model, config.freeze, new)
     still_norms(model)

@@ -1,0 +1,140 @@
+"""predict_images: every picture below a folder through a model, decoded in workers, in constant memory."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from hfkit.data.decoding import SUFFIXES, BadImage, decode
+from hfkit.data.table import counted
+from hfkit.errors import HfkitError
+from hfkit.inference.image_pipeline import ImageClassificationPipeline
+from hfkit.inference.writers import open_writer
+from hfkit.tasks.image_reading import ImageReading
+from hfkit.tasks.labels import MULTI, REGRESSION
+
+SHOWN = 20
+
+
+def predict_images(
+    classify: ImageClassificationPipeline,
+    input: str | Path,
+    output: str | Path | None = None,
+    *,
+    workers: int | None = None,
+    disable_tqdm: bool = False,
+) -> int:
+    """Classify every picture of a folder and of the folders in it, in the order of their names.
+
+    The output has a row a picture: `file` (the path below the folder), `label` and `score` (`value` for a regression;
+    lists in a multi-label problem), and `problem`, which says why a picture got no answer and is empty else. Those are
+    listed on standard error too. Hidden files and symbolic links are left out.
+
+    Args:
+        classify: From `hfkit.pipeline`.
+        input: A folder, or one picture.
+        output: A .csv, .tsv, .jsonl or .parquet file, written whole or not at all. None: a line a picture on standard
+            output.
+        workers: Processes that decode. Default: one for each core but one, at most 8.
+        disable_tqdm: No progress bar on standard error.
+
+    Returns:
+        The number of pictures, those without an answer too.
+
+    Raises:
+        HfkitError: There is no picture, or what the writers raise.
+    """
+    root = Path(input)
+    files = [root] if root.is_file() else list(pictures_below(root))
+    if not files:
+        raise HfkitError("There is no picture in the folder", where=str(root), fix=f"pictures end in {SUFFIXES}")
+    names = [file.relative_to(root).as_posix() if root.is_dir() else file.name for file in files]
+    problem = classify.reading.problem_type
+    answer = ["value"] if problem == REGRESSION else ["label", "score"]
+    assert classify.reading.seen is not None
+    loader: DataLoader[Any] = DataLoader(
+        Decoded(files, classify.reading.seen),  # type: ignore[arg-type]
+        batch_size=classify.rows,
+        collate_fn=_batch,
+        num_workers=min(8, (os.cpu_count() or 2) - 1) if workers is None else workers,
+    )
+    bad: list[str] = []
+    done = 0
+    with ExitStack() as stack:
+        added = [*answer, "problem"]
+        writer = stack.enter_context(open_writer(output, ["file"], added if output else ["file", *added]))
+        hidden = disable_tqdm or (output is None and sys.stdout.isatty())
+        bar = stack.enter_context(tqdm(total=len(files), desc="predict", unit="image", file=sys.stderr, disable=hidden))
+        for pixels, problems in loader:
+            answers = iter(_answers(classify, pixels) if pixels is not None else ())
+            rows = []
+            for reason in problems:
+                found = dict.fromkeys(answer) if reason else next(answers)
+                rows.append({"file": names[done], **found, "problem": reason})
+                bad += [f"{names[done]} {reason}"] if reason else []
+                done += 1
+            writer.write(rows)
+            bar.update(len(rows))
+    for note in [*writer.notes, *_told(bad)]:
+        print(note, file=sys.stderr)
+    return done
+
+
+def pictures_below(folder: Path) -> Iterator[Path]:
+    """Files with a picture's ending, in the order of their names; no hidden ones, and no links."""
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(".") or entry.is_symlink():
+            continue
+        if entry.is_dir():
+            yield from pictures_below(entry)
+        elif entry.suffix.lower() in SUFFIXES:
+            yield entry
+
+
+class Decoded:
+    """Pictures as the model sees them, or why not: what the loader's workers make."""
+
+    def __init__(self, files: list[Path], seen: ImageReading) -> None:
+        self.files, self.seen = files, seen
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, row: int) -> tuple[torch.Tensor | None, str]:
+        try:
+            return self.seen.look([decode(self.files[row])])[0], ""
+        except BadImage as error:
+            return None, str(error)
+
+
+def _batch(rows: list[tuple[torch.Tensor | None, str]]) -> tuple[torch.Tensor | None, list[str]]:
+    pixels = [one for one, _ in rows if one is not None]
+    return torch.stack(pixels) if pixels else None, [problem for _, problem in rows]
+
+
+def _answers(classify: ImageClassificationPipeline, pixels: torch.Tensor) -> Iterator[dict[str, Any]]:
+    labels, problem = classify.reading.labels, classify.reading.problem_type
+    said = classify.reading.predictions(classify.of_pixels(pixels))
+    if problem == REGRESSION:
+        yield from ({"value": value} for value in said["prediction"].tolist())
+        return
+    for shares in said["probabilities"].tolist():
+        ranked = sorted(zip(shares, labels, strict=True), reverse=True)
+        if problem == MULTI:
+            chosen = [one for one in ranked if one[0] >= 0.5]
+            yield {"label": [label for _, label in chosen], "score": [share for share, _ in chosen]}
+        else:
+            yield {"label": ranked[0][1], "score": ranked[0][0]}
+
+
+def _told(bad: list[str]) -> list[str]:
+    if not bad:
+        return []
+    more = [f"... and {len(bad) - SHOWN:,} more"] if len(bad) > SHOWN else []
+    return [f"{counted(len(bad), 'image')} got no answer:", *(f"  {one}" for one in bad[:SHOWN]), *more]
