@@ -106,7 +106,7 @@ def take_rows(
         inputs = {"image": digests}
     else:
         inputs, bad, notes = _texts(table, split, columns, drop)
-    missing = [row for row, value in enumerate(label) if _is_missing(value) or _is(value, unlabelled)]
+    missing = [row for row, value in enumerate(label) if is_missing(value) or _is(value, unlabelled)]
     _check_missing(
         table, f"labels in {columns.label!r}", missing, "--test_split and --validation_split name labelled splits", drop
     )
@@ -137,7 +137,7 @@ def _texts(table: Table, split: str, columns: Columns, drop: bool) -> tuple[dict
     for role, name in (("text", columns.text), ("text_pair", columns.pair)):
         if name is not None:
             inputs[role] = values = table.column(name)
-            missing = [row for row, value in enumerate(values) if _is_missing(value)]
+            missing = [row for row, value in enumerate(values) if is_missing(value)]
             _check_missing(table, f"texts in {name!r}", missing, "--text_column names another column", drop)
             _check_strings(table, name, values)
             bad.update(missing)
@@ -149,7 +149,8 @@ def _is(value: Any, unlabelled: int | None) -> bool:
     return unlabelled is not None and str(value).strip() == str(unlabelled)
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a cell holds nothing: None, NaN, an empty text, or what files write in its place."""
     if isinstance(value, str):
         return value.strip().lower() in _MISSING
     return value is None or (isinstance(value, float) and value != value)
@@ -167,7 +168,7 @@ def _check_missing(table: Table, what: str, missing: list[int], other: str, drop
 
 
 def _check_strings(table: Table, name: str, values: list[Any]) -> None:
-    odd = [row for row, value in enumerate(values) if not isinstance(value, str) and not _is_missing(value)]
+    odd = [row for row, value in enumerate(values) if not isinstance(value, str) and not is_missing(value)]
     if odd:
         kind = type(values[odd[0]]).__name__
         raise HfkitError(

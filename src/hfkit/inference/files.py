@@ -9,6 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from hfkit.data.columns import TEXT_NAMES
+from hfkit.data.rows import is_missing
 from hfkit.data.table import counted
 from hfkit.errors import HfkitError, nearest
 from hfkit.inference.readers import STDIN, SUFFIXES, Row, Source, open_rows
@@ -158,7 +159,7 @@ def _input(place: str, row: dict[str, Any], columns: tuple[str, str | None], ski
     """What the pipeline takes of a row; None for one to skip."""
     values = {key: row.get(name) for key, name in zip(("text", "text_pair"), columns, strict=True) if name is not None}
     for key, value in values.items():
-        if isinstance(value, str) and value.strip():
+        if isinstance(value, str) and not is_missing(value):
             continue
         if skip:
             return None
