@@ -192,7 +192,7 @@ def test_a_demo_with_a_wrong_name_is_the_recipes_mistake() -> None:
         ("--lora_r 4", "--lora_r has no effect without --lora"),
         ("--lora_alpha 4", "--lora_alpha has no effect without --lora"),
         ("--lora_dropout 0.1", "--lora_dropout has no effect without --lora"),
-        ("--stride 64", "--stride has no effect with --long_text tail"),
+        ("--stride 64", "--stride has no effect without --long_text windows"),
         ("--freeze none --unfreeze_epoch 1", "has nothing to unfreeze"),
         ("--unfreeze_epoch 3", "--unfreeze_epoch 3 never comes"),
         ("--eval_strategy steps", "--eval_strategy steps needs to know how many"),
@@ -222,6 +222,7 @@ def test_what_a_recipe_keeps_ready_is_no_mistake() -> None:
         lora_r: int = 16
 
     assert parse(Ready, argv=[]).lora_r == 16
+    assert parse(Ready, {"stride": 16}, ["--demo"]).stride == 16
     assert parse(Ready, argv=["--long_text", "windows", "--stride", "64"]).stride == 64
     with pytest.raises(HfkitError, match="--stride has no effect"):
         parse(Ready, argv=["--stride", "128"])

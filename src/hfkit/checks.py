@@ -69,6 +69,21 @@ def check(config: TrainConfig) -> None:
             raise HfkitError(what, fix=fix)
 
 
+def check_idle(config: TrainConfig, recipe: TrainConfig) -> None:
+    """Refuse flags without effect. Only where they differ from the recipe's: it may keep one for when it is needed.
+
+    Raises:
+        HfkitError: The first such flag, and the flag that it needs.
+    """
+    needs: dict[str, tuple[str, bool]] = dict.fromkeys(
+        ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules"), ("--lora", config.lora)
+    )
+    needs["stride"] = ("--long_text windows", config.long_text == "windows")
+    for name, (other, given) in needs.items():
+        if not given and getattr(config, name) != getattr(recipe, name):
+            raise HfkitError(f"--{name} has no effect without {other}", fix=f"add {other}, or drop --{name}")
+
+
 Broken = Iterator[tuple[str, str]]
 
 
@@ -140,21 +155,10 @@ def _data_and_task(config: TrainConfig) -> Broken:
             f"--stride {config.stride} is not below --max_length {config.max_length}: windows would not move on",
             f"give a smaller overlap, such as --stride {config.max_length // 4}",
         )
-    if config.long_text != "windows" and _changed(config, "stride"):
-        yield (
-            f"--stride has no effect with --long_text {config.long_text}",
-            "add --long_text windows, or drop --stride",
-        )
     columns = [config.text_column, config.text_pair_column, config.label_column]
     named = [column for column in columns if column is not None]
     if len(set(named)) < len(named):
         yield "one column is named for two things", "give --text_column, --text_pair_column and --label_column apart"
-
-
-def _changed(config: TrainConfig, *names: str) -> list[str]:
-    """Of these knobs those that are not as the recipe has them: a recipe may keep one for when it is needed."""
-    recipe = type(config)()
-    return [name for name in names if getattr(config, name) != getattr(recipe, name)]
 
 
 def _images(config: TrainConfig) -> Broken:
@@ -195,9 +199,6 @@ def _model(config: TrainConfig) -> Broken:
         yield "--lora already freezes all but the adapter and the head", "drop --freeze, or drop --lora"
     if config.lora and config.unfreeze_epoch is not None:
         yield "--lora keeps the model's own weights frozen to the end", "drop --unfreeze_epoch, or drop --lora"
-    for name in _changed(config, "lora_r", "lora_alpha", "lora_dropout", "lora_target_modules"):
-        if not config.lora:
-            yield f"--{name} has no effect without --lora", f"add --lora, or drop --{name}"
     if config.unfreeze_epoch is not None and not config.freeze:
         yield "--unfreeze_epoch has nothing to unfreeze", "add --freeze backbone, or drop --unfreeze_epoch"
     if config.unfreeze_epoch is not None and config.max_steps < 0 and config.unfreeze_epoch >= config.num_train_epochs:

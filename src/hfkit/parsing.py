@@ -19,7 +19,7 @@ from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
 
 from transformers.hf_argparser import HfArgumentParser
 
-from hfkit.checks import check
+from hfkit.checks import check, check_idle
 from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
 
@@ -90,6 +90,7 @@ def parse(
         if getattr(config, source) != getattr(config_class(), source) and getattr(config, revision) == pinned:
             setattr(config, revision, None)
     check(config)
+    check_idle(config, config_class(**(demo or {} if namespace.demo else {})))
     return config
 
 
