@@ -51,12 +51,22 @@ def test_predict_reads_lines(tiny_run: Path, monkeypatch: pytest.MonkeyPatch, ca
     assert [line.split("\t")[0] for line in lines[:2]] == ["pos", "neg"]
 
 
-def test_evaluate_on_other_data(tiny_run: Path, tmp_path: Path) -> None:
+def test_evaluate_on_other_data(tiny_run: Path, tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "new.csv").write_text("review,sentiment\na superb film,pos\na dreadful film,neg\na warm story,pos\n")
     assert hfkit("evaluate", tiny_run, "--dataset", "new.csv", "--output", "figures") == 0
     figures = json.loads((tmp_path / "figures" / "metrics.json").read_text())
     assert figures["accuracy"]["n"] == 3
     assert figures["accuracy"]["low"] <= figures["accuracy"]["value"] <= figures["accuracy"]["high"]
+    assert figures["seen_in_training"] == 0
+    assert "\n0 of the 3 texts stood in training.\n" in capsys.readouterr().out
+
+
+def test_evaluate_says_how_much_it_knows_from_training(tiny_run: Path, capsys: Captured) -> None:
+    facts = json.loads((tiny_run / "run.json").read_text())
+    learnt = facts["data"]["splits"]["train"]["rows"]
+    assert hfkit("evaluate", tiny_run, "--dataset", tiny_run.parent / "reviews.csv", "--output", "figures") == 0
+    assert json.loads(Path("figures/metrics.json").read_text())["seen_in_training"] == learnt
+    assert f"{learnt} of the 240 texts stood in training, so these figures flatter" in capsys.readouterr().out
 
 
 def test_report_is_made_again_from_files(tiny_run: Path, tmp_path: Path, capsys: Captured) -> None:

@@ -1,5 +1,6 @@
 """Results: what a finished model is worth on rows it never saw, beside the baselines, in plain files."""
 
+import hashlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from hfkit.baselines.classical import classical
 from hfkit.callbacks.log import append
 from hfkit.checks import check
 from hfkit.config import TrainConfig
+from hfkit.data.table import counted
 from hfkit.evaluation import evaluate
 from hfkit.models.loading import load_model
 from hfkit.report import words
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 # What a run keeps of a text, in characters: enough to show it; a data set of books is not copied into every run.
 TEXT_KEPT = 2000
+
+SEEN = "seen.parquet"
+"""A digest of each training text, 8 bytes a row: enough to tell later whether a text was among them."""
 
 
 def write(
@@ -72,6 +77,8 @@ def write(
     }
     try:
         write_table(run.path / "predictions.parquet", table)
+        if "text" in data["train"].column_names:
+            write_table(run.path / SEEN, pa.table({"text": _digests(data["train"])}))
         write_json(run.path / "metrics.json", figures)
         stopped = sum(line.get("session_seconds", 0.0) for line in run.timing())
         totals = {
@@ -109,6 +116,7 @@ def evaluate_rows(run: "Run", config: TrainConfig, task: "Task", data: "DatasetD
     predictions = evaluate(accelerator, task, model.to(accelerator.device), encoded, config)
     table = prediction_table(data["test"], encoded, predictions, {})
     figures = intervals(table, task.settings()["problem_type"], {}, seed=config.seed) | {"split": "test"}
+    figures["seen_in_training"] = seen_in_training(run, data["test"])
     if accelerator.is_main_process:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -119,15 +127,37 @@ def evaluate_rows(run: "Run", config: TrainConfig, task: "Task", data: "DatasetD
     return figures
 
 
+def seen_in_training(run: "Run", rows: "Dataset") -> int | None:
+    """How many of `rows` have a text that the run was trained on; None where it cannot be told: pictures, old runs."""
+    path = run.path / SEEN
+    if "text" not in rows.column_names or not path.is_file():
+        return None
+    learnt = parquet.read_table(path)["text"].to_numpy()
+    return int(np.isin(_digests(rows), learnt).sum())
+
+
+def _digests(rows: "Dataset") -> np.ndarray:
+    """64 bits of each row's text (and its pair), without outer space and case, as repeats are found in loading."""
+    columns = [rows[name] for name in ("text", "text_pair") if name in rows.column_names]
+    keys = ("\0".join(text.strip().casefold() for text in texts) for texts in zip(*columns, strict=True))
+    found = [hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest() for key in keys]
+    return np.frombuffer(b"".join(found), dtype=np.uint64)
+
+
 def figure_lines(figures: dict[str, Any]) -> str:
-    """Every figure with its interval, a line each."""
+    """Every figure with its interval, a line each, and what makes them too good."""
     rows = [["", "value", "95 % interval"]]
     rows += [
         [words.title(name), words.number(entry["value"], name), words.interval(entry, name)]
         for name, entry in figures.items()
         if isinstance(entry, dict) and "low" in entry
     ]
-    return "\n".join(aligned(rows))
+    lines, seen = aligned(rows), figures.get("seen_in_training")
+    if seen is not None:
+        count = figures[figures["primary_metric"]]["n"]
+        flatter = ", so these figures flatter the model" if seen else ""
+        lines += ["", f"{seen:,} of the {counted(count, 'text')} stood in training{flatter}."]
+    return "\n".join(lines)
 
 
 def fit_baselines(data: "DatasetDict", settings: dict[str, Any], seed: int) -> dict[str, Any]:
