@@ -33,7 +33,7 @@ ORDER = """
     hubaccess cards oldtorch demo hardware trackers run
     metrics metric_modules stats data batching
     tasks baselines models optim
-    evaluation checkpoint probing callbacks engine
+    sharding evaluation checkpoint saving probing callbacks engine
     inference report results provenance signals job
     launch cli _register
 """.split()

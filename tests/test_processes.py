@@ -24,7 +24,7 @@ from hfkit.config import TrainConfig
 from hfkit.engine import Engine
 from hfkit.errors import HfkitError
 from hfkit.evaluation import evaluate
-from hfkit.launch import main, seed_all
+from hfkit.launch import main
 from hfkit.run import Run
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "bert_imdb.py"
@@ -65,7 +65,6 @@ def updates_of(
             disable_tqdm=True,
             **knobs,
         )
-        seed_all(config)
         task = build_task(config, splits)
         fit(config, task, *build_model(config, task, splits), splits)
         save_file(kept, folder / f"{name}-{os.environ.get('RANK', '0')}.safetensors")

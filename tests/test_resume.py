@@ -19,7 +19,6 @@ from processes import in_child, in_children, printed_to
 from hfkit import build_model, build_task, fit
 from hfkit.config import TrainConfig
 from hfkit.engine import Engine
-from hfkit.launch import seed_all
 from hfkit.run import Run
 
 Train = Callable[..., list[int]]
@@ -97,7 +96,6 @@ def train(tiny_bert: Path, splits: DatasetDict, tmp_path: Path) -> Train:
             if settings.get("eval_steps"):
                 settings["eval_strategy"] = "steps"
             config = TrainConfig(**settings)
-            seed_all(config)
             task = build_task(config, splits)
             fit(config, task, *build_model(config, task, splits), splits)
 

@@ -4,17 +4,15 @@ import re
 import sys
 import time
 from pathlib import Path
-from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from datasets import DatasetDict
-from safetensors import SafetensorError
 from transformers import enable_full_determinism
 
-from hfkit import callbacks, checkpoint, hardware, probing, provenance, results
+from hfkit import callbacks, checkpoint, hardware, probing, provenance, results, sharding
 from hfkit import run as runs
 from hfkit.batching import BatchPlan
 from hfkit.callbacks.log import append
@@ -26,6 +24,7 @@ from hfkit.errors import HfkitError, nearest
 from hfkit.metrics import FIGURES, LOWER_IS_BETTER
 from hfkit.optim import build_optimizer, build_scheduler
 from hfkit.run import Run
+from hfkit.saving import save_model
 from hfkit.signals import stopped_by_signals
 from hfkit.tasks import task_class
 from hfkit.trackers import tracked, tracker_names
@@ -72,6 +71,7 @@ def fit(
         log_with=tracker_names(config.report_to) or None,
         project_dir=str(output_dir(config)),
     )
+    sharding.check(accelerator)
     accelerator.print(why)
     run = open_run(config, accelerator)
     task = task.for_model(model.config, processor)
@@ -246,31 +246,6 @@ def _training(state: State, metric: str) -> dict[str, Any]:
         "best_value": state.best_value,
         "stopped": state.stopped,
     }
-
-
-def save_model(folder: Path, accelerator: Accelerator, model: "PreTrainedModel", processor: Any) -> None:
-    """Write `save_pretrained` of model and processor; the folder changes in one rename once all is written.
-
-    An adapter folder also gets the config of its base, which holds the labels and how texts are read.
-    """
-    if not accelerator.is_main_process:
-        return
-    staged, old = folder.with_name(".model.tmp"), folder.with_name(".model.old")
-    try:
-        for left in (staged, old):  # by a kill between two renames
-            rmtree(left, ignore_errors=True)
-        # PEFT would look up the base's config, on the Hub too, to guess whether the embeddings learnt: they did not.
-        options: dict[str, Any] = {"save_embedding_layers": False} if hasattr(model, "peft_config") else {}
-        model.save_pretrained(staged, **options)
-        model.config.save_pretrained(staged)
-        processor.save_pretrained(staged)
-        if folder.exists():
-            folder.rename(old)
-        staged.rename(folder)
-        rmtree(old, ignore_errors=True)
-    except (OSError, SafetensorError) as error:
-        rmtree(staged, ignore_errors=True)
-        raise runs.unwritable(folder, error if isinstance(error, OSError) else OSError(str(error))) from error
 
 
 def _resume(engine: Engine, run: Run) -> None:

@@ -1,0 +1,42 @@
+"""Saving: the folder `model/`, the whole model or the one before."""
+
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING, Any
+
+from accelerate import Accelerator
+from safetensors import SafetensorError
+
+from hfkit import checkpoint, sharding
+from hfkit.run import unwritable
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def save_model(folder: Path, accelerator: Accelerator, model: "PreTrainedModel", processor: Any) -> None:
+    """Write `save_pretrained` of model and processor; the folder changes in one rename once all is written.
+
+    An adapter folder also gets the config of its base, which holds the labels and how texts are read.
+    """
+    # PEFT would look up the base's config, on the Hub too, to guess whether the embeddings learnt: they did not.
+    options: dict[str, Any] = {"save_embedding_layers": False} if hasattr(model, "peft_config") else {}
+    if sharding.is_sharded(model):
+        kept = checkpoint.model_state(model) if options else model.state_dict()  # of an adapter not its frozen base
+        options["state_dict"] = sharding.whole(kept, keep=accelerator.is_main_process)
+    if not accelerator.is_main_process:
+        return
+    staged, old = folder.with_name(".model.tmp"), folder.with_name(".model.old")
+    try:
+        for left in (staged, old):  # by a kill between two renames
+            rmtree(left, ignore_errors=True)
+        model.save_pretrained(staged, **options)
+        model.config.save_pretrained(staged)
+        processor.save_pretrained(staged)
+        if folder.exists():
+            folder.rename(old)
+        staged.rename(folder)
+        rmtree(old, ignore_errors=True)
+    except (OSError, SafetensorError) as error:
+        rmtree(staged, ignore_errors=True)
+        raise unwritable(folder, error if isinstance(error, OSError) else OSError(str(error))) from error
