@@ -58,7 +58,7 @@ def page(run: Run) -> str:
         "curves": _curves(run),
         "beside": _beside(run),
         "sections": _sections(seen),
-        "lengths": _lengths(seen),
+        "lengths": None if run.info["task"] == "image-classification" else _lengths(seen),
         "mistakes": _mistakes(seen),
         "seen": seen,
     }
@@ -76,7 +76,8 @@ def overview(run: Run) -> dict[str, Any]:
         "primary": found["primary_metric"],
         "headline": headline(found),
         "problem": problem,
-        "job": job(problem, bool(info["task_settings"].get("pair"))),
+        "job": job(problem, bool(info["task_settings"].get("pair")), str(info["task"])),
+        "inputs": "images" if info["task"] == "image-classification" else "texts",
         "verdict": words.verdict(found),
         "wins": words.wins(found),
         "data": info["data"],
@@ -105,12 +106,13 @@ def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"name": name, **found[name]} for name in sorted(names, key=lambda name: name != primary)]
 
 
-def job(problem: str, pair: bool) -> str:
+def job(problem: str, pair: bool, task: str = "text-classification") -> str:
     """What the model does, in words."""
+    kind = task.partition("-")[0]
     what = {
-        "regression": "text regression",
-        "multi_label_classification": "multi-label text classification",
-    }.get(problem, "text classification")
+        "regression": f"{kind} regression",
+        "multi_label_classification": f"multi-label {kind} classification",
+    }.get(problem, f"{kind} classification")
     return f"{what} of pairs" if pair else what
 
 
@@ -140,6 +142,8 @@ def settings(config: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], list[tup
 
 def example(info: Mapping[str, Any]) -> str:
     """An input for the snippets, as Python."""
+    if info["task"] == "image-classification":
+        return '"picture.png"'
     if info["task_settings"].get("pair"):
         return '{"text": "The first text.", "text_pair": "The second text."}'
     return '"Write your text here."'

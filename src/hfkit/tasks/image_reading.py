@@ -72,13 +72,18 @@ class ImageReading:
                     break
                 image = step(image)
             return image
+        if not getattr(self.processor, "do_center_crop", False):
+            if image.size == (self.width, self.height):
+                return image
+            return F.to_pil_image(F.resize(F.pil_to_tensor(image), [self.height, self.width], self.resampling))
         pixels = self.processor(images=[image], do_rescale=False, do_normalize=False, return_tensors="pt")
         return F.to_pil_image(torch.as_tensor(pixels["pixel_values"][0]).round().clamp(0, 255).to(torch.uint8))
 
     def numbers(self, image: Image.Image) -> torch.Tensor:
         """A framed picture -> (channels, height, width), normalised."""
         (image,) = self._coloured([image])
-        return F.normalize(F.to_dtype(F.pil_to_tensor(image), torch.float32, scale=True), self.mean, self.std)
+        pixels = F.pil_to_tensor(image).to(torch.float32).div_(255)
+        return pixels.sub_(torch.tensor(self.mean)[:, None, None]).div_(torch.tensor(self.std)[:, None, None])
 
     @property
     def resampling(self) -> InterpolationMode:
