@@ -84,9 +84,13 @@ def test_a_recipes_demo_ends_with_a_whole_run(
 
 @with_demo
 def test_the_demo_model_itself_learns(tmp_path: Path) -> None:
-    flags = ["--demo", *SMALL.split(), "--max_length", "24"]
+    flags = ["--demo", *SMALL.split(), "--max_length", "24", "--max_steps", "12", "--learning_rate", "2e-4"]
+    flags += ["--eval_strategy", "no", "--save_strategy", "no", "--mixed_precision", "no"]
     assert run(ROOT / "recipes" / "bert_rotten_tomatoes.py", *flags) == 0
-    model = facts(tmp_path / "runs" / "bert_rotten_tomatoes-demo")["model"]
+    folder = tmp_path / "runs" / "bert_rotten_tomatoes-demo"
+    losses = [json.loads(line)["loss"] for line in (folder / "log.jsonl").read_text().splitlines() if '"loss"' in line]
+    assert sum(losses[-4:]) < 0.7 * sum(losses[:4]), "the last epoch's loss is far below the first's"
+    model = facts(folder)["model"]
     assert model["parameters"] > 22_000_000
     assert model["trainable_parameters"] == model["parameters"]
 
