@@ -4,7 +4,6 @@ Each rule reads the configuration alone. What needs the data or the model (a col
 checked where that is known.
 """
 
-import codecs
 import json
 import math
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 
 from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
+from hfkit.foreign import text_codec
 
 # name: (lowest value, is the lowest value itself allowed). None passes: it means "not set".
 AT_LEAST: dict[str, float] = {
@@ -44,6 +44,8 @@ AT_LEAST: dict[str, float] = {
     "early_stopping_patience": 1,
     "early_stopping_threshold": 0,
 }
+# Whole numbers stay below 2 ** 31, where kernels, files and other programs stop counting; these sooner.
+AT_MOST = {"dataloader_num_workers": 1024, "vocab_size": 10_000_000, "lora_r": 65536, "max_length": 100_000_000}
 ABOVE_ZERO = ("learning_rate", "adam_epsilon", "num_train_epochs", "layer_wise_lr_decay")
 FRACTIONS = (  # 0 <= value < 1
     "label_smoothing_factor",
@@ -92,6 +94,10 @@ def _numbers(config: TrainConfig) -> Broken:
         value = getattr(config, name)
         if value is not None and not low <= value < math.inf:
             yield f"--{name} is {value}", f"give a number of at least {low:g}"
+    for name, value in vars(config).items():
+        most = AT_MOST.get(name, 2**32 - 1 if "seed" in name else 2**31 - 1)
+        if isinstance(value, int | float) and not isinstance(value, bool) and value > most and math.isfinite(value):
+            yield f"--{name} is {value}", f"give a number of at most {most:,}"
     for name in ABOVE_ZERO:
         value = getattr(config, name)
         if not 0 < value < math.inf:
@@ -106,9 +112,6 @@ def _numbers(config: TrainConfig) -> Broken:
             yield f"--{name} is {value}", "give a share of the rows between 0 and 1, such as 0.1"
     if (config.validation_size or 0) + (config.test_size or 0) >= 1:
         yield "--validation_size and --test_size leave no rows to train on", "their sum must stay below 1"
-    for name in ("seed", "data_seed"):
-        if getattr(config, name) >= 2**32:
-            yield f"--{name} is {getattr(config, name)}", "give a number below 2 ** 32, as numpy's generators want"
     if config.layer_wise_lr_decay > 1:
         yield f"--layer_wise_lr_decay is {config.layer_wise_lr_decay}", "give a factor of at most 1, such as 0.9"
     if config.max_steps != -1 and config.max_steps < 1:
@@ -125,12 +128,9 @@ def _texts(config: TrainConfig) -> Broken:
                 """write it as in '{"name": 1}', quoted for the shell""",
             )
     try:
-        codecs.lookup(config.encoding)
-    except LookupError:
-        yield (
-            f"--encoding {config.encoding} is not known to Python",
-            "common ones: utf-8, utf-16, latin-1, cp1252, gb18030",
-        )
+        text_codec(config.encoding)
+    except HfkitError as error:
+        yield f"--encoding {config.encoding} is not known to Python", str(error.fix)
     if config.delimiter is not None and len(config.delimiter) != 1:
         yield f"--delimiter {config.delimiter!r} is not one character", "for a tab write --delimiter $'\\t'"
 
@@ -140,6 +140,10 @@ def _json_problem(text: str) -> str | None:
         value: Any = json.loads(text)
     except json.JSONDecodeError as error:
         return f"{error.msg} at character {error.pos + 1}"
+    except RecursionError:
+        return "it is nested too deeply"
+    except ValueError:
+        return "it holds a number of thousands of digits"
     return None if isinstance(value, dict) else f"it is a {type(value).__name__}"
 
 

@@ -11,7 +11,8 @@ from typing import Any, NoReturn, TypeVar
 from hfkit import hardware
 from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
-from hfkit.run import claim
+from hfkit.run import claim, unwritable
+from hfkit.tasks import TASKS, task_class
 
 Config = TypeVar("Config", bound=TrainConfig)
 
@@ -54,7 +55,12 @@ def start(
     machine = [hardware.keep_memory(config.use_cpu), hardware.use_all_cores(config.use_cpu)]
     first = join_processes(config)
     path = Path(config.output_dir)
-    created = not (path / "run.json").exists()
+    if config.task not in TASKS:  # before the data are read for it
+        task_class(config.task)
+    try:
+        created = not (path / "run.json").exists()
+    except OSError as error:  # a name of thousands of characters
+        raise unwritable(path, error) from error
     if finished(config, path, first):
         return
     for sentence in filter(None, machine if first else []):

@@ -22,6 +22,7 @@ from transformers.hf_argparser import HfArgumentParser
 from hfkit.checks import check, check_idle
 from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
+from hfkit.plain import line
 
 __all__ = ["ConfigParser", "check", "default_output_dir", "parse"]
 
@@ -152,7 +153,7 @@ class ConfigParser(HfArgumentParser):
         """One message, from one process, without the hundred flags that argparse would print above it."""
         if os.environ.get("RANK", "0") != "0":
             self.exit(2)
-        self.exit(2, f"{self.prog}: {message}\n  what to do: {self.prog} --help lists every flag\n")
+        self.exit(2, f"{self.prog}: {line(message, 600)}\n  what to do: {self.prog} --help lists every flag\n")
 
     def _unknown(self, flag: str) -> str:
         if not flag.startswith("-"):

@@ -5,6 +5,7 @@ Everything that looks at a picture comes through `decode`: checks at loading, tr
 
 import hashlib
 import io
+import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ Image.init()  # Pillow would find its readers at the first picture, in several t
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 MAX_PIXELS = 178_956_970
 """Pillow's own limit, at which it speaks of a decompression bomb: a picture of 0.5 GB."""
+
+MAX_BYTES = 1 << 30
+"""Of a file: the largest picture that is decoded, uncompressed, in 16 bits."""
 
 Stored = str | Path | bytes | dict[str, Any]
 """An undecoded picture: a path, the bytes of a file, or datasets' {"path", "bytes"}."""
@@ -82,7 +86,14 @@ def data_of(stored: Stored) -> bytes:
     if isinstance(stored, bytes):
         return stored
     try:
+        state = Path(stored).stat()
+        if not stat.S_ISREG(state.st_mode):
+            raise BadImage("is no file, but a pipe or device")
+        if state.st_size > MAX_BYTES:
+            raise BadImage(f"has {state.st_size:,} bytes, more than any picture that is read")
         return Path(stored).read_bytes()
+    except BadImage:
+        raise
     except (OSError, ValueError) as error:
         raise BadImage(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import math
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from hfkit.errors import HfkitError
 
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
           "dev": "validation", "test": "test", "testing": "test"}  # fmt: skip
+LARGEST_IDX = 1 << 31
+"""Bytes of pixels: a compressed file may be made to fill the memory. All of EMNIST has 0.6 GB."""
+
 _FIX = "one folder a class: FOLDER/train/cat/1.png, or FOLDER/cat/1.png"
 _MNIST = {"train": "train", "t10k": "test", "test": "test", "validation": "validation"}
 
@@ -149,14 +153,14 @@ def idx_tables(folder: Path) -> dict[str, Table]:
 def _idx(path: Path, dimensions: int) -> tuple[tuple[int, ...], bytes]:
     """Sizes and bytes of an idx file: two zeros, the type (8: bytes), the number of sizes, the sizes, the data."""
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        kind, *shape = struct.unpack_from(f">{1 + dimensions}I", data)
-    except (OSError, EOFError, struct.error) as error:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            kind, *shape = struct.unpack(f">{1 + dimensions}I", stream.read(4 + 4 * dimensions))
+            body = stream.read(min(math.prod(shape), LARGEST_IDX) + 1)
+    except (OSError, EOFError, struct.error, zlib.error) as error:
         raise HfkitError(f"The file cannot be read: {error}", where=str(path), fix="fetch it again") from error
     if kind != 0x0800 + dimensions:
         raise HfkitError(f"The file is no idx file of bytes in {dimensions} dimensions", where=str(path))
-    body = data[4 + 4 * dimensions :]
-    if len(body) != math.prod(shape):
+    if len(body) != math.prod(shape) or not body:
         raise HfkitError(f"The file is cut off: {len(body):,} of {math.prod(shape):,} bytes", where=str(path))
     return tuple(shape), body
 

@@ -53,6 +53,8 @@ def open_source(arguments: DataArguments) -> Source:
         HfkitError: Nothing of that name, a missing file, or a Hub out of reach.
     """
     name = arguments.dataset.strip()
+    if not name:
+        raise HfkitError("--dataset is empty", fix="a card's name, a Hub id (owner/name), a file or a folder")
     cards = known_cards()
     if name.startswith("demo:"):
         return _embedded(name, arguments)

@@ -21,7 +21,7 @@ from hfkit.config import LoopArguments, ModelArguments
 from hfkit.errors import HfkitError, nearest
 from hfkit.models.configs import PooledConfig
 from hfkit.models.freezing import freeze, in_head, still_norms
-from hfkit.models.inspection import check_vocabulary, first_line
+from hfkit.models.inspection import check_memory, check_vocabulary, first_line
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.lora import add_lora
 from hfkit.models.names import check_folder, locate
@@ -122,8 +122,9 @@ def _from_scratch(
     set_labels(settings, task.model_kwargs())
     set_labels(settings, task.for_model(settings, processor).model_kwargs())
     try:
+        check_memory(AutoModelForSequenceClassification, settings)
         model = AutoModelForSequenceClassification.from_config(settings)
-    except ValueError as error:
+    except (ValueError, RuntimeError, ZeroDivisionError) as error:
         raise HfkitError(first_line(error), where="--model_args") from error
     return model, processor, []
 

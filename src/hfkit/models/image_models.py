@@ -10,9 +10,11 @@ from transformers import PreTrainedModel as Model
 
 from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError, nearest
+from hfkit.foreign import read_json_file
 from hfkit.models.freezing import timm_heads
-from hfkit.models.loading import first_line, new_parameters, quiet, read_config
-from hfkit.models.names import locate
+from hfkit.models.inspection import check_config, check_memory, check_shards, first_line
+from hfkit.models.loading import new_parameters, quiet, read_config
+from hfkit.models.names import check_weights, locate
 from hfkit.models.settings import override, same_labels, set_dropout, set_labels
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def build_image_model(config: TrainConfig, task: "Task") -> tuple[Model, Any, li
         settings = read_config(folder, config.model, config.trust_remote_code)
     _check_kind(settings, config.model)
     _resize(settings, config)
-    processor = read_processor(folder, settings, config.image_size)
+    processor = read_processor(folder, settings, config.image_size, config.trust_remote_code)
     keep_head = same_labels(settings, task.model_kwargs()) and not config.from_scratch
     if not keep_head:
         set_labels(settings, task.model_kwargs())
@@ -131,7 +133,9 @@ def _has_positions(architecture: str) -> bool:
     return getattr(module, "__name__", "").endswith((".vision_transformer", ".deit", ".eva"))
 
 
-def read_processor(folder: Path | None, settings: PreTrainedConfig, image_size: int | None = None) -> Any:
+def read_processor(
+    folder: Path | None, settings: PreTrainedConfig, image_size: int | None = None, code: bool = False
+) -> Any:
     """The image processor: timm's is made from the model's config, transformers' is a file beside it.
 
     Raises:
@@ -143,7 +147,7 @@ def read_processor(folder: Path | None, settings: PreTrainedConfig, image_size: 
                 from transformers import TimmWrapperImageProcessor
 
                 return TimmWrapperImageProcessor(settings.pretrained_cfg, settings.architecture)
-            processor = AutoImageProcessor.from_pretrained(folder)
+            processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=code)
     except Exception as error:  # each processor fails in its own way
         raise HfkitError(f"the image processor cannot be read: {first_line(error)}", where=str(folder)) from error
     if image_size is not None:
@@ -160,11 +164,15 @@ def read_image_weights(folder: Path, settings: PreTrainedConfig, code: bool = Fa
     Raises:
         HfkitError: The weights are damaged, of other sizes, or of another architecture.
     """
+    check_shards(folder)
     options: dict[str, Any] = {"use_safetensors": True, "dtype": "float32", "output_loading_info": True}
     options |= {"ignore_mismatched_sizes": True, "trust_remote_code": code}
     try:
         with quiet():
+            check_memory(AutoModelForImageClassification, settings, trust_remote_code=code)
             model, info = AutoModelForImageClassification.from_pretrained(folder, config=settings, **options)
+    except HfkitError:
+        raise
     except Exception as error:  # each architecture, and safetensors, fails in its own way
         raise HfkitError(f"the weights cannot be read: {first_line(error)}", where=str(folder)) from error
     return model, new_parameters(model, info, folder)
@@ -192,11 +200,12 @@ def check_image_folder(folder: Path, name: str | Path) -> None:
     """Refuse a folder without the processor that says how pictures are looked at; timm keeps it in config.json.
 
     Raises:
-        HfkitError: A part is missing.
+        HfkitError: A part is missing, or the weights are pickles.
     """
     if not (folder / "config.json").is_file():
         raise HfkitError(f"{name} holds no model: there is no config.json", where=str(folder))
-    timm = '"pretrained_cfg"' in (folder / "config.json").read_text(encoding="utf-8")
+    check_weights(folder, name)
+    timm = "pretrained_cfg" in read_json_file(folder / "config.json")
     if not timm and not (folder / PROCESSOR).is_file() and not (folder / "processor_config.json").is_file():
         raise HfkitError(
             f"{name} has no image processor: there is no {PROCESSOR}",
@@ -209,7 +218,8 @@ def is_image_model(folder: Path) -> bool:
     """Whether the folder holds an image model: by the processor beside it, or timm's part of its config."""
     if not (folder / "config.json").is_file():
         return False
-    known = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    known = read_json_file(folder / "config.json")
+    check_config(known, str(folder / "config.json"))
     return "pretrained_cfg" in known or any("ForImageClass" in str(kind) for kind in known.get("architectures") or [])
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.errors import HfkitError
 from hfkit.foreign import read_json_file
@@ -38,12 +38,14 @@ def check_config(config: Any, place: str) -> None:
         if not isinstance(config.get(key, kind()), kind | None):
             raise HfkitError(f"{key} is {config[key]!r}, which is no {kind.__name__}", where=place)
     for key, value in _entries(config):
-        _check_size(key, value, place)
+        check_size(key, value, place)
         own_code = key == "trust_remote_code" and value
         # A value such as sdpa is a name of transformers' own; one with a slash is fetched from the Hub, and run.
         kernel = "_implementation" in key and "/" in str(value)
         elsewhere = key == "transformers_weights" and not re.fullmatch(r"[\w.-]+\.safetensors", str(value))
-        if own_code or kernel or elsewhere:
+        # timm would unpickle the one, and fetch the other.
+        timms = key == "checkpoint_path" or (key == "architecture" and not re.fullmatch(r"[\w.]*", str(value)))
+        if own_code or kernel or elsewhere or timms:
             raise HfkitError(
                 f"config.json sets {key} to {value!r}, which is not for a model to decide",
                 where=place,
@@ -61,12 +63,13 @@ def _entries(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:
                 waiting.append(value)
 
 
-def _check_size(key: str, value: Any, place: str) -> None:
+def check_size(key: str, value: Any, place: str) -> None:
+    """Refuse a whole number that no model has in the field `key`."""
     if not isinstance(value, int) or isinstance(value, bool):
         return
     most = next((most for name, most in _AT_MOST.items() if re.search(name, key)), 2**31 - 1)
     if value > most or (value < 1 and _AT_LEAST_ONE.fullmatch(key)):
-        raise HfkitError(f"config.json sets {key} to {value}, and no model has that", where=place)
+        raise HfkitError(f"{key} is {value}, and no model has that", where=place)
 
 
 def check_shards(folder: Path) -> None:
@@ -113,15 +116,15 @@ def check_vocabulary(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfi
         )
 
 
-def check_memory(config: PreTrainedConfig, **options: Any) -> None:
+def check_memory(auto_model: Any, config: PreTrainedConfig, **options: Any) -> None:
     """Refuse a model that this machine cannot hold in float32; counted on the meta device, where nothing has bytes."""
     with torch.device("meta"):
-        model = AutoModelForSequenceClassification.from_config(config, **options)
+        model = auto_model.from_config(config, **options)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if 4 * parameters > memory:
         raise HfkitError(
-            f"config.json asks for {parameters:,} parameters, {4 * parameters >> 30:,} GB in float32; this machine has"
+            f"the config asks for {parameters:,} parameters, {4 * parameters >> 30:,} GB in float32; this machine has"
             f" {memory >> 30:,} GB",
             fix="choose a smaller model, or a larger machine",
         )

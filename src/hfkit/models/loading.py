@@ -64,7 +64,7 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
                 fix=f"train it first: hfkit train --model {path}",
             )
         if images:
-            return model.eval(), image_models.read_processor(folder, config)
+            return model.eval(), image_models.read_processor(folder, config, code=trust_remote_code)
         tokenizer = read_tokenizer(folder, path, trust_remote_code)
         check_vocabulary(tokenizer, config, folder)
         return model.eval(), tokenizer
@@ -146,7 +146,7 @@ def read_weights(
     }
     try:
         with quiet():
-            check_memory(config, trust_remote_code=trust_remote_code)
+            check_memory(AutoModelForSequenceClassification, config, trust_remote_code=trust_remote_code)
             model, info = AutoModelForSequenceClassification.from_pretrained(folder, config=config, **options)
     except HfkitError:
         raise

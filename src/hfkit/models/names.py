@@ -32,13 +32,15 @@ def locate(name: str | Path, revision: str | None = None, code: bool = False) ->
         found = path.is_dir()
     except (OSError, RuntimeError) as error:  # a name of thousands of characters, ~nobody
         raise HfkitError(f"there is no folder {text!r}: {error}", where="--model") from error
+    if not text:
+        raise HfkitError("the model has no name", where="--model", fix="name a folder or a Hub id")
     if found:
         return path / "model" if (path / "run.json").is_file() else path
     if path.is_file():
         raise HfkitError(f"{name} is a file; a model is a folder", where="--model", fix="name the folder it is in")
     if text.startswith("runs/"):
         raise HfkitError(f"there is no run {name}", fix="train it first, or name a run's folder")
-    if path.is_absolute() or text.startswith((".", "~")) or text.count("/") > 1 or not text:
+    if path.is_absolute() or text.startswith((".", "~")) or text.count("/") > 1:
         raise HfkitError(f"there is no folder {name!r}", where="--model", fix="name a folder or a Hub id")
     return _fetch(text, revision, code)
 
@@ -73,6 +75,22 @@ def check_folder(folder: Path, name: str | Path) -> None:
         )
     if not (folder / "config.json").is_file():
         raise HfkitError(f"{name} holds no model: there is no config.json", where=place, fix=_contents(folder))
+    check_weights(folder, name)
+    if not any((folder / file).is_file() for file in TOKENIZERS):
+        raise HfkitError(
+            f"{name} has no tokenizer: there is none of {', '.join(TOKENIZERS)}",
+            where=place,
+            fix="save the tokenizer beside the model: tokenizer.save_pretrained(folder)",
+        )
+
+
+def check_weights(folder: Path, name: str | Path) -> None:
+    """Refuse a folder without safetensors.
+
+    Raises:
+        HfkitError: There are no weights, or only pickles.
+    """
+    place = str(folder)
     if not any((folder / file).is_file() for file in WEIGHTS):
         pickles = [file for file in PICKLES if (folder / file).is_file()]
         if pickles:
@@ -83,12 +101,6 @@ def check_folder(folder: Path, name: str | Path) -> None:
                 " you trust it: model.save_pretrained(folder)",
             )
         raise HfkitError(f"{name} has no weights: there is no model.safetensors", where=place, fix=_contents(folder))
-    if not any((folder / file).is_file() for file in TOKENIZERS):
-        raise HfkitError(
-            f"{name} has no tokenizer: there is none of {', '.join(TOKENIZERS)}",
-            where=place,
-            fix="save the tokenizer beside the model: tokenizer.save_pretrained(folder)",
-        )
 
 
 def _contents(folder: Path) -> str:

@@ -1,11 +1,12 @@
 """What the command line changes in a model's config: single fields, dropout, labels."""
 
-import json
 from typing import Any
 
 from transformers import PreTrainedConfig
 
 from hfkit.errors import HfkitError, nearest
+from hfkit.foreign import read_json
+from hfkit.models.inspection import check_size
 
 # One thing, many names. A field counts when the config has it; None means that the model takes another field's value.
 HIDDEN_DROPOUT = (
@@ -56,18 +57,17 @@ def override(config: PreTrainedConfig, model_args: str | None) -> None:
     """
     if not model_args:
         return
-    try:
-        fields = json.loads(model_args)
-    except ValueError as error:
-        raise HfkitError(f"{model_args} is not JSON: {error}", where="--model_args") from error
+    fields = read_json(model_args, "--model_args", repr(model_args[:60]))
     if not isinstance(fields, dict):
         raise HfkitError(f"{model_args} is not a JSON object", where="--model_args", fix="""such as '{"name": 1}'""")
-    known = [name for name in config.to_dict() if name not in ("model_type", "architectures", "transformers_version")]
+    fixed = ("model_type", "architectures", "transformers_version", "id2label", "label2id")
+    known = [name for name in config.to_dict() if name not in fixed]
     for name, value in fields.items():
         if name not in known:
             raise HfkitError(
                 f"a {config.model_type} has no setting {name!r}", where="--model_args", fix=nearest(name, known)
             )
+        check_size(name, value, "--model_args")
         try:
             setattr(config, name, value)
         except Exception as error:  # huggingface_hub's validation has no one class
