@@ -16,20 +16,23 @@ def _configs() -> None:
     from transformers.models.auto.configuration_auto import AutoConfig
 
     from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig
+    from hfkit.baselines.language.configs import LANGUAGE_CONFIGS
     from hfkit.baselines.vision.configs import IMAGE_CONFIGS
     from hfkit.models.configs import PooledConfig
 
-    for config in (RecurrentConfig, BaselineTransformerConfig, PooledConfig, *IMAGE_CONFIGS):
+    for config in (RecurrentConfig, BaselineTransformerConfig, PooledConfig, *IMAGE_CONFIGS, *LANGUAGE_CONFIGS):
         AutoConfig.register(config.model_type, config, exist_ok=True)
 
 
 def _models() -> None:
     from transformers.models.auto.modeling_auto import (
+        AutoModelForCausalLM,
         AutoModelForImageClassification,
         AutoModelForSequenceClassification,
     )
 
     from hfkit.baselines import auto
+    from hfkit.baselines.language.auto import LANGUAGE_MODELS
     from hfkit.baselines.vision.auto import IMAGE_MODELS
     from hfkit.models.pooled import PooledForSequenceClassification
 
@@ -41,6 +44,8 @@ def _models() -> None:
         AutoModelForSequenceClassification.register(model.config_class, model, exist_ok=True)
     for image_model in IMAGE_MODELS:
         AutoModelForImageClassification.register(image_model.config_class, image_model, exist_ok=True)
+    for language_model in LANGUAGE_MODELS:
+        AutoModelForCausalLM.register(language_model.config_class, language_model, exist_ok=True)
 
 
 _WAITING: dict[str, Callable[[], None]] = {

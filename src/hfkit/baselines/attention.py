@@ -5,10 +5,14 @@ here, and both broadcast to (batch, heads, queries, keys).
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+Remember = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Takes the keys and values of new tokens and gives those of all tokens so far; each (batch, heads, tokens, size)."""
 
 
 def scaled_dot_product_attention(
@@ -72,18 +76,35 @@ class MultiHeadAttention(nn.Module):
         self.value = nn.Linear(size, size)
         self.output = nn.Linear(size, size)
 
-    def forward(self, inputs: Tensor, memory: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        inputs: Tensor,
+        memory: Tensor | None = None,
+        mask: Tensor | None = None,
+        causal: bool = False,
+        remember: Remember | None = None,
+    ) -> Tensor:
         """(batch, queries, size) [, (batch, keys, size)] -> (batch, queries, size).
 
-        `mask` is boolean and broadcasts to (batch, heads, queries, keys).
+        Args:
+            inputs: What the queries are made of.
+            memory: What the keys and values are made of; None takes `inputs`.
+            mask: Boolean, broadcast to (batch, heads, queries, keys).
+            causal: In place of a mask: query i sees keys 0 to i. The kernel then skips half of the work.
+            remember: A cache, which puts the keys and values of earlier calls in front.
         """
         memory = inputs if memory is None else memory
         query = self._split(self.query(inputs))
         key, value = self._split(self.key(memory)), self._split(self.value(memory))
+        if remember is not None:
+            key, value = remember(key, value)
         dropout = self.dropout if self.training else 0.0
         if self.kernel:
-            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+            mixed = F.scaled_dot_product_attention(
+                query, key, value, attn_mask=mask, dropout_p=dropout, is_causal=causal
+            )
         else:
+            mask = causal_mask(query.size(2), query.device) if causal else mask
             mixed, _ = scaled_dot_product_attention(query, key, value, mask, dropout)
         return self.output(mixed.transpose(1, 2).flatten(2))
 

@@ -50,7 +50,7 @@ class BaselineModel(PreTrainedModel):
             if module.padding_idx is not None and not getattr(module.weight, "_is_hf_initialized", False):
                 init.zeros_(module.weight[module.padding_idx])
         elif isinstance(module, nn.RNNBase):
-            _init_recurrent(module)
+            init_recurrent(module)
 
     def _mask(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
         return input_ids.ne(self.config.pad_token_id).long() if attention_mask is None else attention_mask
@@ -88,15 +88,9 @@ class RecurrentForSequenceClassification(BaselineModel):
 
     @classmethod
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
-        """As everywhere in transformers; the weights are copied to memory of their own.
-
-        Read from safetensors they lie wherever the file has them, and for an unaligned matrix the recurrent kernel
-        takes another path with other last bits: the model would not be bit-equal to the one that was saved.
-        """
+        """As everywhere in transformers; the weights are copied to memory of their own, as recurrent kernels need."""
         loaded = super().from_pretrained(*args, **kwargs)
-        model = loaded[0] if isinstance(loaded, tuple) else loaded
-        for parameter in model.parameters():
-            parameter.data = parameter.data.clone()
+        own_memory(loaded[0] if isinstance(loaded, tuple) else loaded)
         return loaded
 
     def forward(
@@ -153,7 +147,17 @@ class BaselineTransformerForSequenceClassification(BaselineModel):
         return self._output(self.classifier(self.dropout(masked_mean(states, mask))), labels)
 
 
-def _init_recurrent(kernel: nn.RNNBase) -> None:
+def own_memory(model: nn.Module) -> None:
+    """Copy each weight to memory of its own.
+
+    Read from safetensors they lie wherever the file has them, and for an unaligned matrix the recurrent kernel takes
+    another path with other last bits: the model would not be bit-equal to the one that was saved.
+    """
+    for parameter in model.parameters():
+        parameter.data = parameter.data.clone()
+
+
+def init_recurrent(kernel: nn.RNNBase) -> None:
     """Orthogonal recurrences keep gradients' size through time; an LSTM starts by remembering (forget bias 1)."""
     for name, parameter in kernel.named_parameters():
         if getattr(parameter, "_is_hf_initialized", False):

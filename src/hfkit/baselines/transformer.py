@@ -6,6 +6,7 @@ and the later pre-norm, which trains without a long warm-up because the residual
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -14,17 +15,26 @@ from torch.utils.checkpoint import checkpoint
 
 from hfkit.baselines.attention import MultiHeadAttention, causal_mask, padding_mask
 
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "gelu": F.gelu,
+    "gelu_new": partial(F.gelu, approximate="tanh"),  # GPT-2's, from before torch had the exact one
+}
+
+
+def position_codes(positions: Tensor, size: int) -> Tensor:
+    """The paper's fixed codes, sines in the even columns, cosines in the odd; (...) of positions -> (..., size)."""
+    rates = torch.exp(torch.arange(0, size, 2, device=positions.device) * (-math.log(10000.0) / size))
+    angles = positions[..., None] * rates
+    codes = torch.zeros(*positions.shape, size, device=positions.device)
+    codes[..., 0::2] = angles.sin()
+    codes[..., 1::2] = angles.cos()[..., : size // 2]
+    return codes
 
 
 def sinusoidal_positions(length: int, size: int, device: torch.device | None = None) -> Tensor:
-    """The paper's fixed position codes: sines in the even columns, cosines in the odd ones; (length, size)."""
-    rates = torch.exp(torch.arange(0, size, 2, device=device) * (-math.log(10000.0) / size))
-    angles = torch.arange(length, device=device)[:, None] * rates
-    codes = torch.zeros(length, size, device=device)
-    codes[:, 0::2] = angles.sin()
-    codes[:, 1::2] = angles.cos()[:, : size // 2]
-    return codes
+    """The codes of positions 0 to length - 1; (length, size)."""
+    return position_codes(torch.arange(length, device=device), size)
 
 
 class TokenEmbeddings(nn.Module):
@@ -36,7 +46,7 @@ class TokenEmbeddings(nn.Module):
         max_positions: Longest text, for learned positions only; sinusoidal codes have no end.
         positions: "sinusoidal" or "learned".
         dropout: Dropout of the sum.
-        pad_token_id: The token whose vector stays zero.
+        pad_token_id: The token whose vector stays zero; None where vectors are tied to an output layer.
     """
 
     def __init__(
@@ -46,22 +56,36 @@ class TokenEmbeddings(nn.Module):
         max_positions: int,
         positions: str = "sinusoidal",
         dropout: float = 0.1,
-        pad_token_id: int = 0,
+        pad_token_id: int | None = 0,
     ) -> None:
         super().__init__()
         self.tokens = nn.Embedding(vocab_size, size, padding_idx=pad_token_id)
         self.positions = nn.Embedding(max_positions, size) if positions == "learned" else None
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, input_ids: Tensor) -> Tensor:
-        """(batch, tokens) of ids -> (batch, tokens, size)."""
+    def forward(self, input_ids: Tensor, position_ids: Tensor | None = None) -> Tensor:
+        """(batch, tokens) of ids -> (batch, tokens, size).
+
+        Args:
+            input_ids: The tokens.
+            position_ids: Each token's position, (batch, tokens) or (1, tokens); None counts from 0.
+
+        Raises:
+            ValueError: A position is past the last learned one. (On a GPU it is the kernel that stops.)
+        """
         vectors = self.tokens(input_ids)
         length, size = vectors.shape[1:]
-        if self.positions is not None:
-            return self.dropout(vectors + self.positions.weight[:length])
-        # Section 3.4: token vectors are scaled up, so that the codes, of size 1, do not drown them.
-        codes = sinusoidal_positions(length, size, vectors.device).to(vectors.dtype)
-        return self.dropout(vectors * math.sqrt(size) + codes)
+        if position_ids is None:
+            position_ids = torch.arange(length, device=vectors.device)
+        if self.positions is None:
+            # Section 3.4: token vectors are scaled up, so that the codes, of size 1, do not drown them.
+            return self.dropout(vectors * math.sqrt(size) + position_codes(position_ids, size).to(vectors.dtype))
+        try:
+            return self.dropout(vectors + self.positions(position_ids))
+        except IndexError as error:
+            raise ValueError(
+                f"the model has learned {self.positions.num_embeddings} positions, and a text here is longer"
+            ) from error
 
 
 class FeedForward(nn.Module):

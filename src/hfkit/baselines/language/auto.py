@@ -1,0 +1,256 @@
+"""The shell that makes the language models transformers models: saved, loaded, trained and asked like any other.
+
+A config that is JSON, an `AutoModelForCausalLM` class that returns `.logits`, the start values of the weights, and what
+`generate` needs. What is computed stands in `decoder.py` and `lstm.py`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import DynamicCache, GenerationMixin, PreTrainedConfig, PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from hfkit.baselines.attention import Remember
+from hfkit.baselines.auto import init_recurrent, own_memory
+from hfkit.baselines.language.configs import LSTMLMConfig, TransformerLMConfig
+from hfkit.baselines.language.decoder import CausalDecoder, CausalLayer
+from hfkit.baselines.language.lstm import LSTMDecoder, State
+from hfkit.baselines.language.packing import documents, packed_mask, positions_from_mask, remembered_mask
+from hfkit.baselines.transformer import TokenEmbeddings
+
+
+class LanguageModel(PreTrainedModel, GenerationMixin):
+    """What the language models share: the output layer, tied to the token vectors, and the loss.
+
+    `forward(input_ids, attention_mask, position_ids, past_key_values, labels, use_cache, logits_to_keep)`, as for
+    GPT-2. Rows are (batch, tokens):
+
+    - `attention_mask` is 1 for tokens and 0 for padding, on either side; positions then count the tokens alone.
+    - `position_ids` that begin again keep documents of one row apart, with and without `use_cache`.
+    - `labels` are the `input_ids`, with -100 where nothing is to be learned: they are shifted inside. The loss is the
+      mean over what is learned, or the sum divided by `num_items_in_batch`.
+    - `logits_to_keep=n` answers for the last n tokens only.
+    """
+
+    base_model_prefix = "decoder"
+    embedding_name: str
+
+    def __init__(self, config: PreTrainedConfig) -> None:
+        super().__init__(config)
+        self._tied_weights_keys = {"lm_head.weight": f"{self.embedding_name}.weight"}
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.get_submodule(type(self).embedding_name)
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.set_submodule(type(self).embedding_name, value)
+
+    def _caches(self, use_cache: bool | None) -> bool:
+        # A cache serves generating alone. In training it would only hold memory.
+        return not self.training and (self.config.use_cache if use_cache is None else use_cache)
+
+    def _answer(
+        self, states: Tensor, labels: Tensor | None, cache: Any, logits_to_keep: int | Tensor, **kwargs: Any
+    ) -> CausalLMOutputWithPast:
+        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+        logits = self.lm_head(states[:, kept])
+        loss = None
+        if labels is not None:
+            loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **kwargs)
+        return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=cache)
+
+
+class TransformerForCausalLM(LanguageModel):
+    """A decoder-only Transformer. Start values are GPT-2's."""
+
+    config_class = TransformerLMConfig
+    supports_gradient_checkpointing = True
+    embedding_name = "embeddings.tokens"
+    _supports_sdpa = True
+
+    def __init__(self, config: TransformerLMConfig) -> None:
+        super().__init__(config)
+        size = config.hidden_size
+        self.embeddings = TokenEmbeddings(
+            config.vocab_size, size, config.max_position_embeddings, config.positions, config.dropout, pad_token_id=None
+        )
+        layers = [
+            CausalLayer(
+                size,
+                config.num_attention_heads,
+                config.intermediate_size,
+                config.dropout,
+                config.attention_dropout,
+                config.norm_first,
+                config.hidden_act,
+            )
+            for _ in range(config.num_hidden_layers)
+        ]
+        self.decoder = CausalDecoder(layers, size, config.norm_first)
+        self.lm_head = nn.Linear(size, config.vocab_size, bias=False)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Any = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        logits_to_keep: int | Tensor = 0,
+        **kwargs: Any,
+    ) -> CausalLMOutputWithPast:
+        if past_key_values is None and self._caches(use_cache):
+            past_key_values = DynamicCache()
+        past = 0 if past_key_values is None else past_key_values.get_seq_length()
+        mask = None  # the causal mask alone, which the kernel makes itself
+        if past or attention_mask is not None or position_ids is not None:
+            if position_ids is None:
+                position_ids = _positions(attention_mask, past, input_ids)
+            mask = _mask(attention_mask, position_ids, past)
+        states = self.embeddings(input_ids, position_ids)
+        states = self.decoder(states, mask, None if past_key_values is None else _remember_in(past_key_values))
+        return self._answer(states, labels, past_key_values, logits_to_keep, **kwargs)
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Start values; `init` leaves alone what a checkpoint has just filled.
+
+        Radford et al. 2019: normal, and smaller where a layer adds to the residual path, which all of them fill.
+        """
+        if isinstance(module, nn.Linear | nn.Embedding):
+            layers: list[Any] = list(self.decoder.layers)
+            last = {part for layer in layers for part in (layer.attention.output, layer.feed_forward.contract)}
+            share = (2 * len(layers)) ** -0.5 if module in last else 1.0
+            init.normal_(module.weight, std=self.config.initializer_range * share)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                init.zeros_(module.bias)
+        elif isinstance(module, nn.LayerNorm):
+            init.ones_(module.weight)
+            init.zeros_(module.bias)
+
+
+def _positions(attention_mask: Tensor | None, past: int, input_ids: Tensor) -> Tensor:
+    tokens = input_ids.size(1)
+    if attention_mask is None or attention_mask.ndim != 2:
+        return torch.arange(past, past + tokens, device=input_ids.device)[None]
+    return positions_from_mask(attention_mask)[:, -tokens:]
+
+
+def _mask(attention_mask: Tensor | None, position_ids: Tensor, past: int) -> Tensor:
+    """Where each token may look; boolean, broadcast to (batch, heads, tokens, past + tokens)."""
+    if attention_mask is not None and attention_mask.ndim == 4:  # whoever made it knows better
+        return attention_mask if attention_mask.dtype == torch.bool else attention_mask == 0
+    tokens = position_ids.size(1)
+    if past:
+        return remembered_mask(attention_mask, tokens, past + tokens, position_ids.device)
+    mask = packed_mask(position_ids)
+    if attention_mask is not None:
+        mask = mask & remembered_mask(attention_mask, tokens, tokens, position_ids.device)
+    return mask
+
+
+def _remember_in(cache: Any) -> Callable[[int], Remember]:
+    return lambda number: lambda keys, values: cache.update(keys, values, number)
+
+
+class LSTMForCausalLM(LanguageModel):
+    """An LSTM language model. `generate` carries its state where other models carry keys and values."""
+
+    config_class = LSTMLMConfig
+    embedding_name = "embeddings"
+
+    def __init__(self, config: LSTMLMConfig) -> None:
+        super().__init__(config)
+        size = config.embedding_size
+        self.embeddings = nn.Embedding(config.vocab_size, size)
+        widths = [size, *[config.hidden_size] * (config.num_hidden_layers - 1), size]
+        self.decoder = LSTMDecoder(widths, config.dropout, config.variational)
+        self.lm_head = nn.Linear(size, config.vocab_size)
+        self.post_init()
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """As everywhere in transformers; the weights are copied to memory of their own, as recurrent kernels need."""
+        loaded = super().from_pretrained(*args, **kwargs)
+        own_memory(loaded[0] if isinstance(loaded, tuple) else loaded)
+        return loaded
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Any = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        logits_to_keep: int | Tensor = 0,
+        **kwargs: Any,
+    ) -> CausalLMOutputWithPast:
+        state = past_key_values if isinstance(past_key_values, RecurrentState) else None
+        number, last = (None, None) if state is not None else _documents(attention_mask, position_ids)
+        vectors = self.embeddings(input_ids)
+        states, ends = self.decoder(vectors, number, last, None if state is None else state.layers)
+        length = input_ids.size(1) + (0 if state is None else state.length)
+        # `generate` hands in an empty cache of keys and values: what comes back takes its place.
+        keeps = past_key_values is not None or self._caches(use_cache)
+        return self._answer(states, labels, RecurrentState(ends, length) if keeps else None, logits_to_keep, **kwargs)
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Start values; `init` leaves alone what a checkpoint has just filled. Token vectors as in AWD-LSTM."""
+        if isinstance(module, nn.Embedding | nn.Linear):
+            init.uniform_(module.weight, -0.1, 0.1)
+            if isinstance(module, nn.Linear):
+                init.zeros_(module.bias)
+        elif isinstance(module, nn.RNNBase):
+            init_recurrent(module)
+
+
+class RecurrentState:
+    """The state after the tokens read so far, with what `generate` asks of a cache.
+
+    Args:
+        layers: Output and memory of each layer.
+        length: Tokens read, padding included.
+    """
+
+    is_compileable = False
+    is_croppable = False
+
+    def __init__(self, layers: State, length: int) -> None:
+        self.layers = layers
+        self.length = length
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Tokens read so far."""
+        return self.length
+
+    def reorder_cache(self, beam_idx: Tensor) -> None:
+        """Keep the rows that beam search goes on with."""
+        self.layers = [(hidden[:, beam_idx], memory[:, beam_idx]) for hidden, memory in self.layers]
+
+    def detach(self) -> "RecurrentState":
+        """The same state without its history: where backpropagation through time is cut."""
+        return RecurrentState([(hidden.detach(), memory.detach()) for hidden, memory in self.layers], self.length)
+
+
+def _documents(attention_mask: Tensor | None, position_ids: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    """Documents and ends for `LSTMDecoder`, or None where each row is one document: the kernel then runs undivided."""
+    if position_ids is None:
+        if attention_mask is None:
+            return None, None
+        position_ids = positions_from_mask(attention_mask)
+    number = documents(position_ids)
+    if not number.any():
+        return None, None
+    if attention_mask is None:
+        return number, None
+    at = torch.arange(attention_mask.size(1), device=attention_mask.device)
+    return number, (attention_mask * at).argmax(dim=1)
+
+
+LANGUAGE_MODELS: tuple[type[LanguageModel], ...] = (TransformerForCausalLM, LSTMForCausalLM)
+"""All of them, for the registration with transformers."""

@@ -1,0 +1,77 @@
+"""Tokenizers of from-scratch language models, trained on the training texts: nothing of a text is lost in them.
+
+Both know bytes where they know nothing better, so every text has tokens, comes back as it was, and has a likelihood
+that can be told in bits per byte.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+END_TOKEN, PAD_TOKEN = "<|endoftext|>", "<|pad|>"
+
+
+def train_byte_bpe(texts: Iterable[str], vocab_size: int = 20000, max_length: int = 256) -> PreTrainedTokenizerFast:
+    """Byte-pair encoding over bytes, as GPT-2 has it: 256 bytes and the most useful merges of them.
+
+    Args:
+        texts: The training texts, read once. The same texts give the same vocabulary.
+        vocab_size: Entries at most, the 256 bytes and two special tokens included; few texts give fewer.
+        max_length: Tokens that the model reads, saved as the tokenizer's `model_max_length`.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[END_TOKEN, PAD_TOKEN],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer=trainer)
+    return _wrap(tokenizer, max_length)
+
+
+def train_char(texts: Iterable[str], vocab_size: int = 20000, max_length: int = 256) -> PreTrainedTokenizerFast:
+    """One token a character of the training texts; any other character is the tokens of its bytes.
+
+    Args:
+        texts: The training texts, read once. The same texts give the same vocabulary.
+        vocab_size: Entries at most, 256 bytes and two special tokens included; the most frequent characters stay.
+        max_length: As above.
+    """
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text)
+    room = max(vocab_size - 258, 0)
+    kept = sorted(sorted(counts, key=lambda character: (-counts[character], character))[:room])
+    entries = [END_TOKEN, PAD_TOKEN, *(f"<0x{byte:02X}>" for byte in range(256)), *kept]
+    vocabulary = {entry: number for number, entry in enumerate(entries)}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [], byte_fallback=True))
+    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    return _wrap(tokenizer, max_length)
+
+
+TOKENIZERS = {"bpe": train_byte_bpe, "char": train_char}
+"""What `--tokenizer` may say."""
+
+
+def _wrap(tokenizer: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
+    """The end token begins a text too: where nothing was said before, a document has just ended.
+
+    Padding is another token, so that no mask of padding hides the end from the loss. It goes to the left, where
+    generation needs it. An end token that somebody writes in a text is the characters it is made of.
+    """
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=max_length,
+        model_input_names=["input_ids", "attention_mask"],
+        bos_token=END_TOKEN,
+        eos_token=END_TOKEN,
+        pad_token=PAD_TOKEN,
+        padding_side="left",
+        split_special_tokens=True,
+        clean_up_tokenization_spaces=False,
+    )

@@ -1,0 +1,67 @@
+"""Language model baselines by name: network, config and tokenizer that fit the training texts."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+
+from hfkit.baselines.language.configs import LSTMLMConfig, TransformerLMConfig
+from hfkit.baselines.language.tokenizers import TOKENIZERS
+from hfkit.config import ModelArguments
+from hfkit.errors import HfkitError, nearest
+from hfkit.models.inspection import first_line
+from hfkit.models.settings import override, set_dropout
+
+LANGUAGE_BASELINES: dict[str, tuple[type[PreTrainedConfig], dict[str, Any]]] = {
+    "transformer_lm": (TransformerLMConfig, {}),
+    "lstm_lm": (LSTMLMConfig, {}),
+}
+"""baseline:<name> -> its config and the fields that make it the one of that name."""
+
+CONTEXT = 256
+"""Tokens of a training text when --max_length does not say."""
+
+
+def build_language_baseline(
+    config: ModelArguments, texts: Iterable[str], tokenizer: str = "bpe", max_length: int | None = None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """An untrained language model and its tokenizer, which learns the training texts.
+
+    Args:
+        config: `model` (`baseline:<name>`), `vocab_size`, `dropout`, `attention_dropout` and `model_args` count.
+        texts: The training texts, read once.
+        tokenizer: "bpe", pairs of bytes, or "char".
+        max_length: Tokens of a training text: the Transformer's context. None is 256.
+
+    Raises:
+        HfkitError: No baseline or tokenizer has the name, or `--model_args` do not fit.
+    """
+    name = config.model.removeprefix("baseline:")
+    if name not in LANGUAGE_BASELINES:
+        raise HfkitError(
+            f"there is no baseline {name!r} for language modelling",
+            where="--model",
+            fix=nearest(name, LANGUAGE_BASELINES),
+        )
+    if tokenizer not in TOKENIZERS:
+        raise HfkitError(
+            f"there is no tokenizer {tokenizer!r}", where="--tokenizer", fix=nearest(tokenizer, TOKENIZERS)
+        )
+    config_class, fields = LANGUAGE_BASELINES[name]
+    context = max_length or CONTEXT
+    if "max_position_embeddings" in config_class.__annotations__:
+        fields = {**fields, "max_position_embeddings": context}
+    settings: Any = config_class(**fields)
+    set_dropout(settings, config.dropout, config.attention_dropout)
+    override(settings, config.model_args)
+    context = getattr(settings, "max_position_embeddings", context)
+    processor = TOKENIZERS[tokenizer](texts, config.vocab_size, context)
+    settings.vocab_size = len(processor)
+    settings.bos_token_id = processor.bos_token_id
+    settings.eos_token_id = processor.eos_token_id
+    settings.pad_token_id = processor.pad_token_id
+    try:
+        model = AutoModelForCausalLM.from_config(settings)
+    except ValueError as error:
+        raise HfkitError(first_line(error), where="--model_args") from error
+    return model, processor
