@@ -1,7 +1,5 @@
 """Writers: rows into a CSV, JSON lines or Parquet file that appears whole or not at all."""
 
-import codecs
-import csv
 import json
 import os
 from collections.abc import Iterator
@@ -18,7 +16,7 @@ from hfkit.inference.readers import CSV_SUFFIXES, SUFFIXES
 from hfkit.plain import flat
 from hfkit.run import unwritable
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula."""
 
 
@@ -102,10 +100,9 @@ class CsvWriter:
     """CSV in UTF-8. A cell that a spreadsheet would run as a formula gets an apostrophe in front; numbers do not."""
 
     def __init__(self, stream: BinaryIO, columns: list[str], separator: str) -> None:
-        self.columns = columns
-        self.writer = csv.writer(codecs.getwriter("utf-8")(stream), delimiter=separator, lineterminator="\n")
-        self.writer.writerow(columns)
+        self.stream, self.columns, self.separator = stream, columns, separator
         self.defused = 0
+        self._row(columns)
 
     @property
     def notes(self) -> list[str]:
@@ -113,15 +110,23 @@ class CsvWriter:
         return [told] if self.defused else []
 
     def write(self, rows: list[dict[str, Any]]) -> None:
-        self.writer.writerows([self._cell(row.get(name)) for name in self.columns] for row in rows)
+        for row in rows:
+            self._row([row.get(name) for name in self.columns])
 
-    def _cell(self, value: Any) -> Any:
-        if isinstance(value, list | dict):
-            return _line(value)
-        if isinstance(value, str) and value.startswith(FORMULA) and not _is_number(value):
+    def _row(self, values: list[Any]) -> None:
+        cells = [self._cell(value) for value in values]
+        line = self.separator.join(cells) if cells != [""] else '""'  # else it would be a blank line, which none reads
+        self.stream.write(f"{line}\n".encode())
+
+    def _cell(self, value: Any) -> str:
+        text = _line(value)
+        if isinstance(value, str) and text.startswith(FORMULA) and not _is_number(text):
             self.defused += 1
-            return f"'{value}"
-        return value
+            text = f"'{text}"
+        # Python's own writer leaves a lone carriage return bare, and every reader ends the row there.
+        if any(mark in text for mark in (self.separator, '"', "\n", "\r")):
+            text = '"' + text.replace('"', '""') + '"'
+        return text
 
 
 class JsonWriter:

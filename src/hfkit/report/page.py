@@ -41,7 +41,20 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    names = ("line", "title", "capital", "number", "interval", "gap", "p_value", "duration", "count", "big")
+    names = (
+        "line",
+        "title",
+        "capital",
+        "number",
+        "interval",
+        "gap",
+        "p_value",
+        "duration",
+        "count",
+        "big",
+        "python",
+        "shell",
+    )
     environment.filters |= {name: getattr(words, name) for name in names}
     environment.globals |= {"baseline_title": words.baseline_title, "reading": _READING}
     return environment

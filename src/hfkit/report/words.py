@@ -1,10 +1,13 @@
 """How figures, names and foreign strings are written, on every page, card and table alike."""
 
+import json
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from hfkit.metrics import LOWER_IS_BETTER, TITLES
 from hfkit.plain import clean as clean
+from hfkit.plain import flat
 from hfkit.plain import line as line
 
 ALPHA = 0.05
@@ -23,6 +26,16 @@ _REGRESSION_BASELINES = {
     "features_logreg": "ridge regression on frozen features",
     "majority": "mean of the training labels",
 }
+
+
+def python(value: Any) -> str:
+    """A path as a string of Python, for a snippet that is copied."""
+    return json.dumps(flat(value), ensure_ascii=False)
+
+
+def shell(value: Any) -> str:
+    """A path as one word of a shell, for a command that is copied; a backtick would end the code that it stands in."""
+    return shlex.quote(flat(value).replace("`", "\ufffd"))
 
 
 def title(figure: str) -> str:
