@@ -21,7 +21,7 @@ class Resnet50Xray(hfkit.TrainConfig):
     dataset: str = "chest_xray"
     model: str = "timm/resnet50.a1_in1k"
     linear_probe: bool = True
-    augment: list[str] = field(default_factory=lambda: ["none"])
+    augment: list[str] = field(default_factory=list)  # none: features are computed once
     class_weights: str = "balanced"
     metric_for_best_model: str | None = "f1_macro"
     learning_rate: float = 1e-2

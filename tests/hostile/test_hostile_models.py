@@ -246,3 +246,40 @@ def test_weights_that_are_no_numbers_give_no_answer(folder: Path, capsys: pytest
 def test_half_a_character_is_no_text(folder: Path) -> None:
     with pytest.raises(HfkitError, match="half a character"):
         pipeline(FOLDER, device="cpu")(["\ud83d"])
+
+
+def adapter(config: Any, weights: str = "adapter_model.safetensors", content: bytes = b"\0" * 99) -> Callable[[], str]:
+    """An adapter on the good folder, which brings the labels."""
+
+    def make() -> str:
+        write("adapter/config.json", (FOLDER / "config.json").read_bytes())
+        good = {"peft_type": "LORA", "task_type": "SEQ_CLS", "r": 4, "target_modules": ["query"]}
+        good["base_model_name_or_path"] = str(FOLDER.absolute())
+        write("adapter/adapter_config.json", json.dumps(good | config if isinstance(config, dict) else config))
+        write(f"adapter/{weights}", content)
+        return "adapter"
+
+    return make
+
+
+ADAPTERS = cases(
+    ("only a pickle", adapter({}, "adapter_model.bin", pickle.dumps(Runs())), ("adapter", "safetensors")),
+    ("a pickle called safetensors", adapter({}, content=pickle.dumps(Runs())), ("adapter", "base")),
+    ("a module to import", adapter({"megatron_config": {"x": 1}, "megatron_core": "evil"}), ("megatron_config",)),
+    ("a config that is a list", adapter([]), ("adapter_config.json",)),
+    ("no base", adapter({"base_model_name_or_path": None}), ("adapter_config.json", "base")),
+    ("a base that climbs out", adapter({"base_model_name_or_path": "../../../etc"}), ("etc",)),
+    ("an unknown kind", adapter({"peft_type": "EVIL"}), ("adapter",)),
+    ("a billion ranks", adapter({"r": 10**9}), ("adapter",)),
+    ("a rank of less than nothing", adapter({"r": -1}), ("adapter",)),
+)
+
+
+@pytest.mark.parametrize("case", ADAPTERS)
+def test_a_hostile_adapter_answers_nothing(
+    case: Case, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("evil.py", EVIL)
+    monkeypatch.syspath_prepend(str(folder))
+    refused(case, lambda path: pipeline(path, device="cpu"), capsys)
+    assert not (folder / "ran").exists()

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
-from guard import Case, cases, refused, write
+from guard import Case, bounded, cases, refused, write
 
 from hfkit.data import load_data
 from hfkit.inference import TextClassificationPipeline, pipeline, predict_file
@@ -223,3 +223,22 @@ def test_an_encoding_that_cannot_be(name: str, door: str, classify: Any, capsys:
         return predict_file(classify, path, "out.csv", encoding=encoding)
 
     refused(Case(name, file("data.csv", content), ("encoding",)), call, capsys)
+
+
+GOOD = {
+    "old Macs' line ends": (HEADER + ROWS).replace("\n", "\r"),
+    "Windows' line ends": (HEADER + ROWS).replace("\n", "\r\n"),
+    "a byte order mark": "\ufeff" + HEADER + ROWS,
+    "a cell of a megabyte": HEADER + ROWS.replace("text number 7,", "text " + "word " * 200_000 + "7,"),
+    "labels that are programs' names": HEADER + ROWS.replace("neg", "__proto__").replace("pos", "../../x"),
+    "labels that look like numbers": HEADER + ROWS.replace("neg", "1_0").replace("pos", "10"),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_what_is_odd_and_harmless_is_read_whole(name: str, classify: Any) -> None:
+    write("data.csv", GOOD[name].encode())
+    with bounded():
+        data = load_data("./data.csv")
+        assert sum(data.num_rows.values()) == 40 and len(data.summary.label_names) == 2
+        assert predict_file(classify, "data.csv", "out.csv", disable_tqdm=True) == 40
