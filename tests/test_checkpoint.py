@@ -61,7 +61,7 @@ def test_a_disk_that_cannot_be_written_is_one_error_and_leaves_nothing(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr("safetensors.torch.save_file", full)
     with pytest.raises(HfkitError, match="No space left on device"):
         _write(tmp_path, 2)
     assert [path.name for path in tmp_path.iterdir()] == ["step-000001"]

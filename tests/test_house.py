@@ -30,11 +30,11 @@ READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 # Bottom to top: a module imports only what stands above it in this list. A folder counts as one module.
 ORDER = """
     plain errors foreign config checks parsing
-    hubaccess cards oldtorch demo hardware trackers run
+    disk hubaccess cards oldtorch demo hardware trackers run
     metrics metric_modules stats data batching
     tasks baselines models optim
-    sharding evaluation checkpoint saving probing callbacks engine
-    inference report results provenance signals job
+    state sharding evaluation checkpoint saving probing callbacks engine
+    inference report results provenance signals health job
     launch cli _register
 """.split()
 

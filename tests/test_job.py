@@ -99,7 +99,7 @@ def test_a_full_disk_under_run_json_is_a_message(tmp_path: Path, monkeypatch: py
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(runs, "write_json", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(HfkitError, match="No space left on device"):
         run.update(state="finished")
 
@@ -182,7 +182,8 @@ def test_stopped_sessions_count_in_the_cost(run_fit: Fit, monkeypatch: pytest.Mo
 def test_two_processes_do_not_write_one_run(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     holder = (
-        "import sys; from pathlib import Path; from hfkit.run import Run, write_json; p = Path(sys.argv[1]);"
+        "import sys; from pathlib import Path; from hfkit.disk import write_json; from hfkit.run import Run;"
+        " p = Path(sys.argv[1]);"
         " write_json(p / 'run.json', {}); run = Run(p); run.hold(); print('held', flush=True); input()"
     )
     with subprocess.Popen(

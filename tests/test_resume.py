@@ -17,6 +17,7 @@ from datasets import DatasetDict
 from processes import in_child, in_children, printed_to
 
 from hfkit import build_model, build_task, fit
+from hfkit.callbacks import Saver
 from hfkit.config import TrainConfig
 from hfkit.engine import Engine
 from hfkit.run import Run
@@ -115,6 +116,7 @@ def watch(seen: Path, kill: int | None, last: int) -> None:
             with seen.open("a") as file:
                 file.write(f"{self.state.step}: {sorted(update.rows)}\n")
             if self.state.step == kill:
+                next(hook for hook in self.callbacks if isinstance(hook, Saver))._finish()  # not by the disk
                 os.kill(os.getpid(), signal.SIGKILL)
 
     Engine._count = counted  # type: ignore[method-assign]  # for the rest of this child's life

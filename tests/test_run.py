@@ -8,7 +8,8 @@ import pytest
 
 from hfkit import HfkitError, Run
 from hfkit.config import TrainConfig
-from hfkit.run import claim, write_json, write_text
+from hfkit.disk import write_json, write_text
+from hfkit.run import claim
 
 CONFIG = TrainConfig(learning_rate=1e-4)
 

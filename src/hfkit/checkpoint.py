@@ -5,23 +5,20 @@ So a folder named `step-000120` is a whole checkpoint; what a kill leaves behind
 Randomness needs no saving: the engine derives each update's seed from (seed, update).
 """
 
-import hashlib
 import json
-import os
 import shutil
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-
-from hfkit import sharding
+from hfkit import disk
 from hfkit.errors import HfkitError
-from hfkit.run import unwritable
 
-Tensors = dict[str, torch.Tensor]
+if TYPE_CHECKING:
+    import torch  # only where tensors are touched: `hfkit runs` looks at files alone
+
+Tensors: TypeAlias = "dict[str, torch.Tensor]"
 
 
 def save(folder: Path, step: int, tensors: dict[str, Tensors], state: dict[str, Any]) -> Path:
@@ -36,29 +33,42 @@ def save(folder: Path, step: int, tensors: dict[str, Tensors], state: dict[str, 
     Raises:
         HfkitError: No space or no right to write. The checkpoints that were there are untouched.
     """
+    from safetensors.torch import save_file
+
     place = folder / f"step-{step:06d}"
-    staged = folder / f".{place.name}.tmp"
-    try:
-        shutil.rmtree(staged, ignore_errors=True)
-        staged.mkdir(parents=True)
+    check_space(place, size(tensors))
+    with disk.writing(place), disk.whole_folder(place) as staged:
         for name, content in tensors.items():
             save_file(_separate(content), staged / f"{name}.safetensors")
         (staged / "state.json").write_text(json.dumps(state), encoding="utf-8")
-        manifest = {path.name: digest(path) for path in sorted(staged.iterdir())}
-        (staged / "manifest.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
-        for path in [*staged.iterdir(), staged]:
-            _sync(path)
-        shutil.rmtree(place, ignore_errors=True)
-        staged.rename(place)
-        _sync(folder)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(staged, ignore_errors=True)
-        raise unwritable(place, error if isinstance(error, OSError) else OSError(str(error))) from error
+        (staged / "manifest.json").write_text(json.dumps(disk.digests(staged), indent=2), encoding="utf-8")
     return place
+
+
+def size(tensors: dict[str, Tensors]) -> int:
+    """Bytes that a checkpoint of these tensors takes, but for a few thousand of JSON."""
+    return sum(tensor.nbytes for content in tensors.values() for tensor in content.values())
+
+
+def check_space(place: Path, needed: int) -> None:
+    """Ask the disk before it is written to.
+
+    Raises:
+        HfkitError: It has less than `needed` bytes and one MB left. (A quota it does not tell; that fails in writing.)
+    """
+    there = next(folder for folder in place.parents if folder.is_dir())
+    free = shutil.disk_usage(there).free
+    if free < needed + 2**20:
+        raise HfkitError(
+            f"{place} needs {needed / 1e6:,.0f} MB, and the disk has {free / 1e6:,.0f} MB left",
+            fix="free space, then give the same command again; or set --output_dir to another disk",
+        )
 
 
 def load(place: Path) -> tuple[dict[str, Tensors], dict[str, Any]]:
     """Read a checkpoint back: the tensors by file, and the state."""
+    from safetensors.torch import load_file
+
     tensors = {path.stem: load_file(path) for path in sorted(place.glob("*.safetensors"))}
     return tensors, json.loads((place / "state.json").read_text(encoding="utf-8"))
 
@@ -66,64 +76,73 @@ def load(place: Path) -> tuple[dict[str, Tensors], dict[str, Any]]:
 def newest(folder: Path) -> tuple[Path | None, list[str]]:
     """The newest checkpoint that is whole, and a sentence for each newer one that is not."""
     skipped: list[str] = []
-    for place in reversed(_by_step(folder)):
-        damage = damaged(place)
-        if damage is None:
+    for place in reversed(by_step(folder)):
+        found = damage(place)
+        if found is None:
             return place, skipped
-        skipped.append(f"{place} is damaged ({damage}) and was skipped")
+        skipped.append(f"{place} is damaged ({found}) and was skipped")
     return None, skipped
 
 
-def damaged(place: Path) -> str | None:
-    """What is wrong with a checkpoint, or None when every file has the hash that the manifest gives."""
+def damage(place: Path, hashes: bool = True) -> str | None:
+    """What is wrong with a checkpoint, or None when its files are those of the manifest, to the byte.
+
+    Args:
+        hashes: Read every byte; else only look whether the files are there in their length.
+    """
     try:
         manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
-        for name, expected in manifest.items():
-            if digest(place / name) != expected:
-                return f"{name} does not have the sha256 that manifest.json gives"
-    except (OSError, ValueError, AttributeError) as error:
-        return str(error)
-    return None if "state.json" in manifest else "manifest.json does not name state.json"
+        found = disk.damage(place, manifest, hashes)
+        unknown = {path.name for path in place.iterdir()} - manifest.keys() - {"manifest.json"}
+    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
+        return f"manifest.json cannot be read: {error}"
+    if unknown or "state.json" not in manifest:
+        return f"manifest.json does not name {', '.join(sorted(unknown)) or 'state.json'}"
+    return found[0] if found else None
 
 
 def prune(folder: Path, limit: int, newest: Path) -> None:
     """Delete the oldest checkpoints beyond `limit`; the best model is in `model/`.
 
     `newest`, the one just written, stays at any limit. One of a later step is damaged, or the run would have gone on
-    from it: it must not push out a whole one.
+    from it: it must not push out a whole one. One that cannot be deleted stays.
     """
-    older = [place for place in _by_step(folder) if _step(place) <= _step(newest)]
+    older = [place for place in by_step(folder) if step_of(place) <= step_of(newest)]
     for place in older[: -max(limit, 1)]:
-        shutil.rmtree(place, ignore_errors=True)
+        with suppress(OSError):
+            disk.remove(place)
 
 
-def _by_step(folder: Path) -> list[Path]:
+def sweep(folder: Path) -> None:
+    """Delete what a kill left half-written or half-deleted: it takes space, and is never read."""
+    for left in folder.glob(".step-*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def by_step(folder: Path) -> list[Path]:
     """All checkpoints, the oldest first; by number, since the millionth update has seven digits."""
-    return sorted((place for place in folder.glob("step-*") if place.name[5:].isdigit()), key=_step)
+    return sorted((place for place in folder.glob("step-*") if place.name[5:].isdigit()), key=step_of)
 
 
-def _step(place: Path) -> int:
+def step_of(place: Path) -> int:
+    """Updates done when the checkpoint was written."""
     return int(place.name.removeprefix("step-"))
 
 
-def digest(path: Path) -> str:
-    """sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def model_state(model: torch.nn.Module) -> Tensors:
+def model_state(model: "torch.nn.Module") -> Tensors:
     """The parameters that learn, and the buffers. Frozen parameters are what `build_model` makes them again."""
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     return {name: tensor for name, tensor in model.state_dict().items() if name not in frozen}
 
 
-def restore_model(model: torch.nn.Module, tensors: Tensors) -> None:
+def restore_model(model: "torch.nn.Module", tensors: Tensors) -> None:
     """Put saved weights into `model`.
 
     Raises:
         HfkitError: A weight that learns is not in the checkpoint, or has another shape.
     """
+    from hfkit import sharding
+
     current = model.state_dict()
     placed = {name: sharding.cut(tensor, current.get(name, tensor)) for name, tensor in tensors.items()}
     try:
@@ -135,8 +154,10 @@ def restore_model(model: torch.nn.Module, tensors: Tensors) -> None:
         raise HfkitError(f"the checkpoint and the model do not have the same weights: {', '.join(lost[:5])}")
 
 
-def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[Tensors, dict[str, Any]]:
+def optimizer_state(optimizer: "torch.optim.Optimizer") -> tuple[Tensors, dict[str, Any]]:
     """An optimizer's state as tensors named `<parameter>.<entry>`, and the rest as JSON."""
+    import torch
+
     state = optimizer.state_dict()
     tensors: Tensors = {}
     numbers: dict[str, Any] = {}
@@ -149,8 +170,10 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[Tensors, dict[str
     return tensors, {"numbers": numbers, "param_groups": to_json(state["param_groups"])}
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors, rest: dict[str, Any]) -> None:
+def restore_optimizer(optimizer: "torch.optim.Optimizer", tensors: Tensors, rest: dict[str, Any]) -> None:
     """The reverse of `optimizer_state`."""
+    from hfkit import sharding
+
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Any]] = {}
     for key, value in {**rest["numbers"], **tensors}.items():
@@ -169,9 +192,7 @@ def to_json(value: Any) -> Any:
         return {"__items__": [[key, to_json(entry)] for key, entry in value.items()]}
     if isinstance(value, list):
         return [to_json(entry) for entry in value]
-    if isinstance(value, torch.Tensor):
-        return to_json(value.item())
-    return value
+    return value.item() if hasattr(value, "item") else value  # a tensor of one number, or NumPy's
 
 
 def from_json(value: Any) -> Any:
@@ -196,12 +217,3 @@ def _separate(tensors: Tensors) -> Tensors:
         seen.add(tensor.untyped_storage().data_ptr())
         separate[name] = tensor.detach().clone() if shared else tensor.detach().contiguous()
     return separate
-
-
-def _sync(path: Path) -> None:
-    """fsync a file or a folder: without it a rename can reach the disk before the bytes it names."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""The command `hfkit`: train, evaluate, predict, report, compare.
+"""The command `hfkit`: train, evaluate, predict, report, compare, runs, verify.
 
 Each command is one call of the Python function of the same name. The flags of `hfkit train` are the recipes' own. Only
 the command that runs is imported, so `hfkit --help` needs neither torch nor transformers.
@@ -116,6 +116,23 @@ def _compare(options: argparse.Namespace) -> None:
     print(compare(options.run_folders, options.output))
 
 
+def _runs(options: argparse.Namespace) -> None:
+    from hfkit.health import table
+
+    print(table(options.folder))
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from hfkit.errors import HfkitError
+    from hfkit.health import verify
+
+    count, damaged = verify(options.run_folder)
+    if damaged:
+        fix = "an unfinished run goes on from its newest whole checkpoint; a finished one: --overwrite makes it anew"
+        raise HfkitError("\n".join(damaged), fix=fix)
+    print(f"{options.run_folder}: {count} files, all as they were written")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="hfkit", description="From a data card to a published, proven model.")
     parser.add_argument("--version", action="version", version=f"hfkit {__version__}")
@@ -155,6 +172,14 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("run_folders", metavar="RUN", nargs="+", type=Path)
     compare.add_argument("--output", type=Path, help="a folder for compare.json and compare.html")
     compare.set_defaults(run=_compare)
+
+    runs = commands.add_parser("runs", allow_abbrev=False, help="the runs of a folder, each with its state")
+    runs.add_argument("folder", metavar="FOLDER", nargs="?", default="runs", type=Path, help="default: %(default)s")
+    runs.set_defaults(run=_runs)
+
+    verify = commands.add_parser("verify", allow_abbrev=False, help="whether a run's files are those written, by hash")
+    verify.add_argument("run_folder", metavar="RUN", type=Path)
+    verify.set_defaults(run=_verify)
     return parser
 
 

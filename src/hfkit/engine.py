@@ -13,7 +13,7 @@ predictions out"; callbacks own what hangs on the loop's events. Three rules mak
 import contextlib
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,38 +28,13 @@ from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
 from hfkit.evaluation import Plan, Tensors, evaluate, load_batches
 from hfkit.optim import ON_METRIC
+from hfkit.state import State
 
 if TYPE_CHECKING:
     from hfkit.callbacks import Callback
     from hfkit.tasks import Task
 
 Share = list[tuple[Tensors, bool]]  # a process's batches of an update, each with whether it counts
-
-
-@dataclass
-class State:
-    """What the loop counts. All of it is in a checkpoint.
-
-    Attributes:
-        step: Updates done.
-        epoch: Epochs done, with the fraction.
-        examples, tokens: Rows and real tokens seen.
-        loss_sum, loss_weight: The summed loss since the last line of the log, and what it is divided by.
-        rows_per_batch: The batch size in force, which `auto_find_batch_size` may have halved.
-        best_value, best_step: The best figure on validation and where it was.
-        stopped: Why training ended before its last update.
-    """
-
-    step: int = 0
-    epoch: float = 0.0
-    examples: int = 0
-    tokens: int = 0
-    loss_sum: float = 0.0
-    loss_weight: float = 0.0
-    rows_per_batch: int = 0
-    best_value: float | None = None
-    best_step: int | None = None
-    stopped: str | None = None
 
 
 class Engine:
@@ -105,6 +80,7 @@ class Engine:
         """Run updates `state.step` to `total_steps`; all of `callbacks` see what happens on the way."""
         self._emit("on_train_begin")
         self.model.train()
+        self._settle(validation)
         for update, share in self._updates(dataset):
             if update.first_of_epoch:
                 self._emit("on_epoch_begin", update.epoch)
@@ -113,15 +89,12 @@ class Engine:
                 self.state.stopped = "interrupted"
                 break
             self._update(dataset, update, share, weight)
-            last = self.state.step == self.total_steps
             self._emit("on_update_end", update)
-            if self._due(self.config.eval_strategy, self.config.eval_steps, update, last) and validation is not None:
-                self._validate(validation)
-            if self._due(self.config.save_strategy, self.config.save_steps, update, last):
-                self._emit("on_save")
+            self.state.due = [event for event in ("eval", "save") if self._due(event, update)]
+            self._settle(validation)
             if self.state.stopped:
                 break
-        if not self.state.stopped and self.sum([float(self.interrupted)])[0]:  # during the last look at validation
+        if not self.state.stopped and self.sum([float(self.interrupted)])[0]:  # after the last look at validation
             self.state.stopped = "interrupted"
         self._emit("on_train_end")
         return self.state
@@ -270,15 +243,30 @@ class Engine:
         self.state.loss_weight += weight
         self.state.epoch = self.state.examples / len(self.plan.lengths)
 
-    def _due(self, strategy: str, every: int | None, update: Update, last: bool) -> bool:
-        if strategy == "no":
-            return False
-        return last or (update.last_of_epoch if strategy == "epoch" else self.state.step % (every or 1) == 0)
+    def _settle(self, validation: Dataset | None) -> None:
+        """Look at validation and save where they are due. What a signal cuts short, the next session begins with."""
+        if "eval" in self.state.due and validation is not None:
+            self._validate(validation)
+        if self.state.stopped != "interrupted":
+            due, self.state.due = self.state.due, []
+            if "save" in due:
+                self._emit("on_save")
+
+    def _due(self, event: str, update: Update) -> bool:
+        strategy, every = getattr(self.config, f"{event}_strategy"), getattr(self.config, f"{event}_steps")
+        if strategy == "no" or self.state.step == self.total_steps:
+            return bool(strategy != "no")
+        return bool(update.last_of_epoch if strategy == "epoch" else self.state.step % (every or 1) == 0)
 
     def _validate(self, validation: Dataset) -> None:
         """Figures on the validation split, with the averaged weights where there are any."""
         with self.averaged():
-            predictions = evaluate(self.accelerator, self.task, self.module, validation, self.config, "validate")
+            predictions = evaluate(
+                self.accelerator, self.task, self.module, validation, self.config, "validate", lambda: self.interrupted
+            )
+            if not predictions:
+                self.state.stopped = "interrupted"
+                return
             figures = {f"eval_{name}": value for name, value in self.task.metrics(predictions).items()}
             if isinstance(self.scheduler, ON_METRIC):
                 self.scheduler.step(figures["eval_loss"])

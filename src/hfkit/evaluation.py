@@ -1,6 +1,6 @@
 """Evaluation: every row once, whole batches dealt to the processes, only predictions kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ def evaluate(
     dataset: Dataset,
     config: LoopArguments,
     description: str = "evaluate",
+    stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, np.ndarray]:
     """The task's predictions for every row once, in the data set's order, on every process.
 
@@ -44,9 +45,12 @@ def evaluate(
         dataset: Encoded by the task, with `length` and `labels`.
         config: Gives `per_device_eval_batch_size` and `dataloader_num_workers`.
         description: What the progress bar says.
+        stop: Asked before each batch: a signal's notice is no time to look at a million rows. Sharded weights are
+            looked at to the end: a process that left would leave the others waiting.
 
     Returns:
-        `label` and what the task gives (`prediction`, `loss`, `probabilities`), `(rows, ...)` each.
+        `label` and what the task gives (`prediction`, `loss`, `probabilities`), `(rows, ...)` each. Nothing, on every
+        process, where `stop` said so on one of them.
     """
     from tqdm.auto import tqdm
 
@@ -58,11 +62,14 @@ def evaluate(
     bar = tqdm(total=len(dataset), desc=description, unit="row", leave=False, disable=quiet)
     kept: list[dict[str, np.ndarray]] = []
     # Weights that were gathered in inference mode could not be trained with.
-    no_gradients = torch.no_grad if sharding.is_sharded(model) else torch.inference_mode
+    sharded = sharding.is_sharded(model)
+    no_gradients = torch.no_grad if sharded else torch.inference_mode
     try:
         with no_gradients(), accelerator.autocast(), bar:
             plan = [(None, rows) for rows in mine + batches[:1] * (rounds - len(mine))]
             for batch in load_batches(accelerator, task, dataset, plan, config.dataloader_num_workers):
+                if stop() and not sharded:
+                    break
                 _, predictions = task.loss_and_predictions(model, batch)
                 if len(kept) < len(mine):  # else it stood in, in a last round that has no batch for this process
                     kept.append({name: value.cpu().numpy() for name, value in predictions.items()})
@@ -77,7 +84,10 @@ def evaluate(
     sharding.let_go(model)
     model.train()
     places = np.concatenate([np.asarray(batch) for batch in mine]) if mine else np.zeros(0, dtype=np.int64)
-    parts = [part for part in gather_object([(places, kept)]) if part[1]]
+    gathered = gather_object([(places, kept, stop() and not sharded)])
+    if any(stopped for *_, stopped in gathered):
+        return {}
+    parts = [part for part in gathered if part[1]]
     order = np.argsort(np.concatenate([part[0] for part in parts]))
     chunks = [chunk for part in parts for chunk in part[1]]
     columns = {name: np.concatenate([chunk[name] for chunk in chunks])[order] for name in chunks[0]}

@@ -12,20 +12,21 @@ from accelerate.state import AcceleratorState
 from datasets import DatasetDict
 from transformers import enable_full_determinism
 
-from hfkit import callbacks, checkpoint, hardware, probing, provenance, results, sharding
+from hfkit import callbacks, checkpoint, disk, hardware, probing, provenance, results, sharding
 from hfkit import run as runs
 from hfkit.batching import BatchPlan
 from hfkit.callbacks.log import append
 from hfkit.config import DataArguments, TrainConfig
 from hfkit.data import load_test
 from hfkit.data.table import counted
-from hfkit.engine import Engine, State
+from hfkit.engine import Engine
 from hfkit.errors import HfkitError, nearest
 from hfkit.metrics import FIGURES, LOWER_IS_BETTER
 from hfkit.optim import build_optimizer, build_scheduler
 from hfkit.run import Run
 from hfkit.saving import save_model
 from hfkit.signals import stopped_by_signals
+from hfkit.state import State
 from hfkit.tasks import task_class
 from hfkit.trackers import tracked, tracker_names
 
@@ -80,7 +81,8 @@ def fit(
     truncation = {name: task.truncation(split) for name, split in encoded.items()}
     _say_truncation(accelerator, truncation)
     facts = provenance.facts(config, task, model, data, encoded, accelerator, truncation)
-    if checkpoint.newest(run.path / "checkpoints")[0]:
+    place, skipped = checkpoint.newest(run.path / "checkpoints")
+    if place:
         for sentence in provenance.check_same(run, facts):
             accelerator.print(sentence)
         facts["batches_per_update"] = run.info.get("batches_per_update", facts["batches_per_update"])
@@ -93,8 +95,8 @@ def fit(
     if config.linear_probe:
         learner, learnt = probing.computed(config, task, model, encoded, accelerator)
     engine = build_engine(config, task, model, processor, learnt, run, accelerator, learner)
-    _resume(engine, run)
-    with stopped_by_signals(engine):
+    _resume(engine, run, place, skipped)
+    with stopped_by_signals(engine), callbacks.closing(engine.callbacks):
         engine.train(learnt["train"], learnt.get("validation"))
     trained = time.perf_counter()
     if engine.state.stopped == "interrupted" or engine.sum([float(engine.interrupted)])[0]:
@@ -104,7 +106,7 @@ def fit(
         raise KeyboardInterrupt(f"stopped at update {engine.state.step}; the same command again goes on from there")
     results.write(run, accelerator, task, data, encoded["test"], config, trained - began)
     if accelerator.is_main_process:
-        run.update(state="finished", training=_training(engine.state, _best_metric(config, task)))
+        run.update(state="finished", training=_training(engine.state, _best_metric(config, task)), files=_files(run))
         run.release()
     accelerator.wait_for_everyone()
     accelerator.end_training()  # also ends the process group: nothing may wait for the others after this
@@ -216,7 +218,8 @@ def build_callbacks(
     if config.ema_decay:
         chosen.append(callbacks.Ema(config.ema_decay))
     chosen += [callbacks.Progress(), callbacks.Log(run.path)]
-    chosen.append(callbacks.ModelKeeper(metric, greater, save, only_best=looks and config.load_best_model_at_end))
+    only_best = looks and config.load_best_model_at_end
+    chosen.append(callbacks.ModelKeeper(metric, greater, run.model_path, save, only_best))
     if config.early_stopping_patience is not None:
         patience, threshold = config.early_stopping_patience, config.early_stopping_threshold
         chosen.append(callbacks.EarlyStopping(metric, greater, patience, threshold))
@@ -248,16 +251,23 @@ def _training(state: State, metric: str) -> dict[str, Any]:
     }
 
 
-def _resume(engine: Engine, run: Run) -> None:
+def _files(run: Run) -> dict[str, Any]:
+    """The digests of what a finished run is judged by, for `hfkit verify`. A report can be made anew at any time."""
+    paths = [run.path / name for name in ("log.jsonl", "metrics.json", "predictions.parquet")]
+    paths += sorted(path for path in run.model_path.rglob("*") if path.is_file())
+    return {path.relative_to(run.path).as_posix(): disk.digest(path) for path in paths}
+
+
+def _resume(engine: Engine, run: Run, place: Path | None, skipped: list[str]) -> None:
     """Take up the newest whole checkpoint, and name the damaged ones that were passed over."""
-    place, skipped = checkpoint.newest(run.path / "checkpoints")
     for sentence in skipped:
         engine.accelerator.print(sentence)
     if place is None:
         engine.accelerator.print(f"{run.path}: {counted(engine.total_steps, 'update')} to make")
-        for stale in ("log.jsonl", "timing.jsonl"):
-            if engine.accelerator.is_main_process:
-                (run.path / stale).unlink(missing_ok=True)
+        if engine.accelerator.is_main_process:
+            with disk.writing(run.path):
+                for stale in ("log.jsonl", "timing.jsonl"):
+                    (run.path / stale).unlink(missing_ok=True)
         return
     callbacks.restore(engine, place)
     engine.accelerator.print(f"{run.path}: resumed at update {engine.state.step} of {engine.total_steps}")

@@ -1,17 +1,18 @@
 """main: what stands between a command line and a job: flags, processes, the run's folder, exit statuses."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from hfkit import hardware
 from hfkit.config import TrainConfig
+from hfkit.disk import remove, unwritable
 from hfkit.errors import HfkitError
-from hfkit.run import claim, unwritable
+from hfkit.run import claim
 from hfkit.tasks import TASKS, task_class
 
 Config = TypeVar("Config", bound=TrainConfig)
@@ -100,7 +101,8 @@ def finished(config: TrainConfig, path: Path, first: bool) -> bool:
 def discard(path: Path) -> None:
     """Remove a folder that this command made and left without a checkpoint: nothing half-written stays behind."""
     if (path / "run.json").is_file() and not any((path / "checkpoints").glob("step-*")):
-        shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            remove(path)
 
 
 def join_processes(config: TrainConfig) -> bool:

@@ -17,12 +17,12 @@ from hfkit.callbacks.log import append
 from hfkit.checks import check
 from hfkit.config import TrainConfig
 from hfkit.data.table import counted
+from hfkit.disk import whole_file, write_json, writing
 from hfkit.evaluation import evaluate
 from hfkit.models.loading import load_model
 from hfkit.report import words
 from hfkit.report.figures import intervals
 from hfkit.report.screen import aligned
-from hfkit.run import unwritable, write_json
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -75,7 +75,7 @@ def write(
         "split": "test",
         "parameters": {"total": sizes["parameters"], "trainable": sizes["trainable_parameters"]},
     }
-    try:
+    with writing(run.path):
         write_table(run.path / "predictions.parquet", table)
         if "text" in data["train"].column_names:
             write_table(run.path / SEEN, pa.table({"text": _digests(data["train"])}))
@@ -91,8 +91,6 @@ def write(
         each = {name: round(answer["seconds"], 3) for name, answer in baselines.items()}
         line = {name: round(value, 3) for name, value in totals.items()} | {"baselines": each}
         append(run.path / "timing.jsonl", line)
-    except OSError as error:
-        raise unwritable(run.path, error) from error
 
 
 def saved_config(run: "Run", trust_remote_code: bool) -> TrainConfig:
@@ -118,12 +116,10 @@ def evaluate_rows(run: "Run", config: TrainConfig, task: "Task", data: "DatasetD
     figures = intervals(table, task.settings()["problem_type"], {}, seed=config.seed) | {"split": "test"}
     figures["seen_in_training"] = seen_in_training(run, data["test"])
     if accelerator.is_main_process:
-        try:
+        with writing(folder, "set --output"):
             folder.mkdir(parents=True, exist_ok=True)
             write_table(folder / "predictions.parquet", table)
             write_json(folder / "metrics.json", figures | {"data": data.summary.to_json()})
-        except OSError as error:
-            raise unwritable(folder, error, "set --output") from error
     return figures
 
 
@@ -194,11 +190,9 @@ def prediction_table(
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write Parquet by way of a neighbour and one rename."""
-    staged = path.with_name(f".{path.name}.tmp")
-    staged.unlink(missing_ok=True)
-    parquet.write_table(table, staged, compression="zstd")
-    staged.replace(path)
+    """Write Parquet so that a reader sees the old file or the whole new one."""
+    with whole_file(path) as staged:
+        parquet.write_table(table, staged, compression="zstd")
 
 
 def _arrow(values: np.ndarray) -> Any:

@@ -1,9 +1,6 @@
 """Run: a directory of plain files, the only thing that report, compare, predict and push read."""
 
 import fcntl
-import json
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfkit.config import TrainConfig
+from hfkit.disk import remove, write_json, writing
 from hfkit.errors import HfkitError
 from hfkit.foreign import read_json, read_json_file
 
@@ -87,23 +85,21 @@ class Run:
     def update(self, **entries: Any) -> None:
         """Change entries of run.json, in one rename."""
         self.info.update(entries)
-        try:
+        with writing(self.path):
             write_json(self.path / "run.json", self.info)
-        except OSError as error:
-            raise unwritable(self.path, error) from error
 
     def hold(self) -> None:
         """Claim the folder for this process until it ends or lets go.
 
         Raises:
-            HfkitError: Another process is writing to this run.
+            HfkitError: Another process is writing to this run, or the folder may not be written.
         """
-        self._lock = (self.path / ".lock").open("w")
+        with writing(self.path):
+            self._lock = (self.path / ".lock").open("w")
         try:
             fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:
-            fix = "wait for it to end, or set --output_dir"
-            raise HfkitError(f"another process is writing to {self.path}", fix=fix) from error
+            raise _in_use(self.path) from error
 
     def release(self) -> None:
         """Let go of the folder."""
@@ -111,14 +107,13 @@ class Run:
         self._lock.close()
 
     def _read(self, name: str) -> dict[str, Any]:
+        fix = "restore the file, or begin again with --overwrite"
         try:
             content = read_json_file(self.path / name)
         except HfkitError as error:
-            raise HfkitError(
-                f"{self.path / name} cannot be read: {error.what}", where=error.where, fix="restore the file"
-            ) from error
+            raise HfkitError(f"{self.path / name} cannot be read: {error.what}", where=error.where, fix=fix) from error
         if not isinstance(content, dict):
-            raise HfkitError(f"{self.path / name} holds no JSON object", fix="restore the file")
+            raise HfkitError(f"{self.path / name} holds no JSON object", fix=fix)
         return content
 
     def _lines(self, name: str, skip: bool = False) -> Iterator[dict[str, Any]]:
@@ -168,25 +163,43 @@ def claim(config: TrainConfig, path: Path, recipe: str) -> Run:
     """The run at `path` for this configuration: a new one, or the one that the same command began.
 
     Raises:
-        HfkitError: The folder holds another run, or something that is no run, or it cannot be written.
+        HfkitError: The folder holds another run, one that another process is writing to, or something that is no run,
+            or it cannot be written.
     """
-    try:
+    with writing(path):
         if config.overwrite and (path / "run.json").is_file():
-            shutil.rmtree(path)
+            if held(path):
+                raise _in_use(path)
+            remove(path)
         if (path / "run.json").is_file():
             run = Run(path)
             with reading(run):
                 _same_or_refuse(run, config)
             return run
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        # Hidden files are what a kill left of a run that had only begun.
+        if path.exists() and (not path.is_dir() or any(not entry.name.startswith(".") for entry in path.iterdir())):
             raise HfkitError(f"{path} is in use and holds no run", fix="set --output_dir to a new folder")
         path.mkdir(parents=True, exist_ok=True)
         write_json(
             path / "run.json", {"name": path.name, "state": "running", "recipe": recipe, "config": asdict(config)}
         )
-    except OSError as error:
-        raise unwritable(path, error) from error
     return Run(path)
+
+
+def held(path: Path) -> bool:
+    """Whether a process is writing to the run at `path`."""
+    try:
+        with (path / ".lock").open("rb") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except (BlockingIOError, PermissionError):
+        return True
+    return False
+
+
+def _in_use(path: Path) -> HfkitError:
+    return HfkitError(f"another process is writing to {path}", fix="wait for it to end, or set --output_dir")
 
 
 def _same_or_refuse(run: Run, config: TrainConfig) -> None:
@@ -200,31 +213,3 @@ def _same_or_refuse(run: Run, config: TrainConfig) -> None:
             f"{run.path} holds a run of another configuration: {changes}{more}",
             fix="set --output_dir to a new folder, or --overwrite to delete the run that is there",
         )
-
-
-def unwritable(path: Path, error: OSError, instead: str = "set --output_dir") -> HfkitError:
-    """The message for a disk that is full or a folder that may not be written; `instead` leads to another folder."""
-    return HfkitError(
-        f"{path} cannot be written: {error.strerror or error}",
-        fix=f"free space on the disk, or {instead} to a place that you may write",
-    )
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON so that a reader sees the old file or the whole new one."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file by way of a neighbour and one rename."""
-    staged = path.with_name(f".{path.name}.tmp")
-    try:
-        staged.unlink(missing_ok=True)  # left by a kill; or a link that somebody put there, to be written through
-        with staged.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.replace(path)
-    except OSError:
-        staged.unlink(missing_ok=True)
-        raise

@@ -1,21 +1,19 @@
 """Saving: the folder `model/`, the whole model or the one before."""
 
 from pathlib import Path
-from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 from accelerate import Accelerator
-from safetensors import SafetensorError
 
 from hfkit import checkpoint, sharding
-from hfkit.run import unwritable
+from hfkit.disk import whole_folder, writing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
 def save_model(folder: Path, accelerator: Accelerator, model: "PreTrainedModel", processor: Any) -> None:
-    """Write `save_pretrained` of model and processor; the folder changes in one rename once all is written.
+    """Write `save_pretrained` of model and processor; the folder changes once all of it is written.
 
     An adapter folder also gets the config of its base, which holds the labels and how texts are read.
     """
@@ -26,17 +24,7 @@ def save_model(folder: Path, accelerator: Accelerator, model: "PreTrainedModel",
         options["state_dict"] = sharding.whole(kept, keep=accelerator.is_main_process)
     if not accelerator.is_main_process:
         return
-    staged, old = folder.with_name(".model.tmp"), folder.with_name(".model.old")
-    try:
-        for left in (staged, old):  # by a kill between two renames
-            rmtree(left, ignore_errors=True)
+    with writing(folder), whole_folder(folder) as staged:
         model.save_pretrained(staged, **options)
         model.config.save_pretrained(staged)
         processor.save_pretrained(staged)
-        if folder.exists():
-            folder.rename(old)
-        staged.rename(folder)
-        rmtree(old, ignore_errors=True)
-    except (OSError, SafetensorError) as error:
-        rmtree(staged, ignore_errors=True)
-        raise unwritable(folder, error if isinstance(error, OSError) else OSError(str(error))) from error

@@ -1,6 +1,6 @@
 """What hangs on the loop's events: small independent pieces, each with its own state, none aware of another."""
 
-from hfkit.callbacks.base import Callback
+from hfkit.callbacks.base import Callback, closing
 from hfkit.callbacks.best import EarlyStopping, ModelKeeper
 from hfkit.callbacks.log import Log
 from hfkit.callbacks.nan_guard import NanGuard
@@ -18,5 +18,6 @@ __all__ = [
     "Progress",
     "Saver",
     "Unfreeze",
+    "closing",
     "restore",
 ]

@@ -1,10 +1,12 @@
 """Callback: what hears of the loop's events.
 
 Events, in order: `on_train_begin`, `on_epoch_begin`, `on_backward` (gradients are there, the step is not made),
-`on_update_end`, `evaluating` (a context around validation), `on_evaluate`, `on_save`, `on_train_end`.
+`on_update_end`, `evaluating` (a context around validation), `on_evaluate`, `on_save`, `on_train_end`. `close` comes
+last, also when an error ended training.
 """
 
 import contextlib
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ class Callback:
     def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None: ...
     def on_save(self, engine: "Engine") -> None: ...
     def on_train_end(self, engine: "Engine") -> None: ...
+    def close(self) -> None: ...
     def evaluating(self, engine: "Engine") -> AbstractContextManager[None]:
         """A context around validation, in which the best model is saved too."""
         return contextlib.nullcontext()
@@ -31,3 +34,13 @@ class Callback:
         return {}
 
     def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None: ...
+
+
+@contextlib.contextmanager
+def closing(callbacks: Sequence[Callback]) -> Iterator[None]:
+    """Closes them all at the block's end, however it ends."""
+    try:
+        yield
+    finally:
+        for callback in callbacks:
+            callback.close()

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hfkit import disk
 from hfkit.callbacks.base import Callback
 from hfkit.errors import HfkitError, nearest
 
@@ -14,18 +16,23 @@ if TYPE_CHECKING:
 class ModelKeeper(Callback):
     """Writes `model/`: whenever the figure on validation is the best so far, or at the end, the last one.
 
-    The best model has a place of its own, so no limit on checkpoints ever deletes it.
+    The best model has a place of its own, so no limit on checkpoints ever deletes it. Its files' hashes are in every
+    checkpoint after it: what a run ends with is the model that it called the best.
 
     Args:
         metric: The figure that says best, without `eval_`.
         greater_is_better: Its direction.
-        save: Writes the model as it stands.
+        folder: `model/`.
+        save: Writes the model there as it stands.
         only_best: Whether the last model is wanted only where it is the best.
     """
 
-    def __init__(self, metric: str, greater_is_better: bool, save: Callable[[], None], only_best: bool) -> None:
+    def __init__(
+        self, metric: str, greater_is_better: bool, folder: Path, save: Callable[[], None], only_best: bool
+    ) -> None:
         self.metric, self.sign = f"eval_{metric}", 1 if greater_is_better else -1
-        self.save, self.only_best = save, only_best
+        self.folder, self.save, self.only_best = folder, save, only_best
+        self.files: dict[str, Any] = {}
 
     def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None:
         value, state = measured(figures, self.metric), engine.state
@@ -34,12 +41,33 @@ class ModelKeeper(Callback):
         if state.best_value is None or self.sign * (value - state.best_value) > 0:
             state.best_value, state.best_step = value, state.step
             if self.only_best:
-                self.save()
+                self._keep(engine)
 
     def on_train_end(self, engine: "Engine") -> None:
-        if engine.state.stopped != "interrupted" and not self.only_best:
+        if engine.state.stopped == "interrupted":
+            return
+        if not self.only_best:
             with engine.averaged():
-                self.save()
+                self._keep(engine)
+        damage = disk.damage(self.folder, self.files)  # empty but on the first process
+        if damage:
+            raise HfkitError(
+                f"the best model, of update {engine.state.best_step}, is damaged: {damage[0]}",
+                where=str(self.folder),
+                fix="look at the disk, then begin again with --overwrite",
+            )
+
+    def _keep(self, engine: "Engine") -> None:
+        self.save()
+        if engine.accelerator.is_main_process:
+            self.files = disk.digests(self.folder)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"files": self.files}
+
+    def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None:
+        if engine.accelerator.is_main_process:
+            self.files = state["files"]
 
 
 class EarlyStopping(Callback):

@@ -3,14 +3,14 @@
 import contextlib
 import json
 import math
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfkit.callbacks.base import Callback
-from hfkit.errors import HfkitError
-from hfkit.run import unwritable
+from hfkit.disk import write_text, writing
 
 if TYPE_CHECKING:
     from hfkit.batching import Update
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Log(Callback):
     """log.jsonl (nothing in it depends on a clock), timing.jsonl (all of it does), the trackers, and a line on screen.
 
-    A resume cuts log.jsonl back to its length at the checkpoint, so that it reads as if nothing had happened.
+    A checkpoint holds the log so far and a resume writes it anew, so that it reads as if nothing had happened, whatever
+    became of the file.
     """
 
     def __init__(self, run: Path) -> None:
@@ -30,7 +31,8 @@ class Log(Callback):
     def on_train_begin(self, engine: "Engine") -> None:
         self.began, self.rows, self.tokens = time.perf_counter(), engine.state.examples, engine.state.tokens
         if engine.accelerator.is_main_process:
-            self.log.touch()
+            with writing(self.log):
+                self.log.touch()
 
     def on_update_end(self, engine: "Engine", update: "Update") -> None:
         state = engine.state
@@ -74,15 +76,13 @@ class Log(Callback):
         self.began += time.perf_counter() - stopped
 
     def state_dict(self) -> dict[str, Any]:
-        return {"bytes": self.log.stat().st_size if self.log.exists() else 0, "padding": self.padding}
+        return {"lines": self.log.read_text(encoding="utf-8") if self.log.exists() else "", "padding": self.padding}
 
     def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None:
         self.padding = list(state["padding"])
         if engine.accelerator.is_main_process:
-            if not self.log.exists() or self.log.stat().st_size < state["bytes"]:
-                raise HfkitError(f"{self.log} is shorter than at the checkpoint", fix="begin again with --overwrite")
-            with self.log.open("r+b") as file:
-                file.truncate(state["bytes"])
+            with writing(self.log):
+                write_text(self.log, state["lines"])
 
     def _write(self, engine: "Engine", entry: dict[str, Any]) -> None:
         if engine.accelerator.is_main_process:
@@ -92,9 +92,10 @@ class Log(Callback):
 
 
 def append(path: Path, entry: dict[str, Any]) -> None:
-    """Add one line of JSON."""
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
-    except OSError as error:
-        raise unwritable(path, error) from error
+    """Add one line of JSON. Half a line at the end, left by a kill or a full disk, goes first."""
+    with writing(path), path.open("a+b") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":
+                file.truncate(path.read_bytes().rfind(b"\n") + 1)
+        file.write((json.dumps(entry) + "\n").encode())

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from hfkit.data.table import counted
+from hfkit.disk import unwritable
 from hfkit.errors import HfkitError
 from hfkit.inference.readers import CSV_SUFFIXES, SUFFIXES
 from hfkit.plain import flat
-from hfkit.run import unwritable
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula."""

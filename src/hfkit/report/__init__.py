@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfkit.run import Run, reading, unwritable, write_text
+from hfkit.disk import write_text, writing
+from hfkit.run import Run, reading
 
 if TYPE_CHECKING:
     from hfkit.report.ranking import Comparison
@@ -29,11 +30,9 @@ def write_report(run: Run | str | Path) -> None:
     run = _run(run)
     with reading(run):
         files, shown = {"report.html": page(run), "README.md": card(run)}, table(run)
-    try:
+    with writing(run.path, "copy the run"):
         for name, text in files.items():
             write_text(run.path / name, text)
-    except OSError as error:
-        raise unwritable(run.path, error, "copy the run") from error
     print(f"\n{shown}\n\nReport: {run.path / 'report.html'}\nModel card: {run.path / 'README.md'}", flush=True)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hfkit import metrics, stats
+from hfkit.disk import write_json, write_text, writing
 from hfkit.errors import HfkitError
 from hfkit.report import words
 from hfkit.report.analysis import Predictions
@@ -16,7 +17,7 @@ from hfkit.report.figures import paired
 from hfkit.report.page import templates, totals
 from hfkit.report.plots import forest
 from hfkit.report.screen import aligned
-from hfkit.run import Run, unwritable, write_json, write_text
+from hfkit.run import Run
 
 # The other figures worth a column, beside the primary one.
 _MORE = {
@@ -93,12 +94,10 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
     found = Comparison(data)
     if output is not None:
         folder = Path(output)
-        try:
+        with writing(folder, "set --output"):
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / "compare.json", data)
             write_text(folder / "compare.html", found.html())
-        except OSError as error:
-            raise unwritable(folder, error, "set --output") from error
     return found
 
 
