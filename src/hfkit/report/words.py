@@ -135,7 +135,7 @@ def verdict(metrics: Mapping[str, Any]) -> str | None:
     unit = f" in {title(figure)}" if figure in _OWN_UNIT else " points"
     amount = (f"{abs(ahead):.3g}" if figure in _OWN_UNIT else f"{100 * abs(ahead):.1f}") + unit
     low, high = sorted((better(test["low"], figure), better(test["high"], figure)))
-    if ahead < 0 and test["p_value"] < ALPHA:  # "worse by 5" has the interval 3 to 7
+    if ahead < 0:  # "behind by 5" has the interval 3 to 7
         low, high = -high, -low
     ends = " to ".join(gap(end, figure).lstrip("+") for end in (low, high))
     proof = f"95 % interval {ends}, {test['test']} {p_equals(test['p_value'])}"
