@@ -202,6 +202,24 @@ class LoopArguments:
 
 
 @dataclass
+class GenerationArguments:
+    """How a text is continued. What is not said is the model's own generation config, else transformers' default."""
+
+    max_new_tokens: int | None = _knob(None, "Tokens to add at most. Default: the model's own, else 50.")
+    do_sample: bool | None = _knob(None, "Draw each token by its probability; else the likeliest is taken.")
+    temperature: float | None = _knob(None, "Below 1 likely tokens become likelier, above 1 rare ones (--do_sample).")
+    top_k: int | None = _knob(None, "Draw among the k likeliest tokens; 0 is all. Default: 50 (--do_sample).")
+    top_p: float | None = _knob(
+        None, "Draw among the likeliest tokens that together have this probability (--do_sample)."
+    )
+    repetition_penalty: float | None = _knob(None, "Above 1 a token that has occurred becomes less likely.")
+    no_repeat_ngram_size: int | None = _knob(None, "No sequence of so many tokens occurs twice; 0 is off.")
+    num_beams: int | None = _knob(None, "Continuations followed side by side, of which the likeliest is taken.")
+    num_return_sequences: int | None = _knob(None, "Answers to each prompt. Default: 1.")
+    seed: int = _knob(0, "Seed of what is drawn. An answer depends on it, its prompt and its place, on no batch.")
+
+
+@dataclass
 class RunArguments:
     """Where the run is kept, and who is told of it."""
 

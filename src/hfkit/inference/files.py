@@ -16,6 +16,7 @@ from hfkit.inference.readers import STDIN, SUFFIXES, Row, Source, open_rows
 from hfkit.inference.text_pipeline import TextClassificationPipeline, pipeline
 from hfkit.inference.writers import Writer, open_writer
 from hfkit.models.image_models import is_image_model
+from hfkit.models.loading import is_language_model
 from hfkit.models.names import locate
 from hfkit.run import Run
 from hfkit.tasks.labels import MULTI, REGRESSION
@@ -61,6 +62,8 @@ def predict_file(
         HfkitError: with the file and the row: a missing column, a row without a text, a broken row; and what
             `hfkit.pipeline` and the writers raise. No output is left then.
     """
+    if not isinstance(model, TextClassificationPipeline) and is_language_model(locate(model)):
+        raise HfkitError(f"{model} continues texts, and gives no labels", fix="hfkit generate RUN --input FILE")
     if not isinstance(model, TextClassificationPipeline) and is_image_model(locate(model)):
         from hfkit.inference.image_files import predict_images
 

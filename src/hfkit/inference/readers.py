@@ -20,7 +20,7 @@ from hfkit.foreign import check_text, not_text, read_json, regular_file, text_co
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 CSV_SUFFIXES = (".csv", ".tsv")
 SUFFIXES = (*CSV_SUFFIXES, *JSON_SUFFIXES, ".parquet")
-STDIN = "-"
+STDIN, STDIN_NAME = "-", "standard input"
 
 Row = tuple[str, dict[str, Any]]
 """Where a row stands, as a person finds it, and its values by column."""
@@ -62,7 +62,8 @@ def open_rows(path: str | Path, encoding: str = "utf-8", delimiter: str | None =
         HfkitError: no such file, an ending that is not read, an empty file; and, while rows are read, a broken row.
     """
     if str(path) == STDIN:
-        yield Source("standard input", ["text"], _lines(sys.stdin.buffer, encoding), None, lambda: 0, unit="row")
+        lines = text_lines(sys.stdin.buffer, STDIN_NAME, encoding)
+        yield Source(STDIN_NAME, ["text"], lines, None, lambda: 0, unit="row")
         return
     path = Path(path)
     suffix = path.suffix.lower()
@@ -120,9 +121,10 @@ def _decoded_wide(stream: BinaryIO, name: str, encoding: str) -> Iterator[str]:
     text.detach()  # else it would close the stream, which is asked how far it got
 
 
-def _lines(stream: BinaryIO, encoding: str) -> Iterator[Row]:
-    for number, line in enumerate(_decoded(stream, "standard input", encoding), start=1):
-        yield f"standard input, line {number}", {"text": line.rstrip("\r\n")}
+def text_lines(stream: BinaryIO, name: str, encoding: str) -> Iterator[Row]:
+    """A row a line, in the column `text`; `name` is what messages call the stream."""
+    for number, line in enumerate(_decoded(stream, name, encoding), start=1):
+        yield f"{name}, line {number}", {"text": line.rstrip("\r\n")}
 
 
 def _csv(path: Path, stream: BinaryIO, size: int, encoding: str, separator: str) -> Source:

@@ -47,7 +47,8 @@ def pipeline(
         tokens_per_batch: Padded tokens in a batch. Default: 4,096 on a CPU, 65,536 on an accelerator.
         revision: Commit, tag or branch of a Hub id.
         trust_remote_code: Run Python code that the model ships. Off unless you trust it.
-        options: Further arguments of the pipeline: `top_k`, `function_to_apply`, `batch_size` (most rows in a batch).
+        options: Further arguments of the pipeline: `top_k`, `function_to_apply`, `batch_size` (most rows in a batch);
+            of a language model's: see `hfkit.inference.generation_pipeline`.
 
     Raises:
         HfkitError: the run is not finished; the model has no head for text classification; there is no such model, or
@@ -60,9 +61,14 @@ def pipeline(
     if (Path(model) / "run.json").is_file() and (state := Run(model).state) != "finished":
         raise HfkitError(f"The run is {state}, and has no model yet.", where=str(model), fix="give its command again")
     loaded, tokenizer = load_model(model, revision, trust_remote_code)
-    if hasattr(loaded, "merge_and_unload"):  # an adapter: merged, it costs nothing
+    merged = hasattr(loaded, "merge_and_unload")
+    if merged:  # an adapter: merged, it costs nothing
         loaded = loaded.merge_and_unload().eval()
-    elif loaded.main_input_name == "input_ids":
+    if loaded.can_generate():
+        from hfkit.inference.generation_pipeline import generation_pipeline
+
+        return generation_pipeline(loaded, tokenizer, device, mixed_precision, **options)
+    if not merged and loaded.main_input_name == "input_ids":
         _check_head(loaded, model)
     if loaded.main_input_name == "pixel_values":
         from hfkit.inference.image_pipeline import ImageClassificationPipeline

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from transformers import (
     AutoConfig,
+    AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     PreTrainedConfig,
@@ -35,6 +37,9 @@ from hfkit.models.names import check_folder, locate
 def load_model(path: str | Path, revision: str | None = None, trust_remote_code: bool = False) -> tuple[Any, Any]:
     """A finished model and its tokenizer or image processor, in float32 and ready to answer (`eval()`).
 
+    What it is a model for, its folder says: a language model comes as an `AutoModelForCausalLM`, with its generation
+    config.
+
     An adapter's folder (`adapter_config.json`, with the config of its base beside it) comes as a PeftModel on its
     base, which may be an embedded one (`demo:minilm`). Weights are read from safetensors only, and no code of a
     repository is run.
@@ -53,6 +58,8 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
     images = image_models.is_image_model(folder)
     check = image_models.check_image_folder if images else check_folder
     weights = image_models.read_image_weights if images else read_weights
+    if is_language_model(folder):
+        weights = partial(read_weights, auto_model=AutoModelForCausalLM)
     if not (folder / "adapter_config.json").is_file():
         check(folder, path)
         config = read_config(folder, path, trust_remote_code)
@@ -80,7 +87,19 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
     config = read_config(folder, path)
     model, _ = weights(base, config)
     reader = image_models.read_processor(folder, config) if images else read_tokenizer(folder, path)
+    if not images:
+        check_vocabulary(reader, config, folder)
     return put_adapter(model, folder).eval(), reader
+
+
+def is_language_model(folder: Path) -> bool:
+    """Whether what the folder holds continues texts: an adapter by its task, a model by the class it was saved as."""
+    for name, key in (("adapter_config.json", "task_type"), ("config.json", "architectures")):
+        if (folder / name).is_file():
+            known = read_json_file(folder / name)
+            kind = known.get(key) if isinstance(known, dict) else None
+            return re.search("CAUSAL_LM|ForCausalLM|LMHeadModel", str(kind)) is not None
+    return False
 
 
 def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False) -> PreTrainedConfig:
@@ -119,15 +138,20 @@ def read_tokenizer(folder: Path, name: str | Path, trust_remote_code: bool = Fal
 
 
 def read_weights(
-    folder: Path, config: PreTrainedConfig, trust_remote_code: bool = False, fewer_layers: bool = False
+    folder: Path,
+    config: PreTrainedConfig,
+    trust_remote_code: bool = False,
+    fewer_layers: bool = False,
+    auto_model: Any = AutoModelForSequenceClassification,
 ) -> tuple[PreTrainedModel, list[str]]:
-    """A classifier of the shape that `config` says, filled with the folder's weights, in float32.
+    """A model of the shape that `config` says, filled with the folder's weights, in float32.
 
     Args:
-        folder: Weights of a classifier of this kind, or of its backbone alone.
-        config: The classifier's config. A `PooledConfig` on a folder that holds the bare backbone makes a new head.
+        folder: Weights of a model of this kind, or of its backbone alone.
+        config: The model's config. A `PooledConfig` on a folder that holds the bare backbone makes a new head.
         trust_remote_code: Run the folder's Python code.
         fewer_layers: The user asks for fewer layers than the folder has weights for.
+        auto_model: The Auto class: what the model is for.
 
     Returns:
         The model, and the names of the parameters that the folder lacked and that start at random.
@@ -146,8 +170,8 @@ def read_weights(
     }
     try:
         with quiet():
-            check_memory(AutoModelForSequenceClassification, config, trust_remote_code=trust_remote_code)
-            model, info = AutoModelForSequenceClassification.from_pretrained(folder, config=config, **options)
+            check_memory(auto_model, config, trust_remote_code=trust_remote_code)
+            model, info = auto_model.from_pretrained(folder, config=config, **options)
     except HfkitError:
         raise
     except Exception as error:  # each architecture, and safetensors, fails in its own way
