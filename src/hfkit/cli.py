@@ -1,4 +1,4 @@
-"""The command `hfkit`: train, evaluate, predict, generate, chat, report, compare, runs, verify.
+"""The command `hfkit`: train, evaluate, predict, generate, chat, merge, report, compare, runs, verify.
 
 Each command is one call of the Python function of the same name. The flags of `hfkit train` are the recipes' own. Only
 the command that runs is imported, so `hfkit --help` needs neither torch nor transformers.
@@ -173,6 +173,15 @@ def _add_generation(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
 
 
+def _merge(options: argparse.Namespace) -> None:
+    from hfkit.models.adapters import merge
+
+    folder, difference = merge(options.run_folder, options.output)
+    print(
+        f"{folder}: a plain model, whose logits are the adapter's (largest difference {difference:.1e} of the largest)"
+    )
+
+
 def _report(options: argparse.Namespace) -> None:
     from hfkit import write_report
 
@@ -246,6 +255,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_generation(chat)
     chat.add_argument("--system", help="what the model is told before all")
     chat.set_defaults(run=_chat)
+
+    merge = commands.add_parser(
+        "merge", allow_abbrev=False, help="write a LoRA run's adapter and its base as one plain model"
+    )
+    merge.add_argument("run_folder", metavar="RUN", help="a finished run, or an adapter's folder")
+    merge.add_argument("--output", help="the folder to write (default: merged in the run)")
+    merge.set_defaults(run=_merge)
 
     report = commands.add_parser(
         "report", allow_abbrev=False, help="write report.html and the model card again, from a run's files"

@@ -75,9 +75,22 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
         tokenizer = read_tokenizer(folder, path, trust_remote_code)
         check_vocabulary(tokenizer, config, folder)
         return model.eval(), tokenizer
+    model, reader = load_base(folder, path)
+    return put_adapter(model, folder).eval(), reader
+
+
+def load_base(folder: Path, path: str | Path) -> tuple[PreTrainedModel, Any]:
+    """The base of the adapter in `folder`, which `path` was said for, and the adapter's tokenizer or image processor.
+
+    Raises:
+        HfkitError: As `load_model`.
+    """
+    from hfkit.models import image_models
+
+    images = image_models.is_image_model(folder)
     name, revision = read_adapter(folder)
     base = locate(name, revision)
-    check(base, name)
+    (image_models.check_image_folder if images else check_folder)(base, name)
     if not (folder / "config.json").is_file():
         raise HfkitError(
             f"{path} holds an adapter without the config of its base, which has the labels",
@@ -85,11 +98,13 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
             fix="save it there: model.config.save_pretrained(folder)",
         )
     config = read_config(folder, path)
-    model, _ = weights(base, config)
-    reader = image_models.read_processor(folder, config) if images else read_tokenizer(folder, path)
-    if not images:
-        check_vocabulary(reader, config, folder)
-    return put_adapter(model, folder).eval(), reader
+    if images:
+        return image_models.read_image_weights(base, config)[0], image_models.read_processor(folder, config)
+    auto_model = AutoModelForCausalLM if is_language_model(folder) else AutoModelForSequenceClassification
+    model, _ = read_weights(base, config, auto_model=auto_model)
+    tokenizer = read_tokenizer(folder, path)
+    check_vocabulary(tokenizer, config, folder)
+    return model, tokenizer
 
 
 def is_language_model(folder: Path) -> bool:

@@ -44,7 +44,7 @@ def add_lora(model: "PreTrainedModel", config: ModelArguments, new: Collection[s
         modules_to_save=_learning_modules(model, new),
         revision=config.model_revision,
     )
-    with _quiet():
+    with quiet_peft():
         return get_peft_model(model, settings, revision=config.model_revision)
 
 
@@ -117,8 +117,8 @@ def read_adapter(folder: Path) -> tuple[str, str | None]:
     return content["base_model_name_or_path"], content.get("revision")
 
 
-def put_adapter(model: "PreTrainedModel", folder: Path) -> "PeftModel":
-    """The adapter that `folder` holds, on its base, ready to answer.
+def put_adapter(model: "PreTrainedModel", folder: Path, name: str = "default") -> "PeftModel":
+    """The adapter that `folder` holds, on its base, ready to answer; `name` tells it from others there.
 
     Raises:
         HfkitError: Its weights are damaged, or do not fit the base.
@@ -126,14 +126,14 @@ def put_adapter(model: "PreTrainedModel", folder: Path) -> "PeftModel":
     from peft import PeftModel
 
     try:
-        with _quiet():
-            return PeftModel.from_pretrained(model, str(folder))
+        with quiet_peft():
+            return PeftModel.from_pretrained(model, str(folder), adapter_name=name)
     except Exception as error:  # each kind of adapter fails in its own way
         raise HfkitError(f"The adapter cannot be put on its base: {first_line(error)}", where=str(folder)) from error
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_peft() -> Iterator[None]:
     """Without the warning that PEFT asks for a property which transformers is renaming."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
