@@ -131,7 +131,7 @@ class Draw(LogitsProcessor):
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """(rows, tokens), (rows, vocabulary) -> (rows, vocabulary)."""
-        scores = self.warpers(input_ids.long(), scores.float())  # type: ignore[arg-type]
+        scores = self.warpers(input_ids, scores.float())  # type: ignore[arg-type]
         drawn = [torch.empty(scores.size(1)).exponential_(generator=one) for one in self.generators]
         noise = torch.stack(drawn).clamp_min(torch.finfo(torch.float32).tiny)
         return scores - noise.log().to(scores.device)
