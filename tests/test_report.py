@@ -120,7 +120,7 @@ def test_card_is_complete_and_the_hub_can_read_it(tmp_path: Path) -> None:
     figures = json.loads((path / "metrics.json").read_text())
     assert results["accuracy"].metric_value == pytest.approx(figures["accuracy"]["value"], abs=1e-6)
     assert results["F1 (macro)"].metric_type == "f1"
-    assert results["F1 (macro)"].metric_args == {"average": "macro"}
+    assert results["F1 (macro)"].metric_args["average"] == "macro"
     assert results["accuracy"].dataset_split == "test"
     assert words.verdict(figures)[:40] in text
     assert f'hfkit.pipeline("{path}")' in text

@@ -185,7 +185,7 @@ def _merge(options: argparse.Namespace) -> None:
 def _report(options: argparse.Namespace) -> None:
     from hfkit import write_report
 
-    write_report(options.run_folder)
+    write_report(options.run_folder, options.license)
 
 
 def _compare(options: argparse.Namespace) -> None:
@@ -267,6 +267,7 @@ def _parser() -> argparse.ArgumentParser:
         "report", allow_abbrev=False, help="write report.html and the model card again, from a run's files"
     )
     report.add_argument("run_folder", metavar="RUN", type=Path)
+    report.add_argument("--license", help="of the weights, for the model card, such as apache-2.0; kept in the run")
     report.set_defaults(run=_report)
 
     compare = commands.add_parser(

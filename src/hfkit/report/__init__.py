@@ -13,11 +13,16 @@ if TYPE_CHECKING:
 __all__ = ["compare", "table", "write_report"]
 
 
-def write_report(run: Run | str | Path) -> None:
+def write_report(run: Run | str | Path, license: str | None = None) -> None:
     """Write `report.html` and the model card `README.md` into a finished run, and print its table.
 
     Everything comes from the run's files, so it can be made again at any time. In a run of several processes only the
     first one does it.
+
+    Args:
+        run: The run.
+        license: What the weights are published under, such as apache-2.0; kept in run.json. Else the card names the
+            base model's, where that is known.
 
     Raises:
         HfkitError: `run` is no run, not finished or damaged, or its folder cannot be written.
@@ -28,6 +33,8 @@ def write_report(run: Run | str | Path) -> None:
     from hfkit.report.page import page
 
     run = _run(run)
+    if license is not None:
+        run.update(license=license)
     with reading(run):
         files, shown = {"report.html": page(run), "README.md": card(run)}, table(run)
     with writing(run.path, "copy the run"):

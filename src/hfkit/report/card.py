@@ -1,41 +1,78 @@
-"""README.md: the model card, with its figures in the Hub's `model-index`."""
+"""README.md: the model card, from a run's files. What is not known is not mentioned."""
 
 import re
+import shlex
+from datetime import UTC, datetime
 from typing import Any
 
-from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from huggingface_hub import ModelCard
 
-from hfkit.report import words
-from hfkit.report.page import overview, templates
-from hfkit.run import Run
-
-# Our names -> the Hub's metric ids, with the arguments that make them ours.
-_HUB_METRICS: dict[str, tuple[str, dict[str, str] | None]] = {
-    "accuracy": ("accuracy", None),
-    "subset_accuracy": ("accuracy", None),
-    "f1_macro": ("f1", {"average": "macro"}),
-    "f1_micro": ("f1", {"average": "micro"}),
-    "f1_weighted": ("f1", {"average": "weighted"}),
-    "precision_macro": ("precision", {"average": "macro"}),
-    "recall_macro": ("recall", {"average": "macro"}),
-    "mcc": ("matthews_correlation", None),
-    "roc_auc": ("roc_auc", None),
-    "mse": ("mse", None),
-    "mae": ("mae", None),
-    "pearson": ("pearsonr", None),
-    "spearman": ("spearmanr", None),
-}
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+from hfkit.report import public, words
+from hfkit.report.energy import GRAMS_PER_KWH, estimate
+from hfkit.report.metadata import base_model, data_set, license_of, metadata
+from hfkit.report.page import command, overview, settings, templates
+from hfkit.report.weaknesses import weaknesses
+from hfkit.run import NOT_IDENTITY, Run
 
 
-def card(run: Run) -> str:
-    """The model card of a finished run, as Markdown with YAML front matter."""
+def card(run: Run, repository: str | None = None) -> str:
+    """The model card of a finished run, as Markdown with YAML front matter.
+
+    Args:
+        run: The run.
+        repository: The Hub id (owner/name) under which it is published; the snippets then open that, else the folder.
+    """
     context = overview(run)
+    energy = estimate(run.info["hardware"], context["totals"]["total_seconds"]) if context["totals"] else None
+    context |= _names(run, repository) | _reproduction(run)
     context["headline"] = [{**row, "text": words.number(row["value"], row["name"])} for row in context["headline"]]
+    context |= {
+        "energy": energy,
+        "grid": f"{GRAMS_PER_KWH:g}",
+        "weak": weaknesses(run),
+        "license": license_of(run),
+        "prose": prose(context["data"].get("prose") or ""),
+        "unit": "" if context["primary"] in words.OWN_UNIT else " points",
+        "error_figure": "mae" if context["problem"] == "regression" else "accuracy",
+    }
     environment = templates().overlay(autoescape=False)
-    environment.filters["md"] = markdown
-    body = environment.get_template("card.md.jinja").render(context)
-    return f"---\n{_metadata(run).to_yaml()}\n---\n\n{body}"
+    own = {"md": markdown, "code": code, "bib": bib, "ends": ends, "amount": amount, "public": public.text}
+    environment.filters = environment.filters | own
+    body = re.sub(r"\n{3,}", "\n\n", environment.get_template("card.md.jinja").render(context))
+    return f"---\n{metadata(run, energy).to_yaml()}\n---\n\n{body}"
+
+
+def _names(run: Run, repository: str | None) -> dict[str, Any]:
+    """What the page calls things: the model, its base, its data, and where the snippets find it."""
+    info, data, base = run.info, run.info["data"], str(run.info["model"]["name"])
+    written = datetime.fromtimestamp((run.path / "metrics.json").stat().st_mtime, UTC)
+    title = repository.split("/")[1] if repository else str(info["name"])
+    return {
+        "title": title,
+        "place": repository or run.path,
+        "model_place": repository or run.model_path,
+        "repository": repository,
+        "owner": repository.split("/")[0] if repository else None,
+        "base": public.path(base),
+        "hub_base": base_model(run),
+        "hub_data": data_set(run),
+        "scratch": base.startswith("baseline:"),
+        "data_title": data.get("pretty_name") or public.path(data["name"]),
+        "location": public.path(data["location"] or ""),
+        "key": re.sub(r"\W+", "_", title).strip("_") or "model",
+        "year": written.year,
+    }
+
+
+def _reproduction(run: Run) -> dict[str, Any]:
+    """The command and the settings, without what says only where files lay."""
+    changed, same = settings({name: value for name, value in run.config.items() if name not in NOT_IDENTITY})
+    told = [(name, public.path(value) if isinstance(value, str) else value) for name, value in changed]
+    whole = command(run)
+    shown = shlex.join(public.argument(word) for word in shlex.split(whole)) if whole else ""
+    # shlex quotes the = of a variable that stands before the command
+    shown = re.sub(r"^'(\w+=\w+)'", r"\1", shown)
+    return {"changed": told, "defaults": same, "command": shown, "cut_paths": shown != whole or told != changed}
 
 
 def markdown(value: Any) -> str:
@@ -43,43 +80,47 @@ def markdown(value: Any) -> str:
     return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", words.line(value, 300))
 
 
-def _metadata(run: Run) -> ModelCardData:
-    info, data = run.info, run.info["data"]
-    on_hub = data["source"] == "hub" and _HUB_ID.fullmatch(str(data["location"] or ""))
-    base = str(info["model"]["name"])
-    adapter = bool(run.config.get("lora"))
-    return ModelCardData(
-        language=data.get("language"),
-        library_name="peft" if adapter else "transformers",
-        base_model=base if _HUB_ID.fullmatch(base) else None,
-        datasets=[data["location"]] if on_hub else None,
-        metrics=sorted({_HUB_METRICS[name][0] for name in run.metrics if name in _HUB_METRICS}),
-        model_name=words.line(info["name"]),
-        pipeline_tag=info["task"],
-        tags=["hfkit", *(["lora"] if adapter else [])],
-        eval_results=_results(run, str(data["location"]) if on_hub else words.line(data["name"])),
-    )
+def code(value: Any) -> str:
+    """A foreign string as code in a line, which no backtick ends early."""
+    return f"`{words.line(value, 300).replace('`', chr(0xFFFD)).replace('|', chr(0xFFFD))}`"
 
 
-def _results(run: Run, dataset: str) -> list[EvalResult]:
-    info, found = run.info, run.metrics
-    results = []
-    for name, (metric, arguments) in _HUB_METRICS.items():
-        if name in found:
-            results.append(
-                EvalResult(
-                    task_type=info["task"],
-                    dataset_type=dataset,
-                    dataset_name=words.line(info["data"].get("pretty_name") or info["data"]["name"]),
-                    dataset_split=found.get("split", "test"),
-                    dataset_revision=info["data"].get("revision"),
-                    metric_type=metric,
-                    metric_name=words.title(name),
-                    metric_value=round(found[name]["value"], 6),
-                    metric_args=arguments,
-                )
-            )
-    return results
+def bib(value: Any) -> str:
+    """A foreign string inside the braces of a BibTeX entry, which stands in a block of code."""
+    return re.sub(r"[{}\\`]", "", words.line(value, 200)).replace("_", r"\_").replace("&", r"\&").replace("%", r"\%")
+
+
+def ends(interval: Any, figure: str = "accuracy") -> str:
+    """`0.889 to 0.912`, of an interval that is an object."""
+    return f"{words.number(interval.low, figure)} to {words.number(interval.high, figure)}"
+
+
+def amount(value: float) -> str:
+    """Two digits, without an exponent: `0.0031`, `12`, `1,200`."""
+    if value >= 100:
+        return f"{float(f'{value:.2g}'):,.0f}"
+    return f"{float(f'{value:.2g}'):f}".rstrip("0").rstrip(".") or "0"
+
+
+def prose(text: str) -> str:
+    """A data card's text as a part of this page: its title left out, its headings two levels lower, no HTML."""
+    lines, fenced = [], False
+    for line in words.clean(text).strip().split("\n"):
+        fenced ^= line.lstrip().startswith("```")
+        if not fenced and line.startswith("# "):
+            continue
+        if not fenced and re.match(r"#{2,4} ", line):
+            line = f"##{line}"
+        lines.append(line if fenced else _without_html(line))
+    if fenced:
+        lines.append("```")
+    return "\n".join(lines).strip()
+
+
+def _without_html(line: str) -> str:
+    """`<` as text, but in code, where it is text already."""
+    parts = re.split(r"(`[^`]*`)", line)
+    return "".join(part if part.startswith("`") else re.sub(r"<(?=[A-Za-z/!?])", "&lt;", part) for part in parts)
 
 
 def read(text: str) -> ModelCard:

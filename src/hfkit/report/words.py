@@ -12,7 +12,7 @@ from hfkit.plain import line as line
 
 ALPHA = 0.05
 # Figures in a unit of their own; the others are shares, told in points of 100 when they are compared.
-_OWN_UNIT = frozenset({"mse", "mae"})
+OWN_UNIT = frozenset({"mse", "mae"})
 
 _BASELINES = {
     "tfidf_logreg": "TF-IDF + logistic regression",
@@ -62,7 +62,7 @@ def rival(metrics: Mapping[str, Any]) -> str | None:
 
 def number(value: float, figure: str = "accuracy") -> str:
     """A figure's value: shares with three decimals, errors in their own unit with four digits."""
-    return f"{value:.4g}" if figure in _OWN_UNIT else f"{value:.3f}"
+    return f"{value:.4g}" if figure in OWN_UNIT else f"{value:.3f}"
 
 
 def interval(entry: Mapping[str, float], figure: str = "accuracy") -> str:
@@ -72,7 +72,7 @@ def interval(entry: Mapping[str, float], figure: str = "accuracy") -> str:
 
 def gap(value: float, figure: str = "accuracy") -> str:
     """A difference with its sign: shares in points of 100, errors in their own unit."""
-    if figure in _OWN_UNIT:
+    if figure in OWN_UNIT:
         return f"{value:+.3g}"
     return f"{100 * value:+.1f}"
 
@@ -132,8 +132,8 @@ def verdict(metrics: Mapping[str, Any]) -> str | None:
     figure, test = metrics["primary_metric"], metrics["baselines"][baseline]["difference"]
     name = baseline_title(baseline, metrics["problem_type"])
     ahead = better(test["value"], figure)
-    unit = f" in {title(figure)}" if figure in _OWN_UNIT else " points"
-    amount = (f"{abs(ahead):.3g}" if figure in _OWN_UNIT else f"{100 * abs(ahead):.1f}") + unit
+    unit = f" in {title(figure)}" if figure in OWN_UNIT else " points"
+    amount = (f"{abs(ahead):.3g}" if figure in OWN_UNIT else f"{100 * abs(ahead):.1f}") + unit
     low, high = sorted((better(test["low"], figure), better(test["high"], figure)))
     if ahead < 0:  # "behind by 5" has the interval 3 to 7
         low, high = -high, -low

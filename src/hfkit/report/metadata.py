@@ -1,0 +1,147 @@
+"""The front matter of a model card: what the Hub reads of a run, with every figure in its `model-index`."""
+
+import re
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from hfkit.demo import origin
+from hfkit.report import public, words
+from hfkit.report.energy import Energy
+from hfkit.report.weaknesses import examples
+from hfkit.run import Run
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+LEVEL = 0.95
+
+# Our names -> the Hub's metric ids, with the arguments that make them ours. A figure that is not here keeps our name.
+_HUB_METRICS: dict[str, tuple[str, dict[str, Any]]] = {
+    "accuracy": ("accuracy", {}),
+    "subset_accuracy": ("accuracy", {}),
+    "f1_macro": ("f1", {"average": "macro"}),
+    "f1_micro": ("f1", {"average": "micro"}),
+    "f1_weighted": ("f1", {"average": "weighted"}),
+    "precision_macro": ("precision", {"average": "macro"}),
+    "recall_macro": ("recall", {"average": "macro"}),
+    "mcc": ("matthews_correlation", {}),
+    "roc_auc": ("roc_auc", {}),
+    "ece": ("expected_calibration_error", {"bins": 15}),
+    "mse": ("mse", {}),
+    "mae": ("mae", {}),
+    "pearson": ("pearsonr", {}),
+    "spearman": ("spearmanr", {}),
+    "perplexity": ("perplexity", {}),
+    "bleu": ("bleu", {}),
+    "chrf": ("chrf", {}),
+    "rouge_l": ("rouge", {"rouge_types": ["rougeL"]}),
+}
+
+
+def metadata(run: Run, energy: Energy | None) -> ModelCardData:
+    """The front matter of a finished run's card. What is not known has no key."""
+    info, data = run.info, run.info["data"]
+    base, rows, adapter = base_model(run), data_set(run), bool(run.config.get("lora"))
+    found = figures(run)
+    return ModelCardData(
+        license=license_of(run),
+        language=_languages(data.get("language")) if info["task"] != "image-classification" else None,
+        library_name="peft" if adapter else "transformers",
+        base_model=base,
+        base_model_relation=("adapter" if adapter else "finetune") if base else None,
+        datasets=[rows] if rows else None,
+        metrics=sorted({_HUB_METRICS[name][0] for name in found if name in _HUB_METRICS}),
+        model_name=words.line(info["name"]),
+        pipeline_tag=info["task"],
+        tags=["hfkit", *(["lora"] if adapter else []), *([] if base else ["trained-from-scratch"] * _scratch(run))],
+        widget=_widget(run) or None,
+        co2_eq_emissions=_emissions(run, energy),
+        eval_results=[_result(run, name, entry) for name, entry in found.items()],
+    )
+
+
+def figures(run: Run) -> dict[str, dict[str, Any]]:
+    """The figures of the model with an interval."""
+    return {name: entry for name, entry in run.metrics.items() if isinstance(entry, dict) and "low" in entry}
+
+
+def base_model(run: Run) -> str | None:
+    """The Hub id of the model that the run began with; None for a local folder or a model from scratch."""
+    name = str(run.info["model"]["name"])
+    if name.startswith("demo:"):
+        return origin(name)[0]
+    return name if HUB_ID.fullmatch(name) and public.path(name) == name else None
+
+
+def data_set(run: Run) -> str | None:
+    """The Hub id of the data, also where its rows came from a package; None for files."""
+    data = run.info["data"]
+    name = data["location"] if data["source"] == "hub" else data.get("origin")
+    return name if name and HUB_ID.fullmatch(str(name)) else None
+
+
+def license_of(run: Run) -> str | None:
+    """The license that the weights are under: the one that was given, else an embedded or cached base model's."""
+    given, name = run.info.get("license"), str(run.info["model"]["name"])
+    if given or name.startswith("demo:"):
+        return str(given) if given else origin(name)[1]
+    base = base_model(run)
+    return _cached_license(base, run.info["model"].get("revision")) if base else None
+
+
+def _cached_license(base: str, revision: str | None) -> str | None:
+    """What the base model's own card says, where it lies in the Hub's cache; no network."""
+    from huggingface_hub import ModelCard, try_to_load_from_cache
+
+    try:
+        path = try_to_load_from_cache(base, "README.md", revision=revision)
+        found = ModelCard.load(path).data.get("license") if isinstance(path, str) else None
+    except Exception:  # a stranger's card may hold anything
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _languages(given: str | None) -> list[str] | None:
+    """A card's `en, de` as the Hub's list of codes."""
+    codes = [code.strip() for code in (given or "").split(",")]
+    return [code for code in codes if re.fullmatch(r"[a-z]{2,3}|code|multilingual", code)] or None
+
+
+def _scratch(run: Run) -> bool:
+    return str(run.info["model"]["name"]).startswith("baseline:")
+
+
+def _widget(run: Run) -> list[dict[str, Any]]:
+    return [
+        {"text": row["text"], "output": [{"label": row["label"], "score": round(row["score"], 3)}]}
+        for row in examples(run)
+    ]
+
+
+def _emissions(run: Run, energy: Energy | None) -> dict[str, Any] | None:
+    if energy is None:
+        return None
+    return {
+        "emissions": float(f"{energy.grams:.2g}"),
+        "source": "estimated by the method of Green Algorithms, from time and hardware",
+        "training_type": "pre-training" if _scratch(run) else "fine-tuning",
+        "hardware_used": words.line(run.info["hardware"]["name"]),
+    }
+
+
+def _result(run: Run, name: str, entry: dict[str, Any]) -> EvalResult:
+    info, data = run.info, run.info["data"]
+    metric, arguments = _HUB_METRICS.get(name, (name, {}))
+    on_hub = data["source"] == "hub" and data_set(run)
+    shown = words.line(public.path(data["name"]))
+    interval = [round(entry["low"], 6), round(entry["high"], 6)]
+    return EvalResult(
+        task_type=info["task"],
+        dataset_type=str(data["location"]) if on_hub else shown,
+        dataset_name=words.line(data.get("pretty_name") or shown),
+        dataset_split=run.metrics.get("split", "test"),
+        dataset_revision=data.get("revision") if on_hub else None,
+        metric_type=metric,
+        metric_name=words.title(name),
+        metric_value=round(entry["value"], 6),
+        metric_args=arguments | {"confidence_level": LEVEL, "confidence_interval": interval, "rows": entry["n"]},
+    )
