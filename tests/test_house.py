@@ -34,7 +34,7 @@ ORDER = """
     metrics metric_modules stats data batching
     tasks baselines models optim
     state sharding evaluation checkpoint saving probing callbacks engine
-    inference report results provenance signals health job
+    inference report gallery results provenance signals health job
     launch cli _register
 """.split()
 

@@ -12,7 +12,7 @@ from accelerate.state import AcceleratorState
 from datasets import DatasetDict
 from transformers import enable_full_determinism
 
-from hfkit import callbacks, checkpoint, disk, hardware, probing, provenance, results, sharding
+from hfkit import callbacks, checkpoint, disk, gallery, hardware, probing, provenance, results, sharding
 from hfkit import run as runs
 from hfkit.batching import BatchPlan
 from hfkit.callbacks.log import append
@@ -89,6 +89,8 @@ def fit(
     run.info.update(facts)
     if accelerator.is_main_process:
         run.update(**facts)
+        if task.name == "image-classification":
+            gallery.write_layers(run, task, model)
     if config.report_to:
         accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(config)))
     learner, learnt = None, encoded
@@ -104,7 +106,7 @@ def fit(
             run.update(state="stopped")
             append(run.path / "timing.jsonl", {"session_seconds": round(trained - began, 3)})
         raise KeyboardInterrupt(f"stopped at update {engine.state.step}; the same command again goes on from there")
-    results.write(run, accelerator, task, data, encoded["test"], config, trained - began)
+    results.write(run, accelerator, task, data, encoded, config, trained - began)
     if accelerator.is_main_process:
         run.update(state="finished", training=_training(engine.state, _best_metric(config, task)), files=_files(run))
         run.release()
@@ -254,6 +256,7 @@ def _training(state: State, metric: str) -> dict[str, Any]:
 def _files(run: Run) -> dict[str, Any]:
     """The digests of what a finished run is judged by, for `hfkit verify`. A report can be made anew at any time."""
     paths = [run.path / name for name in ("log.jsonl", "metrics.json", "predictions.parquet")]
+    paths += [path for path in (run.path / "pictures.parquet", run.path / "layers.json") if path.is_file()]
     paths += sorted(path for path in run.model_path.rglob("*") if path.is_file())
     return {path.relative_to(run.path).as_posix(): disk.digest(path) for path in paths}
 

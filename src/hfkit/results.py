@@ -42,11 +42,13 @@ def write(
     accelerator: "Accelerator",
     task: "Task",
     data: "DatasetDict",
-    encoded: "Dataset",
+    encoded: "DatasetDict",
     config: TrainConfig,
     train_seconds: float,
 ) -> None:
     """Evaluate `model/` on the test split and write predictions.parquet, metrics.json and the totals of timing.jsonl.
+
+    Of images pictures.parquet too: what the report shows of them.
 
     Every process evaluates its share; the first one fits the baselines and writes.
 
@@ -55,20 +57,22 @@ def write(
         accelerator: Device, precision and processes.
         task: Fitted to the model (`task.for_model`).
         data: The splits with `text`, `label` and `id`; `train` feeds the baselines.
-        encoded: The test split, encoded.
+        encoded: The splits, encoded.
         config: Batch sizes, workers and seed.
         train_seconds: What this session spent on training; those that were stopped are added from timing.jsonl.
     """
     began = time.perf_counter()
     model, _ = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
-    predictions = evaluate(accelerator, task, model.to(accelerator.device), encoded, config, "test")
+    model, rows = model.to(accelerator.device), encoded["test"]
+    loaded = time.perf_counter()
+    predictions = evaluate(accelerator, task, model, rows, config, "test")
     evaluated = time.perf_counter()
     if not accelerator.is_main_process:
         return
     settings = task.settings()
     baselines = fit_baselines(data, settings, config.seed)
     fitted = time.perf_counter()
-    table = prediction_table(data["test"], encoded, predictions, baselines)
+    table = prediction_table(data["test"], rows, predictions, baselines)
     figures = intervals(table, settings["problem_type"], baselines, seed=config.seed)
     sizes = run.info["model"]
     figures |= {
@@ -85,12 +89,16 @@ def write(
             "train_seconds": train_seconds + stopped,
             "eval_seconds": evaluated - began,
             "baseline_seconds": fitted - evaluated,
-            "eval_samples_per_second": len(encoded) / (evaluated - began),
+            "eval_samples_per_second": len(rows) / (evaluated - loaded),
         }
         totals["total_seconds"] = totals["train_seconds"] + fitted - began
         each = {name: round(answer["seconds"], 3) for name, answer in baselines.items()}
         line = {name: round(value, 3) for name, value in totals.items()} | {"baselines": each}
         append(run.path / "timing.jsonl", line)
+        if task.name == "image-classification":
+            from hfkit.gallery import keep
+
+            keep(run, task, model, encoded)
 
 
 def saved_config(run: "Run", trust_remote_code: bool) -> TrainConfig:

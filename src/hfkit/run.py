@@ -63,12 +63,24 @@ class Run:
 
     def predictions(self) -> "pyarrow.Table":
         """predictions.parquet: a row per test example."""
-        import pyarrow
-        import pyarrow.parquet as parquet
-
         path = self.path / "predictions.parquet"
         if not path.is_file():
             raise HfkitError(f"{path} is missing", fix="give the run's command again, to its end")
+        return self._table(path)
+
+    def pictures(self) -> "pyarrow.Table | None":
+        """pictures.parquet: the small pictures that a run of images keeps; None where it keeps none."""
+        path = self.path / "pictures.parquet"
+        return self._table(path) if path.is_file() else None
+
+    def layers(self) -> dict[str, Any] | None:
+        """layers.json: what an image model is made of; None where it was not written down."""
+        return self._read("layers.json") if (self.path / "layers.json").is_file() else None
+
+    def _table(self, path: Path) -> "pyarrow.Table":
+        import pyarrow
+        import pyarrow.parquet as parquet
+
         try:
             return parquet.read_table(path)
         except (pyarrow.ArrowException, OSError) as error:

@@ -87,13 +87,13 @@ def confusions(matrix: np.ndarray, names: list[str], at_most: int = 15) -> list[
 
 
 def per_class(seen: Predictions) -> list[dict[str, Any]]:
-    """Precision, recall with Wilson's interval, F1 and ROC AUC of each class or label."""
+    """Precision, recall with Wilson's interval, F1, ROC AUC and average precision of each class or label."""
     found = []
     for index, name in enumerate(seen.names):
         truth, answer = is_class(seen, index)
         both, support, claimed = int((truth & answer).sum()), int(truth.sum()), int(answer.sum())
         recall = stats.wilson(both, support) if support else None
-        score = None if seen.shares is None else seen.shares[:, index]
+        score = seen.shares[:, index] if seen.shares is not None and 0 < support < len(seen) else None
         found.append(
             {
                 "name": name,
@@ -102,7 +102,8 @@ def per_class(seen: Predictions) -> list[dict[str, Any]]:
                 "precision": both / claimed if claimed else None,
                 "recall": recall,
                 "f1": 2 * both / (support + claimed) if support + claimed else None,
-                "roc_auc": sk.roc_auc_score(truth, score) if score is not None and 0 < support < len(seen) else None,
+                "roc_auc": None if score is None else sk.roc_auc_score(truth, score),
+                "average_precision": None if score is None else sk.average_precision_score(truth, score),
             }
         )
     return found
@@ -173,6 +174,25 @@ def roc(seen: Predictions, at_most: int = 6) -> list[dict[str, Any]]:
     return sorted(curves, key=lambda curve: curve["area"])[:at_most]
 
 
+def precision_recall(seen: Predictions, at_most: int = 6) -> list[dict[str, Any]]:
+    """Precision over recall, of the classes that `roc` takes; the lowest average precision first.
+
+    `base` is the precision of guessing: the class's share of the rows.
+    """
+    assert seen.shares is not None
+    which = [1] if len(seen.names) == 2 and not seen.multi else range(len(seen.names))
+    curves: list[dict[str, Any]] = []
+    for index in which:
+        truth, _ = is_class(seen, index)
+        if not 0 < truth.sum() < len(truth):
+            continue
+        precision, recall, _ = sk.precision_recall_curve(truth, seen.shares[:, index])
+        area = float(sk.average_precision_score(truth, seen.shares[:, index]))
+        points = list(zip(recall.tolist()[::-1], precision.tolist()[::-1], strict=True))
+        curves.append({"name": seen.names[index], "area": area, "base": float(truth.mean()), "points": points})
+    return sorted(curves, key=lambda curve: curve["area"])[:at_most]
+
+
 def mistakes(seen: Predictions, at_most: int = 10) -> list[dict[str, Any]]:
     """The wrong answers that the model was surest of (regression: the largest errors)."""
     if seen.regression:
@@ -188,6 +208,7 @@ def mistakes(seen: Predictions, at_most: int = 10) -> list[dict[str, Any]]:
     return [
         {
             **row,
+            "row": index,
             "truth": seen.names_of(seen.truth[index]),
             "answer": seen.names_of(seen.answer[index]),
             "sure": float(sure[index]),

@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup
 
 from hfkit.config import TrainConfig
-from hfkit.report import analysis, plots, words
+from hfkit.report import analysis, pictures, plots, words
 from hfkit.report.analysis import Predictions
 from hfkit.run import Run
 
@@ -20,6 +20,7 @@ from hfkit.run import Run
 MATRIX_CLASSES = 12
 # A page with thousands of classes is unreadable too.
 TABLE_CLASSES = 60
+MISTAKES, PICTURED = 10, 20  # a picture is looked at faster than a text is read
 MISTAKE_CHARACTERS = 450
 _READING = {
     "head": "the head is read",
@@ -67,12 +68,17 @@ def _cleaned(value: Any) -> Any:
 def page(run: Run) -> str:
     """The report of a finished run, as HTML."""
     seen = Predictions.of(run)
+    images = run.info["task"] == "image-classification"
     context = overview(run) | {
+        "images": images,
+        "pictures": pictures.pictures(run, seen) if images else None,
+        "layers": pictures.layers(run) if images else None,
+        "speeds": pictures.speeds(totals(run), bool(run.config.get("linear_probe"))),
         "curves": _curves(run),
         "beside": _beside(run),
         "sections": _sections(seen),
-        "lengths": None if run.info["task"] == "image-classification" else _lengths(seen),
-        "mistakes": _mistakes(seen),
+        "lengths": None if images else _lengths(seen),
+        "mistakes": _mistakes(seen, PICTURED if images else MISTAKES),
         "seen": seen,
     }
     return templates().get_template("report.html.jinja").render(context)
@@ -189,7 +195,7 @@ def _beside(run: Run) -> dict[str, Any]:
 
 def _sections(seen: Predictions) -> dict[str, Any]:
     """The parts that depend on the kind of problem; a part that does not apply is None."""
-    parts: dict[str, Any] = dict.fromkeys(("matrix", "confusions", "reliability", "roc", "classes", "scatter"))
+    parts: dict[str, Any] = dict.fromkeys(("matrix", "confusions", "reliability", "roc", "pr", "classes", "scatter"))
     if seen.regression:
         return parts | {"scatter": [plots.scatter(seen.truth, seen.answer), plots.errors(seen.truth, seen.answer)]}
     classes = analysis.per_class(seen)
@@ -198,6 +204,7 @@ def _sections(seen: Predictions) -> dict[str, Any]:
         parts["reliability"] = plots.reliability(analysis.reliability(seen), seen.multi)
         curves = analysis.roc(seen)
         parts["roc"] = plots.roc(curves) if curves else None
+        parts["pr"] = plots.precision_recall(analysis.precision_recall(seen)) if curves else None
     if not seen.multi:
         matrix = analysis.confusion(seen)
         small = len(matrix) <= MATRIX_CLASSES
@@ -223,8 +230,8 @@ def _lengths(seen: Predictions) -> dict[str, Any]:
     return {"plot": plots.by_length(groups, name), "groups": groups, "name": name, "cut": float(cut)}
 
 
-def _mistakes(seen: Predictions) -> list[dict[str, Any]]:
-    found = analysis.mistakes(seen)
+def _mistakes(seen: Predictions, at_most: int) -> list[dict[str, Any]]:
+    found = analysis.mistakes(seen, at_most)
     for row in found:
         for column in ("text", "text_pair"):
             text = words.clean(row.get(column) or "").strip()

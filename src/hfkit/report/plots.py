@@ -98,6 +98,18 @@ def roc(curves: Lines) -> Markup:
     return plot.legend(names).svg()
 
 
+def precision_recall(curves: Lines) -> Markup:
+    """Precision over recall; where there is one curve, with the precision of guessing."""
+    plot = Plot("Precision-recall curve", (0, 1), (0, 1), "recall", "precision")
+    plot.grid([0, 0.25, 0.5, 0.75, 1], [0, 0.25, 0.5, 0.75, 1])
+    if len(curves) == 1:
+        plot.line([(0, curves[0]["base"]), (1, curves[0]["base"])], "s2 dashed")
+    for place, curve in enumerate(curves):
+        plot.line(thin(curve["points"]), f"c{place}")
+    names = [(f"{line(curve['name'], 24)}: AP {curve['area']:.3f}", f"c{place}") for place, curve in enumerate(curves)]
+    return plot.legend(names, on_left=True).svg()
+
+
 def by_length(groups: Lines, y_label: str) -> Markup:
     """A dot with its interval for each group of lengths."""
     ends = [end for group in groups for end in (group["score"].low, group["score"].high)]

@@ -114,12 +114,13 @@ class Plot:
             x -= 30 + 6 * len(name)
         return self
 
-    def legend(self, entries: Sequence[tuple[str, str]]) -> "Plot":
-        """(name, class) pairs in the lower right corner of the plot."""
+    def legend(self, entries: Sequence[tuple[str, str]], on_left: bool = False) -> "Plot":
+        """(name, class) pairs in a lower corner of the plot."""
+        at, inwards, anchor = (self.left + 12, 9, "start") if on_left else (WIDTH - RIGHT - 8, -9, "end")
         for place, (name, kind) in enumerate(reversed(entries)):
             y = self.height - BOTTOM - 10 - 17 * place
-            self.add('<circle class="dot {}" cx="{}" cy="{}" r="4"/>', kind, WIDTH - RIGHT - 8, y - 4)
-            self.text(WIDTH - RIGHT - 17, y, name, "end", "key")
+            self.add('<circle class="dot {}" cx="{}" cy="{}" r="4"/>', kind, at, y - 4)
+            self.text(at + inwards, y, name, anchor, "key")
         return self
 
     def svg(self) -> Markup:

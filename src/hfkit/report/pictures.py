@@ -1,0 +1,142 @@
+"""The pictures that a run of images keeps, as parts of its page. Nothing but the run's files is read."""
+
+import base64
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+from markupsafe import Markup
+from PIL import Image
+
+from hfkit.errors import HfkitError
+from hfkit.report.analysis import Predictions
+from hfkit.run import Run
+
+# A run may come from anyone: its pictures are what hfkit writes, or the file is refused.
+FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg"}
+LARGEST = 4 << 20
+"""Bytes of all pictures. A run keeps at most three quarters of it."""
+
+SIDE = 2048
+"""Pixels of a side at most; the filters of a first layer are the largest."""
+
+LAYERS = 400
+"""Layers of a model that are listed at most."""
+
+Row = dict[str, Any]
+
+
+def pictures(run: Run, seen: Predictions) -> dict[str, Any] | None:
+    """The parts of the page that show pictures; a part that the run keeps nothing for is empty.
+
+    Returns:
+        `filters` (a tile or None), `mistakes` (row -> tile), `classes` and `maps` and `augmented` (lines of tiles), and
+        `facts`, which run.json says of them. None where the run keeps no pictures at all. A tile is `{"uri", "why",
+        "row", "label", "width", "height"}`.
+
+    Raises:
+        HfkitError: The file holds what hfkit does not write.
+    """
+    table = run.pictures()
+    if table is None:
+        return None
+    tiles = _tiles(table, run, len(seen))
+    parts: dict[str, list[Row]] = {name: [] for name in ("filters", "mistake", "map", "augmented", "class")}
+    for tile in tiles:
+        parts.get(tile["part"], []).append(tile)
+    for tile in [*parts["class"], *parts["map"]]:
+        if not seen.regression and tile["why"] != "picture" and not 0 <= tile["label"] < len(seen.names):
+            raise _damaged(run)
+    return {
+        "facts": run.info.get("pictures") or {},
+        "filters": next(iter(parts["filters"]), None),
+        "mistakes": {tile["row"]: tile for tile in parts["mistake"]},
+        "classes": [_class(seen, line) for line in _lines(parts["class"], "label")],
+        "maps": [_map(seen, line) for line in _lines(parts["map"], "row")],
+        "augmented": _lines(parts["augmented"], "row"),
+    }
+
+
+def layers(run: Run) -> dict[str, Any] | None:
+    """layers.json for the page: the layers with their shapes as text, and what they have in common left out."""
+    found = run.layers()
+    if found is None:
+        return None
+    lines = [
+        {**layer, "size": " × ".join(f"{int(side):,}" for side in layer["shape"]) or "–"} for layer in found["layers"]
+    ]
+    return found | {"layers": lines[:LAYERS], "more": max(0, len(lines) - LAYERS)}
+
+
+def _tiles(table: pa.Table, run: Run, rows: int) -> list[Row]:
+    """Every picture as what a page can show, checked."""
+    if table.nbytes > 2 * LARGEST:
+        raise _damaged(run)
+    found, size = [], 0
+    for entry in table.select(["part", "row", "label", "why", "image"]).to_pylist():
+        size += len(entry["image"])
+        if size > LARGEST or (entry["part"] not in ("filters", "augmented") and not 0 <= entry["row"] < rows):
+            raise _damaged(run)
+        image = entry.pop("image")
+        found.append(entry | _shown(image, run))
+    return found
+
+
+def _shown(image: bytes, run: Run) -> Row:
+    try:
+        with Image.open(io.BytesIO(image), formats=list(FORMATS)) as opened:
+            kind, (width, height) = FORMATS[str(opened.format)], opened.size  # the head alone is read
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _damaged(run) from error
+    if max(width, height) > SIDE:
+        raise _damaged(run)
+    uri = Markup(f"data:{kind};base64,{base64.b64encode(image).decode()}")  # no letter of it can end an attribute
+    return {"uri": uri, "width": width, "height": height}
+
+
+def _lines(tiles: Iterable[Row], key: str) -> list[list[Row]]:
+    """Tiles of the same `key`, in the order in which it comes first."""
+    found: dict[int, list[Row]] = {}
+    for tile in tiles:
+        found.setdefault(int(tile[key]), []).append(tile)
+    return list(found.values())
+
+
+def _class(seen: Predictions, tiles: list[Row]) -> dict[str, Any]:
+    """A line of the grid: the class's name, and each picture with what the model said of it."""
+    label = int(tiles[0]["label"])
+    for tile in tiles:
+        assert seen.shares is not None
+        tile["share"] = float(seen.shares[tile["row"], label])
+        tile["answer"] = "" if tile["why"] != "missed" else seen.names_of(seen.answer[tile["row"]])
+    return {"name": seen.names[label], "tiles": tiles}
+
+
+def _map(seen: Predictions, tiles: list[Row]) -> dict[str, Any]:
+    """A picture with its maps, in words."""
+    row = int(tiles[0]["row"])
+    for tile in tiles:
+        named = "the answer" if seen.regression else seen.names[tile["label"]] if tile["why"] != "picture" else ""
+        tile["named"] = named
+    right = bool(seen.right()[row])
+    return {
+        "tiles": tiles,
+        "right": right,
+        "truth": seen.names_of(seen.truth[row]),
+        "answer": seen.names_of(seen.answer[row]),
+    }
+
+
+def speeds(totals: Mapping[str, Any], probe: bool) -> list[tuple[str, float]]:
+    """What the run measured, in images a second. A linear probe trains on features, which says nothing of images."""
+    names = {"samples_per_second": "training", "eval_samples_per_second": "answering, in the batches of evaluation"}
+    names |= {"samples_per_second": "training the head, on features computed once"} if probe else {}
+    return [(title, float(totals[name])) for name, title in names.items() if name in totals]
+
+
+def _damaged(run: Run) -> HfkitError:
+    return HfkitError(
+        f"{run.path / 'pictures.parquet'} holds what hfkit does not write",
+        fix="restore the file, or delete it: the report is then made without pictures",
+    )
