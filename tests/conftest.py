@@ -6,6 +6,8 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
+import types
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ os.environ.update(
     HF_HOME=_HOME,
     HF_HUB_OFFLINE="1",
     HF_HUB_DISABLE_TELEMETRY="1",
+    HF_HUB_DISABLE_XET="1",  # the Hub of the tests speaks LFS
+    HF_HUB_DISABLE_PROGRESS_BARS="1",
     TOKENIZERS_PARALLELISM="false",
     CUDA_VISIBLE_DEVICES="",  # the suite's figures are the CPU's
     OMP_NUM_THREADS="1",  # tiny matrices: a second thread only gets in the way
@@ -73,6 +77,28 @@ def fresh_process() -> Any:
         from accelerate.state import AcceleratorState
 
         AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """A Hub on loopback, taken for the Hub, with an empty cache; the client is `tester`. Waits take no time."""
+    import huggingface_hub.constants
+    import huggingface_hub.utils._http
+    from hub_server import HubServer
+
+    from hfkit.hub import commits
+
+    with HubServer() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_TOKEN", "hf_test")
+        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        replaced = {"ENDPOINT": server.url, "HUGGINGFACE_CO_URL_TEMPLATE": template, "HF_HUB_OFFLINE": False}
+        for name, value in (replaced | {"HF_HUB_CACHE": str(tmp_path / "hub-cache")}).items():
+            monkeypatch.setattr(huggingface_hub.constants, name, value)
+        clock = types.SimpleNamespace(sleep=lambda seconds: server.waits.append(seconds), time=time.time)
+        for module in (commits, huggingface_hub.utils._http):
+            monkeypatch.setattr(module, "time", clock)
+        yield server
 
 
 def review(number: int, good: bool, words: int = 10) -> str:

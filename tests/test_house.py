@@ -35,6 +35,7 @@ ORDER = """
     tasks baselines models optim
     state sharding evaluation checkpoint saving probing callbacks engine
     inference report gallery results provenance signals health job
+    hub
     launch cli _register
 """.split()
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from hfkit.config import TrainConfig as TrainConfig
     from hfkit.data import load_data as load_data
     from hfkit.errors import HfkitError as HfkitError
+    from hfkit.hub import pull as pull
+    from hfkit.hub import push as push
     from hfkit.inference import pipeline as pipeline
     from hfkit.job import fit as fit
     from hfkit.launch import main as main
@@ -37,6 +39,8 @@ _HOMES = {
     "main": "hfkit.launch",
     "parse": "hfkit.parsing",
     "pipeline": "hfkit.inference",
+    "pull": "hfkit.hub",
+    "push": "hfkit.hub",
     "write_report": "hfkit.report",
 }
 _MODULES = {"metrics", "stats"}

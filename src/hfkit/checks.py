@@ -66,7 +66,7 @@ def check(config: TrainConfig) -> None:
     Raises:
         HfkitError: The first rule that is broken, with the flags at fault and the way out.
     """
-    for rules in (_numbers, _texts, _data_and_task, _images, _model, _loop):
+    for rules in (_numbers, _texts, _data_and_task, _images, _model, _loop, _hub):
         for what, fix in rules(config):
             raise HfkitError(what, fix=fix)
 
@@ -240,3 +240,12 @@ def _loop(config: TrainConfig) -> Broken:
             " one long text would not fit into a batch",
             f"give at least {config.max_length}",
         )
+
+
+def _hub(config: TrainConfig) -> Broken:
+    if config.push_to_hub and not config.hub_model_id:
+        yield "--push_to_hub does not know where to", "add --hub_model_id user/name"
+    if not config.push_to_hub:
+        given = {"hub_model_id": config.hub_model_id, "hub_private_repo": config.hub_private_repo}
+        for name in [name for name, value in given.items() if value]:
+            yield f"--{name} has no effect without --push_to_hub", f"add --push_to_hub, or drop --{name}"

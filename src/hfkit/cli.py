@@ -1,4 +1,4 @@
-"""The command `hfkit`: train, evaluate, predict, generate, chat, merge, report, compare, runs, verify.
+"""The command `hfkit`: train, evaluate, predict, generate, chat, merge, report, compare, runs, verify, push, pull.
 
 Each command is one call of the Python function of the same name. The flags of `hfkit train` are the recipes' own. Only
 the command that runs is imported, so `hfkit --help` needs neither torch nor transformers.
@@ -15,6 +15,7 @@ from typing import NoReturn, get_args, get_type_hints
 
 from hfkit import __version__
 from hfkit.config import GenerationArguments
+from hfkit.hub.commands import hub_commands
 
 # What `hfkit train --demo` changes: with a --dataset of your own it tries your data on the embedded model.
 TRAIN_DEMO = {
@@ -190,8 +191,9 @@ def _report(options: argparse.Namespace) -> None:
 
 def _compare(options: argparse.Namespace) -> None:
     from hfkit import compare
+    from hfkit.hub.fetching import local
 
-    print(compare(options.run_folders, options.output))
+    print(compare([local(run) for run in options.run_folders], options.output))
 
 
 def _runs(options: argparse.Namespace) -> None:
@@ -273,7 +275,9 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser(
         "compare", allow_abbrev=False, help="rank runs on the examples that they share, with paired tests"
     )
-    compare.add_argument("run_folders", metavar="RUN", nargs="+", type=Path)
+    compare.add_argument(
+        "run_folders", metavar="RUN", nargs="+", type=Path, help="runs, or user/name of published ones"
+    )
     compare.add_argument("--output", type=Path, help="a folder for compare.json and compare.html")
     compare.set_defaults(run=_compare)
 
@@ -284,6 +288,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", allow_abbrev=False, help="whether a run's files are those written, by hash")
     verify.add_argument("run_folder", metavar="RUN", type=Path)
     verify.set_defaults(run=_verify)
+    hub_commands(commands)
     return parser
 
 

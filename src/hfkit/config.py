@@ -227,6 +227,10 @@ class RunArguments:
     overwrite: bool = _knob(False, "Delete the run of another configuration that stands in output_dir.")
     report_to: list[str] = _knob([], "Trackers: tensorboard, trackio, wandb.")
     disable_tqdm: bool = _knob(False, "No progress bars.")
+    push_to_hub: bool = _knob(False, "Publish the finished run on the Hub, verified; see hfkit push.")
+    hub_model_id: str | None = _knob(None, "Where to publish: user/name (--push_to_hub).")
+    hub_private_repo: bool = _knob(False, "Make a new repository private (--push_to_hub).")
+    hub_revision: str = _knob("main", "The branch to publish on (--push_to_hub).")
 
 
 @dataclass

@@ -137,6 +137,11 @@ def digest(path: Path) -> dict[str, Any]:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
 
 
+def digest_of(content: bytes) -> dict[str, Any]:
+    """The digest that a file of these bytes has."""
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+
+
 def digests(folder: Path) -> dict[str, dict[str, Any]]:
     """The digest of every file in `folder`, by its path in there."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -80,7 +80,7 @@ def hub_access(what: str) -> Iterator[None]:
     except HfkitError:
         raise
     except Exception as error:
-        names = {kind.__name__ for cause in _causes(error) for kind in type(cause).__mro__}
+        names = {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
         if connection_failed(error) or ("DatasetNotFoundError" in names and not reachable):
             reason = "HF_HUB_OFFLINE is set" if offline else error if reachable else "no connection"
             raise hub_unreachable(what, reason) from error
@@ -123,7 +123,7 @@ def connection_failed(error: BaseException) -> bool:
         "MaxRetryError",
         "gaierror",
     }
-    for cause in _causes(error):
+    for cause in causes(error):
         if any(kind.__name__ in names for kind in type(cause).__mro__):
             return True
         if "offline mode is enabled" in str(cause) or "couldn't connect to" in str(cause).lower():
@@ -131,7 +131,7 @@ def connection_failed(error: BaseException) -> bool:
     return False
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """The error, what it came from, and so on down."""
     seen: BaseException | None = error
     while seen is not None:

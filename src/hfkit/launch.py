@@ -62,7 +62,10 @@ def start(
         created = not (path / "run.json").exists()
     except OSError as error:  # a name of thousands of characters
         raise unwritable(path, error) from error
+    if config.push_to_hub and first:
+        check_hub(config)
     if finished(config, path, first):
+        publish(config, path, first)
         return
     for sentence in filter(None, machine if first else []):
         print(sentence)
@@ -77,6 +80,28 @@ def start(
         kept = any((path / "checkpoints").glob("step-*"))
         again = "goes on from its last checkpoint" if kept else "begins anew: there is no checkpoint yet"
         raise KeyboardInterrupt(str(error) or f"stopped; the same command {again}") from error
+    publish(config, path, first)
+
+
+def check_hub(config: TrainConfig) -> None:
+    """Ask the Hub before training whether it will take the run: hours later is too late to learn of a wrong token.
+
+    Raises:
+        HfkitError: It will not.
+    """
+    from hfkit.hub.publishing import check_name, connect
+
+    check_name(str(config.hub_model_id))
+    connect(str(config.hub_model_id))
+
+
+def publish(config: TrainConfig, path: Path, first: bool) -> None:
+    """Publish the finished run where `--push_to_hub` asks for it."""
+    if not config.push_to_hub or not first:
+        return
+    from hfkit.hub import push
+
+    push(path, str(config.hub_model_id), private=config.hub_private_repo, revision=config.hub_revision)
 
 
 def finished(config: TrainConfig, path: Path, first: bool) -> bool:

@@ -15,8 +15,11 @@ from hfkit.foreign import read_json, read_json_file
 if TYPE_CHECKING:
     import pyarrow
 
+    from hfkit.hub import Published
+
 # Knobs that change where a run is kept or how it is shown, not what is computed: not part of its identity.
 NOT_IDENTITY = {"output_dir", "overwrite", "disable_tqdm", "report_to", "dataloader_num_workers"}
+NOT_IDENTITY |= {"push_to_hub", "hub_model_id", "hub_private_repo", "hub_revision"}
 
 
 class Run:
@@ -52,7 +55,9 @@ class Run:
 
     @property
     def model_path(self) -> Path:
-        return self.path / "model"
+        """The model's folder. In a run that came from the Hub the model lies beside run.json, where others look."""
+        published = any((self.path / name).is_file() for name in ("config.json", "adapter_config.json"))
+        return self.path if published else self.path / "model"
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -99,6 +104,12 @@ class Run:
         self.info.update(entries)
         with writing(self.path):
             write_json(self.path / "run.json", self.info)
+
+    def push(self, repository: str, **options: Any) -> "Published | None":
+        """Publish the run on the Hub as `user/name`; see `hfkit.push`."""
+        import hfkit
+
+        return hfkit.push(self, repository, **options)
 
     def hold(self) -> None:
         """Claim the folder for this process until it ends or lets go.

@@ -5,9 +5,11 @@ from pathlib import Path
 from hfkit import demo
 from hfkit.errors import HfkitError
 from hfkit.hubaccess import hub_access
+from hfkit.run import Run
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack")
+ADAPTER_PICKLE = "adapter_model.bin"
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja"]
 
@@ -35,7 +37,7 @@ def locate(name: str | Path, revision: str | None = None, code: bool = False) ->
     if not text:
         raise HfkitError("the model has no name", where="--model", fix="name a folder or a Hub id")
     if found:
-        return path / "model" if (path / "run.json").is_file() else path
+        return Run(path).model_path if (path / "run.json").is_file() else path
     if path.is_file():
         raise HfkitError(f"{name} is a file; a model is a folder", where="--model", fix="name the folder it is in")
     if text.startswith("runs/"):
@@ -53,11 +55,42 @@ def _fetch(name: str, revision: str | None, code: bool) -> Path:
     try:
         with hub_access(f"model {name}"):
             # Subfolders hold other formats (ONNX, OpenVINO) of the same weights.
-            return Path(snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=["*/*"]))
+            folder = Path(snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=["*/*"]))
+            check_contents(folder, name, folder.name)
+            return folder
     except HFValidationError as error:
         raise HfkitError(
             f"{name!r} is neither a folder nor a Hub id", where="--model", fix="a Hub id looks like owner/name"
         ) from error
+
+
+def check_contents(folder: Path, name: str, commit: str) -> None:
+    """Refuse a repository whose weights are pickles alone, of which nothing was fetched.
+
+    Args:
+        folder: What was fetched.
+        name: The repository.
+        commit: Of `folder`.
+
+    Raises:
+        HfkitError: Only pickles are there. A repository that cannot be asked, because there is no connection, passes.
+    """
+    from huggingface_hub import HfApi, constants
+
+    if constants.HF_HUB_OFFLINE or any(folder.glob("*.safetensors")):
+        return
+    pickles = [file for file in HfApi().list_repo_files(name, revision=commit) if file in (*PICKLES, ADAPTER_PICKLE)]
+    if pickles:
+        raise _only_pickles(name, pickles[0], f"commit {commit}")
+
+
+def _only_pickles(name: str | Path, pickle: str, place: str) -> HfkitError:
+    return HfkitError(
+        f"the weights of {name} are only there as {pickle}; hfkit reads safetensors, which cannot run code",
+        where=place,
+        fix="take a revision with model.safetensors (--model_revision refs/pr/...), or convert it once where"
+        " you trust it: model.save_pretrained(folder)",
+    )
 
 
 def check_folder(folder: Path, name: str | Path) -> None:
@@ -94,12 +127,7 @@ def check_weights(folder: Path, name: str | Path) -> None:
     if not any((folder / file).is_file() for file in WEIGHTS):
         pickles = [file for file in PICKLES if (folder / file).is_file()]
         if pickles:
-            raise HfkitError(
-                f"the weights of {name} are only there as {pickles[0]}; hfkit reads safetensors, which cannot run code",
-                where=place,
-                fix="take a revision with model.safetensors (--model_revision refs/pr/...), or convert it once where"
-                " you trust it: model.save_pretrained(folder)",
-            )
+            raise _only_pickles(name, pickles[0], place)
         raise HfkitError(f"{name} has no weights: there is no model.safetensors", where=place, fix=_contents(folder))
 
 

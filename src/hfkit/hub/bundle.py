@@ -1,0 +1,184 @@
+"""Bundle: the files of a run that are published, each looked through for secrets first."""
+
+import io
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hfkit import disk
+from hfkit.errors import HfkitError
+from hfkit.hub.secrets import Secrets
+from hfkit.run import Run
+
+# What save_pretrained writes. Anything else in model/ (training_args.bin, optimizer.pt) stays on this machine.
+_MODEL_FILES = re.compile(r"[\w.-]+\.(safetensors|json|txt|model|jinja|py)")
+_NOT_MODEL = re.compile(r"(optimizer|scheduler|trainer_state|training_args|rng_state).*")
+
+
+@dataclass
+class Bundle:
+    """What is sent.
+
+    Attributes:
+        files: The path in the repository -> its bytes, or the file that holds them.
+        said: What was left out or rewritten, a sentence each.
+    """
+
+    files: dict[str, bytes | Path] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+
+    def size(self, path: str) -> int:
+        content = self.files[path]
+        return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+    def read(self, path: str) -> bytes:
+        content = self.files[path]
+        return content if isinstance(content, bytes) else content.read_bytes()
+
+    def listing(self) -> str:
+        """A line a file with its size, and the sum."""
+        sizes = {path: self.size(path) for path in sorted(self.files)}
+        width = max(map(len, sizes))
+        lines = [f"  {path:<{width}}  {size:>14,}" for path, size in sizes.items()]
+        total = f"  {'in all':<{width}}  {sum(sizes.values()):>14,} bytes in {len(sizes)} files"
+        return "\n".join([*lines, total, *(f"  {sentence}" for sentence in self.said)])
+
+    def check(self, secrets: Secrets) -> None:
+        """Search every byte.
+
+        Raises:
+            HfkitError: A file holds a token or a private path, which it is told where to find.
+        """
+        for path, content in sorted(self.files.items()):
+            if path == "predictions.parquet":
+                continue  # its columns were searched before they were compressed
+            found = secrets.search(content) if isinstance(content, bytes) else secrets.search_file(content)
+            if found:
+                raise HfkitError(
+                    f"{path} holds what is private: {found[0]}, at byte {found[0].start:,}"
+                    + (f", and {len(found) - 1} more" if len(found) > 1 else ""),
+                    where=str(content) if isinstance(content, Path) else None,
+                    fix="take it out of the file; nothing was sent. A token that was written to a file should be"
+                    " revoked at https://huggingface.co/settings/tokens",
+                )
+
+
+def bundle(run: Run, repository: str, secrets: Secrets, model: Path | None = None) -> Bundle:
+    """The files of a finished run, in the layout that transformers opens: the model at the top, the run beside it.
+
+    Args:
+        run: The run, which is read and not written.
+        repository: `user/name`, which the card then names where the run named its folder.
+        secrets: What must not be sent.
+        model: The model's folder, where it is not the run's own: a merged one.
+
+    Raises:
+        HfkitError: The run is not finished, or damaged.
+    """
+    if run.state != "finished":
+        raise HfkitError(f"{run.path} is {run.state}", fix="give its command again, to its end")
+    damaged = disk.damage(run.path, run.info.get("files", {}))
+    if damaged:
+        raise HfkitError(f"{run.path} is damaged: {damaged[0]}", fix="restore the file; see hfkit verify")
+    found = Bundle(dict(model_files(model or run.model_path)))
+    for name in ("README.md", "report.html", "metrics.json"):
+        text = _text(run, name)
+        if text is not None:
+            found.files[name] = _cleaned(found, name, _addressed(text, run, repository), secrets).encode()
+    predictions = _predictions(found, run, secrets)
+    if predictions is not None:
+        found.files["predictions.parquet"] = predictions
+    found.files["run.json"] = _run_json(found, run, secrets)
+    return found
+
+
+def model_files(folder: Path) -> dict[str, Path]:
+    """What save_pretrained wrote into a folder, by name."""
+    paths = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+    return {name: path for name, path in paths.items() if _MODEL_FILES.fullmatch(name) and not _NOT_MODEL.match(name)}
+
+
+def _text(run: Run, name: str) -> str | None:
+    """A text of the run, as it stands on the disk; the card and the report are made where they are missing."""
+    path = run.path / name
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    if name == "README.md":
+        from hfkit.report.card import card
+
+        return card(run)
+    return None
+
+
+def _addressed(text: str, run: Run, repository: str) -> str:
+    """The text with the repository where its code names the run's folder."""
+    folders = {str(run.path), str(run.config.get("output_dir") or run.path)}
+    for folder in sorted(folders, key=len, reverse=True):
+        place = re.escape(folder.rstrip("/"))
+        text = re.sub(rf"([\"'])(?:\./)?{place}(?:/model)?/?\1", rf"\g<1>{repository}\g<1>", text)
+        text = re.sub(rf"(hfkit (?:evaluate|predict|compare|demo) ){place}/?(?=\s)", rf"\g<1>{repository}", text)
+    return text
+
+
+def _cleaned(found: Bundle, name: str, text: str, secrets: Secrets) -> str:
+    text, reasons = secrets.without(text)
+    found.said += _told(name, reasons)
+    return text
+
+
+def _told(name: str, reasons: list[str]) -> list[str]:
+    return [f"{name}: taken out {reasons.count(reason)} x: {reason}" for reason in sorted(set(reasons))]
+
+
+def _predictions(found: Bundle, run: Run, secrets: Secrets) -> bytes | None:
+    """The answers without the texts: enough to compare runs, and no copy of somebody's data."""
+    import pyarrow.parquet as parquet
+
+    if not (run.path / "predictions.parquet").is_file():
+        return None
+    table = run.predictions()
+    kept = [name for name in table.column_names if name not in ("text", "text_pair", "image", "reference")]
+    table = table.select(kept).replace_schema_metadata(None)
+    words = "\n".join(str(value) for name in kept if name == "id" for value in table[name].to_pylist())
+    if private := secrets.search(words.encode("utf-8", "surrogatepass")):
+        found.said.append(f"predictions.parquet: left out, its ids hold what is private: {private[0]}")
+        return None
+    buffer = io.BytesIO()
+    parquet.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _run_json(found: Bundle, run: Run, secrets: Secrets) -> bytes:
+    """run.json without private paths and tokens, naming the published files by their hashes."""
+    reasons: list[str] = []
+    info = {key: _without(value, secrets, reasons, key in _OF_THIS_MACHINE) for key, value in run.info.items()}
+    info["data"]["location"] = _without(info["data"].get("location"), secrets, reasons, True)
+    found.said += _told("run.json", reasons)
+    info["files"] = {
+        path: disk.digest(content) if isinstance(content, Path) else disk.digest_of(content)
+        for path, content in sorted(found.files.items())
+        if path != "README.md"  # people go on writing it
+    }
+    return (json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+
+
+_OF_THIS_MACHINE = ("name", "recipe", "config", "command", "model")
+"""Entries of run.json in which what begins with a slash is a path, and no label."""
+
+
+def _without(value: Any, secrets: Secrets, reasons: list[str], paths: bool) -> Any:
+    """`value` with its strings cleaned; of a path the last part is kept, for no other machine has the rest."""
+    if isinstance(value, dict):
+        return {key: _without(entry, secrets, reasons, paths) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_without(entry, secrets, reasons, paths) for entry in value]
+    if not isinstance(value, str):
+        return value
+    if paths and re.fullmatch(r"(/|~/|[A-Za-z]:\\)[^\n]+", value):
+        reasons.append("a path of this machine")
+        value = re.split(r"[/\\]", value.rstrip("/\\"))[-1]
+    value, said = secrets.without(value)
+    reasons += said
+    return value

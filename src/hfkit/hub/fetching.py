@@ -1,0 +1,88 @@
+"""pull: a repository's model, or the whole run that it came from, fetched once and checked byte by byte."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from hfkit.disk import whole_folder, writing
+from hfkit.errors import HfkitError
+from hfkit.hub import commits
+from hfkit.hub.publishing import check_name
+from hfkit.hubaccess import endpoint, hub_access, hub_reachable
+from hfkit.models.names import HUB_FILES, check_contents
+
+RUN_FILES = ["*.md", "report.html", "predictions.parquet"]
+"""What a published run has beside its model; see `hfkit.hub.bundle`."""
+
+
+def pull(
+    repository: str, revision: str | None = None, output: str | Path | None = None, *, trust_remote_code: bool = False
+) -> Path:
+    """Fetch a model, and what else of its run was published: figures, predictions, report and card.
+
+    What comes is pinned to one commit, which is printed, and each file is compared with the hash that the Hub has for
+    it. Weights come as safetensors only. Without a connection the cache answers; its files are compared with run.json,
+    where there is one.
+
+    Args:
+        repository: `user/name`.
+        revision: Commit, tag or branch.
+        output: A folder to copy the files to; it may not exist. Default: they stay in the Hub's cache.
+        trust_remote_code: Fetch the repository's Python files too. Nothing is run here.
+
+    Returns:
+        The folder: `hfkit predict`, `compare`, `evaluate` and `hfkit.pipeline` take it.
+
+    Raises:
+        HfkitError: There is no such repository or revision, its weights are pickles alone, a file is not what the Hub
+            says, or `output` cannot be written.
+    """
+    from huggingface_hub import HfApi, constants, snapshot_download
+
+    check_name(repository)
+    if output is not None and Path(output).exists():
+        raise HfkitError(f"{output} exists", where="--output", fix="name a new folder")
+    wanted = [*HUB_FILES, *RUN_FILES, *(["*.py"] if trust_remote_code else [])]
+    with hub_access(f"model {repository}"):
+        folder = Path(snapshot_download(repository, revision=revision, allow_patterns=wanted, ignore_patterns=["*/*"]))
+        commit = folder.name
+        check_contents(folder, repository, commit)
+        if not constants.HF_HUB_OFFLINE and hub_reachable(endpoint()):
+            there = commits.tree(HfApi(endpoint=endpoint()), repository, commit)
+            damaged = [path.name for path in _files(folder) if not commits.matches(there.get(path.name), path)]
+        else:
+            damaged = _damaged_by_run(folder)
+    if damaged:
+        raise HfkitError(
+            f"{damaged[0]} of {repository} is not what the Hub has at commit {commit}",
+            where=str(folder),
+            fix="delete that folder of the cache and fetch it again",
+        )
+    print(f"{repository} at commit {commit}: {len(_files(folder))} files, each as the Hub has it", file=sys.stderr)
+    if output is None:
+        return folder
+    with writing(Path(output), "set --output"), whole_folder(Path(output)) as staged:
+        for path in _files(folder):
+            shutil.copyfile(path, staged / path.name)
+    return Path(output)
+
+
+def local(run: str | Path) -> Path:
+    """The folder of a run: its own, or of one that was published, fetched."""
+    name = str(run)
+    return Path(run) if Path(run).exists() or name.count("/") != 1 or name.startswith("runs/") else pull(name)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file())
+
+
+def _damaged_by_run(folder: Path) -> list[str]:
+    """The files that differ from the hashes in run.json."""
+    from hfkit.disk import damage
+    from hfkit.run import Run
+
+    if not (folder / "run.json").is_file():
+        return []
+    known = Run(folder).info.get("files", {})
+    return damage(folder, {name: entry for name, entry in known.items() if (folder / name).is_file()})
