@@ -117,6 +117,21 @@ def test_target_modules(tiny_bert: Path, data: DatasetDict) -> None:
         adapted(data, tiny_bert, lora_target_modules=["qeury"])
 
 
+def test_target_patterns(tiny_bert: Path, data: DatasetDict) -> None:
+    def adapters(*targets: str) -> set[str]:
+        model, _ = adapted(data, tiny_bert, lora_target_modules=list(targets))
+        names = {name for name, _ in model.named_parameters() if "lora_A" in name}
+        return {name.removeprefix("base_model.model.bert.").partition(".lora_A")[0] for name in names}
+
+    last = {"encoder.layer.1.attention.self.query", "encoder.layer.1.attention.self.value"}
+    assert adapters("*.layer.1.*.query", "*.layer.1.*.value") == last
+    everything = adapters("all-linear")
+    assert len(everything) == 2 * 6 + 1  # the pooler
+    assert {name.split(".")[-1] for name in everything} == {"query", "key", "value", "dense"}
+    with pytest.raises(HfkitError, match=r"no linear layer is called '\*\.layer\.2\.\*'[^$]*Known: dense, key"):
+        adapters("*.layer.2.*")
+
+
 def test_gradient_checkpointing_reaches_the_adapter(tiny_bert: Path, data: DatasetDict) -> None:
     """The embeddings are frozen: recomputation must not lose the way to the adapter."""
     model, tokenizer = adapted(data, tiny_bert, gradient_checkpointing=True)

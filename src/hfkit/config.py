@@ -141,7 +141,9 @@ class ModelArguments:
     lora_alpha: int = _knob(16, "The adapter's output is scaled by lora_alpha / lora_r.")
     lora_dropout: float = _knob(0.0, "Dropout on the adapter's input.")
     lora_target_modules: list[str] = _knob(
-        [], "Names of the layers that get an adapter. Default: PEFT's for the model."
+        [],
+        "Layers that get an adapter: names (query), shell patterns (*.layer.1.*) or all-linear. Default: PEFT's for the"
+        " model.",
     )
 
 

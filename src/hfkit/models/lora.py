@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ from hfkit.models.inspection import first_line
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel
+
+ALL_LINEAR = "all-linear"
+"""As in PEFT: every layer that multiplies by a matrix, but the head and the embeddings."""
 
 
 def add_lora(model: "PreTrainedModel", config: ModelArguments, new: Collection[str] = ()) -> "PeftModel":
@@ -64,12 +68,22 @@ def _targets(model: "PreTrainedModel", config: ModelArguments) -> list[str]:
             where="--lora",
             fix=f"name them with --lora_target_modules: {', '.join(sorted(known))}",
         )
+    found = set()
     for target in wanted:
-        if not any(name == target or name.endswith(f".{target}") for name in linear):
+        matched = _matched(model, target, linear)
+        if not matched:
             raise HfkitError(
                 f"no linear layer is called {target!r}", where="--lora_target_modules", fix=nearest(target, known)
             )
-    return wanted
+        found |= matched if any(mark in target for mark in "*?[") or target == ALL_LINEAR else {target}
+    return sorted(found)
+
+
+def _matched(model: "PreTrainedModel", target: str, linear: Collection[str]) -> set[str]:
+    """Names of the layers that `target` means."""
+    if target == ALL_LINEAR:
+        return {name for name in linear if not isinstance(model.get_submodule(name), nn.Embedding)}
+    return {name for name in linear if name == target or name.endswith(f".{target}") or fnmatchcase(name, target)}
 
 
 def _takes_lora(module: nn.Module) -> bool:
