@@ -54,6 +54,7 @@ def test_presets_are_spelt_out_in_the_order_of_their_application() -> None:
         steps(["rotat"])
 
 
+@pytest.mark.pain("augmentation-path-dependent")
 def test_a_sample_depends_on_seed_epoch_and_row_alone() -> None:
     data, made = rows(), task(augment=steps(["strong"]), mixup=0.4, cutmix=1.0, seed=7)
     first = pixels(made, data, [3, 4, 5], epoch=2)

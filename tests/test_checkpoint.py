@@ -53,6 +53,7 @@ def test_what_a_kill_leaves_behind_is_never_read(tmp_path: Path) -> None:
     assert checkpoint.newest(tmp_path) == (None, [])
 
 
+@pytest.mark.pain("disk-full")
 def test_a_disk_that_cannot_be_written_is_one_error_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,6 +139,8 @@ def test_no_import_goes_in_a_circle() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError with the circle
 
 
+@pytest.mark.pain("metric-code")
+@pytest.mark.pain("pickled-weights")
 def test_nothing_reads_pickles_or_the_network_unasked() -> None:
     for file in FILES:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

@@ -81,6 +81,7 @@ def test_timms_own_reading_is_saved_with_the_run(folder: Path) -> None:
     assert list(processor.data_config["mean"]) == known["mean"]
 
 
+@pytest.mark.pain("augmentation-path-dependent")
 def test_batches_are_equal_bytes_with_and_without_workers(folder: Path) -> None:
     from accelerate import Accelerator
 
@@ -156,6 +157,7 @@ def test_the_mirror_image_counts_where_it_is_asked_for(folder: Path) -> None:
     torch.testing.assert_close(ask.logits([image]), ask.logits([mirrored]), rtol=0, atol=1e-5)
 
 
+@pytest.mark.pain("corrupt-pictures")
 def test_a_folder_is_predicted_and_corrupt_pictures_are_listed(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,6 +53,7 @@ def test_sixteen_bits_are_scaled_and_not_cut(value: int, expected: int) -> None:
         assert decode(stored(image, kind)).getpixel((3, 3)) == expected
 
 
+@pytest.mark.pain("sideways-pictures")
 def test_exif_turns_the_picture_upright() -> None:
     image = Image.new("RGB", (8, 4), "blue")
     exif = Image.Exif()
@@ -80,6 +81,7 @@ def test_what_is_no_picture_says_why(data: bytes, reason: str) -> None:
         decode(data)
 
 
+@pytest.mark.pain("picture-bomb")
 def test_a_decompression_bomb_is_refused_before_it_is_decoded() -> None:
     image = bytearray(stored(Image.new("L", (4, 4))))
     image[16:24] = struct.pack(">II", 60000, 60000)
@@ -124,6 +126,7 @@ def test_pictures_that_stand_in_two_splits_leave_training(folder: Path) -> None:
     assert "1 image of train that also stand in validation" in notes
 
 
+@pytest.mark.pain("corrupt-pictures")
 def test_damaged_files_are_listed_or_skipped_and_counted(folder: Path) -> None:
     whole = (folder / "train" / "red" / "0.png").read_bytes()
     for name, data in {"cut.png": whole[:150], "zero.png": b"", "text.png": b"hello"}.items():

@@ -117,6 +117,7 @@ def test_a_classifier_of_another_problem_gets_a_new_head(tiny_bert: Path, data: 
     assert model.config.problem_type == "single_label_classification"
 
 
+@pytest.mark.pain("gpt2-pad")
 def test_a_decoder_without_padding_pads_with_its_end(
     tiny_bert: Path, data: DatasetDict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -321,6 +321,7 @@ def test_the_loss_is_float32_under_bf16(tiny_bert: Path, tokenizer: Any, config:
     assert figures["loss"] > 0
 
 
+@pytest.mark.pain("gpt2-pad")
 def test_a_model_without_padding_token_pads_with_its_end(tiny_bert: Path) -> None:
     from transformers import GPT2Config, GPT2ForSequenceClassification
 

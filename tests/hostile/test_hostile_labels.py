@@ -155,6 +155,7 @@ def test_the_model_card_stays_text(spoilt: tuple[Path, str]) -> None:
     assert not CONTROL.search(text.replace("\n", ""))
 
 
+@pytest.mark.pain("csv-formula")
 def test_a_spreadsheet_runs_nothing(spoilt: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
     starts = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
     texts = [f"{start}cmd|' /C calc'!A0" for start in starts]

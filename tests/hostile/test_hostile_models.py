@@ -207,6 +207,7 @@ def folder(tmp_path: Path, tiny_run: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.pain("pickled-weights")
 @pytest.mark.parametrize("case", FOLDERS)
 def test_a_hostile_model_answers_nothing(case: Case, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def door(path: str) -> Any:

@@ -1,6 +1,9 @@
-"""A model whose forward takes **kwargs and ignores `num_items_in_batch`: Trainer then sums the accumulated losses.
+"""With gradient accumulation the loss, and with it the step, is a multiple of that of the large batch.
 
-hfkit never leaves the division to the model: it divides the summed loss of all batches by the rows of the update.
+A model whose forward takes **kwargs and ignores `num_items_in_batch` makes Trainer sum the accumulated losses. hfkit
+never leaves the division to the model: it divides the summed loss of all batches by the rows of the update.
+
+Threads: transformers#34191 #37766 ms-swift#10084
 """
 
 from collections.abc import Callable

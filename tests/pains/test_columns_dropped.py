@@ -1,4 +1,9 @@
-"""Trainer removes the columns that the model's forward does not name, and says so only at info level."""
+"""Columns of a table are dropped without a word, because the model's forward has no argument of their name.
+
+Trainer says so only at info level.
+
+Threads: transformers#29458 #25054
+"""
 
 import logging
 from pathlib import Path

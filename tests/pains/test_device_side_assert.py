@@ -1,4 +1,9 @@
-"""A label that the model has no output for: an index error here, an unreadable assert on a GPU."""
+"""A label that the model has no output for ends, on a GPU, in an assert that names neither label nor row.
+
+Here, on the CPU, it is an index error.
+
+Threads: pytorch#1204 ultralytics#4728
+"""
 
 from pathlib import Path
 

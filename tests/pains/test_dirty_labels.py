@@ -1,4 +1,7 @@
-"""`Pos`, `pos ` and `POS` are three classes to `class_encode_column`."""
+"""`Pos`, `pos ` and `POS` become three classes, and the training and the test split do not agree on them.
+
+Threads: autotrain-advanced#71
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,9 @@
-"""Accelerate's loader gives every process equally many batches by repeating rows; a naive metric counts them twice."""
+"""With several processes the last rows are counted twice in a metric.
+
+Accelerate's loader gives every process equally many batches by repeating rows.
+
+Threads: accelerate#350 #575 trl#7010
+"""
 
 import numpy as np
 import pytest

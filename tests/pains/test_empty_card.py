@@ -1,4 +1,7 @@
-"""The Hub's template leaves most of a model card to be filled in. Ours is written from the run."""
+"""The published model card says "More Information Needed" where it should say what was trained and how good it is.
+
+Threads: transformers#13245
+"""
 
 import pytest
 from huggingface_hub import ModelCard, ModelCardData
@@ -15,7 +18,7 @@ def test_upstream_leaves_it_empty() -> None:
     assert str(card).lower().count(EMPTY) > 10
 
 
-def test_a_runs_card_is_complete(finished: Run) -> None:
+def test_hfkit_writes_a_complete_one(finished: Run) -> None:
     card = ModelCard.load(finished.path / "README.md")
     assert EMPTY not in str(card).lower() and "todo" not in str(card).lower()
     (result,) = card.data.eval_results[:1]

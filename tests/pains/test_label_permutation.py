@@ -1,4 +1,7 @@
-"""A model and a data set that number the same two labels the other way round."""
+"""A model and a data set number the same labels differently: accuracy collapses, and nothing says why.
+
+Threads: TextAttack#684 transformers#10401
+"""
 
 from pathlib import Path
 from typing import Any

@@ -1,11 +1,19 @@
-"""A job on local files must not ask the network for anything, also where nobody said HF_HUB_OFFLINE."""
+"""A load from local files asks the network all the same: it leaks what is used, or hangs behind a firewall.
+
+Whatever is looked up or connected to is written down, in processes where nobody said HF_HUB_OFFLINE.
+
+Threads: transformers#45545 #30345
+"""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 pytestmark = pytest.mark.pain("local-phones-home")
 
@@ -45,19 +53,44 @@ print(hfkit.pipeline(run.path)("a warm film"))
 """
 
 
-def test_a_whole_job_on_local_files_asks_nobody(tiny_bert: Path, reviews_csv: Path, tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(WATCH)
-    asked = tmp_path / "asked.txt"
+# A thread asks, and tries again for long: the first time is enough.
+PEER = """
+import os, time
+from transformers import AutoModel
+AutoModel.from_pretrained("me/model", local_files_only=True)
+ends = time.monotonic() + 30
+while not os.path.getsize(os.environ["ASKED"]) and time.monotonic() < ends:
+    time.sleep(0.05)
+os._exit(0)
+"""
+
+
+def watched(program: str, *arguments: str, folder: Path) -> str:
+    """Run Python code, and return what it asked the network for, a line each."""
+    (folder / "sitecustomize.py").write_text(WATCH)
+    asked = folder / "asked.txt"
+    asked.touch()
     environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
-    environment |= {"PYTHONPATH": str(tmp_path), "ASKED": str(asked)}
-    control = subprocess.run(
-        [sys.executable, "-c", "import urllib.request as u; u.urlopen('https://huggingface.co')"],
-        env=environment,
-        capture_output=True,
-    )
-    assert control.returncode != 0 and "huggingface.co" in asked.read_text(), "the watch does not see anything"
-    asked.unlink()
-    command = [sys.executable, "-c", JOB, str(reviews_csv), str(tiny_bert)]
-    job = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
-    assert job.returncode == 0, job.stderr
-    assert not asked.exists(), asked.read_text()
+    paths = [str(folder), os.environ.get("PYTHONPATH", "")]
+    environment |= {"PYTHONPATH": os.pathsep.join(paths), "ASKED": str(asked), "HF_HOME": str(folder / "home")}
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return asked.read_text()
+
+
+def test_upstream_asks_in_spite_of_local_files_only(tiny_bert: Path, tmp_path: Path) -> None:
+    """A model in the cache whose weights are no safetensors: the Hub is asked to convert them. It shows, too, that
+    the watch sees."""
+    cache = tmp_path / "home" / "hub" / "models--me--model"
+    snapshot = cache / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text("0" * 40)
+    shutil.copy(tiny_bert / "config.json", snapshot)
+    torch.save(load_file(tiny_bert / "model.safetensors"), snapshot / "pytorch_model.bin")
+    assert "huggingface.co" in watched(PEER, folder=tmp_path)
+
+
+def test_hfkit_does_a_whole_job_and_asks_nobody(tiny_bert: Path, reviews_csv: Path, tmp_path: Path) -> None:
+    assert watched(JOB, str(reviews_csv), str(tiny_bert), folder=tmp_path) == ""

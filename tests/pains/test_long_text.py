@@ -1,4 +1,9 @@
-"""Plain `pipeline` crashes on a text that is too long. A run reads it as in training, and counts what it cuts."""
+"""A text that is too long crashes the pipeline, or is cut without a word.
+
+A run reads it as in training, and counts what it cuts.
+
+Threads: transformers#4501 #24392
+"""
 
 import pytest
 import transformers

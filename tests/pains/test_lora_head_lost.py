@@ -1,4 +1,9 @@
-"""PEFT saves the classification head only when it is told that the task is a classification."""
+"""A saved adapter lacks the classification head that was trained with it: reloaded, it answers at random.
+
+PEFT saves the head only when it is told that the task is a classification.
+
+Threads: peft#1381 #2032 #2289 #2502
+"""
 
 from pathlib import Path
 

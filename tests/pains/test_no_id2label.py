@@ -1,4 +1,7 @@
-"""A classifier saved without names answers LABEL_0."""
+"""A saved classifier answers LABEL_0 and LABEL_1, and nobody knows any more which is which.
+
+Threads: transformers#13298 #28589 #34637
+"""
 
 from pathlib import Path
 
@@ -17,6 +20,6 @@ def test_upstream_answers_label_0(tiny_bert: Path, tmp_path: Path) -> None:
     assert answer["label"] in ("LABEL_0", "LABEL_1")
 
 
-def test_a_run_answers_with_names_in_plain_transformers(finished: Run) -> None:
+def test_hfkit_answers_with_names_in_plain_transformers_too(finished: Run) -> None:
     answers = pipeline("text-classification", str(finished.model_path), device="cpu", top_k=None)(["a warm film"])
     assert {answer["label"] for answer in answers[0]} == {"neg", "pos"}

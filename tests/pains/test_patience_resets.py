@@ -1,4 +1,9 @@
-"""Early stopping begins to count anew after a resume, unless one knows the argument that is off by default."""
+"""After a resume early stopping begins to count anew, so an interrupted run trains longer than another.
+
+Trainer restores the count only with an argument that is off by default.
+
+Threads: transformers#28544 Lightning#1463
+"""
 
 from types import SimpleNamespace
 from typing import Any

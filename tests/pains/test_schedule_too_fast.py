@@ -1,4 +1,9 @@
-"""A schedule given to `Accelerator.prepare` is stepped once for every process, so it ends N times too early."""
+"""On N processes the learning rate falls N times too fast, and the last part of training learns nothing.
+
+A schedule given to `Accelerator.prepare` is stepped once for every process.
+
+Threads: accelerate#2142 #2926 #1382 #1398 #2318
+"""
 
 from types import SimpleNamespace
 

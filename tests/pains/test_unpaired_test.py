@@ -1,4 +1,9 @@
-"""Two models on one test set, the better one right in 30 more of 1,000 rows and wrong in 5 fewer."""
+"""Two models on the same test set are compared as if on two independent samples, or without any interval.
+
+Here the better one is right in 30 more of 1,000 rows and wrong in 5.
+
+Threads: evaluate#784 lm-eval-harness#3831
+"""
 
 import numpy as np
 import pytest
@@ -13,7 +18,7 @@ A = np.repeat([True, True, False, False], [BOTH, ONLY_A, ONLY_B, NEITHER])
 B = np.repeat([True, False, True, False], [BOTH, ONLY_A, ONLY_B, NEITHER])
 
 
-def test_a_test_of_two_independent_samples_sees_nothing() -> None:
+def test_upstream_sees_nothing_between_independent_samples() -> None:
     _, p = proportions_ztest([A.sum(), B.sum()], [len(A), len(B)])
     assert p > 0.05
 
