@@ -63,6 +63,7 @@ class DataCard:
         labels: The names of the integer labels 0, 1, ...
         blocks: Neighbouring rows that go to one split together, for sources that are sorted by subject.
         group: Column whose equal values go to one split together.
+        document_start: Regular expression of the row that begins a document, where the rows are lines.
         validation_size, test_size: Shares held out, where the user names no other.
         embedded: The form that `demo:NAME` reads.
         prose: Everything below the front matter.
@@ -85,6 +86,7 @@ class DataCard:
     labels: list[str] | None = None
     blocks: int | None = None
     group: str | None = None
+    document_start: str | None = None
     validation_size: float | None = None
     test_size: float | None = None
     embedded: Embedded | None = None
@@ -149,6 +151,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "labels": (list,),
     "blocks": (int,),
     "group": (str,),
+    "document_start": (str,),
     "validation_size": (int, float),
     "test_size": (int, float),
     "embedded": (dict,),
@@ -204,6 +207,10 @@ def _check_block(block: dict[str, Any], path: Path) -> None:
     for key in ("validation_size", "test_size"):
         if key in block and not 0 < block[key] < 1:
             refuse(f"{block[key]} is not a share between 0 and 1", key)
+    try:
+        re.compile(block.get("document_start", ""))
+    except re.error as error:
+        refuse(f"It is no regular expression: {error}", "document_start")
     if block.get("blocks", 1) < 1:
         refuse(f"{block['blocks']} is not a number of rows", "blocks")
     if "labels" in block:

@@ -6,6 +6,7 @@ checked where that is known.
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ AT_LEAST: dict[str, float] = {
     "data_seed": 0,
     "max_length": 1,
     "stride": 0,
+    "eval_stride": 1,
     "vocab_size": 100,
     "unfreeze_epoch": 0,
     "image_size": 1,
@@ -66,7 +68,7 @@ def check(config: TrainConfig) -> None:
     Raises:
         HfkitError: The first rule that is broken, with the flags at fault and the way out.
     """
-    for rules in (_numbers, _texts, _data_and_task, _images, _model, _loop, _hub):
+    for rules in (_numbers, _texts, _data_and_task, _language, _images, _model, _loop, _hub):
         for what, fix in rules(config):
             raise HfkitError(what, fix=fix)
 
@@ -80,7 +82,10 @@ def check_idle(config: TrainConfig, recipe: TrainConfig) -> None:
     needs: dict[str, tuple[str, bool]] = dict.fromkeys(
         ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules"), ("--lora", config.lora)
     )
+    needs |= dict.fromkeys(("use_dora", "use_rslora"), ("--lora", config.lora))
     needs["stride"] = ("--long_text windows", config.long_text == "windows")
+    languages = ("--task text-generation", config.task == "text-generation")
+    needs |= dict.fromkeys(("packing", "eval_stride", "tokenizer", "document_start"), languages)
     for name, (other, given) in needs.items():
         if not given and getattr(config, name) != getattr(recipe, name):
             raise HfkitError(f"--{name} has no effect without {other}", fix=f"add {other}, or drop --{name}")
@@ -163,6 +168,33 @@ def _data_and_task(config: TrainConfig) -> Broken:
     named = [column for column in columns if column is not None]
     if len(set(named)) < len(named):
         yield "one column is named for two things", "give --text_column, --text_pair_column and --label_column apart"
+
+
+def _language(config: TrainConfig) -> Broken:
+    if config.task != "text-generation":
+        return
+    if config.document_start is not None:
+        try:
+            re.compile(config.document_start)
+        except re.error as error:
+            yield f"--document_start is no regular expression: {error}", "such as '^ = [^=]'"
+    clashes = {
+        "--long_text": config.long_text != "head",
+        "--text_pair_column": config.text_pair_column is not None,
+        "--label_column": config.label_column is not None,
+        "--class_weights": config.class_weights != "none",
+        "--label_smoothing_factor": config.label_smoothing_factor > 0,
+        "--problem_type": config.problem_type != "auto",
+        "--pooling": config.pooling != "model",
+    }
+    for flag, used in clashes.items():
+        if used:
+            yield f"{flag} has no meaning for a language model", "drop the flag, or --task text-generation"
+    if config.eval_stride and config.max_length and config.eval_stride > config.max_length:
+        yield (
+            f"--eval_stride {config.eval_stride} is above --max_length {config.max_length}: tokens would be left out",
+            f"give at most {config.max_length}, such as {max(1, config.max_length // 2)}",
+        )
 
 
 def _images(config: TrainConfig) -> Broken:

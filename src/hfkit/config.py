@@ -29,6 +29,11 @@ class DataArguments:
     dataset_revision: str | None = _knob(None, "Commit, tag or branch of a Hub data set. A card pins its own.")
     text_column: str | None = _knob(None, "The column with the text. Found by name and content when not given.")
     text_pair_column: str | None = _knob(None, "The column with the second text of a pair (MNLI, MRPC).")
+    document_start: str | None = _knob(
+        None,
+        "Regular expression of the line that begins a document, where many stand in one text file, or in a column"
+        " line by line. Default: the card's.",
+    )
     image_column: str | None = _knob(
         None, "The column with the images, or their paths seen from the file's folder. Found when not given."
     )
@@ -75,6 +80,23 @@ class TaskArguments:
     label_smoothing_factor: float = _knob(0.0, "Share of a label's weight spread over the other classes.")
     regression_loss: Literal["mse", "mae"] = _knob(
         "mse", "What a regression learns to make small: mse the mean of the squared errors, mae of their sizes."
+    )
+
+
+@dataclass
+class LanguageArguments:
+    """How texts are laid out for a language model (--task text-generation)."""
+
+    packing: bool = _knob(
+        True, "Fill rows of max_length tokens with several documents, none of which sees another; false pads instead."
+    )
+    eval_stride: int | None = _knob(
+        None,
+        "Tokens between two windows of a long text in evaluation: fewer show each token more of what came before it,"
+        " for more work. Default: max_length, windows side by side.",
+    )
+    tokenizer: Literal["bpe", "char"] = _knob(
+        "bpe", "What a baseline's tokenizer learns from the training texts: pairs of bytes, or single characters."
     )
 
 
@@ -145,6 +167,8 @@ class ModelArguments:
         "Layers that get an adapter: names (query), shell patterns (*.layer.1.*) or all-linear. Default: PEFT's for the"
         " model.",
     )
+    use_dora: bool = _knob(False, "DoRA: learn the size of each adapted weight apart from its direction.")
+    use_rslora: bool = _knob(False, "rsLoRA: scale the adapter by lora_alpha / sqrt(lora_r), for high ranks.")
 
 
 @dataclass
@@ -237,7 +261,14 @@ class RunArguments:
 
 @dataclass
 class TrainConfig(
-    RunArguments, LoopArguments, OptimArguments, ModelArguments, ImageArguments, TaskArguments, DataArguments
+    RunArguments,
+    LoopArguments,
+    OptimArguments,
+    ModelArguments,
+    ImageArguments,
+    LanguageArguments,
+    TaskArguments,
+    DataArguments,
 ):
     """Every knob of a run. A recipe is a subclass with other defaults."""
 

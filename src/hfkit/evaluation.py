@@ -42,15 +42,15 @@ def evaluate(
         accelerator: Gives device, precision and processes.
         task: Collates and scores.
         model: Not wrapped in DDP. Where its weights are sharded, all processes take part in each forward pass.
-        dataset: Encoded by the task, with `length` and `labels`.
+        dataset: Encoded by the task, with `length` and, where there are any, `labels`.
         config: Gives `per_device_eval_batch_size` and `dataloader_num_workers`.
         description: What the progress bar says.
         stop: Asked before each batch: a signal's notice is no time to look at a million rows. Sharded weights are
             looked at to the end: a process that left would leave the others waiting.
 
     Returns:
-        `label` and what the task gives (`prediction`, `loss`, `probabilities`), `(rows, ...)` each. Nothing, on every
-        process, where `stop` said so on one of them.
+        `label`, where there are any, and what the task gives (`prediction`, `loss`, ...), `(rows, ...)` each. Nothing,
+        on every process, where `stop` said so on one of them.
     """
     from tqdm.auto import tqdm
 
@@ -73,7 +73,7 @@ def evaluate(
                 _, predictions = task.loss_and_predictions(model, batch)
                 if len(kept) < len(mine):  # else it stood in, in a last round that has no batch for this process
                     kept.append({name: value.cpu().numpy() for name, value in predictions.items()})
-                    bar.update(accelerator.num_processes * len(kept[-1]["prediction"]))
+                    bar.update(accelerator.num_processes * len(next(iter(kept[-1].values()))))
     except (RuntimeError, MemoryError) as error:
         if not hardware.out_of_memory(error):
             raise
@@ -91,7 +91,7 @@ def evaluate(
     order = np.argsort(np.concatenate([part[0] for part in parts]))
     chunks = [chunk for part in parts for chunk in part[1]]
     columns = {name: np.concatenate([chunk[name] for chunk in chunks])[order] for name in chunks[0]}
-    return {"label": np.asarray(dataset["labels"][:]), **columns}
+    return {"label": np.asarray(dataset["labels"][:]), **columns} if "labels" in dataset.column_names else columns
 
 
 @dataclass(frozen=True)

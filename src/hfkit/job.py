@@ -31,6 +31,7 @@ from hfkit.tasks import task_class
 from hfkit.trackers import tracked, tracker_names
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -93,7 +94,7 @@ def fit(
             gallery.write_layers(run, task, model)
     if config.report_to:
         accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(config)))
-    learner, learnt = None, encoded
+    learner, learnt = None, DatasetDict({name: _batched(task, name, split) for name, split in encoded.items()})
     if config.linear_probe:
         learner, learnt = probing.computed(config, task, model, encoded, accelerator)
     engine = build_engine(config, task, model, processor, learnt, run, accelerator, learner)
@@ -141,9 +142,10 @@ def evaluate(
     with runs.reading(finished):
         task = task_class(finished.info["task"]).from_settings(finished.info["task_settings"])
         config = results.saved_config(finished, trust_remote_code)
-        labels = list(task.labels) if task.problem_type != "regression" else None
-    rows = load_test(data, label_names=labels, problem_type=task.problem_type, task=task.name)
-    pair = finished.info["task_settings"].get("pair")
+        settings = task.settings()
+        labels = None if settings["problem_type"] == "regression" else settings.get("labels")
+    rows = load_test(data, label_names=labels, problem_type=settings["problem_type"], task=task.name)
+    pair = settings.get("pair")
     if pair is not None and pair != ("text_pair" in rows["test"].column_names):
         kind, other = ("pairs of texts", "single texts") if pair else ("single texts", "pairs")
         raise HfkitError(f"the model reads {kind}, and {data.dataset} holds {other}", fix="see --text_pair_column")
@@ -152,6 +154,11 @@ def evaluate(
     figures = results.evaluate_rows(finished, config, task, rows, folder)
     print(f"{finished.path} on {data.dataset}:\n{results.figure_lines(figures)}\nWritten to {folder}")
     return figures
+
+
+def _batched(task: "Task", name: str, encoded: "Dataset") -> "Dataset":
+    """A split as its batches read it."""
+    return task.to_train(encoded) if name == "train" else task.to_evaluate(encoded)
 
 
 def output_dir(config: TrainConfig) -> Path:

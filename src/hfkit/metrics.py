@@ -4,6 +4,7 @@
 are for anyone who knows Hugging Face's `evaluate`. They are looked up late, since importing `evaluate` takes seconds.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,6 +60,10 @@ TITLES = {
     "mae": "mean absolute error",
     "pearson": "Pearson correlation",
     "spearman": "Spearman correlation",
+    "bits_per_byte": "bits per byte",
+    "perplexity": "perplexity per token",
+    "next_token_accuracy": "next-token accuracy",
+    "word_perplexity": "perplexity per word",
 }
 FIGURES = {
     "single_label_classification": (
@@ -69,9 +74,15 @@ FIGURES = {
         *("f1_micro", "f1_macro", "f1_weighted", "subset_accuracy", "roc_auc", "log_loss", "ece"),
     ),
     "regression": ("mse", "mae", "pearson", "spearman"),
+    "language_modeling": ("bits_per_byte", "loss", "perplexity", "next_token_accuracy", "word_perplexity"),
 }
-PRIMARY = {"single_label_classification": "accuracy", "multi_label_classification": "f1_macro", "regression": "mse"}
-LOWER_IS_BETTER = frozenset({"log_loss", "ece", "mse", "mae", "loss"})
+PRIMARY = {
+    "single_label_classification": "accuracy",
+    "multi_label_classification": "f1_macro",
+    "regression": "mse",
+    "language_modeling": "bits_per_byte",
+}
+LOWER_IS_BETTER = frozenset({"log_loss", "ece", "mse", "mae", "loss", "bits_per_byte", "perplexity", "word_perplexity"})
 
 
 def __getattr__(name: str) -> Any:
@@ -88,7 +99,8 @@ def figures(
     """Every figure that fits the problem, as plain floats.
 
     Args:
-        problem_type: As in a transformers config.
+        problem_type: As in a transformers config, or language_modeling: then `labels` are the bytes of each text, and
+            `prediction` the nats that the model took to tell it.
         labels: The truth. Class ids (rows,), a 0/1 matrix (rows, labels), or numbers (rows,).
         prediction: The answer, in the shape of `labels`.
         probabilities: (rows, classes). Without it the figures that need it are left out.
@@ -98,13 +110,38 @@ def figures(
     """
     truth, answer = np.asarray(labels), np.asarray(prediction)
     shares = None if probabilities is None else np.asarray(probabilities, dtype=np.float64)
-    if problem_type == "regression":
+    if problem_type == "language_modeling":
+        sums = {"nll": np.array([answer.sum()]), "bytes": np.array([truth.sum()])}
+        found = {name: value[0] for name, value in language_figures(sums).items()}
+    elif problem_type == "regression":
         found = _regression(truth.astype(np.float64), answer.astype(np.float64))
     elif problem_type == "multi_label_classification":
         found = _multi_label(truth, answer, shares)
     else:
         found = _single_label(truth, answer, shares)
     return {name: float(value) for name, value in found.items() if np.isfinite(value)}
+
+
+def language_figures(sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The figures of a language model from what was summed over a text; each array is (texts,) or (resamples,).
+
+    Args:
+        sums: `nll`, nats of all tokens, the end tokens among them; `bytes`. Perhaps `tokens`, `right` (tokens that
+            were the likeliest) and `words`.
+
+    Returns:
+        `bits_per_byte`, which compares models whatever their tokens are; with the others `loss` and `perplexity` per
+        token, `next_token_accuracy`, and `word_perplexity`, where line ends count as words (Merity et al. 2016).
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        found = {"bits_per_byte": sums["nll"] / sums["bytes"] / np.log(2)}
+        if "tokens" in sums:
+            found["loss"] = sums["nll"] / sums["tokens"]
+            found["perplexity"] = np.exp(found["loss"])
+            found["next_token_accuracy"] = sums["right"] / sums["tokens"]
+        if "words" in sums:
+            found["word_perplexity"] = np.exp(sums["nll"] / sums["words"])
+    return found
 
 
 def _single_label(truth: np.ndarray, answer: np.ndarray, shares: np.ndarray | None) -> dict[str, float]:

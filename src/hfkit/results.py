@@ -16,6 +16,7 @@ from hfkit.baselines.classical import classical
 from hfkit.callbacks.log import append
 from hfkit.checks import check
 from hfkit.config import TrainConfig
+from hfkit.data.labels import LANGUAGE_MODELING
 from hfkit.data.table import counted
 from hfkit.disk import whole_file, write_json, writing
 from hfkit.evaluation import evaluate
@@ -65,7 +66,7 @@ def write(
     model, _ = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
     model, rows = model.to(accelerator.device), encoded["test"]
     loaded = time.perf_counter()
-    predictions = evaluate(accelerator, task, model, rows, config, "test")
+    predictions = answers(accelerator, task, model, rows, config, "test")
     evaluated = time.perf_counter()
     if not accelerator.is_main_process:
         return
@@ -101,6 +102,20 @@ def write(
             keep(run, task, model, encoded)
 
 
+def answers(
+    accelerator: "Accelerator",
+    task: "Task",
+    model: Any,
+    encoded: "Dataset",
+    config: TrainConfig,
+    description: str = "evaluate",
+) -> dict[str, np.ndarray]:
+    """The task's predictions for every encoded row."""
+    rows = task.to_evaluate(encoded)
+    found = evaluate(accelerator, task, model.to(accelerator.device), rows, config, description)
+    return task.by_example(encoded, rows, found)
+
+
 def saved_config(run: "Run", trust_remote_code: bool) -> TrainConfig:
     """The run's configuration, checked anew since anyone may have written it, with the trust that is given here."""
     known = {name: value for name, value in run.config.items() if name in TrainConfig.__dataclass_fields__}
@@ -119,7 +134,7 @@ def evaluate_rows(run: "Run", config: TrainConfig, task: "Task", data: "DatasetD
     model, processor = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
     task = task.for_model(model.config, processor)
     encoded = task.encode(data["test"], processor)
-    predictions = evaluate(accelerator, task, model.to(accelerator.device), encoded, config)
+    predictions = answers(accelerator, task, model, encoded, config)
     table = prediction_table(data["test"], encoded, predictions, {})
     figures = intervals(table, task.settings()["problem_type"], {}, seed=config.seed) | {"split": "test"}
     figures["seen_in_training"] = seen_in_training(run, data["test"])
@@ -170,6 +185,10 @@ def fit_baselines(data: "DatasetDict", settings: dict[str, Any], seed: int) -> d
     "rows" of an answer is kept where the baseline was fitted on fewer than all training rows.
     """
     names = data["test"].column_names
+    if settings["problem_type"] == LANGUAGE_MODELING:
+        from hfkit.baselines.language.classical import classical_language
+
+        return classical_language(data["train"], data["test"])
     if "text" in names:
         fit = classical
     elif "image" in names:
@@ -188,9 +207,13 @@ def prediction_table(
 ) -> pa.Table:
     """A row per example: id, text, label, the model's and the baselines' answers, loss, length, truncated."""
     columns: dict[str, Any] = {"id": encoded["id"][:]}
-    for name in ("text", "text_pair"):
+    for name in ("text", "text_pair", "prompt", "completion"):
         if name in rows.column_names:
             columns[name] = [text[:TEXT_KEPT] for text in rows[name]]
+    if "messages" in rows.column_names:
+        columns["text"] = [
+            "\n".join(f"{turn['role']}: {turn['content']}" for turn in chat)[:TEXT_KEPT] for chat in rows["messages"]
+        ]
     columns |= {name: _arrow(values) for name, values in predictions.items()}
     columns |= {"length": encoded["length"][:], "truncated": encoded["truncated"][:]}
     columns |= {f"baseline_{name}": _arrow(answer["prediction"]) for name, answer in baselines.items()}

@@ -64,14 +64,14 @@ def choose_columns(
             table.column(name)
     named = {name.casefold(): name for name in reversed(list(table.columns))}
     if text is None and image is None:
-        text, pair = _find_text(table, named, label, pair)
+        text, pair = find_text(table, named, label, pair)
     if label is None:
         label = _find_label(table, named, (text, pair, image))
     if len({text or image, label, pair} - {None}) < (2 if pair is None else 3):
         what = f"image {image!r}" if text is None else f"text {text!r}, pair {pair!r}"
         raise HfkitError(f"One column is asked for twice: {what}, label {label!r}", fix=_FLAGS)
     id = id or next((named[name] for name in ID_NAMES if name in named), None)
-    if id in (text, pair, label, image) or (id is not None and not _identifies(table.column(id))):
+    if id in (text, pair, label, image) or (id is not None and not identifies(table.column(id))):
         id = None
     used = {text, pair, image, label, id, *also_used}
     unused = tuple(name for name in table.columns if name not in used)
@@ -81,7 +81,8 @@ def choose_columns(
 _FLAGS = "name the columns with --text_column, --text_pair_column, --label_column; for images with --image_column"
 
 
-def _find_text(table: Table, named: dict[str, str], label: str | None, pair: str | None) -> tuple[str, str | None]:
+def find_text(table: Table, named: dict[str, str], label: str | None, pair: str | None) -> tuple[str, str | None]:
+    """The columns of the text and, where `pair` is None and there is one, of the second text of a pair."""
     for first, second in PAIR_NAMES if pair is None else ():
         if first in named and second in named and label not in (named[first], named[second]):
             return named[first], named[second]
@@ -141,7 +142,8 @@ def _few_values(table: Table, name: str) -> bool:
     return 2 <= distinct <= max(2, len(values) // 3) and distinct <= 100
 
 
-def _identifies(values: list[Any]) -> bool:
+def identifies(values: list[Any]) -> bool:
+    """Whether each value can name its row."""
     return all(isinstance(value, str | int) and value != "" for value in values) and len(set(values)) == len(values)
 
 

@@ -15,6 +15,8 @@ from hfkit.foreign import read_json
 _CODE = re.compile(r"[+-]?0\d")  # 007 is a code: as a number it would lose its zeros, and 7 would be the same label
 _FLOAT32 = 3.4e38  # beyond it, training would see infinity
 SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
+LANGUAGE_MODELING = "language_modeling"
+"""What stands in a run's files in the place of a problem type where there are no labels: the text itself is learnt."""
 
 
 @dataclass

@@ -1,13 +1,13 @@
 """The road from `--dataset` to checked splits: open, choose columns, take rows, read labels, clean, carve, draw."""
 
 import dataclasses
-import os
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hfkit.config import DataArguments
 from hfkit.data.columns import Columns, choose_columns
+from hfkit.data.documents import LANGUAGE, load_documents
 from hfkit.data.labels import MULTI, REGRESSION, Labels, check_counts, read_labels
 from hfkit.data.pictures import wanted
 from hfkit.data.roles import choose_splits
@@ -16,10 +16,9 @@ from hfkit.data.sources import Source, open_source
 from hfkit.data.splits import draw, hold_out, remove_repeats
 from hfkit.data.table import Table
 from hfkit.errors import HfkitError, nearest
-from hfkit.plain import flat
 
 if TYPE_CHECKING:
-    from hfkit.data.summary import DataSummary, LoadedData
+    from hfkit.data.summary import LoadedData
 
 
 DEFAULT_SHARE = 0.1
@@ -37,12 +36,15 @@ def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
     Returns:
         A `datasets.DatasetDict` with train, validation and test. Columns: `id` (string), `text` (string), `text_pair`
         (string, for pairs) or `image` (datasets.Image, decoded when it is asked for), `label` (ClassLabel, a list of
-        ClassLabel, or float32). Its `summary` says what was read, counted and removed. Rank 0 prints that too.
+        ClassLabel, or float32); for text-generation, what `hfkit.data.documents` says. Its `summary` says what was
+        read, counted and removed. Rank 0 prints that too.
 
     Raises:
         HfkitError: Anything in the data that is not fit for training; the message names file and line.
     """
     arguments, problem_type, task = _arguments(source, options)
+    if task == LANGUAGE:
+        return load_documents(arguments)
     opened = open_source(arguments)
     tables, notes = choose_splits(opened, arguments)
     columns = _columns(opened, arguments, tables, task)
@@ -68,6 +70,8 @@ def load_test(source: DataArguments | str, *, label_names: list[str] | None = No
         HfkitError: As `load_data`; and a label that the model does not know.
     """
     arguments, problem_type, task = _arguments(source, options)
+    if task == LANGUAGE:
+        return load_documents(arguments, only_test=True)
     opened = open_source(arguments)
     if not (opened.single and opened.kind == "file"):
         data = load_data(arguments, problem_type=problem_type, task=task)
@@ -219,7 +223,7 @@ def _finish(
     opened: Source, columns: Columns, labels: Labels, splits: dict[str, Rows], notes: list[str]
 ) -> "LoadedData":
     """The data set with its summary, which rank 0 prints."""
-    from hfkit.data.summary import DataSummary, LoadedData, build, describe, reading
+    from hfkit.data.summary import DataSummary, LoadedData, build, describe, reading, say
 
     data = LoadedData({role: build(rows, columns, labels.problem_type, labels.names) for role, rows in splits.items()})
     card = opened.card
@@ -245,13 +249,8 @@ def _finish(
         notes=notes,
     )
     data.summary.reading = reading(data.summary)
-    _print(data.summary)
+    say(data.summary)
     return data
-
-
-def _print(summary: "DataSummary") -> None:
-    if os.environ.get("RANK", "0") == "0":
-        print(*map(flat, [f"data {summary.name}: {summary.reading}", *summary.notes]), sep="\n  - ", flush=True)
 
 
 def _only_test(data: "LoadedData", label_names: list[str] | None) -> "LoadedData":

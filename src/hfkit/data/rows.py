@@ -107,7 +107,7 @@ def take_rows(
     else:
         inputs, bad, notes = _texts(table, split, columns, drop)
     missing = [row for row, value in enumerate(label) if is_missing(value) or _is(value, unlabelled)]
-    _check_missing(
+    check_missing(
         table, f"labels in {columns.label!r}", missing, "--test_split and --validation_split name labelled splits", drop
     )
     bad.update(missing)
@@ -138,8 +138,8 @@ def _texts(table: Table, split: str, columns: Columns, drop: bool) -> tuple[dict
         if name is not None:
             inputs[role] = values = table.column(name)
             missing = [row for row, value in enumerate(values) if is_missing(value)]
-            _check_missing(table, f"texts in {name!r}", missing, "--text_column names another column", drop)
-            _check_strings(table, name, values)
+            check_missing(table, f"texts in {name!r}", missing, "--text_column names another column", drop)
+            check_strings(table, name, values)
             bad.update(missing)
             notes += [f"{counted(len(missing), 'row')} of {split} without {name}: dropped"] if missing else []
     return inputs, bad, notes
@@ -156,7 +156,8 @@ def is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and value != value)
 
 
-def _check_missing(table: Table, what: str, missing: list[int], other: str, drop: bool) -> None:
+def check_missing(table: Table, what: str, missing: list[int], other: str, drop: bool) -> None:
+    """Refuses rows that lack something, unless they may be dropped and some remain."""
     if len(missing) == len(table):
         raise HfkitError(f"All {what} are missing", where=table.origin, fix=other)
     if missing and not drop:
@@ -167,7 +168,8 @@ def _check_missing(table: Table, what: str, missing: list[int], other: str, drop
         )
 
 
-def _check_strings(table: Table, name: str, values: list[Any]) -> None:
+def check_strings(table: Table, name: str, values: list[Any]) -> None:
+    """Refuses a column whose values are not all texts."""
     odd = [row for row, value in enumerate(values) if not isinstance(value, str) and not is_missing(value)]
     if odd:
         kind = type(values[odd[0]]).__name__

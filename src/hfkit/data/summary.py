@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import statistics
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -12,10 +13,14 @@ import pyarrow as pa
 
 from hfkit.data.columns import Columns
 from hfkit.data.decoding import data_of
-from hfkit.data.labels import MULTI, REGRESSION, SINGLE
+from hfkit.data.labels import LANGUAGE_MODELING, MULTI, REGRESSION, SINGLE
 from hfkit.data.pictures import stored_column
 from hfkit.data.rows import Rows
 from hfkit.errors import HfkitError
+from hfkit.plain import flat
+
+DOCUMENTS = ("text", "prompt", "completion", "messages")
+"""The columns of what a language model reads."""
 
 
 @dataclass
@@ -32,9 +37,10 @@ class DataSummary:
         prose: What the card tells people about the data, for the model card.
         reading: The printed sentence: which column is what, the classes, the sizes.
         text_column, text_pair_column, image_column, label_column: As the source calls them.
-        problem_type: One of transformers' three.
+        problem_type: One of transformers' three; language_modeling where there are no labels.
         label_names: The classes in order; None for regression.
-        splits: For each split `rows`, `labels` (a count for each name, or mean, std, min, max) and `fingerprint`.
+        splits: For each split `rows`, `labels` (a count for each name, or mean, std, min, max) and `fingerprint`;
+            of documents, which have no labels, `bytes`.
         notes: Repeats and leaks removed, rows dropped, columns not used, labels merged: each with its count.
     """
 
@@ -42,7 +48,7 @@ class DataSummary:
     source: str
     location: str
     reading: str
-    label_column: str
+    label_column: str | None
     problem_type: str
     text_column: str | None = None
     text_pair_column: str | None = None
@@ -78,10 +84,10 @@ def summary_of(data: datasets.DatasetDict) -> DataSummary:
     """The summary of loaded data; of a DatasetDict from elsewhere, what can be read from its columns."""
     if isinstance(data, LoadedData):
         return data.summary
-    feature = data["train"].features["label"]
+    feature = data["train"].features.get("label")
     problem_type = _problem_type(feature)
     summary = DataSummary(
-        name="in memory", source="file", location="in memory", reading="", label_column="label",
+        name="in memory", source="file", location="in memory", reading="", label_column="label" if feature else None,
         text_column="text" if "text" in data["train"].column_names else None,
         image_column="image" if "image" in data["train"].column_names else None,
         problem_type=problem_type, label_names=_names(feature),
@@ -139,6 +145,10 @@ def rename_labels(rows: datasets.Dataset, names: list[str], origin: str) -> data
 
 def describe(rows: datasets.Dataset) -> dict[str, Any]:
     """Rows, labels and fingerprint of one split."""
+    if "label" not in rows.column_names:
+        texts = [column for column in DOCUMENTS if column in rows.column_names]
+        size = sum(_bytes(value) for column in texts for value in rows[column])
+        return {"rows": len(rows), "bytes": size, "fingerprint": _fingerprint(rows, None)}
     feature = rows.features["label"]
     labels = rows["label"][:]
     names = _names(feature)
@@ -148,6 +158,10 @@ def describe(rows: datasets.Dataset) -> dict[str, Any]:
 def reading(summary: DataSummary) -> str:
     """The sentence on the screen: `text = review, label = stars: 2 classes negative, positive; 900 / 50 / 50 rows`."""
     pair = f", text_pair = {summary.text_pair_column}" if summary.text_pair_column else ""
+    sizes = " / ".join(f"{split['rows']:,}" for split in summary.splits.values())
+    if summary.label_column is None:
+        size = sum(split["bytes"] for split in summary.splits.values())
+        return f"text = {summary.text_column}: {size / 1e6:,.3g} MB; {sizes} documents"
     names = summary.label_names or []
     shown = ", ".join(names if len(names) <= 10 else [*names[:9], "...", names[-1]])
     if summary.problem_type == REGRESSION:
@@ -158,9 +172,21 @@ def reading(summary: DataSummary) -> str:
         what = f"any of {len(names)} labels {shown}"
     else:
         what = f"{len(names)} classes {shown}"
-    sizes = " / ".join(f"{split['rows']:,}" for split in summary.splits.values())
     inputs = f"image = {summary.image_column}" if summary.image_column else f"text = {summary.text_column}{pair}"
     return f"{inputs}, label = {summary.label_column}: {what}; {sizes} rows"
+
+
+def _bytes(value: Any) -> int:
+    """Of a text, or of all that is said in a chat."""
+    if isinstance(value, str):
+        return len(value.encode("utf-8", "surrogatepass"))
+    return sum(_bytes(message["content"]) for message in value)
+
+
+def say(summary: DataSummary) -> None:
+    """Prints what was read, from the first process."""
+    if os.environ.get("RANK", "0") == "0":
+        print(*map(flat, [f"data {summary.name}: {summary.reading}", *summary.notes]), sep="\n  - ", flush=True)
 
 
 def _names(feature: Any) -> list[str] | None:
@@ -169,6 +195,8 @@ def _names(feature: Any) -> list[str] | None:
 
 
 def _problem_type(feature: Any) -> str:
+    if feature is None:
+        return LANGUAGE_MODELING
     if _names(feature) is None:
         return REGRESSION
     return SINGLE if isinstance(feature, datasets.ClassLabel) else MULTI
@@ -188,11 +216,12 @@ def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:
     A picture counts with the sha256 of its file.
     """
     digest = hashlib.sha256()
-    columns = [rows[name][:] for name in ("id", "text", "text_pair") if name in rows.column_names]
+    columns = [rows[name][:] for name in ("id", "text", "text_pair", *DOCUMENTS[1:]) if name in rows.column_names]
     if "image" in rows.column_names:
         undecoded = rows.select_columns("image").cast_column("image", datasets.Image(decode=False))
         columns.append([hashlib.sha256(data_of(row["image"])).hexdigest() for row in undecoded])
-    for *texts, label in zip(*columns, rows["label"][:], strict=True):
+    labels = rows["label"][:] if "label" in rows.column_names else [None] * len(rows)
+    for *texts, label in zip(*columns, labels, strict=True):
         if names is not None:
             label = [names[number] for number in (label if isinstance(label, list) else [label])]
         digest.update(json.dumps([*texts, label], ensure_ascii=False).encode("utf-8", "surrogatepass"))

@@ -46,9 +46,9 @@ def read_table(path: Path, *, encoding: str = "utf-8", delimiter: str | None = N
         if suffix == ".parquet":
             table = _read_parquet(path)
         elif suffix in (".csv", ".tsv"):
-            table = _read_csv(path, _text(path, encoding), _separator(delimiter, suffix))
+            table = _read_csv(path, read_text(path, encoding), _separator(delimiter, suffix))
         else:
-            table = _read_json(path, _text(path, encoding))
+            table = _read_json(path, read_text(path, encoding))
     except OSError as error:
         raise HfkitError(f"The file cannot be read: {error.strerror or error}", where=str(path)) from error
     if len(table) == 0:
@@ -60,7 +60,12 @@ def _known_files() -> str:
     return f"give a file ending in {', '.join(SUFFIXES)}, or a folder of them"
 
 
-def _text(path: Path, encoding: str) -> str:
+def read_text(path: Path, encoding: str) -> str:
+    """The whole of a text file.
+
+    Raises:
+        HfkitError: Its bytes are no text in `encoding`; the message names the line and the byte.
+    """
     data = path.read_bytes()
     check_text(data[:8], path)
     try:

@@ -67,6 +67,11 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
         set_seed(config.seed)
     if task.auto_model == "AutoModelForImageClassification":
         model, processor, new = _for_images(config, task, data)
+    elif task.auto_model == "AutoModelForCausalLM":
+        from hfkit.models.language_models import build_language_model
+
+        model, processor = build_language_model(config, task, data)
+        new = []
     elif config.model.startswith("baseline:"):
         model, processor, new = _from_scratch(config, task, data)
     else:

@@ -57,7 +57,7 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
     folder = locate(path, revision, code=trust_remote_code)
     images = image_models.is_image_model(folder)
     check = image_models.check_image_folder if images else check_folder
-    weights = image_models.read_image_weights if images else read_weights
+    weights: Any = image_models.read_image_weights if images else read_weights
     if is_language_model(folder):
         weights = partial(read_weights, auto_model=AutoModelForCausalLM)
     if not (folder / "adapter_config.json").is_file():

@@ -27,9 +27,10 @@ def add_lora(model: "PreTrainedModel", config: ModelArguments, new: Collection[s
     """Wrap `model` in a LoRA adapter; its head learns in full and is saved with the adapter.
 
     Args:
-        model: A classifier, ours or transformers'.
-        config: The `lora_*` knobs. `model_revision` is written into the adapter beside its base, the model's
-            `name_or_path`: a name that can be found again, such as `demo:minilm`, and no path of this machine.
+        model: A classifier or a causal language model, ours or transformers'.
+        config: The `lora_*` knobs, `use_dora` and `use_rslora`. `model_revision` is written into the adapter beside
+            its base, the model's `name_or_path`: a name that can be found again, such as `demo:minilm`, and no path of
+            this machine.
         new: Parameters of the backbone that no checkpoint has filled; their modules learn too.
 
     Raises:
@@ -39,13 +40,17 @@ def add_lora(model: "PreTrainedModel", config: ModelArguments, new: Collection[s
 
     # PEFT's class for classifying texts wants token ids; for images the plain one passes everything on.
     texts = model.main_input_name == "input_ids"
+    speaks = model.can_generate()
     settings = LoraConfig(
-        task_type=TaskType.SEQ_CLS if texts else None,
+        task_type=TaskType.CAUSAL_LM if speaks else TaskType.SEQ_CLS if texts else None,
         r=config.lora_r,
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
         target_modules=_targets(model, config),
-        modules_to_save=_learning_modules(model, new),
+        use_dora=config.use_dora,
+        use_rslora=config.use_rslora,
+        # A language model's output layer, often the token vectors once more, stays what it was.
+        modules_to_save=None if speaks else _learning_modules(model, new),
         revision=config.model_revision,
     )
     with quiet_peft():
@@ -151,4 +156,5 @@ def quiet_peft() -> Iterator[None]:
     """Without the warning that PEFT asks for a property which transformers is renaming."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
+        warnings.filterwarnings("ignore", "fan_in_fan_out is set to False")  # and is then set as GPT-2 needs it
         yield

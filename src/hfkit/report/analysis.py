@@ -19,8 +19,8 @@ class Predictions:
 
     Attributes:
         problem_type: As in a transformers config.
-        names: Label names in the order of the ids.
-        truth, answer: (rows,) ids or numbers, or (rows, labels) 0/1.
+        names: Label names in the order of the ids; none for a language model.
+        truth, answer: (rows,) ids or numbers, or (rows, labels) 0/1; a language model's are bytes and nats.
         shares: (rows, classes) probabilities, None for regression.
         table: The whole of predictions.parquet.
     """
@@ -35,10 +35,12 @@ class Predictions:
     @classmethod
     def of(cls, run: Run) -> "Predictions":
         table, problem = run.predictions(), str(run.metrics["problem_type"])
-        names = [str(name) for name in run.info["task_settings"]["labels"]]
+        names = [str(name) for name in run.info["task_settings"].get("labels", [])]
         if problem not in metrics.PRIMARY:
             raise HfkitError(f"{problem!r} is no problem type", where=str(run.path / "metrics.json"))
         seen = cls(problem, names, *columns(table, problem), table)
+        if seen.language:
+            return seen
         known = seen.truth.shape[1] if seen.multi else int(max(seen.truth.max(), seen.answer.max())) + 1
         if not seen.regression and known > len(names):
             raise HfkitError(f"{run.path} has predictions of {known} labels, and names {len(names)}")
@@ -54,6 +56,10 @@ class Predictions:
     @property
     def regression(self) -> bool:
         return self.problem_type == "regression"
+
+    @property
+    def language(self) -> bool:
+        return self.problem_type == "language_modeling"
 
     def right(self) -> np.ndarray:
         """(rows,) whether the answer is right, every label of it."""

@@ -32,7 +32,7 @@ def card(run: Run, repository: str | None = None) -> str:
         "weak": weaknesses(run),
         "license": license_of(run),
         "prose": prose(context["data"].get("prose") or ""),
-        "unit": "" if context["primary"] in words.OWN_UNIT else " points",
+        "unit": words.unit(context["primary"]),
         "error_figure": "mae" if context["problem"] == "regression" else "accuracy",
     }
     environment = templates().overlay(autoescape=False)

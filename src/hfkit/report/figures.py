@@ -24,7 +24,7 @@ def intervals(
 
     Args:
         predictions_table: The columns of predictions.parquet: `label`, `prediction`, `probabilities` (not for
-            regression).
+            regression); of a language model `nll`, `tokens`, `right`, `bytes`, `words`.
         problem_type: As in a transformers config.
         baselines: name -> {"prediction": array}, of the same rows in the same order. "rows" where it was fitted on
             fewer than all training rows.
@@ -39,6 +39,8 @@ def intervals(
     truth, answer, shares = columns(predictions_table, problem_type)
     primary = metrics.PRIMARY[problem_type]
     found: dict[str, Any] = _with_intervals(problem_type, truth, answer, shares, n_resamples, seed)
+    if problem_type == "language_modeling":
+        found = language_intervals(predictions_table, n_resamples, seed)
     beside: dict[str, Any] = {}
     for name, baseline in (baselines or {}).items():
         other = np.asarray(baseline["prediction"])
@@ -49,8 +51,30 @@ def intervals(
     return found | {"baselines": beside, "problem_type": problem_type, "primary_metric": primary}
 
 
+def language_intervals(table: pa.Table, n_resamples: int = 1000, seed: int = 0) -> dict[str, dict[str, float]]:
+    """A language model's figures with intervals, from a bootstrap over the documents."""
+    names = [name for name in ("nll", "tokens", "right", "bytes", "words") if name in table.column_names]
+    sums = {name: as_array(table[name]).astype(np.float64) for name in names}
+    points = metrics.language_figures({name: values.sum(keepdims=True) for name, values in sums.items()})
+    drawn = [
+        metrics.language_figures({name: weights @ values for name, values in sums.items()})
+        for weights in stats.resample_counts(len(table), n_resamples, seed)
+    ]
+    found = {}
+    for name, value in points.items():
+        if np.isfinite(value[0]):
+            interval = stats.percentile(float(value[0]), np.concatenate([block[name] for block in drawn]))
+            found[name] = {"value": float(value[0]), "low": interval.low, "high": interval.high, "n": len(table)}
+    return found
+
+
 def columns(table: pa.Table, problem_type: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Truth, answer and probabilities of a predictions table as arrays; probabilities are None where it has none."""
+    """Truth, answer and probabilities of a predictions table as arrays; probabilities are None where it has none.
+
+    A language model's truth are the bytes of each document, its answer is what it took to tell it, in nats.
+    """
+    if problem_type == "language_modeling":
+        return as_array(table["bytes"]), as_array(table["nll"]), None
     truth, answer = as_array(table["label"]), as_array(table["prediction"])
     if problem_type == "regression" or "probabilities" not in table.column_names:
         return truth, answer, None

@@ -49,6 +49,7 @@ def templates() -> jinja2.Environment:
         "number",
         "interval",
         "gap",
+        "unit",
         "p_value",
         "duration",
         "count",
@@ -77,8 +78,8 @@ def page(run: Run) -> str:
         "curves": _curves(run),
         "beside": _beside(run),
         "sections": _sections(seen),
-        "lengths": None if images else _lengths(seen),
-        "mistakes": _mistakes(seen, PICTURED if images else MISTAKES),
+        "lengths": None if images or seen.language else _lengths(seen),
+        "mistakes": None if seen.language else _mistakes(seen, PICTURED if images else MISTAKES),
         "seen": seen,
     }
     return templates().get_template("report.html.jinja").render(context)
@@ -127,6 +128,8 @@ def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def job(problem: str, pair: bool, task: str = "text-classification") -> str:
     """What the model does, in words."""
+    if problem == "language_modeling":
+        return "language modelling"
     kind = task.partition("-")[0]
     what = {
         "regression": f"{kind} regression",
@@ -196,6 +199,8 @@ def _beside(run: Run) -> dict[str, Any]:
 def _sections(seen: Predictions) -> dict[str, Any]:
     """The parts that depend on the kind of problem; a part that does not apply is None."""
     parts: dict[str, Any] = dict.fromkeys(("matrix", "confusions", "reliability", "roc", "pr", "classes", "scatter"))
+    if seen.language:
+        return parts
     if seen.regression:
         return parts | {"scatter": [plots.scatter(seen.truth, seen.answer), plots.errors(seen.truth, seen.answer)]}
     classes = analysis.per_class(seen)

@@ -24,6 +24,7 @@ _MORE = {
     "single_label_classification": ["f1_macro", "mcc", "log_loss", "ece"],
     "multi_label_classification": ["f1_micro", "subset_accuracy", "roc_auc"],
     "regression": ["mae", "pearson", "spearman"],
+    "language_modeling": ["loss", "perplexity", "word_perplexity", "next_token_accuracy"],
 }
 
 
@@ -144,7 +145,7 @@ def _fingerprint(run: Run) -> str:
 def _answers(seen: Predictions, names: list[str], rows: np.ndarray) -> np.ndarray:
     """The run's answers in the common order of rows, and in the first run's order of labels (matched by name)."""
     answer = seen.answer[rows]
-    if seen.regression:
+    if seen.regression or seen.language:
         return answer
     place = [[name.casefold() for name in names].index(name.casefold()) for name in seen.names]
     if seen.multi:

@@ -18,12 +18,11 @@ def table(run: Run) -> str:
     for name, entry in found["baselines"].items():
         test = entry["difference"]
         ends = f"{words.gap(test['low'], primary)} to {words.gap(test['high'], primary)}"
-        unit = "" if primary in ("mse", "mae") else " points"
         rows.append(
             [
                 words.baseline_title(name, problem, entry.get("rows")),
                 *_figure(entry, primary),
-                words.gap(test["value"], primary) + unit,
+                words.gap(test["value"], primary) + words.unit(primary),
                 ends,
                 words.p_value(test["p_value"]),
             ]

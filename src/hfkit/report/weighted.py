@@ -25,6 +25,9 @@ def weighted_figures(
         weights: (resamples, rows) float64.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
+        if problem_type == "language_modeling":
+            sums = {"nll": weights @ answer.astype(np.float64), "bytes": weights @ truth.astype(np.float64)}
+            return metrics.language_figures(sums)
         if problem_type == "regression":
             return _regression(truth.astype(np.float64), answer.astype(np.float64), weights)
         if truth.ndim == 2:

@@ -12,13 +12,15 @@ from hfkit.plain import line as line
 
 ALPHA = 0.05
 # Figures in a unit of their own; the others are shares, told in points of 100 when they are compared.
-OWN_UNIT = frozenset({"mse", "mae"})
+OWN_UNIT = frozenset({"mse", "mae", "bits_per_byte", "loss", "perplexity", "word_perplexity"})
 
 _BASELINES = {
     "tfidf_logreg": "TF-IDF + logistic regression",
     "pixels_logreg": "logistic regression on pixels",
     "features_logreg": "logistic regression on frozen features",
     "majority": "majority class",
+    "byte_ngram": "counts of six bytes in a row",
+    "byte_unigram": "counts of single bytes",
 }
 _REGRESSION_BASELINES = {
     "tfidf_logreg": "TF-IDF + ridge regression",
@@ -77,6 +79,11 @@ def gap(value: float, figure: str = "accuracy") -> str:
     return f"{100 * value:+.1f}"
 
 
+def unit(figure: str) -> str:
+    """What stands after a difference: " points", or nothing for a figure in a unit of its own."""
+    return "" if figure in OWN_UNIT else " points"
+
+
 def p_value(value: float) -> str:
     """`0.034`, `1e-10`; with one digit, since more would claim what no test knows."""
     if value < 1e-99:
@@ -132,8 +139,7 @@ def verdict(metrics: Mapping[str, Any]) -> str | None:
     figure, test = metrics["primary_metric"], metrics["baselines"][baseline]["difference"]
     name = baseline_title(baseline, metrics["problem_type"])
     ahead = better(test["value"], figure)
-    unit = f" in {title(figure)}" if figure in OWN_UNIT else " points"
-    amount = (f"{abs(ahead):.3g}" if figure in OWN_UNIT else f"{100 * abs(ahead):.1f}") + unit
+    amount = f"{abs(ahead):.3g} in {title(figure)}" if figure in OWN_UNIT else f"{100 * abs(ahead):.1f} points"
     low, high = sorted((better(test["low"], figure), better(test["high"], figure)))
     if ahead < 0:  # "behind by 5" has the interval 3 to 7
         low, high = -high, -low

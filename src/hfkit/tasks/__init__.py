@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TASKS = {
     "text-classification": "hfkit.tasks.text_classification:TextClassification",
     "image-classification": "hfkit.tasks.image_classification:ImageClassification",
+    "text-generation": "hfkit.tasks.text_generation:TextGeneration",
 }
 """The transformers pipeline's name of each job -> where its class lives."""
 
@@ -55,11 +56,25 @@ class Task(Protocol):
         ...
 
     def encode(self, dataset: "Dataset", processor: "Processor") -> "Dataset":
-        """Rows -> model inputs, with `id`, `labels`, `length` and `truncated`."""
+        """Rows -> model inputs in the same order, with `id`, `labels` where there are any, `length`, `truncated`."""
         ...
 
     def truncation(self, encoded: "Dataset") -> dict[str, Any]:
         """How many encoded rows lost something to `max_length`."""
+        ...
+
+    def to_train(self, encoded: "Dataset") -> "Dataset":
+        """Encoded rows as training batches them: the same, or windows of long ones, or several in one."""
+        ...
+
+    def to_evaluate(self, encoded: "Dataset") -> "Dataset":
+        """Encoded rows as evaluation batches them: the same, or windows of long ones."""
+        ...
+
+    def by_example(
+        self, encoded: "Dataset", rows: "Dataset", predictions: "dict[str, np.ndarray]"
+    ) -> "dict[str, np.ndarray]":
+        """Predictions for the rows of `to_evaluate` as predictions for those of `encoded`."""
         ...
 
     def read(self, dataset: "Dataset", rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
@@ -107,7 +122,7 @@ def build_task(config: TaskArguments, data: "DatasetDict") -> Task:
     Args:
         config: The task's knobs; a whole TrainConfig is one.
         data: Splits from `hfkit.load_data`, or any DatasetDict with a `train` split of columns `text`, perhaps
-            `text_pair`, or `image`; and `label`.
+            `text_pair`, or `image`; and `label`, but for language models.
 
     Raises:
         HfkitError: an unknown task, labels that do not fit `problem_type`, or settings that exclude each other.

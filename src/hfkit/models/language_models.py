@@ -1,0 +1,139 @@
+"""Language models by name: pretrained causal models, tried out before anything is trained, and baselines."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from datasets import DatasetDict
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+
+from hfkit.config import LanguageArguments, ModelArguments
+from hfkit.errors import HfkitError
+from hfkit.models.inspection import check_vocabulary, first_line
+from hfkit.models.language_baselines import build_language_baseline
+from hfkit.models.loading import read_config, read_tokenizer, read_weights
+from hfkit.models.names import check_folder, locate
+from hfkit.models.settings import override, set_dropout
+from hfkit.tasks.documents import segments
+
+if TYPE_CHECKING:
+    from hfkit.tasks import Task
+
+
+def build_language_model(
+    config: ModelArguments, task: "Task", data: DatasetDict | None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A causal language model and its tokenizer. A baseline's is trained on the training texts.
+
+    Raises:
+        HfkitError: Nothing has the name, it is no language model, weights are missing or do not fit, or it cannot keep
+            documents of one row apart.
+    """
+    if config.model.startswith("baseline:"):
+        if data is None:
+            raise HfkitError(f"{config.model} trains its tokenizer on the training split: give build_model the data")
+        known = config if isinstance(config, LanguageArguments) else LanguageArguments()
+        length = task.model_kwargs()["hfkit"].get("max_length")
+        built = build_language_baseline(config, _texts(data), known.tokenizer, length)
+        task.for_model(built[0].config, built[1])  # which tells the config how it is read
+        return built
+    folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
+    check_folder(folder, config.model)
+    settings = read_config(folder, config.model, config.trust_remote_code)
+    _check_kind(settings, config)
+    processor = read_tokenizer(folder, config.model, config.trust_remote_code)
+    set_dropout(settings, config.dropout, config.attention_dropout)
+    override(settings, config.model_args)
+    settled = task.for_model(settings, processor)
+    check_vocabulary(processor, settings, folder)
+    model = read_language_weights(folder, settings, config.trust_remote_code, fewer_layers=bool(config.model_args))
+    if getattr(model, "generation_config", None) is not None:
+        model.generation_config.pad_token_id = processor.pad_token_id
+    try_out(model, config.model, packing=bool(settled.settings()["packing"]))
+    return model, processor
+
+
+def read_language_weights(
+    folder: Path, config: PreTrainedConfig, trust_remote_code: bool = False, fewer_layers: bool = False
+) -> PreTrainedModel:
+    """A language model filled with the folder's weights, in float32.
+
+    Raises:
+        HfkitError: As `read_weights`; and weights of the output layer that are not there: words said at random.
+    """
+    model, new = read_weights(folder, config, trust_remote_code, fewer_layers, auto_model=AutoModelForCausalLM)
+    if new:
+        raise HfkitError(
+            f"the folder has no weights for {', '.join(new[:3])}: it is no language model",
+            where=str(folder),
+            fix="choose one, such as openai-community/gpt2",
+        )
+    return model
+
+
+def try_out(model: PreTrainedModel, name: str, packing: bool) -> None:
+    """Shows the model six tokens, so that one that looks ahead, or from one document into another, is not trained.
+
+    Raises:
+        HfkitError: It does either.
+    """
+    size = int(model.get_input_embeddings().weight.shape[0])  # type: ignore[index]
+    one, other = torch.arange(6)[None] % size, torch.arange(6)[None] % size
+    training = model.training
+
+    def logits(ids: torch.Tensor, **places: Any) -> torch.Tensor:
+        with torch.inference_mode():
+            found: torch.Tensor = model.eval()(input_ids=ids, use_cache=False, **places).logits
+        return found.float()
+
+    try:
+        other[0, 5] = (other[0, 5] + 3) % size
+        ahead = _moved(logits(one)[:, :5], logits(other)[:, :5])
+        other = one.clone()
+        other[0, :3] = (other[0, :3] + 3) % size
+        places = {"position_ids": torch.tensor([[0, 1, 2, 0, 1, 2]])}
+        across = packing and _moved(logits(one, **places)[:, 3:], logits(other, **places)[:, 3:])
+    except TypeError as error:
+        raise _leaks(name, f" ({first_line(error)})") from error
+    finally:
+        model.train(training)
+    if ahead:
+        raise HfkitError(
+            f"{name} looks ahead: what it says of a token depends on the tokens after it",
+            where="--model",
+            fix="choose a causal language model, such as openai-community/gpt2",
+        )
+    if across:
+        raise _leaks(name)
+
+
+def _leaks(name: str, why: str = "") -> HfkitError:
+    return HfkitError(
+        f"{name} cannot keep the documents of one row apart by their positions{why}",
+        where="--packing",
+        fix="--packing false, which gives each document a row",
+    )
+
+
+def _moved(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Whether logits differ by more than rounding."""
+    return bool((first - second).abs().max() > 1e-4 * first.abs().max())
+
+
+def _check_kind(settings: PreTrainedConfig, config: ModelArguments) -> None:
+    remote = config.trust_remote_code and "AutoModelForCausalLM" in getattr(settings, "auto_map", {})
+    if type(settings) not in MODEL_FOR_CAUSAL_LM_MAPPING and not remote:
+        built_as = (settings.architectures or [settings.model_type])[0]
+        raise HfkitError(
+            f"{config.model} is a {built_as}, and there is no causal language model of its kind",
+            where="--model",
+            fix="choose one, such as openai-community/gpt2",
+        )
+
+
+def _texts(data: DatasetDict) -> Iterator[str]:
+    """All that the training rows say."""
+    for row in data["train"]:
+        yield from (part.text for part in segments(row))

@@ -1,0 +1,294 @@
+"""Text generation: a causal language model learns to say the next token of texts, of completions or of answers."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from datasets import Dataset, DatasetDict, Features, List, Value
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+
+from hfkit.config import LanguageArguments, TaskArguments
+from hfkit.errors import HfkitError
+from hfkit.tasks.documents import IGNORED, packed, pieces, segments, tokens_of
+from hfkit.tasks.truncation import NO_LIMIT, positions_of
+
+CONTEXT = 1024
+"""Tokens of a row when --max_length does not say and the model could read more: what a step's memory allows."""
+
+FIGURES = ("nll", "tokens", "right", "bytes", "words")
+"""What is summed over a document: nats, tokens that were told, those told right, and the size of the text."""
+
+_IDS = List(Value("int32"))
+
+
+@dataclass(frozen=True)
+class TextGeneration:
+    """Any AutoModelForCausalLM on `text`, on `prompt` and `completion`, or on `messages`.
+
+    A document is read as start token, text, end token. The start token is the tokenizer's `bos_token`, else the end
+    token: where nothing was said before, a document has just ended. The end is always learnt, also where it doubles
+    as padding: what is padding is known by its place.
+
+    Attributes:
+        max_length: Tokens that a row holds, and of a document that a window shows. None until `for_model`.
+        eval_stride: Tokens between two windows in evaluation; None: windows side by side.
+        packing: Training rows hold several documents, none of which sees another.
+        start_token_id, end_token_id, pad_token_id: Of the model's tokenizer; None and 0 until `for_model`.
+    """
+
+    max_length: int | None = None
+    eval_stride: int | None = None
+    packing: bool = True
+    start_token_id: int | None = None
+    end_token_id: int | None = None
+    pad_token_id: int = 0
+
+    name = "text-generation"
+    auto_model = "AutoModelForCausalLM"
+    problem_type = "language_modeling"
+    primary_metric = "bits_per_byte"
+
+    @classmethod
+    def build(cls, config: TaskArguments, data: DatasetDict) -> Self:
+        """See `hfkit.build_task`."""
+        columns = data["train"].column_names
+        if not {"text", "completion", "messages"} & set(columns):
+            raise HfkitError(
+                f"A language model learns texts, and the rows have {', '.join(columns)}",
+                fix="load them with hfkit.load_data(..., task='text-generation')",
+            )
+        known = config if isinstance(config, LanguageArguments) else LanguageArguments()
+        return cls(max_length=config.max_length, eval_stride=known.eval_stride, packing=known.packing)
+
+    @classmethod
+    def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
+        """The task that a saved model was trained for, read from its config."""
+        saved = getattr(model_config, "hfkit", None) or {}
+        return cls(max_length=saved.get("max_length")).for_model(model_config, processor)
+
+    def settings(self) -> dict[str, Any]:
+        """All fields as JSON, with the task's name and what stands for its problem type."""
+        return {"name": self.name, "problem_type": self.problem_type, **asdict(self)}
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> Self:
+        """The task that `settings` came from."""
+        return cls(**{key: value for key, value in settings.items() if key in cls.__dataclass_fields__})
+
+    def model_kwargs(self) -> dict[str, Any]:
+        """Fields of the model's config."""
+        return {"hfkit": {"task": self.name, "max_length": self.max_length}}
+
+    def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
+        """A copy with the model's limit and special tokens. The config is told `hfkit`, the tokenizer its padding.
+
+        Raises:
+            HfkitError: `max_length` is above what the model can read, `eval_stride` above `max_length`, or the
+                tokenizer has no end token.
+        """
+        positions = positions_of(model_config)
+        told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
+        limit = min(limit for limit in (positions, told, CONTEXT) if limit)
+        if self.max_length and positions and self.max_length > positions:
+            raise HfkitError(
+                f"The model reads at most {positions} tokens.",
+                where=f"--max_length {self.max_length}",
+                fix=f"--max_length {positions}; longer texts are read in windows",
+            )
+        length = self.max_length or limit
+        if self.eval_stride and self.eval_stride > length:
+            raise HfkitError(
+                f"Windows of {length} tokens cannot be {self.eval_stride} apart.",
+                where=f"--eval_stride {self.eval_stride}",
+                fix=f"at most {length}, such as {length // 2}",
+            )
+        if processor.eos_token_id is None:
+            raise HfkitError(
+                "The tokenizer has no end token, so texts would never end",
+                fix="choose a causal language model, such as openai-community/gpt2; or set tokenizer.eos_token",
+            )
+        if processor.pad_token_id is None:
+            processor.pad_token = processor.eos_token  # for batches of prompts; training knows padding by its place
+        start = processor.bos_token_id if processor.bos_token_id is not None else processor.eos_token_id
+        task = replace(
+            self,
+            max_length=length,
+            start_token_id=start,
+            end_token_id=processor.eos_token_id,
+            pad_token_id=processor.pad_token_id,
+        )
+        model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.model_kwargs()["hfkit"]}
+        return task
+
+    def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
+        """The tokens of a split's documents.
+
+        Returns:
+            A Dataset in the same order with `id`; `input_ids`, start and end token included; `learnt`, which of them
+            are; `length`, tokens that are read; `truncated`, always false; `bytes` and `words` of what is learnt.
+            Line ends count as words, as in WikiText's literature.
+        """
+
+        def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+            found: dict[str, list[Any]] = {name: [] for name in features if name != "id"}
+            for place in range(len(batch["id"])):
+                row = {name: values[place] for name, values in batch.items()}
+                parts = segments(row, processor)
+                end = self.end_token_id if row.get("ends", True) else None
+                ids, learnt = tokens_of(parts, processor, self.start_token_id, end)
+                size, words = measured(row)
+                values = (ids, learnt, len(ids) - 1, False, size, words)
+                for name, value in zip(found, values, strict=True):
+                    found[name].append(value)
+            return {"id": batch["id"], **found}
+
+        features = {"id": Value("string"), "input_ids": _IDS, "learnt": List(Value("bool")), "length": Value("int32")}
+        features |= {"truncated": Value("bool"), "bytes": Value("int64"), "words": Value("int64")}
+        if "id" not in dataset.column_names:
+            dataset = dataset.add_column("id", [str(row) for row in range(len(dataset))])
+        return dataset.map(
+            rows,
+            batched=True,
+            batch_size=100,
+            remove_columns=dataset.column_names,
+            features=Features(features),
+            desc="Reading texts",
+        )
+
+    def truncation(self, encoded: Dataset) -> dict[str, Any]:
+        """Nothing is ever cut: what is longer than `max_length` is read in windows."""
+        return {"rows": 0, "share": 0.0, "max_length": self.max_length, "long_text": "windows"}
+
+    def to_train(self, encoded: Dataset) -> Dataset:
+        """Rows to learn: windows of the documents and, with `packing`, as many as fit in each row.
+
+        Returns:
+            `id` (of each document in the row), `input_ids`, `targets`, `lengths` of the windows in it, `length`.
+        """
+        flat = self._pieces(encoded, self.max_length or CONTEXT)
+        sizes = np.array([len(piece.input_ids) for _, piece in flat])
+        groups = packed(sizes, self.max_length or CONTEXT) if self.packing else [[row] for row in range(len(flat))]
+        ids = encoded["id"][:]
+        return _dataset(
+            {
+                "id": [", ".join(ids[flat[row][0]] for row in group) for group in groups],
+                "input_ids": [[id for row in group for id in flat[row][1].input_ids] for group in groups],
+                "targets": [[id for row in group for id in flat[row][1].targets] for group in groups],
+                "lengths": [[int(sizes[row]) for row in group] for group in groups],
+                "length": [int(sizes[group].sum()) for group in groups],
+            }
+        )
+
+    def to_evaluate(self, encoded: Dataset) -> Dataset:
+        """Windows of the documents, each a row: `document`, its number; `input_ids`, `targets`, `lengths`, `length`;
+        and of a document's first window its `bytes` and `words`, which the others have as 0."""
+        flat = self._pieces(encoded, self.eval_stride or self.max_length or CONTEXT)
+        whole = {name: encoded[name][:] for name in ("bytes", "words")}
+        first = [place == 0 or flat[place - 1][0] != row for place, (row, _) in enumerate(flat)]
+        sizes = [len(piece.input_ids) for _, piece in flat]
+        columns: dict[str, Any] = {
+            "document": [row for row, _ in flat],
+            "input_ids": [piece.input_ids for _, piece in flat],
+            "targets": [piece.targets for _, piece in flat],
+            "lengths": [[size] for size in sizes],
+            "length": sizes,
+        }
+        for name, values in whole.items():
+            columns[name] = [values[row] if begins else 0 for (row, _), begins in zip(flat, first, strict=True)]
+        return _dataset(columns)
+
+    def _pieces(self, encoded: Dataset, stride: int) -> list[tuple[int, Any]]:
+        length = self.max_length or CONTEXT
+        documents = zip(encoded["input_ids"], encoded["learnt"], strict=True)
+        return [(row, piece) for row, parts in enumerate(documents) for piece in pieces(*parts, length, stride)]
+
+    def by_example(self, encoded: Dataset, rows: Dataset, predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What `evaluate` found of each window, added up over each document of `encoded`."""
+        document = np.asarray(rows["document"][:])
+        return {
+            name: np.bincount(document, weights=values, minlength=len(encoded)) for name, values in predictions.items()
+        }
+
+    def read(self, dataset: Dataset, rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
+        """Rows for `collate`, as they are."""
+        features: list[dict[str, Any]] = dataset.__getitems__(rows)
+        return features
+
+    def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """One batch, filled on the right. There is no attention mask: what stands on the right is never seen.
+
+        Returns:
+            `input_ids` and `targets` (rows, tokens); where a row holds several documents `position_ids`, which count
+            from 0 in each: by these the models keep documents apart. In evaluation `bytes` and `words` (rows,).
+        """
+        width = max(len(feature["input_ids"]) for feature in features)
+        batch = {
+            "input_ids": _filled([feature["input_ids"] for feature in features], width, self.pad_token_id),
+            "targets": _filled([feature["targets"] for feature in features], width, IGNORED),
+        }
+        if any(len(feature["lengths"]) > 1 for feature in features):
+            places = [[place for size in feature["lengths"] for place in range(size)] for feature in features]
+            batch["position_ids"] = _filled(places, width, 0)
+        for name in ("bytes", "words"):
+            if name in features[0]:
+                batch[name] = torch.tensor([feature[name] for feature in features])
+        return batch
+
+    def weight(self, batch: dict[str, torch.Tensor]) -> float:
+        """Tokens that are learnt."""
+        return float((batch["targets"] != IGNORED).sum())
+
+    def loss_and_predictions(
+        self, model: torch.nn.Module, batch: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The sum of the losses of all tokens that are learnt, and in evaluation of each row the sums of FIGURES."""
+        inputs = {name: batch[name] for name in ("input_ids", "position_ids") if name in batch}
+        # A cache would only hold memory, and transformers looks at position_ids only where there is none.
+        logits = model(**inputs, use_cache=False).logits
+        targets = batch["targets"]
+        kept = targets != IGNORED
+        logits, wanted = logits[kept].float(), targets[kept]
+        losses = F.cross_entropy(logits, wanted, reduction="none")
+        if model.training:
+            return losses.sum(), {}
+        row = torch.arange(len(targets), device=targets.device)[:, None].expand_as(targets)[kept]
+        right = (logits.argmax(dim=-1) == wanted).float()
+        zeros = torch.zeros(len(targets), device=targets.device)
+        found = {
+            "nll": zeros.index_add(0, row, losses.detach()),
+            "tokens": kept.sum(dim=1),
+            "right": zeros.index_add(0, row, right),
+        }
+        return losses.sum(), found | {name: batch[name] for name in ("bytes", "words") if name in batch}
+
+    def metrics(self, predictions: dict[str, np.ndarray]) -> dict[str, float]:
+        """The figures of `hfkit.metrics.language_figures` over all rows together."""
+        from hfkit.metrics import language_figures
+
+        sums = {name: np.array([predictions[name].sum(dtype=np.float64)]) for name in FIGURES}
+        return {name: float(value[0]) for name, value in language_figures(sums).items() if np.isfinite(value[0])}
+
+
+def measured(row: dict[str, Any]) -> tuple[int, int]:
+    """Bytes and words of what is learnt of a row. A chat's answers count without what its template puts around."""
+    texts = [part.text for part in segments(row) if part.learnt]
+    if "messages" in row:
+        texts = [message["content"] for message in row["messages"] if message["role"] == "assistant"]
+    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    return size, sum(len(text.split()) + text.count("\n") for text in texts)
+
+
+def _filled(rows: list[list[int]], width: int, fill: int) -> torch.Tensor:
+    """(rows, width) of int64, short rows filled on the right."""
+    filled = np.full((len(rows), width), fill, dtype=np.int64)
+    for place, row in enumerate(rows):
+        filled[place, : len(row)] = row
+    return torch.from_numpy(filled)
+
+
+def _dataset(columns: dict[str, Any]) -> Dataset:
+    kinds = {"input_ids": _IDS, "targets": _IDS, "lengths": _IDS, "id": Value("string")}
+    features = Features({name: kinds.get(name, Value("int64")) for name in columns})
+    return Dataset.from_dict(columns, features=features)
