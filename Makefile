@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.hfkit-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format bench clean
+.PHONY: help env demo test lint format bench faults clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -40,6 +40,9 @@ format: $(STAMP)  ## let ruff rewrite what it can
 
 bench: $(STAMP)  ## the measurements of benchmarks/, each against its limit
 	$(BIN)/python -m benchmarks
+
+faults: $(STAMP)  ## 1,000 runs killed, starved of disk or damaged; each has to end in the same bytes: about 25 minutes
+	$(BIN)/python -m tests.faults --count 1000 --json faults.json
 
 clean:  ## remove .venv and caches; runs/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache build dist

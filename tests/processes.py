@@ -15,7 +15,7 @@ Work = Callable[[], Any]
 
 def in_child(work: Work, seconds: float = 120) -> int:
     """The exit status of `work` in a child: 0, 1 after an exception, or minus the signal that ended it."""
-    return wait([_fork(work)], seconds)[0]
+    return wait([started(work)], seconds)[0]
 
 
 def in_children(work: Work, processes: int = 2, seconds: float = 120) -> list[int]:
@@ -25,7 +25,7 @@ def in_children(work: Work, processes: int = 2, seconds: float = 120) -> list[in
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # held here, as torchrun's agent does
     shared: dict[str, Any] = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": store.port, "ACCELERATE_USE_CPU": "true"}
     shared |= {"WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes, "TORCHELASTIC_USE_AGENT_STORE": "True"}
-    return wait([_fork(work, **shared, RANK=rank, LOCAL_RANK=rank) for rank in range(processes)], seconds)
+    return wait([started(work, **shared, RANK=rank, LOCAL_RANK=rank) for rank in range(processes)], seconds)
 
 
 def wait(children: list[int], seconds: float) -> list[int]:
@@ -42,7 +42,8 @@ def wait(children: list[int], seconds: float) -> list[int]:
     return [status for status in found.values() if status is not None]
 
 
-def _fork(work: Work, **environment: Any) -> int:
+def started(work: Work, group: bool = False, **environment: Any) -> int:
+    """The process id of a child that does `work`; with `group` it leads a process group, which can be killed whole."""
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -50,6 +51,8 @@ def _fork(work: Work, **environment: Any) -> int:
         return child
     status = 1
     try:
+        if group:
+            os.setpgid(0, 0)
         os.environ.update({name: str(value) for name, value in environment.items()})
         work()
         status = 0

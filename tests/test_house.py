@@ -29,7 +29,7 @@ READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 
 # Bottom to top: a module imports only what stands above it in this list. A folder counts as one module.
 ORDER = """
-    plain errors foreign config checks parsing
+    plain errors floors foreign config checks parsing
     disk hubaccess cards oldtorch demo hardware trackers run
     metrics metric_modules stats data batching
     tasks baselines models optim

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from datasets import DatasetDict
+from image_files import image_folder
 from processes import in_child, in_children, printed_to
+from transformers import ViTConfig, ViTImageProcessor, ViTModel
 
-from hfkit import build_model, build_task, fit
+from hfkit import build_model, build_task, fit, load_data
 from hfkit.callbacks import Saver
 from hfkit.config import TrainConfig
 from hfkit.engine import Engine
@@ -81,6 +84,54 @@ OTHERS: dict[str, dict[str, Any]] = {
     "saved-by-epoch": {"save_strategy": "epoch", "save_steps": None, "gradient_accumulation_steps": 2},
 }
 
+# Pictures: every random transform and both mixes; cnn and resnet also keep running figures of their batch norms.
+PICTURES: dict[str, Any] = {
+    "task": "image-classification",
+    "dataset": "pictures",
+    "augment": ["crop", "flip", "rotate", "zoom", "color", "erase"],
+    "mixup": 0.4,
+    "cutmix": 0.4,
+    "max_length": None,
+}
+CNN = {"model": "baseline:cnn", "model_args": '{"widths": [8, 8], "hidden_size": 16}'}
+RESNET = {"model": "baseline:resnet", "model_args": '{"depths": [1, 1, 1], "widths": [4, 8, 8]}'}
+IMAGES: dict[str, dict[str, Any]] = {
+    "cnn-0-workers": CNN,
+    "cnn-2-workers": CNN | {"dataloader_num_workers": 2},
+    "resnet-randaugment-accumulated-ema-2-workers": RESNET
+    | {
+        "augment": ["randaugment"],
+        "gradient_accumulation_steps": 2,
+        "ema_decay": 0.9,
+        "dataloader_num_workers": 2,
+    },
+    "vit-2-processes-stopped-early": {
+        "model": "baseline:vit",
+        "model_args": '{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}',
+        "processes": 2,
+        "early_stopping_patience": 3,
+        "early_stopping_threshold": 1.0,
+        "eval_steps": 4,
+    },
+    "pretrained-vit-lora-2-processes-2-workers": {
+        "model": "tiny-vit",
+        "augment": ["trivialaugment"],
+        "lora": True,
+        "lora_r": 4,
+        "lora_dropout": 0.1,
+        "lora_target_modules": ["q_proj", "v_proj"],
+        "processes": 2,
+        "dataloader_num_workers": 2,
+    },
+    "pretrained-vit-linear-probe": {
+        "model": "tiny-vit",
+        "linear_probe": True,
+        "augment": ["none"],
+        "mixup": 0.0,
+        "cutmix": 0.0,
+    },
+}
+
 
 @pytest.fixture
 def train(tiny_bert: Path, splits: DatasetDict, tmp_path: Path) -> Train:
@@ -97,8 +148,9 @@ def train(tiny_bert: Path, splits: DatasetDict, tmp_path: Path) -> Train:
             if settings.get("eval_steps"):
                 settings["eval_strategy"] = "steps"
             config = TrainConfig(**settings)
-            task = build_task(config, splits)
-            fit(config, task, *build_model(config, task, splits), splits)
+            data = splits if config.task == "text-classification" else load_data(config)
+            task = build_task(config, data)
+            fit(config, task, *build_model(config, task, data), data)
 
         printed = printed_to(tmp_path / f"{name}.txt", work)
         return [in_child(printed)] if processes == 1 else in_children(printed, processes)
@@ -160,6 +212,19 @@ def test_killed_and_resumed_ends_in_the_same_bytes(train: Train, tmp_path: Path,
 @pytest.mark.parametrize("name", OTHERS)
 def test_so_does_everything_else(train: Train, tmp_path: Path, name: str) -> None:
     resumes_exactly(train, tmp_path, 14, 10 if name == "saved-by-epoch" else 12, **OTHERS[name])
+
+
+@pytest.mark.pain("resume-not-exact")
+@pytest.mark.parametrize("name", IMAGES)
+def test_so_do_pictures_that_are_changed_at_random(train: Train, tmp_path: Path, name: str) -> None:
+    image_folder(tmp_path / "pictures", {"train": 36, "val": 10, "test": 10})
+    torch.manual_seed(0)
+    config = ViTConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, image_size=16, patch_size=4
+    )
+    ViTModel(config).save_pretrained("tiny-vit")
+    ViTImageProcessor(size={"height": 16, "width": 16}).save_pretrained("tiny-vit")
+    resumes_exactly(train, tmp_path, 7, 4, **PICTURES | IMAGES[name])
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 3)])

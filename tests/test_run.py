@@ -1,10 +1,12 @@
 """The run directory: one configuration a folder, whole files, and readings that say what is missing."""
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from processes import in_child
 
 from hfkit import HfkitError, Run
 from hfkit.config import TrainConfig
@@ -48,6 +50,20 @@ def test_a_folder_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HfkitError, match="cannot be written"):
         claim(CONFIG, tmp_path / "file" / "run", "x")
+
+
+def test_a_lock_that_the_disk_does_not_delete_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = claim(CONFIG, tmp_path / "run", "x")
+    run.hold()
+
+    def fail(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "unlink", fail)
+        run.release()
+    assert (run.path / ".lock").exists()
+    assert in_child(lambda: Run(run.path).hold()) == 0
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:

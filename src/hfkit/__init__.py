@@ -1,12 +1,14 @@
 """hfkit: from a data card to a published, proven model in one readable recipe.
 
 Names load when they are first used, so that `import hfkit` costs nothing and `hfkit --help` needs no torch. What has
-to happen at once is that transformers' Auto classes learn of hfkit's models: see `hfkit._register`.
+to happen at once is that transformers' Auto classes learn of hfkit's models (see `hfkit._register`), and that a
+library too old to be safe is refused (see `hfkit.floors`).
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from hfkit import floors
 from hfkit._register import register_models
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ _MODULES = {"metrics", "stats"}
 
 __all__ = ["__version__", *_HOMES, *_MODULES]
 
+floors.check()
 register_models()
 
 

@@ -2,7 +2,7 @@
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,8 +125,9 @@ class Run:
             raise _in_use(self.path) from error
 
     def release(self) -> None:
-        """Let go of the folder."""
-        (self.path / ".lock").unlink(missing_ok=True)
+        """Let go of the folder. A file that the disk does not delete stays: what counts is that nobody holds it."""
+        with suppress(OSError):
+            (self.path / ".lock").unlink(missing_ok=True)
         self._lock.close()
 
     def _read(self, name: str) -> dict[str, Any]:

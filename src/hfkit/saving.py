@@ -24,6 +24,9 @@ def save_model(folder: Path, accelerator: Accelerator, model: "PreTrainedModel",
         options["state_dict"] = sharding.whole(kept, keep=accelerator.is_main_process)
     if not accelerator.is_main_process:
         return
+    if options:  # as save_pretrained does for a whole model: the base may have had another head, or none
+        base: Any = model
+        model.config.architectures = [type(base.get_base_model()).__name__.removeprefix("FSDP")]
     with writing(folder), whole_folder(folder) as staged:
         model.save_pretrained(staged, **options)
         model.config.save_pretrained(staged)

@@ -1,0 +1,42 @@
+"""Floors: the oldest torch and transformers that hfkit is imported beside, and why."""
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+from hfkit.errors import HfkitError
+
+FLOORS = {
+    "torch": ((2, 10), "before 2.10 a file of weights can run code, also with weights_only (CVE-2026-24747)"),
+    "transformers": ((5, 3), "before 5.3 a model's config.json can run code without trust_remote_code (CVE-2026-4372)"),
+}
+"""pip keeps to them when it installs hfkit; a later `pip install something-else` may go below them."""
+
+
+def check() -> None:
+    """Look at what is installed, without importing it.
+
+    Raises:
+        HfkitError: A library is older than its floor.
+    """
+    for name, (floor, why) in FLOORS.items():
+        found = installed(name)
+        if found is not None and tuple(int(part) for part in found.split(".")[:2]) < floor:
+            needed = ".".join(map(str, floor))
+            raise HfkitError(
+                f"{name} {found} is installed, and hfkit needs {needed} or newer: {why}",
+                fix=f"pip install --upgrade '{name}>={needed}'",
+            )
+
+
+def installed(name: str) -> str | None:
+    """The version of a package, by the folder that pip keeps beside it; None where there is none (a checkout).
+
+    `importlib.metadata` would know more cases, and takes longer to import than all of `import hfkit`.
+    """
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        return None
+    beside = [entry.name for entry in Path(spec.origin).parent.parent.glob(f"{name}-*-info")]
+    matches = [re.fullmatch(rf"{name}-(\d+\.\d[^-]*)(-.*)?\.(dist|egg)-info", entry) for entry in beside]
+    return next((match[1] for match in matches if match), None)

@@ -1,0 +1,23 @@
+"""Fault injection: sixty of the thousand of `make faults`, of each kind some; every run has to end in equal bytes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_sixty_broken_runs_end_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    """In a process of its own: it forks, and what it forks may hold neither threads nor pytest."""
+    table = tmp_path / "faults.json"
+    command = [sys.executable, "-m", "tests.faults", "--count", "60", "--seed", "60", "--json", str(table)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
+    found = json.loads(table.read_text())
+    assert found["injections"] == 60 and found["failures"] == 0
+    assert all(kind["injections"] for kind in found["kinds"].values())
+    for outcome in ("could not go on", "other bytes", "other faults"):
+        assert sum(kind[outcome] for kind in found["kinds"].values()) == 0
+    assert sum(kind["resumed"] for kind in found["kinds"].values()) > 20, "most faults came after a checkpoint"
+    assert found["longest_notice_seconds"] < 10
