@@ -1,5 +1,6 @@
 """Augmentation: a function of (seed, epoch, sample), whatever was drawn before, and never of the evaluation."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ from datasets import Dataset
 from datasets import Image as ImageFeature
 from image_files import disc
 from PIL import Image
+from torchvision.transforms import v2
 from transformers import ViTImageProcessor
 
 from hfkit import HfkitError
-from hfkit.tasks.augment import ON_NUMBERS, ON_PICTURES, PRESETS, mixed, seeded, steps, varied
+from hfkit.tasks.augment import ON_NUMBERS, ON_PICTURES, PRESETS, SCALE, mixed, seeded, steps, varied
 from hfkit.tasks.image_classification import ImageClassification
 from hfkit.tasks.image_reading import ImageReading
 
@@ -42,6 +44,32 @@ def test_each_changes_the_picture_and_keeps_the_frame(name: str) -> None:
         seen = [change(image) for _ in range(12)]
     assert all(one.shape == (3, 16, 16) and one.dtype == torch.float32 and one.isfinite().all() for one in seen)
     assert len({one.numpy().tobytes() for one in seen}) > 1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_resized_crop_is_torchvisions_own_but_faster(mode: str) -> None:
+    y, x = np.mgrid[:90, :120]
+    waves = np.stack([np.sin(x / 9 + shift) + np.cos(y / 7) for shift in range(3)], axis=-1)
+    image = Image.fromarray(((waves + 2) * 63).astype(np.uint8)).convert(mode)
+    own = v2.RandomResizedCrop((16, 16), scale=SCALE, interpolation=SEEN.resampling, antialias=True)
+    for number in range(10):
+        with seeded(number):
+            expected = own(image)
+        with seeded(number):
+            got = ON_PICTURES["resized_crop"](SEEN)(image)
+        assert (got.mode, got.size) == (mode, (16, 16))
+        off = np.abs(np.asarray(got, dtype=int) - np.asarray(expected, dtype=int))
+        assert off.max() <= 2, "the same box; only the last bit is rounded otherwise"
+
+
+def test_a_batch_lies_in_memory_with_the_channels_last() -> None:
+    data, made = rows(), task(augment=steps(["light"]))
+    for epoch in (0, None):
+        features = made.read(data, [0, 1, 2], epoch)
+        batch = made.collate(features)["pixel_values"]
+        assert batch.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(batch, torch.stack([row["pixel_values"] for row in features]))
+    json.dumps(SEEN.settings())
 
 
 def test_presets_are_spelt_out_in_the_order_of_their_application() -> None:

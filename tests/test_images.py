@@ -61,6 +61,21 @@ def test_exif_turns_the_picture_upright() -> None:
     assert decode(stored(image, "JPEG", exif=exif)).size == (4, 8)
 
 
+def test_a_large_jpeg_is_decoded_only_as_large_as_is_enough() -> None:
+    y, x = np.mgrid[:256, :352]
+    image = Image.fromarray(((np.sin(x / 20) + np.cos(y / 15) + 2) * 63).astype(np.uint8)).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = stored(image, "JPEG", quality=95, exif=exif)
+    whole = decode(data)
+    for enough, size in ((None, (256, 352)), (129, (256, 352)), (128, (128, 176)), (64, (64, 88)), (1, (32, 44))):
+        found = decode(data, enough)
+        assert found.size == size
+        off = np.asarray(found, dtype=int) - np.asarray(whole.resize(size, Image.Resampling.BOX), dtype=int)
+        assert np.abs(off).mean() < 3
+    assert decode(stored(image), 1).size == image.size, "other formats have no smaller self"
+
+
 def test_equal_pixels_have_one_digest_whatever_the_file() -> None:
     image = disc("red", 1)
     assert examine(stored(image)).digest == examine(stored(image, "BMP")).digest

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as F
 
 from hfkit.errors import HfkitError, nearest
 from hfkit.tasks.image_reading import ImageReading
@@ -27,10 +28,27 @@ PRESETS: dict[str, tuple[str, ...]] = {
 SMALL = 64
 """Up to so many pixels a side AutoAugment takes the policy that was found on CIFAR-10, above it ImageNet's."""
 
+SCALE = (0.35, 1.0)
+"""Of `resized_crop`: the share of the picture's area. ImageNet's 0.08 leaves too little of small data sets."""
+
+
+class ResizedCrop(v2.RandomResizedCrop):
+    """torchvision's, with its boxes, but resized as a tensor of bytes: that takes a third of Pillow's time."""
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Image.Image:
+        """An RGB or grey picture -> its box, in the size of the frame."""
+        left, top = params["left"], params["top"]
+        pixels = np.array(inpt.crop((left, top, left + params["width"], top + params["height"])))
+        planes = torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1)
+        resized = F.resize(planes, self.size, interpolation=self.interpolation, antialias=self.antialias)
+        seen = resized.permute(1, 2, 0).numpy()
+        return Image.fromarray(seen if inpt.mode == "RGB" else seen[..., 0])
+
+
 Step = Callable[[ImageReading], Any]
 ON_PICTURES: dict[str, Step] = {
-    "resized_crop": lambda seen: v2.RandomResizedCrop(
-        (seen.height, seen.width), scale=(0.35, 1.0), interpolation=seen.resampling, antialias=True
+    "resized_crop": lambda seen: ResizedCrop(
+        (seen.height, seen.width), scale=SCALE, interpolation=seen.resampling, antialias=True
     ),
     "crop": lambda seen: v2.RandomCrop((seen.height, seen.width), padding=max(1, seen.height // 8)),
     "zoom": lambda seen: v2.RandomAffine(0, scale=(0.7, 1.3)),

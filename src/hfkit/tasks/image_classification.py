@@ -137,7 +137,7 @@ class ImageClassification(Classification):
 
     def _sample(self, stored: Any, key: tuple[int, ...]) -> torch.Tensor:
         with seeded(*key):
-            return self._change(decode(stored))
+            return self._change(decode(stored, 2 * max(self._seen.height, self._seen.width)))
 
     @cached_property
     def _change(self) -> Any:
@@ -174,8 +174,8 @@ class ImageClassification(Classification):
         if "features" in features[0]:
             batch["features"] = torch.tensor(np.array([feature["features"] for feature in features]))
         else:
-            pixels = torch.stack([feature["pixel_values"] for feature in features])
-            batch["pixel_values"] = pixels.contiguous(memory_format=torch.channels_last)
+            pixels = torch.stack([feature["pixel_values"].permute(1, 2, 0) for feature in features])
+            batch["pixel_values"] = pixels.permute(0, 3, 1, 2)
         if "labels" in features[0]:
             batch["labels"] = self.label_batch(features)
         return batch

@@ -4,9 +4,11 @@ Evaluation and the pipeline give pictures to the processor itself, so that plain
 Training needs the parts: the frame (resize and crop), and numbers from pixels (mean and deviation).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torchvision.transforms.v2 import InterpolationMode
@@ -55,7 +57,7 @@ class ImageReading:
 
     def settings(self) -> dict[str, Any]:
         """All but the processor, as JSON."""
-        return {name: value for name, value in vars(self).items() if name != "processor"}
+        return {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "processor"}
 
     def look(self, images: list[Image.Image]) -> torch.Tensor:
         """RGB pictures -> (images, channels, height, width), as evaluation and the pipeline see them."""
@@ -80,10 +82,17 @@ class ImageReading:
         return F.to_pil_image(torch.as_tensor(pixels["pixel_values"][0]).round().clamp(0, 255).to(torch.uint8))
 
     def numbers(self, image: Image.Image) -> torch.Tensor:
-        """A framed picture -> (channels, height, width), normalised."""
+        """A framed picture -> (channels, height, width), normalised; in memory the channels come last."""
         (image,) = self._coloured([image])
-        pixels = F.pil_to_tensor(image).to(torch.float32).div_(255)
-        return pixels.sub_(torch.tensor(self.mean)[:, None, None]).div_(torch.tensor(self.std)[:, None, None])
+        scale, shift = self._row
+        rows = torch.from_numpy(np.array(image)).view(image.height, -1)
+        return rows.to(torch.float32).mul_(scale).add_(shift).view(*image.size[::-1], -1).permute(2, 0, 1)
+
+    @cached_property
+    def _row(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Factor and summand of each number in a row of pixels: torch is ten times slower along three channels."""
+        mean, std = (torch.tensor(values).expand(self.channels) for values in (self.mean, self.std))
+        return (1 / (255 * std)).repeat(self.width), (-mean / std).repeat(self.width)
 
     @property
     def resampling(self) -> InterpolationMode:
