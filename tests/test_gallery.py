@@ -234,6 +234,21 @@ def test_a_run_keeps_its_pictures_and_the_page_needs_nothing_else(run: Path) -> 
         assert said in parsed.text, said
 
 
+def test_a_regression_and_several_labels_have_their_own_words(finished: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(finished.parent / "data", tmp_path / "data"))
+    files = sorted((data / "train" / "blue").glob("*.png"))
+    names = [file.relative_to(data).as_posix() for file in files]
+    numbers = [{"image": name, "label": at / 7} for at, name in enumerate(names)]
+    several = [{"image": name, "label": ["round", "odd"] if at % 2 else ["round"]} for at, name in enumerate(names)]
+    for name, rows in (("numbers", numbers), ("several", several)):
+        (data / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        settings = config(data, dataset=str(data / f"{name}.jsonl"), output_dir=name, num_train_epochs=1.0)
+        text = Page(page(job(settings).path)).text
+        assert ("what\nmakes the number larger" in text) == (name == "numbers")
+        assert ("Label by label, in pictures" in text) == (name == "several")
+        assert "Where it looks" in text and "Not made" not in text
+
+
 def test_layers_say_what_learns(run: Path) -> None:
     found = Run(run).layers()
     assert found is not None

@@ -174,4 +174,4 @@ def _mix(task: "ImageClassification", labels: np.ndarray) -> str:
     if task.problem_type == "regression":
         return f"{float(labels):.3g}"
     parts = [index for index in np.argsort(-labels)[:2] if labels[index] >= 0.005]
-    return ", ".join(f"{100 * labels[index]:.0f} % {line(task.labels[index], 40)}" for index in parts)
+    return ", ".join(f"{100 * labels[index]:.0f} % {line(task.labels[index], 24)}" for index in parts)
