@@ -31,12 +31,12 @@ READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 ORDER = """
     plain errors floors foreign config checks parsing
     disk hubaccess cards oldtorch demo hardware trackers run
-    metrics metric_modules stats data batching
+    metrics metric_modules stats data datacards batching
     tasks baselines models optim
     state sharding evaluation checkpoint saving probing callbacks engine
     inference report gallery results provenance signals health job
     hub
-    launch cli _register
+    launch generating cli _register
 """.split()
 
 # Names that read pickles, or the network behind the user's back.

@@ -1,20 +1,19 @@
-"""The command `hfkit`: train, evaluate, predict, generate, chat, merge, report, compare, runs, verify, push, pull.
+"""The command `hfkit`: train, evaluate, predict, generate, chat, merge, report, compare, card, push and others.
 
 Each command is one call of the Python function of the same name. The flags of `hfkit train` are the recipes' own. Only
 the command that runs is imported, so `hfkit --help` needs neither torch nor transformers.
 """
 
 import argparse
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import fields
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, get_args, get_type_hints
+from typing import NoReturn
 
 from hfkit import __version__
-from hfkit.config import GenerationArguments
+from hfkit.datacards.commands import HELP as CARD_HELP
+from hfkit.datacards.commands import parse_card
+from hfkit.generating import TRUST_HELP, generation_commands, until_nobody_reads
 from hfkit.hub.commands import hub_commands
 
 # What `hfkit train --demo` changes: with a --dataset of your own it tries your data on the embedded model.
@@ -30,7 +29,6 @@ TRAIN_DEMO = {
 
 TRAIN_HELP = "fine-tune a model on any data; hfkit train --help lists every flag"
 EVALUATE_HELP = "a run's figures on another data set"
-TRUST_HELP = "run Python code that the model ships; off unless you trust it, whatever the run says"
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -41,10 +39,18 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["train"]:
         _train(arguments[1:])
-    options = _parse_evaluate(arguments[1:]) if arguments[:1] == ["evaluate"] else _parser().parse_args(arguments)
+    options = _options(arguments)
     from hfkit.launch import exit_cleanly
 
     sys.exit(exit_cleanly(lambda: options.run(options)))
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    if arguments[:1] == ["evaluate"]:
+        return _parse_evaluate(arguments[1:])
+    if arguments[:1] == ["card"]:
+        return parse_card(arguments[1:])
+    return _parser().parse_args(arguments)
 
 
 def _train(flags: list[str]) -> NoReturn:
@@ -90,7 +96,7 @@ def _predict(options: argparse.Namespace) -> None:
     keep_memory()  # before torch is imported, see there
     from hfkit.inference import predict_file
 
-    with _until_nobody_reads():
+    with until_nobody_reads():
         predict_file(
             options.run_folder,
             options.input,
@@ -103,75 +109,6 @@ def _predict(options: argparse.Namespace) -> None:
             disable_tqdm=options.disable_tqdm,
             trust_remote_code=options.trust_remote_code,
         )
-
-
-@contextmanager
-def _until_nobody_reads() -> Iterator[None]:
-    """`hfkit predict ... | head` has seen enough."""
-    try:
-        yield
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
-        sys.exit(141)  # as the shell counts a program that SIGPIPE ended
-
-
-def _generate(options: argparse.Namespace) -> None:
-    from hfkit.hardware import keep_memory
-
-    keep_memory()
-    from hfkit.errors import HfkitError
-    from hfkit.inference.generate import generate, generate_file
-
-    loading = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
-    how = _generation(options)
-    if options.prompt is not None and options.output:
-        raise HfkitError("--output has no effect with --prompt", fix="give the prompt in a file, with --input")
-    with _until_nobody_reads():
-        if options.prompt is not None:
-            generate(options.run_folder, options.prompt, how, **loading)
-            return
-        generate_file(
-            options.run_folder,
-            options.input,
-            options.output,
-            how,
-            prompt_column=options.prompt_column,
-            encoding=options.encoding,
-            disable_tqdm=options.disable_tqdm,
-            **loading,
-        )
-
-
-def _chat(options: argparse.Namespace) -> None:
-    from hfkit.inference.generate import chat
-
-    chat(
-        options.run_folder,
-        _generation(options),
-        options.system,
-        revision=options.revision,
-        trust_remote_code=options.trust_remote_code,
-    )
-
-
-def _generation(options: argparse.Namespace) -> GenerationArguments:
-    return GenerationArguments(**{field.name: getattr(options, field.name) for field in fields(GenerationArguments)})
-
-
-def _add_generation(parser: argparse.ArgumentParser) -> None:
-    """The model's name and the flags of `GenerationArguments`."""
-    parser.add_argument("run_folder", metavar="RUN", help="a run, a model folder, an adapter or a Hub id")
-    hints = get_type_hints(GenerationArguments)
-    for field in fields(GenerationArguments):
-        kind = (get_args(hints[field.name]) or (hints[field.name],))[0]
-        if kind is bool:
-            parser.add_argument(f"--{field.name}", action="store_true", default=None, help=field.metadata["help"])
-            off = f"turn --{field.name} off where the model's own config turns it on"
-            parser.add_argument(f"--no_{field.name}", dest=field.name, action="store_false", default=None, help=off)
-        else:
-            parser.add_argument(f"--{field.name}", type=kind, default=field.default, help=field.metadata["help"])
-    parser.add_argument("--revision", help="commit, tag or branch of a Hub id")
-    parser.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
 
 
 def _merge(options: argparse.Namespace) -> None:
@@ -240,23 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
     predict.set_defaults(run=_predict)
 
-    generate = commands.add_parser(
-        "generate", allow_abbrev=False, help="continue a text, or every prompt of a file, with a language model"
-    )
-    _add_generation(generate)
-    prompts = generate.add_mutually_exclusive_group(required=True)
-    prompts.add_argument("--prompt", help="the text to continue; it is shown as it grows")
-    prompts.add_argument("--input", help="prompts: .txt (one a line), JSON lines, CSV, Parquet; - reads one a line")
-    generate.add_argument("--output", help="of --input: the file to write (default: JSON lines on the screen)")
-    generate.add_argument("--prompt_column", help="the column with the prompts or chats; found by name when not given")
-    generate.add_argument("--encoding", default="utf-8", help="of the input's text formats (default: %(default)s)")
-    generate.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
-    generate.set_defaults(run=_generate)
-
-    chat = commands.add_parser("chat", allow_abbrev=False, help="talk with a chat model; Ctrl-D ends")
-    _add_generation(chat)
-    chat.add_argument("--system", help="what the model is told before all")
-    chat.set_defaults(run=_chat)
+    generation_commands(commands)
 
     merge = commands.add_parser(
         "merge", allow_abbrev=False, help="write a LoRA run's adapter and its base as one plain model"
@@ -288,6 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", allow_abbrev=False, help="whether a run's files are those written, by hash")
     verify.add_argument("run_folder", metavar="RUN", type=Path)
     verify.set_defaults(run=_verify)
+    commands.add_parser("card", help=CARD_HELP, add_help=False)
     hub_commands(commands)
     return parser
 
