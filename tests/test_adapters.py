@@ -56,6 +56,7 @@ def test_a_merged_language_model_has_the_adapters_logits(gpt2: Path, tmp_path: P
     assert not (folder / "adapter_config.json").exists()
 
 
+@pytest.mark.pain("lora-head-lost")
 def test_a_merged_classifier_keeps_its_head_and_labels(
     tiny_bert: Path, reviews_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,6 +19,7 @@ def put(folder: Path, name: str, version: str) -> None:
     (folder / f"{name}-{version}.dist-info").mkdir()
 
 
+@pytest.mark.pain("old-libraries")
 @pytest.mark.parametrize(
     ("name", "version", "why"),
     [("torch", "2.9.1+cu128", "CVE-2026-24747"), ("transformers", "5.2.0", "CVE-2026-4372")],

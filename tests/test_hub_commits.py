@@ -144,6 +144,7 @@ FAULTS = st.builds(
 )
 
 
+@pytest.mark.pain("push-conflict")
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(FAULTS, max_size=5))
 def test_after_any_faults_the_head_is_the_old_commit_or_the_whole_new_one(hub: Any, faults: list[Fault]) -> None:
@@ -178,6 +179,7 @@ def test_after_any_faults_the_head_is_the_old_commit_or_the_whole_new_one(hub: A
     assert len(ours) <= 1 + len(others), "a commit was made twice"
 
 
+@pytest.mark.pain("push-conflict")
 def test_twenty_pushes_at_once_are_twenty_whole_commits_or_refusals(hub: Any, api: Any) -> None:
     refused: list[int] = []
 

@@ -180,6 +180,7 @@ def test_a_model_that_looks_ahead_or_across_is_refused(pretrained: Callable[[str
         try_out(Ahead(), "ahead", packing=False)  # type: ignore[arg-type]
 
 
+@pytest.mark.pain("gpt2-pad")
 def test_the_end_is_learnt_though_it_is_the_padding_too(pretrained: Callable[[str], Path], rows: Dataset) -> None:
     model, processor, task = built(TextGeneration(packing=False), pretrained("gpt2"))
     processor.pad_token = processor.eos_token

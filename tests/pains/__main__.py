@@ -46,15 +46,15 @@ LATER = {
         "transformers#18609 #27487",
         "hyperparameter search",
     ),
-    "push-conflict": (
-        "Two pushes at once leave a repository with files of both.",
-        "huggingface_hub#1422 datasets#7708 #7777",
-        "publishing",
-    ),
     "export-drift": (
         "An exported model answers otherwise than the trained one, and that is only a warning.",
         "optimum#1755 #978",
         "export",
+    ),
+    "archive-bomb": (
+        "A small archive unpacks to a full disk, or writes outside its folder.",
+        "",
+        "archives: hfkit opens none",
     ),
 }
 

@@ -1,7 +1,5 @@
 """GPT-2 has no padding token: batches fail, and with the end as padding it never learns where a text ends.
 
-hfkit trains no language models yet; what is tested is classifying with such a model.
-
 Threads: transformers#2630 #4122
 """
 
@@ -10,8 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-from datasets import DatasetDict
+from datasets import Dataset, DatasetDict
 from transformers import (
+    AutoConfig,
     AutoTokenizer,
     DataCollatorForLanguageModeling,
     GPT2Config,
@@ -20,6 +19,7 @@ from transformers import (
 )
 
 from hfkit import TrainConfig, build_model, build_task
+from hfkit.tasks.text_generation import TextGeneration
 
 pytestmark = pytest.mark.pain("gpt2-pad")
 
@@ -63,3 +63,14 @@ def test_hfkit_pads_with_the_end_and_answers_as_one_by_one(gpt2: Path, splits: D
         together = task.logits(model, task.collate(rows))
         alone = torch.cat([task.logits(model, task.collate([row])) for row in rows])
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+
+
+def test_hfkit_learns_every_end_and_no_padding(gpt2: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(gpt2)
+    task = TextGeneration(packing=False).for_model(AutoConfig.from_pretrained(gpt2), tokenizer)
+    assert tokenizer.pad_token_id == (end := tokenizer.eos_token_id)
+    texts = Dataset.from_dict({"id": ["a", "b"], "text": ["a warm film", "cold"]})
+    targets = task.collate(list(task.to_train(task.encode(texts, tokenizer))))["targets"]
+    learnt = [row[row != -100].tolist() for row in targets]
+    assert len({len(row) for row in learnt}) == 2, "one of the two is padded"
+    assert all(row[-1] == end and row.count(end) == 1 for row in learnt)

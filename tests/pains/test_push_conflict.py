@@ -1,0 +1,48 @@
+"""Two pushes at once leave a repository with the weights of one model and the tokenizer of another.
+
+Threads: huggingface_hub#1422 datasets#7708 #7777
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hub_faults import MOVED, Fault
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from hfkit.run import Run
+
+pytestmark = pytest.mark.pain("push-conflict")
+
+NAME = "tester/reviews"
+
+
+def test_upstream_mixes_two_models(hub: Any, tiny_bert: Path) -> None:
+    """`push_to_hub` once for the model and once for the tokenizer, as tutorials do; somebody else comes between."""
+    model, tokenizer = (
+        AutoModelForSequenceClassification.from_pretrained(tiny_bert),
+        AutoTokenizer.from_pretrained(tiny_bert),
+    )
+    model.config.who, tokenizer.model_max_length = "me", 11
+    model.push_to_hub(NAME)
+    model.config.who, tokenizer.model_max_length = "somebody else", 22
+    model.push_to_hub(NAME)
+    tokenizer.push_to_hub(NAME)
+    tokenizer.model_max_length = 11
+    tokenizer.push_to_hub(NAME)
+    files = hub.store.files(NAME)
+    assert b'"who": "somebody else"' in files["config.json"]
+    assert b'"model_max_length": 11' in files["tokenizer_config.json"]
+
+
+def test_hfkit_publishes_one_run_and_then_the_other(hub: Any, finished: Run, tiny_run: Path) -> None:
+    """The other push is made while the commit of ours is on its way."""
+    other = Run(tiny_run)
+    hub.order(Fault("POST .*/commit/", MOVED, act=lambda: other.push(NAME, verify=False)))
+    finished.push(NAME, verify=False)
+    *made, _ = hub.store.repositories["model", NAME].history("main")
+    assert len(made) == 2 and hub.faults.struck[MOVED] == 1
+    for run, commit in zip((finished, other), made, strict=True):
+        for file in ("model.safetensors", "config.json", "tokenizer_config.json"):
+            assert hub.store.blobs[commit.files[file].key] == (run.model_path / file).read_bytes(), file
+        assert hub.store.blobs[commit.files["metrics.json"].key] == (run.path / "metrics.json").read_bytes()
