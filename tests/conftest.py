@@ -30,14 +30,9 @@ for _variable in ("HFKIT_DEBUG", "ACCELERATE_MIXED_PRECISION", "RANK", "LOCAL_RA
     os.environ.pop(_variable, None)
 
 import pytest
+from words import WORDS_BAD, WORDS_GOOD, WORDS_PLAIN
 
 LOOPBACK = ("127.", "::1", "localhost")
-WORDS_GOOD = ("wonderful", "moving", "brilliant", "warm", "funny", "superb", "clever", "charming")
-WORDS_BAD = ("dreadful", "boring", "clumsy", "cold", "tired", "awful", "stupid", "hollow")
-WORDS_PLAIN = (
-    "the a this that film movie story plot actor scene ending director camera music was is felt seems and but with of"
-    " in very quite really never always one two first last part time year people think watch see made it i we they ."
-).split()
 
 
 class NetworkBlockedError(ConnectionError):

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from conftest import WORDS_BAD, WORDS_GOOD, WORDS_PLAIN
 from transformers import GPT2Config, GPT2LMHeadModel
+from words import WORDS_BAD, WORDS_GOOD, WORDS_PLAIN
 
 from hfkit.baselines.language.auto import LSTMForCausalLM, TransformerForCausalLM
 from hfkit.baselines.language.configs import LSTMLMConfig, TransformerLMConfig

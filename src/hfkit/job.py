@@ -143,7 +143,8 @@ def evaluate(
         task = task_class(finished.info["task"]).from_settings(finished.info["task_settings"])
         config = results.saved_config(finished, trust_remote_code)
         settings = task.settings()
-        labels = None if settings["problem_type"] == "regression" else settings.get("labels")
+        classes = settings["problem_type"] != "regression" and "labels" in settings
+        labels = list(settings["labels"]) if classes else None
     rows = load_test(data, label_names=labels, problem_type=settings["problem_type"], task=task.name)
     pair = settings.get("pair")
     if pair is not None and pair != ("text_pair" in rows["test"].column_names):

@@ -18,13 +18,14 @@ def save_model(folder: Path, accelerator: Accelerator, model: "PreTrainedModel",
     An adapter folder also gets the config of its base, which holds the labels and how texts are read.
     """
     # PEFT would look up the base's config, on the Hub too, to guess whether the embeddings learnt: they did not.
-    options: dict[str, Any] = {"save_embedding_layers": False} if hasattr(model, "peft_config") else {}
+    adapter = hasattr(model, "peft_config")
+    options: dict[str, Any] = {"save_embedding_layers": False} if adapter else {}
     if sharding.is_sharded(model):
-        kept = checkpoint.model_state(model) if options else model.state_dict()  # of an adapter not its frozen base
+        kept = checkpoint.model_state(model) if adapter else model.state_dict()  # of an adapter not its frozen base
         options["state_dict"] = sharding.whole(kept, keep=accelerator.is_main_process)
     if not accelerator.is_main_process:
         return
-    if options:  # as save_pretrained does for a whole model: the base may have had another head, or none
+    if adapter:  # as save_pretrained does for a whole model: the base may have had another head, or none
         base: Any = model
         model.config.architectures = [type(base.get_base_model()).__name__.removeprefix("FSDP")]
     with writing(folder), whole_folder(folder) as staged:
