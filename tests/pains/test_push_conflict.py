@@ -3,6 +3,7 @@
 Threads: huggingface_hub#1422 datasets#7708 #7777
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,15 @@ def test_upstream_mixes_two_models(hub: Any, tiny_bert: Path) -> None:
     assert b'"model_max_length": 11' in files["tokenizer_config.json"]
 
 
-def test_hfkit_publishes_one_run_and_then_the_other(hub: Any, finished: Run, tiny_run: Path) -> None:
-    """The other push is made while the commit of ours is on its way."""
-    other = Run(tiny_run)
+def test_hfkit_publishes_one_run_and_then_the_other(hub: Any, finished: Run, tiny_run: Path, tmp_path: Path) -> None:
+    """The other push, with a file that ours does not have, is made while the commit of ours is on its way."""
+    other = Run(shutil.copytree(tiny_run, tmp_path / "other"))
+    (other.model_path / "generation_config.json").write_text("{}")
     hub.order(Fault("POST .*/commit/", MOVED, act=lambda: other.push(NAME, verify=False)))
     finished.push(NAME, verify=False)
     *made, _ = hub.store.repositories["model", NAME].history("main")
     assert len(made) == 2 and hub.faults.struck[MOVED] == 1
+    assert "generation_config.json" in made[1].files and "generation_config.json" not in made[0].files
     for run, commit in zip((finished, other), made, strict=True):
         for file in ("model.safetensors", "config.json", "tokenizer_config.json"):
             assert hub.store.blobs[commit.files[file].key] == (run.model_path / file).read_bytes(), file
