@@ -1,6 +1,7 @@
 """Augmentation: a function of (seed, epoch, sample), whatever was drawn before, and never of the evaluation."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,44 @@ def test_evaluation_sees_what_the_processor_makes() -> None:
 def test_the_frame_of_training_is_that_of_evaluation() -> None:
     image = disc("red", 3, (40, 30))
     torch.testing.assert_close(SEEN.numbers(SEEN.frame(image)), SEEN.look([image])[0], rtol=0, atol=0.02)
+
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "ViTImageProcessor": {"do_rescale": True, "rescale_factor": 1 / 127.5},
+    "ConvNextImageProcessor": {"size": {"shortest_edge": 32}},  # crops 7/8 of the side, which no flag of it says
+    "PoolFormerImageProcessor": {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}},
+    "MobileViTImageProcessor": {"size": {"shortest_edge": 36}, "crop_size": {"height": 32, "width": 32}},  # BGR
+    "BitImageProcessor": {"size": {"shortest_edge": 36}, "crop_size": {"height": 32, "width": 32}},
+    "CLIPImageProcessor": {"size": {"shortest_edge": 36}, "crop_size": {"height": 32, "width": 32}},
+    "EfficientNetImageProcessor": {"size": {"height": 32, "width": 32}},  # normalises twice
+    "PPLCNetImageProcessor": {},  # BGR, with a mean of its own order
+}
+
+
+@pytest.mark.parametrize("name", list(OTHERS))
+def test_training_sees_what_evaluation_sees_whatever_the_processor(name: str) -> None:
+    """Turned, shifted or scaled pictures in training alone would cost accuracy and say nothing."""
+    import transformers
+
+    seen = ImageReading.of(getattr(transformers, name)(**OTHERS[name]))
+    assert seen.repeatable
+    blocks = np.random.default_rng(0).integers(0, 255, (6, 8, 3), dtype=np.uint8)
+    image = Image.fromarray(blocks.repeat(40, axis=0).repeat(40, axis=1))
+    made, looked = seen.numbers(seen.frame(image)), seen.look([image])[0]
+    assert made.shape == looked.shape == (3, seen.height, seen.width)
+    assert float((made - looked).abs().max()) * 255 * min(seen.std) < 3
+    json.dumps(seen.settings())
+
+
+def test_a_processor_that_cannot_be_repeated_is_refused_where_it_matters() -> None:
+    from transformers import PreTrainedConfig, ViTImageProcessor
+
+    odd = ViTImageProcessor(size={"shortest_edge": 32})  # pictures of another shape each
+    assert not ImageReading.of(odd).repeatable
+    plain = ImageClassification(labels=["blue", "red"])
+    assert plain.for_model(PreTrainedConfig(num_labels=2), odd).seen is not None
+    with pytest.raises(HfkitError, match="a way of its own"):
+        replace(plain, augment=["flip"]).for_model(PreTrainedConfig(num_labels=2), odd)
 
 
 def test_mixed_labels_are_the_shares_of_the_pictures() -> None:

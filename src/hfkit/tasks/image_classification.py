@@ -89,6 +89,12 @@ class ImageClassification(Classification):
         """A copy with the labels in the model's order (matched by name), and its processor; the config gets `hfkit`."""
         labels, weights = self.in_order_of(model_config)
         seen = ImageReading.of(processor, model_config)
+        if not seen.repeatable and (self.augment or self.mixup or self.cutmix):
+            raise HfkitError(
+                f"A {type(processor).__name__} reads pictures in a way of its own, which augmentation cannot repeat",
+                where="--augment, --mixup, --cutmix",
+                fix="train on the pictures as they are: --augment none",
+            )
         task = replace(self, labels=labels, class_weights=weights, seen=seen)
         model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.reading()}
         return task

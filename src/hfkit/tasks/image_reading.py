@@ -4,7 +4,7 @@ Evaluation and the pipeline give pictures to the processor itself, so that plain
 Training needs the parts: the frame (resize and crop), and numbers from pixels (mean and deviation).
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,9 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
+
+ROUNDED = 3
+"""Steps of 256 by which two ways to resize and round may differ."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class ImageReading:
         mean, std: Of each channel, where pixels go from 0 to 1.
         interpolation: Of the resize: bilinear, bicubic, ...
         processor: The transformers image processor.
+        whole: The frame is the whole picture, resized; else the processor is asked for it, which takes longer.
+        repeatable: What `frame` and `numbers` make is what `look` makes.
     """
 
     height: int
@@ -34,6 +39,8 @@ class ImageReading:
     std: list[float]
     interpolation: str
     processor: Any
+    whole: bool = False
+    repeatable: bool = True
 
     @classmethod
     def of(cls, processor: Any, model_config: Any = None) -> "ImageReading":
@@ -53,7 +60,36 @@ class ImageReading:
         resample = getattr(processor, "resample", None)
         name = Image.Resampling(int(resample)).name.lower() if resample is not None else "bilinear"
         mean, std = (list(processor.image_mean), list(processor.image_std)) if normal else ([0.0], [1.0])
-        return cls(height, width, channels, mean, std, name, processor)
+        whole = not getattr(processor, "do_center_crop", False)
+        with torch.device("cpu"):  # the model may be made on no device at all
+            return cls(height, width, channels, mean, std, name, processor, whole)._proven()
+
+    def _proven(self) -> "ImageReading":
+        """This, or what it has to be: some processors crop, scale or turn the channels in ways of their own."""
+        if self._repeats():
+            return self
+        try:
+            black, white = (self.look([Image.new("RGB", (64, 64), colour)])[0] for colour in ("black", "white"))
+        except Exception:  # each processor fails in its own way
+            return replace(self, repeatable=False)
+        std = (1 / (white - black).flatten(1).mean(dim=1)).tolist()
+        mean = [-low * scale for low, scale in zip(black.flatten(1).mean(dim=1).tolist(), std, strict=True)]
+        height, width = black.shape[-2:]
+        asked = replace(self, height=height, width=width, mean=mean, std=std, whole=False)
+        return asked if asked._repeats() else replace(self, repeatable=False)
+
+    def _repeats(self) -> bool:
+        """Whether training can be shown what evaluation sees: tried with a picture that betrays any other crop."""
+        y, x = np.mgrid[:240, :320]
+        ramps = Image.fromarray(
+            np.stack([x * 255 // 319, y * 255 // 239, 255 - x * 255 // 319], axis=-1).astype(np.uint8)
+        )
+        try:
+            seen, made = self.look([ramps])[0], self.numbers(self.frame(ramps))
+        except Exception:  # each processor fails in its own way
+            return False
+        steps = (seen - made).abs().amax() * 255 * min(self.std) if seen.shape == made.shape else torch.inf
+        return bool(steps < ROUNDED)
 
     def settings(self) -> dict[str, Any]:
         """All but the processor, as JSON."""
@@ -74,11 +110,13 @@ class ImageReading:
                     break
                 image = step(image)
             return image
-        if not getattr(self.processor, "do_center_crop", False):
+        if self.whole:
             if image.size == (self.width, self.height):
                 return image
             return F.to_pil_image(F.resize(F.pil_to_tensor(image), [self.height, self.width], self.resampling))
-        pixels = self.processor(images=[image], do_rescale=False, do_normalize=False, return_tensors="pt")
+        numbers = ("do_rescale", "do_normalize", "include_top")  # the last one is EfficientNet's second normalisation
+        left_out = {step: False for step in numbers if hasattr(self.processor, step)}
+        pixels = self.processor(images=[image], **left_out, return_tensors="pt")
         return F.to_pil_image(torch.as_tensor(pixels["pixel_values"][0]).round().clamp(0, 255).to(torch.uint8))
 
     def numbers(self, image: Image.Image) -> torch.Tensor:
