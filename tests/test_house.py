@@ -34,7 +34,7 @@ ORDER = """
     metrics metric_modules stats data datacards batching
     tasks baselines models optim
     state sharding evaluation checkpoint saving probing callbacks engine
-    inference report gallery results provenance signals health job
+    inference report gallery passages results provenance signals health job
     hub
     launch generating cli _register
 """.split()

@@ -85,7 +85,7 @@ def check_idle(config: TrainConfig, recipe: TrainConfig) -> None:
     needs |= dict.fromkeys(("use_dora", "use_rslora"), ("--lora", config.lora))
     needs["stride"] = ("--long_text windows", config.long_text == "windows")
     languages = ("--task text-generation", config.task == "text-generation")
-    needs |= dict.fromkeys(("packing", "eval_stride", "tokenizer", "document_start"), languages)
+    needs |= dict.fromkeys(("packing", "eval_stride", "sample_prompts", "tokenizer", "document_start"), languages)
     for name, (other, given) in needs.items():
         if not given and getattr(config, name) != getattr(recipe, name):
             raise HfkitError(f"--{name} has no effect without {other}", fix=f"add {other}, or drop --{name}")

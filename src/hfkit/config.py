@@ -95,6 +95,9 @@ class LanguageArguments:
         "Tokens between two windows of a long text in evaluation: fewer show each token more of what came before it,"
         " for more work. Default: max_length, windows side by side.",
     )
+    sample_prompts: list[str] = _knob(
+        [], "Texts that are continued at every look at the validation split. Default: how three of its texts begin."
+    )
     tokenizer: Literal["bpe", "char"] = _knob(
         "bpe", "What a baseline's tokenizer learns from the training texts: pairs of bytes, or single characters."
     )

@@ -211,12 +211,12 @@ def build_engine(
     def save() -> None:
         save_model(run.model_path, accelerator, model, processor)
 
-    hooks = build_callbacks(config, task, encoded, run, save)
+    hooks = build_callbacks(config, task, encoded, run, save, processor)
     return Engine(accelerator, task, prepared, optimizer, scheduler, plan, total_steps, config, hooks)
 
 
 def build_callbacks(
-    config: TrainConfig, task: "Task", encoded: DatasetDict, run: Run, save: Any
+    config: TrainConfig, task: "Task", encoded: DatasetDict, run: Run, save: Any, processor: Any
 ) -> list[callbacks.Callback]:
     """The callbacks that `config` asks for, in the order in which they hear of an event."""
     metric = _best_metric(config, task)
@@ -228,6 +228,8 @@ def build_callbacks(
     if config.ema_decay:
         chosen.append(callbacks.Ema(config.ema_decay))
     chosen += [callbacks.Progress(), callbacks.Log(run.path)]
+    if looks and task.name == "text-generation":
+        chosen.append(callbacks.Samples(run.path, task, processor, encoded["validation"], config.sample_prompts))
     only_best = looks and config.load_best_model_at_end
     chosen.append(callbacks.ModelKeeper(metric, greater, run.model_path, save, only_best))
     if config.early_stopping_patience is not None:
@@ -264,9 +266,8 @@ def _training(state: State, metric: str) -> dict[str, Any]:
 def _files(run: Run) -> dict[str, Any]:
     """The digests of what a finished run is judged by, for `hfkit verify`. A report can be made anew at any time."""
     paths = [run.path / name for name in ("log.jsonl", "metrics.json", "predictions.parquet")]
-    paths += [
-        path for path in map(run.path.joinpath, (results.SEEN, "pictures.parquet", "layers.json")) if path.is_file()
-    ]
+    some = (results.SEEN, "pictures.parquet", "layers.json", "passages.json")
+    paths += [path for path in map(run.path.joinpath, some) if path.is_file()]
     paths += sorted(path for path in run.model_path.rglob("*") if path.is_file())
     return {path.relative_to(run.path).as_posix(): disk.digest(path) for path in paths}
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as parquet
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
-from hfkit import hardware
+from hfkit import hardware, passages
 from hfkit.baselines.classical import classical
 from hfkit.callbacks.log import append
 from hfkit.checks import check
@@ -63,7 +63,7 @@ def write(
         train_seconds: What this session spent on training; those that were stopped are added from timing.jsonl.
     """
     began = time.perf_counter()
-    model, _ = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
+    model, processor = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
     model, rows = model.to(accelerator.device), encoded["test"]
     loaded = time.perf_counter()
     predictions = answers(accelerator, task, model, rows, config, "test")
@@ -100,6 +100,8 @@ def write(
             from hfkit.gallery import keep
 
             keep(run, task, model, encoded)
+        if settings["problem_type"] == LANGUAGE_MODELING:
+            passages.keep(run.path, task, processor, model, rows, table)
 
 
 def answers(

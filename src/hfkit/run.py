@@ -82,6 +82,16 @@ class Run:
         """layers.json: what an image model is made of; None where it was not written down."""
         return self._read("layers.json") if (self.path / "layers.json").is_file() else None
 
+    def samples(self) -> list[dict[str, Any]]:
+        """samples.jsonl: what a language model made of the same prompts at each look; empty where none were taken."""
+        return list(self._lines("samples.jsonl"))
+
+    def passages(self) -> list[Any]:
+        """passages.json: the hardest and easiest documents of a language model, token by token; empty without it."""
+        path = self.path / "passages.json"
+        found = read_json_file(path) if path.is_file() else []
+        return found if isinstance(found, list) else [found]
+
     def _table(self, path: Path) -> "pyarrow.Table":
         import pyarrow
         import pyarrow.parquet as parquet

@@ -5,6 +5,7 @@ from hfkit.callbacks.best import EarlyStopping, ModelKeeper
 from hfkit.callbacks.log import Log
 from hfkit.callbacks.nan_guard import NanGuard
 from hfkit.callbacks.progress import Progress
+from hfkit.callbacks.samples import Samples
 from hfkit.callbacks.saver import Saver, restore
 from hfkit.callbacks.weights import Ema, Unfreeze
 
@@ -16,6 +17,7 @@ __all__ = [
     "ModelKeeper",
     "NanGuard",
     "Progress",
+    "Samples",
     "Saver",
     "Unfreeze",
     "closing",

@@ -43,6 +43,7 @@ class Log(Callback):
         entry = {
             "step": state.step,
             "epoch": round(state.epoch, 6),
+            "tokens": state.tokens,
             "loss": round(loss / state.loss_weight, 6),
             "learning_rate": max(group["lr"] for group in engine.optimizer.param_groups),
             # fp16 overflows now and then, and JSON has no Infinity.
@@ -61,7 +62,7 @@ class Log(Callback):
 
     def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None:
         state = engine.state
-        entry = {"step": state.step, "epoch": round(state.epoch, 6)}
+        entry = {"step": state.step, "epoch": round(state.epoch, 6), "tokens": state.tokens}
         self._write(engine, entry | {name: round(value, 6) for name, value in figures.items()})
         name = f"eval_{engine.task.primary_metric}"
         engine.accelerator.print(

@@ -38,6 +38,7 @@ def build_language_model(
         length = task.model_kwargs()["hfkit"].get("max_length")
         built = build_language_baseline(config, _texts(data), known.tokenizer, length)
         task.for_model(built[0].config, built[1])  # which tells the config how it is read
+        _begin_texts(built[1])
         return built
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)
@@ -47,12 +48,21 @@ def build_language_model(
     set_dropout(settings, config.dropout, config.attention_dropout)
     override(settings, config.model_args)
     settled = task.for_model(settings, processor)
+    _begin_texts(processor)
     check_vocabulary(processor, settings, folder)
     model = read_language_weights(folder, settings, config.trust_remote_code, fewer_layers=bool(config.model_args))
     if getattr(model, "generation_config", None) is not None:
         model.generation_config.pad_token_id = processor.pad_token_id
     try_out(model, config.model, packing=bool(settled.settings()["packing"]))
     return model, processor
+
+
+def _begin_texts(processor: PreTrainedTokenizerBase) -> None:
+    """Let prompts begin as documents do in training, with the start token, in plain transformers too."""
+    own: Any = processor
+    begin = processor.bos_token_id
+    if processor.is_fast and begin is not None and processor("a")["input_ids"][:1] != [begin]:
+        own.add_bos_token = True
 
 
 def read_language_weights(

@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup
 
 from hfkit.config import TrainConfig
-from hfkit.report import analysis, pictures, plots, words
+from hfkit.report import analysis, language, pictures, plots, words
 from hfkit.report.analysis import Predictions
 from hfkit.run import Run
 
@@ -75,7 +75,8 @@ def page(run: Run) -> str:
         "pictures": pictures.pictures(run, seen) if images else None,
         "layers": pictures.layers(run) if images else None,
         "speeds": pictures.speeds(totals(run), bool(run.config.get("linear_probe"))),
-        "curves": _curves(run),
+        "curves": _curves(run, seen),
+        "language": language.language(run, seen) if seen.language else None,
         "beside": _beside(run),
         "sections": _sections(seen),
         "lengths": None if images or seen.language else _lengths(seen),
@@ -171,10 +172,12 @@ def example(info: Mapping[str, Any]) -> str:
     return '"Write your text here."'
 
 
-def _curves(run: Run) -> list[Markup]:
+def _curves(run: Run, seen: Predictions) -> list[Markup]:
     log, training = run.log(), run.info.get("training") or {}
     figure = str(training.get("best_metric") or run.metrics["primary_metric"]).removeprefix("eval_")
-    drawn = [plots.losses(log), plots.score(log, figure, training.get("best_step")), plots.rate(log)]
+    score = plots.score(log, figure, training.get("best_step"))
+    drawn = language.curves(log) if seen.language else [plots.losses(log), score]
+    drawn.append(plots.rate(log))
     return [plot for plot in [*drawn, plots.gradient(log)] if plot is not None]
 
 

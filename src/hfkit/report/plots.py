@@ -12,19 +12,20 @@ from hfkit.report.words import line, title
 Lines = Sequence[Mapping[str, Any]]
 
 
-def curve_points(log: Lines, key: str) -> list[tuple[float, float]]:
-    """(step, value) of every line of the log that has the key; a NaN can't be drawn."""
-    found = [(float(entry["step"]), float(entry[key])) for entry in log if entry.get(key) is not None]
+def curve_points(log: Lines, key: str, along: str = "step") -> list[tuple[float, float]]:
+    """(step, value) of every line of the log that has the key; a NaN can't be drawn. `along` may be "tokens"."""
+    found = [(float(entry[along]), float(entry[key])) for entry in log if entry.get(key) is not None and along in entry]
     return [point for point in found if np.isfinite(point[1])]
 
 
-def losses(log: Lines) -> Markup | None:
-    """Training loss, and the validation loss where one was taken."""
-    train, held_out = curve_points(log, "loss"), curve_points(log, "eval_loss")
+def losses(log: Lines, along: str = "step") -> Markup | None:
+    """Training loss, and the validation loss where one was taken, over the updates or, `along` "tokens", over these."""
+    train, held_out = curve_points(log, "loss", along), curve_points(log, "eval_loss", along)
     if not train and not held_out:
         return None
     x, y = _ends([train, held_out])
-    plot = Plot("Loss over the updates", (0, x[1]), (min(0.0, y[0]), y[1]), "updates", "loss").grid()
+    unit = "updates" if along == "step" else "tokens learnt from"
+    plot = Plot("Loss over the updates", (0, x[1]), (min(0.0, y[0]), y[1]), unit, "loss").grid()
     plot.line(thin(train), "s0 soft").dots(train if len(train) == 1 else [], "s0")
     plot.line(held_out, "s1").dots(held_out, "s1")
     return plot.names([("training", "s0")] + ([("validation", "s1")] if held_out else [])).svg()

@@ -1,0 +1,127 @@
+"""What only a report of a language model shows: tokens on the axis, documents, passages and samples."""
+
+import math
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from hfkit.errors import HfkitError
+from hfkit.report import plots
+from hfkit.report.analysis import Predictions
+from hfkit.report.svg import Plot, thin
+from hfkit.run import Run
+
+LOOKS = 6
+"""Looks of which the samples are shown: the first, the last, and some between."""
+
+HEAT = (0.25, 0.75, 1.5, 3.0, 5.0, 8.0)
+"""Nats at which a token's colour gets a shade darker; a token that was a toss-up between two has 0.7."""
+
+
+def language(run: Run, seen: Predictions) -> dict[str, Any]:
+    """The parts of the page.
+
+    Returns:
+        `distribution` (a plot and its figures), `samples` (a prompt with its looks each) and `passages`; what the run
+        does not keep is empty.
+
+    Raises:
+        HfkitError: samples.jsonl or passages.json holds what hfkit does not write.
+    """
+    return {
+        "distribution": distribution(seen),
+        "samples": _samples(run),
+        "passages": _passages(run),
+    }
+
+
+def curves(log: plots.Lines) -> list[Markup | None]:
+    """Loss, perplexity and bits per byte over the tokens that the model has learnt from."""
+    return [plots.losses(log, "tokens"), _perplexity(log), _bits(log)]
+
+
+def _perplexity(log: plots.Lines) -> Markup | None:
+    """Perplexity over tokens; the training's first steps, which would flatten all else, are left out."""
+    held_out = plots.curve_points(log, "eval_perplexity", "tokens")
+    train = [(at, math.exp(loss)) for at, loss in plots.curve_points(log, "loss", "tokens") if loss < 20]
+    if not held_out:
+        return None
+    top = 1.3 * max(value for _, value in held_out)
+    shown = [point for point in train if point[1] <= top]
+    end = max(at for at, _ in [*held_out, *shown])
+    plot = Plot("Perplexity over the tokens", (0, end), (1, top), "tokens learnt from", "perplexity").grid()
+    plot.line(thin(shown), "s0 soft").line(held_out, "s1").dots(held_out, "s1")
+    return plot.names([("training", "s0"), ("validation", "s1")]).svg()
+
+
+def _bits(log: plots.Lines) -> Markup | None:
+    points = plots.curve_points(log, "eval_bits_per_byte", "tokens")
+    if not points:
+        return None
+    low, high = min(value for _, value in points), max(value for _, value in points)
+    margin = max(0.15 * (high - low), 0.005)
+    y = (low - margin, high + margin)
+    plot = Plot("Bits per byte over the tokens", (0, points[-1][0]), y, "tokens learnt from", "bits per byte").grid()
+    return plot.line(points, "s1").dots(points, "s1").svg()
+
+
+def distribution(seen: Predictions) -> dict[str, Any]:
+    """How many bits per byte each document took: a histogram, and the quartiles."""
+    sizes, nats = np.asarray(seen.truth, dtype=float), np.asarray(seen.answer, dtype=float)
+    bits = nats[sizes > 0] / sizes[sizes > 0] / math.log(2)
+    if not len(bits):
+        return {"plot": None, "documents": 0, "quartiles": []}
+    top = float(np.quantile(bits, 0.99)) if len(bits) > 100 else float(bits.max())  # one strange document is no axis
+    counts, edges = np.histogram(np.minimum(bits, top), bins=min(30, max(5, int(np.sqrt(len(bits))))))
+    x, y = (float(edges[0]), float(edges[-1])), (0.0, float(counts.max()) * 1.05)
+    plot = Plot("Bits per byte of the documents", x, y, "bits per byte", "documents").grid()
+    for number, left, right in zip(counts.tolist(), edges.tolist(), edges[1:].tolist(), strict=False):
+        if number:
+            plot.bar(left, right, number, "s0 soft")
+    quartiles = np.quantile(bits, [0.25, 0.5, 0.75]).tolist()
+    return {"plot": plot.svg(), "documents": len(bits), "quartiles": quartiles}
+
+
+def _samples(run: Run) -> list[dict[str, Any]]:
+    """Each prompt with what was made of it, look by look."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for entry in run.samples():
+        if not isinstance(entry.get("step"), int) or not all(
+            isinstance(entry.get(name), str) for name in ("prompt", "completion")
+        ):
+            raise _damaged(run, "samples.jsonl")
+        found.setdefault(entry["prompt"], []).append(entry)
+    return [{"prompt": prompt, "looks": _spread(looks)} for prompt, looks in found.items()]
+
+
+def _spread(looks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if len(looks) <= LOOKS:
+        return looks
+    return [looks[round(place * (len(looks) - 1) / (LOOKS - 1))] for place in range(LOOKS)]
+
+
+def _passages(run: Run) -> dict[str, list[dict[str, Any]]]:
+    """Hardest and easiest documents, their tokens with a shade each."""
+    parts: dict[str, list[dict[str, Any]]] = {"hardest": [], "easiest": []}
+    for entry in run.passages():
+        try:
+            tokens = [
+                {"text": str(text), "nats": loss, "shade": None if loss is None else shade(float(loss))}
+                for text, loss in entry["tokens"]
+            ]
+            parts[entry["kind"]].append(
+                {"id": entry["id"], "bits": float(entry["bits_per_byte"]), "tokens": tokens, "more": entry["more"]}
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(run, "passages.json") from error
+    return parts
+
+
+def shade(nats: float) -> int:
+    """0 for a token that was expected, 6 for one that was not."""
+    return sum(nats >= edge for edge in HEAT)
+
+
+def _damaged(run: Run, name: str) -> HfkitError:
+    return HfkitError(f"{run.path / name} holds what hfkit does not write", fix="restore the file, or delete it")
