@@ -3,6 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+from hfkit.cards import DataCard
 from hfkit.config import DataArguments
 from hfkit.data.columns import ID_NAMES, find_text, identifies
 from hfkit.data.labels import LANGUAGE_MODELING
@@ -53,7 +54,7 @@ def load_documents(arguments: DataArguments, only_test: bool = False) -> "Loaded
     splits = {}
     for role, table in tables.items():
         table = joined_lines(table, columns[0], start) if start else table
-        splits[role], found = take_documents(table, role, columns, arguments)
+        splits[role], found = take_documents(table, role, columns, arguments, None if start else card)
         notes += found + splits[role].substitute(card.replace if card else {}, role)
     splits, repeats = remove_repeats(splits, keep=whole or arguments.keep_duplicates)
     notes += repeats
@@ -91,9 +92,12 @@ def joined_lines(table: Table, column: str, start: str) -> Table:
 
 
 def take_documents(
-    table: Table, split: str, columns: tuple[str, ...], arguments: DataArguments
+    table: Table, split: str, columns: tuple[str, ...], arguments: DataArguments, card: DataCard | None = None
 ) -> tuple[Rows, list[str]]:
-    """The documents of a table; rows that lack one are refused or, with `--drop_bad_rows`, dropped and counted."""
+    """The documents of a table; rows that lack one are refused or, with `--drop_bad_rows`, dropped and counted.
+
+    Blocks or groups of the card, of like documents, stay in one split.
+    """
     named = {name.casefold(): name for name in reversed(list(table.columns))}
     id = next((named[name] for name in ID_NAMES if name in named and named[name] not in columns), None)
     ids = table.column(id) if id else []
@@ -115,7 +119,11 @@ def take_documents(
         bad.update(missing)
         notes += [f"{counted(len(missing), 'row')} of {split} without {name}: dropped"] if missing else []
         inputs[name if len(columns) == 2 or chats else "text"] = values
-    rows = Rows(table, list(range(len(table))), ids, inputs, [True] * len(table))
+    blocks = card.blocks if card and card.blocks else None
+    unit: list[Any] | None = [row // blocks for row in range(len(table))] if blocks else None
+    if card and card.group:
+        unit = [str(value) for value in table.column(card.group)]
+    rows = Rows(table, list(range(len(table))), ids, inputs, [True] * len(table), unit)
     if bad:
         rows = rows.select([row for row in range(len(table)) if row not in bad])
     if not len(rows):
