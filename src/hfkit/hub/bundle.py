@@ -5,13 +5,17 @@ import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hfkit import disk
 from hfkit.errors import HfkitError
 from hfkit.hub.secrets import Secrets
 from hfkit.run import Run
 
+if TYPE_CHECKING:
+    from hfkit.hub.editions import Edition
+
+TEXTS = ("report.html", "metrics.json")
 # What save_pretrained writes. Anything else in model/ (training_args.bin, optimizer.pt) stays on this machine.
 _MODEL_FILES = re.compile(r"[\w.-]+\.(safetensors|json|txt|model|jinja|py)")
 _NOT_MODEL = re.compile(r"(optimizer|scheduler|trainer_state|training_args|rng_state).*")
@@ -65,28 +69,26 @@ class Bundle:
                 )
 
 
-def bundle(run: Run, repository: str, secrets: Secrets, model: Path | None = None) -> Bundle:
-    """The files of a finished run, in the layout that transformers opens: the model at the top, the run beside it.
+def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
+    """The files of an edition, in the layout that transformers opens: the model at the top, the run beside it.
 
     Args:
-        run: The run, which is read and not written.
+        made: What is published of a run, which is read and not written.
         repository: `user/name`, which the card then names where the run named its folder.
         secrets: What must not be sent.
-        model: The model's folder, where it is not the run's own: a merged one.
 
     Raises:
-        HfkitError: The run is not finished, or damaged.
+        HfkitError: The run is damaged.
     """
-    if run.state != "finished":
-        raise HfkitError(f"{run.path} is {run.state}", fix="give its command again, to its end")
+    run = made.run
     damaged = disk.damage(run.path, run.info.get("files", {}))
     if damaged:
         raise HfkitError(f"{run.path} is damaged: {damaged[0]}", fix="restore the file; see hfkit verify")
-    found = Bundle(dict(model_files(model or run.model_path)))
-    for name in ("README.md", "report.html", "metrics.json"):
-        text = _text(run, name)
-        if text is not None:
-            found.files[name] = _cleaned(found, name, _addressed(text, run, repository), secrets).encode()
+    found = Bundle(dict(model_files(made.model)) | dict(made.changed))
+    texts = {"README.md": _card(made, repository)}
+    texts |= {name: (run.path / name).read_text(encoding="utf-8") for name in TEXTS if (run.path / name).is_file()}
+    for name, text in texts.items():
+        found.files[name] = _cleaned(found, name, _addressed(text, run, repository), secrets).encode()
     predictions = _predictions(found, run, secrets)
     if predictions is not None:
         found.files["predictions.parquet"] = predictions
@@ -100,16 +102,24 @@ def model_files(folder: Path) -> dict[str, Path]:
     return {name: path for name, path in paths.items() if _MODEL_FILES.fullmatch(name) and not _NOT_MODEL.match(name)}
 
 
-def _text(run: Run, name: str) -> str | None:
-    """A text of the run, as it stands on the disk; the card and the report are made where they are missing."""
-    path = run.path / name
-    if path.is_file():
-        return path.read_text(encoding="utf-8")
-    if name == "README.md":
-        from hfkit.report.card import card
+def _card(made: "Edition", repository: str) -> str:
+    """The run's card as that of `repository`. A card that somebody went on writing by hand stays theirs."""
+    from huggingface_hub import ModelCard
 
-        return card(run)
-    return None
+    from hfkit.report.card import card
+
+    path = made.run.path / "README.md"
+    if path.is_file() and (text := path.read_text(encoding="utf-8")) != card(Run(made.run.path)):
+        return text
+    text = card(made.run, repository)
+    if not made.merged:
+        return text
+    merged = ModelCard(text)
+    told: dict[str, Any] = vars(merged.data)
+    told["library_name"] = "transformers"
+    if told.get("base_model_relation"):
+        told["base_model_relation"] = "finetune"
+    return str(merged)
 
 
 def _addressed(text: str, run: Run, repository: str) -> str:

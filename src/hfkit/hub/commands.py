@@ -16,6 +16,15 @@ def hub_commands(commands: Any) -> None:
     push.add_argument("--revision", default="main", help="the branch, made where there is none (default: %(default)s)")
     push.add_argument("--tag", help="a name for the commit, such as v1")
     push.add_argument("--message", help="of the commit")
+    push.add_argument("--merged", action="store_true", help="publish an adapter and its base as one model")
+    push.add_argument(
+        "--with_base",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="USER/BASE",
+        help="publish the adapter's base first, where it is not on the Hub (default name: USER/NAME-base)",
+    )
     push.add_argument("--dry_run", action="store_true", help="list the files and show the card; nothing is sent")
     push.add_argument("--skip_verification", action="store_true", help="do not open and compare what was published")
     push.set_defaults(run=_push)
@@ -38,6 +47,8 @@ def _push(options: argparse.Namespace) -> None:
         revision=options.revision,
         tag=options.tag,
         message=options.message,
+        merged=options.merged,
+        with_base=options.with_base,
         dry_run=options.dry_run,
         verify=not options.skip_verification,
     )

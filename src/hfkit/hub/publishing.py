@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfkit.errors import HfkitError
-from hfkit.hub import commits, verification
+from hfkit.hub import bases, commits, editions, verification
 from hfkit.hub.bundle import bundle
 from hfkit.hub.refusals import LOGIN, unreachable
 from hfkit.hub.secrets import Secrets
@@ -44,6 +44,8 @@ def push(
     revision: str = "main",
     tag: str | None = None,
     message: str | None = None,
+    merged: bool = False,
+    with_base: str | bool = False,
     dry_run: bool = False,
     verify: bool = True,
 ) -> Published | None:
@@ -62,6 +64,9 @@ def push(
         revision: The branch, which is made where there is none.
         tag: A name for the commit, such as v1.
         message: The commit's.
+        merged: Publish an adapter and its base as one model.
+        with_base: Publish the adapter's base first, where it is not on the Hub: under this name, or with True as
+            `<repository>-base`.
         dry_run: List the files and show the card; no network.
         verify: Open and compare afterwards.
 
@@ -74,9 +79,16 @@ def push(
     """
     run = run if isinstance(run, Run) else Run(run)
     check_name(repository)
-    with reading(run), ExitStack() as stack:
-        secrets = Secrets(_token(), [Path.cwd(), run.path])
-        files = bundle(run, repository, secrets)
+    base = f"{repository}-base" if with_base is True else with_base or None
+    if base is not None:
+        check_name(base)
+    secrets = Secrets(_token(), [Path.cwd(), run.path])
+    with ExitStack() as stack:
+        with reading(run):
+            made = editions.edition(run, stack, merged)
+            if made.adapter:
+                made.stand_on(*bases.planned(made.model, repository, base))
+            files = bundle(made, repository, secrets)
         files.check(secrets)
         if dry_run:
             print(f"{repository} would get, in one commit:\n{files.listing()}\n\n{files.read('README.md').decode()}")
@@ -84,14 +96,18 @@ def push(
         api = connect(repository)
         stack.enter_context(_quiet())
         prepare(api, repository, private, revision, tag)
+        if made.adapter:
+            made.stand_on(*bases.publish(api, made.model, base, private, secrets))
+            files = bundle(made, repository, secrets)
+            files.check(secrets)
         print(f"{run.path} -> {repository}:\n{files.listing()}", flush=True)
-        made = commits.commit(api, repository, files, message or f"{run.info['name']}, by hfkit push", revision)
+        commit = commits.commit(api, repository, files, message or f"{run.info['name']}, by hfkit push", revision)
         if tag:
-            commits.persist(lambda: api.create_tag(repository, tag=tag, revision=made), repository)
+            commits.persist(lambda: api.create_tag(repository, tag=tag, revision=commit), repository)
         url = f"{api.endpoint}/{repository}"
-        print(f"Published: {url} at {made}", flush=True)
-        rows = _verified(run, api, repository, made) if verify else 0
-    return Published(repository, made, url, rows)
+        print(f"Published: {url} at {commit}", flush=True)
+        rows = _verified(made, api, repository, commit) if verify else 0
+    return Published(repository, commit, url, rows)
 
 
 def check_name(repository: str) -> None:
@@ -182,13 +198,10 @@ def prepare(
     commits.persist(make, repository)
 
 
-def _verified(run: Run, api: "HfApi", repository: str, made: str) -> int:
-    ways = verification.ways(run)
-    print(
-        f"Opening it from an empty cache with {' and with '.join(verification.NAMES[way] for way in ways)} ...",
-        flush=True,
-    )
-    rows = verification.verify(run, repository, made, ways, _token(), api.endpoint)
+def _verified(made: editions.Edition, api: "HfApi", repository: str, commit: str) -> int:
+    ways = " and with ".join(verification.NAMES[way] for way in made.ways)
+    print(f"Opening it from an empty cache with {ways} ...", flush=True)
+    rows = verification.verify(made, repository, commit, _token(), api.endpoint)
     print(f"It answers as the run does: the logits of {rows} examples are equal, bit for bit.")
     return rows
 

@@ -28,19 +28,39 @@ def logits(how: str, task: str, model: str, revision: str | None, rows: list[Any
         task: The pipeline's name.
         model: A folder or a Hub id.
         revision: Of a Hub id.
-        rows: Texts, pairs of texts, or seeds of pictures (`picture`).
+        rows: Texts, pairs of texts, or what `picture` makes pictures of.
     """
     if how == "hfkit":
         import hfkit
 
         if task != LANGUAGE:
             pipe = hfkit.pipeline(model, revision=revision, mixed_precision="no", device="cpu")
-            pictured = [picture(row) if task == IMAGE else _row(row) for row in rows]
-            return [pipe.logits([row])[0].double().tolist() for row in pictured]
-    return _plain(task, model, revision, rows, code=how == "code")
+            return [pipe.logits([_given(task, row)])[0].double().tolist() for row in rows]
+    return _plain(how, task, model, revision, rows)
 
 
-def _plain(task: str, model: str, revision: str | None, rows: list[Any], code: bool) -> list[list[float]]:
+def _plain(how: str, task: str, model: str, revision: str | None, rows: list[Any]) -> list[list[float]]:
+    import torch
+
+    loaded, reader = _loaded(how, task, model, revision)
+    found = []
+    for row in rows:
+        if task == IMAGE:
+            inputs = reader(_given(task, row), return_tensors="pt")
+        else:
+            inputs = reader(*(row if isinstance(row, list) else [row]), truncation=True, return_tensors="pt")
+        with torch.inference_mode():
+            answer = loaded(**inputs).logits[0]
+        found.append((answer[-1] if task == LANGUAGE else answer).double().tolist())
+    return found
+
+
+def _loaded(how: str, task: str, model: str, revision: str | None) -> tuple[Any, Any]:
+    """The model, ready to answer, and its tokenizer or image processor."""
+    if how == "hfkit":
+        from hfkit.models import load_model
+
+        return load_model(model, revision)
     import torch
     import transformers
 
@@ -49,36 +69,31 @@ def _plain(task: str, model: str, revision: str | None, rows: list[Any], code: b
         IMAGE: transformers.AutoModelForImageClassification,
         LANGUAGE: transformers.AutoModelForCausalLM,
     }
-    options = {"revision": revision, "trust_remote_code": code}
-    loaded = kinds[task].from_pretrained(model, dtype=torch.float32, use_safetensors=True, **options).eval()
-    reader = (transformers.AutoImageProcessor if task == IMAGE else transformers.AutoTokenizer).from_pretrained(
-        model, **options
-    )
-    found = []
-    for row in rows:
-        if task == IMAGE:
-            inputs = reader(picture(row), return_tensors="pt")
-        else:
-            texts = row if isinstance(row, list) else [row]
-            inputs = reader(*texts, truncation=True, return_tensors="pt")
-        with torch.inference_mode():
-            answer = loaded(**inputs).logits[0]
-        found.append((answer[-1] if task == LANGUAGE else answer).double().tolist())
-    return found
+    options: dict[str, Any] = {"revision": revision, "trust_remote_code": how == "code"}
+    loaded = kinds[task].from_pretrained(model, dtype=torch.float32, use_safetensors=True, **options)
+    reader = transformers.AutoImageProcessor if task == IMAGE else transformers.AutoTokenizer
+    return loaded.eval(), reader.from_pretrained(model, **options)
 
 
-def _row(row: Any) -> Any:
+def _given(task: str, row: Any) -> Any:
+    """A row as hfkit's pipelines and image processors take it."""
+    if task == IMAGE:
+        return picture(row)
     return {"text": row[0], "text_pair": row[1]} if isinstance(row, list) else row
 
 
-def picture(seed: int) -> Any:
-    """A picture that is the same everywhere: coarse coloured noise, 96 pixels wide and 64 high."""
+def picture(row: int | str) -> Any:
+    """A picture of the run, in base64; or of a seed one that is the same everywhere: coarse noise, 96 by 64."""
+    import base64
+    import io
     import random
 
     from PIL import Image
 
-    numbers = random.Random(seed)
-    return Image.frombytes("RGB", (12, 8), numbers.randbytes(12 * 8 * 3)).resize((96, 64), Image.Resampling.BICUBIC)
+    if isinstance(row, str):
+        return Image.open(io.BytesIO(base64.b64decode(row))).convert("RGB")
+    noise = random.Random(row).randbytes(12 * 8 * 3)
+    return Image.frombytes("RGB", (12, 8), noise).resize((96, 64), Image.Resampling.BICUBIC)
 
 
 if __name__ == "__main__":

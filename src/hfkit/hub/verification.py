@@ -1,5 +1,6 @@
 """Verification: what was published is opened as a stranger would, and must answer as the run does, bit for bit."""
 
+import base64
 import json
 import os
 import subprocess
@@ -10,40 +11,56 @@ from typing import Any
 
 from hfkit.errors import HfkitError
 from hfkit.hub import stranger
+from hfkit.hub.editions import Edition
 from hfkit.plain import line
 from hfkit.run import Run
 
 EXAMPLES = 8
 """Rows that are compared. One wrong weight or word shows in each; more rows would only take longer."""
 
+ROUNDING = 1e-4
+"""Share of the largest logit by which the order of a picture's normalisation may move one."""
+
 SECONDS = 1800
 """For downloading and opening; a large model on a slow line takes minutes."""
 
 
 def examples(run: Run) -> list[Any]:
-    """Stored rows of the run, spread over its test split: texts, pairs of texts; for pictures, the seeds of eight made
-    ones, because a run keeps none."""
+    """Rows that the run has stored: texts, pairs of texts, pictures as base64 of their files; else a few made ones."""
     if run.info["task"] == stranger.IMAGE:
-        return list(range(EXAMPLES))
+        return _pictures(run) or list(range(EXAMPLES))
     table = run.predictions()
-    if "text" not in table.column_names:
-        return ["One text.", "And another one, which is longer than the first!"]
+    names = [name for name in ("text", "text_pair") if name in table.column_names]
+    if not names:
+        return MADE
     places = [place * len(table) // EXAMPLES for place in range(min(EXAMPLES, len(table)))]
-    columns = [table[name].take(places).to_pylist() for name in ("text", "text_pair") if name in table.column_names]
-    return [list(row) for row in zip(*columns, strict=True)] if len(columns) > 1 else columns[0]
+    columns = [table[name].take(places).to_pylist() for name in names]
+    return [list(row) for row in zip(*columns, strict=True)] if len(names) > 1 else columns[0]
 
 
-def ways(run: Run, merged: bool = False, code: bool = False) -> list[str]:
-    """How the published model is promised to open: see `stranger.logits`."""
-    plain = bool(run.info["model"].get("plain_transformers"))
-    if merged:  # what the merged model is, its base decides
-        plain = run.config.get("long_text") == "head" and run.config.get("pooling") == "model"
-    return [*(["transformers"] if plain else ["hfkit"]), *(["code"] if code else [])]
+MADE = ["One text.", "And another one, which is longer than the first!"]
 
 
-def verify(
-    run: Run, repository: str, commit: str, how: list[str], token: str | None, address: str, model: Path | None = None
-) -> int:
+def _pictures(run: Run) -> list[str]:
+    """Some of the pictures that the run keeps for its report."""
+    import pyarrow.parquet as parquet
+
+    if not (run.path / "pictures.parquet").is_file():
+        return []
+    table = parquet.read_table(run.path / "pictures.parquet").to_pylist()
+    kept = [row["image"] for row in table if row["part"] in ("mistake", "class")]
+    return [base64.b64encode(image).decode() for image in kept[:EXAMPLES]]
+
+
+def whole(run: Run, rows: list[Any]) -> list[Any]:
+    """Rows that nothing has to be cut from: the model's own code reads a text's head, whatever the run read."""
+    if run.info["task"] == stranger.IMAGE or run.config.get("long_text", "head") == "head":
+        return rows
+    pair = rows and isinstance(rows[0], list)
+    return [[text, text] for text in MADE] if pair else list(MADE)
+
+
+def verify(made: Edition, repository: str, commit: str, token: str | None, address: str) -> int:
     """Open `repository` at `commit` from an empty cache, in a new process for each way, and compare logits.
 
     Returns:
@@ -54,14 +71,32 @@ def verify(
     """
     import torch
 
-    rows = examples(run)
-    task = str(run.info["task"])
-    expected = stranger.logits("hfkit", task, str(model or run.path), None, rows)
-    for way in how:
+    task = str(made.run.info["task"])
+    stored = examples(made.run)
+    for way in made.ways:
+        rows = whole(made.run, stored) if way == "code" else stored
+        expected = _expected(made, way, rows)
         question = {"how": way, "task": task, "model": repository, "revision": commit, "rows": rows}
         answers = _ask({"threads": torch.get_num_threads(), "question": question}, token, address, repository)
         _compare(expected, answers, repository, commit, way)
-    return len(rows)
+    return len(stored)
+
+
+def _expected(made: Edition, way: str, rows: list[Any]) -> list[list[float]]:
+    """The run's own logits. Pictures are normalised in another order by hfkit, in batches, than by transformers alone:
+    there what is compared bit for bit is transformers on the run's folder, and with hfkit it agrees to rounding."""
+    task = str(made.run.info["task"])
+    ours = stranger.logits("hfkit", task, str(made.model if made.merged else made.run.path), None, rows)
+    if task != stranger.IMAGE or way == "hfkit":
+        return ours
+    plain = stranger.logits("transformers", task, str(made.model), None, rows)
+    gap = max(abs(a - b) for row in zip(ours, plain, strict=True) for a, b in zip(*row, strict=True))
+    if gap > ROUNDING * max(1.0, max(abs(value) for row in ours for value in row)):
+        raise HfkitError(
+            f"{made.run.path} answers otherwise in plain transformers than in hfkit: by {gap:.3g} in a logit",
+            fix="the card promises the same answers; tell hfkit's maintainers",
+        )
+    return plain
 
 
 def _compare(expected: list[list[float]], answers: list[list[float]], repository: str, commit: str, way: str) -> None:
