@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.hfkit-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format bench faults clean
+.PHONY: help env demo test lint format bench faults fuzz audit clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -43,6 +43,13 @@ bench: $(STAMP)  ## the measurements of benchmarks/, each against its limit
 
 faults: $(STAMP)  ## 1,000 runs killed, starved of disk or damaged; each has to end in the same bytes: about 25 minutes
 	$(BIN)/python -m tests.faults --count 1000 --json faults.json
+
+fuzz: $(STAMP)  ## the properties of tests/test_properties.py on 10,000 random inputs each: about 20 minutes
+	FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest tests/test_properties.py
+
+audit: $(STAMP)  ## known vulnerabilities of what is installed (asks the registry), and every package's license
+	$(BIN)/pip-audit --local --skip-editable --progress-spinner off
+	$(BIN)/pip-licenses --order license
 
 clean:  ## remove .venv and caches; runs/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache build dist

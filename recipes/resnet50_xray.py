@@ -20,6 +20,7 @@ class Resnet50Xray(hfkit.TrainConfig):
     task: str = "image-classification"
     dataset: str = "chest_xray"
     model: str = "timm/resnet50.a1_in1k"
+    model_revision: str | None = "767268603ca0cb0bfe326fa87277f19c419566ef"
     linear_probe: bool = True
     augment: list[str] = field(default_factory=list)  # none: features are computed once
     class_weights: str = "balanced"

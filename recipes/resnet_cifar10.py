@@ -19,6 +19,7 @@ class ResnetCifar10(hfkit.TrainConfig):
     task: str = "image-classification"
     dataset: str = "cifar10"
     model: str = "timm/resnet18.a1_in1k"
+    model_revision: str | None = "491b427b45c94c7fb0e78b5474cc919aff584bbf"
     image_size: int | None = 128
     augment: list[str] = field(default_factory=lambda: ["light"])
     learning_rate: float = 5e-4

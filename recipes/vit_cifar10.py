@@ -19,6 +19,7 @@ class VitCifar10(hfkit.TrainConfig):
     task: str = "image-classification"
     dataset: str = "cifar10"
     model: str = "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+    model_revision: str | None = "7d3afdd0cf93ad84d986eb2d6bcc5812ebd0b106"
     augment: list[str] = field(default_factory=lambda: ["strong"])
     mixup: float = 0.2
     cutmix: float = 1.0

@@ -19,6 +19,7 @@ class VitLora(hfkit.TrainConfig):
     task: str = "image-classification"
     dataset: str = "cifar10"
     model: str = "timm/vit_base_patch16_224.augreg2_in21k_ft_in1k"
+    model_revision: str | None = "063c6c38a5d8510b2e57df480445e94b231dad2c"
     lora: bool = True
     lora_r: int = 8
     lora_alpha: int = 16
