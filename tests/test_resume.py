@@ -17,6 +17,7 @@ import torch
 from datasets import DatasetDict
 from image_files import image_folder
 from processes import in_child, in_children, printed_to
+from tiny_language import write_model
 from transformers import ViTConfig, ViTImageProcessor, ViTModel
 
 from hfkit import build_model, build_task, fit, load_data
@@ -132,6 +133,32 @@ IMAGES: dict[str, dict[str, Any]] = {
     },
 }
 
+# Texts that are continued; every look at validation also draws samples, which may not change what follows.
+TEXTS: dict[str, Any] = {"task": "text-generation", "dataset": "reviews.csv", "max_length": 32, "eval_steps": 4}
+TEXTS |= {"model": "baseline:transformer_lm", "sample_prompts": ["the film"]}
+LANGUAGE: dict[str, dict[str, Any]] = {
+    "packed-accumulated-ema-2-workers": {
+        "model_args": '{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}',
+        "gradient_accumulation_steps": 2,
+        "ema_decay": 0.9,
+        "dataloader_num_workers": 2,
+    },
+    "padded-lstm-2-processes": {
+        "model": "baseline:lstm_lm",
+        "model_args": '{"embedding_size": 16, "hidden_size": 24, "num_hidden_layers": 1}',
+        "packing": False,
+        "processes": 2,
+    },
+    "gpt2-lora-2-processes-2-workers": {
+        "model": "gpt2",
+        "lora": True,
+        "lora_r": 4,
+        "lora_dropout": 0.1,
+        "processes": 2,
+        "dataloader_num_workers": 2,
+    },
+}
+
 
 @pytest.fixture
 def train(tiny_bert: Path, splits: DatasetDict, tmp_path: Path) -> Train:
@@ -225,6 +252,13 @@ def test_so_do_pictures_that_are_changed_at_random(train: Train, tmp_path: Path,
     ViTModel(config).save_pretrained("tiny-vit")
     ViTImageProcessor(size={"height": 16, "width": 16}).save_pretrained("tiny-vit")
     resumes_exactly(train, tmp_path, 7, 4, **PICTURES | IMAGES[name])
+
+
+@pytest.mark.pain("resume-not-exact")
+@pytest.mark.parametrize("name", LANGUAGE)
+def test_so_do_language_models(train: Train, tmp_path: Path, reviews_csv: Path, name: str) -> None:
+    write_model("gpt2", tmp_path / "gpt2")
+    resumes_exactly(train, tmp_path, 7, 4, **TEXTS | LANGUAGE[name])
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 3)])
