@@ -7,6 +7,7 @@ import random
 import resource
 import signal
 import sys
+import threading
 import time
 import traceback
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import NoReturn
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from hfkit.cli import main
 
@@ -48,6 +50,8 @@ KNOBS = {
     "test_size": 0.3,
     "mixed_precision": "no",
 }
+
+PATIENCE = 120  # seconds; a session takes one or two
 
 
 def write_rows(path: Path) -> None:
@@ -114,6 +118,8 @@ def session(
         if after and sent is None and time.monotonic() - began >= after[0]:
             sent = time.monotonic()
             os.kill(child, after[1])
+        if time.monotonic() - began > PATIENCE:  # a run that hangs is one that cannot go on
+            os.kill(child, signal.SIGKILL)
         time.sleep(0.002)
     ended = time.monotonic()
     return Ended(
@@ -155,6 +161,7 @@ def _work(arguments: list[str], points: Failpoints, limit: int | None, printed: 
         os.dup2(printed.writer, 1)
         os.dup2(printed.writer, 2)
         _scramble()
+        tqdm.set_lock(threading.RLock())  # the parent's is shared by all children: one that is killed may hold it
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         points.arm()
