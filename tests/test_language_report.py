@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import pipeline
 
 import hfkit
 from hfkit import HfkitError, TrainConfig
@@ -165,6 +166,8 @@ def test_the_report_shows_it(run: hfkit.Run, tmp_path: Path) -> None:
 def test_a_generation_of_the_run_goes_on_as_it_was_trained(run: hfkit.Run) -> None:
     """Documents begin with the start token in training, so a prompt does too."""
     pipe = hfkit.pipeline(run.path)
+    plain = pipeline("text-generation", str(run.model_path))
+    assert plain("the film", max_new_tokens=20) == pipe("the film", max_new_tokens=20)
     assert pipe.tokenizer("the film")["input_ids"][0] == pipe.tokenizer.bos_token_id
     torch.manual_seed(0)
     text = pipe("the film", max_new_tokens=8)[0]["generated_text"]

@@ -266,7 +266,7 @@ def _training(state: State, metric: str) -> dict[str, Any]:
 def _files(run: Run) -> dict[str, Any]:
     """The digests of what a finished run is judged by, for `hfkit verify`. A report can be made anew at any time."""
     paths = [run.path / name for name in ("log.jsonl", "metrics.json", "predictions.parquet")]
-    some = (results.SEEN, "pictures.parquet", "layers.json", "passages.json")
+    some = (results.SEEN, "pictures.parquet", "layers.json", "passages.json", "samples.jsonl")
     paths += [path for path in map(run.path.joinpath, some) if path.is_file()]
     paths += sorted(path for path in run.model_path.rglob("*") if path.is_file())
     return {path.relative_to(run.path).as_posix(): disk.digest(path) for path in paths}

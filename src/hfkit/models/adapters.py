@@ -9,7 +9,7 @@ import torch
 from hfkit.disk import whole_folder, writing
 from hfkit.errors import HfkitError
 from hfkit.models.inspection import first_line
-from hfkit.models.loading import load_base, load_model
+from hfkit.models.loading import load_base, load_model, quiet
 from hfkit.models.lora import put_adapter, quiet_peft, read_adapter
 from hfkit.models.names import locate
 from hfkit.run import Run
@@ -81,7 +81,7 @@ def merge(path: str | Path, output: str | Path | None = None) -> tuple[Path, flo
     with torch.inference_mode():
         wanted = model(**inputs).logits
     merged = model.merge_and_unload()
-    with writing(place, "set --output"), whole_folder(place) as staged:
+    with quiet(), writing(place, "set --output"), whole_folder(place) as staged:
         merged.save_pretrained(staged)
         reader.save_pretrained(staged)
         again, _ = load_model(staged)

@@ -39,6 +39,7 @@ def build_language_model(
         built = build_language_baseline(config, _texts(data), known.tokenizer, length)
         task.for_model(built[0].config, built[1])  # which tells the config how it is read
         _begin_texts(built[1])
+        _answer_the_likeliest(built[0])
         return built
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)
@@ -53,8 +54,17 @@ def build_language_model(
     model = read_language_weights(folder, settings, config.trust_remote_code, fewer_layers=bool(config.model_args))
     if getattr(model, "generation_config", None) is not None:
         model.generation_config.pad_token_id = processor.pad_token_id
+    _answer_the_likeliest(model)
     try_out(model, config.model, packing=bool(settled.settings()["packing"]))
     return model, processor
+
+
+def _answer_the_likeliest(model: PreTrainedModel) -> None:
+    """Where a model does not say how it wants to be asked, transformers' pipeline draws and its `generate` does not:
+    now both take the likeliest token, and are what `hfkit.pipeline` is."""
+    own: Any = model
+    if getattr(own, "generation_config", None) is not None and own.generation_config.do_sample is None:
+        own.generation_config.do_sample = False
 
 
 def _begin_texts(processor: PreTrainedTokenizerBase) -> None:

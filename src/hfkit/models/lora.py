@@ -153,8 +153,10 @@ def put_adapter(model: "PreTrainedModel", folder: Path, name: str = "default") -
 
 @contextmanager
 def quiet_peft() -> Iterator[None]:
-    """Without the warning that PEFT asks for a property which transformers is renaming."""
+    """Without the warnings that PEFT asks for a property which transformers is renaming, and that it knows GPT-2's way
+    of writing a linear layer."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
+        warnings.filterwarnings("ignore", message="fan_in_fan_out")
         warnings.filterwarnings("ignore", "fan_in_fan_out is set to False")  # and is then set as GPT-2 needs it
         yield

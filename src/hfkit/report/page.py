@@ -167,6 +167,8 @@ def example(info: Mapping[str, Any]) -> str:
     """An input for the snippets, as Python."""
     if info["task"] == "image-classification":
         return '"picture.png"'
+    if info["task"] == "text-generation":
+        return '"The first words", max_new_tokens=50'
     if info["task_settings"].get("pair"):
         return '{"text": "The first text.", "text_pair": "The second text."}'
     return '"Write your text here."'

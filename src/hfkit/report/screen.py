@@ -30,6 +30,10 @@ def table(run: Run) -> str:
     split = found.get("split", "test")
     rows_of = f"{words.count(found[primary]['n'])} {split} rows of {words.line(info['data']['name'])}"
     lines = [f"{words.line(info['name'])}: {rows_of}", "", *aligned([header, *rows])]
+    sizes = found.get("parameters") or {}
+    if sizes and sizes["trainable"] < sizes["total"]:
+        share = sizes["trainable"] / sizes["total"]
+        lines += ["", f"{sizes['trainable']:,} of {sizes['total']:,} parameters learnt ({share:.2%})."]
     if verdict := words.verdict(found):
         lines += ["", verdict]
     return "\n".join(lines)
