@@ -187,6 +187,10 @@ def test_a_run_is_evaluated_on_another_folder(folder: Path, tmp_path: Path) -> N
     ("changes", "told"),
     [
         ({"model": "timm/resnet81"}, "timm has no model 'resnet81'"),
+        ({"model": "timm/resnet5O"}, r"did you mean timm/resnet50 or [^?]*\?$"),
+        ({"model": "timm/qqqqqqqq"}, "timm.list_models"),
+        ({**TINY, "model_args": '{"in_chans": 1}'}, "cannot read pictures of 3 x 32 x 32"),
+        ({"model_args": '{"num_channels": 4}'}, "pictures of 4 channels, and pictures have 1 or 3"),
         ({"model": "timm/resnet18.nobody"}, "no weights 'nobody' of resnet18"),
         ({"model": "baseline:ccn"}, "did you mean cnn"),
         (
@@ -201,6 +205,20 @@ def test_a_knob_that_does_not_fit_is_one_message(folder: Path, changes: dict[str
     with pytest.raises(HfkitError, match=told):
         data = hfkit.load_data(settings)
         hfkit.build_model(settings, hfkit.build_task(settings, data), data)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_picture_that_goes_while_the_model_trains_is_one_message(folder: Path, workers: int) -> None:
+    settings = config(dataloader_num_workers=workers)
+    data = hfkit.load_data(settings)
+    task = hfkit.build_task(settings, data)
+    model, processor = hfkit.build_model(settings, task, data)
+    (folder / "train" / "red" / "3.png").unlink()
+    with pytest.raises(HfkitError) as told:
+        hfkit.fit(settings, task, model, processor, data)
+    assert "The image train/red/3.png cannot be read: No such file" in str(told.value)
+    assert "Traceback" not in str(told.value)
+    assert told.value.fix
 
 
 def test_lora_and_layer_wise_decay_on_a_vit_of_timm(folder: Path) -> None:

@@ -181,7 +181,7 @@ def test_links_loose_pictures_and_one_class_are_refused(folder: Path, tmp_path: 
     for file in (tmp_path / "one" / "train" / "blue").iterdir():
         file.unlink()
     (tmp_path / "one" / "train" / "blue").rmdir()
-    refused("one class only", source="one")
+    refused("one class only", "4 different images", source="one")
 
 
 def csv(folder: Path, *extra: str) -> Path:
@@ -200,14 +200,21 @@ def test_a_csv_of_paths_and_labels(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["../x.png", "a/../../x.png", "/etc/x.png", "C:/x.png", "train\\red\\0.png", "a:b.png"]
+    "path", ["../x.png", "a/../../x.png", "/etc/x.png", "C:/x.png", "train\\red\\0.png", "a:b.png", "a.png::$DATA"]
 )
 def test_paths_that_lead_out_of_the_folder_are_refused(folder: Path, path: str) -> None:
     refused("may not be followed", "list.csv line 14", source=csv(folder, f"{path},red"))
 
 
-def test_a_missing_file_is_told_by_its_line(folder: Path) -> None:
-    refused("No such file", "list.csv line 14", source=csv(folder, "gone.png,red"))
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [("gone.png", "No such file"), ("", "is missing"), ("COM1", "No such file"), ("~/x.png", "No such")],
+)
+def test_a_missing_file_is_told_by_its_line_or_skipped(folder: Path, path: str, told: str) -> None:
+    refused(told, "list.csv line 14", "--skip_corrupt", source=csv(folder, f"{path},red"))
+    data = load_data(str(folder / "list.csv"), task="image-classification", skip_corrupt=True)
+    assert sum(map(len, data.values())) == 12
+    assert any("skipped" in note and "list.csv line 14" in note for note in data.summary.notes)
 
 
 def test_numbers_as_labels_are_a_regression_and_lists_are_multi_label(folder: Path) -> None:

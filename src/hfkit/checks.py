@@ -25,7 +25,7 @@ AT_LEAST: dict[str, float] = {
     "eval_stride": 1,
     "vocab_size": 100,
     "unfreeze_epoch": 0,
-    "image_size": 1,
+    "image_size": 2,
     "mixup": 0,
     "cutmix": 0,
     "lora_r": 1,

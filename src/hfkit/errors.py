@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import partial
+from typing import Any
 
 from hfkit.plain import flat
 
@@ -31,6 +33,10 @@ class HfkitError(Exception):
         if fix:
             lines.append(f"  what to do: {self.fix}")
         super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What pickle needs: another process's error keeps its parts."""
+        return partial(type(self), self.what, where=self.where, fix=self.fix), ()
 
 
 def _shown(text: str) -> str:

@@ -104,9 +104,16 @@ class Reader:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitems__(self, batch: Plan) -> list[dict[str, Any]]:
+    def __getitems__(self, batch: Plan) -> list[dict[str, Any]] | HfkitError:
         epoch, rows = batch
-        return self.task.read(self.dataset, rows, epoch)
+        try:
+            return self.task.read(self.dataset, rows, epoch)
+        except HfkitError as error:  # raised in a worker it would reach the user in a traceback of torch's
+            return error
+
+    def collate(self, features: list[dict[str, Any]] | HfkitError) -> Tensors | HfkitError:
+        """The batch, or the reason why there is none."""
+        return features if isinstance(features, HfkitError) else self.task.collate(features)
 
 
 def load_batches(
@@ -116,16 +123,22 @@ def load_batches(
 
     The loader gets a generator of its own: otherwise it draws a seed from torch's, and looking at the validation split
     would change the dropout of the next update.
+
+    Raises:
+        HfkitError: What the task cannot read, such as a picture that has gone since it was loaded.
     """
     if not batches:
         return
+    reader = Reader(task, dataset)
     loader: DataLoader[Any] = DataLoader(
-        Reader(task, dataset),  # type: ignore[arg-type]
+        reader,  # type: ignore[arg-type]
         batch_sampler=batches,  # type: ignore[arg-type]
-        collate_fn=task.collate,
+        collate_fn=reader.collate,
         num_workers=num_workers,
         pin_memory=accelerator.device.type == "cuda",
         generator=torch.Generator().manual_seed(0),
     )
     for batch in loader:
+        if isinstance(batch, HfkitError):
+            raise batch
         yield send_to_device(batch, accelerator.device, non_blocking=True)

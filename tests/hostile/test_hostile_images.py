@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from guard import Case, cases, refused, write
+from guard import Case, bounded, cases, refused, write
 from PIL import Image
 
 import hfkit
@@ -100,6 +100,21 @@ PICTURES = cases(
 @pytest.mark.parametrize("case", PICTURES)
 def test_a_hostile_picture_is_not_loaded(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     refused(case, lambda path: load_data(path, task="image-classification"), capsys)
+
+
+SKIPPED = {"bomb.png": claims(60_000, 60_000), "zero.png": b"", "text.png": b"only text", "cut.png": picture()[:50]}
+
+
+def test_hostile_pictures_are_skipped_counted_and_named_where_that_is_asked_for() -> None:
+    among("0.png", picture(3))()
+    for name, content in SKIPPED.items():
+        write(f"set/red/{name}", content)
+    with bounded():
+        data = load_data("./set", task="image-classification", skip_corrupt=True)
+    assert sum(map(len, data.values())) == 12
+    (note,) = (note for note in data.summary.notes if "skipped" in note)
+    assert note.startswith(f"{len(SKIPPED)} images of train skipped")
+    assert all(f"red/{name} " in note for name in SKIPPED)
 
 
 TIMM = {

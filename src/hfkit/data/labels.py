@@ -240,12 +240,13 @@ def check_counts(labels: Labels, train: Rows) -> list[str]:
             raise HfkitError(f"All labels are {values[0]}: there is nothing to learn", where=train.table.origin)
         return []
     multi = labels.problem_type == MULTI
+    kind = "different image" if "image" in train.inputs else "different text"
     counts = Counter(name for value in values for name in (value if multi else [value]))
     if len(counts) < (1 if multi else 2):
         only = [labels.names[number] for number in counts]
         raise HfkitError(
             f"There is one class only: {only[0]!r}" if only else "No row has a label",
-            where=f"{train.table.origin}, {counted(len(train), 'different text')}",
+            where=f"{train.table.origin}, {counted(len(train), kind)}",
             fix="give examples of at least two classes, or name another column with --label_column",
         )
     once = [number for number, count in counts.items() if count == 1]

@@ -31,10 +31,11 @@ def image_column(table: Table, asked: str | None) -> str | None:
 
 
 def _paths(table: Table, name: str) -> bool:
-    values = [value for value in table.head(name, 100) if value is not None]
+    """Whether most of the first values are pictures or paths of some: a bad one is told by its row."""
+    values = [value for value in table.head(name, 100) if value not in (None, "")]
     if any(isinstance(value, dict) and "bytes" in value for value in values):
         return True
-    return bool(values) and all(isinstance(value, str) and value.lower().endswith(SUFFIXES) for value in values)
+    return sum(isinstance(value, str) and value.lower().endswith(SUFFIXES) for value in values) > len(values) / 2
 
 
 def examined(table: Table, column: str, split: str, skip: bool) -> tuple[list[str], set[int], list[str]]:

@@ -64,8 +64,9 @@ def _known(name: str) -> str:
     architecture, _, tag = name.removeprefix(PREFIX).partition(".")
     if not timm.is_model(architecture):
         known = {f"{PREFIX}{known}" for known in timm.list_models()}
-        close = nearest(f"{PREFIX}{architecture}", known).split(";")[0].split(". ")[0]
-        raise HfkitError(f"timm has no model {architecture!r}", where="--model", fix=close[:300])
+        close, question, _ = nearest(f"{PREFIX}{architecture}", known).partition("?")
+        fix = close + question if question else f"timm.list_models() lists the {len(known):,} that there are"
+        raise HfkitError(f"timm has no model {architecture!r}", where="--model", fix=fix)
     tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{architecture}.*")]
     if tag and tag not in tags:
         raise HfkitError(
@@ -230,6 +231,10 @@ def try_out(model: Model, task: Any, name: str) -> None:
         HfkitError: The picture is smaller than a patch, or has the wrong number of channels or pixels.
     """
     seen = task.seen
+    if seen.channels not in (1, 3):
+        raise HfkitError(
+            f"{name} would read pictures of {seen.channels} channels, and pictures have 1 or 3", where="--model_args"
+        )
     training = model.training
     try:
         with torch.inference_mode():
@@ -238,8 +243,8 @@ def try_out(model: Model, task: Any, name: str) -> None:
         raise HfkitError(
             f"{name} cannot read pictures of {seen.channels} x {seen.height} x {seen.width} (channels, height, width):"
             f" {first_line(error)}",
-            where="--image_size",
-            fix="leave --image_size out, or give a multiple of the patch that the model was made for",
+            where="--image_size, --model_args",
+            fix="leave both out, or give a multiple of the patch that the model was made for, and its own channels",
         ) from error
     finally:
         model.train(training)

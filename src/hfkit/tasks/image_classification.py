@@ -7,10 +7,11 @@ from typing import Any, Self
 import numpy as np
 import torch
 from datasets import Dataset, DatasetDict, Features, Image, Value, concatenate_datasets
+from PIL.Image import Image as Picture
 from transformers import PreTrainedConfig
 
 from hfkit.config import TrainConfig
-from hfkit.data.decoding import decode
+from hfkit.data.decoding import BadImage, decode
 from hfkit.errors import HfkitError
 from hfkit.tasks.augment import mixed, seeded, steps, varied
 from hfkit.tasks.classification import Classification, label_names
@@ -131,19 +132,20 @@ class ImageClassification(Classification):
         if "features" in dataset.column_names:
             return features
         if epoch is None or not (self.augment or self.mixup or self.cutmix):
-            pixels = self._seen.look([decode(feature.pop("image")) for feature in features])
+            pixels = self._seen.look([_picture(feature) for feature in features])
             for feature, numbers in zip(features, pixels, strict=True):
                 feature["pixel_values"] = numbers
             return features
         for row, feature in zip(rows, features, strict=True):
-            feature["pixel_values"] = self._sample(feature.pop("image"), (self.seed, epoch, row))
+            feature["pixel_values"] = self._sample(feature, (self.seed, epoch, row))
             if self.mixup or self.cutmix:
                 self._mix(feature, dataset, row, epoch)
         return features
 
-    def _sample(self, stored: Any, key: tuple[int, ...]) -> torch.Tensor:
+    def _sample(self, row: dict[str, Any], key: tuple[int, ...]) -> torch.Tensor:
+        """Twice the frame is enough: `resized_crop` takes at least half of the shorter side."""
         with seeded(*key):
-            return self._change(decode(stored, 2 * max(self._seen.height, self._seen.width)))
+            return self._change(_picture(row, 2 * max(self._seen.height, self._seen.width)))
 
     @cached_property
     def _change(self) -> Any:
@@ -158,7 +160,7 @@ class ImageClassification(Classification):
         """Mix the row with one drawn from the whole data set: partners in the batch would depend on processes."""
         rng = np.random.default_rng([self.seed, epoch, row])
         other = dataset[int(rng.integers(len(dataset)))]
-        pixels = self._sample(other["image"], (self.seed, epoch, row, 1))
+        pixels = self._sample(other, (self.seed, epoch, row, 1))
         feature["pixel_values"], share = mixed(feature["pixel_values"], pixels, self.mixup, self.cutmix, rng)
         feature["labels"] = share * self._soft(feature["labels"]) + (1 - share) * self._soft(other["labels"])
 
@@ -199,3 +201,14 @@ class ImageClassification(Classification):
             mirrored = model(pixel_values=inputs["pixel_values"].flip(-1)).logits.float()
             logits = (logits + mirrored) / 2
         return logits
+
+
+def _picture(row: dict[str, Any], enough: int | None = None) -> Picture:
+    """The row's picture, taken out of it and decoded. All were whole when the data was loaded."""
+    try:
+        return decode(row.pop("image"), enough)
+    except BadImage as error:
+        raise HfkitError(
+            f"The image {row.get('id', '')} {error}; it was whole when the data was loaded",
+            fix="put the file back, then give the same command again",
+        ) from error
