@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import torch
 from datasets import Dataset, DatasetDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from language_files import SIZES, tiny_model
 from torch import Tensor
-from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM
 
 import hfkit
 from hfkit import HfkitError, TrainConfig
@@ -27,7 +29,6 @@ from hfkit.tasks import build_task
 from hfkit.tasks.documents import IGNORED, Segment, packed, pieces, segments, tokens_of
 from hfkit.tasks.text_generation import TextGeneration
 
-SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 CHAT = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}" + END_TOKEN + "\n{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
@@ -39,7 +40,7 @@ def config(**changes: Any) -> TrainConfig:
         "task": "text-generation",
         "dataset": "reviews.csv",
         "model": "baseline:transformer_lm",
-        "model_args": json.dumps({name: SIZES[name] for name in SIZES}),
+        "model_args": json.dumps(SIZES),
         "max_length": 32,
         "vocab_size": 400,
         "num_train_epochs": 2.0,
@@ -65,26 +66,10 @@ def tokenizer(reviews: list[tuple[str, str]]) -> Any:
 
 
 @pytest.fixture(scope="session")
-def pretrained(tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A small random model of transformers in a folder, as one from the Hub, by its kind."""
-    made: dict[str, Path] = {}
-    ids = {"bos_token_id": 0, "eos_token_id": 0}
-
-    def get(kind: str) -> Path:
-        if kind not in made:
-            torch.manual_seed(0)
-            if kind == "gpt2":
-                sizes = {"n_positions": 32, "n_embd": 32, "n_layer": 2, "n_head": 2, "initializer_range": 0.2}
-                model: Any = GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), **sizes, **ids))
-            else:
-                wide = {"vocab_size": len(tokenizer), "max_position_embeddings": 32, "initializer_range": 0.2}
-                model = LlamaForCausalLM(LlamaConfig(**SIZES, **wide, **ids))
-            made[kind] = tmp_path_factory.mktemp(kind)
-            model.save_pretrained(made[kind])
-            tokenizer.save_pretrained(made[kind])
-        return made[kind]
-
-    return get
+def pretrained(reviews: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A small random model of transformers in a folder by its kind; its tokenizer is the one above."""
+    texts = [text for text, _ in reviews]
+    return cache(lambda kind: tiny_model(kind, tmp_path_factory.mktemp(kind), texts))
 
 
 @pytest.fixture

@@ -249,7 +249,8 @@ class TextGeneration:
         logits = model(**inputs, use_cache=False).logits
         targets = batch["targets"]
         kept = targets != IGNORED
-        logits, wanted = logits[kept].float(), targets[kept]
+        # Logits are a batch's largest tensor, and picking rows out of it copies it.
+        logits, wanted = (logits.flatten(0, 1) if kept.all() else logits[kept]).float(), targets[kept]
         losses = F.cross_entropy(logits, wanted, reduction="none")
         if model.training:
             return losses.sum(), {}
