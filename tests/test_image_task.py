@@ -135,6 +135,43 @@ def torch_weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(folder / "model.safetensors")
 
 
+def librarys_own(kind: str, path: Path) -> None:
+    """An untrained classifier of transformers with its image processor, as a folder."""
+    import transformers
+
+    size: dict[str, int] = {"height": 32, "width": 32}
+    if kind == "Swin":
+        made: dict[str, Any] = {"patch_size": 2, "embed_dim": 12, "depths": [1, 1], "num_heads": [2, 2]}
+        made["window_size"] = 4
+    else:
+        size = {"shortest_edge": 32}
+        made = {"hidden_sizes": [8, 16, 24, 32], "depths": [1, 1, 1, 1]}
+    settings = getattr(transformers, f"{kind}Config")(**made, image_size=32, num_labels=5)
+    getattr(transformers, f"{kind}ForImageClassification")(settings).save_pretrained(path)
+    processor = "ViTImageProcessor" if kind == "Swin" else "ConvNextImageProcessor"
+    getattr(transformers, processor)(size=size).save_pretrained(path)
+
+
+@pytest.mark.parametrize(("kind", "probe"), [("Swin", False), ("ConvNext", False), ("ResNet", True)])
+def test_transformers_own_models_are_trained_and_answer_alike(folder: Path, kind: str, probe: bool) -> None:
+    import transformers
+
+    librarys_own(kind, folder.parent / "own")
+    changes = {"linear_probe": True, "augment": []} if probe else {}
+    run = job(config(model="own", num_train_epochs=2.0, **changes))
+    files = [str(file) for file in sorted((folder / "test").rglob("*.png"))]
+    plain = transformers.pipeline("image-classification", str(run.model_path))(files, top_k=2)
+    labels = run.info["task_settings"]["labels"]
+    for row, one, other in zip(
+        run.predictions().to_pylist(), plain, hfkit.pipeline(run.path, mixed_precision="no")(files), strict=True
+    ):
+        for answer in (one, other):
+            shares = {entry["label"]: entry["score"] for entry in answer}
+            assert [shares[label] for label in labels] == pytest.approx(row["probabilities"], abs=1e-5)
+    assert run.info["pictures"]["notes"] == []
+    assert run.info["pictures"]["map"]["name"]
+
+
 def test_norms_of_a_frozen_backbone_stand_still(folder: Path) -> None:
     settings = config(**TINY, freeze=["*.layer1.*"])
     settings.from_scratch = True

@@ -253,12 +253,18 @@ def try_out(model: Model, task: Any, name: str) -> None:
 def head_of(model: torch.nn.Module) -> tuple[str, torch.nn.Module]:
     """Name and module of the last layer: a linear one, whose input are the features.
 
+    In a chain of layers without weights that ends in a linear one, as in transformers' ResNet, it is that one.
+
     Raises:
         HfkitError: The model has two heads, or one of several layers.
     """
     timm = getattr(model, "timm_model", None)
     names = [f"timm_model.{name}" for name in timm_heads(timm)] if timm is not None else ["classifier"]
     found = [(name, dict(model.named_modules()).get(name)) for name in names]
-    if len(found) == 1 and isinstance(found[0][1], torch.nn.Linear):
-        return found[0][0], found[0][1]
+    if len(found) == 1:
+        name, head = found[0]
+        if isinstance(head, torch.nn.Sequential) and len(list(head.parameters())) <= 2:
+            name, head = f"{name}.{len(head) - 1}", head[-1]
+        if isinstance(head, torch.nn.Linear):
+            return name, head
     raise HfkitError("The model's head is not one linear layer", where="--linear_probe", fix="use --freeze backbone")
