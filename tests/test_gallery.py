@@ -217,6 +217,8 @@ def test_a_run_keeps_its_pictures_and_the_page_needs_nothing_else(run: Path) -> 
     assert {"pictures.parquet", "layers.json"} <= set(info["files"])
     assert info["pictures"]["map"]["method"] == "Grad-CAM"
     assert info["pictures"]["notes"] == []
+    sizes = [len(row["image"]) for row in rows]
+    assert (info["pictures"]["kept"], info["pictures"]["bytes"]) == (len(rows), sum(sizes))
 
     shutil.rmtree(run / "model")
     (run / "report.html").unlink(missing_ok=True)
@@ -224,14 +226,26 @@ def test_a_run_keeps_its_pictures_and_the_page_needs_nothing_else(run: Path) -> 
     parsed = Page(html)
     images = [attributes for tag, attributes in parsed.tags if tag == "img"]
     assert len(images) == len(rows)
-    assert all(re.match(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+$", image["src"]) for image in images)
+    assert all(re.match(r"data:image/(png|jpeg);base64,[A-Za-z0-9+%=]+$", image["src"]) for image in images)
     assert all(image["alt"] for image in images)
     assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in parsed.tags}
     assert "img-src data:" in html
     assert HOSTILE in parsed.text
     for said in ("Class by class, in pictures", "Where it looks", "changes them from epoch to epoch", "images a second",
-                 "Precision and recall", "FLOPs a picture of 16 × 16", "(crop, flip, mixup)"):  # fmt: skip
+                 "Precision and recall", "FLOPs a picture of 16 × 16", "(crop, flip, mixup)",
+                 f"This page holds {len(rows)} small pictures"):  # fmt: skip
         assert said in parsed.text, said
+
+
+def test_whoever_publishes_a_page_is_told_of_its_pictures(run: Path) -> None:
+    from hfkit.hub.bundle import bundle
+    from hfkit.hub.editions import Edition
+    from hfkit.hub.secrets import Secrets
+
+    page(run)
+    kept = Run(run).info["pictures"]["kept"]
+    said = bundle(Edition(Run(run), run / "model"), "user/discs", Secrets()).said
+    assert f"report.html: shows {kept} small pictures of the data" in said
 
 
 def test_a_regression_and_several_labels_have_their_own_words(finished: Path, tmp_path: Path) -> None:

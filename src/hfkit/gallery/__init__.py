@@ -104,6 +104,7 @@ def collect(
     kept.take("map", lambda: _maps(kept, task, model, test, choice.explained(seen)))
     kept.take("augmented", lambda: _augmented(task, train))
     kept.take("class", lambda: _classes(test, choice.by_class(seen)))
+    kept.facts |= {"kept": len(kept.rows), "bytes": sum(len(row["image"]) for row in kept.rows)}
     kept.facts |= {"left_out": kept.left_out, "notes": kept.notes, "augment": _changes(task)}
     return kept
 

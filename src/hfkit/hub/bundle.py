@@ -89,6 +89,9 @@ def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
     texts |= {name: (run.path / name).read_text(encoding="utf-8") for name in TEXTS if (run.path / name).is_file()}
     for name, text in texts.items():
         found.files[name] = _cleaned(found, name, _addressed(text, run, repository), secrets).encode()
+    shown = (run.info.get("pictures") or {}).get("kept")
+    if shown and "report.html" in found.files:
+        found.said.append(f"report.html: shows {shown} small pictures of the data")
     predictions = _predictions(found, run, secrets)
     if predictions is not None:
         found.files["predictions.parquet"] = predictions
