@@ -15,6 +15,9 @@ from hfkit.run import Run
 if TYPE_CHECKING:
     from hfkit.hub.editions import Edition
 
+OF_THE_DATA = ("text", "text_pair", "prompt", "completion", "messages", "image", "reference")
+"""Columns of predictions.parquet that repeat the data, which may be anybody's: they are not published."""
+
 TEXTS = ("report.html", "metrics.json")
 # What save_pretrained writes. Anything else in model/ (training_args.bin, optimizer.pt) stays on this machine.
 _MODEL_FILES = re.compile(r"[\w.-]+\.(safetensors|json|txt|model|jinja|py)")
@@ -95,7 +98,7 @@ def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
     predictions = _predictions(found, run, secrets)
     if predictions is not None:
         found.files["predictions.parquet"] = predictions
-    found.files["run.json"] = _run_json(found, run, secrets)
+    found.files["run.json"] = _run_json(found, run, repository, secrets)
     return found
 
 
@@ -152,7 +155,7 @@ def _predictions(found: Bundle, run: Run, secrets: Secrets) -> bytes | None:
     if not (run.path / "predictions.parquet").is_file():
         return None
     table = run.predictions()
-    kept = [name for name in table.column_names if name not in ("text", "text_pair", "image", "reference")]
+    kept = [name for name in table.column_names if name not in OF_THE_DATA]
     table = table.select(kept).replace_schema_metadata(None)
     words = "\n".join(str(value) for name in kept if name == "id" for value in table[name].to_pylist())
     if private := secrets.search(words.encode("utf-8", "surrogatepass")):
@@ -163,10 +166,11 @@ def _predictions(found: Bundle, run: Run, secrets: Secrets) -> bytes | None:
     return buffer.getvalue()
 
 
-def _run_json(found: Bundle, run: Run, secrets: Secrets) -> bytes:
-    """run.json without private paths and tokens, naming the published files by their hashes."""
+def _run_json(found: Bundle, run: Run, repository: str, secrets: Secrets) -> bytes:
+    """run.json under the published name, without private paths and tokens, with the published files' hashes."""
     reasons: list[str] = []
     info = {key: _without(value, secrets, reasons, key in _OF_THIS_MACHINE) for key, value in run.info.items()}
+    info["name"] = repository
     info["data"]["location"] = _without(info["data"].get("location"), secrets, reasons, True)
     found.said += _told("run.json", reasons)
     info["files"] = {
