@@ -1,10 +1,12 @@
 """What does packing save? The same reviews learnt in full rows and in padded ones.
 
-A small decoder makes forward and backward passes over the same IMDB reviews, in rows of at most 1,024 tokens, eight a
-batch: packed, padded in random order as most training loops do, and padded with rows of like length together, hfkit's
-own way without packing. No token is lost in any of them, and the loss is the same.
+Two layers of GPT-2's width make forward and backward passes over the same IMDB reviews, in rows of at most 1,024
+tokens, eight a batch: packed, padded in random order as most training loops do, and padded with rows of like length
+together, hfkit's own way without packing. No token is lost in any of them, and the loss is the same. On a CPU the
+attention of a packed row is computed whole and masked: the narrower the model, the more of the gain that costs.
 """
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +23,7 @@ from hfkit.batching import BatchPlan
 from hfkit.config import TrainConfig
 
 LIMIT = 1.5
+SIZES = {"hidden_size": 768, "num_hidden_layers": 2, "num_attention_heads": 12, "intermediate_size": 3072}
 REVIEWS, ROWS, LENGTH = 48, 8, 1024
 
 
@@ -55,6 +58,7 @@ def main() -> bool:
         max_eval_samples=2,
         max_test_samples=2,
         model="baseline:transformer_lm",
+        model_args=json.dumps(SIZES),
         vocab_size=4000,
         max_length=LENGTH,
         dropout=0.0,

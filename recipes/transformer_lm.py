@@ -40,7 +40,7 @@ DEMO = {
     "dropout": 0.0,
     "learning_rate": 2e-3,
     "num_train_epochs": 1,
-    "per_device_train_batch_size": 8,
+    "per_device_train_batch_size": 4,
 }
 
 

@@ -14,6 +14,7 @@ from datasets import Dataset, DatasetDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from language_files import SIZES, tiny_model
+from processes import in_child, in_children
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
@@ -408,3 +409,25 @@ def test_the_counted_baseline_is_a_probability_and_knows_what_it_saw() -> None:
         build_task(config(), DatasetDict(train=train.rename_column("text", "image")))
     model, _ = build_model(config(), build_task(config(), data), data)
     assert model.config.hfkit["task"] == "text-generation"
+
+
+def test_two_processes_learn_as_one(reviews_csv: Path, tmp_path: Path) -> None:
+    """Their batches hold other numbers of tokens, and each token weighs the same."""
+
+    def work(name: str, size: int) -> None:
+        knobs = {"dropout": 0.0, "max_steps": 4, "optim": "sgd", "learning_rate": 0.5, "logging_steps": 1}
+        job(
+            config(
+                dataset=str(reviews_csv), output_dir=str(tmp_path / name), per_device_train_batch_size=size,
+                packing=False, use_cpu=True, **knobs,
+            )
+        )  # fmt: skip
+
+    assert in_child(lambda: work("one", 8)) == 0
+    assert in_children(lambda: work("two", 4)) == [0, 0]
+    one, two = (hfkit.Run(tmp_path / name) for name in ("one", "two"))
+    losses = [[entry["loss"] for entry in run.log() if "loss" in entry] for run in (one, two)]
+    assert losses[0] == pytest.approx(losses[1], abs=2e-5)
+    assert len(losses[0]) == 4
+    told = [run.predictions().to_pylist() for run in (one, two)]
+    assert [row["nll"] for row in told[0]] == pytest.approx([row["nll"] for row in told[1]], abs=1e-3)
