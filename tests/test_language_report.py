@@ -130,6 +130,7 @@ def test_the_report_shows_it(run: hfkit.Run, tmp_path: Path) -> None:
         "Hardest and easiest passages",
         "Samples along the way",
         "tokens learnt from",
+        "tokens a second",
     ):
         assert words in page
     assert page.count('class="heat h') > 60

@@ -114,9 +114,10 @@ def totals(run: Run) -> dict[str, Any]:
     """The run's times, with the training speed: the median of its log, which evaluations and the start do not bend."""
     lines = run.timing()
     found = dict(lines[-1]) if lines and "total_seconds" in lines[-1] else {}
-    speeds = [entry["samples_per_second"] for entry in lines[:-1] if "samples_per_second" in entry]
-    if speeds and "samples_per_second" not in found:
-        found["samples_per_second"] = statistics.median(speeds)
+    for name in ("samples_per_second", "tokens_per_second"):
+        speeds = [entry[name] for entry in lines[:-1] if name in entry]
+        if speeds and name not in found:
+            found[name] = statistics.median(speeds)
     return found
 
 
