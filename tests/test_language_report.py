@@ -134,7 +134,8 @@ def test_the_report_shows_it(run: hfkit.Run, tmp_path: Path) -> None:
     ):
         assert words in page
     assert page.count('class="heat h') > 60
-    assert "Perplexity over the tokens" in page
+    for plot in ("Loss over the tokens", "Perplexity over the tokens", "Bits per byte over the tokens"):
+        assert plot in page
     assert "Confusion" not in page
 
     entries = [json.loads(line) for line in (copy / "samples.jsonl").read_text().splitlines()]

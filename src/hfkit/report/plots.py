@@ -24,8 +24,8 @@ def losses(log: Lines, along: str = "step") -> Markup | None:
     if not train and not held_out:
         return None
     x, y = _ends([train, held_out])
-    unit = "updates" if along == "step" else "tokens learnt from"
-    plot = Plot("Loss over the updates", (0, x[1]), (min(0.0, y[0]), y[1]), unit, "loss").grid()
+    over, unit = ("updates", "updates") if along == "step" else ("tokens", "tokens learnt from")
+    plot = Plot(f"Loss over the {over}", (0, x[1]), (min(0.0, y[0]), y[1]), unit, "loss").grid()
     plot.line(thin(train), "s0 soft").dots(train if len(train) == 1 else [], "s0")
     plot.line(held_out, "s1").dots(held_out, "s1")
     return plot.names([("training", "s0")] + ([("validation", "s1")] if held_out else [])).svg()
