@@ -27,7 +27,7 @@ from hfkit.job import evaluate
 from hfkit.models import build_model, load_model
 from hfkit.models.language_models import try_out
 from hfkit.tasks import build_task
-from hfkit.tasks.documents import IGNORED, Segment, packed, pieces, segments, tokens_of
+from hfkit.tasks.documents import IGNORED, Segment, packed, pieces, segments, tokenised, tokens_of
 from hfkit.tasks.text_generation import TextGeneration
 
 CHAT = (
@@ -192,7 +192,7 @@ def test_the_end_is_learnt_though_it_is_the_padding_too(pretrained: Callable[[st
 def test_windows_tell_every_learnt_token_once(ids: list[int], length: int, share: float, data: Any) -> None:
     learnt = data.draw(st.lists(st.booleans(), min_size=len(ids), max_size=len(ids)))
     stride = max(1, int(share * length))
-    found = list(pieces(ids, learnt, length, stride))
+    found = list(pieces(np.array(ids), np.array(learnt), length, stride))
     told = [target for piece in found for target in piece.targets if target != IGNORED]
     assert told == [id for id, counts in zip(ids[1:], learnt[1:], strict=True) if counts]
     for piece in found:
@@ -209,15 +209,19 @@ def test_packing_keeps_every_row_whole(lengths: list[int], room: int) -> None:
     assert sum(2 * size <= room for size in sizes) <= 1  # two rows half empty would have been one
 
 
+def told_of(parts: list[Segment], processor: Any) -> tuple[list[int], list[bool]]:
+    return tokens_of(parts, tokenised([parts], processor)[0], 0, 0)
+
+
 def test_only_completions_and_answers_are_learnt(tokenizer: Any) -> None:
     tokenizer.chat_template = CHAT
     row: dict[str, Any] = {"prompt": "a warm film", "completion": " was made"}
-    ids, learnt = tokens_of(segments(row, tokenizer), tokenizer, 0, 0)
+    ids, learnt = told_of(segments(row, tokenizer), tokenizer)
     assert tokenizer.decode([id for id, counts in zip(ids, learnt, strict=True) if counts]) == " was made" + END_TOKEN
     assert tokenizer.decode(ids) == f"{END_TOKEN}a warm film was made{END_TOKEN}"
     talk = [("user", "hi"), ("assistant", "good"), ("user", "more"), ("assistant", "fine")]
     row = {"messages": [{"role": role, "content": content} for role, content in talk]}
-    ids, learnt = tokens_of(segments(row, tokenizer), tokenizer, 0, 0)
+    ids, learnt = told_of(segments(row, tokenizer), tokenizer)
     told = tokenizer.decode([id for id, counts in zip(ids, learnt, strict=True) if counts])
     assert told == f"good{END_TOKEN}\nfine{END_TOKEN}\n"
     whole = tokenizer.apply_chat_template(row["messages"], tokenize=False)
@@ -228,7 +232,7 @@ def test_only_completions_and_answers_are_learnt(tokenizer: Any) -> None:
 
 
 def test_an_end_token_that_somebody_wrote_is_text(tokenizer: Any) -> None:
-    ids, _ = tokens_of([Segment(f"no {END_TOKEN} here", True)], tokenizer, 0, 0)
+    ids, _ = told_of([Segment(f"no {END_TOKEN} here", True)], tokenizer)
     assert ids.count(0) == 2
     assert tokenizer.decode(ids[1:-1]) == f"no {END_TOKEN} here"
 

@@ -3,9 +3,11 @@
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
 from hfkit.errors import HfkitError
@@ -70,20 +72,29 @@ def _chat(messages: list[dict[str, str]], processor: PreTrainedTokenizerBase | N
     return found
 
 
-def tokens_of(
-    parts: list[Segment], processor: PreTrainedTokenizerBase, start: int | None, end: int | None, begin: int = 0
-) -> tuple[list[int], list[bool]]:
-    """Token ids of a document and which of them are learnt; `start` and `end` are put around it unless None.
+def tokenised(documents: list[list[Segment]], processor: PreTrainedTokenizerBase) -> list[list[list[int]]]:
+    """The token ids of each segment, of all documents at once, which a fast tokenizer does on every core.
 
     What somebody wrote like a special token in a text is the characters that it is made of.
     """
-    ids: list[int] = []
-    learnt: list[bool] = []
-    for part in parts:
-        options = {"add_special_tokens": False, "split_special_tokens": not part.special, "verbose": False}
-        found = processor(part.text, **options)["input_ids"] if part.text else []
-        ids += found
-        learnt += [part.learnt] * len(found)
+    flat = [part for parts in documents for part in parts]
+    found: dict[int, list[int]] = {}
+    for special in (False, True):
+        places = [place for place, part in enumerate(flat) if part.special == special and part.text]
+        options: dict[str, Any] = {"add_special_tokens": False, "split_special_tokens": not special, "verbose": False}
+        if places:
+            ids = processor([flat[place].text for place in places], return_attention_mask=False, **options)["input_ids"]
+            found.update(zip(places, ids, strict=True))
+    each = iter(found.get(place, []) for place in range(len(flat)))
+    return [[next(each) for _ in parts] for parts in documents]
+
+
+def tokens_of(
+    parts: list[Segment], tokens: list[list[int]], start: int | None, end: int | None
+) -> tuple[list[int], list[bool]]:
+    """Token ids of a document and which of them are learnt; `start` and `end` are put around it unless None."""
+    ids = [id for part in tokens for id in part]
+    learnt = [part.learnt for part, found in zip(parts, tokens, strict=True) for _ in found]
     if start is not None and (not parts[0].special or ids[:1] != [start]):
         ids, learnt = [start, *ids], [False, *learnt]
     # A chat's template closes turns itself, often with the end token and a line end.
@@ -94,28 +105,37 @@ def tokens_of(
 
 @dataclass(frozen=True)
 class Piece:
-    """What a model reads at once of a document: inputs, and of each place the next token, or IGNORED."""
+    """What a model reads at once of a document: inputs, and of each place the next token, or IGNORED; (tokens,)."""
 
-    input_ids: list[int]
-    targets: list[int]
+    input_ids: np.ndarray
+    targets: np.ndarray
 
 
-def pieces(ids: list[int], learnt: list[bool], length: int, stride: int) -> Iterator[Piece]:
+def pieces(ids: np.ndarray, learnt: np.ndarray, length: int, stride: int) -> Iterator[Piece]:
     """Windows of at most `length` tokens, each `stride` further on. Every token that is learnt is a target once.
 
     The last token is a target alone: there is nothing to say after it. A window's first tokens, which the one before
     has already told, are read again and not counted again.
     """
-    inputs, targets = ids[:-1], [id if counts else IGNORED for id, counts in zip(ids[1:], learnt[1:], strict=True)]
+    inputs, targets = ids[:-1], np.where(learnt[1:], ids[1:], IGNORED)
     done = 0
     for begin in range(0, max(len(inputs), 1), stride):
         end = min(begin + length, len(inputs))
-        found = [IGNORED] * (done - begin) + targets[done:end]
-        if any(target != IGNORED for target in found):
+        found = targets[begin:end].copy()
+        found[: done - begin] = IGNORED
+        if (found != IGNORED).any():
             yield Piece(inputs[begin:end], found)
         done = end
         if end == len(inputs):
             return
+
+
+def ragged(column: pa.ChunkedArray) -> Iterator[np.ndarray]:
+    """The rows of a column of lists, without a Python object for each number."""
+    for chunk in column.chunks:
+        values = chunk.values.to_numpy(zero_copy_only=False)
+        ends = chunk.offsets.to_numpy()
+        yield from (values[begin:end] for begin, end in pairwise(ends))
 
 
 def packed(lengths: np.ndarray, room: int) -> list[list[int]]:

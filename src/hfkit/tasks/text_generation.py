@@ -11,7 +11,7 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.config import LanguageArguments, TaskArguments
 from hfkit.errors import HfkitError
-from hfkit.tasks.documents import IGNORED, packed, pieces, segments, tokens_of
+from hfkit.tasks.documents import IGNORED, packed, pieces, ragged, segments, tokenised, tokens_of
 from hfkit.tasks.truncation import NO_LIMIT, positions_of
 
 CONTEXT = 1024
@@ -133,14 +133,12 @@ class TextGeneration:
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
             found: dict[str, list[Any]] = {name: [] for name in features if name != "id"}
-            for place in range(len(batch["id"])):
-                row = {name: values[place] for name, values in batch.items()}
-                parts = segments(row, processor)
+            each = [{name: values[place] for name, values in batch.items()} for place in range(len(batch["id"]))]
+            documents = [segments(row, processor) for row in each]
+            for row, parts, tokens in zip(each, documents, tokenised(documents, processor), strict=True):
                 end = self.end_token_id if row.get("ends", True) else None
-                ids, learnt = tokens_of(parts, processor, self.start_token_id, end)
-                size, words = measured(row)
-                values = (ids, learnt, len(ids) - 1, False, size, words)
-                for name, value in zip(found, values, strict=True):
+                ids, learnt = tokens_of(parts, tokens, self.start_token_id, end)
+                for name, value in zip(found, (ids, learnt, len(ids) - 1, False, *measured(row)), strict=True):
                     found[name].append(value)
             return {"id": batch["id"], **found}
 
@@ -151,7 +149,6 @@ class TextGeneration:
         return dataset.map(
             rows,
             batched=True,
-            batch_size=100,
             remove_columns=dataset.column_names,
             features=Features(features),
             desc="Reading texts",
@@ -174,8 +171,8 @@ class TextGeneration:
         return _dataset(
             {
                 "id": [", ".join(ids[flat[row][0]] for row in group) for group in groups],
-                "input_ids": [[id for row in group for id in flat[row][1].input_ids] for group in groups],
-                "targets": [[id for row in group for id in flat[row][1].targets] for group in groups],
+                "input_ids": [np.concatenate([flat[row][1].input_ids for row in group]) for group in groups],
+                "targets": [np.concatenate([flat[row][1].targets for row in group]) for group in groups],
                 "lengths": [[int(sizes[row]) for row in group] for group in groups],
                 "length": [int(sizes[group].sum()) for group in groups],
             }
@@ -201,7 +198,8 @@ class TextGeneration:
 
     def _pieces(self, encoded: Dataset, stride: int) -> list[tuple[int, Any]]:
         length = self.max_length or CONTEXT
-        documents = zip(encoded["input_ids"], encoded["learnt"], strict=True)
+        table = encoded.with_format("arrow")[:]
+        documents = zip(ragged(table["input_ids"]), ragged(table["learnt"]), strict=True)
         return [(row, piece) for row, parts in enumerate(documents) for piece in pieces(*parts, length, stride)]
 
     def by_example(self, encoded: Dataset, rows: Dataset, predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
