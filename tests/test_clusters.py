@@ -138,7 +138,7 @@ def stub(folder: Path, name: str, body: str) -> None:
 
 def test_slurm_hands_every_machine_the_same_line(tmp_path: Path) -> None:
     """With stand-ins for srun, scontrol and torchrun that write down what they are given."""
-    stub(tmp_path, "scontrol", 'echo "$*" > scontrol.txt; echo node7; echo node8')
+    stub(tmp_path, "scontrol", 'echo "$*" > scontrol.txt; echo node7; sleep 0.1; echo node8')
     stub(tmp_path, "srun", 'echo "$1" > srun.txt; shift; "$@"')
     stub(tmp_path, "torchrun", 'echo "$*" > torchrun.txt; env | grep ^TORCH | sort >> torchrun.txt')
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_NUM_NODES": "2", "SLURM_JOB_ID": "4711"}

@@ -14,7 +14,7 @@
 set -euo pipefail
 
 NODES=$SLURM_JOB_NUM_NODES
-HEAD=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+read -r HEAD < <(scontrol show hostnames "$SLURM_JOB_NODELIST")  # the first; `| head` could break its pipe
 PORT=$((20000 + SLURM_JOB_ID % 10000))  # two jobs on one machine do not meet
 JOB=$SLURM_JOB_ID
 export NODES HEAD PORT JOB
