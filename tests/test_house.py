@@ -35,7 +35,7 @@ ORDER = """
     tasks baselines models optim
     state sharding evaluation checkpoint saving probing callbacks engine
     inference report gallery passages results provenance signals health job
-    hub
+    hub space
     launch generating cli _register
 """.split()
 

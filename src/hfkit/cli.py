@@ -15,6 +15,7 @@ from hfkit.datacards.commands import HELP as CARD_HELP
 from hfkit.datacards.commands import parse_card
 from hfkit.generating import TRUST_HELP, generation_commands, until_nobody_reads
 from hfkit.hub.commands import hub_commands
+from hfkit.space.commands import space_commands
 
 # What `hfkit train --demo` changes: with a --dataset of your own it tries your data on the embedded model.
 TRAIN_DEMO = {
@@ -211,6 +212,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.set_defaults(run=_verify)
     commands.add_parser("card", help=CARD_HELP, add_help=False)
     hub_commands(commands)
+    space_commands(commands)
     return parser
 
 

@@ -27,7 +27,13 @@ CONFLICTS = 40
 LONGEST_WAIT = 60.0
 
 # Of an older push in the same repository: weights of another kind beside ours would be a model that nobody trained.
-_OURS = re.compile(r"[^/]+\.(safetensors|json|jinja|model|py|parquet|bin|h5|msgpack)|(vocab|merges)\.txt|report\.html")
+_OURS = {
+    "model": re.compile(
+        r"[^/]+\.(safetensors|json|jinja|model|py|parquet|bin|h5|msgpack)|(vocab|merges)\.txt|report\.html"
+    ),
+    "dataset": re.compile(r"data/[^/]+\.parquet"),
+    "space": re.compile(r"(model|examples)/[^/]+"),
+}
 
 
 def commit(
@@ -55,7 +61,7 @@ def commit(
     def attempt() -> str:
         head = str(api.repo_info(repository, revision=revision, repo_type=kind).sha)
         there = tree(api, repository, head, kind)
-        stale = [path for path in there if path not in files.files and kind == "model" and _OURS.fullmatch(path)]
+        stale = [path for path in there if path not in files.files and _OURS[kind].fullmatch(path)]
         if not stale and _holds(there, digests):
             return head
         made = _send(api, repository, files, digests, stale, message, revision, head, kind)

@@ -183,7 +183,8 @@ def prepare(
                         f"{repository} is a repository of the kind {other}, and a {kind} would be published",
                         fix="choose another name: links to the two would be taken for each other",
                     )
-            api.create_repo(repository, private=private or None, repo_type=kind, exist_ok=True)
+            sdk = "gradio" if kind == "space" else None
+            api.create_repo(repository, private=private or None, repo_type=kind, exist_ok=True, space_sdk=sdk)
         elif private and not api.repo_info(repository, repo_type=kind).private:
             raise HfkitError(
                 f"{repository} is public, and was to be private",

@@ -1,0 +1,52 @@
+"""Windows: what each part of a long text says, of a model that reads texts in windows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from hfkit.tasks.labels import REGRESSION
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of a text.
+
+    Attributes:
+        text: What the model read of it, without special tokens.
+        scores: Label -> probability, as if the window were the whole text; of a regression the number.
+    """
+
+    text: str
+    scores: dict[str, float]
+
+
+def windows(classify: Any, text: str, pair: str | None = None) -> list[Window]:
+    """The windows of a text, in its order; the pipeline's own answer is made of the mean of their logits.
+
+    Args:
+        classify: From `hfkit.pipeline`, of a run with `--long_text windows`.
+        text, pair: The text, and the second one of a pair.
+
+    Returns:
+        Nothing where the model reads a text once, or the text has one window.
+    """
+    reading, tokenizer = classify.reading, classify.tokenizer
+    if reading.long_text != "windows":
+        return []
+    encoded = reading.truncated.encode(tokenizer, [text], None if pair is None else [pair])
+    parts = encoded["input_ids"][0]
+    if len(parts) < 2:
+        return []
+    features = [
+        {name: [values[0][place]] for name, values in encoded.items() if name not in ("length", "truncated")}
+        for place in range(len(parts))
+    ]
+    logits = torch.cat([classify._batch([feature], None) for feature in features])
+    if reading.problem_type == REGRESSION:
+        rows = logits.tolist()
+    else:
+        rows = reading.predictions(logits)["probabilities"].tolist()
+    names = [str(name) for name in reading.labels]
+    shown = tokenizer.batch_decode(parts, skip_special_tokens=True)
+    return [Window(part, dict(zip(names, scores, strict=True))) for part, scores in zip(shown, rows, strict=True)]
