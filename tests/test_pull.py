@@ -56,6 +56,13 @@ def test_a_published_run_is_compared_with_a_local_one(
     assert "tester/reviews" in told and "+0.0" in told
 
 
+def test_a_published_run_is_evaluated_on_other_data(hub: Any, published: str, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("review,sentiment\na superb film,pos\na dreadful film,neg\na warm story,pos\n")
+    assert command("evaluate", "tester/reviews", "--dataset", "new.csv") == 0
+    assert (tmp_path / "evaluations" / "tester--reviews" / "metrics.json").is_file()
+    assert not (hfkit.pull("tester/reviews") / "evaluations").exists()
+
+
 def test_a_revision_is_pinned_and_main_moves_on(hub: Any, published: str, tiny_run: Path, tmp_path: Path) -> None:
     run = tmp_path / "other"
     shutil.copytree(tiny_run, run)

@@ -76,7 +76,7 @@ def _parse_evaluate(flags: list[str]) -> argparse.Namespace:
 
     parser = ConfigParser(DataArguments, "hfkit evaluate")
     parser.usage, parser.description = "%(prog)s RUN --dataset NAME [--flag value ...]", EVALUATE_HELP
-    parser.add_argument("run_folder", metavar="RUN", help="a finished run")
+    parser.add_argument("run_folder", metavar="RUN", help="a finished run, or user/name of a published one")
     parser.add_argument("--output", help="a folder for metrics.json and predictions.parquet")
     parser.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
     parser.require("dataset")
@@ -86,9 +86,13 @@ def _parse_evaluate(flags: list[str]) -> argparse.Namespace:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    from hfkit.hub.fetching import local
     from hfkit.job import evaluate
 
-    evaluate(options.run_folder, options.data, options.output, options.trust_remote_code)
+    run = local(options.run_folder)
+    # The Hub's cache is not ours to write to.
+    apart = None if run == Path(options.run_folder) else Path("evaluations") / options.run_folder.replace("/", "--")
+    evaluate(run, options.data, options.output or apart, options.trust_remote_code)
 
 
 def _predict(options: argparse.Namespace) -> None:
