@@ -1,4 +1,4 @@
-"""The commands that speak to the Hub: push and pull."""
+"""The commands that speak to the Hub: push, pull and push-data."""
 
 import argparse
 from pathlib import Path
@@ -36,6 +36,14 @@ def hub_commands(commands: Any) -> None:
     pull.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
     pull.set_defaults(run=_pull)
 
+    data = commands.add_parser("push-data", allow_abbrev=False, help="publish a data set with its card, as Parquet")
+    data.add_argument("card", metavar="CARD", help="the card's name, such as imdb, or demo:imdb")
+    data.add_argument("repository", metavar="USER/NAME", help="where: your name or an organization's, and the data's")
+    data.add_argument("--private", action="store_true", help="make a new repository private")
+    data.add_argument("--message", help="of the commit")
+    data.add_argument("--dry_run", action="store_true", help="list the files and show the card; nothing is sent")
+    data.set_defaults(run=_push_data)
+
 
 def _push(options: argparse.Namespace) -> None:
     from hfkit.hub import push
@@ -51,6 +59,18 @@ def _push(options: argparse.Namespace) -> None:
         with_base=options.with_base,
         dry_run=options.dry_run,
         verify=not options.skip_verification,
+    )
+
+
+def _push_data(options: argparse.Namespace) -> None:
+    from hfkit.hub import push_data
+
+    push_data(
+        options.card,
+        options.repository,
+        private=options.private,
+        message=options.message,
+        dry_run=options.dry_run,
     )
 
 
