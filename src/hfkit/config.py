@@ -253,6 +253,9 @@ class RunArguments:
     """Where the run is kept, and who is told of it."""
 
     output_dir: str | None = _knob(None, "The run's folder. Default: runs/<recipe>, or runs/<recipe>-demo.")
+    reuse_tokens: bool = _knob(
+        True, "Keep encoded rows under HF_HOME, and take them again where rows, tokenizer and settings are the same."
+    )
     overwrite: bool = _knob(False, "Delete the run of another configuration that stands in output_dir.")
     report_to: list[str] = _knob([], "Trackers: tensorboard, trackio, wandb.")
     disable_tqdm: bool = _knob(False, "No progress bars.")

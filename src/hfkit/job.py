@@ -12,7 +12,7 @@ from accelerate.state import AcceleratorState
 from datasets import DatasetDict
 from transformers import enable_full_determinism
 
-from hfkit import callbacks, checkpoint, disk, gallery, hardware, probing, provenance, results, sharding
+from hfkit import callbacks, checkpoint, disk, encoding, gallery, hardware, probing, provenance, results, sharding
 from hfkit import run as runs
 from hfkit.batching import BatchPlan
 from hfkit.callbacks.log import append
@@ -78,7 +78,7 @@ def fit(
     run = open_run(config, accelerator)
     task = task.for_model(model.config, processor)
     _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
-    encoded = DatasetDict({name: task.encode(split, processor) for name, split in data.items()})
+    encoded = encoding.encode_splits(task, data, processor, accelerator, config.reuse_tokens)
     truncation = {name: task.truncation(split) for name, split in encoded.items()}
     _say_truncation(accelerator, truncation)
     facts = provenance.facts(config, task, model, data, encoded, accelerator, truncation)
