@@ -32,7 +32,7 @@ class Gpt2ReviewsLora(hfkit.TrainConfig):
 
 DEMO = {
     "dataset": "demo:imdb",
-    "max_train_samples": 200,
+    "max_train_samples": 160,
     "max_eval_samples": 30,
     "max_test_samples": 100,
     "model": "demo:smollm2",

@@ -31,7 +31,7 @@ class Gpt2Wikitext(hfkit.TrainConfig):
 
 DEMO = {
     "dataset": "demo:imdb",
-    "max_train_samples": 200,
+    "max_train_samples": 160,
     "max_eval_samples": 30,
     "max_test_samples": 100,
     "model": "demo:smollm2",

@@ -35,11 +35,11 @@ DEMO = {
     "max_train_samples": 3000,
     "max_eval_samples": 100,
     "max_test_samples": 100,
-    "vocab_size": 4000,
+    "vocab_size": 1000,
     "dropout": 0.0,
     "learning_rate": 5e-3,
     "num_train_epochs": 1,
-    "per_device_train_batch_size": 16,
+    "per_device_train_batch_size": 8,
 }
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from language_files import tiny_model
 
 ROOT = Path(__file__).parents[1]
 EVERY = sorted((ROOT / "recipes").glob("*.py"))
 IMAGES = [file for file in EVERY if '"image-classification"' in file.read_text(encoding="utf-8")]
-RECIPES = [file for file in EVERY if file not in IMAGES]
+LANGUAGE = [file for file in EVERY if '"text-generation"' in file.read_text(encoding="utf-8")]
+RECIPES = [file for file in EVERY if file not in IMAGES + LANGUAGE]
 SMALL = (
     "--max_train_samples 64 --max_eval_samples 16 --max_test_samples 32 --max_steps 4 --logging_steps 1 --disable_tqdm"
 )
@@ -104,6 +106,27 @@ def test_an_image_recipes_demo_ends_with_a_whole_run(
 
     picture = hfkit.load_data("demo:digits", max_test_samples=10)["test"][0]["image"]
     assert hfkit.pipeline(folder, mixed_precision="no")(picture)[0]["label"] in map(str, range(10))
+
+
+@with_demo
+@pytest.mark.parametrize("file", LANGUAGE, ids=lambda file: file.stem)
+def test_a_language_recipes_demo_ends_with_a_whole_run(
+    file: Path, reviews: list[tuple[str, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--demo", *SMALL.split(), "--max_length", "32", "--per_device_train_batch_size", "8"]
+    if "baseline:" in file.read_text(encoding="utf-8"):
+        flags += ["--vocab_size", "400"]
+    else:
+        flags += ["--model", str(tiny_model("gpt2", tmp_path / "gpt2", [text for text, _ in reviews]))]
+    assert run(file, *flags) == 0
+    folder = tmp_path / "runs" / f"{file.stem}-demo"
+    assert {"metrics.json", "report.html", "README.md"} <= {path.name for path in folder.iterdir()}
+    assert facts(folder)["state"] == "finished"
+    figures = json.loads((folder / "metrics.json").read_text())
+    assert figures["bits_per_byte"]["n"] == 32
+    assert list(figures["baselines"]) == ["byte_ngram", "byte_unigram"]
+    assert "counts of six bytes" in capsys.readouterr().out
+    assert (folder / "model" / "adapter_config.json").is_file() == file.stem.endswith("lora")
 
 
 @with_demo
