@@ -66,7 +66,7 @@ class ImageReading:
 
     def _proven(self) -> "ImageReading":
         """This, or what it has to be: some processors crop, scale or turn the channels in ways of their own."""
-        if self._repeats():
+        if self.channels not in (1, 3) or self._repeats():  # no picture has another number: the model is refused
             return self
         try:
             black, white = (self.look([Image.new("RGB", (64, 64), colour)])[0] for colour in ("black", "white"))
