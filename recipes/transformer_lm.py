@@ -39,7 +39,7 @@ DEMO = {
     "vocab_size": 4000,
     "dropout": 0.0,
     "learning_rate": 2e-3,
-    "num_train_epochs": 1,
+    "num_train_epochs": 2,
     "per_device_train_batch_size": 4,
 }
 
