@@ -34,12 +34,13 @@ class VitCifar10(hfkit.TrainConfig):
 DEMO = {
     "dataset": "demo:digits",
     "model": "baseline:vit",
+    "model_args": '{"patch_size": 2}',  # 16 patches of the 8 x 8 pixels
     "augment": ["crop"],
     "mixup": 0.0,
     "cutmix": 0.0,
     "layer_wise_lr_decay": 1.0,
     "learning_rate": 1e-3,
-    "num_train_epochs": 20,
+    "num_train_epochs": 40,
 }
 
 
