@@ -45,6 +45,6 @@ def main() -> bool:
             f"{name}: {found['first_seconds']:.2f} s / {found['second_seconds']:.2f} s = {found['ratio']:.2f},"
             f" {found['difference_seconds']:+.2f} s ({low:+.2f} to {high:+.2f})"
         )
-    write("imports", "What does it cost to start?", results)
+    write("startup", "What does it cost to start?", results)
     start, imported, _ = results.values()
     return start["first_seconds"] <= HELP_LIMIT and imported["difference_seconds"] <= IMPORT_LIMIT

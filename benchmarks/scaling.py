@@ -1,0 +1,34 @@
+"""What do two processes bring? `hfkit train` on one core, and as two processes with a core each.
+
+Both make the same updates of 16 rows: the two take 8 of them each. Each process is held to its core, so that a process
+alone cannot use the second one.
+"""
+
+import os
+
+from benchmarks import fresh, material
+from benchmarks.pairing import report, summary
+from benchmarks.train_text import ours
+
+NAME, LIMIT = "scaling", 1.8
+LAUNCHED = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "benchmarks.ours.train", "--cores"]
+
+
+def main(pairs: int = 5, quick: bool = False) -> bool:
+    """Print the ratio; within the limit when it is reached."""
+    cores = [str(core) for core in sorted(os.sched_getaffinity(0))[:2]]
+    if len(cores) < 2:
+        print(f"{NAME}: this needs two cores, and there is one.")
+        return False
+    rows, model = 32 if quick else 800, material.bert(quick)
+    flags = ours(NAME, rows, 32, model, per_device_train_batch_size=16).command[2:]
+    halves = ours(f"{NAME}-two", rows, 32, model, per_device_train_batch_size=8).command[2:]
+    one, two = "one process", "two processes"
+    sides = [
+        fresh.Side(one, ["-m", "benchmarks.ours.train", "--cores", cores[0], *flags]),
+        fresh.Side(two, [*LAUNCHED, ",".join(cores), *halves], {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}),
+    ]
+    turns = fresh.in_turns(NAME, sides, pairs, quick)
+    fresh.same_work(turns, "rows", "updates", "tokens", "parameters")
+    found = summary(fresh.pairs_of(turns, one, two))
+    return report(NAME, "What do two processes bring?", f"{one} / {two}", found, LIMIT, quick, turns)
