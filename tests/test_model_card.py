@@ -187,3 +187,20 @@ def test_the_cards_snippet_runs(tiny_run: Path) -> None:
         answers.append(names["answers"][0])
     assert answers[0]["label"] == answers[1]["label"]
     assert answers[0]["score"] == pytest.approx(answers[1]["score"], abs=0.01)
+
+
+def test_a_language_models_hardest_texts_stand_in_its_card(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    from hfkit.report.weaknesses import weaknesses
+
+    path = write_run(tmp_path / "one", rows=60)
+    table = pa.table(
+        {"text": ["easy", "hard", "some"], "bytes": [4.0, 4.0, 4.0], "nll": [1.0, 9.0, 4.0], "baseline_x": [4.0] * 3}
+    )
+    parquet.write_table(table, path / "predictions.parquet")
+    found = weaknesses(Run(path))["passages"]
+    assert [row["shown"] for row in found] == ["hard", "some", "easy"]
+    assert found[0]["cost"] == pytest.approx(9 / 4 / 0.693147, rel=1e-5)
+    assert "- 3.246 (1.443): hard" in card(Run(path))

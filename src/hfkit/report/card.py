@@ -67,12 +67,25 @@ def _names(run: Run, repository: str | None) -> dict[str, Any]:
 def _reproduction(run: Run) -> dict[str, Any]:
     """The command and the settings, without what says only where files lay."""
     changed, same = settings({name: value for name, value in run.config.items() if name not in NOT_IDENTITY})
-    told = [(name, public.path(value) if isinstance(value, str) else value) for name, value in changed]
+    told = [(name, _shown(value)) for name, value in changed]
     whole = command(run)
     shown = shlex.join(public.argument(word) for word in shlex.split(whole)) if whole else ""
     # shlex quotes the = of a variable that stands before the command
     shown = re.sub(r"^'(\w+=\w+)'", r"\1", shown)
-    return {"changed": told, "defaults": same, "command": shown, "cut_paths": shown != whole or told != changed}
+    return {
+        "changed": told,
+        "defaults": same,
+        "command": shown,
+        "cut_paths": shown != whole
+        or any(isinstance(value, str) and public.path(value) != value for _, value in changed),
+    }
+
+
+def _shown(value: Any) -> Any:
+    """A setting's value: a list without its brackets, a path without its folders."""
+    if isinstance(value, list):
+        return ", ".join(public.path(entry) for entry in value) or "none"
+    return public.path(value) if isinstance(value, str) else value
 
 
 def markdown(value: Any) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from hfkit import metrics
 from hfkit.report import analysis, words
@@ -20,14 +21,21 @@ def weaknesses(run: Run) -> dict[str, Any]:
     """What the card says of failures, from predictions.parquet; empty for a task whose answers are no labels.
 
     Returns:
-        `classes`, `confusions`, `lengths`, `calibration`, `errors` (regression) and `mistakes`; a part that does not
-        apply is empty or None.
+        `classes`, `confusions`, `lengths`, `calibration`, `errors` (regression), `mistakes` and `passages` (a language
+        model's); a part that does not apply is empty or None.
     """
-    if run.metrics["problem_type"] not in metrics.PRIMARY or "label" not in run.predictions().column_names:
+    table = run.predictions()
+    if {"nll", "bytes", "text"} <= set(table.column_names):
+        nothing: dict[str, Any] = dict.fromkeys(
+            ("classes", "confusions", "lengths", "calibration", "errors", "mistakes")
+        )
+        return nothing | {"multi": False, "passages": _passages(table)}
+    if run.metrics["problem_type"] not in metrics.PRIMARY or "label" not in table.column_names:
         return {}
     seen = Predictions.of(run)
     lengths = [] if "text" not in seen.table.column_names else analysis.by_length(seen)
     found: dict[str, Any] = {"lengths": lengths, "mistakes": _mistakes(seen), "multi": seen.multi, "errors": None}
+    found["passages"] = None
     if seen.regression:
         return found | {"classes": [], "confusions": [], "calibration": [], "errors": _errors(seen)}
     known = [row for row in analysis.per_class(seen) if row["recall"]]
@@ -56,6 +64,21 @@ def _mistakes(seen: Predictions) -> list[dict[str, Any]]:
     for row in found:
         texts = [row[name] for name in ("text", "text_pair") if row.get(name)]
         row["shown"] = words.line(" / ".join(texts), MISTAKE_CHARACTERS) if texts else f"row {row['id']}"
+    return found
+
+
+def _passages(table: pa.Table) -> list[dict[str, Any]]:
+    """Of a language model: the test texts that cost it most bits a byte, with what the best of the counts needs."""
+    size = np.maximum(table["bytes"].to_numpy(), 1) * np.log(2)
+    cost = table["nll"].to_numpy() / size
+    rivals = [name for name in table.column_names if name.startswith("baseline_")]
+    counts = np.min([table[name].to_numpy() / size for name in rivals], axis=0) if rivals else None
+    found = []
+    for row in np.argsort(-cost, kind="stable")[:MISTAKES].tolist():
+        shown = words.line(table["text"][row].as_py(), MISTAKE_CHARACTERS)
+        found.append(
+            {"cost": float(cost[row]), "rival": None if counts is None else float(counts[row]), "shown": shown}
+        )
     return found
 
 
