@@ -40,7 +40,7 @@ DEMO = {
     "cutmix": 0.0,
     "layer_wise_lr_decay": 1.0,
     "learning_rate": 1e-3,
-    "num_train_epochs": 40,
+    "num_train_epochs": 30,
 }
 
 
