@@ -181,8 +181,8 @@ class BaselineViTForImageClassification(ImageBaseline):
     def _init_weights(self, module: nn.Module) -> None:
         """No ReLU behind these layers: Xavier as in the text Transformer, and patches by what feeds one output."""
         if isinstance(module, PatchEmbeddings):
-            # As loud as the patches, which start with variance 1, and as a sinusoid. The paper's 0.02 is for millions of
-            # pictures: on thousands the model is deaf to places for most of its training.
+            # As loud as the patches, which start with variance 1, and as a sinusoid. The paper's 0.02 is for millions
+            # of pictures: on thousands the model is deaf to places for most of its training.
             init.trunc_normal_(module.positions, std=0.5)
             init.zeros_(module.class_token)
         elif isinstance(module, nn.Conv2d):
