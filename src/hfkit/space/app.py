@@ -121,7 +121,7 @@ def gradio_or_refuse() -> Any:
     """
     if importlib.util.find_spec("gradio") is None:
         raise HfkitError("The app needs Gradio, which is not installed", fix="pip install 'hfkit[space]'")
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     return importlib.import_module("gradio")
 
 
