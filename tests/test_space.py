@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import socket
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from hfkit.errors import HfkitError
 from hfkit.inference.windows import windows
 from hfkit.space.facts import facts
 
-with_gradio = pytest.mark.skipif(find_spec("gradio") is None, reason="the space extra is not installed")
 with_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
 
 
@@ -97,7 +95,6 @@ def test_without_gradio_the_command_says_what_to_install(tiny_run: Path, monkeyp
     assert refused.value.fix == "pip install 'hfkit[space]'"
 
 
-@with_gradio
 @with_browser
 def test_a_browser_asks_a_text_model_and_sees_bars_and_windows(windows_run: Path, tmp_path: Path) -> None:
     from hfkit.space import demo
@@ -129,7 +126,6 @@ def test_a_browser_asks_a_text_model_and_sees_bars_and_windows(windows_run: Path
         app.close()
 
 
-@with_gradio
 @with_browser
 def test_a_browser_asks_an_image_model_about_an_example(picture_run: Path, tmp_path: Path) -> None:
     from hfkit.space import demo
@@ -152,7 +148,6 @@ def test_a_browser_asks_an_image_model_about_an_example(picture_run: Path, tmp_p
         app.close()
 
 
-@with_gradio
 def test_a_language_model_answers_a_prompt(tiny_bert: Path, tmp_path: Path) -> None:
     import torch
     from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
@@ -182,7 +177,6 @@ def _free_port() -> int:
         return int(trial.getsockname()[1])
 
 
-@with_gradio
 def test_a_space_is_one_commit_that_opens_again(
     hub: Any, picture_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
