@@ -11,7 +11,7 @@ from importlib import import_module
 from inspect import signature
 from pathlib import Path
 
-HELPERS = {"fresh", "material", "pairing"}
+HELPERS = {"fresh", "gpu", "material", "pairing"}
 NAMES = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py") if path.stem not in HELPERS)
 
 WITH_DATA = {"shakespeare": "Tiny Shakespeare's input.txt"}

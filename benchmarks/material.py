@@ -29,6 +29,20 @@ def reviews(train: int, test: int, dataset: str = "demo:imdb") -> Path:
     return folder
 
 
+def many_texts(rows: int) -> Path:
+    """A CSV file of that many short, numbered reviews: real sentences, over and over, no two rows alike."""
+    path = WORK / f"many-{rows}.csv"
+    if not path.is_file():
+        import hfkit
+
+        data = hfkit.load_data("demo:rotten_tomatoes")["train"]
+        names, count = data.features["label"].names, len(data)
+        texts, labels = data["text"][:], data["label"][:]
+        numbered = [(f"{row} {texts[row % count]}", names[labels[row % count]]) for row in range(rows)]
+        write_rows(path, numbered)
+    return path
+
+
 def write_rows(path: Path, rows: list[tuple[str, str]]) -> None:
     """A CSV file of texts and labels."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -123,9 +123,14 @@ def report(
     if quick or found["pairs"] < FEWEST:
         print(f"a trial, pairs: {found['pairs']}; nothing is written to results/")
     else:
-        write(name, question, found | {"limit": limit, "turns": turns})
+        write(name, question, found | {"limit": limit, "turns": [_shown(turn) for turn in turns]})
         draw(name, ratio, found, limit)
     return bool(found["ratio"] >= limit)
+
+
+def _shown(turn: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """A turn as a results file has it: without the labels of every row, which were compared before."""
+    return {side: {k: v for k, v in figures.items() if k != "labels"} for side, figures in turn.items()}
 
 
 def draw(name: str, ratio: str, found: dict[str, Any], limit: float) -> None:

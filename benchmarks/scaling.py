@@ -20,7 +20,7 @@ def main(pairs: int = 5, quick: bool = False) -> bool:
     if len(cores) < 2:
         print(f"{NAME}: this needs two cores, and there is one.")
         return False
-    rows, model = 32 if quick else 800, material.bert(quick)
+    rows, model = 32 if quick else 320, material.bert(quick)
     flags = ours(NAME, rows, 32, model, per_device_train_batch_size=16).command[2:]
     halves = ours(f"{NAME}-two", rows, 32, model, per_device_train_batch_size=8).command[2:]
     one, two = "one process", "two processes"

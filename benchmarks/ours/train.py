@@ -20,6 +20,8 @@ if __name__ == "__main__":
     except SystemExit as ended:
         if ended.code:
             raise
+    import torch  # not before the command, which prepares the memory for it
+
     run = Run(arguments[arguments.index("--output_dir") + 1])
     if os.environ.get("RANK", "0") == "0":
         training = run.info["training"]
@@ -32,6 +34,7 @@ if __name__ == "__main__":
             "parameters": run.info["model"]["parameters"],
             "test_rows": run.metrics["accuracy"]["n"],
             "accuracy": run.metrics["accuracy"]["value"],
+            "gpu_mib": torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,
             "loss": [line["loss"] for line in run.log() if "loss" in line][-1],
         }
         print("\n" + json.dumps(figures))
