@@ -15,7 +15,7 @@ from transformers.pipelines.pt_utils import KeyDataset
 
 from hfkit.errors import HfkitError
 from hfkit.inference import pipeline
-from hfkit.inference.text_pipeline import CLOSE
+from hfkit.inference.classifying import CLOSE
 from hfkit.models.loading import load_model
 from hfkit.tasks.text_classification import TextClassification
 
