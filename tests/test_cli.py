@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from hfkit.cli import main
+from hfkit.cli import TRAIN_DEMO, _demo, main
+from hfkit.config import TrainConfig
+from hfkit.parsing import parse
+from hfkit.tasks import TASKS
 
 Captured = pytest.CaptureFixture[str]
 
@@ -34,6 +37,14 @@ def test_train_leaves_a_whole_run(tiny_run: Path) -> None:
     assert facts["state"] == "finished"
     assert facts["task_settings"]["labels"] == ["neg", "pos"]
     assert json.loads((tiny_run / "metrics.json").read_text())["accuracy"]["value"] > 0.9
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_has_a_demo(task: str) -> None:
+    for flags in (["--task", task, "--demo"], ["--demo", f"--task={task}"]):
+        config = parse(TrainConfig, _demo(flags), flags)
+        assert (config.task, config.model, config.dataset) == (task, *map(TRAIN_DEMO[task].get, ("model", "dataset")))
+        assert config.model.startswith("demo:")
 
 
 def test_predict_writes_a_file_with_every_column(tiny_run: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> Secrets:
     monkeypatch.setenv("LOGNAME", "anna")
     monkeypatch.setenv("MY_PASSWORD", "correct-horse-battery")
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
-    return Secrets("a-token-of-no-known-kind", [Path("/mnt/work/project")])
+    return Secrets("a-token-of-no-known-kind", [Path("/srv/shop/project")])
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> Secrets:
         ('"/home/bob/x/y.txt"', '"y.txt"'),
         ("/Users/bob/x.txt", "x.txt"),
         (r"C:\Users\bob\x.txt", "x.txt"),
-        ("in /mnt/work/project/runs/a", "in a"),
+        ("in /srv/shop/project/runs/a", "in a"),
         ("/mnt/disk/anna/films.csv", "films.csv"),
         ("/tmp/pytest-of-anna/pytest-1/run", "run"),
         ("anna@host said", "~ said"),

@@ -258,6 +258,16 @@ def test_a_picture_that_goes_while_the_model_trains_is_one_message(folder: Path,
     assert told.value.fix
 
 
+def test_a_picture_that_goes_before_a_baseline_looks_is_one_message(folder: Path) -> None:
+    settings = config()
+    data = hfkit.load_data(settings)
+    task = hfkit.build_task(settings, data)
+    for picture in (folder / "train" / "red").iterdir():
+        picture.unlink()
+    with pytest.raises(HfkitError, match=r"The image .*red.* cannot be read: No such file"):
+        hfkit.build_model(settings, task, data)
+
+
 def test_lora_and_layer_wise_decay_on_a_vit_of_timm(folder: Path) -> None:
     from hfkit.optim import layer_distances
 

@@ -79,13 +79,26 @@ def check_idle(config: TrainConfig, recipe: TrainConfig) -> None:
     Raises:
         HfkitError: The first such flag, and the flag that it needs.
     """
-    needs: dict[str, tuple[str, bool]] = dict.fromkeys(
-        ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules"), ("--lora", config.lora)
-    )
-    needs |= dict.fromkeys(("use_dora", "use_rslora"), ("--lora", config.lora))
-    needs["stride"] = ("--long_text windows", config.long_text == "windows")
-    languages = ("--task text-generation", config.task == "text-generation")
-    needs |= dict.fromkeys(("packing", "eval_stride", "sample_prompts", "tokenizer", "document_start"), languages)
+    images, language = config.task == "image-classification", config.task == "text-generation"
+    baseline = config.model.startswith("baseline:")
+    groups = {
+        ("--lora", config.lora): (
+            "lora_r", "lora_alpha", "lora_dropout", "lora_target_modules", "use_dora", "use_rslora",
+        ),
+        ("--task text-generation", language): ("packing", "eval_stride", "sample_prompts", "document_start"),
+        ("--task image-classification", images): (
+            "image_size", "augment", "mixup", "cutmix", "test_time_augmentation", "drop_path", "from_scratch",
+            "linear_probe", "image_column", "skip_corrupt",
+        ),
+        ("a task of texts", not images): (
+            "text_column", "text_pair_column", "max_length", "long_text", "tokens_per_batch", "pooling",
+        ),
+        ("a task with labels", not language): ("regression_loss", "merge_labels"),
+        ("--long_text windows", config.long_text == "windows" and not images): ("stride",),
+        ("--model baseline:NAME and a task of texts", baseline and not images): ("vocab_size",),
+        ("--model baseline:NAME and --task text-generation", baseline and language): ("tokenizer",),
+    }  # fmt: skip
+    needs = {name: needed for needed, names in groups.items() for name in names}
     for name, (other, given) in needs.items():
         if not given and getattr(config, name) != getattr(recipe, name):
             raise HfkitError(f"--{name} has no effect without {other}", fix=f"add {other}, or drop --{name}")
@@ -199,16 +212,7 @@ def _language(config: TrainConfig) -> Broken:
 
 def _images(config: TrainConfig) -> Broken:
     if config.task != "image-classification":
-        fields = ("image_size", "mixup", "cutmix", "drop_path", "from_scratch", "linear_probe", "image_column")
-        for name in fields:
-            if getattr(config, name):
-                yield f"--{name} is for images", "add --task image-classification, or drop the flag"
         return
-    for name in ("text_column", "text_pair_column", "max_length", "tokens_per_batch"):
-        if getattr(config, name) is not None:
-            yield f"--{name} is for texts", "drop the flag, or --task image-classification"
-    if config.pooling != "model":
-        yield "--pooling is for texts", "drop the flag, or --task image-classification"
     if config.linear_probe:
         clashes = {
             "--augment": bool([name for name in config.augment if name != "none"]),

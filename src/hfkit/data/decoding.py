@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from hfkit.errors import HfkitError
+
 # Pillow reads more; these are the formats whose readers are small, and start no other program (EPS starts one).
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 Image.init()  # Pillow would find its readers at the first picture, in several threads at once
@@ -65,6 +67,27 @@ def decode(stored: Stored, enough: int | None = None) -> Image.Image:
         BadImage: No picture, a damaged one, or one of more than `MAX_PIXELS`.
     """
     return _opened(stored, enough)[0]
+
+
+def decode_again(stored: Stored, enough: int | None = None, row: object = "") -> Image.Image:
+    """As `decode`, for a picture of data that is loaded: all were whole then.
+
+    Args:
+        stored: The file.
+        enough: As in `decode`.
+        row: Its id, for the message; without one its path is told.
+
+    Raises:
+        HfkitError: It is whole no more.
+    """
+    try:
+        return decode(stored, enough)
+    except BadImage as error:
+        named = stored if isinstance(stored, str) else stored.get("path") if isinstance(stored, dict) else None
+        raise HfkitError(
+            f"The image {row or named} {error}; it was whole when the data was loaded",
+            fix="put the file back, then give the same command again",
+        ) from error
 
 
 def examine(stored: Stored) -> Facts:

@@ -10,7 +10,7 @@ from hfkit.data.labels import LANGUAGE_MODELING
 from hfkit.data.roles import choose_splits
 from hfkit.data.rows import Rows, check_missing, check_strings, is_missing
 from hfkit.data.sources import Source, open_source
-from hfkit.data.splits import draw, hold_out, remove_repeats
+from hfkit.data.splits import ROLES, carve, limited, remove_repeats, share_of
 from hfkit.data.table import Table, counted
 from hfkit.data.text_files import FEW, begun_by, cut_by_place, sections, text_source
 from hfkit.errors import HfkitError
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
 
 LANGUAGE = "text-generation"
-DEFAULT_SHARE = 0.1
-ROLES = ("train", "validation", "test")
 
 
 def load_documents(arguments: DataArguments, only_test: bool = False) -> "LoadedData":
@@ -59,13 +57,13 @@ def load_documents(arguments: DataArguments, only_test: bool = False) -> "Loaded
     splits, repeats = remove_repeats(splits, keep=whole or arguments.keep_duplicates)
     notes += repeats
     if not whole:
-        splits = _carve(splits, opened, arguments, notes)
+        splits = _held_out(splits, opened, arguments, notes)
     for role in ("validation", "test"):
         if role in splits and "text" in splits[role].inputs and len(splits[role]) < FEW:
             few, splits[role] = len(splits[role]), sections(splits[role])
             if len(splits[role]) > few:
                 notes.append(f"{role}: {counted(few, 'text')} cut into {len(splits[role])} sections")
-    splits = _draw({role: splits[role] for role in ROLES if role in splits}, arguments, notes)
+    splits = limited({role: splits[role] for role in ROLES if role in splits}, _alike, arguments, notes)
     return _finish(opened, columns, {"test": splits["test"]} if only_test else splits, notes)
 
 
@@ -149,61 +147,32 @@ def _chat(messages: Any, table: Table, row: int) -> str:
     return json.dumps(kept, ensure_ascii=False)
 
 
-def _carve(splits: dict[str, Rows], opened: Source, arguments: DataArguments, notes: list[str]) -> dict[str, Rows]:
+def _held_out(splits: dict[str, Rows], opened: Source, arguments: DataArguments, notes: list[str]) -> dict[str, Rows]:
     """Held-out splits that the source lacks: documents drawn at random, or the ends of a few long texts."""
-    shares = {}
-    for role in ("test", "validation"):
-        if role not in splits:
-            asked = (getattr(arguments, f"{role}_size"), getattr(opened.card, f"{role}_size", None), DEFAULT_SHARE)
-            shares[role] = float(next(share for share in asked if share is not None))
-    if shares and "text" in splits["train"].inputs and len(splits["train"]) < FEW:
-        cut = cut_by_place(splits["train"], shares)
-        for role, share in shares.items():
-            notes.append(f"{role}: {100 * share:g} % of each text, from its end")
-        return {**splits, **cut}
-    for role, share in shares.items():
-        train = splits["train"]
-        splits["train"], splits[role] = hold_out(
-            train, [0] * len(train), share=share, seed=arguments.data_seed, name=role
-        )
-        notes.append(f"{role} held out from train: {100 * share:g} %, seed {arguments.data_seed}")
-    return splits
+    missing = [role for role in ("test", "validation") if role not in splits]
+    if not missing or "text" not in splits["train"].inputs or len(splits["train"]) >= FEW:
+        return carve(splits, _alike, arguments, opened.card, notes)
+    shares = {role: share_of(role, arguments, opened.card) for role in missing}
+    notes += [f"{role}: {100 * share:g} % of each text, from its end" for role, share in shares.items()]
+    return {**splits, **cut_by_place(splits["train"], shares)}
 
 
-def _draw(splits: dict[str, Rows], arguments: DataArguments, notes: list[str]) -> dict[str, Rows]:
-    limits = {"train": "max_train_samples", "validation": "max_eval_samples", "test": "max_test_samples"}
-    for role, rows in splits.items():
-        limit = getattr(arguments, limits[role])
-        if limit is not None and limit < len(rows):
-            splits[role] = draw(rows, [0] * len(rows), count=limit, seed=arguments.data_seed, name=role)
-            notes.append(f"{role}: {limit:,} of {len(rows):,} documents drawn, seed {arguments.data_seed}")
-    return splits
+def _alike(rows: Rows) -> list[int]:
+    """Documents are of one kind when some are drawn."""
+    return [0] * len(rows)
 
 
 def _finish(opened: Source, columns: tuple[str, ...], splits: dict[str, Rows], notes: list[str]) -> "LoadedData":
-    from hfkit.data.summary import DataSummary, LoadedData, describe, reading, say
+    from hfkit.data.summary import finished
 
-    data = LoadedData({role: _dataset(rows) for role, rows in splits.items()})
-    card = opened.card
-    data.summary = DataSummary(
-        name=opened.name,
-        source=opened.kind,
-        location=opened.location,
-        revision=opened.revision,
-        reading="",
+    return finished(
+        opened,
+        {role: _dataset(rows) for role, rows in splits.items()},
+        notes,
+        problem_type=LANGUAGE_MODELING,
         text_column=", ".join(columns),
         label_column=None,
-        problem_type=LANGUAGE_MODELING,
-        card=str(card.path.name) if card else None,
-        pretty_name=card.pretty_name if card else None,
-        license=card.license if card else None,
-        language=card.language if card else None,
-        splits={role: describe(rows) for role, rows in data.items()},
-        notes=notes,
     )
-    data.summary.reading = reading(data.summary)
-    say(data.summary)
-    return data
 
 
 def _dataset(rows: Rows) -> "Dataset":

@@ -3,6 +3,7 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hfkit.config import DataArguments
@@ -13,15 +14,12 @@ from hfkit.data.pictures import wanted
 from hfkit.data.roles import choose_splits
 from hfkit.data.rows import Rows, take_rows
 from hfkit.data.sources import Source, open_source
-from hfkit.data.splits import draw, hold_out, remove_repeats
+from hfkit.data.splits import carve, limited, remove_repeats
 from hfkit.data.table import Table
 from hfkit.errors import HfkitError, nearest
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
-
-
-DEFAULT_SHARE = 0.1
 
 
 def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
@@ -51,8 +49,9 @@ def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
     splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes)
     splits, repeats = remove_repeats(splits, keep=arguments.keep_duplicates)
     notes += repeats + check_counts(labels, splits["train"])
-    splits = _carve(splits, labels, opened, arguments, notes)
-    splits = _draw(splits, labels, arguments, notes)
+    strata = partial(_strata, labels=labels)
+    splits = carve(splits, strata, arguments, opened.card, notes)
+    splits = limited(splits, strata, arguments, notes)
     return _finish(opened, columns, labels, splits, notes)
 
 
@@ -81,7 +80,7 @@ def load_test(source: DataArguments | str, *, label_names: list[str] | None = No
     notes = list(opened.notes)
     splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes)
     splits, repeats = remove_repeats(splits, keep=True)
-    splits = _draw(splits, labels, arguments, notes)
+    splits = limited(splits, partial(_strata, labels=labels), arguments, notes)
     return _only_test(_finish(opened, columns, labels, splits, notes + repeats), label_names)
 
 
@@ -179,78 +178,22 @@ def _strata(rows: Rows, labels: Labels) -> Sequence[Hashable]:
     return [min(label, key=lambda number: (counts[number], number), default=-1) for label in rows.label]
 
 
-def _carve(
-    splits: dict[str, Rows], labels: Labels, opened: Source, arguments: DataArguments, notes: list[str]
-) -> dict[str, Rows]:
-    """Holds out the splits that the source lacks; first test, so that the validation share does not move it."""
-    card = opened.card
-    by = ""
-    if card and (card.blocks or card.group):
-        by = f", by blocks of {card.blocks} rows" if card.blocks else f", by groups of equal {card.group}"
-    for role in ("test", "validation"):
-        if role not in splits:
-            share = _share(f"{role}_size", arguments, getattr(card, f"{role}_size", None))
-            train = splits["train"]
-            splits["train"], splits[role] = hold_out(
-                train, _strata(train, labels), share=share, seed=arguments.data_seed, name=role
-            )
-            notes.append(f"{role} held out from train: {100 * share:g} %{by}, seed {arguments.data_seed}")
-    return {role: splits[role] for role in ("train", "validation", "test")}
-
-
-def _share(name: str, arguments: DataArguments, card_share: float | None) -> float:
-    share = next(share for share in (getattr(arguments, name), card_share, DEFAULT_SHARE) if share is not None)
-    if not 0 < share < 1:
-        raise HfkitError(f"--{name} {share} is not a share between 0 and 1")
-    return float(share)
-
-
-def _draw(splits: dict[str, Rows], labels: Labels, arguments: DataArguments, notes: list[str]) -> dict[str, Rows]:
-    limits = {"train": "max_train_samples", "validation": "max_eval_samples", "test": "max_test_samples"}
-    drawn = {}
-    for role, rows in splits.items():
-        limit = getattr(arguments, limits[role])
-        if limit is not None and limit < 1:
-            raise HfkitError(f"--{limits[role]} {limit} is not a number of rows")
-        drawn[role] = rows
-        if limit is not None and limit < len(rows):
-            drawn[role] = draw(rows, _strata(rows, labels), count=limit, seed=arguments.data_seed, name=role)
-            notes.append(f"{role}: {len(drawn[role]):,} of {len(rows):,} rows drawn, seed {arguments.data_seed}")
-    return drawn
-
-
 def _finish(
     opened: Source, columns: Columns, labels: Labels, splits: dict[str, Rows], notes: list[str]
 ) -> "LoadedData":
-    """The data set with its summary, which rank 0 prints."""
-    from hfkit.data.summary import DataSummary, LoadedData, build, describe, reading, say
+    from hfkit.data.summary import build, finished
 
-    data = LoadedData({role: build(rows, columns, labels.problem_type, labels.names) for role, rows in splits.items()})
-    card = opened.card
-    data.summary = DataSummary(
-        name=opened.name,
-        source=opened.kind,
-        location=opened.location,
-        revision=opened.revision,
-        reading="",
-        text_column=columns.text,
-        image_column=columns.image,
-        text_pair_column=columns.pair,
-        label_column=columns.label,
+    return finished(
+        opened,
+        {role: build(rows, columns, labels.problem_type, labels.names) for role, rows in splits.items()},
+        notes,
         problem_type=labels.problem_type,
+        text_column=columns.text,
+        text_pair_column=columns.pair,
+        image_column=columns.image,
+        label_column=columns.label,
         label_names=labels.names,
-        card=str(card.path.name) if card else None,
-        pretty_name=card.pretty_name if card else None,
-        license=card.license if card else None,
-        language=card.language if card else None,
-        origin=card.source if card else None,
-        prose=card.prose if card else None,
-        splits={role: describe(rows) for role, rows in data.items()},
-        notes=notes,
     )
-    data.summary.reading = reading(data.summary)
-    say(data.summary)
-    return data
 
 
 def _only_test(data: "LoadedData", label_names: list[str] | None) -> "LoadedData":
@@ -261,7 +204,6 @@ def _only_test(data: "LoadedData", label_names: list[str] | None) -> "LoadedData
     if label_names is not None:
         only["test"] = rename_labels(data["test"], label_names, data.summary.location)
         only.summary.label_names = label_names
-        only.summary.problem_type = data.summary.problem_type
     only.summary.splits = {"test": describe(only["test"])}
     only.summary.reading = reading(only.summary)
     return only

@@ -2,20 +2,28 @@
 
 import random
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+from hfkit.cards import DataCard
+from hfkit.config import DataArguments
 from hfkit.data.rows import Rows
 from hfkit.data.table import counted
 from hfkit.errors import HfkitError
+
+ROLES = ("train", "validation", "test")
+DEFAULT_SHARE = 0.1
+
+Strata = Callable[[Rows], Sequence[Hashable]]
+"""What each row counts as when rows are drawn: every kind keeps its proportion."""
 
 
 def remove_repeats(splits: dict[str, Rows], *, keep: bool = False) -> tuple[dict[str, Rows], list[str]]:
     """Removes repeated texts from training, and from training and validation what a later split also holds.
 
     Two rows are the same example when their texts are equal without outer space and case, or their images have the same
-    pixels. The test split is never
-    touched: its figures stay comparable with everyone's. Of repeated rows in training the first stays.
+    pixels. The test split is never touched: its figures stay comparable with everyone's. Of repeated rows in training
+    the first stays.
 
     Args:
         splits: In the order train, validation, test; whichever there are.
@@ -59,6 +67,47 @@ def _repeats_note(split: str, rows: Rows, again: list[int], firsts: list[int], k
     unlike = sum(str(rows.label[row]) != str(rows.label[first]) for row, first in zip(again, firsts, strict=True))
     with_other = f" ({unlike:,} with another label than the first)" if unlike else ""
     return f"{counted(len(again), f'repeated {noun}')} in {split}{with_other}: {done}"
+
+
+def carve(
+    splits: dict[str, Rows], strata: Strata, arguments: DataArguments, card: DataCard | None, notes: list[str]
+) -> dict[str, Rows]:
+    """Holds out the splits that the source lacks; first test, so that the validation share does not move it."""
+    splits, by = dict(splits), ""
+    if card and splits["train"].unit is not None:
+        by = f", by blocks of {card.blocks} rows" if card.blocks else f", by groups of equal {card.group}"
+    for role in ("test", "validation"):
+        if role not in splits:
+            train, share = splits["train"], share_of(role, arguments, card)
+            splits["train"], splits[role] = hold_out(
+                train, strata(train), share=share, seed=arguments.data_seed, name=role
+            )
+            notes.append(f"{role} held out from train: {100 * share:g} %{by}, seed {arguments.data_seed}")
+    return {role: splits[role] for role in ROLES}
+
+
+def share_of(role: str, arguments: DataArguments, card: DataCard | None) -> float:
+    """How much of the rows a split gets that the source lacks: as the flag says, else the card, else a tenth."""
+    asked = (getattr(arguments, f"{role}_size"), getattr(card, f"{role}_size", None), DEFAULT_SHARE)
+    share = next(share for share in asked if share is not None)
+    if not 0 < share < 1:
+        raise HfkitError(f"--{role}_size {share} is not a share between 0 and 1")
+    return float(share)
+
+
+def limited(splits: dict[str, Rows], strata: Strata, arguments: DataArguments, notes: list[str]) -> dict[str, Rows]:
+    """No more rows of each split than `--max_*_samples` allows."""
+    limits = {"train": "max_train_samples", "validation": "max_eval_samples", "test": "max_test_samples"}
+    drawn = {}
+    for role, rows in splits.items():
+        limit = getattr(arguments, limits[role])
+        if limit is not None and limit < 1:
+            raise HfkitError(f"--{limits[role]} {limit} is not a number of rows")
+        drawn[role] = rows
+        if limit is not None and limit < len(rows):
+            drawn[role] = draw(rows, strata(rows), count=limit, seed=arguments.data_seed, name=role)
+            notes.append(f"{role}: {len(drawn[role]):,} of {len(rows):,} rows drawn, seed {arguments.data_seed}")
+    return drawn
 
 
 def hold_out(rows: Rows, strata: Sequence[Hashable], *, share: float, seed: int, name: str) -> tuple[Rows, Rows]:

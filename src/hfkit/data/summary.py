@@ -16,6 +16,7 @@ from hfkit.data.decoding import data_of
 from hfkit.data.labels import LANGUAGE_MODELING, MULTI, REGRESSION, SINGLE
 from hfkit.data.pictures import stored_column
 from hfkit.data.rows import Rows
+from hfkit.data.sources import Source
 from hfkit.errors import HfkitError
 from hfkit.plain import flat
 
@@ -96,6 +97,34 @@ def summary_of(data: datasets.DatasetDict) -> DataSummary:
     summary.splits = {split: describe(rows) for split, rows in data.items()}
     summary.reading = reading(summary)
     return summary
+
+
+def finished(
+    opened: Source, splits: dict[str, datasets.Dataset], notes: list[str], *, problem_type: str, **columns: Any
+) -> LoadedData:
+    """The splits with their summary, which rank 0 prints; `columns` are its entries on what was read as what."""
+    data = LoadedData(splits)
+    card = opened.card
+    data.summary = DataSummary(
+        name=opened.name,
+        source=opened.kind,
+        location=opened.location,
+        revision=opened.revision,
+        reading="",
+        problem_type=problem_type,
+        card=str(card.path.name) if card else None,
+        pretty_name=card.pretty_name if card else None,
+        license=card.license if card else None,
+        language=card.language if card else None,
+        origin=card.source if card else None,
+        prose=card.prose if card else None,
+        splits={role: describe(rows) for role, rows in data.items()},
+        notes=notes,
+        **columns,
+    )
+    data.summary.reading = reading(data.summary)
+    say(data.summary)
+    return data
 
 
 def build(rows: Rows, columns: Columns, problem_type: str, names: list[str] | None) -> datasets.Dataset:

@@ -11,7 +11,7 @@ from PIL.Image import Image as Picture
 from transformers import PreTrainedConfig
 
 from hfkit.config import TrainConfig
-from hfkit.data.decoding import BadImage, decode
+from hfkit.data.decoding import decode_again
 from hfkit.errors import HfkitError
 from hfkit.tasks.augment import mixed, seeded, steps, varied
 from hfkit.tasks.classification import Classification, label_names
@@ -204,11 +204,5 @@ class ImageClassification(Classification):
 
 
 def _picture(row: dict[str, Any], enough: int | None = None) -> Picture:
-    """The row's picture, taken out of it and decoded. All were whole when the data was loaded."""
-    try:
-        return decode(row.pop("image"), enough)
-    except BadImage as error:
-        raise HfkitError(
-            f"The image {row.get('id', '')} {error}; it was whole when the data was loaded",
-            fix="put the file back, then give the same command again",
-        ) from error
+    """The row's picture, taken out of it."""
+    return decode_again(row.pop("image"), enough, row.get("id", ""))

@@ -16,7 +16,7 @@ from PIL.Image import Resampling
 from hfkit.baselines.classical import majority, targets
 from hfkit.baselines.linear import Answer, linear
 from hfkit.baselines.vision.processor import native_shape, sample, undecoded
-from hfkit.data.decoding import decode
+from hfkit.data.decoding import decode_again
 
 LARGEST = {1: 32, 3: 16}
 """Pixels a side by channels: about a thousand numbers a picture. On more the fit takes minutes, for the same figure."""
@@ -109,7 +109,7 @@ def _pixels(rows: Dataset, side: int, channels: int) -> np.ndarray:
     mode = "L" if channels == 1 else "RGB"
 
     def small(stored: dict[str, object]) -> np.ndarray:
-        image = decode(stored).convert(mode)
+        image = decode_again(stored).convert(mode)
         if image.size != (side, side):
             image = image.resize((side, side), Resampling.BOX)
         return np.asarray(image).reshape(-1)

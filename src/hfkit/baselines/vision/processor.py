@@ -8,7 +8,7 @@ from datasets import Dataset
 from datasets import Image as ImageFeature
 from transformers import ViTImageProcessor
 
-from hfkit.data.decoding import decode
+from hfkit.data.decoding import decode_again
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,7 +22,7 @@ def undecoded(rows: Dataset) -> Dataset:
 def sample(train: Dataset, count: int) -> list["Image"]:
     """At most `count` decoded pictures from all over the split: files often stand in the order of their classes."""
     rows = np.unique(np.linspace(0, len(train) - 1, min(count, len(train))).astype(int))
-    return [decode(stored) for stored in undecoded(train.select(rows))["image"]]
+    return [decode_again(stored) for stored in undecoded(train.select(rows))["image"]]
 
 
 def native_shape(images: Sequence["Image"], largest: int = 64) -> tuple[int, int]:
