@@ -41,7 +41,7 @@ format: $(STAMP)  ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(STAMP)  ## four quick measurements, each against its limit: about 10 minutes. NAMES=scaling: that one; NAMES=--all: hours
+bench: $(STAMP)  ## three quick measurements, each against its limit: about 10 minutes. NAMES=scaling: that one; NAMES=--all: hours
 	$(BIN)/python -m benchmarks $(NAMES)
 
 faults: $(STAMP)  ## 1,000 runs killed, starved of disk or damaged; each has to end in the same bytes: about 25 minutes

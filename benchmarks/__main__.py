@@ -16,7 +16,7 @@ from typing import Any
 HELPERS = {"fresh", "gpu", "material", "pairing"}
 NAMES = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py") if path.stem not in HELPERS)
 
-QUICK = ["engine_overhead", "lm_packing", "startup", "vision_input"]
+QUICK = ["engine_overhead", "lm_packing", "vision_input"]
 """One to four minutes each on 2 cores. The others train or answer in turns for 15 minutes to more than an hour."""
 
 WITH_DATA = {"shakespeare": "Tiny Shakespeare's input.txt"}

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -37,17 +38,19 @@ class Side:
     environment: dict[str, str] = field(default_factory=dict)
 
     def run(self, turn: int) -> Figures:
-        """The figures that it prints.
+        """Its figures; `process_seconds` is added, from start to end.
 
         Raises:
             RuntimeError: It failed; its last words are in the message.
         """
         command = [sys.executable, *(part.replace("{turn}", str(turn)) for part in self.command)]
+        began = time.perf_counter()
         done = subprocess.run(command, env=surroundings(self.environment), capture_output=True, text=True)
+        seconds = time.perf_counter() - began
         if done.returncode:
             raise RuntimeError(f"{self.name} ended with {done.returncode}: {(done.stderr or done.stdout)[-3000:]}")
         figures: Figures = json.loads([line for line in done.stdout.splitlines() if line.startswith("{")][-1])
-        return figures
+        return figures | {"process_seconds": seconds}
 
 
 def surroundings(own: dict[str, str]) -> dict[str, str]:

@@ -16,26 +16,28 @@ LENGTH = 256
 MARGIN = 0.005
 
 
-def ours(name: str, rows: int, test: int, model: Any, **flags: Any) -> fresh.Side:
+def ours(
+    name: str, rows: int, test: int, model: Any, switches: list[str] = material.SWITCHES, **flags: Any
+) -> fresh.Side:
     """`hfkit train` on the reviews."""
     given = {"dataset": material.reviews(rows, test), "model": model, "max_length": LENGTH, "learning_rate": 1e-4}
     given |= {"num_train_epochs": 1, "eval_strategy": "no", "save_strategy": "no", "seed": "{turn}"}
     given |= {"output_dir": fresh.WORK / "runs" / name} | flags
-    return fresh.Side("hfkit", ["-m", "benchmarks.ours.train", *material.SWITCHES, *material.spelt(given)])
+    return fresh.Side("hfkit", ["-m", "benchmarks.ours.train", *switches, *material.spelt(given)])
 
 
-def rival(rows: int, test: int, model: Any) -> fresh.Side:
-    """The tutorials' Trainer on the same files."""
+def rival(name: str, rows: int, test: int, model: Any, file: str, *more: str, **environment: str) -> fresh.Side:
+    """A Trainer on the same files."""
     given = {"data": material.reviews(rows, test), "model": model, "max_length": LENGTH, "seed": "{turn}"}
-    given |= {"output_dir": fresh.WORK / "runs" / "trainer_tutorial"}
-    return fresh.Side("Trainer", ["-m", "benchmarks.rivals.trainer_tutorial", *material.spelt(given)])
+    given |= {"output_dir": fresh.WORK / "runs" / file}
+    return fresh.Side(name, ["-m", f"benchmarks.rivals.{file}", *more, *material.spelt(given)], environment)
 
 
 def main(pairs: int = 5, quick: bool = False) -> bool:
     """Print the ratio; within the limit when it is reached and the accuracies are equal."""
     rows, test = (32, 32) if quick else (480, 500)
     model = material.bert(quick)
-    sides = [rival(rows, test, model), ours(NAME, rows, test, model)]
+    sides = [rival("Trainer", rows, test, model, "trainer_tutorial"), ours(NAME, rows, test, model)]
     turns = fresh.in_turns(NAME, sides, pairs, quick)
     fresh.same_work(turns, "rows", "updates", "parameters", "test_rows")
     found = summary(fresh.pairs_of(turns, "Trainer", "hfkit"))
