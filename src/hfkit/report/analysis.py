@@ -1,5 +1,6 @@
 """What the predictions show beyond the headline: by class, by length, by claimed probability, and where they fail."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,16 +164,19 @@ def reliability(seen: Predictions, bins: int = 15) -> list[dict[str, Any]]:
     return found
 
 
+def _decisions(seen: Predictions) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """(class, is it, its probability): of two the last class, else each, where the rows have both answers."""
+    assert seen.shares is not None
+    for index in [1] if len(seen.names) == 2 and not seen.multi else range(len(seen.names)):
+        truth, _ = is_class(seen, index)
+        if 0 < truth.sum() < len(truth):
+            yield index, truth, seen.shares[:, index]
+
+
 def roc(seen: Predictions, at_most: int = 6) -> list[dict[str, Any]]:
     """ROC curves: of the last class of two; else of each class against the rest, the hardest ones where many."""
-    assert seen.shares is not None
-    which = [1] if len(seen.names) == 2 and not seen.multi else range(len(seen.names))
     curves: list[dict[str, Any]] = []
-    for index in which:
-        truth, _ = is_class(seen, index)
-        if not 0 < truth.sum() < len(truth):
-            continue
-        score = seen.shares[:, index]
+    for index, truth, score in _decisions(seen):
         false, true, _ = sk.roc_curve(truth, score)
         area = float(sk.roc_auc_score(truth, score))
         points = list(zip(false.tolist(), true.tolist(), strict=True))
@@ -185,15 +189,10 @@ def precision_recall(seen: Predictions, at_most: int = 6) -> list[dict[str, Any]
 
     `base` is the precision of guessing: the class's share of the rows.
     """
-    assert seen.shares is not None
-    which = [1] if len(seen.names) == 2 and not seen.multi else range(len(seen.names))
     curves: list[dict[str, Any]] = []
-    for index in which:
-        truth, _ = is_class(seen, index)
-        if not 0 < truth.sum() < len(truth):
-            continue
-        precision, recall, _ = sk.precision_recall_curve(truth, seen.shares[:, index])
-        area = float(sk.average_precision_score(truth, seen.shares[:, index]))
+    for index, truth, score in _decisions(seen):
+        precision, recall, _ = sk.precision_recall_curve(truth, score)
+        area = float(sk.average_precision_score(truth, score))
         points = list(zip(recall.tolist()[::-1], precision.tolist()[::-1], strict=True))
         curves.append({"name": seen.names[index], "area": area, "base": float(truth.mean()), "points": points})
     return sorted(curves, key=lambda curve: curve["area"])[:at_most]
