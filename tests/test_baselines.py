@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from hfkit.baselines.attention import MultiHeadAttention, causal_mask, padding_mask, scaled_dot_product_attention
 from hfkit.baselines.pooling import masked_mean
@@ -207,7 +208,7 @@ def test_cell_equals_torchs_cell(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_the_packed_kernel_equals_our_cell_run_over_time(name: str, bidirectional: bool) -> None:
+def test_the_kernel_equals_our_cell_run_over_time(name: str, bidirectional: bool) -> None:
     encoder = RecurrentEncoder(name, 6, 9, bidirectional=bidirectional)
     lengths = torch.tensor([5, 2, 7])
     mine, other = twins(3, 7, 6)
@@ -223,6 +224,20 @@ def test_the_packed_kernel_equals_our_cell_run_over_time(name: str, bidirectiona
     torch.testing.assert_close(final, last, **TOLERANCE)
     same_with_gradients(expected, outputs, [(mine, other)])
     assert outputs[1, 2:].eq(0).all()
+
+
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
+def test_the_kernel_equals_torchs_packed_sequences(name: str) -> None:
+    encoder = RecurrentEncoder(name, 6, 9, layers=2, bidirectional=True)
+    lengths = torch.tensor([3, 7, 1])
+    mine, other = twins(3, 7, 6)
+    outputs, final = encoder(mine, lengths)
+    packed = pack_padded_sequence(other, lengths, batch_first=True, enforce_sorted=False)
+    theirs, state = encoder.kernel(packed)
+    expected, _ = pad_packed_sequence(theirs, batch_first=True, total_length=7)
+    last = state[0] if name == "lstm" else state
+    torch.testing.assert_close(final, last[-2:].transpose(0, 1).flatten(1), **TOLERANCE)
+    same_with_gradients(outputs, expected, [(mine, other)])
 
 
 def weights_of(kernel: nn.RNNBase, suffix: str) -> dict[str, Tensor]:
@@ -242,7 +257,7 @@ def test_encoder_is_torchs_module_on_unpadded_rows(name: str) -> None:
     same_with_gradients(outputs, twin(other)[0], pairs)
 
 
-def test_packed_sequences_never_read_padding() -> None:
+def test_the_states_do_not_depend_on_padding() -> None:
     encoder = RecurrentEncoder("lstm", 6, 9, layers=2, bidirectional=True)
     inputs, lengths = torch.randn(2, 7, 6), torch.tensor([7, 3])
     noisy = inputs.clone()

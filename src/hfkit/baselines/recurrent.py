@@ -1,8 +1,7 @@
 """Recurrent networks: Elman's RNN, the GRU and the LSTM, each written out as a cell, and torch's kernel for training.
 
 The cells are the reference: one step, in the equations of torch's documentation, with torch's parameter names, so that
-weights move between the two unchanged. `RecurrentEncoder` runs torch's kernel over packed sequences, which neither
-reads padding nor spends time on it.
+weights move between the two unchanged. `RecurrentEncoder` runs torch's kernel, to each text's own end.
 """
 
 import math
@@ -115,7 +114,7 @@ KERNELS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "
 
 
 class RecurrentEncoder(nn.Module):
-    """torch's RNN, GRU or LSTM over packed sequences.
+    """torch's RNN, GRU or LSTM over texts of their own lengths.
 
     Args:
         cell: "rnn", "gru" or "lstm".
@@ -157,9 +156,54 @@ class RecurrentEncoder(nn.Module):
             Outputs (batch, tokens, directions * hidden_size), zero on padding, and the last layer's final states
             (batch, directions * hidden_size).
         """
+        if inputs.device.type == "cpu":
+            return self._padded(inputs, lengths)
         packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
         outputs, state = self.kernel(packed)
         assert isinstance(outputs, PackedSequence)
         hidden = state[0] if isinstance(state, tuple) else state
         padded, _ = pad_packed_sequence(outputs, batch_first=True, total_length=inputs.size(1))
         return padded, hidden[-self.directions :].transpose(0, 1).flatten(1)
+
+    def _padded(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The same without packing, for which a CPU takes ten times as long (benchmarks/NOTES.md).
+
+        A state depends on no token that is read after it. So padding may be read after a text, and what comes of it is
+        thrown away; the other direction reads each text turned around where it stands.
+        """
+        places = torch.arange(inputs.size(1))
+        inside = places < lengths[:, None]
+        turned = torch.where(inside, lengths[:, None] - 1 - places, places)
+        states, finals = inputs, []
+        for layer in range(self.kernel.num_layers):
+            if layer:
+                states = nn.functional.dropout(states, self.kernel.dropout, self.training)
+            outputs, finals = [], []
+            for direction in range(self.directions):
+                weights = self.kernel.all_weights[layer * self.directions + direction]
+                output = self._run(_taken(states, turned) if direction else states, weights)
+                finals.append(output[torch.arange(len(output)), lengths - 1])
+                outputs.append(_taken(output, turned) if direction else output)
+            states = torch.cat(outputs, dim=-1).masked_fill(~inside[..., None], 0.0)
+        return states, torch.cat(finals, dim=-1)
+
+    def _run(self, inputs: Tensor, weights: list[Tensor]) -> Tensor:
+        """torch's kernel over one layer in one direction: (batch, tokens, width) -> (batch, tokens, hidden_size)."""
+        zeros = inputs.new_zeros(1, inputs.size(0), self.kernel.hidden_size)
+        options = (
+            True,
+            1,
+            0.0,
+            self.training,
+            False,
+            True,
+        )  # biases, layers, dropout, training, both ways, batch first
+        if isinstance(self.kernel, nn.LSTM):
+            return torch.lstm(inputs, (zeros, zeros), weights, *options)[0]
+        function = torch.gru if isinstance(self.kernel, nn.GRU) else torch.rnn_tanh
+        return function(inputs, zeros, weights, *options)[0]
+
+
+def _taken(states: Tensor, places: Tensor) -> Tensor:
+    """Each row's states (batch, tokens, width) in the order of its places (batch, tokens)."""
+    return states.gather(1, places[..., None].expand_as(states))
