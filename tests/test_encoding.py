@@ -10,7 +10,7 @@ import pytest
 from datasets import Dataset, DatasetDict
 from transformers import AutoConfig, AutoTokenizer
 
-from hfkit import encoding
+from hfkit import encoding, store
 from hfkit.config import TaskArguments
 from hfkit.tasks import build_task
 
@@ -18,9 +18,9 @@ from hfkit.tasks import build_task
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of the test's own, and no split too small to be kept."""
-    monkeypatch.setattr(encoding, "folder", lambda: tmp_path / "encoded")
+    monkeypatch.setattr(store, "folder", lambda: tmp_path / "kept")
     monkeypatch.setattr(encoding, "FEWEST", 1)
-    return tmp_path / "encoded"
+    return tmp_path / "kept"
 
 
 def ready(folder: Path, splits: DatasetDict, **settings: Any) -> tuple[Any, Any]:
@@ -87,7 +87,9 @@ def test_what_is_damaged_or_does_not_fit_is_made_anew(
     else:  # a whole file with a right hash, of other rows, or of as many other ones
         other = splits["test"] if damage == "another" else splits["train"].select(range(len(good))[::-1])
         path.unlink()
-        encoding._write(path.stem.split("-")[0], task.encode(other, tokenizer))
+        made = task.encode(other, tokenizer)
+        table = made.with_format("arrow")[:].replace_schema_metadata(made.features.arrow_schema.metadata)
+        store.write(path.stem.split("-")[0], table)
     rows, again = encoding.encode(task, splits["train"], tokenizer)
     assert not again
     assert rows.to_dict() == good.to_dict()
@@ -120,11 +122,11 @@ def test_what_was_used_longest_ago_goes_first(
         os.utime(path, (1, 1))
     assert encoding.encode(task, splits["validation"], tokenizer)[1], "and so it counts as used"
     sizes = sum(path.stat().st_size for path in place.iterdir())
-    monkeypatch.setattr(encoding, "LIMIT", sizes)
-    encoding._make_room(place, 1)
+    monkeypatch.setattr(store, "LIMIT", sizes)
+    store.make_room(place, 1)
     assert encoding.encode(task, splits["validation"], tokenizer)[1]
     assert not encoding.encode(task, splits["train"], tokenizer, write=False)[1]
-    monkeypatch.setattr(encoding, "LIMIT", 1)
+    monkeypatch.setattr(store, "LIMIT", 1)
     encoding.encode(task, splits["test"], tokenizer)
     assert not encoding.encode(task, splits["test"], tokenizer)[1], "larger than a quarter of all"
 

@@ -30,7 +30,7 @@ READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 # Bottom to top: a module imports only what stands above it in this list. A folder counts as one module.
 ORDER = """
     plain errors floors foreign config checks parsing
-    disk hubaccess cards oldtorch demo hardware trackers run
+    disk store hubaccess cards oldtorch demo hardware trackers run
     metrics metric_modules stats data datacards batching
     tasks encoding baselines models optim
     state sharding evaluation checkpoint saving probing callbacks engine

@@ -254,11 +254,15 @@ class RunArguments:
 
     output_dir: str | None = _knob(None, "The run's folder. Default: runs/<recipe>, or runs/<recipe>-demo.")
     reuse_tokens: bool = _knob(
-        True, "Keep encoded rows under HF_HOME, and take them again where rows, tokenizer and settings are the same."
+        True,
+        "Keep prepared splits and tokens under HF_HOME, and take them again where all they come from is the same.",
     )
     overwrite: bool = _knob(False, "Delete the run of another configuration that stands in output_dir.")
     report_to: list[str] = _knob([], "Trackers: tensorboard, trackio, wandb.")
     disable_tqdm: bool = _knob(False, "No progress bars.")
+    explain_speed: bool = _knob(
+        False, "Say what was chosen for speed, what came of it, and what holds the run back; kept in run.json."
+    )
     push_to_hub: bool = _knob(False, "Publish the finished run on the Hub, verified; see hfkit push.")
     hub_model_id: str | None = _knob(None, "Where to publish: user/name (--push_to_hub).")
     hub_private_repo: bool = _knob(False, "Make a new repository private (--push_to_hub).")

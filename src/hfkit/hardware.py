@@ -4,11 +4,15 @@ import ctypes
 import os
 import platform
 import sys
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hfkit.errors import HfkitError, nearest
+
+if TYPE_CHECKING:
+    import torch
 
 PRECISIONS = ("auto", "no", "fp16", "bf16", "fp8")
 
@@ -106,6 +110,27 @@ def mixed_precision(choice: str, use_cpu: bool = False) -> tuple[str, str]:
     return value, f"precision: {'fp32' if value == 'no' else value} on the {device}, {why}"
 
 
+def matrix_product_rate(device: "torch.device", precision: str) -> float:
+    """Operations a second of a large matrix product, the most that a model could come to: the best of several tries.
+
+    Args:
+        device: Where.
+        precision: As `mixed_precision` gives it; fp8 is measured as bf16.
+    """
+    import torch
+
+    size = 2048 if device.type == "cpu" else 8192  # some tenths of a second, or less
+    kind = {"no": torch.float32, "fp16": torch.float16}.get(precision, torch.bfloat16)
+    one, other = (torch.ones(size, size, dtype=kind, device=device) for _ in range(2))
+    seconds = []
+    for _ in range(8):
+        began = time.perf_counter()
+        product = one @ other
+        float(product[0, 0])  # waits for the device
+        seconds.append(time.perf_counter() - began)
+    return 2 * size**3 / min(seconds)
+
+
 def describe(use_cpu: bool = False) -> dict[str, Any]:
     """The machine, for run.json: `device`, `name`, `cores`, `threads` of a process, `memory_gib` (the GPU's on a GPU)
     and `num_processes`."""
@@ -168,14 +193,14 @@ def _device_type(use_cpu: bool) -> str:
 
 def _best_precision(device: str) -> tuple[str, str]:
     """What the hardware multiplies fastest without harm. bf16 first: its range is fp32's, so nothing overflows."""
-    if _has_bf16(device):
+    if has_bf16(device):
         return "bf16", "which it computes in hardware"
     if device == "cpu":
         return "no", "which has no bf16 in hardware"
     return "fp16", "which has no bf16 in hardware"
 
 
-def _has_bf16(device: str) -> bool:
+def has_bf16(device: str) -> bool:
     """Whether bf16 is computed in hardware. Emulated bf16 is slower than fp32, so it does not count."""
     import torch
 
@@ -193,7 +218,7 @@ def _refuse_unsupported(wanted: str, device: str, asked_by: str) -> None:
 
     if wanted == "fp16" and device == "cpu":
         raise HfkitError("fp16 needs a GPU, and this run is on the CPU", where=asked_by, fix="use bf16, no or auto")
-    if wanted == "bf16" and device == "cuda" and not _has_bf16(device):
+    if wanted == "bf16" and device == "cuda" and not has_bf16(device):
         name = torch.cuda.get_device_name()
         raise HfkitError(f"{name} has no bf16 in hardware", where=asked_by, fix="use fp16, no or auto")
     if wanted != "fp8":

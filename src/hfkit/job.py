@@ -10,9 +10,8 @@ import numpy as np
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from datasets import DatasetDict
-from transformers import enable_full_determinism
 
-from hfkit import callbacks, checkpoint, disk, encoding, gallery, hardware, probing, provenance, results, sharding
+from hfkit import callbacks, checkpoint, disk, encoding, hardware, probing, provenance, results, sharding
 from hfkit import run as runs
 from hfkit.batching import BatchPlan
 from hfkit.callbacks.log import append
@@ -64,6 +63,8 @@ def fit(
     """
     began = time.perf_counter()
     if config.full_determinism:
+        from transformers import enable_full_determinism  # with it come peft and whatever peft can use
+
         enable_full_determinism(config.seed)  # for the rest of the process, and before anything is on a GPU
     precision, why = hardware.mixed_precision(config.mixed_precision, config.use_cpu)
     AcceleratorState._reset_state()  # A notebook may fit twice; Accelerate would refuse a second precision.
@@ -91,6 +92,8 @@ def fit(
     if accelerator.is_main_process:
         run.update(**facts)
         if task.name == "image-classification":
+            from hfkit import gallery
+
             gallery.write_layers(run, task, model)
     if config.report_to:
         accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(config)))
@@ -236,7 +239,7 @@ def build_callbacks(
         patience, threshold = config.early_stopping_patience, config.early_stopping_threshold
         chosen.append(callbacks.EarlyStopping(metric, greater, patience, threshold))
     chosen.append(callbacks.Saver(run.path / "checkpoints", config.save_total_limit))
-    return chosen
+    return [*chosen, callbacks.Speed(run)] if config.explain_speed else chosen
 
 
 def _best_metric(config: TrainConfig, task: "Task") -> str:

@@ -7,6 +7,7 @@ from hfkit.callbacks.nan_guard import NanGuard
 from hfkit.callbacks.progress import Progress
 from hfkit.callbacks.samples import Samples
 from hfkit.callbacks.saver import Saver, restore
+from hfkit.callbacks.speed import Speed
 from hfkit.callbacks.weights import Ema, Unfreeze
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Progress",
     "Samples",
     "Saver",
+    "Speed",
     "Unfreeze",
     "closing",
     "restore",

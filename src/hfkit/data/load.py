@@ -1,12 +1,14 @@
 """The road from `--dataset` to checked splits: open, choose columns, take rows, read labels, clean, carve, draw."""
 
 import dataclasses
+import os
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hfkit.config import DataArguments
+from hfkit.data import prepared
 from hfkit.data.columns import Columns, choose_columns
 from hfkit.data.documents import LANGUAGE, load_documents
 from hfkit.data.labels import MULTI, REGRESSION, Labels, check_counts, read_labels
@@ -43,6 +45,9 @@ def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
     arguments, problem_type, task = _arguments(source, options)
     if task == LANGUAGE:
         return load_documents(arguments)
+    name = prepared.key(arguments, problem_type, task) if getattr(source, "reuse_tokens", False) else None
+    if (kept := prepared.read(name)) is not None:
+        return _again(kept)
     opened = open_source(arguments)
     tables, notes = choose_splits(opened, arguments)
     columns = _columns(opened, arguments, tables, task)
@@ -52,7 +57,10 @@ def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
     strata = partial(_strata, labels=labels)
     splits = carve(splits, strata, arguments, opened.card, notes)
     splits = limited(splits, strata, arguments, notes)
-    return _finish(opened, columns, labels, splits, notes)
+    data = _finish(opened, columns, labels, splits, notes)
+    if name is not None:
+        prepared.write(name, data, unchanged=name == prepared.key(arguments, problem_type, task))
+    return data
 
 
 def load_test(source: DataArguments | str, *, label_names: list[str] | None = None, **options: Any) -> "LoadedData":
@@ -194,6 +202,17 @@ def _finish(
         label_column=columns.label,
         label_names=labels.names,
     )
+
+
+def _again(data: "LoadedData") -> "LoadedData":
+    """An earlier run's splits, and their summary on the screen once more."""
+    from hfkit import store
+    from hfkit.data.summary import say
+
+    say(data.summary)
+    if os.environ.get("RANK", "0") == "0":
+        print(f"splits: an earlier run's, from {store.folder()}", flush=True)
+    return data
 
 
 def _only_test(data: "LoadedData", label_names: list[str] | None) -> "LoadedData":
