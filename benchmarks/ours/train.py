@@ -1,6 +1,6 @@
 """`hfkit train` with the flags that follow, and then its figures.
 
-`--cores 0,1` before them gives each process of a launch one of these cores.
+`--cores 0,1` before them gives each process of a launch one of these cores; `--give_back` leaves glibc's habits alone.
 """
 
 import json
@@ -13,7 +13,11 @@ if __name__ == "__main__":
         cores = arguments[1].split(",")
         os.sched_setaffinity(0, {int(cores[int(os.environ.get("LOCAL_RANK", "0"))])})  # before torch counts them
         arguments = arguments[2:]
-    from hfkit import Run, cli
+    from hfkit import Run, cli, hardware
+
+    if arguments[0] == "--give_back":
+        arguments = arguments[1:]
+        hardware.keep_memory = lambda use_cpu=False: None
 
     try:
         cli.main(["train", *arguments])
