@@ -5,7 +5,7 @@ weights move between the two unchanged. `RecurrentEncoder` runs torch's kernel, 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -174,11 +174,13 @@ class RecurrentEncoder(nn.Module):
         places = torch.arange(inputs.size(1))
         inside = places < lengths[:, None]
         turned = torch.where(inside, lengths[:, None] - 1 - places, places)
-        states, finals = inputs, []
+        states = inputs
+        finals: list[Tensor] = []
         for layer in range(self.kernel.num_layers):
             if layer:
                 states = nn.functional.dropout(states, self.kernel.dropout, self.training)
-            outputs, finals = [], []
+            outputs: list[Tensor] = []
+            finals = []
             for direction in range(self.directions):
                 weights = self.kernel.all_weights[layer * self.directions + direction]
                 output = self._run(_taken(states, turned) if direction else states, weights)
@@ -187,21 +189,15 @@ class RecurrentEncoder(nn.Module):
             states = torch.cat(outputs, dim=-1).masked_fill(~inside[..., None], 0.0)
         return states, torch.cat(finals, dim=-1)
 
-    def _run(self, inputs: Tensor, weights: list[Tensor]) -> Tensor:
+    def _run(self, inputs: Tensor, weights: Sequence[Tensor]) -> Tensor:
         """torch's kernel over one layer in one direction: (batch, tokens, width) -> (batch, tokens, hidden_size)."""
         zeros = inputs.new_zeros(1, inputs.size(0), self.kernel.hidden_size)
-        options = (
-            True,
-            1,
-            0.0,
-            self.training,
-            False,
-            True,
-        )  # biases, layers, dropout, training, both ways, batch first
+        biases, layers, dropout, both_ways, batch_first = True, 1, 0.0, False, True
+        options = (biases, layers, dropout, self.training, both_ways, batch_first)
         if isinstance(self.kernel, nn.LSTM):
-            return torch.lstm(inputs, (zeros, zeros), weights, *options)[0]
+            return torch.lstm(inputs, (zeros, zeros), list(weights), *options)[0]
         function = torch.gru if isinstance(self.kernel, nn.GRU) else torch.rnn_tanh
-        return function(inputs, zeros, weights, *options)[0]
+        return function(inputs, zeros, list(weights), *options)[0]
 
 
 def _taken(states: Tensor, places: Tensor) -> Tensor:
