@@ -137,6 +137,7 @@ def test_the_report_shows_it(run: hfkit.Run, tmp_path: Path) -> None:
     for plot in ("Loss over the tokens", "Perplexity over the tokens", "Bits per byte over the tokens"):
         assert plot in page
     assert "Confusion" not in page
+    assert "<th>Bytes</th>" in page and ">Labels<" not in page
 
     entries = [json.loads(line) for line in (copy / "samples.jsonl").read_text().splitlines()]
     entries[0]["completion"] = "<script>alert(1)</script>\x1b[2J"

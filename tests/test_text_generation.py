@@ -332,8 +332,11 @@ def test_two_language_models_are_compared_in_bits_per_byte(
     assert adapted.info["model"]["trainable_parameters"] < adapted.info["model"]["parameters"] / 5
     found = hfkit.compare(["ours", "lora"], "both")
     assert found.data["figure"] == "bits_per_byte"
-    assert "bits per byte" in str(found)
-    assert Path("both/compare.html").is_file()
+    table = str(found)
+    assert all(words in table for words in ("bits per byte", "that learn", "tokens/s"))
+    learning = found.data["ranking"][[row["name"] for row in found.data["ranking"]].index("lora")]
+    assert learning["tokens_per_second"] > 0 and learning["trainable_parameters"] < 10_000
+    assert "Training tokens/s" in Path("both/compare.html").read_text()
 
 
 def test_chats_and_completions_train(pretrained: Callable[[str], Path], tokenizer: Any) -> None:

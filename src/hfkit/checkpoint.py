@@ -131,8 +131,15 @@ def step_of(place: Path) -> int:
 
 def model_state(model: "torch.nn.Module") -> Tensors:
     """The parameters that learn, and the buffers. Frozen parameters are what `build_model` makes them again."""
-    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
-    return {name: tensor for name, tensor in model.state_dict().items() if name not in frozen}
+    frozen = {name for name, parameter in model.named_parameters(remove_duplicate=False) if not parameter.requires_grad}
+    # A matrix of four bits keeps its scales beside it, as weight.absmax and the like.
+    return {name: tensor for name, tensor in model.state_dict().items() if not frozen & {name, owner(name)}}
+
+
+def owner(name: str) -> str:
+    """The weight that an entry `....weight.absmax` of a state belongs to; any other entry's own name."""
+    before, mark, _ = name.rpartition(".weight.")
+    return f"{before}.weight" if mark else name
 
 
 def restore_model(model: "torch.nn.Module", tensors: Tensors) -> None:

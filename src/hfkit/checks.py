@@ -83,7 +83,7 @@ def check_idle(config: TrainConfig, recipe: TrainConfig) -> None:
     baseline = config.model.startswith("baseline:")
     groups = {
         ("--lora", config.lora): (
-            "lora_r", "lora_alpha", "lora_dropout", "lora_target_modules", "use_dora", "use_rslora",
+            "lora_r", "lora_alpha", "lora_dropout", "lora_target_modules", "use_dora", "use_rslora", "load_in_4bit",
         ),
         ("--task text-generation", language): ("packing", "eval_stride", "sample_prompts", "document_start"),
         ("--task image-classification", images): (
@@ -213,6 +213,8 @@ def _language(config: TrainConfig) -> Broken:
 def _images(config: TrainConfig) -> Broken:
     if config.task != "image-classification":
         return
+    if config.load_in_4bit:
+        yield "--load_in_4bit is for texts", "drop the flag, or --task image-classification"
     if config.linear_probe:
         clashes = {
             "--augment": bool([name for name in config.augment if name != "none"]),

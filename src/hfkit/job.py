@@ -74,7 +74,7 @@ def fit(
         log_with=tracker_names(config.report_to) or None,
         project_dir=str(output_dir(config)),
     )
-    sharding.check(accelerator)
+    sharding.check(accelerator, model)
     accelerator.print(why)
     run = open_run(config, accelerator)
     task = task.for_model(model.config, processor)

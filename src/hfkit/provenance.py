@@ -10,6 +10,7 @@ from hfkit import __version__, hardware
 from hfkit.config import TrainConfig
 from hfkit.data.summary import summary_of
 from hfkit.errors import HfkitError
+from hfkit.models import four_bit
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -30,7 +31,7 @@ def facts(
     truncation: dict[str, Any],
 ) -> dict[str, Any]:
     """The entries of run.json that are known before the first update."""
-    total = sum(parameter.numel() for parameter in model.parameters())
+    total = sum(map(four_bit.size, model.parameters()))
     learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     return {
         "hfkit": __version__,

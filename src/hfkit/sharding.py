@@ -17,12 +17,12 @@ from hfkit.errors import HfkitError
 Tensors = dict[str, torch.Tensor]
 
 
-def check(accelerator: Accelerator) -> None:
-    """Refuse what a launcher's configuration may ask for and this loop does not do.
+def check(accelerator: Accelerator, model: torch.nn.Module | None = None) -> None:
+    """Refuse what a launcher's configuration may ask for and this loop, or `model`, does not do.
 
     Raises:
-        HfkitError: FSDP of the first version, weights that only one process loads, DeepSpeed, or another engine that
-            makes the step itself.
+        HfkitError: FSDP of the first version, weights that only one process loads, slices of four bits, DeepSpeed, or
+            another engine that makes the step itself.
     """
     kind = accelerator.distributed_type
     if kind in (DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
@@ -43,6 +43,12 @@ def check(accelerator: Accelerator) -> None:
             "the weights would be loaded by one process alone, and the others could not check them",
             where="the launcher's configuration",
             fix="set fsdp_cpu_ram_efficient_loading: false",
+        )
+    if model is not None and any(hasattr(parameter, "quant_state") for parameter in model.parameters()):
+        raise HfkitError(
+            "FSDP2 would cut matrices of four bits apart from their scales",
+            where="--load_in_4bit",
+            fix="leave it out, as each process holds a slice; or start without FSDP2, each with all of the model",
         )
 
 

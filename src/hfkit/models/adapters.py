@@ -8,6 +8,7 @@ import torch
 
 from hfkit.disk import whole_folder, writing
 from hfkit.errors import HfkitError
+from hfkit.models import four_bit
 from hfkit.models.inspection import first_line
 from hfkit.models.loading import load_base, load_model, quiet
 from hfkit.models.lora import put_adapter, quiet_peft, read_adapter
@@ -80,6 +81,10 @@ def merge(path: str | Path, output: str | Path | None = None) -> tuple[Path, flo
     inputs = _probe(reader)
     with torch.inference_mode():
         wanted = model(**inputs).logits
+    if four_bit.is_four_bit(model.config):
+        plain, _ = load_base(folder, path, whole=True)
+        four_bit.unfold(model.get_base_model(), plain)
+        model = put_adapter(plain, folder).eval()
     merged = model.merge_and_unload()
     with quiet(), writing(place, "set --output"), whole_folder(place) as staged:
         merged.save_pretrained(staged)
@@ -110,7 +115,7 @@ def _adapter_folder(path: str | Path) -> Path:
 def _probe(reader: Any) -> dict[str, Any]:
     """Something for a model to answer: a sentence, or noise as an image."""
     if hasattr(reader, "decode"):
-        return dict(reader(PROBE, return_tensors="pt"))
+        return dict(reader(PROBE, truncation=True, return_tensors="pt"))
     from PIL import Image
 
     noise = torch.randint(0, 256, (64, 64, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)

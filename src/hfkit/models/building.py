@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from accelerate.utils import set_seed  # transformers' own brings peft along, and whatever peft can use
 from datasets import DatasetDict
 from torch import nn
@@ -19,6 +20,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig
 from hfkit.config import LoopArguments, ModelArguments
 from hfkit.errors import HfkitError, nearest
+from hfkit.models import four_bit
 from hfkit.models.configs import PooledConfig
 from hfkit.models.freezing import freeze, in_head, still_norms
 from hfkit.models.inspection import check_memory, check_vocabulary, first_line
@@ -77,6 +79,8 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
     else:
         model, processor, new = _pretrained(config, task)
     _rename(model, config.model)
+    if config.load_in_4bit:
+        four_bit.compute_in(model, torch.bfloat16)
     if config.gradient_checkpointing:
         _checkpoint_activations(model, config.model)
     if config.lora:
@@ -162,6 +166,7 @@ def _pretrained(config: ModelArguments, task: "Task") -> tuple[PreTrainedModel, 
     _settle_padding(settings, processor, config.model)
     # The task takes the model's order of the labels and its limit, and what comes of it is saved with the model.
     set_labels(settings, task.for_model(settings, processor).model_kwargs())
+    four_bit.mark(settings, config.load_in_4bit)
     check_vocabulary(processor, settings, folder)
     model, new = read_weights(folder, settings, config.trust_remote_code, fewer_layers=bool(config.model_args))
     if not keep_head:
@@ -251,7 +256,7 @@ def _checkpoint_activations(model: PreTrainedModel, name: str) -> None:
 
 def describe(model: nn.Module, name: str) -> str:
     """One line: class, parameters, and the share of them that learns."""
-    total = sum(parameter.numel() for parameter in model.parameters())
+    total = sum(map(four_bit.size, model.parameters()))
     learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     base = getattr(model, "get_base_model", lambda: model)()
     kind = f"LoRA on {type(base).__name__}" if base is not model else type(model).__name__

@@ -11,6 +11,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from hfkit.config import LanguageArguments, ModelArguments
 from hfkit.errors import HfkitError
+from hfkit.models import four_bit
 from hfkit.models.inspection import check_vocabulary, first_line
 from hfkit.models.language_baselines import build_language_baseline
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
@@ -49,6 +50,7 @@ def build_language_model(
     set_dropout(settings, config.dropout, config.attention_dropout)
     override(settings, config.model_args)
     settled = task.for_model(settings, processor)
+    four_bit.mark(settings, config.load_in_4bit)
     _begin_texts(processor)
     check_vocabulary(processor, settings, folder)
     model = read_language_weights(folder, settings, config.trust_remote_code, fewer_layers=bool(config.model_args))

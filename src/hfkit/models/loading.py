@@ -20,6 +20,7 @@ from transformers.utils import logging
 
 from hfkit.errors import HfkitError
 from hfkit.foreign import read_json_file
+from hfkit.models import four_bit
 from hfkit.models.freezing import in_head
 from hfkit.models.inspection import (
     check_config,
@@ -79,8 +80,10 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
     return put_adapter(model, folder).eval(), reader
 
 
-def load_base(folder: Path, path: str | Path) -> tuple[PreTrainedModel, Any]:
+def load_base(folder: Path, path: str | Path, whole: bool = False) -> tuple[PreTrainedModel, Any]:
     """The base of the adapter in `folder`, which `path` was said for, and the adapter's tokenizer or image processor.
+
+    An adapter that was trained on a base of four bits a weight gets such a one, or with `whole` one in float32.
 
     Raises:
         HfkitError: As `load_model`.
@@ -100,6 +103,8 @@ def load_base(folder: Path, path: str | Path) -> tuple[PreTrainedModel, Any]:
     config = read_config(folder, path)
     if images:
         return image_models.read_image_weights(base, config)[0], image_models.read_processor(folder, config)
+    if whole:
+        four_bit.mark(config, False)
     auto_model = AutoModelForCausalLM if is_language_model(folder) else AutoModelForSequenceClassification
     model, _ = read_weights(base, config, auto_model=auto_model)
     tokenizer = read_tokenizer(folder, path)
@@ -159,7 +164,8 @@ def read_weights(
     fewer_layers: bool = False,
     auto_model: Any = AutoModelForSequenceClassification,
 ) -> tuple[PreTrainedModel, list[str]]:
-    """A model of the shape that `config` says, filled with the folder's weights, in float32.
+    """A model of the shape that `config` says, filled with the folder's weights, in float32; or, where the config is
+    marked so (`hfkit.models.four_bit`), with its matrices in four bits.
 
     Args:
         folder: Weights of a model of this kind, or of its backbone alone.
@@ -186,7 +192,11 @@ def read_weights(
     try:
         with quiet():
             check_memory(auto_model, config, trust_remote_code=trust_remote_code)
+            if four_bit.is_four_bit(config):
+                options |= four_bit.options(auto_model, config, trust_remote_code=trust_remote_code)
             model, info = auto_model.from_pretrained(folder, config=config, **options)
+            if four_bit.is_four_bit(config):
+                four_bit.settle(model)
     except HfkitError:
         raise
     except Exception as error:  # each architecture, and safetensors, fails in its own way

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hfkit import metrics, stats
+from hfkit.data.labels import LANGUAGE_MODELING
 from hfkit.disk import write_json, write_text, writing
 from hfkit.errors import HfkitError
 from hfkit.report import words
@@ -42,7 +43,7 @@ class Comparison:
         figure = self.data["figure"]
         plot = forest([{**row, **row["figures"][figure]} for row in self.data["ranking"]], figure)
         template = templates().get_template("ranking.html.jinja")
-        return template.render(**self.data, plot=plot, sentence=sentence(self.data))
+        return template.render(**self.data, plot=plot, sentence=sentence(self.data), speed=_speed(self.data))
 
 
 def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison:
@@ -171,6 +172,7 @@ def _row(run: Run, name: str, problem: str) -> dict[str, Any]:
         "trainable_parameters": run.info["model"]["trainable_parameters"],
         "total_seconds": times.get("total_seconds"),
         "samples_per_second": times.get("samples_per_second"),
+        "tokens_per_second": times.get("tokens_per_second"),
         "seed": run.info["seed"],
         "behind_best": False,
     }
@@ -190,18 +192,20 @@ def _hardware(runs: Sequence[Run]) -> list[str]:
 def _text(data: dict[str, Any]) -> str:
     figure = data["figure"]
     title = f"{len(data['ranking'])} runs on the same {data['n']:,} {data['split']} rows of {words.line(data['data'])}"
-    rows = [["", words.title(figure), "95 % interval", "parameters", "time", "rows/s"]]
+    speed, unit = _speed(data)
+    rows = [["", words.title(figure), "95 % interval", "parameters", "that learn", "time", f"{unit}/s"]]
     for row in data["ranking"]:
         entry = row["figures"][figure]
-        seconds, speed = row["total_seconds"], row["samples_per_second"]
+        seconds, each = row["total_seconds"], row[speed]
         rows.append(
             [
                 f"{row['rank']}. {row['name']}",
                 words.number(entry["value"], figure),
                 words.interval(entry, figure),
                 words.big(row["parameters"]),
+                words.big(row["trainable_parameters"]),
                 "-" if seconds is None else words.duration(seconds),
-                "-" if speed is None else f"{speed:.3g}",
+                "-" if each is None else f"{each:,.0f}" if each >= 100 else f"{each:.3g}",
             ]
         )
     tests = [["pair", "difference", "95 % interval", "p", "p (Holm)"]]
@@ -215,6 +219,12 @@ def _text(data: dict[str, Any]) -> str:
     if len(data["hardware"]) > 1:
         lines.append(f"Times are from different machines: {'; '.join(map(words.line, data['hardware']))}.")
     return "\n".join(lines)
+
+
+def _speed(data: dict[str, Any]) -> tuple[str, str]:
+    """The entry that says how fast a run learnt, and what it counts: a packed row of a language model is no measure."""
+    texts = data["problem_type"] == LANGUAGE_MODELING
+    return ("tokens_per_second", "tokens") if texts else ("samples_per_second", "rows")
 
 
 def sentence(data: dict[str, Any]) -> str:
