@@ -1,6 +1,6 @@
 """A multilayer perceptron on MNIST, from scratch: 784-256-128-10, where everyone began.
 
-    accelerate launch recipes/mlp_mnist.py --demo     # scikit-learn's digits, no network: 1 minute on 2 cores
+    accelerate launch recipes/mlp_mnist.py --demo     # scikit-learn's digits, no network: half a minute on 2 cores
     accelerate launch recipes/mlp_mnist.py            # MNIST's 70,000 digits from the Hub
 
 Every pixel is an input of its own, so a digit that is moved by a pixel is a new one: shifts in training teach what a

@@ -1,6 +1,6 @@
 """A Vision Transformer on CIFAR-10: pretrained from timm, or in the demo from scratch.
 
-    accelerate launch recipes/vit_cifar10.py --demo     # our own small ViT on digits, no network: 3 minutes on 2 cores
+    accelerate launch recipes/vit_cifar10.py --demo     # our own small ViT on digits, no network: 2 minutes on 2 cores
     accelerate launch recipes/vit_cifar10.py            # timm's ViT-Tiny and CIFAR-10 from the Hub: a GPU's job
 
 A ViT knows nothing of neighbours and has to be told by augmentation: RandAugment, Mixup and CutMix, as in DeiT

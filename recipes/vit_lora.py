@@ -1,6 +1,6 @@
 """LoRA on a Vision Transformer: one weight in fifty learns, and the run keeps no more than those.
 
-    accelerate launch recipes/vit_lora.py --demo     # EfficientNet-Lite0's 1x1 convolutions, digits: 3 minutes
+    accelerate launch recipes/vit_lora.py --demo     # EfficientNet-Lite0's 1x1 convolutions, digits: 1 minute
     accelerate launch recipes/vit_lora.py            # timm's ViT-Base and CIFAR-10 from the Hub: a GPU's job
 
 Attention's qkv layers get an adapter of rank 8, and the head learns in full. No ViT comes as a package, so the demo
