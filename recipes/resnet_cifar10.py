@@ -1,6 +1,6 @@
 """A pretrained ResNet-18 on CIFAR-10: what a million other pictures have taught.
 
-    accelerate launch recipes/resnet_cifar10.py --demo     # EfficientNet-Lite0 on digits, no network: 1 minute on 2 cores
+    accelerate launch recipes/resnet_cifar10.py --demo     # EfficientNet-Lite0 on digits, no network: a minute
     accelerate launch recipes/resnet_cifar10.py            # timm's ResNet-18 and CIFAR-10 from the Hub: a GPU's job
 
 The network was made for 224 pixels; CIFAR-10's 32 are blown up to 128, a third of the work for nearly all of the
