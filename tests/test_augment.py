@@ -1,5 +1,6 @@
 """Augmentation: a function of (seed, epoch, sample), whatever was drawn before, and never of the evaluation."""
 
+import io
 import json
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,8 @@ from torchvision.transforms import v2
 from transformers import ViTImageProcessor
 
 from hfkit import HfkitError
-from hfkit.tasks.augment import ON_NUMBERS, ON_PICTURES, PRESETS, SCALE, mixed, seeded, steps, varied
+from hfkit.data.decoding import Enough, decode
+from hfkit.tasks.augment import NAMES, PRESETS, SCALE, Reading, boxed, mixed, seeded, steps, varied
 from hfkit.tasks.image_classification import ImageClassification
 from hfkit.tasks.image_reading import ImageReading
 
@@ -37,30 +39,88 @@ def pixels(made: ImageClassification, data: Dataset, places: list[int], epoch: i
     return torch.stack([row["pixel_values"] for row in made.read(data, places, epoch)])
 
 
-@pytest.mark.parametrize("name", [*ON_PICTURES, *ON_NUMBERS])
+def whole(image: Image.Image) -> Reading:
+    """As `decode` reads it, were it no JPEG."""
+
+    def read(enough: Enough) -> Image.Image:
+        enough(*image.size)
+        return image
+
+    return read
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_each_changes_the_picture_and_keeps_the_frame(name: str) -> None:
     change = varied([name], SEEN)
     image = disc("red", 3, (40, 30))
     with seeded(1):
-        seen = [change(image) for _ in range(12)]
-    assert all(one.shape == (3, 16, 16) and one.dtype == torch.float32 and one.isfinite().all() for one in seen)
+        seen = [change(whole(image)) for _ in range(12)]
+    assert all(one.shape == (16, 16, 3) and one.dtype == torch.uint8 for one in seen)
     assert len({one.numpy().tobytes() for one in seen}) > 1
+
+
+def waves(width: int, height: int) -> Image.Image:
+    y, x = np.mgrid[:height, :width]
+    waves = np.stack([np.sin(x * 13 / width + shift) + np.cos(y * 13 / height) for shift in range(3)], axis=-1)
+    return Image.fromarray(((waves + 2) * 63).astype(np.uint8))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_resized_crop_is_torchvisions_own_but_faster(mode: str) -> None:
-    y, x = np.mgrid[:90, :120]
-    waves = np.stack([np.sin(x / 9 + shift) + np.cos(y / 7) for shift in range(3)], axis=-1)
-    image = Image.fromarray(((waves + 2) * 63).astype(np.uint8)).convert(mode)
+    image = waves(120, 90).convert(mode)
     own = v2.RandomResizedCrop((16, 16), scale=SCALE, interpolation=SEEN.resampling, antialias=True)
     for number in range(10):
         with seeded(number):
-            expected = own(image)
+            expected = own(image).convert("RGB")
         with seeded(number):
-            got = ON_PICTURES["resized_crop"](SEEN)(image)
-        assert (got.mode, got.size) == (mode, (16, 16))
-        off = np.abs(np.asarray(got, dtype=int) - np.asarray(expected, dtype=int))
+            got = boxed(SEEN)(whole(image))
+        off = np.abs(got.numpy().astype(int) - np.asarray(expected, dtype=int))
         assert off.max() <= 2, "the same box; only the last bit is rounded otherwise"
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_box_of_a_large_jpeg_is_decoded_no_larger_than_it_needs(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    waves(1200, 900).save(file, "JPEG", quality=95, exif=exif)
+    upright, sizes = decode(file.getvalue()), []
+
+    def read(enough: Enough) -> Image.Image:
+        image = decode(file.getvalue(), enough)
+        sizes.append(max(image.size))
+        return image
+
+    for number in range(10):
+        with seeded(number):
+            expected = boxed(SEEN)(whole(upright))
+        with seeded(number):
+            got = boxed(SEEN)(read)
+        off = np.abs(got.numpy().astype(int) - expected.numpy().astype(int))
+        assert off.mean() < 5, "the same part of the picture, to half a pixel"
+    assert set(sizes) == {150}, "an eighth is enough for 16 pixels"
+
+
+def test_crop_and_flip_are_torchvisions_own() -> None:
+    image = disc("red", 3, (16, 16))
+    own = v2.Compose([v2.RandomCrop(16, padding=2), v2.RandomHorizontalFlip(), v2.RandomVerticalFlip()])
+    change = varied(["crop", "flip", "vertical_flip"], SEEN)
+    for number in range(20):
+        with seeded(number):
+            expected = np.asarray(own(image))
+        with seeded(number):
+            assert (change(whole(image)).numpy() == expected).all()
+
+
+def test_what_is_erased_becomes_the_mean() -> None:
+    image = disc("red", 3, (16, 16))
+    plain, change = SEEN.frame(image), varied(["erase"], SEEN)
+    with seeded(1):
+        seen = [change(whole(image)) for _ in range(40)]
+    erased = [one for one in seen if not torch.equal(one, plain)]
+    assert 0 < len(erased) < 20, "a quarter of them"
+    for one in erased:
+        assert SEEN.numbers(one)[(one != plain).permute(2, 0, 1)].abs().max() < 0.01
 
 
 def test_a_batch_lies_in_memory_with_the_channels_last() -> None:
@@ -78,7 +138,7 @@ def test_presets_are_spelt_out_in_the_order_of_their_application() -> None:
     assert steps(["erase", "flip", "crop"]) == ["crop", "flip", "erase"]
     assert steps(["light", "rotate"]) == ["crop", "rotate", "flip"]
     for name, own in PRESETS.items():
-        assert steps([name]) == [step for step in [*ON_PICTURES, *ON_NUMBERS] if step in own]
+        assert steps([name]) == [step for step in NAMES if step in own]
     with pytest.raises(HfkitError, match="did you mean rotate"):
         steps(["rotat"])
 
@@ -200,4 +260,4 @@ def test_sixteen_bit_and_grey_pictures_pass_too() -> None:
     seen = ImageReading.of(grey, type("Config", (), {"num_channels": 1})())
     for names in (["crop", "color", "randaugment"], ["resized_crop", "autoaugment", "trivialaugment"]):
         with seeded(0):
-            assert varied(names, seen)(Image.new("L", (8, 8), 100)).shape == (1, 8, 8)
+            assert varied(names, seen)(whole(Image.new("L", (8, 8), 100))).shape == (8, 8, 1)

@@ -3,6 +3,7 @@
 import gzip
 import io
 import struct
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -68,12 +69,20 @@ def test_a_large_jpeg_is_decoded_only_as_large_as_is_enough() -> None:
     exif[0x0112] = 6
     data = stored(image, "JPEG", quality=95, exif=exif)
     whole = decode(data)
-    for enough, size in ((None, (256, 352)), (129, (256, 352)), (128, (128, 176)), (64, (64, 88)), (1, (32, 44))):
-        found = decode(data, enough)
-        assert found.size == size
+    asked: list[tuple[int, int]] = []
+
+    def enough(least: int, width: int, height: int) -> tuple[int, int]:
+        asked.append((width, height))
+        return least, least
+
+    for least, size in ((129, (256, 352)), (128, (128, 176)), (64, (64, 88)), (1, (32, 44))):
+        found = decode(data, partial(enough, least))
+        assert (found.size, asked.pop()) == (size, (256, 352)), "asked with the size of the upright picture"
         off = np.asarray(found, dtype=int) - np.asarray(whole.resize(size, Image.Resampling.BOX), dtype=int)
         assert np.abs(off).mean() < 3
-    assert decode(stored(image), 1).size == image.size, "other formats have no smaller self"
+    assert whole.size == (256, 352)
+    assert decode(data, lambda *_: (256, 1)).size == (256, 352), "both sides have to be enough"
+    assert decode(stored(image), lambda *_: (1, 1)).size == image.size, "other formats have no smaller self"
 
 
 def test_equal_pixels_have_one_digest_whatever_the_file() -> None:

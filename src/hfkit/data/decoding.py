@@ -7,12 +7,13 @@ import hashlib
 import io
 import stat
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from hfkit.errors import HfkitError
 
@@ -28,6 +29,11 @@ MAX_BYTES = 1 << 30
 
 Stored = str | Path | bytes | dict[str, Any]
 """An undecoded picture: a path, the bytes of a file, or datasets' {"path", "bytes"}."""
+
+Enough = Callable[[int, int], tuple[int, int]]
+"""Width and height of a whole picture, upright -> those with which the caller is content."""
+
+_SIDEWAYS = (5, 6, 7, 8)  # values of EXIF's orientation that turn width into height
 
 
 class BadImage(ValueError):
@@ -52,7 +58,7 @@ class Facts:
     digest: str
 
 
-def decode(stored: Stored, enough: int | None = None) -> Image.Image:
+def decode(stored: Stored, enough: Enough | None = None) -> Image.Image:
     """The picture, upright as its EXIF orientation says, in RGB, or in L where the file knows no colours.
 
     Palettes are looked up, CMYK is converted, and what is transparent shows white.
@@ -60,8 +66,8 @@ def decode(stored: Stored, enough: int | None = None) -> Image.Image:
 
     Args:
         stored: The file.
-        enough: Pixels of the shorter side with which the caller is content: a JPEG is then decoded at a half, a quarter
-            or an eighth where it stays as large, in a fraction of the time. None: every pixel.
+        enough: Asked once, before the picture is decoded. A JPEG is then decoded at a half, a quarter or an eighth
+            where it stays as large, in a fraction of the time. None: every pixel.
 
     Raises:
         BadImage: No picture, a damaged one, or one of more than `MAX_PIXELS`.
@@ -69,7 +75,7 @@ def decode(stored: Stored, enough: int | None = None) -> Image.Image:
     return _opened(stored, enough)[0]
 
 
-def decode_again(stored: Stored, enough: int | None = None, row: object = "") -> Image.Image:
+def decode_again(stored: Stored, enough: Enough | None = None, row: object = "") -> Image.Image:
     """As `decode`, for a picture of data that is loaded: all were whole then.
 
     Args:
@@ -126,7 +132,7 @@ def data_of(stored: Stored) -> bytes:
         raise BadImage(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _opened(stored: Stored, enough: int | None = None) -> tuple[Image.Image, int]:
+def _opened(stored: Stored, enough: Enough | None = None) -> tuple[Image.Image, int]:
     data = data_of(stored)
     if not data:
         raise BadImage("is empty")
@@ -138,7 +144,7 @@ def _opened(stored: Stored, enough: int | None = None) -> tuple[Image.Image, int
                     raise BadImage(_too_large(f"{image.width:,} x {image.height:,} pixels"))
                 frames = getattr(image, "n_frames", 1)
                 if enough is not None:
-                    image.draft(None, (enough, enough))
+                    _reduce(image, enough)
                 image.load()
                 ImageOps.exif_transpose(image, in_place=True)
                 return _plain(image), 1 if image.format == "MPO" else frames
@@ -151,6 +157,12 @@ def _opened(stored: Stored, enough: int | None = None) -> tuple[Image.Image, int
     except Exception as error:  # each format's reader fails in its own way on damaged bytes
         reason = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise BadImage(f"is damaged: {reason}") from error
+
+
+def _reduce(image: Image.Image, enough: Enough) -> None:
+    sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+    size = enough(*(image.size[::-1] if sideways else image.size))
+    image.draft(None, size[::-1] if sideways else size)
 
 
 def _too_large(size: str) -> str:

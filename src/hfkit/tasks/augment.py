@@ -6,14 +6,14 @@ sample) and put back afterwards, so that neither workers, processes nor a resume
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL.Image import Image as Picture
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
+from hfkit.data.decoding import Enough
 from hfkit.errors import HfkitError, nearest
 from hfkit.tasks.image_reading import ImageReading
 
@@ -32,40 +32,93 @@ SCALE = (0.35, 1.0)
 """Of `resized_crop`: the share of the picture's area. ImageNet's 0.08 leaves too little of small data sets."""
 
 
-class ResizedCrop(v2.RandomResizedCrop):
-    """torchvision's, with its boxes, but resized as a tensor of bytes: that takes a third of Pillow's time."""
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Image.Image:
-        """An RGB or grey picture -> its box, in the size of the frame."""
-        left, top = params["left"], params["top"]
-        pixels = np.array(inpt.crop((left, top, left + params["width"], top + params["height"])))
-        planes = torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1)
-        resized = F.resize(planes, self.size, interpolation=self.interpolation, antialias=self.antialias)
-        seen = resized.permute(1, 2, 0).numpy()
-        return Image.fromarray(seen if inpt.mode == "RGB" else seen[..., 0])
+Reading = Callable[[Enough], Picture]
+"""Decodes a sample's picture, as large as is enough."""
 
 
-Step = Callable[[ImageReading], Any]
-ON_PICTURES: dict[str, Step] = {
-    "resized_crop": lambda seen: ResizedCrop(
-        (seen.height, seen.width), scale=SCALE, interpolation=seen.resampling, antialias=True
-    ),
-    "crop": lambda seen: v2.RandomCrop((seen.height, seen.width), padding=max(1, seen.height // 8)),
-    "zoom": lambda seen: v2.RandomAffine(0, scale=(0.7, 1.3)),
-    "rotate": lambda seen: v2.RandomRotation(15, interpolation=v2.InterpolationMode.BILINEAR),
-    "flip": lambda seen: v2.RandomHorizontalFlip(),
-    "vertical_flip": lambda seen: v2.RandomVerticalFlip(),
-    "color": lambda seen: v2.ColorJitter(0.3, 0.3, 0.3),
-    "randaugment": lambda seen: v2.RandAugment(),
-    "autoaugment": lambda seen: v2.AutoAugment(
-        v2.AutoAugmentPolicy.CIFAR10 if seen.height <= SMALL else v2.AutoAugmentPolicy.IMAGENET
-    ),
-    "trivialaugment": lambda seen: v2.TrivialAugmentWide(),
+def framed(seen: ImageReading) -> Callable[[Reading], torch.Tensor]:
+    """The part that evaluation sees, from a picture of twice its sides at least: bytes, (height, width, channels)."""
+    return lambda read: seen.frame(read(lambda *_: (2 * seen.width, 2 * seen.height)))
+
+
+def boxed(seen: ImageReading) -> Callable[[Reading], torch.Tensor]:
+    """torchvision's RandomResizedCrop, its box drawn before the picture is decoded: bytes, (height, width, channels).
+
+    A JPEG so is decoded no larger than the box needs, and only the box is resized.
+    """
+    draw = v2.RandomResizedCrop((seen.height, seen.width), scale=SCALE).make_params
+
+    def cut(read: Reading) -> torch.Tensor:
+        whole, box = (0, 0), (0, 0, 0, 0)
+
+        def enough(width: int, height: int) -> tuple[int, int]:
+            nonlocal whole, box
+            drawn = draw([torch.empty(1, height, width, device="meta")])
+            left, top = drawn["left"], drawn["top"]
+            whole, box = (width, height), (left, top, left + drawn["width"], top + drawn["height"])
+            return seen.width * width // drawn["width"], seen.height * height // drawn["height"]
+
+        picture = read(enough)
+        x, y = picture.width / whole[0], picture.height / whole[1]
+        part = round(box[0] * x), round(box[1] * y), round(box[2] * x), round(box[3] * y)
+        return seen.resized(seen.pixels(picture.crop(part)))
+
+    return cut
+
+
+def _crop(seen: ImageReading) -> Callable[[torch.Tensor], torch.Tensor]:
+    """v2.RandomCrop with padding: what it draws and what it makes, in a fifth of its time on small pictures."""
+    room = max(1, seen.height // 8)
+
+    def crop(pixels: torch.Tensor) -> torch.Tensor:
+        y, x = (int(torch.randint(0, 2 * room + 1, size=())) - room for _ in range(2))
+        height, width = seen.height - abs(y), seen.width - abs(x)
+        made = torch.zeros_like(pixels)
+        made[max(0, -y) :, max(0, -x) :][:height, :width] = pixels[max(0, y) :, max(0, x) :][:height, :width]
+        return made
+
+    return crop
+
+
+def _mirror(dim: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda pixels: pixels.flip(dim) if float(torch.rand(1)) < 0.5 else pixels
+
+
+def _on_picture(change: Callable[[Picture], Picture]) -> "Step":
+    """A transformation of Pillow's pictures, which there is quicker than of bytes."""
+
+    def step(seen: ImageReading) -> Callable[[torch.Tensor], torch.Tensor]:
+        return lambda pixels: seen.pixels(change(F.to_pil_image(pixels.permute(2, 0, 1))))
+
+    return step
+
+
+def _erase(seen: ImageReading) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The erased part is the mean, to the nearest byte."""
+    mean = [min(max(round(255 * value), 0), 255) for value in seen.mean] * (seen.channels // len(seen.mean))
+    erase = v2.RandomErasing(p=0.25, value=mean)
+    return lambda pixels: erase(pixels.permute(2, 0, 1)).permute(1, 2, 0)
+
+
+Step = Callable[[ImageReading], Callable[[torch.Tensor], torch.Tensor]]
+STEPS: dict[str, Step] = {
+    "crop": _crop,
+    "zoom": _on_picture(v2.RandomAffine(0, scale=(0.7, 1.3))),
+    "rotate": _on_picture(v2.RandomRotation(15, interpolation=v2.InterpolationMode.BILINEAR)),
+    "flip": lambda seen: _mirror(1),
+    "vertical_flip": lambda seen: _mirror(0),
+    "color": _on_picture(v2.ColorJitter(0.3, 0.3, 0.3)),
+    "randaugment": _on_picture(v2.RandAugment()),
+    "autoaugment": lambda seen: _on_picture(
+        v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10 if seen.height <= SMALL else v2.AutoAugmentPolicy.IMAGENET)
+    )(seen),
+    "trivialaugment": _on_picture(v2.TrivialAugmentWide()),
+    "erase": _erase,
 }
-"""Name -> the transformation, in the order in which they are applied. `resized_crop` makes the frame itself."""
+"""Name -> what it makes of a framed picture's bytes, (height, width, channels); in the order of their application."""
 
-ON_NUMBERS: dict[str, Step] = {"erase": lambda seen: v2.RandomErasing(p=0.25)}
-"""The same for what comes after the normalisation: the erased part is the mean."""
+NAMES = ("resized_crop", *STEPS)
+"""All that --augment knows, in the order of their application: `resized_crop` makes the frame."""
 
 
 def steps(asked: Sequence[str]) -> list[str]:
@@ -76,23 +129,27 @@ def steps(asked: Sequence[str]) -> list[str]:
     """
     wanted: set[str] = set()
     for name in asked:
-        if name not in PRESETS and name not in ON_PICTURES and name not in ON_NUMBERS:
-            known = [*PRESETS, *ON_PICTURES, *ON_NUMBERS]
+        if name not in PRESETS and name not in NAMES:
+            known = [*PRESETS, *NAMES]
             raise HfkitError(f"There is no augmentation {name!r}", where="--augment", fix=nearest(name, known))
         wanted.update(PRESETS.get(name, (name,)))
-    return [name for name in [*ON_PICTURES, *ON_NUMBERS] if name in wanted]
+    return [name for name in NAMES if name in wanted]
 
 
-def varied(names: Sequence[str], seen: ImageReading) -> Callable[[Image.Image], torch.Tensor]:
-    """A function from an RGB picture to what the model sees of it, changed at random by torch's generator."""
-    before = v2.Compose([ON_PICTURES[name](seen) for name in names if name in ON_PICTURES] or [v2.Identity()])
-    after = v2.Compose([ON_NUMBERS[name](seen) for name in names if name in ON_NUMBERS] or [v2.Identity()])
-    frames_itself = "resized_crop" in names
+def varied(names: Sequence[str], seen: ImageReading) -> Callable[[Reading], torch.Tensor]:
+    """A function from a picture to what the model sees of it, changed at random by torch's generator.
 
-    def change(image: Image.Image) -> torch.Tensor:
-        framed = before(image if frames_itself else seen.frame(image))
-        numbers: torch.Tensor = after(seen.numbers(framed))
-        return numbers
+    Returns:
+        Bytes, (height, width, channels): `ImageReading.numbers` normalises a whole batch at once.
+    """
+    first = boxed(seen) if "resized_crop" in names else framed(seen)
+    others = [STEPS[name](seen) for name in names if name in STEPS]
+
+    def change(read: Reading) -> torch.Tensor:
+        pixels = first(read)
+        for step in others:
+            pixels = step(pixels)
+        return pixels
 
     return change
 

@@ -1,7 +1,7 @@
 """Image classification: a picture gets one label, several labels, or a number."""
 
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ from PIL.Image import Image as Picture
 from transformers import PreTrainedConfig
 
 from hfkit.config import TrainConfig
-from hfkit.data.decoding import decode_again
+from hfkit.data.decoding import Enough, decode_again
 from hfkit.errors import HfkitError
 from hfkit.tasks.augment import mixed, seeded, steps, varied
 from hfkit.tasks.classification import Classification, label_names
@@ -136,16 +136,17 @@ class ImageClassification(Classification):
             for feature, numbers in zip(features, pixels, strict=True):
                 feature["pixel_values"] = numbers
             return features
-        for row, feature in zip(rows, features, strict=True):
-            feature["pixel_values"] = self._sample(feature, (self.seed, epoch, row))
+        samples = [self._sample(feature, (self.seed, epoch, row)) for row, feature in zip(rows, features, strict=True)]
+        for row, feature, numbers in zip(rows, features, self._seen.numbers(torch.stack(samples)), strict=True):
+            feature["pixel_values"] = numbers
             if self.mixup or self.cutmix:
                 self._mix(feature, dataset, row, epoch)
         return features
 
     def _sample(self, row: dict[str, Any], key: tuple[int, ...]) -> torch.Tensor:
-        """Twice the frame is enough: `resized_crop` takes at least half of the shorter side."""
+        """Bytes, (height, width, channels)."""
         with seeded(*key):
-            return self._change(_picture(row, 2 * max(self._seen.height, self._seen.width)))
+            return self._change(partial(_picture, row))
 
     @cached_property
     def _change(self) -> Any:
@@ -160,7 +161,7 @@ class ImageClassification(Classification):
         """Mix the row with one drawn from the whole data set: partners in the batch would depend on processes."""
         rng = np.random.default_rng([self.seed, epoch, row])
         other = dataset[int(rng.integers(len(dataset)))]
-        pixels = self._sample(other, (self.seed, epoch, row, 1))
+        pixels = self._seen.numbers(self._sample(other, (self.seed, epoch, row, 1)))
         feature["pixel_values"], share = mixed(feature["pixel_values"], pixels, self.mixup, self.cutmix, rng)
         feature["labels"] = share * self._soft(feature["labels"]) + (1 - share) * self._soft(other["labels"])
 
@@ -203,6 +204,6 @@ class ImageClassification(Classification):
         return logits
 
 
-def _picture(row: dict[str, Any], enough: int | None = None) -> Picture:
+def _picture(row: dict[str, Any], enough: Enough | None = None) -> Picture:
     """The row's picture, taken out of it."""
     return decode_again(row.pop("image"), enough, row.get("id", ""))
