@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from hfkit.tasks import Task
 
-FEWEST = 1000
+FEWEST = 300
 """Rows below which a tokenizer is as fast as a disk: they are not kept."""
 
 PROBES = 8
@@ -34,13 +34,16 @@ def encode_splits(
     """Every split as the model reads it; on the screen, which of them an earlier run has encoded."""
     if not reuse:
         return DatasetDict({name: task.encode(split, processor) for name, split in data.items()})
-    found = {name: encode(task, split, processor, accelerator.is_main_process) for name, split in data.items()}
+    reader, write = reader_digest(task, processor), accelerator.is_main_process
+    found = {name: encode(task, split, processor, write, reader) for name, split in data.items()}
     if again := [name for name, (_, kept) in found.items() if kept]:
         accelerator.print(f"tokens of {', '.join(again)}: an earlier run's, from {store.folder()}")
     return DatasetDict({name: rows for name, (rows, _) in found.items()})
 
 
-def encode(task: "Task", split: Dataset, processor: Any, write: bool = True) -> tuple[Dataset, bool]:
+def encode(
+    task: "Task", split: Dataset, processor: Any, write: bool = True, reader: str | None = None
+) -> tuple[Dataset, bool]:
     """`task.encode(split, processor)`, from an earlier run where that is certain to be the same.
 
     Args:
@@ -48,13 +51,15 @@ def encode(task: "Task", split: Dataset, processor: Any, write: bool = True) -> 
         split: Not encoded.
         processor: A tokenizer. Others, and slow tokenizers, whose definition cannot be hashed, keep nothing.
         write: Keep what had to be made. A disk that refuses costs the next run its time, and this one nothing.
+        reader: `reader_digest(task, processor)`, where it is known already.
 
     Returns:
         The encoded rows, and whether an earlier run made them.
     """
-    if len(split) < FEWEST or not hasattr(processor, "backend_tokenizer"):
+    reader = reader or reader_digest(task, processor)
+    if len(split) < FEWEST or reader is None:
         return task.encode(split, processor), False
-    name = key(task, split, processor)
+    name = key(split, reader)
     table = store.read(name)
     # As a data set "in memory" it has no cache of its own beside the file.
     kept = None if table is None else Dataset(table, fingerprint=name)
@@ -67,8 +72,10 @@ def encode(task: "Task", split: Dataset, processor: Any, write: bool = True) -> 
     return made, False
 
 
-def key(task: "Task", split: Dataset, processor: Any) -> str:
-    """The hash of everything that decides what `task.encode` answers."""
+def reader_digest(task: "Task", processor: Any) -> str | None:
+    """The hash of everything but the rows that decides what `task.encode` answers; None for what cannot be hashed."""
+    if not hasattr(processor, "backend_tokenizer"):
+        return None
     definition = json.loads(processor.backend_tokenizer.to_str())
     for state in ("truncation", "padding"):  # what the last call left, and the next one sets
         definition.pop(state, None)
@@ -77,12 +84,17 @@ def key(task: "Task", split: Dataset, processor: Any) -> str:
         "tokenizer": [type(processor).__qualname__, definition, processor.model_input_names],
         "special": {name: str(value) for name, value in processor.special_tokens_map.items()},
         "reading": [str(getattr(processor, name, None)) for name in ("chat_template", "padding_side")],
-        "features": str(split.features),
         "versions": {name: hardware.versions().get(name) for name in ("transformers", "tokenizers", "datasets")},
     }
     found = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     for source in sorted(Path(tasks_package.__file__).parent.glob("*.py")):
         found.update(source.read_bytes())
+    return found.hexdigest()
+
+
+def key(split: Dataset, reader: str) -> str:
+    """The hash of a split's rows and of what reads them."""
+    found = hashlib.sha256(f"{reader} {split.features}".encode())
     for batch in split.with_format("arrow")[:].to_batches(max_chunksize=10_000):
         found.update(batch.serialize())
     return found.hexdigest()[:40]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from typing import Any, Self
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -146,6 +147,8 @@ class TextClassification(Classification):
             remove_columns=dataset.column_names,
             features=Features(features),
             desc="Reading texts",
+            # Its own would be a hash of the pickled tokenizer, a tenth of a second each; no cache goes by it here.
+            new_fingerprint=uuid4().hex,
         )
 
     def truncation(self, encoded: Dataset) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -152,6 +153,8 @@ class TextGeneration:
             remove_columns=dataset.column_names,
             features=Features(features),
             desc="Reading texts",
+            # Its own would be a hash of the pickled tokenizer, a tenth of a second each; no cache goes by it here.
+            new_fingerprint=uuid4().hex,
         )
 
     def truncation(self, encoded: Dataset) -> dict[str, Any]:
