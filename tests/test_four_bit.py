@@ -1,6 +1,8 @@
 """QLoRA on the CPU: a base of four bits learns through its adapter, goes on after a kill, and merges."""
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -171,10 +173,13 @@ def test_what_cannot_be(tiny_bert: Path, reviews_csv: Path, monkeypatch: pytest.
         built(settings(tiny_bert, task="text-classification", dataset=str(reviews_csv)))
 
 
-def test_nothing_is_fetched_while_bitsandbytes_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it finds `kernels`, bitsandbytes takes compiled code from the Hub, and runs it."""
-    mine: Any = object()
-    monkeypatch.setitem(sys.modules, "kernels", mine)
-    with four_bit._without_kernels(), pytest.raises(ImportError):
-        import kernels  # noqa: F401
-    assert sys.modules["kernels"] is mine
+def test_nothing_is_fetched_while_bitsandbytes_is_imported(tmp_path: Path) -> None:
+    """Where it finds `kernels`, bitsandbytes takes compiled code from the Hub, and runs it; PEFT imports it."""
+    (tmp_path / "kernels.py").write_text("def get_kernel(*_, **__): raise SystemExit('fetched')\n")
+    code = "import sys\nfrom hfkit.models.lora import without_kernels\nwith without_kernels():\n    import peft\n"
+    code += "print('bitsandbytes' in sys.modules)\nimport kernels"
+    path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")

@@ -29,13 +29,21 @@ from hfkit.run import Run
 Train = Callable[..., list[int]]
 
 
-def shard_on_the_cpu() -> None:
+LANGUAGE = {
+    "task": "text-generation",
+    "model": "baseline:transformer_lm",
+    "model_args": '{"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}',
+    "vocab_size": 300,
+}
+
+
+def shard_on_the_cpu(layer: str) -> None:
     """For the rest of this process's life, `fit` gets an Accelerator that shards."""
     torch._C._get_accelerator = lambda: torch.device("cpu")  # whose mesh fully_shard takes
 
     def make(**settings: Any) -> Accelerator:
         accelerator = Accelerator(**settings)
-        layers = {"auto_wrap_policy": "transformer_based_wrap", "transformer_cls_names_to_wrap": ["BertLayer"]}
+        layers = {"auto_wrap_policy": "transformer_based_wrap", "transformer_cls_names_to_wrap": [layer]}
         plugin = FullyShardedDataParallelPlugin(fsdp_version=2, cpu_ram_efficient_loading=False, **layers)
         if settings["mixed_precision"] != "no":
             plugin.set_mixed_precision(settings["mixed_precision"])
@@ -53,7 +61,7 @@ def train(tiny_bert: Path, splits: DatasetDict, tmp_path: Path) -> Train:
     def call(name: str, processes: int = 2, sharded: bool = True, kill: int | None = None, **knobs: Any) -> list[int]:
         def work() -> None:
             if sharded:
-                shard_on_the_cpu()
+                shard_on_the_cpu("CausalLayer" if "task" in knobs else "BertLayer")
             count = Engine._count
 
             def counted(self: Engine, *rest: Any) -> None:
@@ -87,6 +95,7 @@ def fingerprint(run: Path) -> dict[str, str]:
     [
         pytest.param({"ema_decay": 0.9, "gradient_accumulation_steps": 2}, id="ema-accumulated"),
         pytest.param({"lora": True, "lora_r": 4}, id="lora"),
+        pytest.param(LANGUAGE, id="language"),
         pytest.param({"freeze": ["backbone"], "unfreeze_epoch": 1, "mixed_precision": "bf16"}, id="unfreeze-bf16"),
     ],
 )
@@ -131,6 +140,16 @@ def test_what_a_launcher_may_not_ask_for_is_a_message(kind: DistributedType, plu
     accelerator.state.fsdp_plugin = SimpleNamespace(**plugin)
     with pytest.raises(HfkitError, match=said):
         sharding.check(accelerator)
+
+
+def test_four_bits_are_not_cut() -> None:
+    accelerator: Any = SimpleNamespace(distributed_type=DistributedType.FSDP, state=SimpleNamespace())
+    accelerator.state.fsdp_plugin = SimpleNamespace(fsdp_version=2, cpu_ram_efficient_loading=False)
+    model = torch.nn.Linear(2, 2)
+    sharding.check(accelerator, model)
+    model.weight.quant_state = None  # type: ignore[assignment]
+    with pytest.raises(HfkitError, match="cut matrices of four bits"):
+        sharding.check(accelerator, model)
 
 
 def test_a_state_of_another_shape_is_not_cut_at_random(monkeypatch: pytest.MonkeyPatch) -> None:

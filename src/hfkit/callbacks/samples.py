@@ -68,7 +68,9 @@ class Samples(Callback):
     def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None:
         if engine.accelerator.is_main_process:
             with writing(self.path):
-                write_text(self.path, state["lines"])
+                self.path.unlink(missing_ok=True)
+                if state["lines"]:  # sharded weights give none
+                    write_text(self.path, state["lines"])
 
     def _sample(self, model: Any, ids: list[int]) -> tuple[str, str]:
         context = getattr(model.config, "max_position_embeddings", None)

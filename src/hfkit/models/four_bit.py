@@ -45,8 +45,7 @@ def options(auto_model: Any, config: PreTrainedConfig, **code: bool) -> dict[str
     from transformers import BitsAndBytesConfig
 
     try:
-        with _without_kernels():
-            _bitsandbytes()
+        _bitsandbytes()
     except (ImportError, OSError, RuntimeError) as error:
         raise HfkitError(
             f"four bits a weight need bitsandbytes, which does not load: {first_line(error)}",
@@ -73,9 +72,9 @@ def options(auto_model: Any, config: PreTrainedConfig, **code: bool) -> dict[str
 
 
 @contextmanager
-def _without_kernels() -> Iterator[None]:
+def without_kernels() -> Iterator[None]:
     """Inside, no package `kernels` is found: by it bitsandbytes would fetch compiled code from the Hub while it is
-    imported. What it says when it cannot is not told."""
+    imported, which PEFT does wherever it is installed. What it says when it cannot is not told."""
     chatter, known = logging.getLogger("bitsandbytes"), sys.modules.get("kernels")
     level = chatter.level
     chatter.setLevel(logging.ERROR)
@@ -136,4 +135,5 @@ def _layers(model: nn.Module) -> dict[str, Any]:
 
 
 def _bitsandbytes() -> Any:
-    return import_module("bitsandbytes")  # an extra: hfkit does not depend on it
+    with without_kernels():
+        return import_module("bitsandbytes")  # an extra: hfkit does not depend on it
