@@ -36,10 +36,11 @@ DEMO = {
     "max_train_samples": 3000,
     "max_eval_samples": 100,
     "max_test_samples": 100,
+    "model_args": '{"hidden_size": 192, "num_hidden_layers": 3, "num_attention_heads": 3, "intermediate_size": 768}',
     "vocab_size": 4000,
     "dropout": 0.0,
     "learning_rate": 2e-3,
-    "num_train_epochs": 2,
+    "num_train_epochs": 3,
     "per_device_train_batch_size": 4,
 }
 
