@@ -1,6 +1,8 @@
 """`--explain_speed` says what was chosen and measured, gives one line of advice, and changes nothing else."""
 
+import gc
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hfkit import hardware
 from hfkit.callbacks import speed
+from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
+from hfkit.launch import start
 
 FOUND: dict[str, Any] = {
     "precision": "bf16",
@@ -120,3 +124,26 @@ def test_the_lines_say_what_the_figures_say() -> None:
 
 def test_a_matrix_product_has_a_rate() -> None:
     assert hardware.matrix_product_rate(torch.device("cpu"), "no") > 1e8
+
+
+def test_the_collector_rests_until_training_begins(run_fit: Any, tmp_path: Path) -> None:
+    rested = []
+
+    def job(config: TrainConfig) -> None:
+        rested.append(not gc.isenabled())
+        run_fit("collected", num_train_epochs=1)
+        rested.append(not gc.isenabled())
+
+    start(job, TrainConfig, argv=["--use_cpu", "--output_dir", str(tmp_path / "started")])
+    assert rested == [True, False]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0, "what stays frozen at the process's end is called leaked by some libraries"
+
+
+def test_the_collector_is_back_after_an_error(tmp_path: Path) -> None:
+    def job(config: TrainConfig) -> None:
+        raise HfkitError("no")
+
+    with pytest.raises(HfkitError, match="no"):
+        start(job, TrainConfig, argv=["--use_cpu", "--output_dir", str(tmp_path / "started")])
+    assert gc.isenabled()

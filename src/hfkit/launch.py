@@ -57,6 +57,7 @@ def start(
     try:
         _start(job, config_class, demo, argv, recipe)
     finally:
+        gc.unfreeze()  # or libraries complain at the process's end that something leaked
         gc.enable()
 
 

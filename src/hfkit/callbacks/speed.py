@@ -152,7 +152,7 @@ class Speed(Callback):
 
 
 def _attends(config: Any) -> bool:
-    return getattr(config, "_attn_implementation", None) is not None
+    return hasattr(config, "num_attention_heads") and getattr(config, "_attn_implementation", None) is not None
 
 
 def advice(found: dict[str, Any]) -> str:
