@@ -32,7 +32,7 @@ ORDER = """
     plain errors floors foreign config checks parsing
     disk store hubaccess cards oldtorch demo hardware trackers run
     metrics metric_modules stats data datacards batching
-    tasks encoding baselines models optim
+    streaming tasks encoding baselines models optim
     state sharding evaluation checkpoint saving probing callbacks engine
     inference report gallery passages results provenance signals health job
     hub space

@@ -6,6 +6,7 @@ file but run.json and timing.jsonl has to have the same sha256 then: weights, fi
 
 import hashlib
 import itertools
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -157,7 +158,20 @@ LANGUAGE: dict[str, dict[str, Any]] = {
         "processes": 2,
         "dataloader_num_workers": 2,
     },
+    # 58 documents to learn, a few windows: the stream ends, and begins again, before the kill.
+    "streamed-accumulated-2-workers": {
+        "streaming_window": 20,
+        "gradient_accumulation_steps": 2,
+        "dataloader_num_workers": 2,
+        "model_args": '{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}',
+    },
+    "streamed-2-processes": {
+        "streaming_window": 9,
+        "processes": 2,
+        "model": "gpt2",
+    },
 }
+STREAMED = {"streaming": True, "dataset": "reviews.jsonl", "max_eval_samples": 6, "max_test_samples": 6}
 
 
 @pytest.fixture
@@ -258,7 +272,13 @@ def test_so_do_pictures_that_are_changed_at_random(train: Train, tmp_path: Path,
 @pytest.mark.parametrize("name", LANGUAGE)
 def test_so_do_language_models(train: Train, tmp_path: Path, reviews_csv: Path, name: str) -> None:
     write_model("gpt2", tmp_path / "gpt2")
-    resumes_exactly(train, tmp_path, 7, 4, **TEXTS | LANGUAGE[name])
+    streamed = name.startswith("streamed")
+    texts = [line.split('"')[1] for line in reviews_csv.read_text().splitlines()[1:71]]
+    (tmp_path / "reviews.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    kill, taken_up = (14, 12) if streamed else (7, 4)
+    resumes_exactly(train, tmp_path, kill, taken_up, **TEXTS | LANGUAGE[name] | (STREAMED if streamed else {}))
+    if streamed:
+        assert Run(tmp_path / "again").info["training"]["stream"]["passes"] >= 1
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 3)])

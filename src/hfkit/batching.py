@@ -72,6 +72,10 @@ class BatchPlan:
     def __post_init__(self) -> None:
         self.lengths = np.asarray(self.lengths, dtype=np.int64)
         self._rows_per_update = self.rows_per_batch * self.batches_per_update  # what halve() leaves alone
+        self.check_lengths()
+
+    def check_lengths(self) -> None:
+        """Refuse a row that no batch may hold."""
         longest = int(self.lengths.max(initial=0))
         if self.tokens_per_batch and longest > self.tokens_per_batch:
             raise HfkitError(
@@ -109,6 +113,10 @@ class BatchPlan:
         whole = int(epochs)
         total = sum(len(self.epoch(epoch)) for epoch in range(whole)) if self.tokens_per_batch else whole * self._rounds
         return total + int(np.ceil(round((epochs - whole) * len(self.epoch(whole)), 6)))
+
+    def epochs(self, examples: int) -> float:
+        """Passes over the rows that so many of them make, with the fraction."""
+        return examples / len(self.lengths)
 
     def halve(self) -> bool:
         """Half the rows in a batch, more batches in an update: the same updates in less memory."""

@@ -20,6 +20,7 @@ AT_LEAST: dict[str, float] = {
     "max_eval_samples": 1,
     "max_test_samples": 1,
     "data_seed": 0,
+    "streaming_window": 1,
     "max_length": 1,
     "stride": 0,
     "eval_stride": 1,
@@ -85,7 +86,10 @@ def check_idle(config: TrainConfig, recipe: TrainConfig) -> None:
         ("--lora", config.lora): (
             "lora_r", "lora_alpha", "lora_dropout", "lora_target_modules", "use_dora", "use_rslora", "load_in_4bit",
         ),
-        ("--task text-generation", language): ("packing", "eval_stride", "sample_prompts", "document_start"),
+        ("--task text-generation", language): (
+            "packing", "eval_stride", "sample_prompts", "document_start", "streaming",
+        ),
+        ("--streaming", config.streaming): ("streaming_window",),
         ("--task image-classification", images): (
             "image_size", "augment", "mixup", "cutmix", "test_time_augmentation", "drop_path", "from_scratch",
             "linear_probe", "image_column", "skip_corrupt",
@@ -208,6 +212,11 @@ def _language(config: TrainConfig) -> Broken:
             f"--eval_stride {config.eval_stride} is above --max_length {config.max_length}: tokens would be left out",
             f"give at most {config.max_length}, such as {max(1, config.max_length // 2)}",
         )
+    if config.streaming and config.max_steps < 0:
+        yield "--streaming does not know where to end: a stream has no known length", "add --max_steps 1000"
+    for name in ("max_train_samples", "validation_size", "test_size", "unfreeze_epoch"):
+        if config.streaming and getattr(config, name) is not None:
+            yield f"--{name} goes by the number of all rows, which a stream does not tell", f"drop --{name}"
 
 
 def _images(config: TrainConfig) -> Broken:

@@ -53,6 +53,16 @@ class DataArguments:
     encoding: str = _knob("utf-8", "Encoding of CSV and JSON files.")
     delimiter: str | None = _knob(None, "Separator of CSV files. Default: comma, or tab in a .tsv file.")
     merge_labels: bool = _knob(False, "Merge labels that differ only in case or surrounding space (Pos, pos ).")
+    streaming: bool = _knob(
+        False,
+        "Read documents as training goes on, from the Hub, .jsonl or .parquet files or texts that need not fit into"
+        " memory (--task text-generation, --max_steps).",
+    )
+    streaming_window: int = _knob(
+        2000,
+        "Documents of a stream that are held, packed and shuffled at a time. Where epochs are spoken of, as in"
+        " --eval_strategy epoch, a stream has its windows.",
+    )
     drop_bad_rows: bool = _knob(False, "Drop rows without a text or label, counted, instead of stopping.")
     keep_duplicates: bool = _knob(False, "Keep repeated texts, also those that stand in training and test at once.")
     skip_corrupt: bool = _knob(False, "Go on without images that cannot be read, counted, instead of stopping.")

@@ -15,6 +15,7 @@ from datasets import Dataset, DatasetDict
 
 from hfkit import hardware, store
 from hfkit import tasks as tasks_package
+from hfkit.data.table import counted
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -70,6 +71,16 @@ def encode(
         features = made.features.arrow_schema.metadata
         store.write(name, made.with_format("arrow")[:].replace_schema_metadata(features))
     return made, False
+
+
+def say_truncation(accelerator: "Accelerator", truncation: dict[str, dict[str, Any]]) -> None:
+    """On the screen, how many texts were cut."""
+    for name, found in truncation.items():
+        if found["rows"]:
+            accelerator.print(
+                f"{name}: {counted(found['rows'], 'text')} ({found['share']:.1%}) cut to {found['max_length']} tokens"
+                f" (--long_text {found['long_text']})"
+            )
 
 
 def reader_digest(task: "Task", processor: Any) -> str | None:

@@ -249,7 +249,7 @@ class Engine:
         self.state.tokens += int(self.plan.lengths[update.rows].sum())
         self.state.loss_sum += loss
         self.state.loss_weight += weight
-        self.state.epoch = self.state.examples / len(self.plan.lengths)
+        self.state.epoch = self.plan.epochs(self.state.examples)
 
     def _settle(self, validation: Dataset | None) -> None:
         """Look at validation and save where they are due. What a signal cuts short, the next session begins with."""

@@ -6,15 +6,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from datasets import DatasetDict
 from transformers import enable_full_determinism
 
-from hfkit import callbacks, checkpoint, disk, encoding, hardware, probing, provenance, results, sharding
+from hfkit import callbacks, checkpoint, disk, encoding, hardware, probing, provenance, results, sharding, streaming
 from hfkit import run as runs
-from hfkit.batching import BatchPlan
 from hfkit.callbacks.log import append
 from hfkit.config import DataArguments, TrainConfig
 from hfkit.data import load_test
@@ -26,7 +24,7 @@ from hfkit.optim import build_optimizer, build_scheduler
 from hfkit.run import Run
 from hfkit.saving import save_model
 from hfkit.signals import stopped_by_signals
-from hfkit.state import State
+from hfkit.streaming import StreamPlan, plan_of
 from hfkit.tasks import task_class
 from hfkit.trackers import tracked, tracker_names
 
@@ -80,7 +78,7 @@ def fit(
     _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
     encoded = encoding.encode_splits(task, data, processor, accelerator, config.reuse_tokens)
     truncation = {name: task.truncation(split) for name, split in encoded.items()}
-    _say_truncation(accelerator, truncation)
+    encoding.say_truncation(accelerator, truncation)
     facts = provenance.facts(config, task, model, data, encoded, accelerator, truncation)
     place, skipped = checkpoint.newest(run.path / "checkpoints")
     if place:
@@ -99,6 +97,7 @@ def fit(
     learner, learnt = None, DatasetDict({name: _batched(task, name, split) for name, split in encoded.items()})
     if config.linear_probe:
         learner, learnt = probing.computed(config, task, model, encoded, accelerator)
+    streaming.streamed(task, data, learnt, processor)
     engine = build_engine(config, task, model, processor, learnt, run, accelerator, learner)
     _resume(engine, run, place, skipped)
     with stopped_by_signals(engine), callbacks.closing(engine.callbacks):
@@ -111,7 +110,10 @@ def fit(
         raise KeyboardInterrupt(f"stopped at update {engine.state.step}; the same command again goes on from there")
     results.write(run, accelerator, task, data, encoded, config, trained - began)
     if accelerator.is_main_process:
-        run.update(state="finished", training=_training(engine.state, _best_metric(config, task)), files=_files(run))
+        read = streaming.facts(engine.plan, run.info["data"])
+        run.update(
+            state="finished", training=_training(engine, _best_metric(config, task)), files=results.files(run), **read
+        )
         run.release()
     accelerator.wait_for_everyone()
     accelerator.end_training()  # also ends the process group: nothing may wait for the others after this
@@ -198,8 +200,8 @@ def build_engine(
     """
     batches = config.gradient_accumulation_steps * accelerator.num_processes
     optimizer = build_optimizer(learner or model, config)
-    plan = BatchPlan(
-        np.asarray(encoded["train"]["length"][:]),
+    plan = plan_of(
+        encoded["train"],
         rows_per_batch=config.per_device_train_batch_size,
         batches_per_update=run.info.get("batches_per_update", batches),
         strategy=config.train_sampling_strategy,
@@ -214,6 +216,8 @@ def build_engine(
         save_model(run.model_path, accelerator, model, processor)
 
     hooks = build_callbacks(config, task, encoded, run, save, processor)
+    if isinstance(plan, StreamPlan):
+        hooks.append(callbacks.StreamPosition(plan))
     return Engine(accelerator, task, prepared, optimizer, scheduler, plan, total_steps, config, hooks)
 
 
@@ -250,8 +254,10 @@ def _best_metric(config: TrainConfig, task: "Task") -> str:
     return metric
 
 
-def _training(state: State, metric: str) -> dict[str, Any]:
+def _training(engine: Engine, metric: str) -> dict[str, Any]:
     """How training went, for run.json."""
+    state = engine.state
+    stream = {"stream": engine.plan.told()} if isinstance(engine.plan, StreamPlan) else {}
     return {
         "steps": state.step,
         "epochs": state.epoch,
@@ -262,16 +268,8 @@ def _training(state: State, metric: str) -> dict[str, Any]:
         "best_metric": metric,
         "best_value": state.best_value,
         "stopped": state.stopped,
+        **stream,
     }
-
-
-def _files(run: Run) -> dict[str, Any]:
-    """The digests of what a finished run is judged by, for `hfkit verify`. A report can be made anew at any time."""
-    paths = [run.path / name for name in ("log.jsonl", "metrics.json", "predictions.parquet")]
-    some = (results.SEEN, "pictures.parquet", "layers.json", "passages.json", "samples.jsonl")
-    paths += [path for path in map(run.path.joinpath, some) if path.is_file()]
-    paths += sorted(path for path in run.model_path.rglob("*") if path.is_file())
-    return {path.relative_to(run.path).as_posix(): disk.digest(path) for path in paths}
 
 
 def _resume(engine: Engine, run: Run, place: Path | None, skipped: list[str]) -> None:
@@ -287,12 +285,3 @@ def _resume(engine: Engine, run: Run, place: Path | None, skipped: list[str]) ->
         return
     callbacks.restore(engine, place)
     engine.accelerator.print(f"{run.path}: resumed at update {engine.state.step} of {engine.total_steps}")
-
-
-def _say_truncation(accelerator: Accelerator, truncation: dict[str, dict[str, Any]]) -> None:
-    for name, found in truncation.items():
-        if found["rows"]:
-            accelerator.print(
-                f"{name}: {counted(found['rows'], 'text')} ({found['share']:.1%}) cut to {found['max_length']} tokens"
-                f" (--long_text {found['long_text']})"
-            )

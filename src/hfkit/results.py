@@ -11,7 +11,7 @@ import pyarrow.parquet as parquet
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
-from hfkit import hardware, passages
+from hfkit import disk, hardware, passages
 from hfkit.baselines.classical import classical
 from hfkit.callbacks.log import append
 from hfkit.checks import check
@@ -82,7 +82,8 @@ def write(
     }
     with writing(run.path):
         write_table(run.path / "predictions.parquet", table)
-        if "text" in data["train"].column_names:
+        # What a stream has learnt grows without end, and is not written down.
+        if "text" in data["train"].column_names and getattr(data, "stream", None) is None:
             write_table(run.path / SEEN, pa.table({"text": _digests(data["train"])}))
         write_json(run.path / "metrics.json", figures)
         stopped = sum(line.get("session_seconds", 0.0) for line in run.timing())
@@ -102,6 +103,15 @@ def write(
             keep(run, task, model, encoded)
         if settings["problem_type"] == LANGUAGE_MODELING:
             passages.keep(run.path, task, processor, model, rows, table)
+
+
+def files(run: "Run") -> dict[str, Any]:
+    """The digests of what a finished run is judged by, for `hfkit verify`. A report can be made anew at any time."""
+    paths = [run.path / name for name in ("log.jsonl", "metrics.json", "predictions.parquet")]
+    some = (SEEN, "pictures.parquet", "layers.json", "passages.json", "samples.jsonl")
+    paths += [path for path in map(run.path.joinpath, some) if path.is_file()]
+    paths += sorted(path for path in run.model_path.rglob("*") if path.is_file())
+    return {path.relative_to(run.path).as_posix(): disk.digest(path) for path in paths}
 
 
 def answers(

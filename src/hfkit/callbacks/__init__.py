@@ -8,6 +8,7 @@ from hfkit.callbacks.progress import Progress
 from hfkit.callbacks.samples import Samples
 from hfkit.callbacks.saver import Saver, restore
 from hfkit.callbacks.speed import Speed
+from hfkit.callbacks.stream import StreamPosition
 from hfkit.callbacks.weights import Ema, Unfreeze
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Samples",
     "Saver",
     "Speed",
+    "StreamPosition",
     "Unfreeze",
     "closing",
     "restore",

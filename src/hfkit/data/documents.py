@@ -48,7 +48,7 @@ def load_documents(arguments: DataArguments, only_test: bool = False) -> "Loaded
         tables = {"test": next(iter(opened.tables.values()))}
     else:
         tables, notes = choose_splits(opened, arguments)
-    columns = _columns(next(iter(tables.values())), opened, arguments)
+    columns = columns_of(next(iter(tables.values())), opened, arguments)
     splits = {}
     for role, table in tables.items():
         table = joined_lines(table, columns[0], start) if start else table
@@ -59,15 +59,13 @@ def load_documents(arguments: DataArguments, only_test: bool = False) -> "Loaded
     if not whole:
         splits = _held_out(splits, opened, arguments, notes)
     for role in ("validation", "test"):
-        if role in splits and "text" in splits[role].inputs and len(splits[role]) < FEW:
-            few, splits[role] = len(splits[role]), sections(splits[role])
-            if len(splits[role]) > few:
-                notes.append(f"{role}: {counted(few, 'text')} cut into {len(splits[role])} sections")
+        if role in splits:
+            splits[role] = few_cut(splits[role], role, notes)
     splits = limited({role: splits[role] for role in ROLES if role in splits}, _alike, arguments, notes)
     return _finish(opened, columns, {"test": splits["test"]} if only_test else splits, notes)
 
 
-def _columns(table: Table, opened: Source, arguments: DataArguments) -> tuple[str, ...]:
+def columns_of(table: Table, opened: Source, arguments: DataArguments) -> tuple[str, ...]:
     """The columns that are read: messages; prompt and completion; or the text. A flag decides, then the names."""
     if arguments.text_column:
         table.known(arguments.text_column)
@@ -81,6 +79,16 @@ def _columns(table: Table, opened: Source, arguments: DataArguments) -> tuple[st
             return names
     named = {name.casefold(): name for name in reversed(list(table.columns))}
     return (find_text(table, named, None, "")[0],)
+
+
+def few_cut(rows: Rows, role: str, notes: list[str]) -> Rows:
+    """A held-out split, cut into sections where its texts are too few for intervals."""
+    if "text" not in rows.inputs or len(rows) >= FEW:
+        return rows
+    found = sections(rows)
+    if len(found) > len(rows):
+        notes.append(f"{role}: {counted(len(rows), 'text')} cut into {len(found)} sections")
+    return found
 
 
 def joined_lines(table: Table, column: str, start: str) -> Table:
@@ -167,7 +175,7 @@ def _finish(opened: Source, columns: tuple[str, ...], splits: dict[str, Rows], n
 
     return finished(
         opened,
-        {role: _dataset(rows) for role, rows in splits.items()},
+        {role: dataset(rows) for role, rows in splits.items()},
         notes,
         problem_type=LANGUAGE_MODELING,
         text_column=", ".join(columns),
@@ -175,7 +183,8 @@ def _finish(opened: Source, columns: tuple[str, ...], splits: dict[str, Rows], n
     )
 
 
-def _dataset(rows: Rows) -> "Dataset":
+def dataset(rows: Rows) -> "Dataset":
+    """Documents as a data set in memory."""
     from datasets import Dataset, Features, List, Value
 
     columns: dict[str, Any] = {"id": rows.id, **rows.inputs}

@@ -17,6 +17,7 @@ from hfkit.data.roles import choose_splits
 from hfkit.data.rows import Rows, take_rows
 from hfkit.data.sources import Source, open_source
 from hfkit.data.splits import carve, limited, remove_repeats
+from hfkit.data.streams import load_stream
 from hfkit.data.table import Table
 from hfkit.errors import HfkitError, nearest
 
@@ -43,8 +44,10 @@ def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
         HfkitError: Anything in the data that is not fit for training; the message names file and line.
     """
     arguments, problem_type, task = _arguments(source, options)
+    if arguments.streaming and task != LANGUAGE:
+        raise HfkitError("Only texts for a language model can be streamed", fix="add --task text-generation")
     if task == LANGUAGE:
-        return load_documents(arguments)
+        return load_stream(arguments) if arguments.streaming else load_documents(arguments)
     name = prepared.key(arguments, problem_type, task) if getattr(source, "reuse_tokens", False) else None
     if (kept := prepared.read(name)) is not None:
         return _again(kept)
@@ -77,6 +80,8 @@ def load_test(source: DataArguments | str, *, label_names: list[str] | None = No
         HfkitError: As `load_data`; and a label that the model does not know.
     """
     arguments, problem_type, task = _arguments(source, options)
+    if arguments.streaming:
+        raise HfkitError("--streaming is for training: figures are taken on rows in memory", fix="drop --streaming")
     if task == LANGUAGE:
         return load_documents(arguments, only_test=True)
     opened = open_source(arguments)

@@ -14,6 +14,26 @@ def choose_splits(source: Source, arguments: DataArguments) -> tuple[dict[str, T
     Raises:
         HfkitError: A split that is asked for is not there, none can train, or one would play two roles.
     """
+    chosen = roles_of(source, arguments)
+    tables, notes = source.tables, list(source.notes)
+    rest = [f"{name} ({len(table):,} rows)" for name, table in tables.items() if name not in chosen.values()]
+    if rest:
+        notes.append(f"splits not used: {', '.join(rest)}")
+    notes += renamed(chosen, source)
+    return {role: tables[chosen[role]] for role in ("train", "validation", "test") if role in chosen}, notes
+
+
+def renamed(chosen: dict[str, str], source: Source) -> list[str]:
+    """A note for each role that a split of another name plays."""
+    return [
+        f"{role} is the source's {name} split"
+        for role, name in chosen.items()
+        if name != role and len(source.tables) > 1
+    ]
+
+
+def roles_of(source: Source, arguments: DataArguments) -> dict[str, str]:
+    """Role -> the name of the source's split that plays it. Raises as `choose_splits`."""
     tables = source.tables
     asked = {
         "train": arguments.train_split,
@@ -41,14 +61,7 @@ def choose_splits(source: Source, arguments: DataArguments) -> tuple[dict[str, T
             f"The split {twice.pop()!r} cannot play two roles",
             fix="leave one flag out: that split is then carved from train",
         )
-    notes = list(source.notes)
-    rest = [f"{name} ({len(table):,} rows)" for name, table in tables.items() if name not in chosen.values()]
-    if rest:
-        notes.append(f"splits not used: {', '.join(rest)}")
-    notes += [
-        f"{role} is the source's {name} split" for role, name in chosen.items() if name != role and len(tables) > 1
-    ]
-    return {role: tables[chosen[role]] for role in ("train", "validation", "test") if role in chosen}, notes
+    return chosen
 
 
 def _usual(source: Source) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """From what `--dataset` says to the tables behind it: a card, a Hub data set, files, or an embedded data set."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,11 @@ from typing import Any
 from hfkit.cards import DataCard, known_cards
 from hfkit.config import DataArguments
 from hfkit.data.folders import idx_files, idx_tables, image_tables, is_image_folder, pixel_table
+from hfkit.data.row_streams import STREAMED, FileRows, HubRows, RowStream
 from hfkit.data.table import Table, arrow_table, joined
 from hfkit.data.tables import SUFFIXES, read_table
 from hfkit.errors import HfkitError, nearest
-from hfkit.hubaccess import hub_access, hub_unreachable
+from hfkit.hubaccess import endpoint, hub_access, hub_unreachable
 
 VALIDATION_NAMES = ("validation", "valid", "val", "dev")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -31,6 +33,7 @@ class Source:
         tables: Split name to its rows, as the source names its splits.
         single: Whether it is one file, whose rows are not yet any split's.
         notes: What was left out, counted.
+        streams: With --streaming the rows of each split, read as they are asked for; then the tables are empty.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Source:
     card: DataCard | None = None
     single: bool = False
     notes: list[str] = field(default_factory=list)
+    streams: dict[str, RowStream] = field(default_factory=dict)
 
 
 def open_source(arguments: DataArguments) -> Source:
@@ -137,6 +141,8 @@ def _files(name: str, path: Path, arguments: DataArguments) -> Source:
         tables = idx_tables(path) if idx_files(path) else image_tables(path, arguments.skip_corrupt)
         notes = [note for table in tables.values() for note in table.notes]
         return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
+    if arguments.streaming:
+        return _streamed_files(name, path, arguments)
     if not path.is_dir():
         table = read_table(path, encoding=arguments.encoding, delimiter=arguments.delimiter)
         return Source(name, "file", str(path), {"train": table}, single=True, notes=table.notes)
@@ -149,6 +155,28 @@ def _files(name: str, path: Path, arguments: DataArguments) -> Source:
     if other:
         notes.append(f"files not read: {', '.join(file.name for file in other)}")
     return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
+
+
+def _streamed_files(name: str, path: Path, arguments: DataArguments) -> Source:
+    by_split, other = _files_by_split(path, arguments) if path.is_dir() else ({"train": [path]}, [])
+    whole = sorted({file.suffix for files in by_split.values() for file in files} - set(STREAMED))
+    if whole:
+        raise HfkitError(
+            f"A {whole[0]} file is read whole and cannot be streamed",
+            where=str(path),
+            fix=f"give {', '.join(STREAMED)} or text files, or leave out --streaming",
+        )
+    streams = {split: FileRows(str(path), files, arguments.encoding) for split, files in by_split.items()}
+    notes = [f"files not read: {', '.join(file.name for file in other)}"] if other else []
+    return streamed(name, "file", str(path), streams, notes)
+
+
+def streamed(
+    name: str, kind: str, location: str, streams: Mapping[str, RowStream], notes: list[str], revision: str | None = None
+) -> Source:
+    """A source whose splits are read as they are asked for."""
+    tables = {split: Table(stream.origin, {}) for split, stream in streams.items()}
+    return Source(name, kind, location, tables, revision, single=len(streams) == 1, notes=notes, streams=dict(streams))
 
 
 def _files_by_split(path: Path, arguments: DataArguments) -> tuple[dict[str, list[Path]], list[Path]]:
@@ -195,11 +223,15 @@ def _data_files(folder: Path) -> list[Path]:
 
 def _hub(name: str, arguments: DataArguments) -> Source:
     import datasets
+    from huggingface_hub import HfApi
 
     config, revision = arguments.dataset_config_name, arguments.dataset_revision
     with hub_access(f"data set {name}"):
+        if arguments.streaming and not _COMMIT.fullmatch(revision or ""):
+            # Each process, and each session of the run, has to read the same commit.
+            revision = HfApi(endpoint=endpoint()).dataset_info(name, revision=revision).sha
         try:
-            loaded = datasets.load_dataset(name, config, revision=revision)
+            loaded = datasets.load_dataset(name, config, revision=revision, streaming=arguments.streaming)
         except ValueError as error:
             # datasets' own words list the configurations there are.
             if "onfig" not in str(error):
@@ -208,6 +240,9 @@ def _hub(name: str, arguments: DataArguments) -> Source:
                 f"The data set {name} wants another configuration: {str(error).splitlines()[0]}",
                 fix="say --dataset_config_name NAME",
             ) from error
+    if arguments.streaming:
+        streams = {split: HubRows(f"{name} {split}", rows) for split, rows in loaded.items()}
+        return streamed(name, "hub", name, streams, [], revision)
     tables = {split: arrow_table(f"{name} {split}", rows.with_format("arrow")[:]) for split, rows in loaded.items()}
     for split, rows in loaded.items():
         tables[split].label_names = _class_names(rows.features)

@@ -6,7 +6,7 @@ import os
 import statistics
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import datasets
 import pyarrow as pa
@@ -19,6 +19,9 @@ from hfkit.data.rows import Rows
 from hfkit.data.sources import Source
 from hfkit.errors import HfkitError
 from hfkit.plain import flat
+
+if TYPE_CHECKING:
+    from hfkit.data.document_streams import DocumentStream
 
 DOCUMENTS = ("text", "prompt", "completion", "messages")
 """The columns of what a language model reads."""
@@ -76,9 +79,13 @@ class DataSummary:
 
 
 class LoadedData(datasets.DatasetDict):
-    """A plain `datasets.DatasetDict` that remembers how it was read, as `summary`."""
+    """A plain `datasets.DatasetDict` that remembers how it was read, as `summary`.
+
+    Of a stream `train` is the first window, and `stream` what the others come from.
+    """
 
     summary: DataSummary
+    stream: "DocumentStream | None" = None
 
 
 def summary_of(data: datasets.DatasetDict) -> DataSummary:
@@ -102,7 +109,8 @@ def summary_of(data: datasets.DatasetDict) -> DataSummary:
 def finished(
     opened: Source, splits: dict[str, datasets.Dataset], notes: list[str], *, problem_type: str, **columns: Any
 ) -> LoadedData:
-    """The splits with their summary, which rank 0 prints; `columns` are its entries on what was read as what."""
+    """The splits with their summary, which rank 0 prints; `columns` are its entries on what was read as what, and
+    `reading` where it is not what `reading` says."""
     data = LoadedData(splits)
     card = opened.card
     data.summary = DataSummary(
@@ -110,7 +118,6 @@ def finished(
         source=opened.kind,
         location=opened.location,
         revision=opened.revision,
-        reading="",
         problem_type=problem_type,
         card=str(card.path.name) if card else None,
         pretty_name=card.pretty_name if card else None,
@@ -120,9 +127,9 @@ def finished(
         prose=card.prose if card else None,
         splits={role: describe(rows) for role, rows in data.items()},
         notes=notes,
-        **columns,
+        **{"reading": ""} | columns,
     )
-    data.summary.reading = reading(data.summary)
+    data.summary.reading = data.summary.reading or reading(data.summary)
     say(data.summary)
     return data
 

@@ -188,6 +188,26 @@ def _records(path: Path, records: Iterable[tuple[int, Any]], unit: str) -> Table
     return Table(str(path), columns, lines, unit=unit)
 
 
+def parquet_batches(path: Path) -> Iterator[Any]:
+    """The rows of a Parquet file, some hundreds at a time.
+
+    Raises:
+        HfkitError: The file is no Parquet, or damaged.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        file = pyarrow.parquet.ParquetFile(path)
+        check_names(file.schema_arrow.names, str(path))
+        for batch in _batches(path, file):
+            batch.validate(full=True)
+            yield batch
+    except (pyarrow.ArrowException, OSError) as error:
+        problem = str(error).splitlines()[0]
+        raise HfkitError(f"The file is not Parquet, or damaged: {problem}", where=str(path)) from error
+
+
 def _read_parquet(path: Path) -> Table:
     import pyarrow
     import pyarrow.parquet

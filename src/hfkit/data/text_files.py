@@ -6,8 +6,9 @@ from glob import glob
 from pathlib import Path
 
 from hfkit.config import DataArguments
+from hfkit.data.row_streams import FileRows
 from hfkit.data.rows import Rows
-from hfkit.data.sources import VALIDATION_NAMES, Source
+from hfkit.data.sources import VALIDATION_NAMES, Source, streamed
 from hfkit.data.table import Table
 from hfkit.data.tables import SUFFIXES, read_text
 from hfkit.errors import HfkitError
@@ -61,6 +62,10 @@ def text_source(arguments: DataArguments) -> Source | None:
         by_split["train"] = [file for file in by_split["train"] if file.stem.lower() == "train"]
     other = [file.name for file in files if not any(file in chosen for chosen in by_split.values())]
     notes = [f"files not read: {', '.join(other)}"] if other else []
+    if arguments.streaming:
+        start, encoding = arguments.document_start, arguments.encoding
+        streams = {split: FileRows(str(path), found, encoding, start) for split, found in by_split.items()}
+        return streamed(name, "file", str(path), streams, notes)
     read = {split: _documents(split, found, arguments) for split, found in by_split.items()}
     return Source(name, "file", str(path), read, single=len(read) == 1, notes=notes)
 

@@ -1,0 +1,211 @@
+"""Row streams: one split of a source, read row by row from any place on, so that it need not fit into memory."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from hfkit.data.table import Table
+from hfkit.data.tables import parquet_batches
+from hfkit.errors import HfkitError
+from hfkit.foreign import check_text, not_text, read_json, regular_file, text_codec
+
+Row = tuple[Any, dict[str, Any], bool]
+"""Where a row stands, its values by column, and whether its document ends with it."""
+
+STREAMED = (".jsonl", ".ndjson", ".parquet")
+"""Tables that are read row by row; the others are read whole."""
+
+END = "<|endoftext|>"
+"""A line that begins so parts two documents of a text file."""
+
+PIECE = 2**16
+"""Characters after which a streamed text goes on in another piece, at a line end: a book of any length is read so."""
+
+LONGEST_LINE = 2**27
+"""Bytes of a line. A file of some gigabytes without a line end would fill the memory."""
+
+
+class RowStream(Protocol):
+    """A split. `origin` and `unit` (line, row, document) say in messages where a row stands."""
+
+    @property
+    def origin(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    def open(self, skip: int, state: Any = None) -> Iterator[Row]:
+        """All rows but the first `skip`; faster where `state` is what `state()` said there."""
+        ...
+
+    def state(self) -> Any:
+        """Where the rows that were opened last stand, in JSON; None where it is counted alone."""
+        ...
+
+
+@dataclass
+class TableRows:
+    """A table in memory, for an embedded data set."""
+
+    table: Table
+    unit: str = "row"
+
+    @property
+    def origin(self) -> str:
+        return self.table.origin
+
+    def open(self, skip: int, state: Any = None) -> Iterator[Row]:
+        columns = [self.table.column(name) for name in self.table.columns]
+        for row in range(skip, len(self.table)):
+            yield row, {name: values[row] for name, values in zip(self.table.columns, columns, strict=True)}, True
+
+    def state(self) -> Any:
+        return None
+
+
+@dataclass
+class HubRows:
+    """A split of a Hub data set, fetched as it is read, shard by shard: a shard is a file, or a part of one."""
+
+    origin: str
+    dataset: Any
+    unit: str = "row"
+
+    def open(self, skip: int, state: Any = None) -> Iterator[Row]:
+        if state is None or state["shards"] != self.dataset.num_shards:  # another version of datasets may cut otherwise
+            rows: Iterator[dict[str, Any]] = islice(self._from(0, 0), skip, None)
+        else:
+            rows = self._from(state["shard"], state["row"])
+        return ((place, row, True) for place, row in enumerate(rows, start=skip))
+
+    def state(self) -> Any:
+        return {"shards": self.dataset.num_shards, "shard": self._shard, "row": self._row}
+
+    def _from(self, first: int, skip: int) -> Iterator[dict[str, Any]]:
+        """The rows from number `skip` of the shard `first` on."""
+        for shard in range(first, self.dataset.num_shards):
+            part = self.dataset.shard(self.dataset.num_shards, shard)
+            self._shard, self._row = shard, skip if shard == first else 0
+            for row in part.skip(self._row):
+                self._row += 1
+                yield row
+
+
+@dataclass
+class FileRows:
+    """Files of one kind, one after the other.
+
+    Args:
+        origin: The file, or the folder that holds them.
+        files: In their order.
+        encoding: Of the text formats.
+        start: Of texts: the line that begins a document.
+    """
+
+    origin: str
+    files: list[Path]
+    encoding: str = "utf-8"
+    start: str | None = None
+
+    @property
+    def unit(self) -> str:
+        suffix = self.files[0].suffix.lower()
+        return "row" if suffix == ".parquet" else "line" if suffix in STREAMED else "document"
+
+    def open(self, skip: int, state: Any = None) -> Iterator[Row]:
+        found = ((path, number, raw, read) for path in self.files for number, raw, read in self._file(path))
+        for path, number, raw, read in islice(found, skip, None):  # what is skipped is split into rows, not parsed
+            row, ends = read(raw, number)
+            yield number if len(self.files) == 1 else f"{path.name}:{number}", row, ends
+
+    def state(self) -> Any:
+        return None
+
+    def _file(self, path: Path) -> Iterator[tuple[int, Any, Callable[[Any, int], tuple[dict[str, Any], bool]]]]:
+        path, suffix = regular_file(path), path.suffix.lower()
+        if suffix == ".parquet":
+            rows = (row for batch in parquet_batches(path) for row in batch.to_pylist())
+            for number, row in enumerate(rows):
+                yield number, row, lambda row, _: (row, True)
+        elif suffix in STREAMED:
+            for number, raw in byte_lines(path, self.encoding):
+                if raw.strip():
+                    yield number, raw, lambda raw, number: (_record(path, number, raw, self.encoding), True)
+        else:
+            for number, (text, ends) in enumerate(self._texts(path), start=1):
+                yield number, (text, ends), lambda piece, _: ({"text": piece[0]}, piece[1])
+
+    def _texts(self, path: Path) -> Iterator[tuple[str, bool]]:
+        """The documents of a text file, in pieces of PIECE characters and a line, and whether each ends there."""
+        begins = re.compile(self.start) if self.start else None
+        held: list[str] = []
+        size, began, found = 0, False, False  # began: something other than blanks is held
+
+        for number, raw in byte_lines(path, self.encoding):
+            line = _decoded(path, number, raw, self.encoding).replace("\r\n", "\n")
+            ended = line.startswith(END)
+            if ended:
+                line = line.removeprefix(END).removeprefix("\n")
+            matched = bool(begins and begins.match(line))
+            found |= matched
+            # A piece goes on only where something does: the last one of a document is never blank.
+            if began and (ended or matched or (size >= PIECE and line.strip())):
+                yield "".join(held), ended or matched
+                held, size, began = [], 0, False
+            elif ended:
+                held, size = [], 0
+            held.append(line)
+            size += len(line)
+            began = began or bool(line.strip())
+        if began:
+            yield "".join(held), True
+        if begins and not found:
+            raise HfkitError(
+                f"No line begins a document by the pattern {self.start!r}", where=str(path), fix="--document_start"
+            )
+
+
+def byte_lines(path: Path, encoding: str) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their numbers, from 1, never more than one in memory.
+
+    Raises:
+        HfkitError: The file cannot be read, is no text, has a line of LONGEST_LINE bytes, or an encoding whose line
+            ends are not one byte.
+    """
+    if "\n".encode(text_codec(encoding).removesuffix("-sig")) != b"\n":
+        raise HfkitError(
+            f"A stream is read line by line, and a line end of {encoding} is not one byte", fix="save the file as UTF-8"
+        )
+    try:
+        with path.open("rb") as file:
+            check_text(file.read(8), path)
+            file.seek(0)
+            number = 0
+            while raw := file.readline(LONGEST_LINE):
+                number += 1
+                if len(raw) == LONGEST_LINE:
+                    raise HfkitError(f"The line has more than {LONGEST_LINE:,} bytes", where=f"{path}, line {number}")
+                yield number, raw
+    except OSError as error:
+        raise HfkitError(f"The file cannot be read: {error.strerror or error}", where=str(path)) from error
+
+
+def _decoded(path: Path, number: int, raw: bytes, encoding: str) -> str:
+    codec = text_codec(encoding)
+    try:  # a byte order mark stands at the start of the file alone
+        text = raw.decode(codec if number == 1 else codec.removesuffix("-sig"))
+    except UnicodeError as error:
+        raise not_text(path, number, encoding, raw[:64], raw[getattr(error, "start", 0)]) from error
+    if "\0" in text:
+        raise not_text(path, number, encoding, raw[:64], 0)
+    return text
+
+
+def _record(path: Path, number: int, raw: bytes, encoding: str) -> dict[str, Any]:
+    where = f"{path}, line {number}"
+    row = read_json(_decoded(path, number, raw, encoding), where, "The line")
+    if not isinstance(row, dict):
+        fix = 'each is an object such as {"text": "..."}'
+        raise HfkitError(f"The line holds {type(row).__name__}, not an object", where=where, fix=fix)
+    return row
