@@ -150,7 +150,9 @@ class Engine:
         """Each update with this process's batches, prepared ahead by the loader."""
         while self.state.step < self.total_steps and not self.state.stopped:
             rows_per_batch = self.plan.rows_per_batch
+            began = time.perf_counter()
             updates = list(self.plan.updates(self.state.step, self.total_steps))
+            self.waited += time.perf_counter() - began  # a stream's plan reads
             shares = [self._share(update) for update in updates]
             plan = [(update.epoch, rows) for update, share in zip(updates, shares, strict=True) for rows, _ in share]
             loader = self._load(dataset, plan)

@@ -217,7 +217,7 @@ def build_engine(
 
     hooks = build_callbacks(config, task, encoded, run, save, processor)
     if isinstance(plan, StreamPlan):
-        hooks.append(callbacks.StreamPosition(plan))
+        hooks.insert(0, callbacks.StreamPosition(plan))  # Speed comes last
     return Engine(accelerator, task, prepared, optimizer, scheduler, plan, total_steps, config, hooks)
 
 
