@@ -182,7 +182,7 @@ class ModelArguments:
     )
     use_dora: bool = _knob(False, "DoRA: learn the size of each adapted weight apart from its direction.")
     load_in_4bit: bool = _knob(
-        False, "QLoRA: the frozen model in four bits a weight (NF4, through bitsandbytes), an eighth of its memory."
+        False, "QLoRA: the matrices of the frozen model in four bits a weight (NF4, through bitsandbytes)."
     )
     use_rslora: bool = _knob(False, "rsLoRA: scale the adapter by lora_alpha / sqrt(lora_r), for high ranks.")
 
