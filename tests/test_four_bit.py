@@ -12,7 +12,7 @@ import torch
 from bitsandbytes.nn import Linear4bit
 from language_files import tiny_model
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, GPT2Config
+from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertForMaskedLM, BertModel, GPT2Config
 
 import hfkit
 from hfkit import HfkitError, TrainConfig, checkpoint
@@ -139,27 +139,32 @@ def test_a_run_learns_is_resumed_exactly_and_merged(
     assert Run(run.path).state == "finished"
 
 
-def test_a_classifier_keeps_its_head_and_what_has_no_whole_blocks(
-    tiny_bert: Path, reviews_csv: Path, tmp_path: Path
-) -> None:
+def write_bert(kind: Any, tiny_bert: Path, folder: Path) -> Path:
+    """An encoder of which one layer's rows, of 96 weights, are no whole blocks."""
     tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
     sizes = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 2, "num_hidden_layers": 2}
-    BertModel(BertConfig(**sizes, vocab_size=len(tokenizer), max_position_embeddings=64)).save_pretrained(
-        tmp_path / "bert"
-    )
-    tokenizer.save_pretrained(tmp_path / "bert")
-    csv = {"task": "text-classification", "dataset": str(reviews_csv), "max_steps": 2}
-    task, model, processor, data = built(settings(tmp_path / "bert", **csv))
-    layers = {name.split(".")[-1] for name in quantised(model.base_model.model.bert.encoder)}
-    assert layers == {"base_layer", "dense", "key"}
+    kind(BertConfig(**sizes, vocab_size=len(tokenizer), max_position_embeddings=64)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("pooling", ["model", "mean"])
+def test_a_classifier_keeps_its_head_and_what_has_no_whole_blocks(
+    tiny_bert: Path, reviews_csv: Path, tmp_path: Path, pooling: str
+) -> None:
+    csv = {"task": "text-classification", "dataset": str(reviews_csv), "max_steps": 2, "pooling": pooling}
+    bert = write_bert(BertModel, tiny_bert, tmp_path / "bert")
+    task, model, processor, data = built(settings(bert, **csv))
+    layers = {name.removesuffix(".base_layer") for name in quantised(model)}
+    assert {name.split(".")[-1] for name in layers} == {"query", "key", "value", "dense"}
     small = [name for name, module in model.named_modules() if getattr(module, "in_features", 0) == 96]
-    assert small and not any("classifier" in name or name in small for name in quantised(model))
-    run = hfkit.fit(settings(tmp_path / "bert", **csv, output_dir="run"), task, model, processor, data)
+    assert small and not any("classifier" in name or name in small for name in layers)
+    run = hfkit.fit(settings(bert, **csv, output_dir="run"), task, model, processor, data)
     assert 0 <= run.metrics["accuracy"]["value"] <= 1
     assert merge(run.path)[1] <= 1e-5
 
 
-def test_what_cannot_be(tiny_bert: Path, reviews_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be(tiny_bert: Path, reviews_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from hfkit.checks import check, check_idle
 
     with pytest.raises(HfkitError, match="--load_in_4bit has no effect without --lora"):
@@ -168,6 +173,9 @@ def test_what_cannot_be(tiny_bert: Path, reviews_csv: Path, monkeypatch: pytest.
         check(settings(tiny_bert, task="image-classification", max_length=None))
     with pytest.raises(HfkitError, match="no matrix whose rows consist of blocks of 64"):
         four_bit.options(AutoModelForCausalLM, GPT2Config(n_embd=24, n_layer=1, n_head=2))
+    headless = write_bert(BertForMaskedLM, tiny_bert, tmp_path / "bert")  # which has no pooler
+    with pytest.raises(HfkitError, match=r"lack bert.pooler.*four bits cannot start at random"):
+        built(settings(headless, task="text-classification", dataset=str(reviews_csv)))
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     with pytest.raises(HfkitError, match=r"--load_in_4bit[\s\S]*pip install 'hfkit\[qlora\]'"):
         built(settings(tiny_bert, task="text-classification", dataset=str(reviews_csv)))

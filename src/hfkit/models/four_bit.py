@@ -66,7 +66,8 @@ def options(auto_model: Any, config: PreTrainedConfig, **code: bool) -> dict[str
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        llm_int8_skip_modules=left_out,
+        # Names are matched at their end; under another head the backbone is read as a model of its own.
+        llm_int8_skip_modules=[name.removeprefix(f"{model.base_model_prefix}.") for name in left_out],
     )
     return {"quantization_config": quantisation, "device_map": {"": "cpu"}}
 
@@ -94,7 +95,7 @@ def settle(model: PreTrainedModel) -> None:
         # In evaluation bitsandbytes lays the weights out for a kernel that knows no gradient, and leaves them so.
         layer.support_avx512bf16_for_cpu = False
     vars(model).pop("hf_device_map", None)  # by which Accelerate would leave the model where it was read
-    del model.config.quantization_config  # it would say that the files hold four bits
+    vars(model.config).pop("quantization_config", None)  # it would say that the files hold four bits
 
 
 def compute_in(model: nn.Module, dtype: torch.dtype) -> None:

@@ -213,7 +213,14 @@ def read_weights(
             where=str(folder),
             fix="restore config.json; to leave layers out, say so with --model_args",
         )
-    return model, new_parameters(model, info, folder)
+    new = new_parameters(model, info, folder)
+    if four_bit.is_four_bit(config) and (lacked := [name for name in new if not in_head(model, name)]):
+        raise HfkitError(
+            f"the weights lack {lacked[0]}, and four bits cannot start at random",
+            where="--load_in_4bit",
+            fix="leave it out; or choose a model whose weights are all there",
+        )
+    return model, new
 
 
 def _unused_layers(model: PreTrainedModel, info: dict[str, Any]) -> list[str]:
