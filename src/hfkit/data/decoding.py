@@ -120,12 +120,13 @@ def data_of(stored: Stored) -> bytes:
     if isinstance(stored, bytes):
         return stored
     try:
-        state = Path(stored).stat()
+        path = Path(stored)
+        state = path.stat()
         if not stat.S_ISREG(state.st_mode):
             raise BadImage("is no file, but a pipe or device")
         if state.st_size > MAX_BYTES:
             raise BadImage(f"has {state.st_size:,} bytes, more than any picture that is read")
-        return Path(stored).read_bytes()
+        return path.read_bytes()
     except BadImage:
         raise
     except (OSError, ValueError) as error:

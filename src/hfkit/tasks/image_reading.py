@@ -153,7 +153,7 @@ class ImageReading:
         mean, std = (torch.tensor(values).expand(self.channels) for values in (self.mean, self.std))
         return (1 / (255 * std)).repeat(self.width), (-mean / std).repeat(self.width)
 
-    @property
+    @cached_property
     def resampling(self) -> InterpolationMode:
         """The interpolation by torchvision's name; what timm chooses at random counts as bicubic."""
         known = {mode.value: mode for mode in InterpolationMode}
