@@ -16,8 +16,8 @@ from torchvision.transforms import v2
 from transformers import ViTImageProcessor
 
 from hfkit import HfkitError
-from hfkit.data.decoding import Enough, decode
-from hfkit.tasks.augment import NAMES, PRESETS, SCALE, Reading, boxed, mixed, seeded, steps, varied
+from hfkit.data.decoding import BadImage, decode, decode_pixels, pixels_again
+from hfkit.tasks.augment import NAMES, PRESETS, SCALE, boxed, mixed, seeded, steps, varied
 from hfkit.tasks.image_classification import ImageClassification
 from hfkit.tasks.image_reading import ImageReading
 
@@ -39,14 +39,10 @@ def pixels(made: ImageClassification, data: Dataset, places: list[int], epoch: i
     return torch.stack([row["pixel_values"] for row in made.read(data, places, epoch)])
 
 
-def whole(image: Image.Image) -> Reading:
-    """As `decode` reads it, were it no JPEG."""
-
-    def read(enough: Enough) -> Image.Image:
-        enough(*image.size)
-        return image
-
-    return read
+def file(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    written = io.BytesIO()
+    image.save(written, kind, **options)
+    return written.getvalue()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -54,7 +50,7 @@ def test_each_changes_the_picture_and_keeps_the_frame(name: str) -> None:
     change = varied([name], SEEN)
     image = disc("red", 3, (40, 30))
     with seeded(1):
-        seen = [change(whole(image)) for _ in range(12)]
+        seen = [change(file(image), 0) for _ in range(12)]
     assert all(one.shape == (16, 16, 3) and one.dtype == torch.uint8 for one in seen)
     assert len({one.numpy().tobytes() for one in seen}) > 1
 
@@ -73,32 +69,46 @@ def test_resized_crop_is_torchvisions_own_but_faster(mode: str) -> None:
         with seeded(number):
             expected = own(image).convert("RGB")
         with seeded(number):
-            got = boxed(SEEN)(whole(image))
+            got = boxed(SEEN)(file(image), 0)
         off = np.abs(got.numpy().astype(int) - np.asarray(expected, dtype=int))
         assert off.max() <= 2, "the same box; only the last bit is rounded otherwise"
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_a_box_of_a_large_jpeg_is_decoded_no_larger_than_it_needs(orientation: int) -> None:
+def test_a_box_of_a_large_jpeg_is_decoded_no_larger_than_it_needs(
+    orientation: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    file = io.BytesIO()
-    waves(1200, 900).save(file, "JPEG", quality=95, exif=exif)
-    upright, sizes = decode(file.getvalue()), []
+    stored = file(waves(1200, 900), "JPEG", quality=95, exif=exif)
+    whole, cut, sizes = file(decode(stored)), boxed(SEEN), set()
 
-    def read(enough: Enough) -> Image.Image:
-        image = decode(file.getvalue(), enough)
-        sizes.append(max(image.size))
-        return image
+    def told(*asked: Any) -> torch.Tensor:
+        pixels = pixels_again(*asked)
+        sizes.add((asked[0] is stored, max(pixels.shape)))
+        return pixels
 
+    monkeypatch.setattr("hfkit.tasks.augment.pixels_again", told)
     for number in range(10):
         with seeded(number):
-            expected = boxed(SEEN)(whole(upright))
+            expected = cut(whole, 0)
         with seeded(number):
-            got = boxed(SEEN)(read)
+            got = cut(stored, 0)
         off = np.abs(got.numpy().astype(int) - expected.numpy().astype(int))
         assert off.mean() < 5, "the same part of the picture, to half a pixel"
-    assert set(sizes) == {150}, "an eighth is enough for 16 pixels"
+    assert sizes == {(False, 1200), (True, 150)}, "an eighth is enough for 16 pixels"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_whole_jpeg_has_the_same_pixels_in_training(mode: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = file(waves(61, 47).convert(mode), "JPEG", exif=exif)
+    seen = decode_pixels(stored, lambda *size: size).numpy()
+    assert (seen == np.asarray(decode(stored)).reshape(seen.shape)).all()
+    with pytest.raises(BadImage, match="is damaged"):
+        decode_pixels(stored[:-200], lambda *size: size)
 
 
 def test_crop_and_flip_are_torchvisions_own() -> None:
@@ -109,14 +119,14 @@ def test_crop_and_flip_are_torchvisions_own() -> None:
         with seeded(number):
             expected = np.asarray(own(image))
         with seeded(number):
-            assert (change(whole(image)).numpy() == expected).all()
+            assert (change(file(image), 0).numpy() == expected).all()
 
 
 def test_what_is_erased_becomes_the_mean() -> None:
     image = disc("red", 3, (16, 16))
     plain, change = SEEN.frame(image), varied(["erase"], SEEN)
     with seeded(1):
-        seen = [change(whole(image)) for _ in range(40)]
+        seen = [change(file(image), 0) for _ in range(40)]
     erased = [one for one in seen if not torch.equal(one, plain)]
     assert 0 < len(erased) < 20, "a quarter of them"
     for one in erased:
@@ -260,4 +270,4 @@ def test_sixteen_bit_and_grey_pictures_pass_too() -> None:
     seen = ImageReading.of(grey, type("Config", (), {"num_channels": 1})())
     for names in (["crop", "color", "randaugment"], ["resized_crop", "autoaugment", "trivialaugment"]):
         with seeded(0):
-            assert varied(names, seen)(whole(Image.new("L", (8, 8), 100))).shape == (8, 8, 1)
+            assert varied(names, seen)(file(Image.new("L", (8, 8), 100)), 0).shape == (8, 8, 1)

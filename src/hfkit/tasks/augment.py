@@ -13,7 +13,7 @@ from PIL.Image import Image as Picture
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from hfkit.data.decoding import Enough
+from hfkit.data.decoding import Stored, decode_again, pixels_again
 from hfkit.errors import HfkitError, nearest
 from hfkit.tasks.image_reading import ImageReading
 
@@ -32,23 +32,27 @@ SCALE = (0.35, 1.0)
 """Of `resized_crop`: the share of the picture's area. ImageNet's 0.08 leaves too little of small data sets."""
 
 
-Reading = Callable[[Enough], Picture]
-"""Decodes a sample's picture, as large as is enough."""
+First = Callable[[Stored, object], torch.Tensor]
+"""Makes the frame of a stored picture and its row's id: bytes, (height, width, channels)."""
 
 
-def framed(seen: ImageReading) -> Callable[[Reading], torch.Tensor]:
-    """The part that evaluation sees, from a picture of twice its sides at least: bytes, (height, width, channels)."""
-    return lambda read: seen.frame(read(lambda *_: (2 * seen.width, 2 * seen.height)))
+def framed(seen: ImageReading) -> First:
+    """The part that evaluation sees, from a picture of twice its sides at least."""
+
+    def enough(width: int, height: int) -> tuple[int, int]:
+        return 2 * seen.width, 2 * seen.height
+
+    return lambda stored, row: seen.frame(decode_again(stored, enough, row))
 
 
-def boxed(seen: ImageReading) -> Callable[[Reading], torch.Tensor]:
-    """torchvision's RandomResizedCrop, its box drawn before the picture is decoded: bytes, (height, width, channels).
+def boxed(seen: ImageReading) -> First:
+    """torchvision's RandomResizedCrop, its box drawn before the picture is decoded.
 
-    A JPEG so is decoded no larger than the box needs, and only the box is resized.
+    So a JPEG is decoded no larger than the box needs, and only the box is resized.
     """
     draw = v2.RandomResizedCrop((seen.height, seen.width), scale=SCALE).make_params
 
-    def cut(read: Reading) -> torch.Tensor:
+    def cut(stored: Stored, row: object) -> torch.Tensor:
         whole, box = (0, 0), (0, 0, 0, 0)
 
         def enough(width: int, height: int) -> tuple[int, int]:
@@ -58,10 +62,10 @@ def boxed(seen: ImageReading) -> Callable[[Reading], torch.Tensor]:
             whole, box = (width, height), (left, top, left + drawn["width"], top + drawn["height"])
             return seen.width * width // drawn["width"], seen.height * height // drawn["height"]
 
-        picture = read(enough)
-        x, y = picture.width / whole[0], picture.height / whole[1]
-        part = round(box[0] * x), round(box[1] * y), round(box[2] * x), round(box[3] * y)
-        return seen.resized(seen.pixels(picture.crop(part)))
+        pixels = pixels_again(stored, enough, row)
+        x, y = pixels.shape[1] / whole[0], pixels.shape[0] / whole[1]
+        rows, columns = slice(round(box[1] * y), round(box[3] * y)), slice(round(box[0] * x), round(box[2] * x))
+        return seen.resized(seen.coloured(pixels[rows, columns]))
 
     return cut
 
@@ -136,8 +140,8 @@ def steps(asked: Sequence[str]) -> list[str]:
     return [name for name in NAMES if name in wanted]
 
 
-def varied(names: Sequence[str], seen: ImageReading) -> Callable[[Reading], torch.Tensor]:
-    """A function from a picture to what the model sees of it, changed at random by torch's generator.
+def varied(names: Sequence[str], seen: ImageReading) -> First:
+    """A function from a stored picture to what the model sees of it, changed at random by torch's generator.
 
     Returns:
         Bytes, (height, width, channels): `ImageReading.numbers` normalises a whole batch at once.
@@ -145,8 +149,8 @@ def varied(names: Sequence[str], seen: ImageReading) -> Callable[[Reading], torc
     first = boxed(seen) if "resized_crop" in names else framed(seen)
     others = [STEPS[name](seen) for name in names if name in STEPS]
 
-    def change(read: Reading) -> torch.Tensor:
-        pixels = first(read)
+    def change(stored: Stored, row: object) -> torch.Tensor:
+        pixels = first(stored, row)
         for step in others:
             pixels = step(pixels)
         return pixels

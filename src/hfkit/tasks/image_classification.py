@@ -1,7 +1,7 @@
 """Image classification: a picture gets one label, several labels, or a number."""
 
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ from PIL.Image import Image as Picture
 from transformers import PreTrainedConfig
 
 from hfkit.config import TrainConfig
-from hfkit.data.decoding import Enough, decode_again
+from hfkit.data.decoding import decode_again
 from hfkit.errors import HfkitError
 from hfkit.tasks.augment import mixed, seeded, steps, varied
 from hfkit.tasks.classification import Classification, label_names
@@ -146,7 +146,7 @@ class ImageClassification(Classification):
     def _sample(self, row: dict[str, Any], key: tuple[int, ...]) -> torch.Tensor:
         """Bytes, (height, width, channels)."""
         with seeded(*key):
-            return self._change(partial(_picture, row))
+            return self._change(row.pop("image"), row.get("id", ""))
 
     @cached_property
     def _change(self) -> Any:
@@ -204,6 +204,6 @@ class ImageClassification(Classification):
         return logits
 
 
-def _picture(row: dict[str, Any], enough: Enough | None = None) -> Picture:
+def _picture(row: dict[str, Any]) -> Picture:
     """The row's picture, taken out of it."""
-    return decode_again(row.pop("image"), enough, row.get("id", ""))
+    return decode_again(row.pop("image"), row=row.get("id", ""))

@@ -124,6 +124,12 @@ class ImageReading:
         (image,) = self._coloured([image])
         return torch.from_numpy(np.array(image)).view(image.height, image.width, self.channels)
 
+    def coloured(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Bytes (rows, columns, 1 or 3) -> as many channels as the model has."""
+        if pixels.shape[2] == self.channels:
+            return pixels
+        return pixels.expand(-1, -1, 3) if self.channels == 3 else self.pixels(Image.fromarray(pixels.numpy()))
+
     def resized(self, pixels: torch.Tensor) -> torch.Tensor:
         """Bytes (rows, columns, channels) -> (height, width, channels).
 
