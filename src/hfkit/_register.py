@@ -4,6 +4,7 @@
 nothing is registered until transformers' own registries are loaded: a hook on the import system waits for them.
 """
 
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
@@ -53,6 +54,10 @@ _WAITING: dict[str, Callable[[], None]] = {
     "transformers.models.auto.modeling_auto": _models,
 }
 
+_ALONE = {"bitsandbytes"}
+"""What fetches compiled code from the Hub while it is imported, where it finds the package `kernels`. PEFT imports it
+wherever it is installed."""
+
 
 class _Hook(MetaPathFinder):
     """Finds nothing of its own: it lets the others find, and calls back when the module has run."""
@@ -60,12 +65,18 @@ class _Hook(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in _WAITING:
+        if fullname not in _WAITING and fullname not in _ALONE:
             return None
-        then = _WAITING.pop(fullname)
+        then = _WAITING.pop(fullname, None)
+        _ALONE.discard(fullname)  # the others are asked through here too
         spec = find_spec(fullname)
+        if then is None:
+            _ALONE.add(fullname)  # who only asks whether it is installed does not import it
         if spec is not None and spec.loader is not None:
-            _call_after(spec.loader, then)
+            if then is None:
+                _run_without_kernels(spec.loader)
+            else:
+                _call_after(spec.loader, then)
         return spec
 
 
@@ -79,9 +90,28 @@ def _call_after(loader: Loader, then: Callable[[], None]) -> None:
     loader.exec_module = exec_module  # type: ignore[method-assign]
 
 
+def _run_without_kernels(loader: Loader) -> None:
+    run = loader.exec_module
+
+    def exec_module(module: ModuleType) -> None:
+        chatter, known = logging.getLogger(module.__name__), sys.modules.get("kernels")
+        level = chatter.level
+        chatter.setLevel(logging.ERROR)  # that it would have liked to fetch a kernel is not told
+        sys.modules["kernels"] = None  # type: ignore[assignment]
+        try:
+            run(module)
+        finally:
+            chatter.setLevel(level)
+            del sys.modules["kernels"]
+            if known is not None:
+                sys.modules["kernels"] = known
+
+    loader.exec_module = exec_module  # type: ignore[method-assign]
+
+
 def register_models() -> None:
     """Register now what is loaded, and the rest as soon as it is. Calling it again changes nothing."""
     for name in [name for name in _WAITING if name in sys.modules]:
         _WAITING.pop(name)()
-    if _WAITING and not any(isinstance(finder, _Hook) for finder in sys.meta_path):
+    if not any(isinstance(finder, _Hook) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Hook())

@@ -1,9 +1,5 @@
 """QLoRA's base (Dettmers et al. 2023): frozen matrices in four bits a weight, through bitsandbytes."""
 
-import logging
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -17,7 +13,6 @@ from hfkit.models.inspection import first_line
 
 MARK = "load_in_4bit"
 """In a config's `hfkit`: the adapter beside it was trained on a base of four bits, and is read on one."""
-
 
 BLOCK = 64
 """Weights that share a scale. On a CPU bitsandbytes (0.50) unfolds a block that goes on in the next row to garbage."""
@@ -72,23 +67,6 @@ def options(auto_model: Any, config: PreTrainedConfig, **code: bool) -> dict[str
     return {"quantization_config": quantisation, "device_map": {"": "cpu"}}
 
 
-@contextmanager
-def without_kernels() -> Iterator[None]:
-    """Inside, no package `kernels` is found: by it bitsandbytes would fetch compiled code from the Hub while it is
-    imported, which PEFT does wherever it is installed. What it says when it cannot is not told."""
-    chatter, known = logging.getLogger("bitsandbytes"), sys.modules.get("kernels")
-    level = chatter.level
-    chatter.setLevel(logging.ERROR)
-    sys.modules["kernels"] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        chatter.setLevel(level)
-        del sys.modules["kernels"]
-        if known is not None:
-            sys.modules["kernels"] = known
-
-
 def settle(model: PreTrainedModel) -> None:
     """Make a model that was just read one like the others: it can be moved, saved, trained and asked in any order."""
     for layer in _layers(model).values():
@@ -136,5 +114,4 @@ def _layers(model: nn.Module) -> dict[str, Any]:
 
 
 def _bitsandbytes() -> Any:
-    with without_kernels():
-        return import_module("bitsandbytes")  # an extra: hfkit does not depend on it
+    return import_module("bitsandbytes")  # an extra: hfkit does not depend on it

@@ -12,7 +12,6 @@ from torch import nn
 from hfkit.config import ModelArguments
 from hfkit.errors import HfkitError, nearest
 from hfkit.foreign import read_json_file
-from hfkit.models.four_bit import without_kernels
 from hfkit.models.freezing import in_head
 from hfkit.models.inspection import first_line
 
@@ -37,8 +36,7 @@ def add_lora(model: "PreTrainedModel", config: ModelArguments, new: Collection[s
     Raises:
         HfkitError: No layer has the wanted name, or PEFT does not know the architecture.
     """
-    with without_kernels():
-        from peft import LoraConfig, TaskType, get_peft_model
+    from peft import LoraConfig, TaskType, get_peft_model
 
     # PEFT's class for classifying texts wants token ids; for images the plain one passes everything on.
     texts = model.main_input_name == "input_ids"
@@ -144,8 +142,7 @@ def put_adapter(model: "PreTrainedModel", folder: Path, name: str = "default") -
     Raises:
         HfkitError: Its weights are damaged, or do not fit the base.
     """
-    with without_kernels():
-        from peft import PeftModel
+    from peft import PeftModel
 
     try:
         with quiet_peft():
