@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from torchvision.transforms import v2
 from transformers import ViTImageProcessor
 
 from hfkit import HfkitError
-from hfkit.data.decoding import BadImage, decode, decode_pixels, pixels_again
+from hfkit.data.decoding import BadImage, decode, decode_again, decode_pixels, pixels_again
 from hfkit.tasks.augment import NAMES, PRESETS, SCALE, boxed, mixed, seeded, steps, varied
 from hfkit.tasks.image_classification import ImageClassification
 from hfkit.tasks.image_reading import ImageReading
@@ -120,6 +121,31 @@ def test_crop_and_flip_are_torchvisions_own() -> None:
             expected = np.asarray(own(image))
         with seeded(number):
             assert (change(file(image), 0).numpy() == expected).all()
+
+
+def test_small_frames_are_read_once_and_never_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures: list[Any] = [file(disc(colour, 1, (20, 18))) for colour in ("red", "blue")]
+    for number, content in enumerate(pictures[:2]):
+        (tmp_path / f"{number}.png").write_bytes(content)
+        pictures.append({"path": str(tmp_path / f"{number}.png"), "bytes": None})
+    read: list[Any] = []
+
+    def told(stored: Any, *more: Any) -> Image.Image:
+        read.append(stored)
+        return decode_again(stored, *more)
+
+    monkeypatch.setattr("hfkit.tasks.augment.decode_again", told)
+    change, plain = varied(["crop", "flip", "color", "erase"], SEEN), varied([], SEEN)
+    frames = [plain(stored, 0).clone() for stored in pictures]
+    for number, stored in enumerate(pictures * 6):
+        with seeded(number):
+            change(stored, 0)
+    assert len(read) == 8, "each of the two read each of four pictures once"
+    assert all(torch.equal(plain(stored, 0), frame) for stored, frame in zip(pictures, frames, strict=True))
+    monkeypatch.setattr("hfkit.tasks.augment.KEPT", 2 * 2000)
+    few = varied([], SEEN)
+    assert all(torch.equal(few(stored, 0), frame) for stored, frame in zip(pictures * 3, frames * 3, strict=True))
+    assert len(read) == 8 + 2 + 3 * 2, "as many as there is room for"
 
 
 def test_what_is_erased_becomes_the_mean() -> None:

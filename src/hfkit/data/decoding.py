@@ -155,6 +155,13 @@ def data_of(stored: Stored) -> bytes:
         raise BadImage(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
+def named(stored: Stored) -> object:
+    """What tells a stored picture from others: its path, or a digest of its bytes."""
+    if isinstance(stored, dict):
+        stored = stored["bytes"] if stored.get("bytes") is not None else stored.get("path") or b""
+    return hashlib.blake2b(stored, digest_size=16).digest() if isinstance(stored, bytes) else str(stored)
+
+
 def _opened(stored: Stored, enough: Enough | None, take: Callable[[Image.Image, bytes], T]) -> tuple[T, int]:
     """What `take` makes of the opened picture and the bytes of its file, and the number of frames."""
     data = data_of(stored)

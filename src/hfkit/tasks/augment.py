@@ -13,7 +13,7 @@ from PIL.Image import Image as Picture
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from hfkit.data.decoding import Stored, decode_again, pixels_again
+from hfkit.data.decoding import Stored, decode_again, named, pixels_again
 from hfkit.errors import HfkitError, nearest
 from hfkit.tasks.image_reading import ImageReading
 
@@ -28,6 +28,9 @@ PRESETS: dict[str, tuple[str, ...]] = {
 SMALL = 64
 """Up to so many pixels a side AutoAugment takes the policy that was found on CIFAR-10, above it ImageNet's."""
 
+KEPT, OVERHEAD = 256 * 2**20, 1000
+"""Bytes of small frames that a process keeps, and what each takes besides its pixels."""
+
 SCALE = (0.35, 1.0)
 """Of `resized_crop`: the share of the picture's area. ImageNet's 0.08 leaves too little of small data sets."""
 
@@ -37,12 +40,28 @@ First = Callable[[Stored, object], torch.Tensor]
 
 
 def framed(seen: ImageReading) -> First:
-    """The part that evaluation sees, from a picture of twice its sides at least."""
+    """The part that evaluation sees, from a picture of twice its sides at least.
+
+    Small frames are made once in a process and kept, up to `KEPT` bytes: to open a file takes longer than all that
+    comes after.
+    """
+    kept: dict[object, torch.Tensor] = {}
+    small = seen.height * seen.width <= SMALL**2
+    most = KEPT // (seen.height * seen.width * seen.channels + OVERHEAD) if small else 0
 
     def enough(width: int, height: int) -> tuple[int, int]:
         return 2 * seen.width, 2 * seen.height
 
-    return lambda stored, row: seen.frame(decode_again(stored, enough, row))
+    def frame(stored: Stored, row: object) -> torch.Tensor:
+        key = named(stored) if most else None
+        if key in kept:
+            return kept[key]
+        made = seen.frame(decode_again(stored, enough, row))
+        if len(kept) < most:
+            kept[key] = made
+        return made
+
+    return frame
 
 
 def boxed(seen: ImageReading) -> First:
