@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from datasets import DatasetDict
-from transformers import enable_full_determinism
 
 from hfkit import callbacks, checkpoint, disk, encoding, hardware, probing, provenance, results, sharding, streaming
 from hfkit import run as runs
@@ -62,6 +61,8 @@ def fit(
     """
     began = time.perf_counter()
     if config.full_determinism:
+        from transformers import enable_full_determinism  # with it come peft and whatever peft can use
+
         enable_full_determinism(config.seed)  # for the rest of the process, and before anything is on a GPU
     precision, why = hardware.mixed_precision(config.mixed_precision, config.use_cpu)
     AcceleratorState._reset_state()  # A notebook may fit twice; Accelerate would refuse a second precision.
