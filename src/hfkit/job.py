@@ -19,6 +19,7 @@ from hfkit.data.table import counted
 from hfkit.engine import Engine
 from hfkit.errors import HfkitError, nearest
 from hfkit.metrics import FIGURES, LOWER_IS_BETTER
+from hfkit.models.attention import use_products
 from hfkit.optim import build_optimizer, build_scheduler
 from hfkit.run import Run
 from hfkit.saving import save_model
@@ -74,6 +75,7 @@ def fit(
     )
     sharding.check(accelerator, model)
     accelerator.print(why)
+    use_products(model, accelerator)
     run = open_run(config, accelerator)
     task = task.for_model(model.config, processor)
     _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it

@@ -1,0 +1,72 @@
+"""Attention in bf16 on a CPU: plain matrix products, there two to four times as fast as torch's flash kernel.
+
+The kernel saves memory and not time (benchmarks/NOTES.md); in float32 it is the faster one, and on a GPU by far.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+NAME = "hfkit_products"
+
+LARGEST = 2**26
+"""Scores of a layer above which memory counts for more: 128 MiB of them are kept for the way back."""
+
+
+SPECIAL = ("position_bias", "cache", "softcap")
+"""What some models add to attention, and this one leaves to transformers."""
+
+
+def use_products(model: nn.Module, accelerator: "Accelerator") -> None:
+    """Let the model attend by plain products where it trains in bf16 on a CPU; what it saves does not say so."""
+    if accelerator.device.type != "cpu" or accelerator.mixed_precision != "bf16":
+        return
+    AttentionInterface.register(NAME, attend)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
+    for part in model.modules():
+        if isinstance(part, PreTrainedModel) and part.config._attn_implementation == "sdpa":
+            part.config._attn_implementation = NAME
+
+
+def attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    is_causal: bool | None = None,
+    **more: Any,
+) -> tuple[Tensor, None]:
+    """As transformers' sdpa_attention_forward, which does whatever is out of the ordinary.
+
+    Args:
+        module: Whose attention it is; says whether it is causal where nobody else does.
+        query, key, value: (batch, heads, tokens, width of a head).
+        attention_mask: True where a token may be looked at, (batch, 1, tokens, tokens); None for everywhere.
+        dropout, scaling, is_causal, more: As transformers has them.
+
+    Returns:
+        (batch, tokens, heads, width of a head), and no weights.
+    """
+    scores = query.shape[0] * query.shape[1] * query.shape[2] * key.shape[2]
+    plain = query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[1] == key.shape[1]
+    plain = plain and (attention_mask is None or attention_mask.dtype == torch.bool)
+    if not plain or dropout or scores > LARGEST or any(more.get(name) is not None for name in SPECIAL):
+        return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, is_causal, **more)
+    causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
+    if attention_mask is None and causal and query.shape[2] > 1:
+        attention_mask = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool).tril()
+    weights = (query * (query.shape[-1] ** -0.5 if scaling is None else scaling)) @ key.transpose(-1, -2)
+    if attention_mask is not None:
+        least = torch.finfo(weights.dtype).min
+        weights += torch.zeros_like(attention_mask, dtype=weights.dtype).masked_fill_(~attention_mask, least)
+    return (weights.softmax(dim=-1) @ value).transpose(1, 2).contiguous(), None
