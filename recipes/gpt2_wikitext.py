@@ -1,6 +1,6 @@
 """GPT-2 on WikiText-2: fine-tune all weights of a causal language model on articles.
 
-    accelerate launch recipes/gpt2_wikitext.py --demo     # SmolLM2-135M, embedded reviews: 4 minutes on 2 cores
+    accelerate launch recipes/gpt2_wikitext.py --demo     # SmolLM2-135M, embedded reviews: 3 minutes on 2 cores
     accelerate launch recipes/gpt2_wikitext.py            # GPT-2 and WikiText-2 from the Hub: a GPU's job
 
 The figures: bits per byte, which compares models whatever their tokens are; perplexity per token; and the perplexity

@@ -1,6 +1,6 @@
 """A Transformer that models language, from scratch: GPT-2's layout in small, with a tokenizer of its own.
 
-    accelerate launch recipes/transformer_lm.py --demo     # embedded reviews, no network: 4 minutes on 2 cores
+    accelerate launch recipes/transformer_lm.py --demo     # embedded reviews, no network: 5 minutes on one core
     accelerate launch recipes/transformer_lm.py            # WikiText-2 from the Hub: a GPU's job
 
 The tokenizer learns pairs of bytes on the training texts; --tokenizer char takes single characters. Texts of your own:
