@@ -24,7 +24,8 @@ def main(pairs: int = 5, quick: bool = False) -> bool:
     turns = fresh.in_turns(NAME, sides, pairs, quick)
     fresh.same_work(turns, "rows", "updates", "test_rows")
     for one, other in fresh.pairs_of(turns, sides[0].name, "hfkit", "parameters"):
-        if not quick and abs(one / other - 1) > 0.01:  # a trial's texts have too few words to fill both vocabularies
+        # The loop's 1,200 reviews have some words fewer than 20,000. Of a trial's texts there are far too few.
+        if not quick and abs(one / other - 1) > 0.05:
             raise ValueError(f"the models are not of one size: {one:,} and {other:,} parameters")
     found = summary(fresh.pairs_of(turns, sides[0].name, "hfkit"))
     found["accuracy"] = equivalent(fresh.pairs_of(turns, "hfkit", sides[0].name, "accuracy"), MARGIN)
