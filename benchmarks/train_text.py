@@ -35,7 +35,7 @@ def rival(name: str, rows: int, test: int, model: Any, file: str, *more: str, **
 
 def main(pairs: int = 5, quick: bool = False) -> bool:
     """Print the ratio; within the limit when it is reached and the accuracies are equal."""
-    rows, test = (32, 32) if quick else (128, 64)
+    rows, test = (32, 32) if quick else (96, 64)
     model = material.bert(quick)
     sides = [rival("Trainer", rows, test, model, "trainer_tutorial"), ours(NAME, rows, test, model)]
     turns = fresh.in_turns(NAME, sides, pairs, quick)

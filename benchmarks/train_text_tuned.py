@@ -15,7 +15,7 @@ KEEP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALL
 
 def main(pairs: int = 5, quick: bool = False) -> bool:
     """Print both ratios; within the limits when both are reached and the accuracies are equal."""
-    rows, test = (32, 32) if quick else (128, 64)
+    rows, test = (32, 32) if quick else (96, 64)
     model = material.bert(quick)
     sides = [
         rival("tuned Trainer", rows, test, model, "trainer_tuned", "--use_cpu"),
