@@ -47,7 +47,7 @@ def main(pairs: int = 5, quick: bool = False) -> bool:
     given = both | {"data": data, "rows_per_batch": ROWS, "output_dir": fresh.WORK / "runs" / "trainer_pictures"}
     tutorial = ["-m", "benchmarks.rivals.trainer_pictures", *material.spelt(given)]
     ours = both | {"task": "image-classification", "dataset": data, "per_device_train_batch_size": ROWS}
-    ours |= {"learning_rate": 1e-4, "eval_strategy": "no", "save_strategy": "no", "logging_steps": 10}
+    ours |= {"learning_rate": 1e-4, "eval_strategy": "no", "save_strategy": "no", "logging_steps": steps}
     ours |= {"output_dir": fresh.WORK / "runs" / NAME}
     augment = ["--augment", "resized_crop", "flip"]
     sides = [
@@ -57,6 +57,10 @@ def main(pairs: int = 5, quick: bool = False) -> bool:
     ]
     turns = fresh.in_turns(NAME, sides, pairs, quick)
     fresh.same_work(turns, "rows", "updates", "parameters")
+    for turn in turns:
+        losses = [figures["loss"] for figures in turn.values()]  # each the mean over all updates
+        if max(losses) > 1.2 * min(losses):
+            raise ValueError(f"not the same work: mean losses of {losses}")
     found = summary(fresh.pairs_of(turns, "Trainer", "hfkit"))
     found["with_bf16"] = tuned = summary(fresh.pairs_of(turns, "Trainer with bf16", "hfkit"))
     rates = {side.name: steps * ROWS / turns[-1][side.name]["seconds"] for side in sides}
