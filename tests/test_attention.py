@@ -1,6 +1,5 @@
 """Attention by plain products: the same states and gradients as torch's kernel, where it is used, and nowhere else."""
 
-import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 
 from hfkit.models import attention
 
@@ -85,19 +85,29 @@ def test_what_is_out_of_the_ordinary_is_left_to_transformers(case: str, monkeypa
     assert attention.attend(Bidirectional(), *tensors, **given) == "theirs"
 
 
-def test_only_bf16_on_a_cpu_and_only_models_of_torchs_kernel_are_changed(tiny_bert: Any) -> None:
-    from transformers import AutoModelForSequenceClassification
-
-    def after(device: str, precision: str, kernel: str) -> str:
-        model = AutoModelForSequenceClassification.from_pretrained(tiny_bert, attn_implementation=kernel)
+def test_only_bf16_on_a_cpu_is_changed() -> None:
+    def after(device: str, precision: str) -> Any:
         accelerator: Any = SimpleNamespace(device=torch.device(device), mixed_precision=precision)
-        attention.use_products(model, accelerator)
-        return str(model.config._attn_implementation)
+        with attention.products(accelerator):
+            return AttentionInterface._global_mapping["sdpa"]
 
-    assert after("cpu", "bf16", "sdpa") == attention.NAME
-    assert after("cpu", "no", "sdpa") == "sdpa"
-    assert after("cuda", "bf16", "sdpa") == "sdpa"
-    assert after("cpu", "bf16", "eager") == "eager"
+    assert after("cpu", "bf16") is attention.attend
+    assert after("cuda", "bf16") is attention.sdpa_attention_forward
+    assert after("cpu", "no") is attention.sdpa_attention_forward
+
+
+@pytest.mark.parametrize("kind", ["falcon", "gpt2", "llama"])
+def test_no_model_sees_what_follows(kind: str) -> None:
+    accelerator: Any = SimpleNamespace(device=torch.device("cpu"), mixed_precision="bf16")
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, vocab_size=50, **sizes)).eval()
+    ids = torch.arange(12)[None]
+    places = torch.arange(6).repeat(2)[None]  # two documents in the row
+    for given in ({}, {"position_ids": places}):
+        changed = ids.index_fill(1, torch.tensor([11]), 40)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16), attention.products(accelerator):
+            one, other = (model(tokens, use_cache=False, **given).logits for tokens in (ids, changed))
+        assert torch.equal(one[:, :-1], other[:, :-1])
 
 
 def test_a_run_uses_it_and_saves_a_plain_model(run_fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +116,7 @@ def test_a_run_uses_it_and_saves_a_plain_model(run_fit: Any, monkeypatch: pytest
     monkeypatch.setattr(attention, "attend", lambda *args, **kwargs: calls.append(1) or plain(*args, **kwargs))
     run = run_fit("bf16", mixed_precision="bf16", num_train_epochs=1)
     assert calls
-    assert attention.NAME not in json.dumps(json.loads((run.path / "model" / "config.json").read_text()))
+    assert "attn_implementation" not in (run.path / "model" / "config.json").read_text()
     calls.clear()
     exact_run = run_fit("fp32", mixed_precision="no", num_train_epochs=1)
     assert not calls

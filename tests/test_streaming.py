@@ -164,6 +164,27 @@ def test_what_is_left_out_is_counted() -> None:
     assert (kept.documents, kept.dropped, kept.leaked) == (40, 1, 0)
 
 
+def test_a_window_may_hold_nothing_but_bad_rows() -> None:
+    write_lines(Path("docs.jsonl"), [*TEXTS[:28], ""])  # held out 12, a window of 16, and one of a blank row
+    stream = stream_of("docs.jsonl", drop_bad_rows=True)
+    window = stream.window(stream.first.end)
+    assert (window.begin.epoch, len(window.rows), window.end.dropped) == (1, 16, 1)
+
+
+def test_an_error_on_the_way_is_not_the_end_of_the_stream() -> None:
+    stream = stream_of(lines_file())
+    rows = stream._rows
+
+    def broken() -> Iterator[Row]:
+        yield next(rows)
+        raise HfkitError("no connection")
+
+    stream._rows = broken()
+    with pytest.raises(HfkitError, match="no connection"):
+        stream.window(stream.first.end)
+    assert stream.window(stream.first.end).rows["text"][:] == TEXTS[28:44]
+
+
 def test_a_text_of_any_length_is_read_in_pieces() -> None:
     lines = [f"line {number} of a long text\n" for number in range(20_000)]
     Path("long.txt").write_text("".join(lines) + "<|endoftext|>\n \n<|endoftext|>\nshort\n\n")

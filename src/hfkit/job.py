@@ -19,7 +19,7 @@ from hfkit.data.table import counted
 from hfkit.engine import Engine
 from hfkit.errors import HfkitError, nearest
 from hfkit.metrics import FIGURES, LOWER_IS_BETTER
-from hfkit.models.attention import use_products
+from hfkit.models.attention import products
 from hfkit.optim import build_optimizer, build_scheduler
 from hfkit.run import Run
 from hfkit.saving import save_model
@@ -75,7 +75,6 @@ def fit(
     )
     sharding.check(accelerator, model)
     accelerator.print(why)
-    use_products(model, accelerator)
     run = open_run(config, accelerator)
     task = task.for_model(model.config, processor)
     _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
@@ -103,7 +102,7 @@ def fit(
     streaming.streamed(task, data, learnt, processor)
     engine = build_engine(config, task, model, processor, learnt, run, accelerator, learner)
     _resume(engine, run, place, skipped)
-    with stopped_by_signals(engine), callbacks.closing(engine.callbacks):
+    with stopped_by_signals(engine), callbacks.closing(engine.callbacks), products(accelerator):
         engine.train(learnt["train"], learnt.get("validation"))
     trained = time.perf_counter()
     if engine.state.stopped == "interrupted" or engine.sum([float(engine.interrupted)])[0]:

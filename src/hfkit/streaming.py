@@ -49,6 +49,10 @@ class Windows:
         found: list[dict[str, Any]] = self.rows.__getitems__(rows)
         return found
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What the loader's workers need, where processes are not forked (macOS): a stream cannot go along."""
+        return {"rows": self.rows}
+
     def next(self) -> None:
         """Drop this window and read the next one."""
         self._take(self.number + 1, self.stream.window(self.end))

@@ -137,7 +137,7 @@ class DocumentStream:
     def _checked_window(self, rows: list[Row], begin: Position) -> Window:
         from hfkit.data.summary import describe
 
-        kept, notes = self._checked(rows, "train", begin.row)
+        kept, notes = self._checked(rows, "train", begin.row, part=True)
         dropped = len(rows) - len(kept)
         fresh = [row for row, key in enumerate(kept.keys()) if _digest(key) not in self._known]
         leaked = len(kept) - len(fresh)
@@ -162,6 +162,7 @@ class DocumentStream:
         with self._reached():
             if self._place != (begin.epoch, begin.row):
                 self._rows = self._documents(begin.row, begin.source)
+            self._place = None  # an error on the way leaves the rows at their end, which is not the stream's
             for row in self._rows:
                 found.append(row)
                 size += sum(len(value if isinstance(value, str) else str(value)) for value in row[1].values())
@@ -181,23 +182,29 @@ class DocumentStream:
 
     def _joined(self, start: str) -> Iterator[Row]:
         """Documents of rows that are lines."""
-        begins, lines, first = re.compile(start), list[str](), None
+        begins, lines, first, found = re.compile(start), list[str](), None, False
         for place, row, _ in self.stream.open(0):
             line = str(row.get(self.columns[0]) or "")
             line = line if line.endswith("\n") else f"{line}\n"
-            if lines and begins.match(line) and "".join(lines).strip():
+            matched = bool(begins.match(line))
+            found |= matched
+            if lines and matched and "".join(lines).strip():
                 yield first, {self.columns[0]: "".join(lines)}, True
                 lines = []
             first = first if lines else place
             lines.append(line)
+        if not found:
+            raise HfkitError(
+                f"No line begins a document by the pattern {start!r}", where=self.stream.origin, fix="--document_start"
+            )
         if "".join(lines).strip():
             yield first, {self.columns[0]: "".join(lines)}, True
 
-    def _checked(self, rows: Sequence[Row], split: str, first: int) -> tuple[Rows, list[str]]:
+    def _checked(self, rows: Sequence[Row], split: str, first: int, part: bool = False) -> tuple[Rows, list[str]]:
         """Rows as documents, those that are none refused or dropped, and what is to be said of them."""
         columns = {name: [row[name] for _, row, _ in rows] for name in self.columns}
         table = Table(self.stream.origin, columns, [place for place, *_ in rows], self.stream.unit)
-        found, notes = take_documents(table, split, self.columns, self.arguments)
+        found, notes = take_documents(table, split, self.columns, self.arguments, part=part)
         found.id = [f"{split}-{first + row}" for row in found.index]
         found.label = [rows[row][2] for row in found.index]
         card = self.opened.card

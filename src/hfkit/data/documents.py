@@ -98,11 +98,17 @@ def joined_lines(table: Table, column: str, start: str) -> Table:
 
 
 def take_documents(
-    table: Table, split: str, columns: tuple[str, ...], arguments: DataArguments, card: DataCard | None = None
+    table: Table,
+    split: str,
+    columns: tuple[str, ...],
+    arguments: DataArguments,
+    card: DataCard | None = None,
+    part: bool = False,
 ) -> tuple[Rows, list[str]]:
     """The documents of a table; rows that lack one are refused or, with `--drop_bad_rows`, dropped and counted.
 
-    Blocks or groups of the card, of like documents, stay in one split.
+    Blocks or groups of the card, of like documents, stay in one split. A `part` of a split may hold nothing but what is
+    dropped.
     """
     named = {name.casefold(): name for name in reversed(list(table.columns))}
     id = next((named[name] for name in ID_NAMES if name in named and named[name] not in columns), None)
@@ -117,7 +123,8 @@ def take_documents(
         missing = [row for row, value in enumerate(values) if (not value if chats else is_missing(value))]
         if name == "prompt":  # nothing may stand before a completion
             values, missing = [value or "" for value in values], []
-        check_missing(table, f"{name!r}", missing, "--text_column names another column", arguments.drop_bad_rows)
+        if not (part and arguments.drop_bad_rows):
+            check_missing(table, f"{name!r}", missing, "--text_column names another column", arguments.drop_bad_rows)
         if chats:
             values = [value if row in missing else _chat(value, table, row) for row, value in enumerate(values)]
         else:
@@ -132,7 +139,7 @@ def take_documents(
     rows = Rows(table, list(range(len(table))), ids, inputs, [True] * len(table), unit)
     if bad:
         rows = rows.select([row for row in range(len(table)) if row not in bad])
-    if not len(rows):
+    if not len(rows) and not part:
         raise HfkitError("No row holds a document", where=table.origin)
     return rows, notes
 

@@ -159,7 +159,7 @@ def _files(name: str, path: Path, arguments: DataArguments) -> Source:
 
 def _streamed_files(name: str, path: Path, arguments: DataArguments) -> Source:
     by_split, other = _files_by_split(path, arguments) if path.is_dir() else ({"train": [path]}, [])
-    whole = sorted({file.suffix for files in by_split.values() for file in files} - set(STREAMED))
+    whole = sorted({file.suffix.lower() for files in by_split.values() for file in files} - set(STREAMED))
     if whole:
         raise HfkitError(
             f"A {whole[0]} file is read whole and cannot be streamed",

@@ -63,6 +63,9 @@ def text_source(arguments: DataArguments) -> Source | None:
     other = [file.name for file in files if not any(file in chosen for chosen in by_split.values())]
     notes = [f"files not read: {', '.join(other)}"] if other else []
     if arguments.streaming:
+        if empty := [file for file in files if not file.stat().st_size]:
+            fix = "take it out of the data, or fill it"
+            raise HfkitError("The file holds no text", where=str(empty[0]), fix=fix)
         start, encoding = arguments.document_start, arguments.encoding
         streams = {split: FileRows(str(path), found, encoding, start) for split, found in by_split.items()}
         return streamed(name, "file", str(path), streams, notes)

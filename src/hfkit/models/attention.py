@@ -3,18 +3,17 @@
 The kernel saves memory and not time (benchmarks/NOTES.md); in float32 it is the faster one, and on a GPU by far.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-NAME = "hfkit_products"
 
 LARGEST = 2**26
 """Scores of a layer above which memory counts for more: 128 MiB of them are kept for the way back."""
@@ -24,15 +23,19 @@ SPECIAL = ("position_bias", "cache", "softcap")
 """What some models add to attention, and this one leaves to transformers."""
 
 
-def use_products(model: nn.Module, accelerator: "Accelerator") -> None:
-    """Let the model attend by plain products where it trains in bf16 on a CPU; what it saves does not say so."""
-    if accelerator.device.type != "cpu" or accelerator.mixed_precision != "bf16":
-        return
-    AttentionInterface.register(NAME, attend)
-    AttentionMaskInterface.register(NAME, sdpa_mask)
-    for part in model.modules():
-        if isinstance(part, PreTrainedModel) and part.config._attn_implementation == "sdpa":
-            part.config._attn_implementation = NAME
+@contextmanager
+def products(accelerator: "Accelerator") -> Iterator[None]:
+    """Inside, models attend by plain products where training is in bf16 on a CPU.
+
+    It goes by the kernel's own name: under another one Falcon, which asks for that name, would add its mask of truths
+    to the scores, and see what follows.
+    """
+    if accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16":
+        AttentionInterface.register("sdpa", attend)
+    try:
+        yield
+    finally:
+        AttentionInterface.register("sdpa", sdpa_attention_forward)
 
 
 def attend(
