@@ -8,6 +8,7 @@ import io
 import stat
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,6 +29,9 @@ Image.init()  # Pillow would find its readers at the first picture, in several t
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 MAX_PIXELS = 178_956_970
 """Pillow's own limit, at which it speaks of a decompression bomb: a picture of 0.5 GB."""
+
+MAX_RATIO = 500
+"""Of the longer side to the shorter: processors that resize the shorter side make a strip as much longer."""
 
 MAX_BYTES = 1 << 30
 """Of a file: the largest picture that is decoded, uncompressed, in 16 bits."""
@@ -173,6 +177,10 @@ def _opened(stored: Stored, enough: Enough | None, take: Callable[[Image.Image, 
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise BadImage(_too_large(f"{image.width:,} x {image.height:,} pixels"))
+                if max(image.size) > MAX_RATIO * min(image.size):
+                    raise BadImage(
+                        f"is a strip of {image.width:,} x {image.height:,} pixels: it could be made to fill the memory"
+                    )
                 frames = getattr(image, "n_frames", 1)
                 if enough is not None:
                     _reduce(image, enough)
@@ -189,9 +197,19 @@ def _opened(stored: Stored, enough: Enough | None, take: Callable[[Image.Image, 
 
 
 def _reduce(image: Image.Image, enough: Enough) -> None:
-    sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+    # Pillow tells a TIFF's size upright already.
+    sideways = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
     size = enough(*(image.size[::-1] if sideways else image.size))
     image.draft(None, size[::-1] if sideways else size)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """An opened picture, which stays as it is, in the form that `decode` gives.
+
+    Raises:
+        BadImage: Its numbers are no picture's.
+    """
+    return _plain(ImageOps.exif_transpose(image))
 
 
 def _upright(image: Image.Image, data: bytes) -> Image.Image:
@@ -207,7 +225,8 @@ def _bytes(image: Image.Image, data: bytes) -> "torch.Tensor":
     reduced = getattr(image, "decoderconfig", ())[:1] not in ((), (1,))
     turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
     if image.format == "JPEG" and image.mode == "RGB" and not reduced and not turned:
-        return decode_jpeg(torch.frombuffer(bytearray(data), dtype=torch.uint8), ImageReadMode.RGB).permute(1, 2, 0)
+        with suppress(RuntimeError):  # Pillow also reads a file without its end mark, as `examine` did
+            return decode_jpeg(torch.frombuffer(bytearray(data), dtype=torch.uint8), ImageReadMode.RGB).permute(1, 2, 0)
     pixels = np.array(_upright(image, data))
     return torch.from_numpy(pixels).view(*pixels.shape[:2], -1)
 

@@ -75,7 +75,15 @@ def _visible(folder: Path) -> list[Path]:
             where=str(link),
             fix="copy the files, or give the folder that it leads to",
         )
+    odd = next((entry for entry in entries if _no_text(entry.name)), None)
+    if odd is not None:
+        raise HfkitError("A file's name is not UTF-8", where=ascii(str(odd)), fix="rename it")
     return entries
+
+
+def _no_text(name: str) -> bool:
+    """Whether a name holds bytes that are no UTF-8: neither a table nor a report could hold it."""
+    return any("\udc80" <= letter <= "\udcff" for letter in name)
 
 
 def _files(folder: Path) -> Iterator[Path]:

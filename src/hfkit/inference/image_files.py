@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -54,7 +55,7 @@ def predict_images(
     files = [root] if root.is_file() else list(pictures_below(root))
     if not files:
         raise HfkitError("There is no picture in the folder", where=str(root), fix=f"pictures end in {SUFFIXES}")
-    names = [file.relative_to(root).as_posix() if root.is_dir() else file.name for file in files]
+    names = [_told_as(file.relative_to(root).as_posix() if root.is_dir() else file.name) for file in files]
     problem = classify.reading.problem_type
     answer = ["value"] if problem == REGRESSION else ["label", "score"]
     assert classify.reading.seen is not None
@@ -68,7 +69,9 @@ def predict_images(
     done = 0
     with ExitStack() as stack:
         added = [*answer, "problem"]
-        writer = stack.enter_context(open_writer(output, ["file"], added if output else ["file", *added]))
+        writer = stack.enter_context(
+            open_writer(output, ["file"], added if output else ["file", *added], _types(problem))
+        )
         hidden = disable_tqdm or (output is None and sys.stdout.isatty())
         bar = stack.enter_context(tqdm(total=len(files), desc="predict", unit="image", file=sys.stderr, disable=hidden))
         for pixels, problems in loader:
@@ -84,6 +87,21 @@ def predict_images(
     for note in [*writer.notes, *_told(bad)]:
         print(note, file=sys.stderr)
     return done
+
+
+def _types(problem: str) -> pa.Schema:
+    """Of a Parquet file's columns: the first batch may hold no answer, or no label, to take them from."""
+    label, score = pa.string(), pa.float64()
+    if problem == MULTI:
+        label, score = pa.list_(label), pa.list_(score)
+    return pa.schema(
+        {"file": pa.string(), "label": label, "score": score, "value": pa.float64(), "problem": pa.string()}
+    )
+
+
+def _told_as(name: str) -> str:
+    """A file's name as UTF-8 can hold it: bytes that are none are spelt out."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def pictures_below(folder: Path) -> Iterator[Path]:

@@ -9,7 +9,7 @@ import transformers
 from PIL import Image
 from transformers.image_utils import load_image
 
-from hfkit.data.decoding import BadImage, decode
+from hfkit.data.decoding import BadImage, decode, upright
 from hfkit.errors import HfkitError
 from hfkit.inference.classifying import ClassifyingPipeline
 from hfkit.tasks.image_classification import ImageClassification
@@ -69,7 +69,7 @@ def _picture(given: Any) -> Image.Image:
         given = load_image(given)
     try:
         if isinstance(given, Image.Image):
-            return given if given.mode in ("RGB", "L") else given.convert("RGB")
+            return upright(given)
         if isinstance(given, str | Path | bytes):
             return decode(given)
     except BadImage as error:
