@@ -1,0 +1,115 @@
+"""Pictures that readers disagree on: the road by bytes, the one by Pillow and the pipeline see the same, or refuse."""
+
+import io
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from image_files import image_folder
+from PIL import Image
+
+import hfkit
+from hfkit import HfkitError, TrainConfig
+from hfkit.data.decoding import BadImage, decode, decode_pixels, examine
+from hfkit.inference import predict_file
+
+
+def whole(width: int, height: int) -> tuple[int, int]:
+    return width, height
+
+
+def stored(picture: Image.Image, form: str, turned: int | None = None) -> bytes:
+    buffer, exif = io.BytesIO(), Image.Exif()
+    if turned is not None:
+        exif[0x0112] = turned
+    picture.save(buffer, form, exif=exif)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def picture_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of red and blue discs."""
+    folder = tmp_path_factory.mktemp("pictures")
+    settings = TrainConfig(
+        task="image-classification",
+        dataset=str(image_folder(folder / "discs", {"train": 12, "test": 4})),
+        model="baseline:cnn",
+        image_size=16,
+        num_train_epochs=1.0,
+        mixed_precision="no",
+        disable_tqdm=True,
+        output_dir=str(folder / "run"),
+    )
+    data = hfkit.load_data(settings)
+    task = hfkit.build_task(settings, data)
+    return hfkit.fit(settings, task, *hfkit.build_model(settings, task, data), data).path
+
+
+@pytest.fixture
+def picture() -> Image.Image:
+    numbers = np.random.default_rng(0).integers(0, 255, (10, 14, 3))
+    return Image.fromarray(np.kron(numbers, np.ones((8, 8, 1))).astype(np.uint8))
+
+
+def test_a_jpeg_whose_end_mark_is_overwritten_is_read_alike_by_every_road(picture: Image.Image) -> None:
+    jpeg = stored(picture, "JPEG")[:-2] + b"some bytes of a camera"
+    assert examine(jpeg).width == picture.width
+    pixels = decode_pixels(jpeg, whole)
+    assert torch.equal(pixels, torch.from_numpy(np.array(decode(jpeg))))
+    with pytest.raises(BadImage):
+        decode_pixels(stored(picture, "JPEG")[:300], whole)
+
+
+@pytest.mark.parametrize("form", ["TIFF", "PNG", "JPEG", "WEBP"])
+def test_what_a_picture_is_said_to_be_before_decoding_is_what_it_is(picture: Image.Image, form: str) -> None:
+    told: list[tuple[int, int]] = []
+
+    def enough(width: int, height: int) -> tuple[int, int]:
+        told.append((width, height))
+        return width, height
+
+    assert decode(stored(picture, form, turned=6), enough).size == picture.size[::-1]
+    assert told == [picture.size[::-1]]
+
+
+def test_a_strip_is_refused_before_a_processor_makes_a_wall_of_it() -> None:
+    with pytest.raises(BadImage, match="is a strip of 1 x 3,000 pixels"):
+        examine(stored(Image.new("RGB", (1, 3000)), "PNG"))
+    assert examine(stored(Image.new("RGB", (2, 900)), "PNG")).height == 900
+
+
+def test_an_opened_picture_is_answered_as_its_file(picture_run: Path, picture: Image.Image, tmp_path: Path) -> None:
+    ask = hfkit.pipeline(picture_run, mixed_precision="no")
+    (tmp_path / "turned.jpg").write_bytes(stored(picture, "JPEG", turned=6))
+    Image.fromarray(np.array(picture.convert("L"), dtype=np.uint16) * 200 + 3000).save(tmp_path / "deep.png")
+    for file in (tmp_path / "turned.jpg", tmp_path / "deep.png"):
+        with Image.open(file) as opened:
+            assert ask(opened, top_k=None) == ask(str(file), top_k=None), file.name
+
+
+def test_parquet_takes_a_first_batch_without_an_answer(picture_run: Path, picture: Image.Image, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(40):
+        (folder / f"{number:02}.png").write_bytes(b"no picture")
+    picture.save(folder / "last.png")
+    assert predict_file(picture_run, folder, tmp_path / "out.parquet", disable_tqdm=True) == 41
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [row["label"] is None for row in rows] == [True] * 40 + [False]
+
+
+def test_a_name_that_is_no_utf8(picture_run: Path, picture: Image.Image, tmp_path: Path) -> None:
+    folder = image_folder(tmp_path / "data", {"train": 4, "test": 2})
+    odd = os.fsencode(folder / "train" / "red") + b"/caf\xe9.png"
+    try:
+        shutil.copy(next((folder / "train" / "red").iterdir()), odd)
+    except OSError:
+        return  # macOS stores no such name
+    predict_file(picture_run, folder / "train" / "red", tmp_path / "out.csv", disable_tqdm=True)
+    assert r"caf\xe9.png" in (tmp_path / "out.csv").read_text(encoding="utf-8")
+    with pytest.raises(HfkitError, match="name is not UTF-8"):
+        hfkit.load_data(str(folder), task="image-classification")
