@@ -1,10 +1,12 @@
 """The command hfkit, as a user gives it: exit statuses, messages, and what is on disk afterwards."""
 
 import csv
+import dataclasses
 import io
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from hfkit.config import TrainConfig
 from hfkit.parsing import parse
 from hfkit.tasks import TASKS
 
+RECIPES = Path(__file__).parents[1] / "recipes"
 Captured = pytest.CaptureFixture[str]
 
 
@@ -45,6 +48,17 @@ def test_every_task_has_a_demo(task: str) -> None:
         config = parse(TrainConfig, _demo(flags), flags)
         assert (config.task, config.model, config.dataset) == (task, *map(TRAIN_DEMO[task].get, ("model", "dataset")))
         assert config.model.startswith("demo:")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "task"), [("resnet_cifar10", "image-classification"), ("gpt2_wikitext", "text-generation")]
+)
+def test_the_command_and_the_recipe_have_one_demo(recipe: str, task: str) -> None:
+    module = runpy.run_path(str(RECIPES / f"{recipe}.py"))
+    (config_class,) = (each for each in module.values() if isinstance(each, type) and issubclass(each, TrainConfig))
+    theirs = parse(config_class, module["DEMO"], ["--demo"])
+    ours = parse(TrainConfig, TRAIN_DEMO[task], ["--task", task, "--demo"])
+    assert dataclasses.asdict(ours) == dataclasses.asdict(theirs)
 
 
 def test_predict_writes_a_file_with_every_column(tiny_run: Path, tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ STEPS = 12
 BASICS: dict[str, Any] = {
     "task": "image-classification",
     "model": "baseline:mlp",
-    "augment": ["strong", "crop", "rotate", "color"],
     "mixup": 0.4,
     "cutmix": 1.0,
     "per_device_train_batch_size": 4,
@@ -39,7 +38,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return image_folder(tmp_path_factory.mktemp("pictures"), {"train": 11, "val": 2, "test": 2}, (20, 18))
 
 
-def shown(pictures: Path, name: str, processes: int, workers: int, kill: int | None = None) -> dict[str, str]:
+def shown(
+    pictures: Path, augment: list[str], name: str, processes: int, workers: int, kill: int | None = None
+) -> dict[str, str]:
     """Update and batch -> sha256 of the pixels and labels that the model was shown, of all processes."""
     told = Path(f"{name}.hashes")
 
@@ -57,7 +58,7 @@ def shown(pictures: Path, name: str, processes: int, workers: int, kill: int | N
 
     def work() -> None:
         NanGuard.on_backward = keep  # type: ignore[method-assign]  # for the rest of this child's life
-        knobs = {"dataset": str(pictures), "output_dir": name, "dataloader_num_workers": workers}
+        knobs = {"dataset": str(pictures), "augment": augment, "output_dir": name, "dataloader_num_workers": workers}
         config = TrainConfig(**BASICS, **knobs, gradient_accumulation_steps=2 // processes)
         data = hfkit.load_data(config)
         task = hfkit.build_task(config, data)
@@ -69,15 +70,17 @@ def shown(pictures: Path, name: str, processes: int, workers: int, kill: int | N
     return dict(map(json.loads, told.read_text().splitlines()))
 
 
-def test_the_same_pixels_with_workers_with_processes_and_after_a_kill(pictures: Path) -> None:
-    alone = shown(pictures, "alone", processes=1, workers=0)
+@pytest.mark.parametrize("augment", [["strong", "crop", "rotate", "color"], ["light"]], ids=["boxes", "frames"])
+def test_the_same_pixels_with_workers_with_processes_and_after_a_kill(pictures: Path, augment: list[str]) -> None:
+    """Pictures of which a box is decoded each time, and small ones whose frame is kept."""
+    alone = shown(pictures, augment, "alone", processes=1, workers=0)
     assert {int(key.split()[0]) for key in alone} == set(range(STEPS))
     assert len(set(alone.values())) == len(alone) == 2 * STEPS, "each batch of each epoch is another"
-    assert shown(pictures, "workers", processes=1, workers=2) == alone
-    assert shown(pictures, "processes", processes=2, workers=0) == alone
-    before = shown(pictures, "killed", processes=1, workers=2, kill=6)
+    assert shown(pictures, augment, "workers", processes=1, workers=2) == alone
+    assert shown(pictures, augment, "processes", processes=2, workers=0) == alone
+    before = shown(pictures, augment, "killed", processes=1, workers=2, kill=6)
     assert max(int(key.split()[0]) for key in before) == 6
-    again = shown(pictures, "killed", processes=1, workers=0)
+    again = shown(pictures, augment, "killed", processes=1, workers=0)
     assert "resumed at update 4 of 12" in Path("killed.txt").read_text()
     assert again == alone
     weights = [Path(run, "model", "model.safetensors").read_bytes() for run in ("alone", "workers", "killed")]

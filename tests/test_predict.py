@@ -212,6 +212,15 @@ def test_what_cannot_be_opened(classify: Any, tmp_path: Path) -> None:
         predict_file(classify, "in.csv", "out.csv", encoding="utf-99")
 
 
+def test_parquet_takes_a_first_chunk_without_an_answer(classify: Any, tmp_path: Path) -> None:
+    rows = [["text"], *[[" "]] * classify.chunk, ["a warm film"]]
+    write_csv(tmp_path / "in.csv", rows)
+    assert predict_file(classify, "in.csv", "out.parquet", skip_bad_rows=True) == len(rows) - 1
+    table = parquet.read_table(tmp_path / "out.parquet")
+    assert table["label"].null_count == classify.chunk
+    assert table["score"].to_pylist()[-1] > 0.5
+
+
 def test_rows_without_a_text_can_be_left_out(classify: Any, tmp_path: Path, capsys: Any) -> None:
     write_csv(tmp_path / "in.csv", [["text"], ["a warm film"], [" "], ["nan"], ["boring"]])
     assert predict_file(classify, "in.csv", "out.csv", skip_bad_rows=True) == 4

@@ -36,6 +36,7 @@ TRAIN_DEMO: dict[str, dict[str, Any]] = {
         "learning_rate": 2e-3,
         "num_train_epochs": 5,
         "per_device_train_batch_size": 32,
+        "load_best_model_at_end": False,
         "warmup_steps": 0.1,
         "lr_scheduler_type": "cosine",
     },

@@ -67,7 +67,7 @@ def encode(
     if kept is not None and len(kept) and _same(task, split, processor, kept):
         return kept, True
     made = task.encode(split, processor)
-    if write:
+    if write and len(made) == len(split):  # what is cut into other rows could not be checked, and so not be taken
         features = made.features.arrow_schema.metadata
         store.write(name, made.with_format("arrow")[:].replace_schema_metadata(features))
     return made, False

@@ -1,7 +1,6 @@
 """main: what stands between a command line and a job: flags, processes, the run's folder, exit statuses."""
 
 import gc
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -187,8 +186,6 @@ def exit_cleanly(function: Callable[[], Any]) -> int:
     HFKIT_DEBUG=1 lets the traceback through. Errors that are not the user's keep theirs, but for the one that follows
     from another process's end: then that process's message is what counts, and this one says so in a sentence.
     """
-    # Where it is installed, Accelerate and PEFT load it in every run, and it tells of kernels that nobody asked for.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         function()
     except HfkitError as error:

@@ -65,6 +65,11 @@ def open_source(arguments: DataArguments) -> Source:
     if name in cards:
         return _by_card(DataCard.read(cards[name]), arguments)
     path = _path(name)
+    if "://" in name:
+        raise HfkitError(
+            f"--dataset {name}: addresses are not read",
+            fix="mount the bucket as a folder, or copy the files, and give the path",
+        )
     if path.exists() or path.suffix.lower() in SUFFIXES or name.startswith((".", "/", "~")):
         return _files(name, path, arguments)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name):

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from tqdm import tqdm
 
 from hfkit.data.columns import TEXT_NAMES
@@ -14,7 +15,7 @@ from hfkit.data.table import counted
 from hfkit.errors import HfkitError, nearest
 from hfkit.inference.readers import STDIN, SUFFIXES, Row, Source, open_rows
 from hfkit.inference.text_pipeline import TextClassificationPipeline, pipeline
-from hfkit.inference.writers import Writer, open_writer
+from hfkit.inference.writers import Writer, answer_types, open_writer
 from hfkit.models.image_models import is_image_model
 from hfkit.models.loading import is_language_model
 from hfkit.models.names import locate
@@ -75,7 +76,9 @@ def predict_file(
         columns = _text_columns(model, source, text_column, text_pair_column)
         classify = model if isinstance(model, TextClassificationPipeline) else pipeline(model, **options)
         names = _added(source.columns, classify.reading.problem_type)
-        writer = stack.enter_context(open_writer(output, source.columns, list(names.values()), source.schema))
+        types = answer_types(classify.reading.problem_type)
+        schema = pa.schema([*(source.schema or ()), *(pa.field(names[name], types[name]) for name in names)])
+        writer = stack.enter_context(open_writer(output, source.columns, list(names.values()), schema))
         # Answers on a screen are their own progress, and a bar would be drawn across them.
         hidden = disable_tqdm or (output is None and sys.stdout.isatty())
         bar = stack.enter_context(_bar(source, hidden))

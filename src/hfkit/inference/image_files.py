@@ -16,7 +16,7 @@ from hfkit.data.decoding import SUFFIXES, BadImage, decode
 from hfkit.data.table import counted
 from hfkit.errors import HfkitError
 from hfkit.inference.image_pipeline import ImageClassificationPipeline
-from hfkit.inference.writers import open_writer
+from hfkit.inference.writers import answer_types, open_writer
 from hfkit.tasks.image_reading import ImageReading
 from hfkit.tasks.labels import MULTI, REGRESSION
 
@@ -70,7 +70,7 @@ def predict_images(
     with ExitStack() as stack:
         added = [*answer, "problem"]
         writer = stack.enter_context(
-            open_writer(output, ["file"], added if output else ["file", *added], _types(problem))
+            open_writer(output, ["file"], added if output else ["file", *added], pa.schema(answer_types(problem)))
         )
         hidden = disable_tqdm or (output is None and sys.stdout.isatty())
         bar = stack.enter_context(tqdm(total=len(files), desc="predict", unit="image", file=sys.stderr, disable=hidden))
@@ -87,16 +87,6 @@ def predict_images(
     for note in [*writer.notes, *_told(bad)]:
         print(note, file=sys.stderr)
     return done
-
-
-def _types(problem: str) -> pa.Schema:
-    """Of a Parquet file's columns: the first batch may hold no answer, or no label, to take them from."""
-    label, score = pa.string(), pa.float64()
-    if problem == MULTI:
-        label, score = pa.list_(label), pa.list_(score)
-    return pa.schema(
-        {"file": pa.string(), "label": label, "score": score, "value": pa.float64(), "problem": pa.string()}
-    )
 
 
 def _told_as(name: str) -> str:

@@ -64,7 +64,7 @@ class ImageClassificationPipeline(ClassifyingPipeline, transformers.ImageClassif
 
 
 def _picture(given: Any) -> Image.Image:
-    """A picture in any form that transformers' pipeline takes, decoded as at training."""
+    """A picture in any form that transformers' pipeline takes, decoded as at training; an address by transformers."""
     if isinstance(given, str) and given.startswith(("http://", "https://", "data:")):
         given = load_image(given)
     try:
