@@ -166,11 +166,11 @@ def _augmented(task: "ImageClassification", train: "Dataset") -> Iterator[Row]:
         for row, feature in zip(rows, task.read(train, rows, epoch), strict=True):
             shown = tiles.picture(feature["pixel_values"], task.seen.mean, task.seen.std)
             labels = feature["labels"]
-            why = _mix(task, labels) if isinstance(labels, np.ndarray | np.floating) else ""
+            why = _mix(task, np.asarray(labels)) if isinstance(labels, np.ndarray | np.floating) else ""
             yield {"row": row, "label": -1 if epoch is None else epoch, "why": why, "image": tiles.tile(shown)}
 
 
-def _mix(task: "ImageClassification", labels: np.ndarray | np.floating) -> str:
+def _mix(task: "ImageClassification", labels: np.ndarray) -> str:
     """A mixed label in words: `70 % cat, 30 % dog`."""
     if task.problem_type == "regression":
         return f"{float(labels):.3g}"
