@@ -1,6 +1,7 @@
 """Attention by plain products: the same states and gradients as torch's kernel, where it is used, and nowhere else."""
 
-from types import SimpleNamespace
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,11 +12,19 @@ from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 
 from hfkit.models import attention
 
+CPU = torch.device("cpu")
+
 
 class Bidirectional(nn.Module):
     """Stands for a layer of an encoder."""
 
     is_causal = False
+
+
+@pytest.fixture
+def inside() -> Iterator[None]:
+    with attention.products(CPU, "bf16"):
+        yield
 
 
 def heads(dtype: torch.dtype = torch.bfloat16, width: int = 8) -> list[Tensor]:
@@ -35,6 +44,7 @@ def exact(tensors: list[Tensor], **options: Any) -> tuple[Tensor, list[Tensor]]:
 KEEP = (torch.arange(10) < torch.tensor([[10], [6]]))[:, None, None, :].expand(2, 1, 10, 10)
 
 
+@pytest.mark.usefixtures("inside")
 @pytest.mark.parametrize(
     ("given", "options"),
     [
@@ -59,6 +69,7 @@ def test_states_and_gradients_are_torchs(
         torch.testing.assert_close(tensor.grad.double(), gradient, atol=0.15, rtol=0.05)
 
 
+@pytest.mark.usefixtures("inside")
 def test_padding_is_not_looked_at() -> None:
     tensors = heads()
     before, _ = attention.attend(Bidirectional(), *tensors, attention_mask=KEEP)
@@ -69,6 +80,7 @@ def test_padding_is_not_looked_at() -> None:
     assert torch.equal(before, after)
 
 
+@pytest.mark.usefixtures("inside")
 @pytest.mark.parametrize("case", ["float32", "dropout", "mask of numbers", "large", "shared keys", "softcap"])
 def test_what_is_out_of_the_ordinary_is_left_to_transformers(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attention, "sdpa_attention_forward", lambda *_, **__: "theirs")
@@ -85,27 +97,34 @@ def test_what_is_out_of_the_ordinary_is_left_to_transformers(case: str, monkeypa
     assert attention.attend(Bidirectional(), *tensors, **given) == "theirs"
 
 
-def test_only_bf16_on_a_cpu_is_changed() -> None:
-    def after(device: str, precision: str) -> Any:
-        accelerator: Any = SimpleNamespace(device=torch.device(device), mixed_precision=precision)
-        with attention.products(accelerator):
-            return AttentionInterface._global_mapping["sdpa"]
+def test_only_bf16_on_a_cpu_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "sdpa_attention_forward", lambda *_, **__: "theirs")
 
-    assert after("cpu", "bf16") is attention.attend
-    assert after("cuda", "bf16") is attention.sdpa_attention_forward
-    assert after("cpu", "no") is attention.sdpa_attention_forward
+    def answer() -> Any:
+        return AttentionInterface._global_mapping["sdpa"](Bidirectional(), *heads(), attention_mask=None)
+
+    for device, precision in (("cuda", "bf16"), ("cpu", "no")):
+        with attention.products(torch.device(device), precision):
+            assert answer() == "theirs"
+    with attention.products(CPU, "bf16"):
+        assert answer() != "theirs"
+        with ThreadPoolExecutor() as another:
+            assert another.submit(answer).result() == "theirs"
+        with attention.products(CPU, "no"):
+            assert answer() == "theirs"
+        assert answer() != "theirs"
+    assert answer() == "theirs"
 
 
 @pytest.mark.parametrize("kind", ["falcon", "gpt2", "llama"])
 def test_no_model_sees_what_follows(kind: str) -> None:
-    accelerator: Any = SimpleNamespace(device=torch.device("cpu"), mixed_precision="bf16")
     sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, vocab_size=50, **sizes)).eval()
     ids = torch.arange(12)[None]
     places = torch.arange(6).repeat(2)[None]  # two documents in the row
     for given in ({}, {"position_ids": places}):
         changed = ids.index_fill(1, torch.tensor([11]), 40)
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16), attention.products(accelerator):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16), attention.products(CPU, "bf16"):
             one, other = (model(tokens, use_cache=False, **given).logits for tokens in (ids, changed))
         assert torch.equal(one[:, :-1], other[:, :-1])
 
@@ -113,12 +132,14 @@ def test_no_model_sees_what_follows(kind: str) -> None:
 def test_a_run_uses_it_and_saves_a_plain_model(run_fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     plain = attention.attend
-    monkeypatch.setattr(attention, "attend", lambda *args, **kwargs: calls.append(1) or plain(*args, **kwargs))
+    monkeypatch.setattr(
+        attention, "attend", lambda *args, **kwargs: calls.append(attention.wanted.get()) or plain(*args, **kwargs)
+    )
     run = run_fit("bf16", mixed_precision="bf16", num_train_epochs=1)
-    assert calls
+    assert any(calls)
     assert "attn_implementation" not in (run.path / "model" / "config.json").read_text()
     calls.clear()
     exact_run = run_fit("fp32", mixed_precision="no", num_train_epochs=1)
-    assert not calls
+    assert not any(calls)
     losses = [[line["loss"] for line in one.log() if "loss" in line] for one in (run, exact_run)]
     assert max(abs(one - other) for one, other in zip(*losses, strict=True)) < 0.05

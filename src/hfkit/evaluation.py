@@ -15,6 +15,7 @@ from hfkit import hardware, sharding
 from hfkit.batching import evaluation_batches
 from hfkit.config import LoopArguments
 from hfkit.errors import HfkitError
+from hfkit.models.attention import products
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -64,8 +65,9 @@ def evaluate(
     # Weights that were gathered in inference mode could not be trained with.
     sharded = sharding.is_sharded(model)
     no_gradients = torch.no_grad if sharded else torch.inference_mode
+    device = accelerator.device
     try:
-        with no_gradients(), accelerator.autocast(), bar:
+        with no_gradients(), accelerator.autocast(), products(device, accelerator.mixed_precision), bar:
             plan = [(None, rows) for rows in mine + batches[:1] * (rounds - len(mine))]
             for batch in load_batches(accelerator, task, dataset, plan, config.dataloader_num_workers):
                 if stop() and not sharded:

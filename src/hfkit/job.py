@@ -20,6 +20,7 @@ from hfkit.engine import Engine
 from hfkit.errors import HfkitError, nearest
 from hfkit.metrics import FIGURES, LOWER_IS_BETTER
 from hfkit.models.attention import products
+from hfkit.models.dropout import drawn_fast
 from hfkit.optim import build_optimizer, build_scheduler
 from hfkit.run import Run
 from hfkit.saving import save_model
@@ -102,7 +103,12 @@ def fit(
     streaming.streamed(task, data, learnt, processor)
     engine = build_engine(config, task, model, processor, learnt, run, accelerator, learner)
     _resume(engine, run, place, skipped)
-    with stopped_by_signals(engine), callbacks.closing(engine.callbacks), products(accelerator):
+    with (
+        stopped_by_signals(engine),
+        callbacks.closing(engine.callbacks),
+        products(accelerator.device, precision),
+        drawn_fast(engine.module, accelerator.device),
+    ):
         engine.train(learnt["train"], learnt.get("validation"))
     trained = time.perf_counter()
     if engine.state.stopped == "interrupted" or engine.sum([float(engine.interrupted)])[0]:

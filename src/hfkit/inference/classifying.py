@@ -10,6 +10,7 @@ import transformers
 
 from hfkit.errors import HfkitError
 from hfkit.hardware import mixed_precision as precision_for
+from hfkit.models.attention import products
 from hfkit.tasks.classification import Classification
 from hfkit.tasks.labels import MULTI, REGRESSION
 
@@ -122,7 +123,8 @@ class ClassifyingPipeline(transformers.Pipeline):
     def computing(self, dtype: torch.dtype | None) -> Iterator[None]:
         """On the pipeline's device, without gradients, in `dtype` (None: the model's own)."""
         lower = torch.autocast(self.device.type, dtype=dtype) if dtype is not None else nullcontext()
-        with self.device_placement(), torch.inference_mode(), lower:
+        precision = "bf16" if dtype == torch.bfloat16 else "no"
+        with self.device_placement(), torch.inference_mode(), lower, products(self.device, precision):
             yield
 
     def _close(self, logits: torch.Tensor) -> list[int]:

@@ -5,15 +5,13 @@ The kernel saves memory and not time (benchmarks/NOTES.md); in float32 it is the
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
 
 LARGEST = 2**26
 """Scores of a layer above which memory counts for more: 128 MiB of them are kept for the way back."""
@@ -23,19 +21,23 @@ SPECIAL = ("position_bias", "cache", "softcap")
 """What some models add to attention, and this one leaves to transformers."""
 
 
+wanted: ContextVar[bool] = ContextVar("wanted", default=False)
+"""Whether this thread is inside `products`: another thread's models attend as they always did."""
+
+
 @contextmanager
-def products(accelerator: "Accelerator") -> Iterator[None]:
-    """Inside, models attend by plain products where training is in bf16 on a CPU.
+def products(device: torch.device, mixed_precision: str) -> Iterator[None]:
+    """Inside, models attend by plain products where they compute in bf16 on a CPU.
 
     It goes by the kernel's own name: under another one Falcon, which asks for that name, would add its mask of truths
     to the scores, and see what follows.
     """
-    if accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16":
-        AttentionInterface.register("sdpa", attend)
+    AttentionInterface.register("sdpa", attend)
+    before = wanted.set(device.type == "cpu" and mixed_precision == "bf16")
     try:
         yield
     finally:
-        AttentionInterface.register("sdpa", sdpa_attention_forward)
+        wanted.reset(before)
 
 
 def attend(
@@ -61,7 +63,9 @@ def attend(
         (batch, tokens, heads, width of a head), and no weights.
     """
     scores = query.shape[0] * query.shape[1] * query.shape[2] * key.shape[2]
-    plain = query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[1] == key.shape[1]
+    plain = (
+        wanted.get() and query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[1] == key.shape[1]
+    )
     plain = plain and (attention_mask is None or attention_mask.dtype == torch.bool)
     if not plain or dropout or scores > LARGEST or any(more.get(name) is not None for name in SPECIAL):
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, is_causal, **more)
