@@ -60,7 +60,7 @@ def surroundings(own: dict[str, str]) -> dict[str, str]:
     return given | own
 
 
-def in_turns(name: str, sides: Sequence[Side], pairs: int, quick: bool = False) -> list[Turn]:
+def in_turns(name: str, sides: Sequence[Side], pairs: int, quick: bool = False, warm_up: bool = True) -> list[Turn]:
     """Each side once a turn, in the order A B and then B A, after one turn that does not count.
 
     Args:
@@ -68,6 +68,7 @@ def in_turns(name: str, sides: Sequence[Side], pairs: int, quick: bool = False) 
         sides: At least two.
         pairs: Turns that count.
         quick: A trial: a single turn, without one before it.
+        warm_up: Whether the first turn does not count; where nothing is timed it may.
     """
     if quick:
         return [{side.name: side.run(0) for side in sides}]
@@ -77,7 +78,8 @@ def in_turns(name: str, sides: Sequence[Side], pairs: int, quick: bool = False) 
     turns = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()] if kept.is_file() else []
     if turns:
         print(f"{name}: {len(turns)} turns were measured before; delete {kept} to begin anew")
-    for number in range(len(turns), pairs + 1):
+    before = int(warm_up)
+    for number in range(len(turns), before + pairs):
         order = sides if number % 2 == 0 else list(reversed(sides))
         found = {side.name: side.run(number) for side in order}
         turn = {side.name: found[side.name] for side in sides}
@@ -85,8 +87,8 @@ def in_turns(name: str, sides: Sequence[Side], pairs: int, quick: bool = False) 
             file.write(json.dumps(turn) + "\n")
         turns.append(turn)
         said = ", ".join(f"{side} {figures.get('seconds', 0):.1f} s" for side, figures in turn.items())
-        print(f"{name}: turn {number} of {pairs}{' (warm-up)' if number == 0 else ''}: {said}", flush=True)
-    return turns[1 : pairs + 1]
+        print(f"{name}: turn {number} of {pairs}{' (warm-up)' if number < before else ''}: {said}", flush=True)
+    return turns[before : before + pairs]
 
 
 def pairs_of(turns: list[Turn], first: str, second: str, what: str = "seconds") -> list[tuple[float, float]]:

@@ -4,6 +4,7 @@ Both come from the `demo` extra, without a network, and are made once.
 """
 
 import csv
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,19 @@ def reviews(train: int, test: int, dataset: str = "demo:imdb") -> Path:
             names = split.features["label"].names
             write_rows(folder / f"{name}.csv", [(row["text"], names[row["label"]]) for row in split])
     return folder
+
+
+def halves(train: int, test: int) -> list[Path]:
+    """Two folders like that of `reviews`, each with every other one of its training rows."""
+    whole, folders = reviews(train, test), []
+    with (whole / "train.csv").open(encoding="utf-8", newline="") as file:
+        rows = [(row["text"], row["label"]) for row in csv.DictReader(file)]
+    for part in (0, 1):
+        folders.append(whole.with_name(f"{whole.name}-half{part}"))
+        write_rows(folders[part] / "train.csv", rows[part::2])
+        for name in ("validation.csv", "test.csv"):
+            shutil.copyfile(whole / name, folders[part] / name)
+    return folders
 
 
 def many_texts(rows: int) -> Path:

@@ -24,7 +24,7 @@ def changed(turn: fresh.Turn, one: str, other: str) -> float:
 def main(pairs: int = 5, quick: bool = False) -> bool:
     """Print both ratios; within the limits when both are reached and the labels stay."""
     model = material.trained_run(quick) / "model"
-    flags = material.spelt({"model": model, "data": material.reviews(32, 32 if quick else 160) / "test.csv"})
+    flags = material.spelt({"model": model, "data": material.reviews(32, 32 if quick else 320) / "test.csv"})
     one, sixteen = LIMITS
     sides = [
         fresh.Side(one, ["-m", "benchmarks.rivals.pipeline_texts", *flags]),

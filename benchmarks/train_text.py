@@ -2,18 +2,16 @@
 
 The same reviews, the same number of updates, the same learning rate. The rival pads every text to 256 tokens and
 computes in float32; hfkit is `hfkit train` without a flag for speed. Only training counts, not the start. Whether the
-models are equally good is a question of its own: over the seeds, the difference of their accuracies on the same test
-rows has to lie within half a point, with its interval.
+models are equally good is a question of its own, which takes more rows: train_text_accuracy.
 """
 
 from typing import Any
 
 from benchmarks import fresh, material
-from benchmarks.pairing import equivalent, report, summary
+from benchmarks.pairing import report, summary
 
 NAME, LIMIT = "train_text", 5.0
 LENGTH = 256
-MARGIN = 0.005
 
 
 def ours(
@@ -34,13 +32,11 @@ def rival(name: str, rows: int, test: int, model: Any, file: str, *more: str, **
 
 
 def main(pairs: int = 5, quick: bool = False) -> bool:
-    """Print the ratio; within the limit when it is reached and the accuracies are equal."""
-    rows, test = (32, 32) if quick else (96, 64)
+    """Print the ratio; within the limit when it is reached."""
+    rows, test = (32, 32) if quick else (192, 64)
     model = material.bert(quick)
     sides = [rival("Trainer", rows, test, model, "trainer_tutorial"), ours(NAME, rows, test, model)]
     turns = fresh.in_turns(NAME, sides, pairs, quick)
     fresh.same_work(turns, "rows", "updates", "parameters", "test_rows")
     found = summary(fresh.pairs_of(turns, "Trainer", "hfkit"))
-    found["accuracy"] = equivalent(fresh.pairs_of(turns, "hfkit", "Trainer", "accuracy"), MARGIN)
-    reached = report(NAME, "How fast does a BERT learn film reviews?", "Trainer / hfkit", found, LIMIT, quick, turns)
-    return reached and bool(found["accuracy"]["equivalent"])
+    return report(NAME, "How fast does a BERT learn film reviews?", "Trainer / hfkit", found, LIMIT, quick, turns)

@@ -23,11 +23,12 @@ def main():
     parser.add_argument("--max_length", type=int)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--max_steps", type=int, default=-1)
+    parser.add_argument("--save", action="store_true", help="keep the model, and leave its test to others")
     options = parser.parse_args()
 
     dataset = load_dataset("csv", data_files={name: f"{options.data}/{name}.csv" for name in ("train", "test")})
     dataset = dataset.class_encode_column("label")
-    tokenizer = AutoTokenizer.from_pretrained(options.model)
+    tokenizer = AutoTokenizer.from_pretrained(options.model, model_max_length=options.max_length)
 
     def tokenize(examples):
         return tokenizer(examples["text"], padding="max_length", truncation=True, max_length=options.max_length)
@@ -53,10 +54,13 @@ def main():
         args=training_args,
         train_dataset=tokenized["train"],
         eval_dataset=tokenized["test"],
+        processing_class=tokenizer,
         compute_metrics=compute_metrics,
     )
     trained = trainer.train()
-    figures = trainer.evaluate() if options.max_steps < 0 else {}
+    if options.save:
+        trainer.save_model()
+    figures = trainer.evaluate() if options.max_steps < 0 and not options.save else {}
     found = {
         "seconds": trained.metrics["train_runtime"],
         "rows": len(tokenized["train"]),
