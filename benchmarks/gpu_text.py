@@ -17,11 +17,11 @@ def main(pairs: int = 5, quick: bool = False) -> bool:
     """Print the ratio; within the limit when it is reached, or where there is no GPU to ask."""
     if gpu.there_is_none(NAME):
         return True
-    rows = 512 if quick else 17_000
+    data = material.reviews(512 if quick else 17_000, 32)
     model = material.bert_of("base")
     sides = [
-        rival("tuned Trainer", rows, 32, model, "trainer_tuned"),
-        ours(NAME, rows, 32, model, switches=material.SWITCHES[1:]),
+        rival("tuned Trainer", data, model, "trainer_tuned"),
+        ours(NAME, data, model, switches=material.SWITCHES[1:]),
     ]
     turns = fresh.in_turns(NAME, sides, pairs, quick)
     fresh.same_work(turns, "rows", "updates", "parameters")

@@ -16,13 +16,17 @@ SWITCHES = ["--use_cpu", "--overwrite", "--disable_tqdm", "--keep_duplicates"]
 """Of `hfkit train`. Repeated texts are kept, because the other side keeps them."""
 
 
-def reviews(train: int, test: int, dataset: str = "demo:imdb") -> Path:
-    """A folder with train.csv, validation.csv and test.csv (text, label): so many rows of real film reviews."""
+def reviews(train: int, test: int, dataset: str = "demo:imdb", **options: Any) -> Path:
+    """A folder with train.csv, validation.csv and test.csv (text, label): so many rows of real film reviews.
+
+    `options` are those of `hfkit.load_data`; they are not in the folder's name.
+    """
     folder = WORK / f"{dataset.removeprefix('demo:')}-{train}-{test}"
     if not (folder / "test.csv").is_file():
         import hfkit
 
-        data = hfkit.load_data(dataset, max_train_samples=train, max_eval_samples=100, max_test_samples=test)
+        rows = {"max_train_samples": train, "max_eval_samples": 100, "max_test_samples": test}
+        data = hfkit.load_data(dataset, **rows, **options)
         folder.mkdir(parents=True, exist_ok=True)
         for name, split in data.items():
             names = split.features["label"].names
@@ -30,9 +34,9 @@ def reviews(train: int, test: int, dataset: str = "demo:imdb") -> Path:
     return folder
 
 
-def halves(train: int, test: int) -> list[Path]:
+def halves(whole: Path) -> list[Path]:
     """Two folders like that of `reviews`, each with every other one of its training rows."""
-    whole, folders = reviews(train, test), []
+    folders = []
     with (whole / "train.csv").open(encoding="utf-8", newline="") as file:
         rows = [(row["text"], row["label"]) for row in csv.DictReader(file)]
     for part in (0, 1):

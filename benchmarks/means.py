@@ -19,11 +19,11 @@ MEMORY = "freed memory kept"
 
 def main(pairs: int = 5, quick: bool = False) -> bool:
     """Print a ratio for each; there is no limit to be within."""
-    rows, test, model = 32 if quick else 64, 32, material.bert(quick)
-    usual = ours(NAME, rows, test, model)
+    data, model = material.reviews(32 if quick else 64, 32), material.bert(quick)
+    usual = ours(NAME, data, model)
     gives_back = fresh.Side(MEMORY, [*usual.command[:2], "--give_back", *usual.command[2:]])
     sides = [usual, gives_back]
-    sides += [fresh.Side(name, ours(NAME, rows, test, model, **knobs).command) for name, knobs in WITHOUT.items()]
+    sides += [fresh.Side(name, ours(NAME, data, model, **knobs).command) for name, knobs in WITHOUT.items()]
     turns = fresh.in_turns(NAME, sides, pairs, quick)
     fresh.same_work(turns, "rows", "updates", "tokens")
     results = {}

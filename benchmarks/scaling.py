@@ -21,11 +21,11 @@ def main(pairs: int = 5, quick: bool = False) -> bool:
     if len(cores) < 2:
         print(f"{NAME}: this needs two cores, and there is one.")
         return False
-    rows, model = 32 if quick else 160, material.bert(quick)
-    flags = ours(NAME, rows, 32, model, per_device_train_batch_size=16).command[2:]
-    halves = ours(f"{NAME}-two", rows, 32, model, per_device_train_batch_size=8).command[2:]
-    half = [str(part) for part in material.halves(rows, 32)]
-    knobs = ours(NAME, rows, 32, model, per_device_train_batch_size=8).command[2:]
+    data, model = material.reviews(32 if quick else 160, 32), material.bert(quick)
+    flags = ours(NAME, data, model, per_device_train_batch_size=16).command[2:]
+    halves = ours(f"{NAME}-two", data, model, per_device_train_batch_size=8).command[2:]
+    half = [str(part) for part in material.halves(data)]
+    knobs = ours(NAME, data, model, per_device_train_batch_size=8).command[2:]
     one, two, strangers = "one process", "two processes", "two strangers"
     sides = [
         fresh.Side(one, ["-m", "benchmarks.ours.train", "--cores", cores[0], *flags]),

@@ -15,12 +15,11 @@ KEEP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALL
 
 def main(pairs: int = 5, quick: bool = False) -> bool:
     """Print both ratios; within the limits when both are reached."""
-    rows, test = (32, 32) if quick else (96, 64)
-    model = material.bert(quick)
+    data, model = material.reviews(*(32, 32) if quick else (96, 64)), material.bert(quick)
     sides = [
-        rival("tuned Trainer", rows, test, model, "trainer_tuned", "--use_cpu"),
-        rival("tuned Trainer that keeps memory", rows, test, model, "trainer_tuned", "--use_cpu", **KEEP),
-        ours(NAME, rows, test, model),
+        rival("tuned Trainer", data, model, "trainer_tuned", "--use_cpu"),
+        rival("tuned Trainer that keeps memory", data, model, "trainer_tuned", "--use_cpu", **KEEP),
+        ours(NAME, data, model),
     ]
     turns = fresh.in_turns(NAME, sides, pairs, quick)
     fresh.same_work(turns, "rows", "updates", "parameters", "test_rows")

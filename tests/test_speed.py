@@ -110,7 +110,7 @@ def test_the_advice_is_what_costs_most(change: dict[str, Any], advice: str) -> N
 def test_the_lines_say_what_the_figures_say() -> None:
     assert speed.lines(FOUND | {"advice": "rest"}) == [
         "precision: bf16 on the cpu, which it computes in hardware",
-        "attention: sdpa; optimizer: AdamW, fused; threads: 2",
+        "attention: sdpa, by plain products where they are faster; optimizer: AdamW, fused; threads: 2",
         "batches of 16.0 rows of 3700 tokens, 1.0% of them padding, by group_by_length; 18.0 rows/s",
         "waiting for input: 0.2% of the time; 300 GFLOP/s, 38% of a large matrix product's 800 here",
         "what holds it back: rest",

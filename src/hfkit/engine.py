@@ -122,7 +122,8 @@ class Engine:
         if isinstance(self.model, torch.nn.parallel.DistributedDataParallel):
             device = self.accelerator.device
             ids = [device.index] if device.type == "cuda" else None
-            self.model = torch.nn.parallel.DistributedDataParallel(self.module, device_ids=ids)
+            same = self.accelerator.ddp_handler.to_kwargs() if self.accelerator.ddp_handler else {}
+            self.model = torch.nn.parallel.DistributedDataParallel(self.module, device_ids=ids, **same)
 
     def state_dict(self) -> dict[str, Any]:
         """The counters, in JSON; the summed loss is that of all processes, held by the first."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs
 from datasets import DatasetDict
 
 from hfkit import callbacks, checkpoint, disk, encoding, hardware, probing, provenance, results, sharding, streaming
@@ -73,6 +74,7 @@ def fit(
         cpu=config.use_cpu,
         log_with=tracker_names(config.report_to) or None,
         project_dir=str(output_dir(config)),
+        kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],  # no second copy of gradients
     )
     sharding.check(accelerator, model)
     accelerator.print(why)

@@ -185,6 +185,8 @@ def lines(found: dict[str, Any]) -> list[str]:
     """The figures for the screen; the advice last."""
     dropout = f" with dropout {found['attention_dropout']:g}" if found["attention_dropout"] else ""
     attention = f"{found['attention']}{dropout}" if found["attention"] else "none"
+    if found["device"] == "cpu" and found["precision"] == "bf16" and attention == "sdpa":
+        attention += ", by plain products where they are faster"
     told = [found["why"], f"attention: {attention}; optimizer: {found['optimizer']}; threads: {found['threads']}"]
     if "rows_per_second" in found:
         shape = f"{found['rows_per_batch']:.1f} rows"
