@@ -1,16 +1,18 @@
 """How fast are texts classified? `hfkit.pipeline` beside `transformers.pipeline`, one by one and in batches of 16.
 
 The same trained model, the same reviews of up to 512 tokens. hfkit is measured twice: as the command `hfkit predict`
-starts it, with glibc told to keep its memory, which the ratios are of; and as a plain call in somebody's program. A
-label may differ from float32's in one row of a thousand at most.
+starts it, with glibc told to keep its memory, which the ratios are of; and as a plain call in somebody's program; and
+where the extra is installed, with OpenVINO besides, whose seconds to take the model over are not counted. A label may
+differ from float32's in one row of a thousand at most.
 """
 
 import statistics
+from importlib.util import find_spec
 
 from benchmarks import fresh, material
 from benchmarks.pairing import report, summary
 
-NAME = "predict_text"
+NAME, OPENVINO = "predict_text", "hfkit with OpenVINO"
 LIMITS = {"pipeline() one by one": 2.5, "pipeline() in batches of 16": 4.0}
 CHANGED = 0.001
 
@@ -32,6 +34,8 @@ def main(pairs: int = 5, quick: bool = False) -> bool:
         fresh.Side("hfkit in a program", ["-m", "benchmarks.ours.predict", *flags]),
         fresh.Side("hfkit", ["-m", "benchmarks.ours.predict", *flags, "--keep_memory"]),
     ]
+    if find_spec("openvino"):
+        sides.append(fresh.Side(OPENVINO, [*sides[-1].command, "--backend", "openvino"]))
     turns = fresh.in_turns(NAME, sides, pairs, quick)
     fresh.same_work(turns, "rows")
     share = statistics.fmean(changed(turn, one, "hfkit") for turn in turns)
@@ -40,6 +44,11 @@ def main(pairs: int = 5, quick: bool = False) -> bool:
     for name, limit in LIMITS.items():
         found = summary(fresh.pairs_of(turns, name, "hfkit")) | {"labels_changed": share}
         found["in_a_program"] = summary(fresh.pairs_of(turns, name, "hfkit in a program"))
+        if len(sides) > 4:
+            found["openvino"] = summary(fresh.pairs_of(turns, name, OPENVINO))
+            found["openvino"]["labels_changed"] = statistics.fmean(changed(turn, one, OPENVINO) for turn in turns)
+            ratio, (low, high) = found["openvino"]["ratio"], found["openvino"]["ratio_interval"]
+            print(f"{name} / {OPENVINO}: {ratio:.2f} ({low:.2f} to {high:.2f})")
         file = NAME if name == one else f"{NAME}_batches"
         within.append(report(file, f"How fast beside {name}?", f"{name} / hfkit", found, limit, quick, turns))
     return all(within)

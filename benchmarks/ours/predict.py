@@ -13,6 +13,7 @@ if __name__ == "__main__":
     parser.add_argument("--model")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--keep_memory", action="store_true")
+    parser.add_argument("--backend", default="torch")
     options = parser.parse_args()
     if options.keep_memory:
         hardware.keep_memory(use_cpu=True)
@@ -20,7 +21,7 @@ if __name__ == "__main__":
 
     with options.data.open(encoding="utf-8", newline="") as file:
         texts = [row["text"] for row in csv.DictReader(file)]
-    classify = hfkit.pipeline(options.model, device="cpu")
+    classify = hfkit.pipeline(options.model, device="cpu", backend=options.backend)
     classify(texts[:1])
     began = time.perf_counter()
     answers = classify(texts)

@@ -146,6 +146,7 @@ def _predict(options: argparse.Namespace) -> None:
             delimiter=options.delimiter,
             skip_bad_rows=options.skip_bad_rows,
             disable_tqdm=options.disable_tqdm,
+            backend=options.backend,
             trust_remote_code=options.trust_remote_code,
         )
 
@@ -212,6 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--encoding", default="utf-8", help="of the input's text formats (default: %(default)s)")
     predict.add_argument("--delimiter", help="of a CSV file (default: comma, or tab in a .tsv file)")
     predict.add_argument("--skip_bad_rows", action="store_true", help="give a row without a text no answer, counted")
+    predict.add_argument("--backend", default="torch", help="torch, or openvino: a text classifier's, on a CPU")
     predict.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
     predict.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
     predict.set_defaults(run=_predict)

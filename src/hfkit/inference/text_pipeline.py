@@ -9,6 +9,7 @@ import transformers
 
 from hfkit.errors import HfkitError, nearest
 from hfkit.inference.classifying import ClassifyingPipeline
+from hfkit.inference.texts import text_and_pair
 from hfkit.models.loading import load_model
 from hfkit.run import Run
 from hfkit.tasks.text_classification import TextClassification
@@ -16,6 +17,9 @@ from hfkit.tasks.text_classification import TextClassification
 HEAD = "ForSequenceClassification"
 FUNCTIONS = ("sigmoid", "softmax", "none")
 """What transformers can make of logits."""
+
+BACKENDS = ("torch", "openvino")
+"""What a text classifier can be computed with."""
 
 CHUNK_CPU, CHUNK = 256, 1024
 """Rows that are sorted by length together: enough to pad little, few enough to stream. A CPU's batches are smaller."""
@@ -27,6 +31,7 @@ def pipeline(
     device: int | str | torch.device | None = None,
     mixed_precision: str = "auto",
     tokens_per_batch: int | None = None,
+    backend: str = "torch",
     revision: str | None = None,
     trust_remote_code: bool = False,
     **options: Any,
@@ -38,6 +43,7 @@ def pipeline(
         device: As in transformers: by default the first accelerator, else the CPU.
         mixed_precision: auto, no, bf16 or fp16; see `TextClassificationPipeline`.
         tokens_per_batch: Padded tokens in a text classifier's batch. Default: 4,096 on a CPU, 65,536 on an accelerator.
+        backend: `torch`, or `openvino` for a text classifier on a CPU: faster, but compiled anew in each process.
         revision: Commit, tag or branch of a Hub id.
         trust_remote_code: Run Python code that the model ships. Off unless you trust it.
         options: Further arguments of the pipeline: `top_k`, `function_to_apply`, `batch_size` (most rows in a batch);
@@ -57,8 +63,13 @@ def pipeline(
     merged = hasattr(loaded, "merge_and_unload")
     if merged:  # an adapter: merged, it costs nothing
         loaded = loaded.merge_and_unload().eval()
-    if tokens_per_batch is not None and (loaded.can_generate() or loaded.main_input_name != "input_ids"):
-        raise HfkitError("tokens_per_batch is for text classifiers", where=str(model), fix="set batch_size")
+    if loaded.can_generate() or loaded.main_input_name != "input_ids":
+        if tokens_per_batch is not None:
+            raise HfkitError("tokens_per_batch is for text classifiers", where=str(model), fix="set batch_size")
+        if backend != "torch":
+            raise HfkitError(
+                f"backend={backend!r} is for text classifiers", where=str(model), fix="leave it out: torch"
+            )
     if loaded.can_generate():
         from hfkit.inference.generation_pipeline import generation_pipeline
 
@@ -77,6 +88,7 @@ def pipeline(
         device=device,
         mixed_precision=mixed_precision,
         tokens_per_batch=tokens_per_batch,
+        backend=backend,
         **options,
     )
 
@@ -114,6 +126,7 @@ class TextClassificationPipeline(ClassifyingPipeline, transformers.TextClassific
         tokenizer: transformers.PreTrainedTokenizerBase,
         mixed_precision: str = "auto",
         tokens_per_batch: int | None = None,
+        backend: str = "torch",
         task: str = "text-classification",
         **options: Any,
     ) -> None:
@@ -122,6 +135,13 @@ class TextClassificationPipeline(ClassifyingPipeline, transformers.TextClassific
         on_cpu = self.device.type == "cpu"
         self.chunk = CHUNK_CPU if on_cpu else CHUNK
         self.tokens_per_batch = tokens_per_batch or (4096 if on_cpu else 65536)
+        if backend not in BACKENDS:
+            raise HfkitError(f"There is no backend {backend!r}.", fix=nearest(backend, BACKENDS))
+        self.fast: Any = self.model  # what computes, but for rows that are decided again in float32
+        if backend == "openvino":
+            from hfkit.inference.openvino import converted
+
+            self.fast = converted(self)
 
     def _sanitize_parameters(
         self, function_to_apply: str | None = None, top_k: int | str | None = "", **tokenizer_kwargs: Any
@@ -160,7 +180,7 @@ class TextClassificationPipeline(ClassifyingPipeline, transformers.TextClassific
     def _features(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Encoded rows. Pairs and single texts may be mixed; each kind goes through the tokenizer at once."""
         tokenizer: Any = self.tokenizer
-        split = [_text_and_pair(row) for row in rows]
+        split = [text_and_pair(row) for row in rows]
         features: list[dict[str, Any]] = [{}] * len(rows)
         for paired in (False, True):
             places = [place for place, (_, pair) in enumerate(split) if (pair is not None) == paired]
@@ -197,23 +217,11 @@ class TextClassificationPipeline(ClassifyingPipeline, transformers.TextClassific
             sums += self._batch([part], dtype) * len(part["input_ids"])
         return sums / len(windows)
 
+    def batch_of(self, texts: list[str]) -> dict[str, torch.Tensor]:
+        """The model's inputs for some texts."""
+        return self.reading.collate(self._features(texts))
+
     def _batch(self, features: list[dict[str, Any]], dtype: torch.dtype | None) -> torch.Tensor:
-        batch = self.reading.collate(features)
+        batch, model = self.reading.collate(features), self.fast if dtype == self.low_precision else self.model
         with self.computing(dtype):
-            return self.reading.logits(self.model, {k: v.to(self.device) for k, v in batch.items()}).cpu()
-
-
-def _text_and_pair(row: Any) -> tuple[str, str | None]:
-    """A row in any form that transformers' pipeline takes: a text, a dict, or a list of one pair."""
-    if isinstance(row, list) and len(row) == 1 and isinstance(row[0], list) and len(row[0]) == 2:
-        row = {"text": row[0][0], "text_pair": row[0][1]}
-    text, pair = (row.get("text"), row.get("text_pair")) if isinstance(row, Mapping) else (row, None)
-    if not isinstance(text, str) or not isinstance(pair, str | None):
-        raise HfkitError(
-            f"A row is not a text: {str(row)[:80]!r} ({type(row).__name__}).",
-            fix='give strings, or dicts such as {"text": "...", "text_pair": "..."}',
-        )
-    for part in (text, pair or ""):
-        if not part.isascii() and any("\ud800" <= character <= "\udfff" for character in part):
-            raise HfkitError(f"A text holds half a character: {part[:80]!r}.", fix="write it whole, or cut it")
-    return text, pair
+            return self.reading.logits(model, {k: v.to(self.device) for k, v in batch.items()}).cpu()
