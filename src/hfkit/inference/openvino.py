@@ -12,6 +12,7 @@ import transformers
 
 from hfkit.errors import HfkitError
 from hfkit.models.inspection import first_line
+from hfkit.models.loading import quiet
 from hfkit.tasks.text_classification import MODEL_INPUTS
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Converted:
             raise _refused(f"it does not load: {first_line(error)}", "pip install 'hfkit[openvino]'") from error
         self.names = list(batch)
         try:
-            with warnings.catch_warnings(), torch.no_grad():
+            with quiet(), warnings.catch_warnings(), torch.no_grad():
                 warnings.simplefilter("ignore")  # of tracing, whose result is compared with the model's
                 traced = TorchScriptPythonDecoder(_Logits(model, self.names), example_input=tuple(batch.values()))
                 # Not openvino.convert_model, which reports its use to a server.
