@@ -165,3 +165,13 @@ def test_running_out_of_memory_is_recognised():
     assert hardware.out_of_memory(RuntimeError("CUDA error: out of memory"))
     assert not hardware.out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     assert not hardware.out_of_memory(ValueError("out of memory"))
+
+
+def test_kernels_are_forgotten_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    monkeypatch.setenv(name, "7")
+    hardware.forget_kernels()
+    assert os.environ[name] == "7"
+    monkeypatch.delenv(name)
+    hardware.forget_kernels()
+    assert os.environ[name] == "1"

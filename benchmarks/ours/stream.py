@@ -15,6 +15,7 @@ if __name__ == "__main__":
     parser.add_argument("--for_seconds", type=float)
     options = parser.parse_args()
     hardware.keep_memory(use_cpu=True)
+    hardware.forget_kernels()
     import hfkit
 
     classify = hfkit.pipeline(options.model, device="cpu")

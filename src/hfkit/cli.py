@@ -130,9 +130,10 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from hfkit.hardware import keep_memory
+    from hfkit.hardware import forget_kernels, keep_memory
 
     keep_memory()  # before torch is imported, see there
+    forget_kernels()
     from hfkit.inference import predict_file
 
     with until_nobody_reads():

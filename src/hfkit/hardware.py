@@ -60,6 +60,15 @@ def keep_memory(use_cpu: bool = False) -> str | None:
     return "memory: freed memory is kept for the next step (glibc mallopt), as this run is on the CPU"
 
 
+def forget_kernels() -> None:
+    """Tell oneDNN to keep no kernels, before torch is imported: a long stream of texts is read in constant memory.
+
+    It keeps 1,024, and a batch of new shape brings several: 0.3 MiB each, over 100,000 sentences 1 GiB. Making them
+    anew costs nothing that was seen (benchmarks/NOTES.md). A user's own setting stays.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "1")
+
+
 def use_all_cores(use_cpu: bool = False) -> str | None:
     """Undo the one thread that `accelerate launch` and torchrun give a process when nobody chose: it halves the speed
     of a CPU run on two cores, and on eight it costs more. Each process gets its share of the cores.
