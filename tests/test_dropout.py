@@ -56,15 +56,22 @@ def test_a_seed_says_what_falls_with_any_number_of_threads() -> None:
 @pytest.mark.parametrize("which", [layer(0.4).eval(), layer(0.0), layer(1.0), layer(0.4, inplace=True)])
 def test_what_is_out_of_the_ordinary_is_torchs(which: nn.Dropout) -> None:
     torch.manual_seed(1)
-    theirs = which(torch.ones(50, 3))
+    theirs = which(torch.ones(50_000, 3))
     torch.manual_seed(1)
-    assert torch.equal(dropout.drop(which, torch.ones(50, 3)), theirs)
+    assert torch.equal(dropout.drop(which, torch.ones(50_000, 3)), theirs)
+
+
+def test_small_tensors_are_torchs() -> None:
+    torch.manual_seed(1)
+    theirs = layer(0.4)(torch.ones(dropout.SMALL))
+    torch.manual_seed(1)
+    assert torch.equal(dropout.drop(layer(0.4), torch.ones(dropout.SMALL)), theirs)
 
 
 def test_the_rarest_and_the_commonest_probability() -> None:
     torch.manual_seed(0)
-    assert torch.equal(dropout.drop(layer(1e-6), torch.ones(1000)), torch.ones(1000))
-    assert dropout.drop(layer(1 - 1e-9), torch.ones(1000)).isfinite().all()
+    assert torch.equal(dropout.drop(layer(1e-6), torch.ones(70_000)), torch.ones(70_000))
+    assert dropout.drop(layer(1 - 1e-9), torch.ones(70_000)).isfinite().all()
     assert dropout.drop(layer(0.5), torch.ones(0, 3)).shape == (0, 3)
 
 
@@ -74,9 +81,9 @@ def test_layers_are_as_they_were_afterwards() -> None:
     with dropout.drawn_fast(model, CPU):
         assert ["forward" in vars(each) for each in model] == [False, True, False]
         torch.manual_seed(0)
-        inside = model[1](torch.ones(1000))
+        inside = model[1](torch.ones(70_000))
     torch.manual_seed(0)
-    assert not torch.equal(model[1](torch.ones(1000)), inside)
+    assert not torch.equal(model[1](torch.ones(70_000)), inside)
     assert [set(vars(each)) for each in model] == keys
     with dropout.drawn_fast(model, torch.device("cuda")):
         assert [set(vars(each)) for each in model] == keys
@@ -84,6 +91,7 @@ def test_layers_are_as_they_were_afterwards() -> None:
 
 def test_a_run_uses_it_with_recomputed_states_too(run_fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is computed again for the way back falls as it fell: the same weights with and without."""
+    monkeypatch.setattr(dropout, "SMALL", 0)
     calls: list[float] = []
     plain = dropout.drop
     monkeypatch.setattr(dropout, "drop", lambda of, states: calls.append(of.p) or plain(of, states))

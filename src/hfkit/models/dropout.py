@@ -13,6 +13,9 @@ from torch import Tensor, nn
 LEVELS = 2**16
 """A probability is one of so many: 0.1 becomes 6,554 of them, 0.1000061."""
 
+SMALL = 2**16
+"""Numbers up to which torch's way costs too little to matter, and its several steps less than ours."""
+
 
 @contextmanager
 def drawn_fast(model: nn.Module, device: torch.device) -> Iterator[None]:
@@ -31,12 +34,13 @@ def drop(layer: nn.Dropout, states: Tensor) -> Tensor:
     """`states` with a share `p` of its numbers zero and the others divided by 1 - p, in expectation the same.
 
     Args:
-        layer: Gives `p`, and whether it is training; what is out of the ordinary is left to torch.
+        layer: Gives `p`, and whether it is training; what is small or out of the ordinary is left to torch.
         states: Any shape, floating point.
     """
-    if not layer.training or not 0 < layer.p < 1 or layer.inplace or not states.is_floating_point():
+    count, usual = states.numel(), 0 < layer.p < 1 and not layer.inplace and states.is_floating_point()
+    if not layer.training or not usual or count <= SMALL:
         return nn.Dropout.forward(layer, states)
-    count, dropped = states.numel(), min(round(layer.p * LEVELS), LEVELS - 1)
+    dropped = min(round(layer.p * LEVELS), LEVELS - 1)
     words = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
     keep = words.view(torch.int16)[:count].ge_(dropped - LEVELS // 2)  # 1 or 0
     return states * keep.to(states.dtype).mul_(LEVELS / (LEVELS - dropped)).view(states.shape)
