@@ -167,8 +167,8 @@ def test_running_out_of_memory_is_recognised():
     assert not hardware.out_of_memory(ValueError("out of memory"))
 
 
-def test_kernels_are_forgotten_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+@pytest.mark.parametrize("name", ["LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"])
+def test_kernels_are_forgotten_unless_the_user_says_otherwise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "7")
     hardware.forget_kernels()
     assert os.environ[name] == "7"

@@ -61,12 +61,13 @@ def keep_memory(use_cpu: bool = False) -> str | None:
 
 
 def forget_kernels() -> None:
-    """Tell oneDNN to keep no kernels, before torch is imported: a long stream of texts is read in constant memory.
+    """Tell torch and oneDNN to keep no CPU kernels, before torch is imported: a long stream is read in constant memory.
 
-    It keeps 1,024, and a batch of new shape brings several: 0.3 MiB each, over 100,000 sentences 1 GiB. Making them
-    anew costs nothing that was seen (benchmarks/NOTES.md). A user's own setting stays.
+    Each keeps 1,024, and a batch of new shape brings several: over 100,000 sentences 1 GiB. Making them anew costs
+    nothing that was seen (benchmarks/NOTES.md). A user's own settings stay.
     """
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "1")
+    for name in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
+        os.environ.setdefault(name, "1")
 
 
 def use_all_cores(use_cpu: bool = False) -> str | None:
