@@ -1,6 +1,7 @@
 """OpenVINO in torch's place: torch's labels, for every kind of text and model, and a plain word where it cannot."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,13 @@ def test_it_is_what_computes_and_torch_decides_what_is_close(folder: Path, monke
     monkeypatch.setattr(classify, "_close", lambda logits: [1])
     classify(TEXTS)
     assert rows == ([1] if classify.low_precision else []), "in float32 nothing is decided twice"
+
+
+def test_threads_share_it(folder: Path) -> None:
+    classify = pipeline(folder, device="cpu", mixed_precision="no", backend="openvino")
+    alone = classify(MORE)
+    with ThreadPoolExecutor(4) as threads:
+        assert all(answers == alone for answers in threads.map(classify, [MORE] * 8))
 
 
 def test_several_labels_and_numbers(tiny_bert: Path, tmp_path: Path) -> None:

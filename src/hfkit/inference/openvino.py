@@ -4,6 +4,7 @@ Figures: benchmarks/NOTES.md. The model is traced and compiled anew in each proc
 """
 
 import warnings
+from threading import Lock
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ class Converted:
             from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
         except ImportError as error:
             raise _refused(f"it does not load: {first_line(error)}", "pip install 'hfkit[openvino]'") from error
-        self.names = list(batch)
+        self.names, self.lock = list(batch), Lock()
         try:
             with quiet(), warnings.catch_warnings(), torch.no_grad():
                 warnings.simplefilter("ignore")  # of tracing, whose result is compared with the model's
@@ -60,7 +61,8 @@ class Converted:
             raise _refused(f"it cannot take over a {type(model).__name__}: {why}") from error
 
     def __call__(self, **inputs: torch.Tensor) -> Any:
-        answers = self.compiled([inputs[name].numpy() for name in self.names])
+        with self.lock:  # it has one place for answers, and refuses a second caller
+            answers = self.compiled([inputs[name].numpy() for name in self.names])
         return SimpleNamespace(logits=torch.from_numpy(answers[0].copy()))
 
 
