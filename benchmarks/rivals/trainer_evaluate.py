@@ -25,11 +25,13 @@ def main():
     parser.add_argument("--data")
     parser.add_argument("--output_dir")
     options = parser.parse_args()
-    dataset = load_dataset("csv", data_files=options.data, split="train").class_encode_column("label")
+    dataset = load_dataset("csv", data_files=options.data, split="train")
     tokenizer = AutoTokenizer.from_pretrained(options.model)
+    model = AutoModelForSequenceClassification.from_pretrained(options.model)
     tokenized = dataset.map(lambda rows: tokenizer(rows["text"], truncation=True), batched=True)
+    tokenized = tokenized.map(lambda row: {"label": model.config.label2id[row["label"]]})
     trainer = Trainer(
-        model=AutoModelForSequenceClassification.from_pretrained(options.model),
+        model=model,
         args=TrainingArguments(
             output_dir=options.output_dir,
             per_device_eval_batch_size=32,

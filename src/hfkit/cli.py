@@ -120,6 +120,9 @@ def _parse_evaluate(flags: list[str]) -> argparse.Namespace:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    from hfkit.hardware import forget_kernels
+
+    forget_kernels()  # before torch is imported, see there
     from hfkit.hub.fetching import local
     from hfkit.job import evaluate
 
