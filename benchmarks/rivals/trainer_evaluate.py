@@ -29,7 +29,8 @@ def main():
     tokenizer = AutoTokenizer.from_pretrained(options.model)
     model = AutoModelForSequenceClassification.from_pretrained(options.model)
     tokenized = dataset.map(lambda rows: tokenizer(rows["text"], truncation=True), batched=True)
-    tokenized = tokenized.map(lambda row: {"label": model.config.label2id[row["label"]]})
+    names = model.config.label2id
+    tokenized = tokenized.map(lambda row: {"labels": names[row["label"]]}, remove_columns="label")
     trainer = Trainer(
         model=model,
         args=TrainingArguments(
