@@ -1,7 +1,7 @@
 """How fast are texts classified? `hfkit.pipeline` beside `transformers.pipeline`, one by one and in batches of 16.
 
-The same trained model, the same reviews of up to 512 tokens. hfkit is measured twice: as the command `hfkit predict`
-starts it, with glibc told to keep its memory, which the ratios are of; and as a plain call in somebody's program; and
+The same trained model, the same reviews of up to 512 tokens. hfkit is measured as the command `hfkit predict`
+starts it, with glibc told to keep its memory, which the ratios are of; as a plain call in somebody's program; and
 where the extra is installed, with OpenVINO besides, whose seconds to take the model over are not counted. A label may
 differ from float32's in one row of a thousand at most.
 """
@@ -44,7 +44,7 @@ def main(pairs: int = 5, quick: bool = False) -> bool:
     for name, limit in LIMITS.items():
         found = summary(fresh.pairs_of(turns, name, "hfkit")) | {"labels_changed": share}
         found["in_a_program"] = summary(fresh.pairs_of(turns, name, "hfkit in a program"))
-        if len(sides) > 4:
+        if OPENVINO in turns[0]:
             found["openvino"] = summary(fresh.pairs_of(turns, name, OPENVINO))
             found["openvino"]["labels_changed"] = statistics.fmean(changed(turn, one, OPENVINO) for turn in turns)
             ratio, (low, high) = found["openvino"]["ratio"], found["openvino"]["ratio_interval"]

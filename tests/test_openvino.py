@@ -121,7 +121,7 @@ def test_a_model_that_cannot_be_traced_is_refused(folder: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("kind", ["language", "image"])
-def test_it_is_for_text_classifiers(kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_for_text_classifiers(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Other:
         main_input_name = "pixel_values" if kind == "image" else "input_ids"
 

@@ -65,9 +65,9 @@ def evaluate(
     # Weights that were gathered in inference mode could not be trained with.
     sharded = sharding.is_sharded(model)
     no_gradients = torch.no_grad if sharded else torch.inference_mode
-    device = accelerator.device
     try:
-        with no_gradients(), accelerator.autocast(), products(device, accelerator.mixed_precision), bar:
+        fast = products(accelerator.device, accelerator.mixed_precision)
+        with no_gradients(), accelerator.autocast(), fast, bar:
             plan = [(None, rows) for rows in mine + batches[:1] * (rounds - len(mine))]
             for batch in load_batches(accelerator, task, dataset, plan, config.dataloader_num_workers):
                 if stop() and not sharded:
