@@ -31,7 +31,7 @@ READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 ORDER = """
     plain errors floors foreign config checks parsing
     disk store hubaccess cards oldtorch demo hardware trackers run
-    metrics metric_modules stats data datacards batching
+    metric_names metrics metric_modules stats data datacards batching
     streaming tasks encoding baselines models optim
     state sharding evaluation checkpoint saving probing callbacks engine
     inference report gallery passages results provenance signals health job

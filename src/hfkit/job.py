@@ -19,7 +19,7 @@ from hfkit.data import load_test
 from hfkit.data.table import counted
 from hfkit.engine import Engine
 from hfkit.errors import HfkitError, nearest
-from hfkit.metrics import FIGURES, LOWER_IS_BETTER
+from hfkit.metric_names import FIGURES, LOWER_IS_BETTER
 from hfkit.models.attention import products
 from hfkit.models.dropout import drawn_fast
 from hfkit.optim import build_optimizer, build_scheduler

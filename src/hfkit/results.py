@@ -22,7 +22,6 @@ from hfkit.disk import whole_file, write_json, writing
 from hfkit.evaluation import evaluate
 from hfkit.models.loading import load_model
 from hfkit.report import words
-from hfkit.report.figures import intervals
 from hfkit.report.screen import aligned
 
 if TYPE_CHECKING:
@@ -62,6 +61,8 @@ def write(
         config: Batch sizes, workers and seed.
         train_seconds: What this session spent on training; those that were stopped are added from timing.jsonl.
     """
+    from hfkit.report.figures import intervals  # with scikit-learn, which is of no use before there is a model
+
     began = time.perf_counter()
     model, processor = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
     model, rows = model.to(accelerator.device), encoded["test"]
@@ -139,6 +140,8 @@ def saved_config(run: "Run", trust_remote_code: bool) -> TrainConfig:
 def evaluate_rows(run: "Run", config: TrainConfig, task: "Task", data: "DatasetDict", folder: Path) -> dict[str, Any]:
     """A finished run's figures on `data["test"]`, written to `folder` with the predictions. No baselines: they belong
     to a training split."""
+    from hfkit.report.figures import intervals
+
     precision, why = hardware.mixed_precision("auto", config.use_cpu)  # the machine may be another than the run's
     AcceleratorState._reset_state()
     accelerator = Accelerator(mixed_precision=precision, cpu=config.use_cpu)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from sklearn import metrics as sk
 
-from hfkit import metrics, stats
+from hfkit import metric_names, metrics, stats
 from hfkit.errors import HfkitError
 from hfkit.report.figures import columns
 from hfkit.run import Run
@@ -37,7 +37,7 @@ class Predictions:
     def of(cls, run: Run) -> "Predictions":
         table, problem = run.predictions(), str(run.metrics["problem_type"])
         names = [str(name) for name in run.info["task_settings"].get("labels", [])]
-        if problem not in metrics.PRIMARY:
+        if problem not in metric_names.PRIMARY:
             raise HfkitError(f"{problem!r} is no problem type", where=str(run.path / "metrics.json"))
         seen = cls(problem, names, *columns(table, problem), table)
         if seen.language:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from hfkit import metrics, stats
+from hfkit import metric_names, metrics, stats
 from hfkit.report.weighted import weighted_figures
 
 # Shares of rows, for which Wilson's interval is exact enough to need no resampling.
@@ -37,7 +37,7 @@ def intervals(
         figure minus the baseline's. Nothing comes from a clock: equal runs have equal bytes here.
     """
     truth, answer, shares = columns(predictions_table, problem_type)
-    primary = metrics.PRIMARY[problem_type]
+    primary = metric_names.PRIMARY[problem_type]
     found: dict[str, Any] = _with_intervals(problem_type, truth, answer, shares, n_resamples, seed)
     if problem_type == "language_modeling":
         found = language_intervals(predictions_table, n_resamples, seed)
@@ -96,7 +96,7 @@ def paired(
 
     The interval is a paired bootstrap; the test is McNemar's exact one for accuracy, else the bootstrap's.
     """
-    primary = metrics.PRIMARY[problem_type]
+    primary = metric_names.PRIMARY[problem_type]
     ones = np.ones((1, len(truth)))
 
     def gap(weights: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hfkit import metrics, stats
+from hfkit import metric_names, stats
 from hfkit.data.labels import LANGUAGE_MODELING
 from hfkit.disk import write_json, write_text, writing
 from hfkit.errors import HfkitError
@@ -67,7 +67,7 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
         raise HfkitError(f"{twice} is named twice, and a run does not differ from itself.", fix="name each run once")
     seen = [Predictions.of(run) for run in runs]
     order = _same_rows(runs, seen)
-    problem, figure = seen[0].problem_type, metrics.PRIMARY[seen[0].problem_type]
+    problem, figure = seen[0].problem_type, metric_names.PRIMARY[seen[0].problem_type]
     names = _names(runs)
     ranking = [_row(run, name, problem) for run, name in zip(runs, names, strict=True)]
     answers = [_answers(one, seen[0].names, rows) for one, rows in zip(seen, order, strict=True)]
@@ -162,7 +162,7 @@ def _names(runs: Sequence[Run]) -> list[str]:
 
 def _row(run: Run, name: str, problem: str) -> dict[str, Any]:
     times = totals(run)
-    figures = [metrics.PRIMARY[problem], *_MORE[problem]]
+    figures = [metric_names.PRIMARY[problem], *_MORE[problem]]
     return {
         "name": name,
         "path": str(run.path),

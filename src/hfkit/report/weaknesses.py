@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from hfkit import metrics
+from hfkit import metric_names
 from hfkit.report import analysis, words
 from hfkit.report.analysis import Predictions
 from hfkit.run import Run
@@ -30,7 +30,7 @@ def weaknesses(run: Run) -> dict[str, Any]:
             ("classes", "confusions", "lengths", "calibration", "errors", "mistakes")
         )
         return nothing | {"multi": False, "passages": _passages(table)}
-    if run.metrics["problem_type"] not in metrics.PRIMARY or "label" not in table.column_names:
+    if run.metrics["problem_type"] not in metric_names.PRIMARY or "label" not in table.column_names:
         return {}
     seen = Predictions.of(run)
     lengths = [] if "text" not in seen.table.column_names else analysis.by_length(seen)

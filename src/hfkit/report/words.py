@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from hfkit.metrics import LOWER_IS_BETTER, TITLES
+from hfkit.metric_names import LOWER_IS_BETTER, TITLES
 from hfkit.plain import clean as clean
 from hfkit.plain import flat
 from hfkit.plain import line as line
