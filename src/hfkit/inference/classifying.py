@@ -9,6 +9,7 @@ import torch
 import transformers
 
 from hfkit.errors import HfkitError
+from hfkit.hardware import keep_blocks
 from hfkit.hardware import mixed_precision as precision_for
 from hfkit.models.attention import products
 from hfkit.tasks.classification import Classification
@@ -44,6 +45,8 @@ class ClassifyingPipeline(transformers.Pipeline):
         """
         self.model.eval()
         self.reading = reading
+        if self.device.type == "cpu":
+            keep_blocks()
         if mixed_precision == "fp8":
             raise HfkitError("fp8 is for training", where="mixed_precision='fp8'", fix="auto, no, bf16 or fp16")
         value, _ = precision_for(mixed_precision, use_cpu=self.device.type == "cpu")

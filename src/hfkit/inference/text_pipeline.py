@@ -24,6 +24,10 @@ BACKENDS = ("torch", "openvino")
 CHUNK_CPU, CHUNK = 256, 1024
 """Rows that are sorted by length together: enough to pad little, few enough to stream. A CPU's batches are smaller."""
 
+TOKENS_CPU, TOKENS = 2048, 65536
+"""Padded tokens of a batch. A CPU gains nothing from more, and a program loses by it that is not told to keep its
+memory: glibc gives blocks of more than 32 MiB back each time (benchmarks/NOTES.md)."""
+
 
 def pipeline(
     model: str | Path,
@@ -42,7 +46,7 @@ def pipeline(
         model: A run (`runs/bert_imdb`), a model's folder, an adapter's folder or a Hub id.
         device: As in transformers: by default the first accelerator, else the CPU.
         mixed_precision: auto, no, bf16 or fp16; see `TextClassificationPipeline`.
-        tokens_per_batch: Padded tokens in a text classifier's batch. Default: 4,096 on a CPU, 65,536 on an accelerator.
+        tokens_per_batch: Padded tokens in a text classifier's batch. Default: 2,048 on a CPU, 65,536 on an accelerator.
         backend: `torch`, or `openvino` for a text classifier on a CPU: faster, but compiled anew in each process.
         revision: Commit, tag or branch of a Hub id.
         trust_remote_code: Run Python code that the model ships. Off unless you trust it.
@@ -134,7 +138,7 @@ class TextClassificationPipeline(ClassifyingPipeline, transformers.TextClassific
         self.settle(TextClassification.from_model(model.config, tokenizer), mixed_precision)
         on_cpu = self.device.type == "cpu"
         self.chunk = CHUNK_CPU if on_cpu else CHUNK
-        self.tokens_per_batch = tokens_per_batch or (4096 if on_cpu else 65536)
+        self.tokens_per_batch = tokens_per_batch or (TOKENS_CPU if on_cpu else TOKENS)
         if backend not in BACKENDS:
             raise HfkitError(f"There is no backend {backend!r}.", fix=nearest(backend, BACKENDS))
         self.fast: Any = self.model  # what computes, but for rows that are decided again in float32
