@@ -1,7 +1,7 @@
 """Programs that do one job, each in a fresh process, in turns: A B A B ...
 
 A side prints its figures as one line of JSON at the end. What a turn measured is kept on the disk at once, so that a
-benchmark that is stopped goes on where it stood, as long as its sides are the same.
+benchmark that is stopped goes on where it stood, as long as its sides and the code are the same.
 """
 
 import hashlib
@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import hfkit
 
 WORK = Path(__file__).parent / ".work"
 """Models, data and unfinished measurements; not part of the repository."""
@@ -60,6 +62,13 @@ def surroundings(own: dict[str, str]) -> dict[str, str]:
     return given | own
 
 
+def code() -> bytes:
+    """A digest of hfkit and the benchmarks as they are: what other code measured is not gone on with."""
+    folders = (Path(hfkit.__file__).parent, Path(__file__).parent)
+    files = sorted(file for folder in folders for file in folder.rglob("*.py") if WORK not in file.parents)
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).digest()
+
+
 def in_turns(name: str, sides: Sequence[Side], pairs: int, quick: bool = False, warm_up: bool = True) -> list[Turn]:
     """Each side once a turn, in the order A B and then B A, after one turn that does not count.
 
@@ -73,7 +82,7 @@ def in_turns(name: str, sides: Sequence[Side], pairs: int, quick: bool = False, 
     if quick:
         return [{side.name: side.run(0) for side in sides}]
     WORK.mkdir(exist_ok=True)
-    same = hashlib.sha256(json.dumps([asdict(side) for side in sides]).encode()).hexdigest()[:12]
+    same = hashlib.sha256(json.dumps([asdict(side) for side in sides]).encode() + code()).hexdigest()[:12]
     kept = WORK / f"{name}-{same}.jsonl"
     turns = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()] if kept.is_file() else []
     if turns:

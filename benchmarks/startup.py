@@ -1,8 +1,9 @@
 """What does it cost to start? `hfkit --help`, `import hfkit`, and a recipe that was run before, until it trains.
 
 Every measurement is a fresh Python process, whose files are in the page cache after the first pair. Beside the recipe
-runs the tutorials' Trainer on as many of the same reviews, whose tokenized texts `datasets` has cached: both are timed
-from the process's start to the end of their first update.
+runs the tutorials' Trainer on as many of the same reviews, whose tokenized texts `datasets` has cached: ours is timed
+from the process's start to the end of its first update, Trainer to the end of a process that makes one. PEFT imports
+bitsandbytes where it is installed, which costs both a second: the versions in the result say whether it was.
 """
 
 import subprocess

@@ -37,6 +37,14 @@ def test_auto_on_the_cpu_follows_the_hardware(monkeypatch):
     assert "fp32" in why and "no bf16" in why
 
 
+def test_emulated_bf16_is_said_to_be_slow(monkeypatch):
+    pretend_cpu(monkeypatch, avx512_bf16=False)
+    value, why = hardware.mixed_precision("bf16", use_cpu=True)
+    assert value == "bf16" and "emulates it, more slowly than fp32" in why
+    pretend_cpu(monkeypatch, avx512_bf16=True)
+    assert "emulates" not in hardware.mixed_precision("bf16", use_cpu=True)[1]
+
+
 def test_auto_takes_the_launchers_choice_but_reads_its_no_as_unset(monkeypatch):
     pretend_cpu(monkeypatch, avx512_bf16=False)
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")

@@ -300,3 +300,38 @@ def test_a_pooled_model_and_its_adapter(lora: bool, tiny_bert: Path, tmp_path: P
     found = pipeline(tmp_path / "m", mixed_precision="no")
     assert found.reading.long_text == "head_tail"
     torch.testing.assert_close(found.logits(TEXTS[:2]), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *[("tokens_per_batch", value) for value in (0, -1, True, 1.5, float("nan"), "2048")],
+        *[("batch_size", value) for value in (0, -1, 1.5, "3")],
+        *[(name, value) for name in ("backend", "mixed_precision") for value in (None, 0, "torhc")],
+        *[("device", value) for value in ("GPU", "cuda:99", 99, -2)],
+    ],
+)
+def test_odd_arguments_are_refused_in_a_sentence(option: str, value: Any, folder: Path) -> None:
+    with pytest.raises(HfkitError) as refused:
+        pipeline(folder, **{option: value})(["a warm film", "boring"])
+    assert repr(value) in str(refused.value)
+
+
+def test_a_program_is_told_that_bf16_is_emulated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    with pytest.warns(UserWarning, match="emulates it, more slowly than fp32"):
+        pipeline(folder, device="cpu", mixed_precision="bf16")
+
+
+def test_on_a_cpu_texts_are_batched_and_blocks_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both make it fast, and no answer depends on them."""
+    kept = []
+    monkeypatch.setattr("hfkit.inference.classifying.keep_blocks", lambda: kept.append(True))
+    classify = pipeline(folder, device="cpu", mixed_precision="no")
+    batches = []
+    classify.model.register_forward_pre_hook(
+        lambda module, args, inputs: batches.append(tuple(inputs["input_ids"].shape)), with_kwargs=True
+    )
+    classify(["a warm film"] * 200)
+    assert kept == [True]
+    assert batches == [(200, 5)]

@@ -79,6 +79,12 @@ def test_paired_bootstrap_sees_the_pairing() -> None:
     assert (same.value, same.low, same.high, same.p_value) == (0, 0, 0, 1)
 
 
+@pytest.mark.parametrize("n", [3, 2_000, 2_000_000])
+def test_resamples_are_held_a_million_entries_at_a_time(n: int) -> None:
+    """What an evaluation holds may not grow with its rows, but for a single resample, which has all of them."""
+    assert next(stats.resample_counts(n, 1000)).size <= max(n, 1_000_000)
+
+
 def test_resample_counts_are_the_same_rows_whatever_the_block() -> None:
     whole = np.concatenate(list(stats.resample_counts(7, 5, seed=3)))
     blocks = np.concatenate(list(stats.resample_counts(7, 5, seed=3, entries=14)))

@@ -44,13 +44,13 @@ def _shown(text: str) -> str:
     return flat(text[:LONGEST] + "…" + text[-LONGEST // 4 :] if len(text) > LONGEST * 5 // 4 else text)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: object, known: Iterable[str]) -> str:
     """The close spellings of `name` first, then every name that is known, as one sentence.
 
     >>> nearest("imbd", ["imdb", "sst2"])
     'did you mean imdb? Known: imdb, sst2'
     """
     names = sorted(known)
-    close = get_close_matches(name, names, n=3, cutoff=0.6)
+    close = get_close_matches(str(name), names, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(close)}? " if close else ""
     return f"{hint}Known: {', '.join(names)}"

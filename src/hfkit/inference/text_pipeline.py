@@ -8,7 +8,8 @@ import torch
 import transformers
 
 from hfkit.errors import HfkitError, nearest
-from hfkit.inference.classifying import ClassifyingPipeline
+from hfkit.hardware import check_device
+from hfkit.inference.classifying import ClassifyingPipeline, check_count
 from hfkit.inference.texts import text_and_pair
 from hfkit.models.loading import load_model
 from hfkit.run import Run
@@ -47,6 +48,7 @@ def pipeline(
         device: As in transformers: by default the first accelerator, else the CPU.
         mixed_precision: auto, no, bf16 or fp16; see `TextClassificationPipeline`.
         tokens_per_batch: Padded tokens in a text classifier's batch. Default: 2,048 on a CPU, 65,536 on an accelerator.
+            A longer text is a batch of its own.
         backend: `torch`, or `openvino` for a text classifier on a CPU: faster, but compiled anew in each process.
         revision: Commit, tag or branch of a Hub id.
         trust_remote_code: Run Python code that the model ships. Off unless you trust it.
@@ -55,12 +57,17 @@ def pipeline(
 
     Raises:
         HfkitError: the run is not finished; the model has no head for text classification; there is no such model, or
-            a part of it is missing (`hfkit.models.load_model`).
+            a part of it is missing (`hfkit.models.load_model`); an argument that is none, such as a device that is not
+            here.
+
+    On a CPU glibc is taught to keep freed blocks (`hfkit.hardware.keep_blocks`). A program that has its memory to
+    itself gains some more with `hfkit.hardware.keep_memory()` before anything else, as the commands have it.
 
     >>> classify = hfkit.pipeline("runs/bert_imdb")                             # doctest: +SKIP
     >>> classify(["A film to see twice.", {"text": "...", "text_pair": "..."}])  # doctest: +SKIP
     [{'label': 'positive', 'score': 0.98}, {'label': 'negative', 'score': 0.61}]
     """
+    check_device(device)
     if (Path(model) / "run.json").is_file() and (state := Run(model).state) != "finished":
         raise HfkitError(f"The run is {state}, and has no model yet.", where=str(model), fix="give its command again")
     loaded, tokenizer = load_model(model, revision, trust_remote_code)
@@ -138,6 +145,8 @@ class TextClassificationPipeline(ClassifyingPipeline, transformers.TextClassific
         self.settle(TextClassification.from_model(model.config, tokenizer), mixed_precision)
         on_cpu = self.device.type == "cpu"
         self.chunk = CHUNK_CPU if on_cpu else CHUNK
+        if tokens_per_batch is not None:
+            check_count("tokens_per_batch", tokens_per_batch)
         self.tokens_per_batch = tokens_per_batch or (TOKENS_CPU if on_cpu else TOKENS)
         if backend not in BACKENDS:
             raise HfkitError(f"There is no backend {backend!r}.", fix=nearest(backend, BACKENDS))
