@@ -15,6 +15,7 @@ from hfkit.errors import HfkitError
 from hfkit.report import table, words, write_report
 from hfkit.report.analysis import Predictions, by_length, confusion, mistakes, per_class, reliability
 from hfkit.report.page import command
+from hfkit.report.svg import short, ticks
 from hfkit.run import Run
 
 _VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -254,3 +255,11 @@ def test_command_gets_its_launcher_back(tmp_path: Path) -> None:
     assert command(run) == "ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 recipes/bert_imdb.py --demo"
     run.info["command"] = ["hfkit", "train", "--dataset", "my file.csv"]
     assert command(run) == "hfkit train --dataset 'my file.csv'"
+
+
+@pytest.mark.parametrize("high", [3.3e6, 2e-4, 1.7e4, 0.9, 730.0])
+def test_an_axis_says_where_it_is(high: float) -> None:
+    """3.3 million tokens had marks of 1e6, 1e6, 2e6, 2e6, 2e6 and 3e6."""
+    places = ticks(0, high)
+    assert [float(short(place)) for place in places] == pytest.approx(places)
+    assert short(0.0001) == "1e-4" and short(1.5e6) == "1.5e6" and short(10_000) == "1e4"

@@ -23,9 +23,10 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
 
 
 def short(value: float) -> str:
-    """A tick's label."""
+    """A tick's label, with all digits of a round number: `1.5e6` beside `2e6`."""
     if value and (abs(value) >= 10_000 or abs(value) < 0.001):
-        return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+        digits, power = f"{value:.3e}".split("e")
+        return f"{float(digits):g}e{int(power)}"
     return f"{value:g}"
 
 
