@@ -33,6 +33,9 @@ def test_sides_take_turns_and_a_stopped_benchmark_goes_on(tmp_path: Path, monkey
         fresh.same_work(turns, "seconds")
     other = [sides[0], side("b", order, "7")]
     assert fresh.in_turns("trial", other, 1)[0]["b"]["seconds"] == 7, "another program is measured anew"
+    monkeypatch.setattr(fresh, "code", lambda: b"a changed line")
+    assert len(fresh.in_turns("trial", sides, 1)) == 1
+    assert order.read_text().split()[-4:] == ["a0", "b0", "b1", "a1"], "other code is measured anew"
 
 
 def test_a_side_that_fails_ends_the_benchmark_with_its_last_words() -> None:
