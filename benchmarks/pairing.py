@@ -142,6 +142,7 @@ def draw(name: str, ratio: str, found: dict[str, Any], limit: float) -> None:
     plot = Plot(f"{ratio}, pair by pair", (0, len(ratios) + 1), (0, 1.1 * max(*ratios, limit)), "pair", ratio).grid()
     plot.whisker(len(ratios) + 0.5, low, high).dots([(len(ratios) + 0.5, found["ratio"])], radius=5)
     plot.dots(list(enumerate(ratios, start=1))).line([(0, limit), (len(ratios) + 1, limit)], "limit")
-    style = "<style>text{font:11px sans-serif}.line,.grid,.axis,.whisker{stroke:#999;fill:none}.dot{fill:#2a6}</style>"
+    style = "<style>text{font:11px sans-serif}.grid,.axis{stroke:#ddd}.line{stroke:#c63;fill:none}"
+    style += ".whisker{stroke:#2a6}.dot{fill:#2a6}</style>"
     drawn = str(plot.svg()).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(">", f">{style}", 1)
     (RESULTS / f"{name}.svg").write_text(drawn + "\n", encoding="utf-8")

@@ -23,10 +23,10 @@ SIZES = {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "
 
 def main(data: Path) -> bool:
     """Print the validation loss; within the limit at 1.85 or less."""
-    hardware.keep_memory(use_cpu=True)
     if not data.is_file():
         print(f"shakespeare: there is no file {data}.")
         return False
+    hardware.keep_memory(use_cpu=True)
     text = data.read_text(encoding="utf-8")
     cut = len(text) * 9 // 10
     with tempfile.TemporaryDirectory() as folder:

@@ -190,6 +190,13 @@ def test_help_needs_no_torch_and_import_needs_nothing() -> None:
     assert "train []" in done.stdout
 
 
+def test_scikit_learn_comes_after_training() -> None:
+    """It is of no use before there is something to compute, and takes 0.4 s of a start."""
+    probe = "import sys, hfkit.job; print(sorted({'sklearn', 'scipy.stats', 'hfkit.metrics'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_the_doors_names_exist() -> None:
     import hfkit
 

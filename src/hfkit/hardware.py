@@ -134,7 +134,7 @@ def mixed_precision(choice: str, use_cpu: bool = False) -> tuple[str, str]:
         _refuse_unsupported(wanted, device, asked_by)
         value, why = wanted, f"asked for by {asked_by}"
         if emulated(value, device):
-            why += "; the hardware has no bf16 and emulates it, more slowly than fp32"
+            why += "; it has no bf16 in hardware and emulates it, more slowly than fp32"
     return value, f"precision: {'fp32' if value == 'no' else value} on the {device}, {why}"
 
 
@@ -241,8 +241,8 @@ def has_bf16(device: str) -> bool:
 
 
 def emulated(precision: str, device: str) -> bool:
-    """Whether the device computes in that format, as `mixed_precision` gives it, only by detours: a slow way."""
-    return precision == "bf16" and not has_bf16(device)
+    """Whether a CPU computes in that format, as `mixed_precision` gives it, only by detours; a GPU's are refused."""
+    return precision == "bf16" and device == "cpu" and not has_bf16(device)
 
 
 def check_device(device: "int | str | torch.device | None") -> None:

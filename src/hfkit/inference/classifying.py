@@ -49,15 +49,13 @@ class ClassifyingPipeline(transformers.Pipeline):
     one: ClassVar[tuple[type, ...]]
 
     def settle(self, reading: Classification, mixed_precision: str) -> None:
-        """Take the task, and decide the precision.
+        """Take the task, decide the precision, and let glibc keep the blocks of a batch for the next one.
 
         Raises:
             HfkitError: A precision that models do not answer in, or that is not there.
         """
         self.model.eval()
         self.reading = reading
-        if self.device.type == "cpu":
-            keep_blocks()
         if mixed_precision == "fp8":
             raise HfkitError("fp8 is for training", where="mixed_precision='fp8'", fix="auto, no, bf16 or fp16")
         value, why = precision_for(mixed_precision, use_cpu=self.device.type == "cpu")
@@ -66,6 +64,8 @@ class ClassifyingPipeline(transformers.Pipeline):
         exact = value == "no" or (mixed_precision == "auto" and reading.problem_type == REGRESSION)
         self.low_precision = None if exact else torch.float16 if value == "fp16" else torch.bfloat16
         self.keeps_labels = mixed_precision == "auto"
+        if self.device.type == "cpu":
+            keep_blocks()
 
     def check_model_type(self, supported_models: Any) -> None:
         """`hfkit.pipeline` has asked already, and knows the from-scratch models that transformers' list does not."""

@@ -11,7 +11,7 @@ from transformers.image_utils import load_image
 
 from hfkit.data.decoding import BadImage, decode, upright
 from hfkit.errors import HfkitError
-from hfkit.inference.classifying import ClassifyingPipeline
+from hfkit.inference.classifying import ClassifyingPipeline, check_count
 from hfkit.tasks.image_classification import ImageClassification
 
 
@@ -35,7 +35,9 @@ class ImageClassificationPipeline(ClassifyingPipeline, transformers.ImageClassif
         task: str = "image-classification",
         **options: Any,
     ) -> None:
-        self.rows = int(options.pop("batch_size", None) or 32)
+        given = options.pop("batch_size", None)
+        self.rows = 32 if given is None else given
+        check_count("batch_size", self.rows)
         super().__init__(model=model, image_processor=image_processor, task=task, **options)
         self.settle(ImageClassification.from_model(model.config, image_processor), mixed_precision)
 
