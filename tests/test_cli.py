@@ -17,7 +17,7 @@ import pytest
 
 from hfkit.cli import TRAIN_DEMO, _demo, main
 from hfkit.config import TrainConfig
-from hfkit.parsing import parse
+from hfkit.config.parsing import parse
 from hfkit.tasks import TASKS
 
 RECIPES = Path(__file__).parents[1] / "recipes"

@@ -165,7 +165,7 @@ def test_a_classifier_keeps_its_head_and_what_has_no_whole_blocks(
 
 
 def test_what_cannot_be(tiny_bert: Path, reviews_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hfkit.checks import check, check_idle
+    from hfkit.config.rules import check, check_idle
 
     with pytest.raises(HfkitError, match="--load_in_4bit has no effect without --lora"):
         check_idle(settings(tiny_bert, lora=False), TrainConfig())

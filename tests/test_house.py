@@ -29,7 +29,7 @@ READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 
 # Bottom to top: a module imports only what stands above it in this list. A folder counts as one module.
 ORDER = """
-    plain errors floors foreign config checks parsing
+    plain errors floors foreign config
     disk store hubaccess cards oldtorch demo hardware trackers run
     metric_names metrics metric_modules stats data datacards batching
     streaming tasks encoding baselines models optim
@@ -105,7 +105,7 @@ def test_recipes_use_the_same_verbs_in_the_same_order() -> None:
 
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.name)
 def test_a_recipes_settings_parse(file: Path) -> None:
-    from hfkit.parsing import parse
+    from hfkit.config.parsing import parse
 
     recipe = _load(file)
     config_class = next(

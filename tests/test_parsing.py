@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from hfkit.config import TrainConfig
+from hfkit.config.parsing import HABITS, ConfigParser, default_output_dir, parse
 from hfkit.errors import HfkitError
-from hfkit.parsing import HABITS, ConfigParser, default_output_dir, parse
 
 
 @dataclass

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 
 from hfkit.cards import DataCard
 from hfkit.config import TrainConfig
+from hfkit.config.parsing import parse
 from hfkit.data.folders import SPLITS, image_tables
 from hfkit.data.tables import read_table
 from hfkit.errors import HfkitError
-from hfkit.parsing import parse
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 settings.register_profile(

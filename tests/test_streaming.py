@@ -17,14 +17,14 @@ from test_resume import fingerprint
 
 from hfkit import HfkitError, build_model, build_task, fit, load_data
 from hfkit.batching import BatchPlan
-from hfkit.checks import check
 from hfkit.config import DataArguments, TrainConfig
+from hfkit.config.parsing import parse
+from hfkit.config.rules import check
 from hfkit.data.document_streams import DocumentStream, Position, Window
 from hfkit.data.row_streams import PIECE, FileRows, Row
 from hfkit.data.sources import streamed
 from hfkit.data.streams import load_stream
 from hfkit.engine import Engine
-from hfkit.parsing import parse
 from hfkit.run import Run
 
 TINY = '{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}'

@@ -13,6 +13,7 @@ from hfkit._register import register_models
 
 if TYPE_CHECKING:
     from hfkit.config import TrainConfig as TrainConfig
+    from hfkit.config.parsing import parse as parse
     from hfkit.data import load_data as load_data
     from hfkit.errors import HfkitError as HfkitError
     from hfkit.hub import pull as pull
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from hfkit.job import fit as fit
     from hfkit.launch import main as main
     from hfkit.models import build_model as build_model
-    from hfkit.parsing import parse as parse
     from hfkit.report import compare as compare
     from hfkit.report import write_report as write_report
     from hfkit.run import Run as Run
@@ -39,7 +39,7 @@ _HOMES = {
     "fit": "hfkit.job",
     "load_data": "hfkit.data",
     "main": "hfkit.launch",
-    "parse": "hfkit.parsing",
+    "parse": "hfkit.config.parsing",
     "pipeline": "hfkit.inference",
     "pull": "hfkit.hub",
     "push": "hfkit.hub",

@@ -106,7 +106,7 @@ def _demo(flags: list[str]) -> dict[str, Any]:
 
 def _parse_evaluate(flags: list[str]) -> argparse.Namespace:
     from hfkit.config import DataArguments
-    from hfkit.parsing import ConfigParser
+    from hfkit.config.parsing import ConfigParser
 
     parser = ConfigParser(DataArguments, "hfkit evaluate")
     parser.usage, parser.description = "%(prog)s RUN --dataset NAME [--flag value ...]", EVALUATE_HELP

@@ -68,7 +68,7 @@ def _start(
     argv: Sequence[str] | None,
     recipe: str | None,
 ) -> None:
-    from hfkit.parsing import default_output_dir, parse
+    from hfkit.config.parsing import default_output_dir, parse
 
     config = parse(config_class, demo, argv)
     if config.output_dir is None:

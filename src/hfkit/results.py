@@ -14,8 +14,8 @@ from accelerate.state import AcceleratorState
 from hfkit import disk, hardware, passages
 from hfkit.baselines.classical import classical
 from hfkit.callbacks.log import append
-from hfkit.checks import check
 from hfkit.config import TrainConfig
+from hfkit.config.rules import check
 from hfkit.data.labels import LANGUAGE_MODELING
 from hfkit.data.table import counted
 from hfkit.disk import whole_file, write_json, writing

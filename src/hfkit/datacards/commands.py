@@ -16,7 +16,7 @@ def parse_card(flags: list[str]) -> argparse.Namespace:
         checker.set_defaults(run=_check)
         return checker.parse_args(flags[1:])
     from hfkit.config import DataArguments
-    from hfkit.parsing import ConfigParser
+    from hfkit.config.parsing import ConfigParser
 
     parser = ConfigParser(DataArguments, "hfkit card")
     parser.usage, parser.description = (

@@ -21,11 +21,15 @@ from hfkit.baselines.language.lstm import LSTMDecoder, State
 from hfkit.baselines.language.packing import documents, packed_mask, positions_from_mask, remembered_mask
 from hfkit.baselines.transformer import TokenEmbeddings
 
+# The memory of what was read is called `cache` since transformers 5.24, and `past_key_values` before. `forward` takes
+# both names; an answer has the one that the installed `generate` looks for.
+CACHE = "cache" if "cache" in CausalLMOutputWithPast.__dataclass_fields__ else "past_key_values"
+
 
 class LanguageModel(PreTrainedModel, GenerationMixin):
     """What the language models share: the output layer, tied to the token vectors, and the loss.
 
-    `forward(input_ids, attention_mask, position_ids, past_key_values, labels, use_cache, logits_to_keep)`, as for
+    `forward(input_ids, attention_mask, position_ids, cache, labels, use_cache, logits_to_keep)`, as for
     GPT-2. Rows are (batch, tokens):
 
     - `attention_mask` is 1 for tokens and 0 for padding, on either side; positions then count the tokens alone.
@@ -60,7 +64,7 @@ class LanguageModel(PreTrainedModel, GenerationMixin):
         loss = None
         if labels is not None:
             loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **kwargs)
-        return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=cache)
+        return CausalLMOutputWithPast(loss=loss, logits=logits, **{CACHE: cache})
 
 
 class TransformerForCausalLM(LanguageModel):
@@ -98,23 +102,25 @@ class TransformerForCausalLM(LanguageModel):
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
-        past_key_values: Any = None,
+        cache: Any = None,
         labels: Tensor | None = None,
         use_cache: bool | None = None,
         logits_to_keep: int | Tensor = 0,
+        past_key_values: Any = None,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
-        if past_key_values is None and self._caches(use_cache):
-            past_key_values = DynamicCache()
-        past = 0 if past_key_values is None else past_key_values.get_seq_length()
+        cache = past_key_values if cache is None else cache
+        if cache is None and self._caches(use_cache):
+            cache = DynamicCache()
+        past = 0 if cache is None else cache.get_seq_length()
         mask = None  # the causal mask alone, which the kernel makes itself
         if past or attention_mask is not None or position_ids is not None:
             if position_ids is None:
                 position_ids = _positions(attention_mask, past, input_ids)
             mask = _mask(attention_mask, position_ids, past)
         states = self.embeddings(input_ids, position_ids)
-        states = self.decoder(states, mask, None if past_key_values is None else _remember_in(past_key_values))
-        return self._answer(states, labels, past_key_values, logits_to_keep, **kwargs)
+        states = self.decoder(states, mask, None if cache is None else _remember_in(cache))
+        return self._answer(states, labels, cache, logits_to_keep, **kwargs)
 
     def _init_weights(self, module: nn.Module) -> None:
         """Start values; `init` leaves alone what a checkpoint has just filled.
@@ -184,19 +190,21 @@ class LSTMForCausalLM(LanguageModel):
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
-        past_key_values: Any = None,
+        cache: Any = None,
         labels: Tensor | None = None,
         use_cache: bool | None = None,
         logits_to_keep: int | Tensor = 0,
+        past_key_values: Any = None,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
-        state = past_key_values if isinstance(past_key_values, RecurrentState) else None
+        cache = past_key_values if cache is None else cache
+        state = cache if isinstance(cache, RecurrentState) else None
         number, last = (None, None) if state is not None else _documents(attention_mask, position_ids)
         vectors = self.embeddings(input_ids)
         states, ends = self.decoder(vectors, number, last, None if state is None else state.layers)
         length = input_ids.size(1) + (0 if state is None else state.length)
         # `generate` hands in an empty cache of keys and values: what comes back takes its place.
-        keeps = past_key_values is not None or self._caches(use_cache)
+        keeps = cache is not None or self._caches(use_cache)
         return self._answer(states, labels, RecurrentState(ends, length) if keeps else None, logits_to_keep, **kwargs)
 
     def _init_weights(self, module: nn.Module) -> None:

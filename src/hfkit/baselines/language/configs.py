@@ -14,7 +14,7 @@ class TransformerLMConfig(PreTrainedConfig):
     """
 
     model_type = "hfkit-transformer-lm"
-    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["cache", "past_key_values"]
 
     vocab_size: int = 20000
     hidden_size: int = 256
@@ -45,7 +45,7 @@ class LSTMLMConfig(PreTrainedConfig):
     """
 
     model_type = "hfkit-lstm-lm"
-    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["cache", "past_key_values"]
 
     vocab_size: int = 20000
     embedding_size: int = 200

@@ -4,6 +4,7 @@ Each rule reads the configuration alone. What needs the data or the model (a col
 checked where that is known.
 """
 
+import dataclasses
 import json
 import math
 import re
@@ -14,52 +15,6 @@ from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
 from hfkit.foreign import text_codec
 
-# name: (lowest value, is the lowest value itself allowed). None passes: it means "not set".
-AT_LEAST: dict[str, float] = {
-    "max_train_samples": 1,
-    "max_eval_samples": 1,
-    "max_test_samples": 1,
-    "data_seed": 0,
-    "streaming_window": 1,
-    "max_length": 1,
-    "stride": 0,
-    "eval_stride": 1,
-    "vocab_size": 100,
-    "unfreeze_epoch": 0,
-    "image_size": 2,
-    "mixup": 0,
-    "cutmix": 0,
-    "lora_r": 1,
-    "lora_alpha": 1,
-    "weight_decay": 0,
-    "max_grad_norm": 0,
-    "warmup_steps": 0,
-    "per_device_train_batch_size": 1,
-    "per_device_eval_batch_size": 1,
-    "gradient_accumulation_steps": 1,
-    "tokens_per_batch": 1,
-    "dataloader_num_workers": 0,
-    "seed": 0,
-    "logging_steps": 1,
-    "eval_steps": 1,
-    "save_steps": 1,
-    "save_total_limit": 1,
-    "early_stopping_patience": 1,
-    "early_stopping_threshold": 0,
-}
-# Whole numbers stay below 2 ** 31, where kernels, files and other programs stop counting; these sooner.
-AT_MOST = {"dataloader_num_workers": 1024, "vocab_size": 10_000_000, "lora_r": 65536, "max_length": 100_000_000}
-ABOVE_ZERO = ("learning_rate", "adam_epsilon", "num_train_epochs", "layer_wise_lr_decay")
-FRACTIONS = (  # 0 <= value < 1
-    "label_smoothing_factor",
-    "dropout",
-    "drop_path",
-    "attention_dropout",
-    "lora_dropout",
-    "adam_beta1",
-    "adam_beta2",
-    "ema_decay",
-)
 JSON_OBJECTS = ("model_args", "optim_args", "lr_scheduler_kwargs")
 
 
@@ -112,32 +67,39 @@ Broken = Iterator[tuple[str, str]]
 
 
 def _numbers(config: TrainConfig) -> Broken:
-    for name, low in AT_LEAST.items():
+    # The class that first defines a field says its bounds: a recipe gives another default and no more.
+    first: dict[str, dataclasses.Field] = {}
+    for owner in reversed(type(config).__mro__):
+        for entry in dataclasses.fields(owner) if dataclasses.is_dataclass(owner) else ():
+            first.setdefault(entry.name, entry)
+    for name, entry in first.items():
         value = getattr(config, name)
-        if value is not None and not low <= value < math.inf:
-            yield f"--{name} is {value}", f"give a number of at least {low:g}"
-    for name, value in vars(config).items():
-        most = AT_MOST.get(name, 2**32 - 1 if "seed" in name else 2**31 - 1)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value > most and math.isfinite(value):
-            yield f"--{name} is {value}", f"give a number of at most {most:,}"
-    for name in ABOVE_ZERO:
-        value = getattr(config, name)
-        if not 0 < value < math.inf:
-            yield f"--{name} is {value}", "give a number above 0"
-    for name in FRACTIONS:
-        value = getattr(config, name)
-        if value is not None and not 0 <= value < 1:
-            yield f"--{name} is {value}", "give a number from 0 up to, and not including, 1"
-    for name in ("validation_size", "test_size"):
-        value = getattr(config, name)
-        if value is not None and not 0 < value < 1:
-            yield f"--{name} is {value}", "give a share of the rows between 0 and 1, such as 0.1"
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            wanted = _out_of_bounds(value, entry)
+            if wanted:
+                yield f"--{name} is {value}", f"give a number {wanted}"
     if (config.validation_size or 0) + (config.test_size or 0) >= 1:
         yield "--validation_size and --test_size leave no rows to train on", "their sum must stay below 1"
-    if config.layer_wise_lr_decay > 1:
-        yield f"--layer_wise_lr_decay is {config.layer_wise_lr_decay}", "give a factor of at most 1, such as 0.9"
     if config.max_steps != -1 and config.max_steps < 1:
         yield f"--max_steps is {config.max_steps}", "give a number of updates, or -1 to go by --num_train_epochs"
+
+
+def _out_of_bounds(value: float, entry: dataclasses.Field) -> str:
+    """What the number has to be; nothing where it is that. Whole numbers stay below 2 ** 31, where kernels stop."""
+    bounds = entry.metadata
+    most = bounds.get("high", 2**32 - 1 if "seed" in entry.name else 2**31 - 1)
+    if "above" in bounds and "below" in bounds:
+        return (
+            "" if bounds["above"] < value < bounds["below"] else f"between {bounds['above']:g} and {bounds['below']:g}"
+        )
+    if "below" in bounds:
+        low, below = bounds["low"], bounds["below"]
+        return "" if low <= value < below else f"from {low:g} up to, and not including, {below:g}"
+    if "above" in bounds and not bounds["above"] < value < math.inf:
+        return f"above {bounds['above']:g}"
+    if "low" in bounds and not bounds["low"] <= value < math.inf:
+        return f"of at least {bounds['low']:g}"
+    return f"of at most {most:,}" if math.isfinite(value) and value > most else ""
 
 
 def _texts(config: TrainConfig) -> Broken:

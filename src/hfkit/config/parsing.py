@@ -1,8 +1,8 @@
 """parse: a command line becomes a TrainConfig, or one line that says which flag is meant.
 
-The parser is transformers' HfArgumentParser, with the flags grouped as `config.py` groups its fields. Wrong usage
+The parser is transformers' HfArgumentParser, with the flags grouped as the classes group their fields. Wrong usage
 (an unknown flag, a value of the wrong kind) ends with exit status 2, as argparse does; a combination that cannot
-work is an HfkitError from `hfkit.checks`. Nothing here imports torch, so `--help` answers in half a second.
+work is an HfkitError from `hfkit.config.rules`. Nothing here imports torch, so `--help` answers in half a second.
 """
 
 import argparse
@@ -15,12 +15,13 @@ from copy import copy
 from difflib import get_close_matches
 from inspect import get_annotations
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
 
 from transformers.hf_argparser import HfArgumentParser
 
-from hfkit.checks import check, check_idle
 from hfkit.config import TrainConfig
+from hfkit.config.rules import check, check_idle
 from hfkit.errors import HfkitError
 from hfkit.plain import line
 
@@ -167,7 +168,7 @@ class ConfigParser(HfArgumentParser):
 
 
 def _groups(config_class: Any) -> Iterator[tuple[type, list[dataclasses.Field]]]:
-    """Each class of a TrainConfig with the fields that it defines first, in the order of config.py.
+    """Each class of a TrainConfig with the fields that it defines first, in the order of `TrainConfig`.
 
     A recipe writes `learning_rate: float = 2e-5` and no more: type and help come from the class that first defines
     the field, the default from the recipe. The fields are copies, because HfArgumentParser writes into them.
@@ -182,6 +183,7 @@ def _groups(config_class: Any) -> Iterator[tuple[type, list[dataclasses.Field]]]
         for name in names:
             field = copy(first[name])
             field.type = get_type_hints(owner)[name]
+            field.metadata = MappingProxyType({"help": field.metadata["help"]})  # the bounds are config/rules.py's
             field.default, field.default_factory = defaults[name].default, defaults[name].default_factory
             fields.append(field)
         if fields:
