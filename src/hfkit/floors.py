@@ -1,4 +1,4 @@
-"""Floors: the oldest torch and transformers that hfkit is imported beside, and why."""
+"""Floors: the oldest torch and transformers that hfkit is imported beside, and why; and the newest that was tested."""
 
 import re
 from importlib.util import find_spec
@@ -8,9 +8,25 @@ from hfkit.errors import HfkitError
 
 FLOORS = {
     "torch": ((2, 10), "before 2.10 a file of weights can run code, also with weights_only (CVE-2026-24747)"),
-    "transformers": ((5, 3), "before 5.3 a model's config.json can run code without trust_remote_code (CVE-2026-4372)"),
+    "transformers": (
+        (5, 4),
+        "before 5.3 a model's config.json can run code without trust_remote_code (CVE-2026-4372), and 5.3 has no"
+        " configs that check their fields",
+    ),
 }
 """pip keeps to them when it installs hfkit; a later `pip install something-else` may go below them."""
+
+TESTED = {
+    "torch": "2.14.1",
+    "transformers": "5.24.0",
+    "accelerate": "1.15.0",
+    "datasets": "5.2.0",
+    "peft": "0.21.2",
+    "timm": "1.0.31",
+    "evaluate": "0.4.6",
+    "scikit-learn": "1.9.1",
+}
+"""The versions that the suite passed with last; `make lock` writes them here."""
 
 
 def check() -> None:
@@ -29,12 +45,25 @@ def check() -> None:
             )
 
 
+def newer() -> str:
+    """One line on the libraries that are newer than those that hfkit was tested with; empty where none is."""
+    found = {name: installed(name) for name in TESTED}
+    beyond = [f"{name} {found[name]} ({version})" for name, version in TESTED.items() if _beyond(found[name], version)]
+    return f"newer than what hfkit was tested with: {', '.join(beyond)}" if beyond else ""
+
+
+def _beyond(found: str | None, tested: str) -> bool:
+    parts = [[int(part) for part in re.findall(r"\d+", version or "0")[:3]] for version in (found, tested)]
+    return parts[0] > parts[1]
+
+
 def installed(name: str) -> str | None:
     """The version of a package, by the folder that pip keeps beside it; None where there is none (a checkout).
 
     `importlib.metadata` would know more cases, and takes longer to import than all of `import hfkit`.
     """
-    spec = find_spec(name)
+    name = name.replace("-", "_")
+    spec = find_spec({"scikit_learn": "sklearn"}.get(name, name))
     if spec is None or spec.origin is None:
         return None
     beside = [entry.name for entry in Path(spec.origin).parent.parent.glob(f"{name}-*-info")]

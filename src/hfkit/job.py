@@ -11,7 +11,19 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs
 from datasets import DatasetDict
 
-from hfkit import callbacks, checkpoint, disk, encoding, hardware, probing, provenance, results, sharding, streaming
+from hfkit import (
+    callbacks,
+    checkpoint,
+    disk,
+    encoding,
+    floors,
+    hardware,
+    probing,
+    provenance,
+    results,
+    sharding,
+    streaming,
+)
 from hfkit import run as runs
 from hfkit.callbacks.log import append
 from hfkit.config import DataArguments, TrainConfig
@@ -78,6 +90,8 @@ def fit(
     )
     sharding.check(accelerator, model)
     accelerator.print(why)
+    if line := floors.newer():
+        accelerator.print(line)
     run = open_run(config, accelerator)
     task = task.for_model(model.config, processor)
     _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.hooks import RemovableHandle
 
@@ -60,7 +61,8 @@ def summarise(model: nn.Module, inputs: Mapping[str, Tensor]) -> Summary:
     modes = [(module, module.training) for module in model.modules()]  # a frozen part may stand in another
     watch = _Watch(model)
     try:
-        with torch.no_grad(), watch.counter:
+        # As plain products: which of its attention kernels torch counts differs between its releases.
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), watch.counter:
             model.eval()(**inputs)
     finally:
         watch.stop()

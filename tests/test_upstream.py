@@ -1,0 +1,198 @@
+"""What hfkit touches of other libraries that they may move without a word: private names, and places that are young.
+
+Each has a test that says which file leans on it. `docs/reliability.md` shows the same list.
+"""
+
+import ast
+import inspect
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "hfkit"
+
+
+def _sdpa() -> bool:
+    from transformers import AttentionInterface
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    names = list(inspect.signature(sdpa_attention_forward).parameters)
+    asked = ["module", "query", "key", "value", "attention_mask", "dropout", "scaling", "is_causal"]
+    return names[: len(asked)] == asked and "sdpa" in AttentionInterface()
+
+
+def _cache() -> bool:
+    """What `generate` carries along goes by the name that our language models answer with."""
+    from transformers.generation import utils
+
+    from hfkit.baselines.language.auto import CACHE
+
+    return CACHE in utils.ALL_CACHE_NAMES
+
+
+def _parser() -> bool:
+    from transformers import HfArgumentParser
+
+    return callable(HfArgumentParser._parse_dataclass_field) and callable(HfArgumentParser._add_dataclass_arguments)
+
+
+def _fresh_head() -> bool:
+    """A parameter marked as not initialised is drawn anew by `_init_weights`, and one that is marked is left alone."""
+    from transformers import BertConfig, BertForSequenceClassification
+
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    model = BertForSequenceClassification(BertConfig(vocab_size=10, **sizes))
+    before = model.classifier.weight.detach().clone()
+    model.classifier.weight._is_hf_initialized = True
+    model._init_weights(model.classifier)
+    kept = torch.equal(before, model.classifier.weight)
+    model.classifier.weight._is_hf_initialized = False
+    model._init_weights(model.classifier)
+    return kept and not torch.equal(before, model.classifier.weight)
+
+
+def _state() -> bool:
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state()
+    return callable(AcceleratorState._reset_state)
+
+
+def _mapping() -> bool:
+    from transformers import AutoModelForSequenceClassification, BertConfig
+
+    return BertConfig in AutoModelForSequenceClassification._model_mapping
+
+
+def _registries() -> bool:
+    from transformers.models.auto import configuration_auto, modeling_auto
+
+    names = ("CAUSAL_LM", "IMAGE_CLASSIFICATION", "SEQUENCE_CLASSIFICATION")
+    mappings = all(hasattr(modeling_auto, f"MODEL_FOR_{name}_MAPPING") for name in names)
+    return mappings and hasattr(configuration_auto, "AutoConfig") and hasattr(modeling_auto, "AutoModelForCausalLM")
+
+
+def _configs_are_dataclasses() -> bool:
+    from dataclasses import is_dataclass
+
+    from transformers import PreTrainedConfig
+
+    return is_dataclass(PreTrainedConfig)
+
+
+def _lora_targets() -> bool:
+    from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as DEFAULTS
+
+    return set(DEFAULTS["bert"]) == {"query", "value"}
+
+
+def _schedules() -> bool:
+    from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION, GreedyLR
+
+    return any(str(getattr(key, "value", key)) == "linear" for key in TYPE_TO_SCHEDULER_FUNCTION) and bool(GreedyLR)
+
+
+def _batch_norm() -> bool:
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    return issubclass(torch.nn.BatchNorm2d, _BatchNorm)
+
+
+def _implementation() -> bool:
+    from transformers import BertConfig
+
+    return isinstance(BertConfig(attn_implementation="sdpa")._attn_implementation, str)
+
+
+def _groups() -> bool:
+    from timm.models import group_parameters
+
+    return callable(group_parameters)
+
+
+TOUCHED: dict[str, tuple[str, Callable[[], bool]]] = {
+    "transformers: `past_key_values`, since 5.24 `cache`": ("baselines/language/auto.py", _cache),
+    "transformers: every config is a dataclass (5.4)": ("baselines/configs.py", _configs_are_dataclasses),
+    "transformers.integrations.sdpa_attention, AttentionInterface": ("models/attention.py", _sdpa),
+    "HfArgumentParser._parse_dataclass_field": ("config/parsing.py", _parser),
+    "PreTrainedModel._init_weights, Parameter._is_hf_initialized": ("models/building.py", _fresh_head),
+    "AutoModel._model_mapping": ("hub/sources.py", _mapping),
+    "transformers.models.auto: the modules and their MODEL_FOR_ mappings": ("_register.py", _registries),
+    "config._attn_implementation": ("callbacks/speed.py", _implementation),
+    "transformers.optimization.TYPE_TO_SCHEDULER_FUNCTION": ("optim.py", _schedules),
+    "AcceleratorState._reset_state": ("job.py", _state),
+    "peft.utils.constants: the layers that LoRA adapts by default": ("models/lora.py", _lora_targets),
+    "torch.nn.modules.batchnorm._BatchNorm": ("models/freezing.py", _batch_norm),
+    "timm.models.group_parameters": ("optim.py", _groups),
+}
+"""What is touched: the file that leans on it, and what has to hold."""
+
+ELSEWHERE = {"_option_string_actions"}
+"""Private names that Python itself has kept for twenty years."""
+
+
+@pytest.mark.parametrize("name", TOUCHED)
+def test_it_is_still_where_it_was(name: str) -> None:
+    file, holds = TOUCHED[name]
+    assert (SOURCE / file).is_file(), f"{file} has moved: say where {name} is leant on now"
+    assert holds(), f"{name} has changed, and {file} leans on it"
+
+
+def test_no_private_name_is_touched_unlisted() -> None:
+    """An underscore in front of another library's attribute is a loan: it has to stand in the list."""
+    listed = set(re.findall(r"\b_\w+", " ".join(TOUCHED))) | ELSEWHERE
+    trees = {file: ast.parse(file.read_text(encoding="utf-8")) for file in SOURCE.rglob("*.py")}
+    own = {
+        name
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        for name in (
+            [node.name] if isinstance(node, ast.FunctionDef | ast.ClassDef)
+            else [node.attr] if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+            and ast.unparse(node.value) == "self"
+            else [node.target.id] if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+            else []
+        )
+    }  # fmt: skip
+    for file, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr, re.IGNORECASE):
+                known = node.attr in own | listed or node.attr.endswith("__")
+                assert known, f"{file.relative_to(ROOT)}:{node.lineno} touches {node.attr}: list it above"
+
+
+def test_the_page_shows_the_list() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    for name, (file, _) in TOUCHED.items():
+        assert f"| {name} | `{file}` |" in page
+
+
+def test_generating_says_nothing_of_what_will_be_gone(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    """transformers announces in its log what the next major release takes away."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from hfkit.baselines.language.auto import LSTMForCausalLM, TransformerForCausalLM
+    from hfkit.baselines.language.configs import LSTMLMConfig, TransformerLMConfig
+
+    tiny: dict[str, Any] = {"vocab_size": 20, "pad_token_id": 0, "eos_token_id": 1}
+    models = [
+        TransformerForCausalLM(TransformerLMConfig(hidden_size=16, num_attention_heads=2, num_hidden_layers=1, **tiny)),
+        LSTMForCausalLM(LSTMLMConfig(hidden_size=16, embedding_size=16, **tiny)),
+        GPT2LMHeadModel(GPT2Config(n_embd=16, n_head=2, n_layer=1, **tiny)),
+    ]
+    logging.getLogger("transformers").addHandler(caplog.handler)
+    try:
+        for model in models:
+            model.eval().generate(torch.tensor([[3, 4, 5]]), max_new_tokens=3, do_sample=False)
+            model.save_pretrained(tmp_path / type(model).__name__)
+            type(model).from_pretrained(tmp_path / type(model).__name__)
+    finally:
+        logging.getLogger("transformers").removeHandler(caplog.handler)
+    told = [record.getMessage() for record in caplog.records]
+    assert not [line for line in told if "deprecat" in line.lower()], told
