@@ -12,6 +12,9 @@ STAMP := $(VENV)/.hfkit-dev
 SHORT := $(addprefix tests/test_,contract.py language_contract.py models.py language_models.py vision_baselines.py \
     generation.py pooled.py baselines.py recipes.py upstream.py floors.py)
 TESTS ?= tests
+# A worker a core, each with one torch thread; a file's tests stay together, and share what they make once.
+WORKERS ?= 2
+PYTEST := python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo hub-demo test test-floor test-newest lock lint format bench faults fuzz audit clean
@@ -40,10 +43,10 @@ hub-demo: $(STAMP)  ## publish runs of five kinds to a Hub on this machine, and 
 	$(BIN)/python tests/hub_demo.py
 
 test: $(STAMP)  ## the test suite
-	$(BIN)/python -m pytest
+	$(BIN)/$(PYTEST)
 
 test-floor test-newest: test-%: .venv-%/.hfkit  ## the suite with the oldest (newest) versions allowed; TESTS=short: minutes
-	.venv-$*/bin/python -m pytest $(if $(filter short,$(TESTS)),$(SHORT),$(TESTS))
+	.venv-$*/bin/$(PYTEST) $(if $(filter short,$(TESTS)),$(SHORT),$(TESTS))
 
 lock: $(STAMP)  ## write the versions that stand in .venv now to environment/, with the hashes of their files
 	$(BIN)/python environment/lock.py
