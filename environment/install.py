@@ -151,7 +151,9 @@ class Environment:
         """
         command = [*self._installer(), "--no-deps", "--require-hashes", "--requirement", str(file)]
         ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        lacking = re.search(r"(?:No matching distribution found for|there is no version of) ([\w.=+-]+)", ended.stdout)
+        lacking = re.search(
+            r"(?:No matching distribution found for|there is no version of|Cannot install) ([\w.=+-]+)", ended.stdout
+        )
         if ended.returncode and lacking is None:
             print(ended.stdout[-4000:])
             sys.exit("the environment is not complete; the same command again goes on")

@@ -86,6 +86,7 @@ def test_what_was_tested_is_what_is_locked() -> None:
     ("says", "told"),
     [
         ("ERROR: No matching distribution found for torch==9.9.9", "torch==9.9.9"),
+        ("ERROR: Cannot install torch==9.9.9 because these versions conflict: (constraint) torch<=2", "torch==9.9.9"),
         ("  cause: Because there is no version of torch==9.9.9 and you require", "torch==9.9.9"),
     ],
 )
