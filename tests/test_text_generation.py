@@ -27,8 +27,10 @@ from hfkit.job import evaluate
 from hfkit.models import build_model, load_model
 from hfkit.models.language_models import try_out
 from hfkit.tasks import build_task
-from hfkit.tasks.documents import IGNORED, Segment, packed, pieces, segments, tokenised, tokens_of
+from hfkit.tasks.chats import samples
+from hfkit.tasks.documents import Segment, enclosed, tokenised
 from hfkit.tasks.text_generation import TextGeneration
+from hfkit.tasks.windows import IGNORED, packed, pieces
 
 CHAT = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}" + END_TOKEN + "\n{% endfor %}"
@@ -210,25 +212,25 @@ def test_packing_keeps_every_row_whole(lengths: list[int], room: int) -> None:
 
 
 def told_of(parts: list[Segment], processor: Any) -> tuple[list[int], list[bool]]:
-    return tokens_of(parts, tokenised([parts], processor)[0], 0, 0)
+    return enclosed(parts, *tokenised([parts], processor)[0], 0, 0)
 
 
 def test_only_completions_and_answers_are_learnt(tokenizer: Any) -> None:
     tokenizer.chat_template = CHAT
     row: dict[str, Any] = {"prompt": "a warm film", "completion": " was made"}
-    ids, learnt = told_of(segments(row, tokenizer), tokenizer)
+    ids, learnt = told_of(samples(row, tokenizer)[0][0], tokenizer)
     assert tokenizer.decode([id for id, counts in zip(ids, learnt, strict=True) if counts]) == " was made" + END_TOKEN
     assert tokenizer.decode(ids) == f"{END_TOKEN}a warm film was made{END_TOKEN}"
     talk = [("user", "hi"), ("assistant", "good"), ("user", "more"), ("assistant", "fine")]
     row = {"messages": [{"role": role, "content": content} for role, content in talk]}
-    ids, learnt = told_of(segments(row, tokenizer), tokenizer)
+    ids, learnt = told_of(samples(row, tokenizer)[0][0], tokenizer)
     told = tokenizer.decode([id for id, counts in zip(ids, learnt, strict=True) if counts])
     assert told == f"good{END_TOKEN}\nfine{END_TOKEN}\n"
     whole = tokenizer.apply_chat_template(row["messages"], tokenize=False)
-    assert tokenizer.decode(ids) == END_TOKEN + whole
+    assert tokenizer.decode(ids) == whole  # which begins as the template begins it, in inference too
     tokenizer.chat_template = None
     with pytest.raises(HfkitError, match="no chat template"):
-        segments(row, tokenizer)
+        samples(row, tokenizer)
 
 
 def test_an_end_token_that_somebody_wrote_is_text(tokenizer: Any) -> None:
