@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from datasets import Dataset, disable_progress_bars
 from tiny_tokenizers import CHATML, NO_SYSTEM, SILENT, THINKING, byte_level
+from transformers import ByT5Tokenizer
 
 from hfkit import HfkitError, load_data
 from hfkit.data.chats import holds_messages, messages_of
@@ -137,6 +138,10 @@ def test_a_last_assistant_message_is_continued(capsys: pytest.CaptureFixture[str
 def test_messages_that_nobody_answers_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     data = load_data(write(many({"messages": [USER, ANSWER, USER]})), task="text-generation")
     assert "12 chats of train with messages after the last answer: these are not read" in data.summary.notes
+    data = load_data(write(many({"messages": [ANSWER, USER, ANSWER]})), task="text-generation")
+    assert "12 chats of train opened by the assistant: read, and not learnt" in data.summary.notes
+    text, (answer,), _ = learnt(data["train"][0], byte_level(CHATML))
+    assert text.count("<|end|>") == 3 and answer.count("<|end|>") == 1
     row = {"prompt": [USER, ANSWER, USER], "completion": [ANSWER]}
     data = load_data(write(many(row)), task="text-generation")
     _, (answer,), _ = learnt(data["train"][0], byte_level(CHATML))
@@ -168,6 +173,11 @@ def test_which_columns_are_read() -> None:
     asked = layout_of(["question"], asking=True)
     assert asked is not None and asked.kind == "pair"
     assert layout_of(["messages", "tools", "system"]).used == ("messages", "system", "tools")  # type: ignore[union-attr]
+
+
+def test_a_tokenizer_that_ends_each_text_ends_no_prompt() -> None:
+    tokenizer = ByT5Tokenizer()
+    assert tokenizer.decode(token_ids(tokenizer, "2+2=", "here")) == "2+2="
 
 
 def test_a_special_token_in_a_prompt_is_text_as_in_training() -> None:

@@ -159,20 +159,26 @@ def _chats(
 ) -> tuple[dict[str, list[str]], list[str]]:
     """The chats of all rows but the bad ones as JSON, and how many end with what nobody answers."""
     inputs: dict[str, list[str]] = {name: [""] * len(table) for name in layout.stores}
-    open_ended = 0
+    open_ended = unasked = 0
     for row in range(len(table)):
         if row in bad:
             continue
         messages, tools = layout.chat({name: column[row] for name, column in values.items()}, table.place(row))
+        if messages and is_learnt(messages[0]):
+            messages[0], unasked = {**messages[0], "weight": 0}, unasked + 1
         if not any(map(is_learnt, messages)):
             raise HfkitError(
-                "No message of the chat has the role assistant: there is nothing to learn", where=table.place(row)
+                "No message of the chat has the role assistant and answers one: there is nothing to learn",
+                where=table.place(row),
             )
         open_ended += not is_learnt(messages[-1])
         for name, value in zip(layout.stores, (messages, tools), strict=False):
             inputs[name][row] = json.dumps(value, ensure_ascii=False)
-    said = f"{counted(open_ended, 'chat')} of {split} with messages after the last answer: these are not read"
-    return inputs, [said] if open_ended else []
+    said = {
+        f"{counted(open_ended, 'chat')} of {split} with messages after the last answer: these are not read": open_ended,
+        f"{counted(unasked, 'chat')} of {split} opened by the assistant: read, and not learnt": unasked,
+    }
+    return inputs, [sentence for sentence, chats in said.items() if chats]
 
 
 def _held_out(splits: dict[str, Rows], opened: Source, arguments: DataArguments, notes: list[str]) -> dict[str, Rows]:

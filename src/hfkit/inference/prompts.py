@@ -81,7 +81,9 @@ def token_ids(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, where: str) ->
         if written := next((token for token in tokenizer.all_special_tokens if token in prompt), None):
             _say_once(f"{written} in a text is read as the characters it is made of; a chat's messages get their own")
         begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-        ids = _tokens(tokenizer, prompt, special=False) or ([] if begin is None else [begin])
+        ids = _tokens(tokenizer, prompt, special=False)
+        ids = ids[: len(ids) - (ids[-1:] == [tokenizer.eos_token_id])]  # some end each text, and this one goes on
+        ids = ids or ([] if begin is None else [begin])
         if not ids:
             raise HfkitError("The prompt is empty, and the model has no token that begins a text", where=where)
         return ids

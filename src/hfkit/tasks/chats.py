@@ -100,7 +100,7 @@ def rendered(
     known = ROLES | set(re.findall(r"""role['"]?\]?\s*[!=]=\s*['"](\w+)['"]""", str(template)))
     if odd := next((message["role"] for message in messages if message["role"] not in known), None):
         raise HfkitError(f"The chat template knows no role {odd!r}", where=where, fix=nearest(odd, known))
-    problems = []
+    problems = [] if messages else [HfkitError("The chat has no messages before its answer", where=where)]
     for turns in (messages, _folded(messages)):
         if not turns:
             continue
