@@ -286,13 +286,13 @@ def test_a_chat_is_told_what_was_said_before(
 def test_chats_that_cannot_be(chatty: Path, gpt2: Path, tmp_path: Path) -> None:
     with pytest.raises(HfkitError, match=r"no chat template[^$]*hfkit generate RUN --prompt"):
         chat(gpt2)
-    with pytest.raises(HfkitError, match="does not take these messages: no system"):
-        chat(chatty, system="Be brief.")
     ids = TextGenerator(chatty).ids
-    with pytest.raises(HfkitError, match=r"knows no role 'pirate'[^$]*assistant, system, user"):
+    with pytest.raises(HfkitError, match="does not take these messages: no system"):
+        ids([{"role": role, "content": "Be brief."} for role in ("user", "system")])
+    with pytest.raises(HfkitError, match=r"knows no role 'pirate'[^$]*assistant, system, tool, user"):
         ids([{"role": "pirate", "content": "arr"}])
     with pytest.raises(HfkitError, match="lacks its role or its text"):
-        ids([{"from": "user", "value": "hi"}])
+        ids([{"role": "user"}])
     with pytest.raises(HfkitError, match="has no messages"):
         ids([])
     with pytest.raises(HfkitError, match="drop --num_return_sequences"):
@@ -303,7 +303,7 @@ def test_chats_that_cannot_be(chatty: Path, gpt2: Path, tmp_path: Path) -> None:
     )
     tokenizer.save_pretrained(chatty)
     with pytest.raises(HfkitError, match="leaves out what system says"):
-        TextGenerator(chatty).ids([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}])
+        TextGenerator(chatty).ids([{"role": "user", "content": "hi"}, {"role": "system", "content": "Be brief."}])
 
 
 def test_the_command(gpt2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,8 +27,10 @@ from hfkit.job import evaluate
 from hfkit.models import build_model, load_model
 from hfkit.models.language_models import try_out
 from hfkit.tasks import build_task
-from hfkit.tasks.documents import IGNORED, Segment, packed, pieces, segments, tokenised, tokens_of
+from hfkit.tasks.chats import samples
+from hfkit.tasks.documents import Segment, enclosed, tokenised
 from hfkit.tasks.text_generation import TextGeneration
+from hfkit.tasks.windows import IGNORED, packed, pieces
 
 CHAT = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}" + END_TOKEN + "\n{% endfor %}"
@@ -210,25 +212,25 @@ def test_packing_keeps_every_row_whole(lengths: list[int], room: int) -> None:
 
 
 def told_of(parts: list[Segment], processor: Any) -> tuple[list[int], list[bool]]:
-    return tokens_of(parts, tokenised([parts], processor)[0], 0, 0)
+    return enclosed(parts, *tokenised([parts], processor)[0], 0, 0)
 
 
 def test_only_completions_and_answers_are_learnt(tokenizer: Any) -> None:
     tokenizer.chat_template = CHAT
     row: dict[str, Any] = {"prompt": "a warm film", "completion": " was made"}
-    ids, learnt = told_of(segments(row, tokenizer), tokenizer)
+    ids, learnt = told_of(samples(row, tokenizer)[0][0], tokenizer)
     assert tokenizer.decode([id for id, counts in zip(ids, learnt, strict=True) if counts]) == " was made" + END_TOKEN
     assert tokenizer.decode(ids) == f"{END_TOKEN}a warm film was made{END_TOKEN}"
     talk = [("user", "hi"), ("assistant", "good"), ("user", "more"), ("assistant", "fine")]
     row = {"messages": [{"role": role, "content": content} for role, content in talk]}
-    ids, learnt = told_of(segments(row, tokenizer), tokenizer)
+    ids, learnt = told_of(samples(row, tokenizer)[0][0], tokenizer)
     told = tokenizer.decode([id for id, counts in zip(ids, learnt, strict=True) if counts])
     assert told == f"good{END_TOKEN}\nfine{END_TOKEN}\n"
     whole = tokenizer.apply_chat_template(row["messages"], tokenize=False)
-    assert tokenizer.decode(ids) == END_TOKEN + whole
+    assert tokenizer.decode(ids) == whole  # which begins as the template begins it, in inference too
     tokenizer.chat_template = None
     with pytest.raises(HfkitError, match="no chat template"):
-        segments(row, tokenizer)
+        samples(row, tokenizer)
 
 
 def test_an_end_token_that_somebody_wrote_is_text(tokenizer: Any) -> None:
@@ -438,3 +440,32 @@ def test_two_processes_learn_as_one(reviews_csv: Path, tmp_path: Path) -> None:
     assert len(losses[0]) == 4
     told = [run.predictions().to_pylist() for run in (one, two)]
     assert [row["nll"] for row in told[0]] == pytest.approx([row["nll"] for row in told[1]], abs=1e-3)
+
+
+@given(prompt=st.integers(1, 60), answer=st.integers(1, 60), more=st.integers(0, 30), length=st.integers(4, 24))
+@settings(max_examples=150, deadline=None)
+def test_an_answer_is_told_whole_after_the_end_of_its_prompt(prompt: int, answer: int, more: int, length: int) -> None:
+    learnt = np.array([False] * prompt + [True] * answer + [False] * more + [True] * (more > 0))
+    found = list(pieces(np.arange(len(learnt)), learnt, length, length))
+    told = [piece for piece in found if (piece.targets != IGNORED).any()]
+    assert told == found and sum((piece.targets != IGNORED).sum() for piece in found) == learnt[1:].sum()
+    first = found[0]
+    before = int(np.flatnonzero(first.targets != IGNORED)[0]) + 1  # tokens that the first one of the answer sees
+    if answer < length:
+        assert (first.targets != IGNORED).sum() >= answer  # in one window
+        assert before >= min(prompt, length - answer, length // 2)
+    else:
+        assert before >= min(prompt, length // 2)
+    assert len(learnt) > length + 1 or len(found) == 1
+
+
+@pytest.mark.parametrize("answer, said", [(4, ["cut at the start"]), (30, ["cut at the start", "goes on in windows"])])
+def test_what_an_answer_loses_to_a_window_is_counted(answer: int, said: list[str], tokenizer: Any) -> None:
+    rows = [{"prompt": "a " * 40, "completion": "b" * answer}, {"prompt": "a", "completion": "b"}, {"text": "c" * 90}]
+    task = TextGeneration(max_length=16, start_token_id=0, end_token_id=0)
+    notes = [task.truncation(task.encode(Dataset.from_list([row]), tokenizer))["notes"] for row in rows]
+    assert [[words in note for words in said] for note in notes[0]] == np.eye(len(said), dtype=bool).tolist()
+    assert all(note.startswith("1 row: ") for note in notes[0])
+    assert notes[1:] == [[], []]  # a text is read in windows as ever
+    (row,) = task.to_train(task.encode(Dataset.from_list(rows[:1]), tokenizer).select([0])) if answer == 4 else ([],)
+    assert not row or (len(row["input_ids"]) == 16 and row["targets"][-1] == 0)

@@ -74,8 +74,10 @@ def encode(
 
 
 def say_truncation(accelerator: "Accelerator", truncation: dict[str, dict[str, Any]]) -> None:
-    """On the screen, how many texts were cut."""
+    """On the screen, how many texts were cut, and whatever else is to be said of how they are read."""
     for name, found in truncation.items():
+        for note in found.get("notes", []):
+            accelerator.print(f"{name}: {note}")
         if found["rows"]:
             accelerator.print(
                 f"{name}: {counted(found['rows'], 'text')} ({found['share']:.1%}) cut to {found['max_length']} tokens"

@@ -16,6 +16,7 @@ from hfkit.baselines.classical import classical
 from hfkit.callbacks.log import append
 from hfkit.config import TrainConfig
 from hfkit.config.rules import check
+from hfkit.data.chats import said, unpacked
 from hfkit.data.labels import LANGUAGE_MODELING
 from hfkit.data.table import counted
 from hfkit.disk import whole_file, write_json, writing
@@ -227,7 +228,8 @@ def prediction_table(
             columns[name] = [text[:TEXT_KEPT] for text in rows[name]]
     if "messages" in rows.column_names:
         columns["text"] = [
-            "\n".join(f"{turn['role']}: {turn['content']}" for turn in chat)[:TEXT_KEPT] for chat in rows["messages"]
+            "\n".join(f"{turn['role']}: {said(turn)}" for turn in unpacked(chat))[:TEXT_KEPT]
+            for chat in rows["messages"]
         ]
     columns |= {name: _arrow(values) for name, values in predictions.items()}
     columns |= {"length": encoded["length"][:], "truncated": encoded["truncated"][:]}

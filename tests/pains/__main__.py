@@ -19,6 +19,7 @@ PAGE = TESTS.parent / "docs" / "pains.md"
 REPOSITORIES = {
     "accelerate": "huggingface/accelerate",
     "autotrain-advanced": "huggingface/autotrain-advanced",
+    "axolotl": "axolotl-ai-cloud/axolotl",
     "DALLE-pytorch": "lucidrains/DALLE-pytorch",
     "datasets": "huggingface/datasets",
     "diffusers": "huggingface/diffusers",
@@ -26,7 +27,9 @@ REPOSITORIES = {
     "huggingface_hub": "huggingface/huggingface_hub",
     "Lightning": "Lightning-AI/pytorch-lightning",
     "lm-eval-harness": "EleutherAI/lm-evaluation-harness",
+    "Megatron-Bridge": "NVIDIA-NeMo/Megatron-Bridge",
     "ms-swift": "modelscope/ms-swift",
+    "NeMo-RL": "NVIDIA-NeMo/RL",
     "optimum": "huggingface/optimum",
     "peft": "huggingface/peft",
     "pytorch": "pytorch/pytorch",

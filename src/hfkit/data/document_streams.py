@@ -73,6 +73,7 @@ class DocumentStream:
         start: The line that begins a document, where rows are lines.
 
     Attributes:
+        unused: What is said of the columns.
         held: Documents at the start of each pass that are another split's.
         first: The first window.
     """
@@ -87,7 +88,8 @@ class DocumentStream:
             raise HfkitError("The stream is empty: it holds no document", where=stream.origin)
         names = list(dict.fromkeys(name for row in head for name in row))
         table = Table(stream.origin, {name: [row.get(name) for row in head] for name in names})
-        self.columns = columns_of(table, opened, arguments)
+        self.layout, self.unused = columns_of(table, opened, arguments)
+        self.columns = self.layout.used
         self.held, self._known = 0, frozenset[bytes]()
         self._place: tuple[int, int] | None = None  # where `_rows` stands
         self._rows: Iterator[Row] = iter(())
@@ -204,7 +206,7 @@ class DocumentStream:
         """Rows as documents, those that are none refused or dropped, and what is to be said of them."""
         columns = {name: [row[name] for _, row, _ in rows] for name in self.columns}
         table = Table(self.stream.origin, columns, [place for place, *_ in rows], self.stream.unit)
-        found, notes = take_documents(table, split, self.columns, self.arguments, part=part)
+        found, notes = take_documents(table, split, self.layout, self.arguments, part=part)
         found.id = [f"{split}-{first + row}" for row in found.index]
         found.label = [rows[row][2] for row in found.index]
         card = self.opened.card

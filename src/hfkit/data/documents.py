@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from hfkit.cards import DataCard
 from hfkit.config import DataArguments
+from hfkit.data.chats import is_learnt, packed
 from hfkit.data.columns import ID_NAMES, find_text, identifies
 from hfkit.data.labels import LANGUAGE_MODELING
+from hfkit.data.layouts import Layout, layout_of
 from hfkit.data.roles import choose_splits
 from hfkit.data.rows import Rows, check_missing, check_strings, is_missing
 from hfkit.data.sources import Source, open_source
@@ -29,8 +31,9 @@ def load_documents(arguments: DataArguments, only_test: bool = False) -> "Loaded
     Columns: `id`, and one of
 
     - `text`, with `ends`: whether the document ends here. A text that was cut into sections goes on.
-    - `prompt` and `completion`, where the source has columns of these names: the completion is what is learnt.
-    - `messages`, lists of `{"role", "content"}`, where it has a column of that name: the assistant's are learnt.
+    - `prompt` and `completion`, where the source has texts in columns of these names: the completion is what is learnt.
+    - `messages`, lists of `{"role", "content"}` with the rest of a message as JSON in `extra`, and `tools`, JSON too,
+      where the source has chats, or a question and its answer (`hfkit.data.layouts`): the assistant's are learnt.
 
     Where there are fewer than 30 texts, held-out splits are the ends of each, and are cut into some fifty sections,
     so that figures have intervals.
@@ -48,11 +51,12 @@ def load_documents(arguments: DataArguments, only_test: bool = False) -> "Loaded
         tables = {"test": next(iter(opened.tables.values()))}
     else:
         tables, notes = choose_splits(opened, arguments)
-    columns = columns_of(next(iter(tables.values())), opened, arguments)
+    layout, unused = columns_of(next(iter(tables.values())), opened, arguments)
+    notes += unused
     splits = {}
     for role, table in tables.items():
-        table = joined_lines(table, columns[0], start) if start else table
-        splits[role], found = take_documents(table, role, columns, arguments, None if start else card)
+        table = joined_lines(table, layout.columns[0], start) if start else table
+        splits[role], found = take_documents(table, role, layout, arguments, None if start else card)
         notes += found + splits[role].substitute(card.replace if card else {}, role)
     splits, repeats = remove_repeats(splits, keep=whole or arguments.keep_duplicates)
     notes += repeats
@@ -62,23 +66,24 @@ def load_documents(arguments: DataArguments, only_test: bool = False) -> "Loaded
         if role in splits:
             splits[role] = few_cut(splits[role], role, notes)
     splits = limited({role: splits[role] for role in ROLES if role in splits}, _alike, arguments, notes)
-    return _finish(opened, columns, {"test": splits["test"]} if only_test else splits, notes)
+    return _finish(opened, layout.used, {"test": splits["test"]} if only_test else splits, notes)
 
 
-def columns_of(table: Table, opened: Source, arguments: DataArguments) -> tuple[str, ...]:
-    """The columns that are read: messages; prompt and completion; or the text. A flag decides, then the names."""
-    if arguments.text_column:
-        table.known(arguments.text_column)
-        return (arguments.text_column,)
-    given = opened.card.columns.get("text") if opened.card else None
-    if given:
-        table.known(given)
-        return (given,)
-    for names in (("messages",), ("prompt", "completion")):
-        if all(name in table.columns for name in names):
-            return names
-    named = {name.casefold(): name for name in reversed(list(table.columns))}
-    return (find_text(table, named, None, "")[0],)
+def columns_of(table: Table, opened: Source, arguments: DataArguments) -> tuple[Layout, list[str]]:
+    """The columns that are read, a flag before the card and the names; and what is to be said of all of them."""
+    card = opened.card
+    text = arguments.text_column or (card.columns.get("text") if card else None)
+    layout = None if text else layout_of(table.columns)
+    if layout is None:
+        named = {name.casefold(): name for name in reversed(list(table.columns))}
+        text = text or find_text(table, named, None, "")[0]
+        table.known(text)
+        layout = Layout("text", (text,))
+    layout = layout.settled(table.head(layout.columns[-1], 100))
+    used = {*layout.used, *ID_NAMES, card.group if card else None}
+    unused = [name for name in table.columns if name.casefold() not in used and name not in used]
+    notes = [f"columns not used: {', '.join(unused)}"] if unused else []
+    return layout, [*([said] if (said := layout.read_as()) else []), *notes]
 
 
 def few_cut(rows: Rows, role: str, notes: list[str]) -> Rows:
@@ -100,7 +105,7 @@ def joined_lines(table: Table, column: str, start: str) -> Table:
 def take_documents(
     table: Table,
     split: str,
-    columns: tuple[str, ...],
+    layout: Layout,
     arguments: DataArguments,
     card: DataCard | None = None,
     part: bool = False,
@@ -111,27 +116,32 @@ def take_documents(
     dropped.
     """
     named = {name.casefold(): name for name in reversed(list(table.columns))}
-    id = next((named[name] for name in ID_NAMES if name in named and named[name] not in columns), None)
+    id = next((named[name] for name in ID_NAMES if name in named and named[name] not in layout.used), None)
     ids = table.column(id) if id else []
     ids = [str(value) for value in ids] if id and identifies(ids) else [f"{split}-{row}" for row in range(len(table))]
     bad: set[int] = set()
     notes: list[str] = []
-    inputs: dict[str, list[str]] = {}
-    for name in columns:
-        values = table.column(name)
-        chats = columns == ("messages",)
-        missing = [row for row, value in enumerate(values) if (not value if chats else is_missing(value))]
-        if name == "prompt":  # nothing may stand before a completion
-            values, missing = [value or "" for value in values], []
+    values = {name: table.column(name) for name in layout.columns}
+    for name, column in values.items():
+        chats = layout.kind in ("chat", "turns")
+        missing = [row for row, value in enumerate(column) if (not value if chats else is_missing(value))]
+        if name == layout.columns[0] and layout.kind in ("completion", "turns"):  # there need be no prompt
+            column, missing = [value or ("[]" if chats else "") for value in column], []
+            values[name] = column
         if not (part and arguments.drop_bad_rows):
             check_missing(table, f"{name!r}", missing, "--text_column names another column", arguments.drop_bad_rows)
-        if chats:
-            values = [value if row in missing else _chat(value, table, row) for row, value in enumerate(values)]
-        else:
-            check_strings(table, name, values)
+        if not chats:
+            check_strings(table, name, column)
         bad.update(missing)
         notes += [f"{counted(len(missing), 'row')} of {split} without {name}: dropped"] if missing else []
-        inputs[name if len(columns) == 2 or chats else "text"] = values
+    if layout.kind == "text":
+        inputs = {"text": values[layout.columns[0]]}
+    elif layout.kind == "completion":
+        inputs = dict(zip(("prompt", "completion"), values.values(), strict=True))
+    else:
+        values |= {name: table.column(name) for name in layout.beside if name in table.columns}
+        inputs, found = _chats(table, split, layout, values, bad)
+        notes += found
     blocks = card.blocks if card and card.blocks else None
     unit: list[Any] | None = [row // blocks for row in range(len(table))] if blocks else None
     if card and card.group:
@@ -144,22 +154,31 @@ def take_documents(
     return rows, notes
 
 
-def _chat(messages: Any, table: Table, row: int) -> str:
-    """The messages of a chat as JSON, with nothing but role and content."""
-    kept = []
-    for message in messages if isinstance(messages, list) else [None]:
-        if not isinstance(message, dict) or not all(isinstance(message.get(key), str) for key in ("role", "content")):
+def _chats(
+    table: Table, split: str, layout: Layout, values: dict[str, list[Any]], bad: set[int]
+) -> tuple[dict[str, list[str]], list[str]]:
+    """The chats of all rows but the bad ones as JSON, and how many end with what nobody answers."""
+    inputs: dict[str, list[str]] = {name: [""] * len(table) for name in layout.stores}
+    open_ended = unasked = 0
+    for row in range(len(table)):
+        if row in bad:
+            continue
+        messages, tools = layout.chat({name: column[row] for name, column in values.items()}, table.place(row))
+        if messages and is_learnt(messages[0]):
+            messages[0], unasked = {**messages[0], "weight": 0}, unasked + 1
+        if not any(map(is_learnt, messages)):
             raise HfkitError(
-                "A message is no object with the texts role and content",
+                "No message of the chat has the role assistant and answers one: there is nothing to learn",
                 where=table.place(row),
-                fix='messages are lists such as [{"role": "user", "content": "..."}, {"role": "assistant", ...}]',
             )
-        kept.append({"role": message["role"], "content": message["content"]})
-    if not any(message["role"] == "assistant" for message in kept):
-        raise HfkitError(
-            "No message of the chat has the role assistant: there is nothing to learn", where=table.place(row)
-        )
-    return json.dumps(kept, ensure_ascii=False)
+        open_ended += not is_learnt(messages[-1])
+        for name, value in zip(layout.stores, (messages, tools), strict=False):
+            inputs[name][row] = json.dumps(value, ensure_ascii=False)
+    said = {
+        f"{counted(open_ended, 'chat')} of {split} with messages after the last answer: these are not read": open_ended,
+        f"{counted(unasked, 'chat')} of {split} opened by the assistant: read, and not learnt": unasked,
+    }
+    return inputs, [sentence for sentence, chats in said.items() if chats]
 
 
 def _held_out(splits: dict[str, Rows], opened: Source, arguments: DataArguments, notes: list[str]) -> dict[str, Rows]:
@@ -197,8 +216,10 @@ def dataset(rows: Rows) -> "Dataset":
     columns: dict[str, Any] = {"id": rows.id, **rows.inputs}
     features: dict[str, Any] = dict.fromkeys(columns, Value("string"))
     if "messages" in rows.inputs:
-        columns["messages"] = [json.loads(chat) for chat in rows.inputs["messages"]]
-        features["messages"] = List({"role": Value("string"), "content": Value("string")})
+        columns["messages"] = [packed(json.loads(chat)) for chat in rows.inputs["messages"]]
+        extra = any("extra" in message for chat in columns["messages"] for message in chat)
+        names = ("role", "content", "extra") if extra else ("role", "content")
+        features["messages"] = List({name: Value("string") for name in names})
     if "text" in rows.inputs:
         columns["ends"], features["ends"] = rows.label, Value("bool")
     return Dataset.from_dict(columns, features=Features(features))

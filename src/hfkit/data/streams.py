@@ -62,7 +62,7 @@ def load_stream(arguments: DataArguments) -> "LoadedData":
     held, repeats = remove_repeats(held, keep=arguments.keep_duplicates)
     for role in held:
         held[role] = few_cut(held[role], role, notes)
-    return _finish(stream, held, notes + repeats + stream.first.notes)
+    return _finish(stream, held, notes + stream.unused + repeats + stream.first.notes)
 
 
 def _finish(stream: DocumentStream, held: dict[str, Rows], notes: list[str]) -> "LoadedData":

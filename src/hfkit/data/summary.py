@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import datasets
 import pyarrow as pa
 
+from hfkit.data.chats import said, unpacked
 from hfkit.data.columns import Columns
 from hfkit.data.decoding import data_of
 from hfkit.data.labels import LANGUAGE_MODELING, MULTI, REGRESSION, SINGLE
@@ -23,7 +24,7 @@ from hfkit.plain import flat
 if TYPE_CHECKING:
     from hfkit.data.document_streams import DocumentStream
 
-DOCUMENTS = ("text", "prompt", "completion", "messages")
+DOCUMENTS = ("text", "prompt", "completion", "messages", "tools")
 """The columns of what a language model reads."""
 
 
@@ -216,7 +217,7 @@ def _bytes(value: Any) -> int:
     """Of a text, or of all that is said in a chat."""
     if isinstance(value, str):
         return len(value.encode("utf-8", "surrogatepass"))
-    return sum(_bytes(message["content"]) for message in value)
+    return sum(_bytes(said(message)) for message in unpacked(value))
 
 
 def say(summary: DataSummary) -> None:

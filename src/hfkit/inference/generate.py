@@ -11,9 +11,10 @@ from typing import Any
 from tqdm import tqdm
 
 from hfkit.config import GenerationArguments
+from hfkit.data.layouts import Layout
 from hfkit.errors import HfkitError
 from hfkit.inference.generation import TextGenerator
-from hfkit.inference.prompts import choose_column, open_prompts
+from hfkit.inference.prompts import choose_layout, open_prompts
 from hfkit.inference.readers import Row
 from hfkit.inference.writers import open_writer
 from hfkit.plain import clean
@@ -73,7 +74,7 @@ def generate_file(
         input: A .txt file with a prompt a line, `-` for standard input, or a .jsonl, .csv, .tsv or .parquet file.
         output: A file of these kinds but .txt, written whole or not at all. None: JSON lines on standard output.
         options: How.
-        prompt_column: Default: `messages` (chats), `prompt`, or a usual name.
+        prompt_column: Default: `messages` (chats), a question or `prompt` as in training, or a usual name.
         encoding: Of the input's text formats.
         disable_tqdm: No progress bar on standard error.
         loading: Arguments of `hfkit.pipeline`.
@@ -87,7 +88,7 @@ def generate_file(
     """
     with ExitStack() as stack:
         source = stack.enter_context(open_prompts(input, encoding))
-        column = choose_column(source, prompt_column)
+        layout = choose_layout(source, prompt_column)
         added = "completion"
         while added in source.columns:
             added = f"predicted_{added}"
@@ -97,7 +98,7 @@ def generate_file(
         bar = stack.enter_context(tqdm(desc="generate", unit=" prompts", disable=hidden, file=sys.stderr))
         rows = 0
         while chunk := list(islice(source.rows, CHUNK)):
-            write(_answered(generator, chunk, column, added, rows))
+            write(_answered(generator, chunk, layout, added, rows))
             rows += len(chunk)
             bar.update(len(chunk))
         if not rows:
@@ -129,7 +130,8 @@ def chat(
     if generator.config.num_return_sequences > 1:
         raise HfkitError("A chat has one answer to each message", fix="drop --num_return_sequences")
     messages = [{"role": "system", "content": system}] if system else []
-    generator.ids([*messages, {"role": "user", "content": "Hello"}], str(model))  # before anything is typed
+    tried = [{"role": role, "content": "Hello"} for role in ("user", "assistant", "user")]
+    generator.ids([*messages, *tried], str(model))  # before anything is typed
     for line in _typed():
         messages.append({"role": "user", "content": line})
         ids = generator.ids(messages, "the chat")
@@ -162,12 +164,14 @@ def _print(text: str) -> None:
     print(clean(text), end="", flush=True)
 
 
-def _answered(generator: TextGenerator, chunk: list[Row], column: str, added: str, first: int) -> list[dict[str, Any]]:
+def _answered(
+    generator: TextGenerator, chunk: list[Row], layout: Layout, added: str, first: int
+) -> list[dict[str, Any]]:
     ids = []
     for place, row in chunk:
-        if row.get(column) is None:
-            raise HfkitError(f"There is nothing in the column {column!r}", where=place)
-        ids.append(generator.ids(row[column], place))
+        if row.get(layout.columns[0]) is None:
+            raise HfkitError(f"There is nothing in the column {layout.columns[0]!r}", where=place)
+        ids.append(generator.ids(layout.prompt(row, place), place))
     answers = generator.complete(ids, first)
     return [row | {added: text} for (_, row), texts in zip(chunk, answers, strict=True) for text in texts]
 

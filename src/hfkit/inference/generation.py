@@ -10,9 +10,10 @@ import torch
 from transformers import LogitsProcessorList
 
 from hfkit.config import GenerationArguments
+from hfkit.data.layouts import Prompt
 from hfkit.errors import HfkitError
 from hfkit.inference.decoding import Draw, Sound, Telling, drawn_as_likeliest, said, settle
-from hfkit.inference.prompts import Prompt, token_ids
+from hfkit.inference.prompts import token_ids
 from hfkit.inference.text_pipeline import pipeline
 from hfkit.models.loading import quiet
 

@@ -1,27 +1,23 @@
 """Prompts: texts to continue and chats to answer, as a file holds them and as a model reads them."""
 
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from hfkit.data.chats import Message, messages_of, said
 from hfkit.data.columns import TEXT_NAMES
+from hfkit.data.layouts import Layout, Prompt, layout_of
 from hfkit.errors import HfkitError, nearest
 from hfkit.foreign import check_text, regular_file, text_codec
 from hfkit.inference.readers import STDIN, STDIN_NAME, Source, open_rows, text_lines
 from hfkit.models.loading import quiet
-
-Prompt = str | list[dict[str, Any]]
-"""A text, or a chat: messages of a role and a content, oldest first."""
-
-MESSAGES = "messages"
-ROLES = {"system", "user", "assistant"}
-"""Every chat template is written for these."""
+from hfkit.tasks.chats import BARE, FOLDED, bare, rendered
+from hfkit.tasks.documents import read_texts
 
 
 @contextmanager
@@ -49,19 +45,20 @@ def _lines(stream: BinaryIO, name: str, encoding: str) -> Source:
     return Source(name, ["prompt"], ((at, {"prompt": text}) for at, text in rows if text.strip()), None, lambda: 0)
 
 
-def choose_column(source: Source, wanted: str | None = None) -> str:
-    """The column with the prompts: the one asked for, else `messages`, `prompt` or a usual name, else the only one.
+def choose_layout(source: Source, wanted: str | None = None) -> Layout:
+    """The columns with the prompts: the one asked for, else chats, questions and prompts as training knows them, else a
+    usual name, else the only one.
 
     Raises:
         HfkitError: There is no such column, or none can be told from the others.
     """
-    if wanted is not None:
-        if wanted not in source.columns:
-            raise HfkitError(f"There is no column {wanted!r}", where=source.name, fix=nearest(wanted, source.columns))
-        return wanted
-    usual = [name for name in (MESSAGES, "prompt", *TEXT_NAMES) if name in source.columns]
-    if usual or len(source.columns) == 1:
-        return (usual or source.columns)[0]
+    if wanted is not None and wanted not in source.columns:
+        raise HfkitError(f"There is no column {wanted!r}", where=source.name, fix=nearest(wanted, source.columns))
+    usual = [name for name in TEXT_NAMES if name in source.columns]
+    if found := layout_of([wanted] if wanted else source.columns, asking=True):
+        return found
+    if wanted or usual or len(source.columns) == 1:
+        return Layout("text", (wanted or [*usual, *source.columns][0],))
     raise HfkitError(
         f"It cannot be told which column is the prompt; there are {', '.join(source.columns)}",
         where=source.name,
@@ -72,60 +69,54 @@ def choose_column(source: Source, wanted: str | None = None) -> str:
 def token_ids(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, where: str) -> list[int]:
     """The tokens that a model is to continue, as it was trained to read them.
 
-    An empty text is the token that begins a text, or the one that ends the text before. A chat goes through the
-    tokenizer's template, up to where the assistant speaks.
+    An empty text is the token that begins a text, or the one that ends the text before. What somebody wrote like a
+    special token in a text is the characters that it is made of. A chat goes through the tokenizer's template, up to
+    where the assistant speaks; where it has the last word already, that is continued.
 
     Raises:
         HfkitError: It is no text and no chat, holds half a character, or the template does not take it.
     """
     if isinstance(prompt, str):
         _check_whole(prompt, where)
+        if written := next((token for token in tokenizer.all_special_tokens if token in prompt), None):
+            _say_once(f"{written} in a text is read as the characters it is made of; a chat's messages get their own")
         begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-        ids = _tokens(tokenizer, prompt) or ([] if begin is None else [begin])
+        ids = _tokens(tokenizer, prompt, special=False)
+        ids = ids[: len(ids) - (ids[-1:] == [tokenizer.eos_token_id])]  # some end each text, and this one goes on
+        ids = ids or ([] if begin is None else [begin])
         if not ids:
             raise HfkitError("The prompt is empty, and the model has no token that begins a text", where=where)
         return ids
-    if not isinstance(prompt, list):
+    if not isinstance(prompt, list | dict):
         raise HfkitError(f"A prompt is no text, but {type(prompt).__name__}: {str(prompt)[:80]!r}", where=where)
-    return _chat_ids(tokenizer, prompt, where)
+    given = prompt if isinstance(prompt, dict) else {"messages": prompt}
+    return _chat_ids(tokenizer, messages_of(given.get("messages"), where), given.get("tools") or [], where)
 
 
-def _chat_ids(tokenizer: PreTrainedTokenizerBase, messages: list[Any], where: str) -> list[int]:
-    template = tokenizer.chat_template
-    if not template:
-        raise HfkitError(
-            "The tokenizer has no chat template: the model has not learnt to chat",
-            where=where,
-            fix="let it continue a text instead: hfkit generate RUN --prompt TEXT",
-        )
+def _chat_ids(tokenizer: PreTrainedTokenizerBase, messages: list[Message], tools: list[Any], where: str) -> list[int]:
     if not messages:
         raise HfkitError("The chat has no messages", where=where)
-    known = ROLES | set(re.findall(r"""role['"]?\]?\s*[!=]=\s*['"](\w+)['"]""", str(template)))
     for message in messages:
-        role, content = (message.get("role"), message.get("content")) if isinstance(message, dict) else (None, None)
-        if not isinstance(role, str) or not isinstance(content, str):
-            fix = 'write each as {"role": "user", "content": "..."}'
-            raise HfkitError(f"A message lacks its role or its text: {str(message)[:80]}", where=where, fix=fix)
-        if role not in known:
-            raise HfkitError(f"The chat template knows no role {role!r}", where=where, fix=nearest(role, known))
-        _check_whole(content, where)
-    try:
-        text: Any = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    except TemplateError as error:
-        raise HfkitError(f"The chat template does not take these messages: {error}", where=where) from error
-    lost = next((message for message in messages if message["content"].strip() not in text), None)
-    if lost is not None:
-        raise HfkitError(
-            f"The chat template leaves out what {lost['role']} says: {lost['content'][:80]!r}",
-            where=where,
-            fix=f"give this text to another role: {', '.join(sorted(known))}",
-        )
-    return _tokens(tokenizer, text, add_special_tokens=False)  # the template has written them
+        _check_whole(said(message), where)
+    if not tokenizer.chat_template and (question := bare(messages, tools)):
+        _say_once(BARE)
+        return token_ids(tokenizer, question, where)
+    last = "continue_final_message" if messages[-1]["role"] == "assistant" else "add_generation_prompt"
+    text, folded = rendered(tokenizer, messages, tools, where, **{last: True})
+    if folded:
+        _say_once(FOLDED)
+    return _tokens(tokenizer, text, special=True)
 
 
-def _tokens(tokenizer: PreTrainedTokenizerBase, text: str, **options: Any) -> list[int]:
+def _tokens(tokenizer: PreTrainedTokenizerBase, text: str, special: bool) -> list[int]:
+    """As training reads them; a text that no template wrote gets the tokenizer's own beginning."""
     with quiet():  # how long a text may be is told in a sentence of our own
-        return list(tokenizer(text, **options)["input_ids"])
+        return list(read_texts(tokenizer, [text], special, add_special_tokens=not special)["input_ids"][0])
+
+
+@cache
+def _say_once(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def _check_whole(text: str, where: str) -> None:

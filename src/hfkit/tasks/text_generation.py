@@ -1,5 +1,6 @@
 """Text generation: a causal language model learns to say the next token of texts, of completions or of answers."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 from uuid import uuid4
@@ -11,9 +12,12 @@ from datasets import Dataset, DatasetDict, Features, List, Value
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.config import LanguageArguments, TaskArguments
+from hfkit.data.table import counted
 from hfkit.errors import HfkitError
-from hfkit.tasks.documents import IGNORED, packed, pieces, ragged, segments, tokenised, tokens_of
+from hfkit.tasks.chats import samples
+from hfkit.tasks.documents import enclosed, measured, tokenised
 from hfkit.tasks.truncation import NO_LIMIT, positions_of
+from hfkit.tasks.windows import IGNORED, Piece, cut_prompts, documents_of, filled, packed, pieces
 
 CONTEXT = 1024
 """Tokens of a row when --max_length does not say and the model could read more: what a step's memory allows."""
@@ -128,23 +132,29 @@ class TextGeneration:
 
         Returns:
             A Dataset in the same order with `id`; `input_ids`, start and end token included; `learnt`, which of them
-            are; `length`, tokens that are read; `truncated`, always false; `bytes` and `words` of what is learnt.
-            Line ends count as words, as in WikiText's literature.
+            are; `sizes` of the documents in it, more than one where each answer of a chat is one; `length`, tokens that
+            are read; `truncated`, always false; `note`, what is to be said of the row; `bytes` and `words` of what is
+            learnt. Line ends count as words, as in WikiText's literature.
         """
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
             found: dict[str, list[Any]] = {name: [] for name in features if name != "id"}
             each = [{name: values[place] for name, values in batch.items()} for place in range(len(batch["id"]))]
-            documents = [segments(row, processor) for row in each]
-            for row, parts, tokens in zip(each, documents, tokenised(documents, processor), strict=True):
+            read = [samples(row, processor) for row in each]
+            tokens = iter(tokenised([parts for documents, _ in read for parts in documents], processor))
+            for row, (documents, note) in zip(each, read, strict=True):
                 end = self.end_token_id if row.get("ends", True) else None
-                ids, learnt = tokens_of(parts, tokens, self.start_token_id, end)
-                for name, value in zip(found, (ids, learnt, len(ids) - 1, False, *measured(row)), strict=True):
+                whole = [enclosed(parts, *next(tokens), self.start_token_id, end) for parts in documents]
+                ids, learnt = ([value for part in whole for value in part[place]] for place in (0, 1))
+                sizes = [len(part) for part, _ in whole]
+                values = (ids, learnt, sizes, len(ids) - len(sizes), False, note, *measured(row))
+                for name, value in zip(found, values, strict=True):
                     found[name].append(value)
             return {"id": batch["id"], **found}
 
-        features = {"id": Value("string"), "input_ids": _IDS, "learnt": List(Value("bool")), "length": Value("int32")}
-        features |= {"truncated": Value("bool"), "bytes": Value("int64"), "words": Value("int64")}
+        features = {"id": Value("string"), "input_ids": _IDS, "learnt": List(Value("bool")), "sizes": _IDS}
+        features |= {"length": Value("int32"), "truncated": Value("bool"), "note": Value("string")}
+        features |= {"bytes": Value("int64"), "words": Value("int64")}
         if "id" not in dataset.column_names:
             dataset = dataset.add_column("id", [str(row) for row in range(len(dataset))])
         return dataset.map(
@@ -158,8 +168,12 @@ class TextGeneration:
         )
 
     def truncation(self, encoded: Dataset) -> dict[str, Any]:
-        """Nothing is ever cut: what is longer than `max_length` is read in windows."""
-        return {"rows": 0, "share": 0.0, "max_length": self.max_length, "long_text": "windows"}
+        """Nothing that is learnt is cut: what is longer than `max_length` is read in windows. `notes` count the rows
+        whose answers see a part of their prompts only, and what the rows' own notes say."""
+        length = self.max_length or CONTEXT
+        found = [f"{counted(rows, 'row')}: {note}" for note, rows in Counter(encoded["note"][:]).items() if note]
+        found += cut_prompts(documents_of(encoded), length)
+        return {"rows": 0, "share": 0.0, "max_length": self.max_length, "long_text": "windows", "notes": found}
 
     def to_train(self, encoded: Dataset) -> Dataset:
         """Rows to learn: windows of the documents and, with `packing`, as many as fit in each row.
@@ -199,11 +213,10 @@ class TextGeneration:
             columns[name] = [values[row] if begins else 0 for (row, _), begins in zip(flat, first, strict=True)]
         return _dataset(columns)
 
-    def _pieces(self, encoded: Dataset, stride: int) -> list[tuple[int, Any]]:
+    def _pieces(self, encoded: Dataset, stride: int) -> list[tuple[int, Piece]]:
         length = self.max_length or CONTEXT
-        table = encoded.with_format("arrow")[:]
-        documents = zip(ragged(table["input_ids"]), ragged(table["learnt"]), strict=True)
-        return [(row, piece) for row, parts in enumerate(documents) for piece in pieces(*parts, length, stride)]
+        documents = documents_of(encoded)
+        return [(row, piece) for row, ids, learnt in documents for piece in pieces(ids, learnt, length, stride)]
 
     def by_example(self, encoded: Dataset, rows: Dataset, predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """What `evaluate` found of each window, added up over each document of `encoded`."""
@@ -226,12 +239,12 @@ class TextGeneration:
         """
         width = max(len(feature["input_ids"]) for feature in features)
         batch = {
-            "input_ids": _filled([feature["input_ids"] for feature in features], width, self.pad_token_id),
-            "targets": _filled([feature["targets"] for feature in features], width, IGNORED),
+            "input_ids": filled([feature["input_ids"] for feature in features], width, self.pad_token_id),
+            "targets": filled([feature["targets"] for feature in features], width, IGNORED),
         }
         if any(len(feature["lengths"]) > 1 for feature in features):
             places = [[place for size in feature["lengths"] for place in range(size)] for feature in features]
-            batch["position_ids"] = _filled(places, width, 0)
+            batch["position_ids"] = filled(places, width, 0)
         for name in ("bytes", "words"):
             if name in features[0]:
                 batch[name] = torch.tensor([feature[name] for feature in features])
@@ -271,23 +284,6 @@ class TextGeneration:
 
         sums = {name: np.array([predictions[name].sum(dtype=np.float64)]) for name in FIGURES}
         return {name: float(value[0]) for name, value in language_figures(sums).items() if np.isfinite(value[0])}
-
-
-def measured(row: dict[str, Any]) -> tuple[int, int]:
-    """Bytes and words of what is learnt of a row. A chat's answers count without what its template puts around."""
-    texts = [part.text for part in segments(row) if part.learnt]
-    if "messages" in row:
-        texts = [message["content"] for message in row["messages"] if message["role"] == "assistant"]
-    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
-    return size, sum(len(text.split()) + text.count("\n") for text in texts)
-
-
-def _filled(rows: list[list[int]], width: int, fill: int) -> torch.Tensor:
-    """(rows, width) of int64, short rows filled on the right."""
-    filled = np.full((len(rows), width), fill, dtype=np.int64)
-    for place, row in enumerate(rows):
-        filled[place, : len(row)] = row
-    return torch.from_numpy(filled)
 
 
 def _dataset(columns: dict[str, Any]) -> Dataset:

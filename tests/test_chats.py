@@ -1,0 +1,186 @@
+"""Chats and questions: what files hold is read whole, recognised and said; training reads what inference asks."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasets import Dataset, disable_progress_bars
+from tiny_tokenizers import CHATML, NO_SYSTEM, SILENT, THINKING, byte_level
+from transformers import ByT5Tokenizer
+
+from hfkit import HfkitError, load_data
+from hfkit.data.chats import holds_messages, messages_of
+from hfkit.data.layouts import layout_of
+from hfkit.inference.prompts import choose_layout, open_prompts, token_ids
+from hfkit.tasks.text_generation import TextGeneration
+
+disable_progress_bars()
+
+SYSTEM, USER, ANSWER = (
+    {"role": role, "content": content}
+    for role, content in (("system", "Be brief."), ("user", "say 1"), ("assistant", "1"))
+)
+CHAT = "<|start|>user\nsay 1<|end|>\n<|start|>assistant\n"
+
+
+def write(rows: list[dict[str, Any]], name: str = "rows.jsonl") -> str:
+    Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return name
+
+
+def many(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Twelve rows that differ: what is a 1 is a number."""
+    return [json.loads(json.dumps(row).replace(" 1", f" {number}")) for number in range(1, 13)]
+
+
+def learnt(row: dict[str, Any], tokenizer: Any, length: int = 200) -> tuple[str, list[str], dict[str, Any]]:
+    """All that is read of a row, what is learnt of each document in it, and the encoded row."""
+    task = TextGeneration(max_length=length, end_token_id=tokenizer.eos_token_id)
+    (found,) = task.encode(Dataset.from_list([row]), tokenizer)
+    parts, done = [], 0
+    for size in found["sizes"]:
+        pairs = zip(found["input_ids"][done : done + size], found["learnt"][done : done + size], strict=True)
+        parts.append(tokenizer.decode([id for id, counts in pairs if counts]))
+        done += size
+    return tokenizer.decode(found["input_ids"]), parts, found
+
+
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "messages": {"messages": [USER, ANSWER]},
+    "parts": {"messages": [{**USER, "content": [{"type": "text", "text": "say 1"}]}, ANSWER]},
+    "json": {"messages": json.dumps([USER, ANSWER])},
+    "trl": {"prompt": [USER], "completion": [ANSWER]},
+    "sharegpt": {"conversations": [{"from": "human", "value": "say 1"}, {"from": "gpt", "value": "1"}]},
+    "alpaca": {"instruction": "say", "input": "1", "output": "1"},
+    "alpaca without input": {"instruction": "say 1", "input": "", "output": "1"},
+    "question": {"question": "say 1", "answer": "1"},
+    "response": {"prompt": "say 1", "response": "1"},
+    "capitals": {"Question": "say 1", "Answer": "1"},
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_layout_is_the_same_chat_in_training_and_in_inference(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write([{**LAYOUTS[name], "id": number, "source": "made"} for number in range(12)])
+    data = load_data(path, task="text-generation", keep_duplicates=True)
+    shown = capsys.readouterr().out
+    assert "columns not used: source" in shown
+    used = [column for column in LAYOUTS[name] if column not in ("input", "Answer")]
+    assert all(column in shown for column in used)
+    assert data["train"].column_names == ["id", "messages"]
+    asked = CHAT.replace("say 1", "say\n1") if name == "alpaca" else CHAT
+    tokenizer = byte_level(CHATML)
+    with open_prompts(path) as source:
+        layout = choose_layout(source)
+        place, first = next(iter(source.rows))
+        prompt = layout.prompt({key: value for key, value in first.items() if key != "completion"}, place)
+    if name not in ("messages", "parts", "json", "sharegpt"):  # these hold the answer too, which would be continued
+        assert tokenizer.decode(token_ids(tokenizer, prompt, place)) == asked
+    text, (answer,), found = learnt(data["train"][0], tokenizer)
+    assert (text, answer) == (asked + "1<|end|>\n", "1<|end|>\n")
+    assert (found["bytes"], found["words"]) == (1, 1)
+
+
+def test_a_question_needs_no_template_and_a_talk_does() -> None:
+    row = {"id": "a", "messages": [USER, ANSWER]}
+    text, (answer,), found = learnt(row, byte_level())
+    assert (text, answer) == ("say 1\n1<|end|>", "1<|end|>")
+    assert "no chat template" in found["note"]
+    assert byte_level().decode(token_ids(byte_level(), [USER], "here")) == "say 1\n"
+    for messages in ([USER, ANSWER, USER], [SYSTEM, USER]):
+        with pytest.raises(HfkitError, match="no chat template"):
+            token_ids(byte_level(), messages, "here")
+
+
+@pytest.mark.parametrize("template", [NO_SYSTEM, SILENT])
+def test_a_system_message_that_a_template_does_not_take_is_moved_and_said(
+    template: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokenizer = byte_level(template)
+    text, (answer,), found = learnt({"messages": [SYSTEM, USER, ANSWER]}, tokenizer)
+    assert text.startswith("<|start|>user\nBe brief.\n\nsay 1<|end|>") and answer == "1<|end|>\n"
+    assert "no system role" in found["note"]
+    assert tokenizer.decode(token_ids(tokenizer, [SYSTEM, USER], "here")) == text.removesuffix(answer)
+    with pytest.raises(HfkitError, match="leaves out what system says"):
+        token_ids(byte_level(SILENT), [USER, ANSWER, SYSTEM], "here")
+    text, _, found = learnt({"messages": [SYSTEM, USER, ANSWER]}, byte_level(CHATML))
+    assert text.startswith("<|start|>system\nBe brief.<|end|>") and found["note"] == ""
+
+
+def test_a_template_that_rewrites_earlier_turns_makes_each_answer_a_sample() -> None:
+    tokenizer = byte_level(THINKING)
+    thought = [{"role": "assistant", "content": f"<think>say {word}</think>the {word}"} for word in ("name", "city")]
+    messages = [USER, thought[0], USER, thought[1]]
+    _, parts, found = learnt({"messages": messages}, tokenizer)
+    assert parts == [f"<think>say {word}</think>the {word}<|end|>\n" for word in ("name", "city")]
+    second = found["input_ids"][found["sizes"][0] :]
+    asked = token_ids(tokenizer, messages[:3], "here")
+    assert second[: len(asked)] == asked and "name</think>" not in tokenizer.decode(asked)
+    assert found["length"] == sum(found["sizes"]) - 2
+    task = TextGeneration(max_length=200, end_token_id=tokenizer.eos_token_id)
+    encoded = task.encode(Dataset.from_list([{"messages": messages}] * 3), tokenizer)
+    assert any("one sample an answer" in note and "3 rows" in note for note in task.truncation(encoded)["notes"])
+    windows = task.to_evaluate(encoded)
+    assert windows["document"][:] == [0, 0, 1, 1, 2, 2] and windows["bytes"][1] == 0
+    _, parts, found = learnt({"messages": [USER, ANSWER, USER, ANSWER]}, byte_level(CHATML))
+    assert len(parts) == 1 and found["note"] == ""
+
+
+def test_a_last_assistant_message_is_continued(capsys: pytest.CaptureFixture[str]) -> None:
+    tokenizer = byte_level(CHATML)
+    begun = {"role": "assistant", "content": '{"name": "'}
+    assert tokenizer.decode(token_ids(tokenizer, [USER, begun], "here")) == CHAT + '{"name": "'
+
+
+def test_messages_that_nobody_answers_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    data = load_data(write(many({"messages": [USER, ANSWER, USER]})), task="text-generation")
+    assert "12 chats of train with messages after the last answer: these are not read" in data.summary.notes
+    data = load_data(write(many({"messages": [ANSWER, USER, ANSWER]})), task="text-generation")
+    assert "12 chats of train opened by the assistant: read, and not learnt" in data.summary.notes
+    text, (answer,), _ = learnt(data["train"][0], byte_level(CHATML))
+    assert text.count("<|end|>") == 3 and answer.count("<|end|>") == 1
+    row = {"prompt": [USER, ANSWER, USER], "completion": [ANSWER]}
+    data = load_data(write(many(row)), task="text-generation")
+    _, (answer,), _ = learnt(data["train"][0], byte_level(CHATML))
+    assert answer.count("<|end|>") == 1  # as TRL, which learns no answer that stands in a prompt
+
+
+def test_what_is_no_chat_is_named_by_its_place() -> None:
+    good = many({"messages": [USER, ANSWER]})
+    for bad, message in (
+        ([{"role": "user"}, ANSWER], "lacks its role or its text"),
+        ([USER, {"role": "assistant", "content": None}], "lacks its role or its text"),
+        ([{**USER, "content": [{"type": "image", "image": "a.png"}]}, ANSWER], "part of a message is no text"),
+        ([USER, {**ANSWER, "tool_calls": [{"function": {}}]}], "names no function"),
+        ("[not json", "is not JSON"),
+        ([USER], "no message of the chat has the role assistant"),
+    ):
+        path = write([*good, {"messages": bad}])
+        with pytest.raises(HfkitError, match=rf"(?i){message}[\s\S]*rows.jsonl line 13"):
+            load_data(path, task="text-generation")
+    assert holds_messages('[{"role": "user", "content": "a"}]') and not holds_messages('[{"a": 1}] in words')
+    called = messages_of([{"from": "function_call", "value": '{"name": "f", "arguments": {}}'}], "here")
+    assert called[0]["role"] == "assistant" and called[0]["tool_calls"][0]["function"]["name"] == "f"
+
+
+def test_which_columns_are_read() -> None:
+    assert layout_of(["text", "question", "answer"]) is None  # a text is learnt whole
+    assert layout_of(["prompt", "completion", "text"]).columns == ("prompt", "completion")  # type: ignore[union-attr]
+    assert layout_of(["question"]) is None
+    asked = layout_of(["question"], asking=True)
+    assert asked is not None and asked.kind == "pair"
+    assert layout_of(["messages", "tools", "system"]).used == ("messages", "system", "tools")  # type: ignore[union-attr]
+
+
+def test_a_tokenizer_that_ends_each_text_ends_no_prompt() -> None:
+    tokenizer = ByT5Tokenizer()
+    assert tokenizer.decode(token_ids(tokenizer, "2+2=", "here")) == "2+2="
+
+
+def test_a_special_token_in_a_prompt_is_text_as_in_training() -> None:
+    tokenizer = byte_level()
+    ids = token_ids(tokenizer, "say <|end|>", "here")
+    assert tokenizer.eos_token_id not in ids and tokenizer.decode(ids) == "say <|end|>"
