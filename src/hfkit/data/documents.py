@@ -8,10 +8,10 @@ from hfkit.config import DataArguments
 from hfkit.data.columns import ID_NAMES, find_text, identifies
 from hfkit.data.labels import LANGUAGE_MODELING
 from hfkit.data.roles import choose_splits
-from hfkit.data.rows import Rows, check_missing, check_strings, is_missing
+from hfkit.data.rows import Rows, check_missing, check_strings
 from hfkit.data.sources import Source, open_source
 from hfkit.data.splits import ROLES, carve, limited, remove_repeats, share_of
-from hfkit.data.table import Table, counted
+from hfkit.data.table import Table, counted, is_missing
 from hfkit.data.text_files import FEW, begun_by, cut_by_place, sections, text_source
 from hfkit.errors import HfkitError
 
@@ -54,8 +54,7 @@ def load_documents(arguments: DataArguments, only_test: bool = False) -> "Loaded
         table = joined_lines(table, columns[0], start) if start else table
         splits[role], found = take_documents(table, role, columns, arguments, None if start else card)
         notes += found + splits[role].substitute(card.replace if card else {}, role)
-    splits, repeats = remove_repeats(splits, keep=whole or arguments.keep_duplicates)
-    notes += repeats
+    splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
     if not whole:
         splits = _held_out(splits, opened, arguments, notes)
     for role in ("validation", "test"):
@@ -78,7 +77,7 @@ def columns_of(table: Table, opened: Source, arguments: DataArguments) -> tuple[
         if all(name in table.columns for name in names):
             return names
     named = {name.casefold(): name for name in reversed(list(table.columns))}
-    return (find_text(table, named, None, "")[0],)
+    return (find_text(table, named, (), "")[0],)
 
 
 def few_cut(rows: Rows, role: str, notes: list[str]) -> Rows:
@@ -110,6 +109,7 @@ def take_documents(
     Blocks or groups of the card, of like documents, stay in one split. A `part` of a split may hold nothing but what is
     dropped.
     """
+    table.missing = arguments.missing_values
     named = {name.casefold(): name for name in reversed(list(table.columns))}
     id = next((named[name] for name in ID_NAMES if name in named and named[name] not in columns), None)
     ids = table.column(id) if id else []
