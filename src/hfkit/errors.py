@@ -50,7 +50,7 @@ def after(notes: list[str]) -> Iterator[None]:
     try:
         yield
     except HfkitError as error:
-        error.notes = [_shown(note) for note in notes]
+        error.notes = [*map(_shown, notes), *error.notes]
         raise
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hfkit.data.indicators import bit
-from hfkit.data.table import Table
+from hfkit.data.table import Table, is_missing
 from hfkit.errors import HfkitError
 
 TEXT_NAMES = (
@@ -130,7 +130,7 @@ def _find_label(table: Table, named: dict[str, str], texts: tuple[str | None, ..
 
 
 def _only_bits(table: Table, name: str) -> bool:
-    return {bit(value) for value in table.head(name, SAMPLE)} <= {0, 1}
+    return all(bit(value) is not None for value in table.head(name, SAMPLE) if not is_missing(value))
 
 
 def _listed(table: Table) -> str:

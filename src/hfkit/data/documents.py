@@ -13,7 +13,7 @@ from hfkit.data.sources import Source, open_source
 from hfkit.data.splits import ROLES, carve, limited, remove_repeats, share_of
 from hfkit.data.table import Table, counted, is_missing
 from hfkit.data.text_files import FEW, begun_by, cut_by_place, sections, text_source
-from hfkit.errors import HfkitError
+from hfkit.errors import HfkitError, after
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -50,17 +50,18 @@ def load_documents(arguments: DataArguments, only_test: bool = False) -> "Loaded
         tables, notes = choose_splits(opened, arguments)
     columns = columns_of(next(iter(tables.values())), opened, arguments)
     splits = {}
-    for role, table in tables.items():
-        table = joined_lines(table, columns[0], start) if start else table
-        splits[role], found = take_documents(table, role, columns, arguments, None if start else card)
-        notes += found + splits[role].substitute(card.replace if card else {}, role)
-    splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
-    if not whole:
-        splits = _held_out(splits, opened, arguments, notes)
-    for role in ("validation", "test"):
-        if role in splits:
-            splits[role] = few_cut(splits[role], role, notes)
-    splits = limited({role: splits[role] for role in ROLES if role in splits}, _alike, arguments, notes)
+    with after(notes):
+        for role, table in tables.items():
+            table = joined_lines(table, columns[0], start) if start else table
+            splits[role], found = take_documents(table, role, columns, arguments, None if start else card)
+            notes += found + splits[role].substitute(card.replace if card else {}, role)
+        splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
+        if not whole:
+            splits = _held_out(splits, opened, arguments, notes)
+        for role in ("validation", "test"):
+            if role in splits:
+                splits[role] = few_cut(splits[role], role, notes)
+        splits = limited({role: splits[role] for role in ROLES if role in splits}, _alike, arguments, notes)
     return _finish(opened, columns, {"test": splits["test"]} if only_test else splits, notes)
 
 

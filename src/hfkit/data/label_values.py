@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from hfkit.data.indicators import places
 from hfkit.data.label_names import refuse
 from hfkit.data.rows import Rows
 from hfkit.data.table import counted
@@ -32,7 +33,8 @@ def cells(splits: dict[str, Rows], separator: str | None, names_only: bool) -> V
     Args:
         splits: Rows with a label each.
         separator: What parts several labels in one cell.
-        names_only: One label a row is asked for: what is written like a list may be a name.
+        names_only: One label a row is asked for: what is written like a list is a name, unless it says 0 or 1 for each
+            class.
 
     Raises:
         HfkitError: Some rows have a list and others none, or one that cannot be read.
@@ -44,8 +46,8 @@ def cells(splits: dict[str, Rows], separator: str | None, names_only: bool) -> V
     bracketed = {text for text in texts if text.strip()[:1] == "[" and text.strip()[-1:] == "]"}
     lists = {text: found for text in bracketed if (found := _list(text)) is not None}
     typed = any(isinstance(value, list) for values in raw.values() for value in values)
-    spelt = len(lists) == len(texts) if names_only else lists or len(bracketed) == len(texts)
-    if not typed and not (texts and spelt):
+    whole = bool(texts) and len(lists if names_only else bracketed) == len(texts)
+    if not typed and not (whole and places([*lists.values()], None) if names_only else whole or lists):
         return raw
     for split, values in raw.items():
         bad = [row for row, value in enumerate(values) if not isinstance(value, list) and value not in lists]
@@ -84,7 +86,7 @@ def _list(text: str) -> list[Any] | None:
             return None
     try:
         items = [ast.literal_eval(item[1]) for item in re.finditer(_ITEM, text)]
-        str(items).encode()
+        json.dumps(items, ensure_ascii=False).encode()
     except (ValueError, SyntaxError):  # a word without quotes; half a character
         return None
     return items

@@ -8,7 +8,7 @@ from hfkit.data.columns import Columns
 from hfkit.data.indicators import indicator_rows
 from hfkit.data.pictures import examined
 from hfkit.data.table import Table, counted, is_missing
-from hfkit.errors import HfkitError
+from hfkit.errors import HfkitError, after
 
 
 @dataclass
@@ -126,9 +126,10 @@ def take_rows(
     rows = Rows(table, list(range(len(table))), ids, inputs, label, unit)
     if bad:
         rows = rows.select([row for row in range(len(table)) if row not in bad])
-    if not len(rows):
-        what = "a text" if columns.image is None else "an image"
-        raise HfkitError(f"No row has both {what} and a label", where=table.origin)
+    with after(notes):
+        if not len(rows):
+            what = "a text" if columns.image is None else "an image"
+            raise HfkitError(f"No row has both {what} and a label", where=table.origin)
     return rows, notes
 
 
