@@ -11,10 +11,11 @@ import pytest
 from data_files import refused, rows_csv, write
 from image_files import disc
 
-from hfkit.config import TrainConfig
+from hfkit.config import DataArguments, TrainConfig
 from hfkit.config.rules import check
 from hfkit.data import load_data, load_test
 from hfkit.data.label_names import canonical
+from hfkit.datacards.draft import draft_card
 from hfkit.errors import HfkitError, after
 
 SINGLE, MULTI = "single_label_classification", "multi_label_classification"
@@ -340,3 +341,17 @@ def test_flags_of_labels_that_contradict(flags: dict[str, Any], told: str) -> No
     with pytest.raises(HfkitError) as caught:
         check(TrainConfig(**flags))
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options", [{"label_columns": ["cat", "dog"]}, {"label_column": "tags", "label_separator": "|"}], ids=str
+)
+def test_a_drafted_card_reads_the_labels_as_the_flags_did(options: dict[str, Any]) -> None:
+    lines = [f"t {n},{n % 2},1,{'x|y' if n % 3 else 'y'}\n" for n in range(40)]
+    write("data_cards/pets.csv", "text,cat,dog,tags\n" + "".join(lines))
+    path = draft_card("pets", DataArguments(dataset="data_cards/pets.csv", **options))
+    path.write_text(path.read_text().replace("license: unknown", "license: mit"))
+    asked = load_data("data_cards/pets.csv", **options).summary
+    by_card = load_data("pets").summary
+    assert by_card.problem_type == MULTI
+    assert (by_card.label_names, by_card.splits) == (asked.label_names, asked.splits)

@@ -165,11 +165,12 @@ def _labelled(
     """The rows of every split with their labels read; what was dropped or not used is added to `notes`."""
     names = _declared_names(opened, tables, columns)
     card = opened.card
+    separator = arguments.label_separator or (card.label_separator if card else None)
     splits = {}
     for role, table in tables.items():
         splits[role], dropped = take_rows(
             table, role, columns, drop=arguments.drop_bad_rows, skip=arguments.skip_corrupt,
-            unlabelled=-1 if names else None, parted=bool(arguments.label_separator),
+            unlabelled=-1 if names else None, parted=bool(separator),
             blocks=card.blocks if card else None, group=card.group if card else None,
         )  # fmt: skip
         notes += dropped
@@ -177,7 +178,7 @@ def _labelled(
             notes += splits[role].substitute(card.replace if card else {}, role)
     labels = read_labels(
         splits, names=names, problem_type=problem_type, merge=arguments.merge_labels,
-        separator=arguments.label_separator, drop_unseen=arguments.drop_unseen_labels, known=known,
+        separator=separator, drop_unseen=arguments.drop_unseen_labels, known=known,
     )  # fmt: skip
     for role, kept in labels.kept.items():
         splits[role] = splits[role].select(kept)
