@@ -31,8 +31,8 @@ GOOD = "".join(f"text {n},{'ab'[n % 2]}\n" for n in range(20))
         ("a,label\n" + "".join(f"{n},{n % 2}\n" for n in range(9)), {}, ["No column holds texts"]),
         ("text,label\n" + GOOD.replace(",b", ",a"), {}, ["one class only: 'a'"]),
         ("text,label\n" + GOOD + "once,c\n", {}, ["1 of 3 classes have one example only: c", "line 22"]),
-        ("text,label\n" + GOOD + "x,\ny,nan\n", {}, ["2 of 22 labels in 'label' are missing", "line 22, 23"]),
-        ("text,label\n" + GOOD + "NaN,a\n ,b\n", {}, ["2 of 22 texts in 'text' are missing", "--drop_bad_rows"]),
+        ("text,label\n" + GOOD + "x,\ny, \n", {}, ["2 of 22 labels in 'label' are missing", "line 22, 23"]),
+        ("text,label\n" + GOOD + ",a\n ,b\n", {}, ["2 of 22 texts in 'text' are missing", "--drop_bad_rows"]),
         ("text,label\n" + " ,a\n" * 9, {}, ["All texts in 'text' are missing"]),
         ("text,label\n" + "t,\n" * 9, {}, ["All labels in 'label' are missing"]),
         ("what a great film,1\n" + GOOD.replace("a\n", "0\n").replace("b\n", "1\n"), {}, ["first line looks like"]),
@@ -75,7 +75,7 @@ def test_a_bad_file_of_another_form(name: str, content: str, expected: list[str]
 
 
 def test_dropping_bad_rows_is_counted() -> None:
-    write("bad.csv", "text,label\n" + GOOD + "x,\n,a\nnan,b\n")
+    write("bad.csv", "text,label\n" + GOOD + "x,\n,a\n ,b\n")
     data = load_data("bad.csv", drop_bad_rows=True)
     assert sum(data.num_rows.values()) == 20
     assert {"2 rows of train without text: dropped", "1 row of train without label: dropped"} <= set(data.summary.notes)

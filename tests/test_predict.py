@@ -170,7 +170,7 @@ def test_rows_are_read_as_they_are_needed(tmp_path: Path) -> None:
     ("name", "content", "where", "said"),
     [
         ("in.csv", b"text,n\nwarm,1\n,2\n", "in.csv, line 3", "has no text in its column 'text': ''"),
-        ("in.csv", b"text,n\nwarm,1\nNaN,2\n", "in.csv, line 3", "has no text in its column 'text': 'NaN'"),
+        ("in.csv", b"text,n\nwarm,1\n ,2\n", "in.csv, line 3", "has no text in its column 'text': ' '"),
         ("in.csv", b'text,n\nwarm,1\n"bo\nring"\nwarm,2', "in.csv, line 3", "1 fields and the header 2"),
         ("in.csv", b'text,n\nwarm,1\n"boring,2\n', "in.csv, line 3", "is broken"),
         ("in.csv", b"text,n\nwarm,1\nb\xe9te,2\n", "in.csv, line 3", "not utf-8 text: byte 0xe9 cannot stand"),
@@ -222,7 +222,7 @@ def test_parquet_takes_a_first_chunk_without_an_answer(classify: Any, tmp_path: 
 
 
 def test_rows_without_a_text_can_be_left_out(classify: Any, tmp_path: Path, capsys: Any) -> None:
-    write_csv(tmp_path / "in.csv", [["text"], ["a warm film"], [" "], ["nan"], ["boring"]])
+    write_csv(tmp_path / "in.csv", [["text"], ["a warm film"], [" "], [""], ["boring"]])
     assert predict_file(classify, "in.csv", "out.csv", skip_bad_rows=True) == 4
     labels = [row["label"] for row in read_csv(tmp_path / "out.csv")]
     first, last = (answer["label"] for answer in classify(["a warm film", "boring"]))

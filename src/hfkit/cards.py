@@ -58,7 +58,8 @@ class DataCard:
         config: The configuration of a Hub data set.
         revision: The pinned commit of a Hub data set.
         splits: Which split of the source is train, validation, test; one that is not named is carved from train.
-        columns: Which column is text, text_pair, image, label, id.
+        columns: Which column is text, text_pair, image, label, id; label may list columns of 0 and 1, one a label.
+        label_separator: What stands between several labels in one cell.
         replace: What to write in place of a string wherever a text holds it, such as markup; counted at each load.
         labels: The names of the integer labels 0, 1, ...
         blocks: Neighbouring rows that go to one split together, for sources that are sorted by subject.
@@ -81,7 +82,8 @@ class DataCard:
     config: str | None = None
     revision: str | None = None
     splits: dict[str, str] = field(default_factory=dict)
-    columns: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, Any] = field(default_factory=dict)
+    label_separator: str | None = None
     replace: dict[str, str] = field(default_factory=dict)
     labels: list[str] | None = None
     blocks: int | None = None
@@ -147,6 +149,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "revision": (str,),
     "splits": (dict,),
     "columns": (dict,),
+    "label_separator": (str,),
     "replace": (dict,),
     "labels": (list,),
     "blocks": (int,),
@@ -199,7 +202,8 @@ def _check_block(block: dict[str, Any], path: Path) -> None:
         for name, value in block.get(key, {}).items():
             if name not in known:
                 refuse(f"There is no {name!r} among the {key}", key, nearest(str(name), known))
-            if not isinstance(value, str):
+            several = name == "label" and isinstance(value, list) and all(isinstance(one, str) for one in value)
+            if not isinstance(value, str) and not several:
                 refuse(f"{name} must name one of the source's {key}, not {value!r}", key)
     for old, new in block.get("replace", {}).items():
         if not (isinstance(old, str) and old and isinstance(new, str)):

@@ -1,6 +1,7 @@
 """HfkitError: the one exception a user meets. It says what is wrong, where, and what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
@@ -33,10 +34,24 @@ class HfkitError(Exception):
         if fix:
             lines.append(f"  what to do: {self.fix}")
         super().__init__("\n".join(lines))
+        self.notes: list[str] = []
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *(f"  before that: {note}" for note in self.notes)])
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What pickle needs: another process's error keeps its parts."""
-        return partial(type(self), self.what, where=self.where, fix=self.fix), ()
+        return partial(type(self), self.what, where=self.where, fix=self.fix), (), {"notes": self.notes}
+
+
+@contextmanager
+def after(notes: list[str]) -> Iterator[None]:
+    """An error inside tells what was counted before it, which may be its reason: rows dropped, repeats removed."""
+    try:
+        yield
+    except HfkitError as error:
+        error.notes = [*map(_shown, notes), *error.notes]
+        raise
 
 
 def _shown(text: str) -> str:

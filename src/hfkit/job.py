@@ -173,7 +173,8 @@ def evaluate(
         settings = task.settings()
         classes = settings["problem_type"] != "regression" and "labels" in settings
         labels = list(settings["labels"]) if classes else None
-    rows = load_test(data, label_names=labels, problem_type=settings["problem_type"], task=task.name)
+    asked = {"problem_type": settings["problem_type"], "task": task.name}
+    rows = load_test(data, label_names=labels, trained=finished.config, **asked)
     pair = settings.get("pair")
     if pair is not None and pair != ("text_pair" in rows["test"].column_names):
         kind, other = ("pairs of texts", "single texts") if pair else ("single texts", "pairs")

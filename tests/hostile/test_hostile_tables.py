@@ -179,7 +179,7 @@ ONLY_LOADED = cases(
      ("data.csv", "line 2", "half")),
     ("a label of ten megabytes", file("data.csv", HEADER + ROWS + f"a,{'z' * 10_000_000}\n"),
      ("one example only", "line 42")),
-    ("a number beyond float32", file("data.csv", HEADER + "a,0.5\nb,1.5\nc,1e300\n" * 9), ("line 4", "1e+300")),
+    ("a number beyond float32", file("data.csv", HEADER + "a,0.5\nb,1.5\nc,1e300\n" * 9), ("line 4", "1e300")),
     ("a number beyond float",
      file("data.jsonl", LINES + f'{{"text": "a", "label": 0.5}}\n{{"text": "b", "label": 1{"0" * 400}}}\n'),
      ("line 42", "finite")),

@@ -27,6 +27,12 @@ class DataArguments:
         None, "The column with the images, or their paths seen from the file's folder. Found when not given."
     )
     label_column: str | None = knob(None, "The column with the label. Found by name and content when not given.")
+    label_columns: list[str] = knob(
+        [], "Columns that hold a 0 or 1 for a label each, which has the column's name: --label_columns toxic insult."
+    )
+    label_separator: str | None = knob(
+        None, "What stands between several labels in one cell, such as '|' in sad|proud: a multi-label problem."
+    )
     train_split: str | None = knob(None, "The split to train on. Default: train.")
     validation_split: str | None = knob(None, "The split that picks the best model, such as validation_matched.")
     test_split: str | None = knob(None, "The split that the final figures come from. Default: test.")
@@ -47,7 +53,15 @@ class DataArguments:
     )
     encoding: str = knob("utf-8", "Encoding of CSV and JSON files.")
     delimiter: str | None = knob(None, "Separator of CSV files. Default: comma, or tab in a .tsv file.")
-    merge_labels: bool = knob(False, "Merge labels that differ only in case or surrounding space (Pos, pos ).")
+    merge_labels: bool = knob(
+        False, "Merge labels that look equal: they differ in case, spacing, width or what cannot be seen (Pos, pos )."
+    )
+    drop_unseen_labels: bool = knob(
+        False, "Leave out, counted, validation and test rows with a label that training never shows."
+    )
+    missing_values: list[str] = knob(
+        [], "What stands for a missing value beside an empty cell and null, as it is written: --missing_values NA '?'."
+    )
     streaming: bool = knob(
         False,
         "Read documents as training goes on, from the Hub, .jsonl or .parquet files or texts that need not fit into"

@@ -52,7 +52,9 @@ def check_idle(config: TrainConfig, recipe: TrainConfig) -> None:
         ("a task of texts", not images): (
             "text_column", "text_pair_column", "max_length", "long_text", "tokens_per_batch", "pooling",
         ),
-        ("a task with labels", not language): ("regression_loss", "merge_labels"),
+        ("a task with labels", not language): (
+            "regression_loss", "merge_labels", "label_columns", "label_separator", "drop_unseen_labels",
+        ),
         ("--long_text windows", config.long_text == "windows" and not images): ("stride",),
         ("--model baseline:NAME and a task of texts", baseline and not images): ("vocab_size",),
         ("--model baseline:NAME and --task text-generation", baseline and language): ("tokenizer",),
@@ -143,10 +145,22 @@ def _data_and_task(config: TrainConfig) -> Broken:
             f"--stride {config.stride} is not below --max_length {config.max_length}: windows would not move on",
             f"give a smaller overlap, such as --stride {config.max_length // 4}",
         )
-    columns = [config.text_column, config.text_pair_column, config.label_column]
+    if len(config.label_columns) == 1:
+        yield "--label_columns names one column", f"say --label_column {config.label_columns[0]}"
+    if config.label_columns and (config.label_column or config.label_separator or config.problem_type == "regression"):
+        other = "--label_column" if config.label_column else "--label_separator" if config.label_separator else ""
+        yield (
+            f"--label_columns hold a 0 or 1 each: {other or '--problem_type regression'} has no meaning beside them",
+            "drop one of the two flags",
+        )
+    if config.label_separator is not None and (
+        not config.label_separator or config.problem_type not in ("auto", "multi_label_classification")
+    ):
+        yield "--label_separator makes several labels of a cell", "give the sign, and leave --problem_type auto"
+    columns = [config.text_column, config.text_pair_column, config.label_column, *config.label_columns]
     named = [column for column in columns if column is not None]
     if len(set(named)) < len(named):
-        yield "one column is named for two things", "give --text_column, --text_pair_column and --label_column apart"
+        yield "one column is named for two things", "give --text_column, --text_pair_column and --label_column(s) apart"
 
 
 def _language(config: TrainConfig) -> Broken:

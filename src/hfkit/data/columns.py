@@ -1,11 +1,12 @@
 """Which column is the text and which the label: by flag, by card, by name, by content; never a silent guess."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hfkit.data.table import Table
+from hfkit.data.indicators import bit
+from hfkit.data.table import Table, is_missing
 from hfkit.errors import HfkitError
 
 TEXT_NAMES = (
@@ -35,6 +36,8 @@ class Columns:
     id: str | None = None
     unused: tuple[str, ...] = ()
     image: str | None = None
+    indicators: tuple[str, ...] = ()
+    """Columns that say with a 0 or 1 whether a label of their name holds; then `label` is only what messages say."""
 
 
 def choose_columns(
@@ -43,7 +46,7 @@ def choose_columns(
     text: str | None = None,
     pair: str | None = None,
     image: str | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     id: str | None = None,
     also_used: Collection[str] = (),
 ) -> Columns:
@@ -54,42 +57,45 @@ def choose_columns(
 
     Args:
         image: The column of pictures; then there is no text.
+        label: The column of labels, or several that hold a 0 or 1 for a label each.
         also_used: Columns that something else reads (a card's group), which are therefore not called unused.
 
     Raises:
         HfkitError: A given column is not there, or what is not given cannot be told for sure.
     """
-    for name in (text, pair, label, id):
+    labels = [label] if isinstance(label, str) else list(label or ())
+    for name in (text, pair, *labels, id):
         if name is not None:
-            table.column(name)
+            table.known(name)
     named = {name.casefold(): name for name in reversed(list(table.columns))}
     if text is None and image is None:
-        text, pair = find_text(table, named, label, pair)
-    if label is None:
-        label = _find_label(table, named, (text, pair, image))
-    if len({text or image, label, pair} - {None}) < (2 if pair is None else 3):
+        text, pair = find_text(table, named, labels, pair)
+    labels = labels or [_find_label(table, named, (text, pair, image))]
+    asked = [name for name in (text, image, pair, *labels) if name is not None]
+    if len(set(asked)) < len(asked):
         what = f"image {image!r}" if text is None else f"text {text!r}, pair {pair!r}"
-        raise HfkitError(f"One column is asked for twice: {what}, label {label!r}", fix=_FLAGS)
+        raise HfkitError(f"One column is asked for twice: {what}, label {', '.join(map(repr, labels))}", fix=_FLAGS)
     id = id or next((named[name] for name in ID_NAMES if name in named), None)
-    if id in (text, pair, label, image) or (id is not None and not identifies(table.column(id))):
+    if id in asked or (id is not None and not identifies(table.column(id))):
         id = None
-    used = {text, pair, image, label, id, *also_used}
+    used = {*asked, id, *also_used}
     unused = tuple(name for name in table.columns if name not in used)
-    return Columns(text, label, pair, id, unused, image)
+    indicators = tuple(labels) if len(labels) > 1 else ()
+    return Columns(text, ", ".join(labels), pair, id, unused, image, indicators)
 
 
 _FLAGS = "name the columns with --text_column, --text_pair_column, --label_column; for images with --image_column"
 
 
-def find_text(table: Table, named: dict[str, str], label: str | None, pair: str | None) -> tuple[str, str | None]:
+def find_text(table: Table, named: dict[str, str], labels: Collection[str], pair: str | None) -> tuple[str, str | None]:
     """The columns of the text and, where `pair` is None and there is one, of the second text of a pair."""
     for first, second in PAIR_NAMES if pair is None else ():
-        if first in named and second in named and label not in (named[first], named[second]):
+        if first in named and second in named and not {named[first], named[second]} & set(labels):
             return named[first], named[second]
     for name in TEXT_NAMES:
-        if name in named and named[name] not in (label, pair):
+        if name in named and named[name] not in (*labels, pair):
             return named[name], pair
-    lengths = {name: _mean_length(table, name) for name in table.columns if name not in (label, pair)}
+    lengths = {name: _mean_length(table, name) for name in table.columns if name not in (*labels, pair)}
     ranked = sorted((name for name in lengths if lengths[name] > 0), key=lambda name: -lengths[name])
     if not ranked:
         raise HfkitError(f"No column holds texts; there are {_listed(table)}", where=table.origin, fix=_FLAGS)
@@ -116,9 +122,15 @@ def _find_label(table: Table, named: dict[str, str], texts: tuple[str | None, ..
             )
         return candidates[0]
     could = f"{' and '.join(map(repr, candidates))} could each be it" if candidates else f"there are {_listed(table)}"
+    hot = [name for name in table.columns if name not in texts and _only_bits(table, name)]
+    fix = f"; or --label_columns {' '.join(hot)} for labels with a column of 0 and 1 each" if len(hot) > 1 else ""
     raise HfkitError(
-        f"It cannot be told which column is the label: {could}", where=table.origin, fix="say --label_column NAME"
+        f"It cannot be told which column is the label: {could}", where=table.origin, fix=f"say --label_column NAME{fix}"
     )
+
+
+def _only_bits(table: Table, name: str) -> bool:
+    return all(bit(value) is not None for value in table.head(name, SAMPLE) if not is_missing(value))
 
 
 def _listed(table: Table) -> str:

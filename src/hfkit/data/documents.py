@@ -10,12 +10,12 @@ from hfkit.data.columns import ID_NAMES, find_text, identifies
 from hfkit.data.labels import LANGUAGE_MODELING
 from hfkit.data.layouts import Layout, layout_of
 from hfkit.data.roles import choose_splits
-from hfkit.data.rows import Rows, check_missing, check_strings, is_missing
+from hfkit.data.rows import Rows, check_missing, check_strings
 from hfkit.data.sources import Source, open_source
 from hfkit.data.splits import ROLES, carve, limited, remove_repeats, share_of
-from hfkit.data.table import Table, counted
+from hfkit.data.table import Table, counted, is_missing
 from hfkit.data.text_files import FEW, begun_by, cut_by_place, sections, text_source
-from hfkit.errors import HfkitError
+from hfkit.errors import HfkitError, after
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -54,18 +54,18 @@ def load_documents(arguments: DataArguments, only_test: bool = False) -> "Loaded
     layout, unused = columns_of(next(iter(tables.values())), opened, arguments)
     notes += unused
     splits = {}
-    for role, table in tables.items():
-        table = joined_lines(table, layout.columns[0], start) if start else table
-        splits[role], found = take_documents(table, role, layout, arguments, None if start else card)
-        notes += found + splits[role].substitute(card.replace if card else {}, role)
-    splits, repeats = remove_repeats(splits, keep=whole or arguments.keep_duplicates)
-    notes += repeats
-    if not whole:
-        splits = _held_out(splits, opened, arguments, notes)
-    for role in ("validation", "test"):
-        if role in splits:
-            splits[role] = few_cut(splits[role], role, notes)
-    splits = limited({role: splits[role] for role in ROLES if role in splits}, _alike, arguments, notes)
+    with after(notes):
+        for role, table in tables.items():
+            table = joined_lines(table, layout.columns[0], start) if start else table
+            splits[role], found = take_documents(table, role, layout, arguments, None if start else card)
+            notes += found + splits[role].substitute(card.replace if card else {}, role)
+        splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
+        if not whole:
+            splits = _held_out(splits, opened, arguments, notes)
+        for role in ("validation", "test"):
+            if role in splits:
+                splits[role] = few_cut(splits[role], role, notes)
+        splits = limited({role: splits[role] for role in ROLES if role in splits}, _alike, arguments, notes)
     return _finish(opened, layout.used, {"test": splits["test"]} if only_test else splits, notes)
 
 
@@ -76,7 +76,7 @@ def columns_of(table: Table, opened: Source, arguments: DataArguments) -> tuple[
     layout = None if text else layout_of(table.columns)
     if layout is None:
         named = {name.casefold(): name for name in reversed(list(table.columns))}
-        text = text or find_text(table, named, None, "")[0]
+        text = text or find_text(table, named, (), "")[0]
         table.known(text)
         layout = Layout("text", (text,))
     layout = layout.settled(table.head(layout.columns[-1], 100))
@@ -115,6 +115,7 @@ def take_documents(
     Blocks or groups of the card, of like documents, stay in one split. A `part` of a split may hold nothing but what is
     dropped.
     """
+    table.missing = arguments.missing_values
     named = {name.casefold(): name for name in reversed(list(table.columns))}
     id = next((named[name] for name in ID_NAMES if name in named and named[name] not in layout.used), None)
     ids = table.column(id) if id else []

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,8 @@ from hfkit.data.sources import Source, open_source
 from hfkit.data.splits import carve, limited, remove_repeats
 from hfkit.data.streams import load_stream
 from hfkit.data.table import Table
-from hfkit.errors import HfkitError, nearest
+from hfkit.errors import HfkitError, after, nearest
+from hfkit.plain import flat
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
@@ -53,25 +54,33 @@ def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
         return _again(kept)
     opened = open_source(arguments)
     tables, notes = choose_splits(opened, arguments)
-    columns = _columns(opened, arguments, tables, task)
-    splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes)
-    splits, repeats = remove_repeats(splits, keep=arguments.keep_duplicates)
-    notes += repeats + check_counts(labels, splits["train"])
-    strata = partial(_strata, labels=labels)
-    splits = carve(splits, strata, arguments, opened.card, notes)
-    splits = limited(splits, strata, arguments, notes)
+    with after(notes):
+        columns = _columns(opened, arguments, tables, task)
+        splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes)
+        splits = remove_repeats(splits, notes, keep=arguments.keep_duplicates)
+        notes += check_counts(labels, splits["train"])
+        strata = partial(_strata, labels=labels)
+        splits = carve(splits, strata, arguments, opened.card, notes)
+        splits = limited(splits, strata, arguments, notes)
     data = _finish(opened, columns, labels, splits, notes)
     if name is not None:
         prepared.write(name, data, unchanged=name == prepared.key(arguments, problem_type, task))
     return data
 
 
-def load_test(source: DataArguments | str, *, label_names: list[str] | None = None, **options: Any) -> "LoadedData":
+def load_test(
+    source: DataArguments | str,
+    *,
+    label_names: list[str] | None = None,
+    trained: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> "LoadedData":
     """Loads rows to evaluate a finished model on: a single file whole, anything else its test split.
 
     Args:
         source, options: As for `load_data`.
         label_names: The model's labels. The data's are mapped to them by name (case does not count), never by position.
+        trained: The configuration of the model's run: labels are read as it read them where `source` does not say how.
 
     Returns:
         As `load_data`, with the split `test` alone and, where given, exactly `label_names` as classes.
@@ -84,17 +93,24 @@ def load_test(source: DataArguments | str, *, label_names: list[str] | None = No
         raise HfkitError("--streaming is for training: figures are taken on rows in memory", fix="drop --streaming")
     if task == LANGUAGE:
         return load_documents(arguments, only_test=True)
+    if not (arguments.label_column or arguments.label_columns or arguments.label_separator):
+        names = ("label_columns", "label_separator", "missing_values")
+        read = {name: value for name in names if (value := (trained or {}).get(name)) and not getattr(arguments, name)}
+        arguments = dataclasses.replace(arguments, **read)
     opened = open_source(arguments)
     if not (opened.single and opened.kind == "file"):
         data = load_data(arguments, problem_type=problem_type, task=task)
-        return _only_test(data, label_names)
+        return _only_test(data, label_names, arguments.drop_unseen_labels)
     tables = {"test": next(iter(opened.tables.values()))}
-    columns = _columns(opened, arguments, tables, task)
     notes = list(opened.notes)
-    splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes)
-    splits, repeats = remove_repeats(splits, keep=True)
-    splits = limited(splits, partial(_strata, labels=labels), arguments, notes)
-    return _only_test(_finish(opened, columns, labels, splits, notes + repeats), label_names)
+    with after(notes):
+        columns = _columns(opened, arguments, tables, task)
+        splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes, label_names)
+        repeats: list[str] = []
+        splits = remove_repeats(splits, repeats, keep=True)
+        splits = limited(splits, partial(_strata, labels=labels), arguments, notes)
+        data = _finish(opened, columns, labels, splits, notes + repeats)
+        return _only_test(data, label_names, arguments.drop_unseen_labels)
 
 
 def _arguments(source: DataArguments | str, options: dict[str, Any]) -> tuple[DataArguments, str, str | None]:
@@ -109,6 +125,8 @@ def _arguments(source: DataArguments | str, options: dict[str, Any]) -> tuple[Da
 
 
 def _columns(opened: Source, arguments: DataArguments, tables: dict[str, Table], task: str | None) -> Columns:
+    for table in tables.values():
+        table.missing = arguments.missing_values
     first = next(iter(tables.values()))
     card = opened.card
     given = card.columns if card else {}
@@ -123,7 +141,7 @@ def _columns(opened: Source, arguments: DataArguments, tables: dict[str, Table],
         text=None if image else text,
         pair=None if image else pair,
         image=image,
-        label=arguments.label_column or given.get("label"),
+        label=arguments.label_columns or arguments.label_column or given.get("label"),
         id=given.get("id"),
         also_used=group,
     )
@@ -142,20 +160,28 @@ def _labelled(
     tables: dict[str, Table],
     problem_type: str,
     notes: list[str],
+    known: list[str] | None = None,
 ) -> tuple[dict[str, Rows], Labels]:
     """The rows of every split with their labels read; what was dropped or not used is added to `notes`."""
     names = _declared_names(opened, tables, columns)
     card = opened.card
+    separator = arguments.label_separator or (card.label_separator if card else None)
     splits = {}
     for role, table in tables.items():
         splits[role], dropped = take_rows(
             table, role, columns, drop=arguments.drop_bad_rows, skip=arguments.skip_corrupt,
-            unlabelled=-1 if names else None, blocks=card.blocks if card else None, group=card.group if card else None,
+            unlabelled=-1 if names else None, parted=bool(separator),
+            blocks=card.blocks if card else None, group=card.group if card else None,
         )  # fmt: skip
         notes += dropped
         if columns.image is None:
             notes += splits[role].substitute(card.replace if card else {}, role)
-    labels = read_labels(splits, names=names, problem_type=problem_type, merge=arguments.merge_labels)
+    labels = read_labels(
+        splits, names=names, problem_type=problem_type, merge=arguments.merge_labels,
+        separator=separator, drop_unseen=arguments.drop_unseen_labels, known=known,
+    )  # fmt: skip
+    for role, kept in labels.kept.items():
+        splits[role] = splits[role].select(kept)
     for role, rows in splits.items():
         rows.label = labels.values[role]
     notes += labels.notes
@@ -166,6 +192,8 @@ def _labelled(
 
 def _declared_names(opened: Source, tables: dict[str, Table], columns: Columns) -> list[str] | None:
     """The label names of the card, else of the source; splits that declare different ones are refused."""
+    if columns.indicators:
+        return [name.strip() for name in columns.indicators]
     declared = [table.label_names.get(columns.label) for table in tables.values()]
     for names, table in zip(declared, tables.values(), strict=True):
         if names != declared[0]:
@@ -220,14 +248,16 @@ def _again(data: "LoadedData") -> "LoadedData":
     return data
 
 
-def _only_test(data: "LoadedData", label_names: list[str] | None) -> "LoadedData":
+def _only_test(data: "LoadedData", label_names: list[str] | None, drop_unseen: bool) -> "LoadedData":
     from hfkit.data.summary import LoadedData, describe, reading, rename_labels
 
     only = LoadedData({"test": data["test"]})
     only.summary = dataclasses.replace(data.summary)
     if label_names is not None:
-        only["test"] = rename_labels(data["test"], label_names, data.summary.location)
-        only.summary.label_names = label_names
+        only["test"], notes = rename_labels(data["test"], label_names, data.summary.location, drop_unseen)
+        only.summary.label_names, only.summary.notes = label_names, [*data.summary.notes, *notes]
+        if notes and os.environ.get("RANK", "0") == "0":
+            print(*map(flat, notes), sep="\n", flush=True)
     only.summary.splits = {"test": describe(only["test"])}
     only.summary.reading = reading(only.summary)
     return only

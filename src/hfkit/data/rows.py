@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hfkit.data.columns import Columns
+from hfkit.data.indicators import indicator_rows
 from hfkit.data.pictures import examined
-from hfkit.data.table import Table, counted
-from hfkit.errors import HfkitError
+from hfkit.data.table import Table, counted, is_missing
+from hfkit.errors import HfkitError, after
 
 
 @dataclass
@@ -69,10 +70,6 @@ class Rows:
         return list(zip(*folded, strict=True))
 
 
-# What files write where a value is missing. NA, none and null are left out: they are words and countries too.
-_MISSING = {"", "nan", "<na>"}
-
-
 def take_rows(
     table: Table,
     split: str,
@@ -81,6 +78,7 @@ def take_rows(
     drop: bool = False,
     skip: bool = False,
     unlabelled: int | None = None,
+    parted: bool = False,
     blocks: int | None = None,
     group: str | None = None,
 ) -> tuple[Rows, list[str]]:
@@ -92,6 +90,7 @@ def take_rows(
         drop: Drop rows that lack a text or label, counted, instead of refusing them.
         skip: Drop rows whose picture cannot be used, counted and listed, instead of refusing them.
         unlabelled: The integer that stands for no label (-1, as the Hub writes it, where label names are declared).
+        parted: A cell holds labels with a separator between them: an empty one holds none, which is no fault.
         blocks, group: What rows must stay together: so many neighbours, or equal values of a column.
 
     Returns:
@@ -100,13 +99,17 @@ def take_rows(
     Raises:
         HfkitError: A text or picture that is none, rows that lack one or a label, or no row left.
     """
-    label = table.column(columns.label)
+    label = indicator_rows(table, columns.indicators) if columns.indicators else table.column(columns.label)
     if columns.image is not None:
         digests, bad, notes = examined(table, columns.image, split, skip)
         inputs = {"image": digests}
     else:
         inputs, bad, notes = _texts(table, split, columns, drop)
     missing = [row for row, value in enumerate(label) if is_missing(value) or _is(value, unlabelled)]
+    if parted:
+        none = {row for row in missing if isinstance(label[row], str)}
+        missing = [row for row in missing if row not in none]
+        notes += [f"{counted(len(none), 'row')} of {split} with an empty {columns.label}: no label"] if none else []
     check_missing(
         table, f"labels in {columns.label!r}", missing, "--test_split and --validation_split name labelled splits", drop
     )
@@ -123,37 +126,36 @@ def take_rows(
     rows = Rows(table, list(range(len(table))), ids, inputs, label, unit)
     if bad:
         rows = rows.select([row for row in range(len(table)) if row not in bad])
-    if not len(rows):
-        what = "a text" if columns.image is None else "an image"
-        raise HfkitError(f"No row has both {what} and a label", where=table.origin)
+    with after(notes):
+        if not len(rows):
+            what = "a text" if columns.image is None else "an image"
+            raise HfkitError(f"No row has both {what} and a label", where=table.origin)
     return rows, notes
 
 
 def _texts(table: Table, split: str, columns: Columns, drop: bool) -> tuple[dict[str, list[str]], set[int], list[str]]:
     """The texts of every row, the rows that lack one, and a note for each thing dropped."""
     inputs: dict[str, list[str]] = {}
-    bad: set[int] = set()
     notes: list[str] = []
-    for role, name in (("text", columns.text), ("text_pair", columns.pair)):
-        if name is not None:
-            inputs[role] = values = table.column(name)
-            missing = [row for row, value in enumerate(values) if is_missing(value)]
-            check_missing(table, f"texts in {name!r}", missing, "--text_column names another column", drop)
-            check_strings(table, name, values)
-            bad.update(missing)
-            notes += [f"{counted(len(missing), 'row')} of {split} without {name}: dropped"] if missing else []
+    names = {role: name for role, name in (("text", columns.text), ("text_pair", columns.pair)) if name is not None}
+    for role, name in names.items():
+        inputs[role] = table.column(name)
+        check_strings(table, name, inputs[role])
+    empty = {role: {row for row, value in enumerate(values) if is_missing(value)} for role, values in inputs.items()}
+    bad = set.intersection(*empty.values())  # one text of a pair may be empty, such as a title that is optional
+    for role, name in names.items():
+        missing = sorted(empty[role] if len(empty[role]) == len(table) else bad)
+        check_missing(table, f"texts in {name!r}", missing, "--text_column names another column", drop)
+        if bad < empty[role]:
+            notes.append(f"{counted(len(empty[role] - bad), 'row')} of {split} without {name}: read as an empty text")
+            inputs[role] = ["" if row in empty[role] else value for row, value in enumerate(inputs[role])]
+    if bad:
+        notes.append(f"{counted(len(bad), 'row')} of {split} without {' and '.join(names.values())}: dropped")
     return inputs, bad, notes
 
 
 def _is(value: Any, unlabelled: int | None) -> bool:
     return unlabelled is not None and str(value).strip() == str(unlabelled)
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a cell holds nothing: None, NaN, an empty text, or what files write in its place."""
-    if isinstance(value, str):
-        return value.strip().lower() in _MISSING
-    return value is None or (isinstance(value, float) and value != value)
 
 
 def check_missing(table: Table, what: str, missing: list[int], other: str, drop: bool) -> None:
@@ -162,7 +164,7 @@ def check_missing(table: Table, what: str, missing: list[int], other: str, drop:
         raise HfkitError(f"All {what} are missing", where=table.origin, fix=other)
     if missing and not drop:
         raise HfkitError(
-            f"{len(missing):,} of {len(table):,} {what} are missing (empty or NaN)",
+            f"{len(missing):,} of {len(table):,} {what} are missing (empty or null)",
             where=table.places(missing),
             fix="fill them in, or drop those rows with --drop_bad_rows",
         )

@@ -11,6 +11,7 @@ from hfkit.data.rows import Rows
 from hfkit.data.table import counted
 from hfkit.errors import HfkitError
 
+_WHY = "; a class or group is held out at least once where it can be, and never all of it"
 ROLES = ("train", "validation", "test")
 DEFAULT_SHARE = 0.1
 
@@ -18,7 +19,7 @@ Strata = Callable[[Rows], Sequence[Hashable]]
 """What each row counts as when rows are drawn: every kind keeps its proportion."""
 
 
-def remove_repeats(splits: dict[str, Rows], *, keep: bool = False) -> tuple[dict[str, Rows], list[str]]:
+def remove_repeats(splits: dict[str, Rows], notes: list[str], *, keep: bool = False) -> dict[str, Rows]:
     """Removes repeated texts from training, and from training and validation what a later split also holds.
 
     Two rows are the same example when their texts are equal without outer space and case, or their images have the same
@@ -27,14 +28,14 @@ def remove_repeats(splits: dict[str, Rows], *, keep: bool = False) -> tuple[dict
 
     Args:
         splits: In the order train, validation, test; whichever there are.
+        notes: A line is added for each thing counted.
         keep: Count only.
 
-    Returns:
-        The splits, and a note for each thing counted.
+    Raises:
+        HfkitError: Nothing is left of a split.
     """
     keys = {split: rows.keys() for split, rows in splits.items()}
     noun = "image" if any("image" in rows.inputs for rows in splits.values()) else "text"
-    notes = []
     kept = {}
     order = list(splits)
     done = "kept" if keep else "removed"
@@ -58,7 +59,7 @@ def remove_repeats(splits: dict[str, Rows], *, keep: bool = False) -> tuple[dict
             raise HfkitError(
                 f"Every {noun} of {split} also stands in another split", fix="mend the files, or --keep_duplicates"
             )
-    return kept, notes
+    return kept
 
 
 def _repeats_note(split: str, rows: Rows, again: list[int], firsts: list[int], keep: bool) -> str:
@@ -82,7 +83,12 @@ def carve(
             splits["train"], splits[role] = hold_out(
                 train, strata(train), share=share, seed=arguments.data_seed, name=role
             )
-            notes.append(f"{role} held out from train: {100 * share:g} %{by}, seed {arguments.data_seed}")
+            taken, all_rows = len(splits[role]), len(train)
+            notes.append(
+                f"{role} held out from train: {taken:,} of {all_rows:,} rows, {100 * taken / all_rows:.3g} %{by}, seed"
+                f" {arguments.data_seed}"
+                + ("" if abs(taken / all_rows - share) < 0.02 else f" ({100 * share:g} % asked for{_WHY})")
+            )
     return {role: splits[role] for role in ROLES}
 
 

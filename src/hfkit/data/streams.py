@@ -59,10 +59,10 @@ def load_stream(arguments: DataArguments) -> "LoadedData":
     held = {role: held[role] for role in ("validation", "test")}
     stream.keep_out(held)
     stream.first = stream.window(stream.begin())
-    held, repeats = remove_repeats(held, keep=arguments.keep_duplicates)
+    held = remove_repeats(held, notes, keep=arguments.keep_duplicates)
     for role in held:
         held[role] = few_cut(held[role], role, notes)
-    return _finish(stream, held, notes + stream.unused + repeats + stream.first.notes)
+    return _finish(stream, held, notes + stream.unused + stream.first.notes)
 
 
 def _finish(stream: DocumentStream, held: dict[str, Rows], notes: list[str]) -> "LoadedData":

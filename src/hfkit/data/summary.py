@@ -14,6 +14,7 @@ import pyarrow as pa
 from hfkit.data.chats import said, unpacked
 from hfkit.data.columns import Columns
 from hfkit.data.decoding import data_of
+from hfkit.data.label_names import finder, left_out
 from hfkit.data.labels import LANGUAGE_MODELING, MULTI, REGRESSION, SINGLE
 from hfkit.data.pictures import stored_column
 from hfkit.data.rows import Rows
@@ -151,33 +152,39 @@ def build(rows: Rows, columns: Columns, problem_type: str, names: list[str] | No
     return datasets.concatenate_datasets([pictures, named], axis=1).select_columns(["id", "image", "label"])
 
 
-def rename_labels(rows: datasets.Dataset, names: list[str], origin: str) -> datasets.Dataset:
-    """The same rows with `names` as classes, matched by name (case does not count).
+def rename_labels(
+    rows: datasets.Dataset, names: list[str], origin: str, drop: bool
+) -> tuple[datasets.Dataset, list[str]]:
+    """The same rows with `names` as classes, matched by name (names that look equal are), and what was left out.
 
     Raises:
-        HfkitError: The rows are of another kind of label, or have a label that `names` lacks.
+        HfkitError: The rows are of another kind of label, or have a label that `names` lacks and are not to be dropped.
     """
     own = _names(rows.features["label"])
     if own is None:
         raise HfkitError("The labels are numbers, and the model knows classes", where=origin, fix=", ".join(names))
-    index = {name.strip().casefold(): number for number, name in enumerate(names)}
-    unknown = [name for name in own if name.strip().casefold() not in index]
-    if unknown:
+    to = list(map(finder(names), own))
+    multi = _problem_type(rows.features["label"]) == MULTI
+    lists = [label if multi else [label] for label in rows["label"][:]]
+    kept = [row for row, label in enumerate(lists) if None not in [to[n] for n in label]]
+    unknown = [own[n] for n in sorted({n for label in lists for n in label}) if to[n] is None]
+    if unknown and not (drop and kept):
         raise HfkitError(
             f"The data has labels that the model does not know: {', '.join(unknown)}",
             where=origin,
-            fix=f"rename them; the model's labels are {', '.join(names)}",
+            fix=f"rename them; the model's labels are {', '.join(names)}"
+            + ("; or --drop_unseen_labels leaves those rows out, counted" if kept else ""),
         )
-    to = [index[name.strip().casefold()] for name in own]
-    multi = _problem_type(rows.features["label"]) == MULTI
-    labels = [sorted(to[n] for n in label) if multi else to[label] for label in rows["label"][:]]
+    notes = [left_out(len(rows) - len(kept), "test", unknown)] if unknown else []
+    rows = rows.select(kept) if unknown else rows
+    labels = [sorted(to[n] for n in lists[row]) if multi else to[lists[row][0]] for row in kept]
     feature = datasets.ClassLabel(names=names)
     features = {**rows.features, "label": datasets.List(feature) if multi else feature}
     if "image" in rows.column_names:
         relabelled = datasets.Dataset.from_dict({"label": labels}, features=datasets.Features(label=features["label"]))
-        return datasets.concatenate_datasets([rows.remove_columns("label"), relabelled], axis=1)
+        return datasets.concatenate_datasets([rows.remove_columns("label"), relabelled], axis=1), notes
     columns = {name: rows[name][:] for name in rows.column_names}
-    return datasets.Dataset.from_dict({**columns, "label": labels}, features=datasets.Features(features))
+    return datasets.Dataset.from_dict({**columns, "label": labels}, features=datasets.Features(features)), notes
 
 
 def describe(rows: datasets.Dataset) -> dict[str, Any]:

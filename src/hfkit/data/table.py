@@ -1,7 +1,7 @@
 """Table: the rows of one file or split, as columns, each with the place where it stands."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ class Table:
         notes: What reading left out, counted.
         parts: First row and table of each shard, for a table made of several files.
         pictures: Columns that the source declares to hold images.
+        missing: What stands for a missing value beside nothing (`--missing_values`).
     """
 
     origin: str
@@ -32,6 +33,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     parts: list[tuple[int, "Table"]] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
+    missing: Collection[str] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
@@ -40,7 +42,8 @@ class Table:
         """The column's values as Python objects; a missing value is None."""
         self.known(name)
         values = self.columns[name]
-        return values if isinstance(values, list) else values.to_pylist()
+        values = values if isinstance(values, list) else values.to_pylist()
+        return [None if str(value).strip() in self.missing else value for value in values] if self.missing else values
 
     def known(self, name: str) -> None:
         """Refuses a name that no column has."""
@@ -76,6 +79,13 @@ class Table:
         if self.lines is None:
             return Table(self.origin, columns, list(rows), "row", self.label_names, self.notes)
         return Table(self.origin, columns, [self.lines[row] for row in rows], self.unit, self.label_names, self.notes)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell holds nothing: None, NaN or an empty text. "nan", "null" and "NA" are words: Min Nan, Namibia."""
+    return (
+        not value.strip() if isinstance(value, str) else value is None or (isinstance(value, float) and value != value)
+    )
 
 
 def counted(number: int, noun: str) -> str:

@@ -80,7 +80,8 @@ def _context(name: str, path: Path, data: DataArguments, opened: Source, loaded:
         "single": opened.single,
         "shares": {key: getattr(data, key) for key in ("validation_size", "test_size") if getattr(data, key)},
         "columns": facts.columns(tables),
-        "used": _used(summary),
+        "used": _used(summary) | ({"label": data.label_columns} if data.label_columns else {}),
+        "separator": data.label_separator,
         "declared": _declared(opened, summary),
         "task": "image-classification" if summary.image_column else "text-classification",
         "languages": languages,
@@ -114,7 +115,7 @@ def _split_name(opened: Source, table: Any) -> str:
     return next(name for name, other in opened.tables.items() if other is table)
 
 
-def _used(summary: Any) -> dict[str, str]:
+def _used(summary: Any) -> dict[str, Any]:
     pairs = {
         "text": summary.text_column,
         "text_pair": summary.text_pair_column,

@@ -4,8 +4,7 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from hfkit.data.rows import is_missing
-from hfkit.data.table import Table
+from hfkit.data.table import Table, is_missing
 from hfkit.plain import line
 
 SHOWN = 60

@@ -10,8 +10,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from hfkit.data.columns import TEXT_NAMES
-from hfkit.data.rows import is_missing
-from hfkit.data.table import counted
+from hfkit.data.table import counted, is_missing
 from hfkit.errors import HfkitError, nearest
 from hfkit.inference.readers import STDIN, SUFFIXES, Row, Source, open_rows
 from hfkit.inference.text_pipeline import TextClassificationPipeline, pipeline
@@ -162,19 +161,20 @@ def _answers(
 
 
 def _input(place: str, row: dict[str, Any], columns: tuple[str, str | None], skip: bool) -> Any:
-    """What the pipeline takes of a row; None for one to skip."""
+    """What the pipeline takes of a row; None for one to skip. One text of a pair may be empty, as in training."""
     values = {key: row.get(name) for key, name in zip(("text", "text_pair"), columns, strict=True) if name is not None}
-    for key, value in values.items():
-        if isinstance(value, str) and not is_missing(value):
-            continue
-        if skip:
-            return None
-        raise HfkitError(
-            f"The row has no text in its column {columns[key == 'text_pair']!r}: {value!r}",
-            where=place,
-            fix="mend the row, or --skip_bad_rows to leave such rows without an answer",
-        )
-    return values
+    empty = [key for key, value in values.items() if is_missing(value)]
+    bad = [key for key, value in values.items() if not isinstance(value, str) and key not in empty]
+    bad = bad or (empty if len(empty) == len(values) else [])
+    if not bad:
+        return {key: "" if key in empty else value for key, value in values.items()}
+    if skip:
+        return None
+    raise HfkitError(
+        f"The row has no text in its column {columns[bad[0] == 'text_pair']!r}: {values[bad[0]]!r}",
+        where=place,
+        fix="mend the row, or --skip_bad_rows to leave such rows without an answer",
+    )
 
 
 def _joined(row: Row, names: dict[str, str], answer: Answer | None, writer: Writer) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from datasets import ClassLabel, Dataset, List, Value
 
+from hfkit.data.label_names import finder
 from hfkit.errors import HfkitError
 
 SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
@@ -48,7 +49,7 @@ def encoder(feature: Any, labels: list[str], problem: str) -> Callable[[Any], An
     """A function from a row's label to what the model learns: an id, zeros and ones, or a number.
 
     Ids are found by name, never by position: `labels` are the model's, in its order, and the data set may count
-    differently. Case and surrounding space do not matter.
+    differently. Names that look equal are.
 
     Raises:
         HfkitError: the column has names that `labels` lacks.
@@ -58,14 +59,13 @@ def encoder(feature: Any, labels: list[str], problem: str) -> Callable[[Any], An
     classes = feature.feature if isinstance(feature, List) else feature
     if not isinstance(classes, ClassLabel) or isinstance(feature, List) != (problem == MULTI):
         raise HfkitError(f"The labels have the type {feature}; a {problem} task cannot read them.")
-    position = {name.strip().casefold(): index for index, name in enumerate(labels)}
-    unknown = [name for name in classes.names if name.strip().casefold() not in position]
+    ids = list(map(finder(labels), classes.names))
+    unknown = [name for name, found in zip(classes.names, ids, strict=True) if found is None]
     if unknown:
         raise HfkitError(
             f"The data has labels that the model does not know: {', '.join(unknown)}.",
             fix=f"rename them to the model's ({', '.join(labels)})",
         )
-    ids = [position[name.strip().casefold()] for name in classes.names]
     if problem == SINGLE:
         return lambda label: ids[label]
 
