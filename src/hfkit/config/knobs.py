@@ -3,6 +3,9 @@
 from dataclasses import field
 from typing import Any
 
+BOUNDS = ("low", "above", "high", "below")
+"""What a field's metadata says of its value, beside its help. `config/rules.py` reads it."""
+
 
 def knob(
     default: Any,

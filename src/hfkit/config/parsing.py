@@ -21,6 +21,7 @@ from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
 from transformers.hf_argparser import HfArgumentParser
 
 from hfkit.config import TrainConfig
+from hfkit.config.knobs import BOUNDS
 from hfkit.config.rules import check, check_idle
 from hfkit.errors import HfkitError
 from hfkit.plain import line
@@ -183,7 +184,8 @@ def _groups(config_class: Any) -> Iterator[tuple[type, list[dataclasses.Field]]]
         for name in names:
             field = copy(first[name])
             field.type = get_type_hints(owner)[name]
-            field.metadata = MappingProxyType({"help": field.metadata["help"]})  # the bounds are config/rules.py's
+            argued = {key: value for key, value in field.metadata.items() if key not in BOUNDS}
+            field.metadata = MappingProxyType(argued)
             field.default, field.default_factory = defaults[name].default, defaults[name].default_factory
             fields.append(field)
         if fields:
