@@ -71,7 +71,7 @@ def _whole(name: str, lines: list[tuple[int, str]]) -> Records:
     if not rows:
         raise HfkitError("The file holds no rows", where=name)
     names: dict[str, None] = {}
-    records = Records(name, enumerate(rows, start=1), lambda _, row: row, unit=unit, whole=True, notes=notes)
+    records = Records(name, enumerate(rows, start=1), lambda _, row: row, unit=unit, whole=unit != "line", notes=notes)
     for number, row in enumerate(rows, start=1):
         _object(row, records.place(number), unit)
         names |= dict.fromkeys(records.names(names, row, number))
