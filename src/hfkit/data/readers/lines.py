@@ -24,7 +24,7 @@ def text_lines(stream: BinaryIO, name: str, encoding: str, longest: int = LONGES
         HfkitError: Bytes that are not text in `encoding`, with their line; a line that is too long.
     """
     codec, number, beginning = text_codec(encoding), 0, b""
-    if "\n".encode(codec.removesuffix("-sig"), "replace") != b"\n":  # there a line's end is more than a byte
+    if not _ends_in_a_byte(codec):
         yield from _wide_lines(stream, name, encoding)
         return
     while raw := _line(stream, name, longest):
@@ -41,6 +41,14 @@ def text_lines(stream: BinaryIO, name: str, encoding: str, longest: int = LONGES
             raise not_text(name, number, encoding, beginning, 0)
         yield text
         codec = codec.removesuffix("-sig")  # only the first line can begin with a byte order mark
+
+
+def _ends_in_a_byte(codec: str) -> bool:
+    """Whether a line end is the byte 10; in UTF-16 it is two bytes, on mainframes another."""
+    try:
+        return b"\n".decode(codec) == "\n"
+    except UnicodeError:
+        return False
 
 
 def _line(stream: BinaryIO, name: str, longest: int) -> bytes:

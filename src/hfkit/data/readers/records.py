@@ -66,4 +66,4 @@ def check_names(names: Sequence[str], where: str) -> None:
     """Refuse a table in which two columns have one name."""
     twice = next((name for name, times in Counter(names).items() if times > 1), None)
     if twice is not None:
-        raise HfkitError(f"The column {twice!r} stands twice in the header", where=where)
+        raise HfkitError(f"The column {twice!r} stands twice in the header", where=where, fix="rename one of the two")
