@@ -1,12 +1,15 @@
 """Splits: seeded, stratified, whole, and without a text that stands in two of them."""
 
+import json
 from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
+import pytest
 from data_files import refused, rows_csv, write
 
 from hfkit.data import load_data
+from hfkit.data.load import load_test
 from hfkit.data.splits import allocate
 
 
@@ -93,3 +96,46 @@ def test_allocation_is_exact() -> None:
     assert allocate([1, 1, 1], 2, [1, 1, 1]) == [1, 1, 1]
     assert allocate([2, 10], 6, [0, 1], [1, 9]) == [1, 5]
     assert sum(allocate([7, 11, 13, 17], 23, [1, 1, 1, 1])) == 23
+
+
+def split_csv(*splits: str) -> str:
+    """120 rows, whose column `part` names a split each, in turn."""
+    rows = [f"text number {n},{'ab'[n // 7 % 2]},{splits[n % len(splits)]}" for n in range(120)]
+    return write("parts.csv", "\n".join(["text,label,part", *rows]) + "\n")
+
+
+@pytest.mark.parametrize("splits", [("train", "dev", "test"), ("TRAIN", "Valid", "testing")])
+def test_a_column_that_names_splits_is_used_and_said(splits: tuple[str, str, str]) -> None:
+    data = load_data(split_csv(*splits))
+    for place, rows in enumerate(data.values()):
+        assert {int(text.split()[-1]) % 3 for text in rows["text"]} == {place}
+        assert len(rows) == 40
+    assert f"splits by 'part': {splits[0]} 40, {splits[1]} 40, {splits[2]} 40 rows" in data.summary.notes
+    assert not any("columns not used" in note for note in data.summary.notes)
+
+
+def test_a_split_column_can_be_named_or_turned_off() -> None:
+    name = split_csv("0", "1", "2")
+    data = load_data(name, split_column="part", train_split="0", validation_split="1", test_split="2")
+    assert [len(rows) for rows in data.values()] == [40, 40, 40]
+    whole = load_data(split_csv("train", "dev", "test"), split_column=None)
+    assert sum(map(len, whole.values())) == 120
+    assert "columns not used: part" in whole.summary.notes
+    assert "no column 'prat'" in refused(name, split_column="prat")
+    assert "names no split" in refused(split_csv("train", ""), split_column="part")
+
+
+def test_the_official_test_rows_are_what_a_model_is_evaluated_on() -> None:
+    test = load_test(split_csv("train", "dev", "test"))
+    assert {int(text.split()[-1]) % 3 for text in test["test"]["text"]} == {2}
+
+
+def test_a_column_of_other_values_is_no_split_column() -> None:
+    assert "columns not used: part" in load_data(split_csv("train", "other")).summary.notes
+    assert "columns not used: part" in load_data(split_csv("train")).summary.notes
+
+
+def test_splits_inside_a_json_file_are_splits() -> None:
+    rows = [{"text": f"text {n}", "label": "ab"[n % 2]} for n in range(60)]
+    write("in.json", json.dumps({"train": rows[:40], "dev": rows[40:50], "test": rows[50:]}))
+    assert [len(part) for part in load_data("./in.json").values()] == [40, 10, 10]

@@ -87,9 +87,11 @@ def test_json_lines_and_parquet(classify: Any, tmp_path: Path) -> None:
     predict_file(classify, "in.jsonl", "out.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [{k: v for k, v in line.items() if k not in ("label", "score")} for line in lines] == objects
-    with pytest.raises(HfkitError, match="has tags, which the first row does not") as told:
-        predict_file(classify, "in.jsonl", "out.csv")
-    assert told.value.where == "in.jsonl, line 2"
+    predict_file(classify, "in.jsonl", "out.csv")  # a table has the columns of all rows, also those the first lacks
+    assert [(row["meta"], row["tags"]) for row in read_csv(tmp_path / "out.csv")] == [
+        ('{"stars": 4}', ""),
+        ("", '["x"]'),
+    ]
     table = pa.table({"text": ["a warm film", "boring"], "year": pa.array([1999, None], pa.int16())})
     parquet.write_table(table, tmp_path / "in.parquet")
     predict_file(classify, "in.parquet", "out.parquet")
@@ -180,7 +182,7 @@ def test_rows_are_read_as_they_are_needed(tmp_path: Path) -> None:
         ("in.csv", b"a,b\n1,2\n", "in.csv", "cannot be told which column is the text; there are a, b"),
         ("in.jsonl", b'{"text": "warm"}\n{"text": 3}\n', "in.jsonl, line 2", "column 'text': 3"),
         ("in.jsonl", b'{"text": "warm"}\n\n{"text"\n', "in.jsonl, line 3", "not JSON"),
-        ("in.jsonl", b"[1]\n", "in.jsonl, line 1", "holds list"),
+        ("in.jsonl", b"[1]\n", "in.jsonl, item 1", "holds int"),
         ("in.parquet", b"PAR1 no", "in.parquet", "not Parquet"),
         ("in.xlsx", b"x", "in.xlsx", "are not read"),
     ],

@@ -92,6 +92,17 @@ def test_any_change_is_read_anew(
     assert same(first, anew) == (change in ("library", "code"))
 
 
+def test_a_reader_in_a_folder_of_its_own_counts(source: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    reader = tmp_path / "code" / "data" / "readers" / "csv_file.py"
+    reader.parent.mkdir(parents=True)
+    monkeypatch.setattr(prepared.hardware, "__file__", str(tmp_path / "code" / "hardware.py"))
+    keys = set()
+    for text in ("# one way to read", "# another"):
+        reader.write_text(text)
+        keys.add(prepared.key(TrainConfig(dataset=str(source)), "auto", prepared.TEXTS))
+    assert len(keys) == 2
+
+
 def test_a_folder_goes_by_all_its_files(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()

@@ -24,7 +24,7 @@ from hfkit.cards import DataCard
 from hfkit.config import TrainConfig
 from hfkit.config.parsing import parse
 from hfkit.data.folders import SPLITS, image_tables
-from hfkit.data.tables import read_table
+from hfkit.data.readers import read_table
 from hfkit.errors import HfkitError
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))

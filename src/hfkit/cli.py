@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from hfkit import __version__
 from hfkit.datacards.commands import HELP as CARD_HELP
 from hfkit.datacards.commands import parse_card
-from hfkit.generating import TRUST_HELP, generation_commands, until_nobody_reads
+from hfkit.generating import TRUST_HELP, file_flags, file_options, generation_commands, until_nobody_reads
 from hfkit.hub.commands import hub_commands
 from hfkit.space.commands import space_commands
 
@@ -146,8 +146,7 @@ def _predict(options: argparse.Namespace) -> None:
             options.output,
             text_column=options.text_column,
             text_pair_column=options.text_pair_column,
-            encoding=options.encoding,
-            delimiter=options.delimiter,
+            **file_options(options),
             skip_bad_rows=options.skip_bad_rows,
             disable_tqdm=options.disable_tqdm,
             backend=options.backend,
@@ -214,8 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--output", help="the file to write, in the format of its ending (default: the screen, for -)")
     predict.add_argument("--text_column", help="the column with the text; found by name when not given")
     predict.add_argument("--text_pair_column", help="the column with the second text of a pair")
-    predict.add_argument("--encoding", default="utf-8", help="of the input's text formats (default: %(default)s)")
-    predict.add_argument("--delimiter", help="of a CSV file (default: comma, or tab in a .tsv file)")
+    file_flags(predict)
     predict.add_argument("--skip_bad_rows", action="store_true", help="give a row without a text no answer, counted")
     predict.add_argument("--backend", default="torch", help="torch, or openvino: a text classifier's, on a CPU")
     predict.add_argument("--disable_tqdm", action="store_true", help="no progress bar")

@@ -3,6 +3,7 @@
 import codecs
 import json
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,13 @@ def not_text(path: str | Path, line: int, encoding: str, beginning: bytes, byte:
     )
 
 
-def read_json(text: str, where: str, what: str = "The file", fix: str | None = None) -> Any:
+def read_json(
+    text: str,
+    where: str,
+    what: str = "The file",
+    fix: str | None = None,
+    decode: Callable[[str], Any] = json.loads,
+) -> Any:
     """The value of a JSON text.
 
     Args:
@@ -96,12 +103,13 @@ def read_json(text: str, where: str, what: str = "The file", fix: str | None = N
         where: Its place, for messages. A text of several lines gets the line added.
         what: What messages call it.
         fix: What to do when it is no JSON.
+        decode: Reads it; a text may hold several values.
 
     Raises:
         HfkitError: It is no JSON, is nested too deeply, or holds half a character or a number of thousands of digits.
     """
     try:
-        value = json.loads(text)
+        value = decode(text)
         if "\\ud" in text or "\\uD" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from hfkit.config import GenerationArguments
+from hfkit.config import FileArguments, GenerationArguments
 
 TRUST_HELP = "run Python code that the model ships; off unless you trust it, whatever the run says"
 
@@ -24,7 +24,7 @@ def generation_commands(commands: Any) -> None:
     prompts.add_argument("--input", help="prompts: .txt (one a line), JSON lines, CSV, Parquet; - reads one a line")
     generate.add_argument("--output", help="of --input: the file to write (default: JSON lines on the screen)")
     generate.add_argument("--prompt_column", help="the column with the prompts or chats; found by name when not given")
-    generate.add_argument("--encoding", default="utf-8", help="of the input's text formats (default: %(default)s)")
+    file_flags(generate)
     generate.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
     generate.set_defaults(run=_generate)
 
@@ -32,6 +32,22 @@ def generation_commands(commands: Any) -> None:
     _add_generation(chat)
     chat.add_argument("--system", help="what the model is told before all")
     chat.set_defaults(run=_chat)
+
+
+def file_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `FileArguments`."""
+    hints = get_type_hints(FileArguments)
+    for field in fields(FileArguments):
+        choices = get_args(hints[field.name]) if get_origin(hints[field.name]) is Literal else None
+        several = get_origin(hints[field.name]) is list
+        default = [] if several else field.default
+        how: dict[str, Any] = {"nargs": "+"} if several else {"choices": choices}
+        parser.add_argument(f"--{field.name}", default=default, help=field.metadata["help"], **how)
+
+
+def file_options(options: argparse.Namespace) -> dict[str, Any]:
+    """What these flags say."""
+    return {field.name: getattr(options, field.name) for field in fields(FileArguments)}
 
 
 @contextmanager
@@ -65,7 +81,7 @@ def _generate(options: argparse.Namespace) -> None:
             options.output,
             how,
             prompt_column=options.prompt_column,
-            encoding=options.encoding,
+            **file_options(options),
             disable_tqdm=options.disable_tqdm,
             **loading,
         )

@@ -7,14 +7,14 @@ field into a flag. This room imports no library, so that `--help` costs nothing.
 
 from dataclasses import dataclass
 
-from hfkit.config.data import DataArguments
+from hfkit.config.data import DataArguments, FileArguments
 from hfkit.config.knobs import knob
 from hfkit.config.tasks import GenerationArguments, ImageArguments, LanguageArguments, TaskArguments
 from hfkit.config.training import LoopArguments, ModelArguments, OptimArguments
 
 __all__ = [
-    "DataArguments", "GenerationArguments", "ImageArguments", "LanguageArguments", "LoopArguments", "ModelArguments",
-    "OptimArguments", "RunArguments", "TaskArguments", "TrainConfig",
+    "DataArguments", "FileArguments", "GenerationArguments", "ImageArguments", "LanguageArguments", "LoopArguments",
+    "ModelArguments", "OptimArguments", "RunArguments", "TaskArguments", "TrainConfig",
 ]  # fmt: skip
 
 

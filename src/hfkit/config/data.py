@@ -1,12 +1,34 @@
-"""DataArguments: which rows are read, and how they are split."""
+"""DataArguments: which rows are read, and how they are split; FileArguments: how a file of rows is read."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from hfkit.config.knobs import knob
+from hfkit.errors import HfkitError
+
+
+@dataclass(kw_only=True)
+class FileArguments:
+    """How a file of rows is read."""
+
+    encoding: str = knob("utf-8", "Encoding of CSV, JSON and text files.")
+    delimiter: str | None = knob(None, "Separator of CSV files. Default: comma, or tab in a .tsv file.")
+    quoting: Literal["minimal", "none"] = knob(
+        "minimal", "none: a quote in a CSV file is a character as any other, as in the TSV files of GLUE."
+    )
+    column_names: list[str] = knob([], "The columns of a CSV file that has no header, in order: text label.")
+
+    def separator(self, suffix: str = ".csv") -> str:
+        """What parts the fields of a CSV file of this ending. Refuses what is not one character."""
+        default = "\t" if suffix.lower() == ".tsv" else ","
+        separator = {None: default, "\\t": "\t", "tab": "\t"}.get(self.delimiter, self.delimiter)
+        if separator is None or len(separator) != 1 or separator in '"\r\n':
+            raise HfkitError(f"--delimiter {self.delimiter!r} is not one character", fix="such as ';', or tab")
+        return separator
 
 
 @dataclass
-class DataArguments:
+class DataArguments(FileArguments):
     """Which rows are read, and how they are split."""
 
     dataset: str = knob(
@@ -36,6 +58,11 @@ class DataArguments:
     train_split: str | None = knob(None, "The split to train on. Default: train.")
     validation_split: str | None = knob(None, "The split that picks the best model, such as validation_matched.")
     test_split: str | None = knob(None, "The split that the final figures come from. Default: test.")
+    split_column: str | None = knob(
+        "auto",
+        "The column that says of which split a row is. auto: one that holds nothing but names of splits (train, dev,"
+        " test). none: no column does.",
+    )
     validation_size: float | None = knob(
         None,
         "Share of the training rows held out where there is no validation split. Default: the card's, else 0.1.",
@@ -51,8 +78,9 @@ class DataArguments:
     data_seed: int = knob(
         0, "Seed of the splits and of max_*_samples. Apart from seed, so that seeds can be compared.", low=0
     )
-    encoding: str = knob("utf-8", "Encoding of CSV and JSON files.")
-    delimiter: str | None = knob(None, "Separator of CSV files. Default: comma, or tab in a .tsv file.")
+    decimal: Literal["auto", ".", ","] = knob(
+        "auto", "The decimal mark of numbers in a CSV file. auto: a comma in a column that holds nothing else."
+    )
     merge_labels: bool = knob(
         False, "Merge labels that look equal: they differ in case, spacing, width or what cannot be seen (Pos, pos )."
     )

@@ -117,8 +117,7 @@ def _texts(config: TrainConfig) -> Broken:
         text_codec(config.encoding)
     except HfkitError as error:
         yield f"--encoding {config.encoding} is not known to Python", str(error.fix)
-    if config.delimiter is not None and len(config.delimiter) != 1:
-        yield f"--delimiter {config.delimiter!r} is not one character", "for a tab write --delimiter $'\\t'"
+    config.separator()
 
 
 def _json_problem(text: str) -> str | None:

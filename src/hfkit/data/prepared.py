@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hfkit import hardware
 from hfkit.cards import DataCard, known_cards
 from hfkit.config import DataArguments
-from hfkit.data.tables import SUFFIXES
+from hfkit.data.readers import SUFFIXES
 from hfkit.demo import embedded_file
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def key(arguments: DataArguments, problem_type: str, task: str | None) -> str | 
     found = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     code = Path(hardware.__file__).parent
     try:
-        for path in [*files, *sorted(code.glob("*.py")), *sorted((code / "data").glob("*.py"))]:
+        for path in [*files, *sorted(code.glob("*.py")), *sorted((code / "data").rglob("*.py"))]:
             with path.open("rb") as file:
                 found.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     except OSError:

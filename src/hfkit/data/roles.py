@@ -1,7 +1,8 @@
 """Which split of a source is train, which validation, which test."""
 
 from hfkit.config import DataArguments
-from hfkit.data.sources import VALIDATION_NAMES, Source
+from hfkit.data.folders import SPLITS
+from hfkit.data.sources import Source
 from hfkit.data.table import Table
 from hfkit.errors import HfkitError, nearest
 
@@ -75,6 +76,9 @@ def _usual(source: Source) -> dict[str, str]:
         return dict(source.card.splits)
     if len(source.tables) == 1:
         return {"train": next(iter(source.tables))}
-    usual = {"train": ("train",), "validation": VALIDATION_NAMES, "test": ("test",)}
-    found = {role: [name for name in names if name in source.tables] for role, names in usual.items()}
-    return {role: names[0] for role, names in found.items() if names}
+    found: dict[str, str] = {}
+    for usual, role in SPLITS.items():
+        for name in source.tables:
+            if name.casefold() == usual:
+                found.setdefault(role, name)
+    return found

@@ -2,30 +2,24 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
+from hfkit.config import FileArguments
+from hfkit.data.readers import SUFFIXES, open_records, read_lines
 from hfkit.data.table import Table
-from hfkit.data.tables import parquet_batches
 from hfkit.errors import HfkitError
-from hfkit.foreign import check_text, not_text, read_json, regular_file, text_codec
 
 Row = tuple[Any, dict[str, Any], bool]
 """Where a row stands, its values by column, and whether its document ends with it."""
-
-STREAMED = (".jsonl", ".ndjson", ".parquet")
-"""Tables that are read row by row; the others are read whole."""
 
 END = "<|endoftext|>"
 """A line that begins so parts two documents of a text file."""
 
 PIECE = 2**16
 """Characters after which a streamed text goes on in another piece, at a line end: a book of any length is read so."""
-
-LONGEST_LINE = 2**27
-"""Bytes of a line. A file of some gigabytes without a line end would fill the memory."""
 
 
 class RowStream(Protocol):
@@ -99,42 +93,43 @@ class FileRows:
     Args:
         origin: The file, or the folder that holds them.
         files: In their order.
-        encoding: Of the text formats.
+        how: What is to be known to read them.
         start: Of texts: the line that begins a document.
     """
 
     origin: str
     files: list[Path]
-    encoding: str = "utf-8"
+    how: FileArguments = field(default_factory=FileArguments)
     start: str | None = None
 
     @property
     def unit(self) -> str:
         suffix = self.files[0].suffix.lower()
-        return "row" if suffix == ".parquet" else "line" if suffix in STREAMED else "document"
+        return "row" if suffix == ".parquet" else "line" if suffix in SUFFIXES else "document"
 
     def open(self, skip: int, state: Any = None) -> Iterator[Row]:
         found = ((path, number, raw, read) for path in self.files for number, raw, read in self._file(path))
         for path, number, raw, read in islice(found, skip, None):  # what is skipped is split into rows, not parsed
-            row, ends = read(raw, number)
+            row, ends = read(number, raw)
             yield number if len(self.files) == 1 else f"{path.name}:{number}", row, ends
 
     def state(self) -> Any:
         return None
 
-    def _file(self, path: Path) -> Iterator[tuple[int, Any, Callable[[Any, int], tuple[dict[str, Any], bool]]]]:
-        path, suffix = regular_file(path), path.suffix.lower()
-        if suffix == ".parquet":
-            rows = (row for batch in parquet_batches(path) for row in batch.to_pylist())
-            for number, row in enumerate(rows):
-                yield number, row, lambda row, _: (row, True)
-        elif suffix in STREAMED:
-            for number, raw in byte_lines(path, self.encoding):
-                if raw.strip():
-                    yield number, raw, lambda raw, number: (_record(path, number, raw, self.encoding), True)
-        else:
+    def _file(self, path: Path) -> Iterator[tuple[int, Any, Callable[[int, Any], tuple[dict[str, Any], bool]]]]:
+        if path.suffix.lower() not in SUFFIXES:
             for number, (text, ends) in enumerate(self._texts(path), start=1):
-                yield number, (text, ends), lambda piece, _: ({"text": piece[0]}, piece[1])
+                yield number, (text, ends), lambda _, piece: ({"text": piece[0]}, piece[1])
+            return
+        with open_records(path, self.how) as records:
+            if records.whole:
+                raise HfkitError(
+                    "The file holds no object a line: it is read whole and cannot be streamed",
+                    where=str(path),
+                    fix="write one object a line, or leave out --streaming",
+                )
+            for number, raw in records.raw:
+                yield number, raw, lambda number, raw: (records.read(number, raw), True)
 
     def _texts(self, path: Path) -> Iterator[tuple[str, bool]]:
         """The documents of a text file, in pieces of PIECE characters and a line, and whether each ends there."""
@@ -142,8 +137,8 @@ class FileRows:
         held: list[str] = []
         size, began, found = 0, False, False  # began: something other than blanks is held
 
-        for number, raw in byte_lines(path, self.encoding):
-            line = _decoded(path, number, raw, self.encoding).replace("\r\n", "\n")
+        for line in read_lines(path, self.how.encoding):
+            line = line.replace("\r\n", "\n")
             ended = line.startswith(END)
             if ended:
                 line = line.removeprefix(END).removeprefix("\n")
@@ -164,48 +159,3 @@ class FileRows:
             raise HfkitError(
                 f"No line begins a document by the pattern {self.start!r}", where=str(path), fix="--document_start"
             )
-
-
-def byte_lines(path: Path, encoding: str) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file with their numbers, from 1, never more than one in memory.
-
-    Raises:
-        HfkitError: The file cannot be read, is no text, has a line of LONGEST_LINE bytes, or an encoding whose line
-            ends are not one byte.
-    """
-    if "\n".encode(text_codec(encoding).removesuffix("-sig")) != b"\n":
-        raise HfkitError(
-            f"A stream is read line by line, and a line end of {encoding} is not one byte", fix="save the file as UTF-8"
-        )
-    try:
-        with path.open("rb") as file:
-            check_text(file.read(8), path)
-            file.seek(0)
-            number = 0
-            while raw := file.readline(LONGEST_LINE):
-                number += 1
-                if len(raw) == LONGEST_LINE:
-                    raise HfkitError(f"The line has more than {LONGEST_LINE:,} bytes", where=f"{path}, line {number}")
-                yield number, raw
-    except OSError as error:
-        raise HfkitError(f"The file cannot be read: {error.strerror or error}", where=str(path)) from error
-
-
-def _decoded(path: Path, number: int, raw: bytes, encoding: str) -> str:
-    codec = text_codec(encoding)
-    try:  # a byte order mark stands at the start of the file alone
-        text = raw.decode(codec if number == 1 else codec.removesuffix("-sig"))
-    except UnicodeError as error:
-        raise not_text(path, number, encoding, raw[:64], raw[getattr(error, "start", 0)]) from error
-    if "\0" in text:
-        raise not_text(path, number, encoding, raw[:64], 0)
-    return text
-
-
-def _record(path: Path, number: int, raw: bytes, encoding: str) -> dict[str, Any]:
-    where = f"{path}, line {number}"
-    row = read_json(_decoded(path, number, raw, encoding), where, "The line")
-    if not isinstance(row, dict):
-        fix = 'each is an object such as {"text": "..."}'
-        raise HfkitError(f"The line holds {type(row).__name__}, not an object", where=where, fix=fix)
-    return row

@@ -8,15 +8,17 @@ from typing import Any
 
 from hfkit.cards import DataCard, known_cards
 from hfkit.config import DataArguments
-from hfkit.data.folders import idx_files, idx_tables, image_tables, is_image_folder, pixel_table
-from hfkit.data.row_streams import STREAMED, FileRows, HubRows, RowStream
+from hfkit.data.folders import SPLITS, idx_files, idx_tables, image_tables, is_image_folder, pixel_table
+from hfkit.data.readers import SUFFIXES, read_table
+from hfkit.data.row_streams import FileRows, HubRows, RowStream
+from hfkit.data.split_columns import split_by_column
 from hfkit.data.table import Table, arrow_table, joined
-from hfkit.data.tables import SUFFIXES, read_table
 from hfkit.errors import HfkitError, nearest
 from hfkit.hubaccess import endpoint, hub_access, hub_unreachable
 
-VALIDATION_NAMES = ("validation", "valid", "val", "dev")
+VALIDATION_NAMES = tuple(name for name, role in SPLITS.items() if role == "validation")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_COMMA, _THOUSANDS = re.compile(r"\s*[+-]?\d+(,\d+)?\s*"), re.compile(r"\s*[+-]?\d{1,3},\d{3}\s*")
 _SHARD = re.compile(r"-\d+-of-\d+$")
 
 
@@ -48,7 +50,7 @@ class Source:
 
 
 def open_source(arguments: DataArguments) -> Source:
-    """Reads the tables that `arguments.dataset` means.
+    """Reads the tables that `arguments.dataset` means; one that says of each row which split it is of, as splits.
 
     A bare name is a card before it is a folder, so that a folder called imdb never stands in for the data set; write
     ./imdb for the folder. A Hub id that a card describes is read by that card.
@@ -56,6 +58,10 @@ def open_source(arguments: DataArguments) -> Source:
     Raises:
         HfkitError: Nothing of that name, a missing file, or a Hub out of reach.
     """
+    return split_by_column(_open(arguments), arguments)
+
+
+def _open(arguments: DataArguments) -> Source:
     name = arguments.dataset.strip()
     if not name:
         raise HfkitError("--dataset is empty", fix="a card's name, a Hub id (owner/name), a file or a folder")
@@ -149,29 +155,40 @@ def _files(name: str, path: Path, arguments: DataArguments) -> Source:
     if arguments.streaming:
         return _streamed_files(name, path, arguments)
     if not path.is_dir():
-        table = read_table(path, encoding=arguments.encoding, delimiter=arguments.delimiter)
+        table = _read(path, arguments)
         return Source(name, "file", str(path), {"train": table}, single=True, notes=table.notes)
     by_split, other = _files_by_split(path, arguments)
     tables = {}
     for split, files in by_split.items():
-        read = [read_table(file, encoding=arguments.encoding, delimiter=arguments.delimiter) for file in files]
-        tables[split] = joined(str(path), read)
+        tables[split] = joined(str(path), [_read(file, arguments) for file in files])
     notes = [note for table in tables.values() for note in table.notes]
     if other:
         notes.append(f"files not read: {', '.join(file.name for file in other)}")
     return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
 
 
+def _read(path: Path, arguments: DataArguments) -> Table:
+    """A file's rows, with a decimal point where its numbers have a comma."""
+    table = read_table(path, arguments)
+    for name, values in table.columns.items() if arguments.decimal != "." else ():
+        if isinstance(values, list) and (example := _with_comma(values, arguments.decimal == ",")):
+            table.columns[name] = [value.replace(",", ".") for value in values]
+            table.notes.append(f"decimal comma in {name!r}: {example} is {example.replace(',', '.')} (--decimal)")
+    return table
+
+
+def _with_comma(values: list[Any], asked: bool) -> str | None:
+    """A number with a decimal comma from a column of such numbers. Unasked, 1,000 may be a thousand, and 1,2 a list."""
+    if not all(isinstance(value, str) and (not value or _COMMA.fullmatch(value)) for value in values):
+        return None
+    commas = [value for value in values if "," in value]
+    sure = 2 * len(commas) >= len(values) and not all(_THOUSANDS.fullmatch(value) for value in commas)
+    return commas[0] if commas and (asked or sure) else None
+
+
 def _streamed_files(name: str, path: Path, arguments: DataArguments) -> Source:
     by_split, other = _files_by_split(path, arguments) if path.is_dir() else ({"train": [path]}, [])
-    whole = sorted({file.suffix.lower() for files in by_split.values() for file in files} - set(STREAMED))
-    if whole:
-        raise HfkitError(
-            f"A {whole[0]} file is read whole and cannot be streamed",
-            where=str(path),
-            fix=f"give {', '.join(STREAMED)} or text files, or leave out --streaming",
-        )
-    streams = {split: FileRows(str(path), files, arguments.encoding) for split, files in by_split.items()}
+    streams = {split: FileRows(str(path), files, arguments) for split, files in by_split.items()}
     notes = [f"files not read: {', '.join(file.name for file in other)}"] if other else []
     return streamed(name, "file", str(path), streams, notes)
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hfkit.errors import HfkitError, nearest
@@ -77,8 +77,8 @@ class Table:
         lists = {name: self.column(name) for name in self.columns}
         columns = {name: [values[row] for row in rows] for name, values in lists.items()}
         if self.lines is None:
-            return Table(self.origin, columns, list(rows), "row", self.label_names, self.notes)
-        return Table(self.origin, columns, [self.lines[row] for row in rows], self.unit, self.label_names, self.notes)
+            return replace(self, columns=columns, lines=list(rows), unit="row", parts=[])
+        return replace(self, columns=columns, lines=[self.lines[row] for row in rows])
 
 
 def is_missing(value: Any) -> bool:
@@ -134,7 +134,24 @@ def arrow_table(origin: str, table: Any) -> Table:
                 )
         if kind == "Image":
             pictures.append(column)
-    return Table(origin, {name: table[name] for name in table.column_names}, label_names=names, pictures=pictures)
+    columns = {name: _plain(table[name]) for name in table.column_names}
+    return Table(origin, columns, label_names=names, pictures=pictures)
+
+
+def _plain(column: Any) -> Any:
+    """Numbers as Python knows them: 0.1 in 32 bits is 0.1 and no longer 0.10000000149, and a decimal is a number.
+
+    One of more digits than a float holds stays the text that it is.
+    """
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_decimal(kind):
+        whole = kind.scale == 0 and kind.precision <= 18
+        return column.cast(pa.int64() if whole else pa.float64() if kind.precision <= 15 else pa.string())
+    if pa.types.is_float16(kind) or pa.types.is_float32(kind):
+        return column.cast(pa.string()).cast(pa.float64())
+    return column
 
 
 def _features(origin: str, metadata: dict[bytes, bytes]) -> dict[str, Any]:

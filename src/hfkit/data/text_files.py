@@ -6,13 +6,12 @@ from glob import glob
 from pathlib import Path
 
 from hfkit.config import DataArguments
+from hfkit.data.readers import SUFFIXES, read_lines
 from hfkit.data.row_streams import FileRows
 from hfkit.data.rows import Rows
 from hfkit.data.sources import VALIDATION_NAMES, Source, streamed
 from hfkit.data.table import Table
-from hfkit.data.tables import SUFFIXES, read_text
 from hfkit.errors import HfkitError
-from hfkit.foreign import regular_file
 
 TEXT_SUFFIXES = (".txt", ".text", ".md", ".raw", ".tokens")
 
@@ -66,8 +65,8 @@ def text_source(arguments: DataArguments) -> Source | None:
         if empty := [file for file in files if not file.stat().st_size]:
             fix = "take it out of the data, or fill it"
             raise HfkitError("The file holds no text", where=str(empty[0]), fix=fix)
-        start, encoding = arguments.document_start, arguments.encoding
-        streams = {split: FileRows(str(path), found, encoding, start) for split, found in by_split.items()}
+        start = arguments.document_start
+        streams = {split: FileRows(str(path), found, arguments, start) for split, found in by_split.items()}
         return streamed(name, "file", str(path), streams, notes)
     read = {split: _documents(split, found, arguments) for split, found in by_split.items()}
     return Source(name, "file", str(path), read, single=len(read) == 1, notes=notes)
@@ -77,10 +76,7 @@ def _documents(split: str, files: Sequence[Path], arguments: DataArguments) -> T
     texts: list[str] = []
     places: list[str] = []
     for file in files:
-        try:
-            text = read_text(regular_file(file), arguments.encoding).replace("\r\n", "\n")
-        except OSError as error:
-            raise HfkitError(f"The file cannot be read: {error.strerror or error}", where=str(file)) from error
+        text = "".join(read_lines(file, arguments.encoding)).replace("\r\n", "\n")
         parts = [part for part in END_LINE.split(text) if part.strip()]
         if arguments.document_start:
             parts = [document for part in parts for document in begun_by(part, arguments.document_start, str(file))]

@@ -1,20 +1,23 @@
 """predict_file: a file of any size through a model, in constant memory."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 from tqdm import tqdm
 
+from hfkit.config import FileArguments
 from hfkit.data.columns import TEXT_NAMES
+from hfkit.data.readers import SUFFIXES
 from hfkit.data.table import counted, is_missing
 from hfkit.errors import HfkitError, nearest
-from hfkit.inference.readers import STDIN, SUFFIXES, Row, Source, open_rows
+from hfkit.inference.readers import STDIN, Row, Source, open_rows
 from hfkit.inference.text_pipeline import TextClassificationPipeline, pipeline
-from hfkit.inference.writers import Writer, answer_types, open_writer
+from hfkit.inference.writers import answer_types, open_writer
 from hfkit.models.image_models import is_image_model
 from hfkit.models.loading import is_language_model
 from hfkit.models.names import locate
@@ -33,6 +36,8 @@ def predict_file(
     text_pair_column: str | None = None,
     encoding: str = "utf-8",
     delimiter: str | None = None,
+    quoting: Literal["minimal", "none"] = "minimal",
+    column_names: Sequence[str] = (),
     skip_bad_rows: bool = False,
     disable_tqdm: bool = False,
     **options: Any,
@@ -50,7 +55,7 @@ def predict_file(
         output: A file of any of these kinds, written whole or not at all. None: a line an answer on standard output.
         text_column, text_pair_column: Default: the columns that the run was trained on, else a usual name (text,
             review, ...).
-        encoding, delimiter: Of the input's text formats.
+        encoding, delimiter, quoting, column_names: Of the input's text formats, as in `hfkit.config.FileArguments`.
         skip_bad_rows: Give a row without a text no answer, counted, instead of stopping.
         disable_tqdm: No progress bar on standard error.
         options: Arguments of `hfkit.pipeline`.
@@ -70,8 +75,9 @@ def predict_file(
         if Path(input).suffix.lower() in SUFFIXES or not Path(input).exists():
             raise HfkitError(f"{model} reads images", where=f"--input {input}", fix="give a folder of images")
         return predict_images(pipeline(model, **options), input, output, disable_tqdm=disable_tqdm)
+    how = FileArguments(encoding=encoding, delimiter=delimiter, quoting=quoting, column_names=list(column_names))
     with ExitStack() as stack:
-        source = stack.enter_context(open_rows(input, encoding, delimiter))
+        source = stack.enter_context(open_rows(input, how))
         columns = _text_columns(model, source, text_column, text_pair_column)
         classify = model if isinstance(model, TextClassificationPipeline) else pipeline(model, **options)
         names = _added(source.columns, classify.reading.problem_type)
@@ -86,14 +92,18 @@ def predict_file(
         rows = skipped = 0
         while chunk := list(islice(source.rows, size)):
             answers = _answers(classify, chunk, columns, skip_bad_rows)
-            writer.write([_joined(row, names, answer, writer) for row, answer in zip(chunk, answers, strict=True)])
+            writer.write([_joined(row, names, answer) for (_, row), answer in zip(chunk, answers, strict=True)])
             rows += len(chunk)
             skipped += answers.count(None)
             bar.set_postfix_str(f"{rows:,} rows", refresh=False)
             bar.update((rows if source.total is None else source.done()) - bar.n)
         if not rows and str(input) != STDIN:
             raise HfkitError("The file has a header and no rows", where=source.name)
-    for note in [*writer.notes, *([f"{counted(skipped, 'row')} without a text got no answer"] if skipped else [])]:
+    for note in [
+        *source.notes,
+        *writer.notes,
+        *([f"{counted(skipped, 'row')} without a text got no answer"] if skipped else []),
+    ]:
         print(note, file=sys.stderr)
     return rows
 
@@ -177,16 +187,8 @@ def _input(place: str, row: dict[str, Any], columns: tuple[str, str | None], ski
     )
 
 
-def _joined(row: Row, names: dict[str, str], answer: Answer | None, writer: Writer) -> dict[str, Any]:
-    """A row of the output. A JSON line may have a column that the first did not have; a table cannot take it."""
-    place, values = row
-    strange = values.keys() - set(writer.columns) if writer.columns else None
-    if strange:
-        raise HfkitError(
-            f"The row has {', '.join(sorted(strange))}, which the first row does not have",
-            where=place,
-            fix="write .jsonl, whose rows may differ",
-        )
+def _joined(values: dict[str, Any], names: dict[str, str], answer: Answer | None) -> dict[str, Any]:
+    """A row of the output."""
     return {**values, **{column: answer and answer[name] for name, column in names.items()}}
 
 

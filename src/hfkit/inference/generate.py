@@ -2,15 +2,15 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tqdm import tqdm
 
-from hfkit.config import GenerationArguments
+from hfkit.config import FileArguments, GenerationArguments
 from hfkit.data.layouts import Layout
 from hfkit.errors import HfkitError
 from hfkit.inference.generation import TextGenerator
@@ -61,6 +61,9 @@ def generate_file(
     *,
     prompt_column: str | None = None,
     encoding: str = "utf-8",
+    delimiter: str | None = None,
+    quoting: Literal["minimal", "none"] = "minimal",
+    column_names: Sequence[str] = (),
     disable_tqdm: bool = False,
     **loading: Any,
 ) -> int:
@@ -75,7 +78,7 @@ def generate_file(
         output: A file of these kinds but .txt, written whole or not at all. None: JSON lines on standard output.
         options: How.
         prompt_column: Default: `messages` (chats), a question or `prompt` as in training, or a usual name.
-        encoding: Of the input's text formats.
+        encoding, delimiter, quoting, column_names: Of the input's text formats, as in `hfkit.config.FileArguments`.
         disable_tqdm: No progress bar on standard error.
         loading: Arguments of `hfkit.pipeline`.
 
@@ -86,8 +89,9 @@ def generate_file(
         HfkitError: with the file and the row: what is no prompt, or too long a one; and what `TextGenerator`, the
             readers and the writers raise. No output is left then.
     """
+    how = FileArguments(encoding=encoding, delimiter=delimiter, quoting=quoting, column_names=list(column_names))
     with ExitStack() as stack:
-        source = stack.enter_context(open_prompts(input, encoding))
+        source = stack.enter_context(open_prompts(input, how))
         layout = choose_layout(source, prompt_column)
         added = "completion"
         while added in source.columns:

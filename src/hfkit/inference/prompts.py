@@ -9,40 +9,40 @@ from typing import Any, BinaryIO
 
 from transformers import PreTrainedTokenizerBase
 
+from hfkit.config import FileArguments
 from hfkit.data.chats import Message, messages_of, said
 from hfkit.data.columns import TEXT_NAMES
 from hfkit.data.layouts import Layout, Prompt, layout_of
+from hfkit.data.readers import open_bytes
 from hfkit.errors import HfkitError, nearest
-from hfkit.foreign import check_text, regular_file, text_codec
-from hfkit.inference.readers import STDIN, STDIN_NAME, Source, open_rows, text_lines
+from hfkit.inference.readers import STDIN, STDIN_NAME, Source, open_rows, stream_rows
 from hfkit.models.loading import quiet
 from hfkit.tasks.chats import BARE, FOLDED, bare, rendered
 from hfkit.tasks.documents import read_texts
 
 
 @contextmanager
-def open_prompts(path: str | Path, encoding: str = "utf-8") -> Iterator[Source]:
+def open_prompts(path: str | Path, how: FileArguments | None = None) -> Iterator[Source]:
     """A file of prompts: a .txt file or `-` with a prompt a line, blank lines left out; or any file of `open_rows`.
 
     Raises:
         HfkitError: As `open_rows`; bytes that are not text, with the line; a file without prompts.
     """
+    how = how or FileArguments()
     if str(path) == STDIN:
-        yield _lines(sys.stdin.buffer, STDIN_NAME, encoding)
+        yield _lines(sys.stdin.buffer, STDIN_NAME, how.encoding)
         return
     if Path(path).suffix.lower() != ".txt":
-        with open_rows(path, encoding) as source:
+        with open_rows(path, how) as source:
             yield source
         return
-    place, codec = regular_file(path), text_codec(encoding)
-    with place.open("rb") as stream:
-        check_text(stream.peek(8), place)
-        yield _lines(stream, str(path), codec)
+    with open_bytes(Path(path)) as stream:
+        yield _lines(stream, str(path), how.encoding)
 
 
 def _lines(stream: BinaryIO, name: str, encoding: str) -> Source:
-    rows = ((at, row["text"]) for at, row in text_lines(stream, name, encoding))
-    return Source(name, ["prompt"], ((at, {"prompt": text}) for at, text in rows if text.strip()), None, lambda: 0)
+    rows = ((at, row["text"]) for at, row in stream_rows(stream, name, encoding))
+    return Source(name, ["prompt"], ((at, {"prompt": text}) for at, text in rows if text.strip()))
 
 
 def choose_layout(source: Source, wanted: str | None = None) -> Layout:

@@ -10,10 +10,10 @@ from typing import Any, BinaryIO, ClassVar, Protocol
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from hfkit.data.readers import CSV_SUFFIXES, SUFFIXES
 from hfkit.data.table import counted
 from hfkit.disk import unwritable
 from hfkit.errors import HfkitError
-from hfkit.inference.readers import CSV_SUFFIXES, SUFFIXES
 from hfkit.plain import flat
 from hfkit.tasks.labels import MULTI
 

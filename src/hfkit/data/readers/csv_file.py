@@ -1,0 +1,179 @@
+"""CSV and its dialects: rows with their lines, and what looks read but is not: a quote that swallowed rows, no header.
+
+A file is exact about its faults: a broken row is named by its line, which no fast parser of ours keeps.
+"""
+
+import csv
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import BinaryIO
+
+from hfkit.config.data import FileArguments
+from hfkit.data.columns import ID_NAMES, LABEL_NAMES, PAIR_NAMES, SURE_LABELS, TEXT_NAMES
+from hfkit.data.readers.lines import text_lines
+from hfkit.data.readers.records import Records, check_names
+from hfkit.data.table import counted
+from hfkit.errors import HfkitError
+
+LOOKED_AT = 500
+"""First rows, from which it is told what a row looks like."""
+
+FEWEST = 5
+"""Rows below which it is not told."""
+
+USUAL_NAMES = {*TEXT_NAMES, *SURE_LABELS, *LABEL_NAMES, *ID_NAMES, *(name for pair in PAIR_NAMES for name in pair)}
+
+_SEP = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
+_QUOTES = "--quoting none reads quotes as any other character"
+
+Line = tuple[int, list[str]]
+"""Where a row begins, and its fields."""
+
+
+def open_csv(path: Path, stream: BinaryIO, how: FileArguments) -> Records:
+    """The rows of a CSV file.
+
+    Excel's first line `sep=;` says the separator, where `--delimiter` does not. Blank lines, and lines that repeat the
+    header, are passed over and counted.
+
+    Args:
+        path: Its name; .tsv is separated by tabs.
+        stream: Opened for bytes.
+        how: Encoding, separator, quoting and, where the file has no header, the names of its columns.
+
+    Raises:
+        HfkitError: No header, two columns of one name, another separator; and, while rows are read, a broken row or a
+            quote that swallowed others.
+    """
+    csv.field_size_limit(sys.maxsize)  # 128 KiB would refuse a long text
+    lines = _rows_apart(text_lines(stream, str(path), how.encoding))
+    begin, separator = 1, how.separator(path.suffix)
+    beginning = next(lines, "")
+    if told := _SEP.fullmatch(beginning):
+        begin, separator = 2, separator if how.delimiter else told[1]
+    else:
+        lines = chain([beginning], lines)
+    records = Records(str(path), iter(()), lambda _, record: dict(zip(records.columns, record, strict=True)))
+    rows = _whole_rows(records, lines, begin, separator, how.quoting)
+    place, first = next(rows, (0, []))
+    if not place:
+        raise HfkitError("The file holds blank lines only", where=str(path))
+    header = how.column_names or [name.strip() or f"column_{number}" for number, name in enumerate(first, start=1)]
+    check_names(header, "--column_names" if how.column_names else records.place(place))
+    if how.column_names:
+        rows = chain([(place, first)], rows)
+    else:
+        _one_column(header, separator, records.place(place))
+    head = list(islice(rows, LOOKED_AT))
+    seen = _values(head, len(header))
+    if not how.column_names:
+        _is_header(header, seen, records.place(place))
+    records.columns = header
+    records.raw = _checked(records, chain(head, rows), separator, seen)
+    return records
+
+
+def _rows_apart(lines: Iterator[str]) -> Iterator[str]:
+    """Old Macs end a row with a carriage return alone."""
+    for line in lines:
+        yield from re.split("(?<=\r)(?=[^\n])", line) if "\r" in line.rstrip("\r\n") else (line,)
+
+
+def _whole_rows(records: Records, lines: Iterator[str], begin: int, separator: str, quoting: str) -> Iterator[Line]:
+    """The rows that are not blank, with the line on which each begins."""
+    quotes = csv.QUOTE_NONE if quoting == "none" else csv.QUOTE_MINIMAL
+    reader = csv.reader(lines, delimiter=separator, quoting=quotes, strict=True)  # type: ignore[arg-type]
+    place, blank = begin, 0
+    try:
+        for row in reader:
+            blank += not row
+            if row and row != ["\x1a"]:  # how DOS ends a file
+                yield place, row
+            place = reader.line_num + begin
+    except csv.Error as error:
+        raise HfkitError(
+            f"The row that begins here is broken: {error}",
+            where=records.place(place),
+            fix='a quoted text ends with a double quote, and a double quote inside it is written twice ("");'
+            f" where none is quoted, {_QUOTES}",
+        ) from error
+    if blank:
+        records.notes.append(f"{counted(blank, 'blank line')} in {Path(records.name).name} skipped")
+
+
+def _checked(
+    records: Records, rows: Iterator[Line], separator: str, seen: Sequence[Callable[[str], bool]]
+) -> Iterator[Line]:
+    """The rows, each of the header's length; refused where a quote swallowed others."""
+    width, again = len(records.columns), 0
+    for place, row in rows:
+        if len(row) != width:
+            raise HfkitError(
+                f"The row has {len(row)} fields and the header {width}",
+                where=records.place(place),
+                fix="a text that holds the separator or a line break stands in double quotes;"
+                f" a file with another separator needs --delimiter; {_QUOTES}",
+            )
+        if row == records.columns:
+            again += 1
+            continue
+        if width > 1 and any("\n" in cell or "\r" in cell for cell in row):
+            swallowed = _rows_within(row, separator, seen)
+            if swallowed:
+                raise HfkitError(
+                    f"A quoted field that begins here holds {swallowed} lines that look like rows of their own",
+                    where=records.place(place),
+                    fix=f'{_QUOTES}; or write a quote that is meant as one twice, in quotes ("" in "...")',
+                )
+        yield place, row
+    if again:
+        records.notes.append(f"{counted(again, 'line')} in {Path(records.name).name} that repeat the header: skipped")
+
+
+def _rows_within(row: list[str], separator: str, seen: Sequence[Callable[[str], bool]]) -> int:
+    """How many rows a row is in truth; 0 for one.
+
+    Each of its lines has the separators of a row. A tab seldom stands in a text; for other separators, one of the
+    columns has to hold in every line what it holds in other rows.
+    """
+    lines = [line.split(separator) for line in re.split(r"[\r\n]+", separator.join(row)) if line.strip()]
+    if len(lines) < 2 or any(len(line) != len(row) for line in lines):
+        return 0
+    alike = any(all(map(known, column)) for known, column in zip(seen, zip(*lines, strict=True), strict=True))
+    return len(lines) if separator == "\t" or alike else 0
+
+
+def _values(rows: Sequence[Line], width: int) -> list[Callable[[str], bool]]:
+    """For each column, whether a cell holds what it usually holds: one of a few values. Any cell is unusual else."""
+    plain = [row for _, row in rows if len(row) == width and not any("\n" in cell for cell in row)]
+    if len(plain) < FEWEST:
+        return [lambda _: False] * width
+    columns = [set(column) - {""} for column in zip(*plain, strict=True)]
+    return [(values if 2 * len(values) <= len(plain) else set()).__contains__ for values in columns]
+
+
+def _is_header(header: list[str], seen: Sequence[Callable[[str], bool]], where: str) -> None:
+    """Refuses a first line that is a row: it has none of the usual names, and a value that other rows have."""
+    if any(name.casefold() in USUAL_NAMES for name in header) or header == [str(n) for n in range(len(header))]:
+        return
+    value = next((name for name, known in zip(header, seen, strict=True) if known(name)), None)
+    if value is not None:
+        raise HfkitError(
+            f"The first line looks like a row, not a header: it holds {value!r}, as other rows do",
+            where=where,
+            fix="name the columns, such as --column_names text label; if it is the header, as it names them",
+        )
+
+
+def _one_column(header: list[str], separator: str, where: str) -> None:
+    """Refuses a header that another separator parts."""
+    for other, flag in ((";", "';'"), ("\t", "tab"), (",", "','"), ("|", "'|'")):
+        if len(header) == 1 and other != separator and other in header[0]:
+            raise HfkitError(
+                f"The header is one column, {header[0][:60]!r}, read with the separator {separator!r}",
+                where=where,
+                fix=f"--delimiter {flag}",
+            )
