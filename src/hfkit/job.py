@@ -24,7 +24,7 @@ from hfkit.models.attention import products
 from hfkit.models.dropout import drawn_fast
 from hfkit.optim import build_optimizer, build_scheduler
 from hfkit.run import Run
-from hfkit.saving import save_model
+from hfkit.saving import prove_savable, save_model
 from hfkit.signals import stopped_by_signals
 from hfkit.streaming import StreamPlan, plan_of
 from hfkit.tasks import task_class
@@ -81,6 +81,7 @@ def fit(
     run = open_run(config, accelerator)
     task = task.for_model(model.config, processor)
     _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
+    prove_savable(run.model_path, accelerator, model, processor)
     encoded = encoding.encode_splits(task, data, processor, accelerator, config.reuse_tokens)
     truncation = {name: task.truncation(split) for name, split in encoded.items()}
     encoding.say_truncation(accelerator, truncation)

@@ -18,13 +18,16 @@ PAGE = TESTS.parent / "docs" / "pains.md"
 
 REPOSITORIES = {
     "accelerate": "huggingface/accelerate",
+    "Automodel": "NVIDIA-NeMo/Automodel",
     "autotrain-advanced": "huggingface/autotrain-advanced",
     "DALLE-pytorch": "lucidrains/DALLE-pytorch",
+    "axolotl": "axolotl-ai-cloud/axolotl",
     "datasets": "huggingface/datasets",
     "diffusers": "huggingface/diffusers",
     "evaluate": "huggingface/evaluate",
     "huggingface_hub": "huggingface/huggingface_hub",
     "Lightning": "Lightning-AI/pytorch-lightning",
+    "LLaMA-Factory": "hiyouga/LLaMA-Factory",
     "lm-eval-harness": "EleutherAI/lm-evaluation-harness",
     "ms-swift": "modelscope/ms-swift",
     "optimum": "huggingface/optimum",
