@@ -83,7 +83,7 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
     if config.gradient_checkpointing:
         _checkpoint_activations(model, config.model)
     if config.lora:
-        model = add_lora(model, config, new)  # type: ignore[assignment]
+        model = add_lora(model, config, new, processor)  # type: ignore[assignment]
     elif getattr(config, "linear_probe", False):
         freeze(model, ["backbone"])
     elif config.freeze:
