@@ -48,7 +48,8 @@ def fit(
     """Train, pick the best model, and write every file of the run but the report.
 
     The same call again takes up an unfinished run where its newest checkpoint stands. The final figures come from the
-    model as it is read back from `model/`: what is published is what was measured.
+    model as it is read back from `model/`: what is published is what was measured. Of several processes the others
+    return when the test split is done, and the run is finished once the first has fitted the baselines and written.
 
     Args:
         config: Every knob.
@@ -126,8 +127,6 @@ def fit(
             state="finished", training=_training(engine, _best_metric(config, task)), files=results.files(run), **read
         )
         run.release()
-    accelerator.wait_for_everyone()
-    accelerator.end_training()  # also ends the process group: nothing may wait for the others after this
     return Run(run.path)
 
 
@@ -221,6 +220,7 @@ def build_engine(
     )
     total_steps = config.max_steps if config.max_steps > 0 else plan.count(config.num_train_epochs)
     scheduler = build_scheduler(optimizer, config, total_steps)
+    sharding.compile_in_place(accelerator, learner or model)
     prepared, optimizer = accelerator.prepare(learner or model, optimizer)
 
     def save() -> None:

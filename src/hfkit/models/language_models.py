@@ -120,7 +120,8 @@ def read_language_weights(
 
 
 def try_out(model: PreTrainedModel, name: str, packing: bool) -> None:
-    """Shows the model six tokens, so that one that looks ahead, or from one document into another, is not trained.
+    """Shows the model six tokens, so that one that looks ahead, or from one document into another, is not trained. Of
+    packed rows it sees two: flash attention in transformers keeps documents apart in a single row alone.
 
     Raises:
         HfkitError: It does either.
@@ -139,8 +140,9 @@ def try_out(model: PreTrainedModel, name: str, packing: bool) -> None:
         ahead = _moved(logits(one)[:, :5], logits(other)[:, :5])
         other = one.clone()
         other[0, :3] = (other[0, :3] + 3) % size
-        places = {"position_ids": torch.tensor([[0, 1, 2, 0, 1, 2]])}
-        across = packing and _moved(logits(one, **places)[:, 3:], logits(other, **places)[:, 3:])
+        places = {"position_ids": torch.tensor([[0, 1, 2, 0, 1, 2]] * 2)}
+        pair = (logits(ids.repeat(2, 1), **places)[:, 3:] for ids in (one, other))
+        across = packing and _moved(*pair)
     except TypeError as error:
         raise _leaks(name, f" ({first_line(error)})") from error
     finally:
