@@ -195,6 +195,9 @@ def test_output_is_there_whole_or_not_at_all(gpt2: Path, tmp_path: Path) -> None
         ({"num_return_sequences": 2}, r"the likeliest tokens give one answer[^$]*--do_sample, or --num_beams 2"),
         ({"num_return_sequences": 3, "num_beams": 2}, "2 beams give 2 answers at most"),
         ({"seed": -1}, "--seed is -1"),
+        ({"do_sample": True, "min_p": 1.5}, r"--min_p is 1\.5"),
+        ({"min_p": 0.1}, "--min_p has no effect without --do_sample"),
+        ({"stop": ["a", ""]}, "--stop is"),
     ],
 )
 def test_options_that_cannot_work(gpt2: Path, options: dict[str, Any], message: str) -> None:
@@ -319,6 +322,9 @@ def test_the_command(gpt2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     drawn = answers(gpt2, ["the film"], max_new_tokens=8, do_sample=True, num_return_sequences=2, seed=3, top_p=0.9)[0]
     flags = ("--do_sample", "--num_return_sequences", "2", "--seed", "3", "--top_p", "0.9")
     assert hfkit_generate(*prompt, *flags)[1] == hfkit.plain.clean("".join(f"the film{text}\n" for text in drawn))
+    assert hfkit_generate(*prompt, "--stop", "#", wanted[5:7])[1] == hfkit.plain.clean(
+        f"the film{wanted[: wanted.index(wanted[5:7])]}\n"
+    )
     status, _, said = hfkit_generate(*prompt, "--do_sample", "--temperature", "0")
     assert (status, said.split("\n")[0]) == (1, "error: --temperature is 0.0")
     (tmp_path / "in.txt").write_text("the film\n")
@@ -326,3 +332,51 @@ def test_the_command(gpt2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert (status, json.loads(shown)) == (0, {"prompt": "the film", "completion": wanted})
     assert hfkit_generate(*prompt, "--output", "x.jsonl")[0] == 1
     assert hfkit_generate("--prompt", "a", "--temprature", "1")[0] == 2
+
+
+@pytest.mark.parametrize("options", [{}, {"do_sample": True, "min_p": 0.01}, {"num_beams": 2}], ids=str)
+def test_a_stop_ends_an_answer_and_is_no_part_of_it(gpt2: Path, options: dict[str, Any]) -> None:
+    prompts = PROMPTS[:3]
+    plain = answers(gpt2, prompts, max_new_tokens=12, **options)
+    stops = [texts[0][5:8] for texts in plain]
+    generator = TextGenerator(gpt2, GenerationArguments(max_new_tokens=12, stop=stops, **options))
+    ids = [generator.ids(prompt) for prompt in prompts]
+    found = generator.complete(ids)
+    for place, ((text,), (whole,)) in enumerate(zip(found, plain, strict=True)):
+        assert not any(stop in text for stop in stops)
+        assert options.get("num_beams") or (whole.startswith(text) and len(text) < len(whole))
+        assert generator.complete([ids[place]], first=place) == [[text]]
+        pieces: list[str] = []
+        assert generator.tell(ids[place], pieces.append, place) == text == "".join(pieces)
+
+
+def test_what_may_be_how_a_stop_begins_waits() -> None:
+    tokenizer = train_byte_bpe(["ab"], vocab_size=258)
+    pieces: list[str] = []
+    telling = Telling(lambda ids: str(tokenizer.decode(ids[1:])), pieces.append, ["###", "#!"])
+    for token in tokenizer("a")["input_ids"][:1] * 2 + tokenizer("#b##c###d")["input_ids"]:
+        telling.put(torch.tensor([token]))
+    telling.end()
+    assert pieces == ["a", "#b", "##c"]
+    assert telling.said == "a#b##c"
+
+
+@pytest.mark.pain("stop-strings")
+def test_the_models_own_stops_hold_in_the_pipeline_too(gpt2: Path, tmp_path: Path) -> None:
+    (whole,) = answers(gpt2, ["the film"], max_new_tokens=20)[0]
+    shutil.copytree(gpt2, tmp_path / "model")
+    own = json.loads((gpt2 / "generation_config.json").read_text()) | {"stop_strings": whole[5:8]}  # one, no list
+    (tmp_path / "model/generation_config.json").write_text(json.dumps(own))
+    (answer,) = answers(tmp_path / "model", ["the film"], max_new_tokens=20)[0]
+    assert answer == whole[: whole.index(whole[5:8])]
+    (said,) = hfkit.pipeline(tmp_path / "model")("the film", max_new_tokens=20)  # transformers keeps the stop
+    assert said["generated_text"].startswith(f"the film{answer}{whole[5:8]}")
+    assert len(said["generated_text"]) < len(f"the film{whole}")
+    (other,) = answers(tmp_path / "model", ["the film"], max_new_tokens=20, stop=[whole[9:12]])[0]
+    assert other == whole[: whole.index(whole[9:12])]
+
+
+def test_min_p_of_one_leaves_the_likeliest(gpt2: Path) -> None:
+    drawn = answers(gpt2, PROMPTS, do_sample=True, min_p=1.0, max_new_tokens=8)
+    assert drawn == answers(gpt2, PROMPTS, max_new_tokens=8)
+    assert drawn != answers(gpt2, PROMPTS, do_sample=True, max_new_tokens=8)

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file
 from transformers import AutoTokenizer, BertForSequenceClassification
 
-from hfkit import HfkitError, Run, build_task, job, launch, provenance
+from hfkit import HfkitError, Run, build_task, job, launch, provenance, results, sharding
 from hfkit import run as runs
 from hfkit.config import TrainConfig
 from hfkit.engine import Engine
@@ -221,3 +223,41 @@ def test_full_determinism_acts_without_the_launcher(run_fit: Fit) -> None:
         assert torch.are_deterministic_algorithms_enabled()
     finally:
         torch.use_deterministic_algorithms(False)
+
+
+def test_nobody_waits_in_a_collective_while_the_baselines_are_fitted(
+    run_fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NCCL ends a process that waits longer than its limit, and with it a finished run."""
+    told: list[str] = []
+    end, fitted = Accelerator.end_training, results.fit_baselines
+
+    def ended(self: Accelerator) -> None:
+        told.append("the process group ends")
+        end(self)
+
+    monkeypatch.setattr(Accelerator, "end_training", ended)
+    monkeypatch.setattr(Accelerator, "wait_for_everyone", lambda self: told.append("all wait"))
+    monkeypatch.setattr(results, "fit_baselines", lambda *given: told.append("baselines") or fitted(*given))
+    assert run_fit(max_steps=1).state == "finished"
+    assert told[-2:] == ["the process group ends", "baselines"]
+
+
+def test_a_compiled_model_has_the_same_checkpoints(run_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[Any] = []
+    monkeypatch.setenv("ACCELERATE_DYNAMO_BACKEND", "EAGER")
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **options: compiled.append(options["backend"]))
+    run = run_fit(max_steps=1)
+    assert compiled == ["eager"]
+    (place,) = (run.path / "checkpoints").glob("step-*/model.safetensors")
+    assert not any("_orig_mod" in name for name in load_file(place))
+
+
+def test_compiling_in_place_keeps_the_names_and_compiles() -> None:
+    accelerator = Accelerator(cpu=True, dynamo_backend="eager")
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2))
+    sharding.compile_in_place(accelerator, model)
+    prepared = accelerator.unwrap_model(accelerator.prepare(model))
+    assert list(prepared.state_dict()) == ["0.weight", "0.bias"]
+    assert prepared._compiled_call_impl is not None
+    assert prepared(torch.ones(1, 2)).shape == (1, 2)

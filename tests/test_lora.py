@@ -153,3 +153,89 @@ def test_an_adapter_is_no_model_to_start_from(tiny_bert: Path, data: DatasetDict
         build_model(config, build_task(config, data), data)
     with pytest.raises(HfkitError, match="without the config of its base"):
         load_model(tmp_path)
+
+
+def language_model(folder: Path, tokens: list[str], tied: bool) -> Path:
+    """GPT-2, or Llama with an output layer of its own, resized for new tokens that nothing was learnt about."""
+    from tiny_language import write_model
+    from transformers import AutoTokenizer, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+    write_model("gpt2", folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
+    torch.manual_seed(0)
+    model: Any = GPT2LMHeadModel.from_pretrained(folder) if tied else LlamaForCausalLM(LlamaConfig(**sizes))
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    if tokens:
+        tokenizer.add_tokens(tokens)
+        model.resize_token_embeddings(len(tokenizer))
+    model.config.pad_token_id = model.config.bos_token_id = model.config.eos_token_id = 0
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def language_adapter(folder: Path, **knobs: Any) -> tuple[Any, Any]:
+    texts = DatasetDict(train=Dataset.from_dict({"id": ["a"], "text": ["warm film"]}))
+    return adapted(texts, folder, task="text-generation", **knobs)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_vectors_that_nothing_has_touched_learn(tmp_path: Path, tied: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    from hfkit.models.adapters import merge
+
+    model, tokenizer = language_adapter(language_model(tmp_path / "base", ["<A>", "<B>"], tied))
+    assert "LoRA: the vectors of 2 tokens learn beside the adapter: <A>, <B>" in capsys.readouterr().out
+    rows = {name: value for name, value in model.named_parameters() if value.requires_grad and "lora_" not in name}
+    assert [len(value) for value in rows.values()] == ([2] if tied else [2, 2])
+    batch = tokenizer("warm <A> film", return_tensors="pt")
+    assert tokenizer.convert_tokens_to_ids("<A>") in batch["input_ids"][0]
+    model.train()(**batch, labels=batch["input_ids"]).loss.backward()
+    assert all(value.grad[0].abs().sum() > 0 for value in rows.values())
+    for value in rows.values():
+        torch.nn.init.normal_(value)
+    with torch.no_grad():
+        wanted = model.eval()(**batch).logits
+        save_model(tmp_path / "model", Accelerator(cpu=True), model, tokenizer)
+        torch.testing.assert_close(load_model(tmp_path / "model")[0](**batch).logits, wanted)
+        merge(tmp_path / "model", tmp_path / "merged")
+        torch.testing.assert_close(load_model(tmp_path / "merged")[0](**batch).logits, wanted, rtol=0, atol=1e-4)
+
+
+def test_tokens_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = language_model(tmp_path / "base", [], tied=True)
+    model, tokenizer = language_adapter(folder)
+    assert "LoRA: the vectors" not in capsys.readouterr().out, "all tokens have learnt"
+    word = next(token for token in tokenizer.get_vocab() if token.isalpha() and len(token) > 2)
+    model, _ = language_adapter(folder, lora_tokens=[word])
+    assert [len(value) for name, value in model.named_parameters() if "tokens_delta" in name] == [1]
+    with pytest.raises(HfkitError, match="'<C>' is no token of the model"):
+        language_adapter(folder, lora_tokens=["<C>"])
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_an_adapter_on_tied_vectors_is_merged(tmp_path: Path, both: bool) -> None:
+    """PEFT adapts both ends of Llama's tied table, and of GPT-2's the first alone, which cannot stay tied."""
+    from tiny_language import write_model
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from hfkit.models.adapters import merge
+
+    folder = write_model("gpt2", tmp_path / "base")
+    if both:
+        sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
+        ids = {"pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 0, "vocab_size": 400}
+        LlamaForCausalLM(LlamaConfig(**sizes, **ids, tie_word_embeddings=True)).save_pretrained(folder)
+    model, tokenizer = language_adapter(folder, lora_target_modules=["embed_tokens" if both else "wte"])
+    names = [name for name, value in model.named_parameters() if value.requires_grad]
+    assert any("lm_head" in name for name in names) == both
+    batch = tokenizer("warm film", return_tensors="pt")
+    for value in (value for value in model.parameters() if value.requires_grad):
+        torch.nn.init.normal_(value, std=0.2)
+    with torch.no_grad():
+        wanted = model.eval()(**batch).logits
+        save_model(tmp_path / "model", Accelerator(cpu=True), model, tokenizer)
+        merge(tmp_path / "model", tmp_path / "merged")
+        merged, _ = load_model(tmp_path / "merged")
+        torch.testing.assert_close(merged(**batch).logits, wanted, rtol=0, atol=1e-4)
+    assert (merged.get_output_embeddings().weight is merged.get_input_embeddings().weight) == both

@@ -160,6 +160,16 @@ def test_a_model_that_looks_ahead_or_across_is_refused(pretrained: Callable[[str
         try_out(Blind(), "blind", packing=True)  # type: ignore[arg-type]
     try_out(Blind(), "blind", packing=False)  # type: ignore[arg-type]
 
+    class OneRow(Blind):
+        """Keeps them apart in a single row alone, as flash attention does in transformers."""
+
+        def forward(self, input_ids: Tensor, use_cache: bool, position_ids: Tensor | None = None) -> Any:
+            places = position_ids if len(input_ids) == 1 else None
+            return model(input_ids=input_ids, use_cache=use_cache, position_ids=places)
+
+    with pytest.raises(HfkitError, match="keep the documents of one row apart"):
+        try_out(OneRow(), "one row", packing=True)  # type: ignore[arg-type]
+
     class Ahead(Blind):
         def forward(self, input_ids: Tensor, use_cache: bool, position_ids: Tensor | None = None) -> Any:
             return model(input_ids=input_ids.flip(1), use_cache=use_cache)

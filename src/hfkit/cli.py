@@ -157,7 +157,7 @@ def _predict(options: argparse.Namespace) -> None:
 def _merge(options: argparse.Namespace) -> None:
     from hfkit.models.adapters import merge
 
-    folder, difference = merge(options.run_folder, options.output)
+    folder, difference = merge(options.run_folder, options.output, options.dtype)
     print(
         f"{folder}: a plain model, whose logits are the adapter's (largest difference {difference:.1e} of the largest)"
     )
@@ -227,6 +227,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     merge.add_argument("run_folder", metavar="RUN", help="a finished run, or an adapter's folder")
     merge.add_argument("--output", help="the folder to write (default: merged in the run)")
+    merge.add_argument(
+        "--dtype", default="auto", help="of its weights: float32, bfloat16 or float16 (default: the base's)"
+    )
     merge.set_defaults(run=_merge)
 
     report = commands.add_parser(

@@ -29,7 +29,7 @@ from hfkit.batching import BatchPlan, Update
 from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
 from hfkit.evaluation import Plan, Tensors, evaluate, load_batches
-from hfkit.optim import ON_METRIC
+from hfkit.optim import ON_METRIC, make_step
 from hfkit.state import State
 
 if TYPE_CHECKING:
@@ -203,8 +203,8 @@ class Engine:
             return self._update(dataset, update, smaller, weight)
         self._emit("on_backward", update, share, loss)
         self._clip()
-        self.optimizer.step()
-        if not isinstance(self.scheduler, ON_METRIC) and not self.accelerator.optimizer_step_was_skipped:
+        made = make_step(self.optimizer, self.accelerator.scaler)
+        if made and not isinstance(self.scheduler, ON_METRIC):
             self.scheduler.step()
         self.optimizer.zero_grad(set_to_none=True)
         return self._count(update, loss, weight)

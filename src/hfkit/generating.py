@@ -114,6 +114,8 @@ def _add_generation(parser: argparse.ArgumentParser) -> None:
             off = f"turn --{field.name} off where the model's own config turns it on"
             parser.add_argument(f"--no_{field.name}", dest=field.name, action="store_false", default=None, help=off)
         else:
-            parser.add_argument(f"--{field.name}", type=kind, default=field.default, help=field.metadata["help"])
+            several = {"nargs": "+", "default": []} if get_origin(hints[field.name]) is list else {}
+            settings = {"type": kind, "default": field.default, "help": field.metadata["help"]} | several
+            parser.add_argument(f"--{field.name}", **settings)
     parser.add_argument("--revision", help="commit, tag or branch of a Hub id")
     parser.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)

@@ -36,7 +36,7 @@ from hfkit.models.attention import products
 from hfkit.models.dropout import drawn_fast
 from hfkit.optim import build_optimizer, build_scheduler
 from hfkit.run import Run
-from hfkit.saving import save_model
+from hfkit.saving import prove_savable, save_model
 from hfkit.signals import stopped_by_signals
 from hfkit.streaming import StreamPlan, plan_of
 from hfkit.tasks import task_class
@@ -60,7 +60,8 @@ def fit(
     """Train, pick the best model, and write every file of the run but the report.
 
     The same call again takes up an unfinished run where its newest checkpoint stands. The final figures come from the
-    model as it is read back from `model/`: what is published is what was measured.
+    model as it is read back from `model/`: what is published is what was measured. Of several processes the others
+    return when the test split is done, and the run is finished once the first has fitted the baselines and written.
 
     Args:
         config: Every knob.
@@ -95,6 +96,7 @@ def fit(
     run = open_run(config, accelerator)
     task = task.for_model(model.config, processor)
     _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
+    prove_savable(run.model_path, accelerator, model, processor)
     encoded = encoding.encode_splits(task, data, processor, accelerator, config.reuse_tokens)
     truncation = {name: task.truncation(split) for name, split in encoded.items()}
     encoding.say_truncation(accelerator, truncation)
@@ -139,8 +141,6 @@ def fit(
             state="finished", training=_training(engine, _best_metric(config, task)), files=results.files(run), **read
         )
         run.release()
-    accelerator.wait_for_everyone()
-    accelerator.end_training()  # also ends the process group: nothing may wait for the others after this
     return Run(run.path)
 
 
@@ -235,6 +235,7 @@ def build_engine(
     )
     total_steps = config.max_steps if config.max_steps > 0 else plan.count(config.num_train_epochs)
     scheduler = build_scheduler(optimizer, config, total_steps)
+    sharding.compile_in_place(accelerator, learner or model)
     prepared, optimizer = accelerator.prepare(learner or model, optimizer)
 
     def save() -> None:

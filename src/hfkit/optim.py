@@ -57,6 +57,17 @@ def build_optimizer(model: nn.Module, config: OptimArguments) -> Optimizer:
         raise HfkitError(f"{config.optim} does not take this: {error}", where="--optim and --optim_args") from error
 
 
+def make_step(optimizer: Any, scaler: Any = None) -> bool:
+    """One step of the optimizer. Returns whether it was made: with fp16 the scaler skips one whose gradients overflow,
+    and lowers its scale.
+
+    Accelerate's `optimizer_step_was_skipped` does not know: a fused optimizer is called all the same, and skips within.
+    """
+    before = 0.0 if scaler is None else scaler.get_scale()
+    optimizer.step()
+    return scaler is None or bool(scaler.get_scale() >= before)
+
+
 def parameter_groups(model: nn.Module, config: OptimArguments) -> list[dict[str, Any]]:
     """Groups of equal learning rate and weight decay, from the head down to the embeddings.
 

@@ -51,7 +51,8 @@ def write(
 
     Of images pictures.parquet too: what the report shows of them.
 
-    Every process evaluates its share; the first one fits the baselines and writes.
+    Every process evaluates its share; then the process group ends, and the first one fits the baselines and writes.
+    The others return: to wait in a collective for as long as baselines take would end a finished run at NCCL's limit.
 
     Args:
         run: The run, with `model/`.
@@ -70,6 +71,7 @@ def write(
     loaded = time.perf_counter()
     predictions = answers(accelerator, task, model, rows, config, "test")
     evaluated = time.perf_counter()
+    accelerator.end_training()  # trackers too: nothing may be logged and nothing may wait for the others after this
     if not accelerator.is_main_process:
         return
     settings = task.settings()

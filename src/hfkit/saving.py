@@ -1,5 +1,7 @@
 """Saving: the folder `model/`, the whole model or the one before."""
 
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,9 +9,40 @@ from accelerate import Accelerator
 
 from hfkit import checkpoint, sharding
 from hfkit.disk import whole_folder, writing
+from hfkit.errors import HfkitError
+from hfkit.models.inspection import first_line
+from hfkit.models.loading import quiet
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+def prove_savable(folder: Path, accelerator: Accelerator, model: "PreTrainedModel", processor: Any) -> None:
+    """Write all of `model/` but the weights beside it, and take it away again: what cannot be saved is told before the
+    first update and not after the first epoch.
+
+    Raises:
+        HfkitError: Which part cannot be saved, and why; or the disk refuses.
+    """
+    if not accelerator.is_main_process:
+        return
+    adapters = list(getattr(model, "peft_config", {}).values())
+    speaks = not adapters and model.can_generate()
+    parts = [model.config, processor, *adapters, *([model.generation_config] if speaks else [])]
+    with ExitStack() as stack:
+        stack.enter_context(writing(folder))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        trial = stack.enter_context(tempfile.TemporaryDirectory(dir=folder.parent, prefix=".trial-"))
+        stack.enter_context(quiet())
+        for part in parts:
+            try:
+                part.save_pretrained(trial)
+            except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
+                raise HfkitError(
+                    f"What is trained could not be saved: the {type(part).__name__} cannot be: {first_line(error)}",
+                    where="--model",
+                    fix="mend the model's folder: plain save_pretrained fails there too",
+                ) from error
 
 
 def save_model(folder: Path, accelerator: Accelerator, model: "PreTrainedModel", processor: Any) -> None:

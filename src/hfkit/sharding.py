@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedType
+from accelerate.utils import DistributedType, DynamoBackend
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor, distribute_tensor
 
@@ -50,6 +50,16 @@ def check(accelerator: Accelerator, model: torch.nn.Module | None = None) -> Non
             where="--load_in_4bit",
             fix="leave it out, as each process holds a slice; or start without FSDP2, each with all of the model",
         )
+
+
+def compile_in_place(accelerator: Accelerator, model: torch.nn.Module) -> None:
+    """Compile as the launcher asks (`ACCELERATE_DYNAMO_BACKEND`), before `accelerator.prepare`: that one would wrap the
+    model, and call every weight of a checkpoint `_orig_mod.`..."""
+    plugin = accelerator.state.dynamo_plugin
+    if plugin.backend != DynamoBackend.NO:
+        accelerator.print(f"compiled with {plugin.backend.value.lower()}, as the launcher asks")
+        model.compile(**plugin.to_kwargs())
+        plugin.backend = DynamoBackend.NO
 
 
 def is_sharded(model: torch.nn.Module) -> bool:

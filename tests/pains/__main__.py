@@ -18,6 +18,7 @@ PAGE = TESTS.parent / "docs" / "pains.md"
 
 REPOSITORIES = {
     "accelerate": "huggingface/accelerate",
+    "Automodel": "NVIDIA-NeMo/Automodel",
     "autotrain-advanced": "huggingface/autotrain-advanced",
     "axolotl": "axolotl-ai-cloud/axolotl",
     "DALLE-pytorch": "lucidrains/DALLE-pytorch",
@@ -26,6 +27,7 @@ REPOSITORIES = {
     "evaluate": "huggingface/evaluate",
     "huggingface_hub": "huggingface/huggingface_hub",
     "Lightning": "Lightning-AI/pytorch-lightning",
+    "LLaMA-Factory": "hiyouga/LLaMA-Factory",
     "lm-eval-harness": "EleutherAI/lm-evaluation-harness",
     "ludwig": "ludwig-ai/ludwig",
     "Megatron-Bridge": "NVIDIA-NeMo/Megatron-Bridge",

@@ -78,7 +78,9 @@ class Samples(Callback):
         how = HOW | {"max_new_tokens": new, "use_cache": True}
         config: Any = GenerationConfig(**how, eos_token_id=self.task.end_token_id, pad_token_id=self.task.pad_token_id)
         rows = torch.tensor([ids], device=next(model.parameters()).device)
-        made = model.generate(input_ids=rows, attention_mask=torch.ones_like(rows), generation_config=config)
+        inputs = {"input_ids": rows, "attention_mask": torch.ones_like(rows)}
+        # The tokenizer finds the stop strings that the model's own generation config may have.
+        made = model.generate(**inputs, generation_config=config, tokenizer=self.tokenizer)
         prompt, whole = (self.tokenizer.decode(row, skip_special_tokens=True) for row in (ids, made[0].tolist()))
         return str(prompt), str(whole)[len(prompt) :]
 

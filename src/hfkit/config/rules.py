@@ -39,7 +39,8 @@ def check_idle(config: TrainConfig, recipe: TrainConfig) -> None:
     baseline = config.model.startswith("baseline:")
     groups = {
         ("--lora", config.lora): (
-            "lora_r", "lora_alpha", "lora_dropout", "lora_target_modules", "use_dora", "use_rslora", "load_in_4bit",
+            "lora_r", "lora_alpha", "lora_dropout", "lora_target_modules", "lora_tokens", "use_dora", "use_rslora",
+            "load_in_4bit",
         ),
         ("--task text-generation", language): (
             "packing", "eval_stride", "sample_prompts", "document_start", "streaming",

@@ -97,8 +97,14 @@ class GenerationArguments:
     top_p: float | None = knob(
         None, "Draw among the likeliest tokens that together have this probability (--do_sample)."
     )
+    min_p: float | None = knob(
+        None, "Draw among the tokens that have at least this share of the likeliest one's probability (--do_sample)."
+    )
     repetition_penalty: float | None = knob(None, "Above 1 a token that has occurred becomes less likely.")
     no_repeat_ngram_size: int | None = knob(None, "No sequence of so many tokens occurs twice; 0 is off.")
     num_beams: int | None = knob(None, "Continuations followed side by side, of which the likeliest is taken.")
     num_return_sequences: int | None = knob(None, "Answers to each prompt. Default: 1.")
+    stop: list[str] = knob(
+        [], "Texts that end an answer and are no part of it, such as --stop '###' $'\\n\\n'. Default: the model's own."
+    )
     seed: int = knob(0, "Seed of what is drawn. An answer depends on it, its prompt and its place, on no batch.", low=0)

@@ -51,6 +51,9 @@ class ModelArguments:
         "Layers that get an adapter: names (query), shell patterns (*.layer.1.*) or all-linear. Default: PEFT's for the"
         " model.",
     )
+    lora_tokens: list[str] = knob(
+        [], "Tokens whose vectors learn beside the adapter. Default: added ones that no training has touched."
+    )
     use_dora: bool = knob(False, "DoRA: learn the size of each adapted weight apart from its direction.")
     load_in_4bit: bool = knob(
         False, "QLoRA: the matrices of the frozen model in four bits a weight (NF4, through bitsandbytes)."

@@ -171,7 +171,8 @@ def _read(path: Path, arguments: DataArguments) -> Table:
     """A file's rows, with a decimal point where its numbers have a comma."""
     table = read_table(path, arguments)
     for name, values in table.columns.items() if arguments.decimal != "." else ():
-        if isinstance(values, list) and (example := _with_comma(values, arguments.decimal == ",")):
+        listed = arguments.label_separator == "," and arguments.label_column in (name, None)  # "1,2" is two labels
+        if not listed and isinstance(values, list) and (example := _with_comma(values, arguments.decimal == ",")):
             table.columns[name] = [value.replace(",", ".") for value in values]
             table.notes.append(f"decimal comma in {name!r}: {example} is {example.replace(',', '.')} (--decimal)")
     return table

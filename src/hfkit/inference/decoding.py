@@ -39,13 +39,15 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "top_k": (lambda value: value < 0, "give a number of tokens; 0 is all of them"),
     "top_p": (lambda value: not 0 < value <= 1, "give a probability above 0 and at most 1"),
+    "min_p": (lambda value: not 0 <= value <= 1, "give a share from 0 to 1, such as 0.05; 0 is off"),
     "repetition_penalty": (lambda value: not 0 < value < math.inf, "give a number above 0, such as 1.1; 1 is off"),
     "no_repeat_ngram_size": (lambda value: value < 0, "give a number of tokens; 0 is off"),
     "num_beams": (lambda value: value < 1, "give a number of at least 1; 1 is off"),
     "num_return_sequences": (lambda value: value < 1, "give a number of at least 1"),
+    "stop": (lambda value: not all(value), "give texts with at least one character"),
     "seed": (lambda value: not 0 <= value < 2**32, "give a whole number from 0 to 4,294,967,295"),
 }
-ONLY_DRAWN = ("temperature", "top_k", "top_p")
+ONLY_DRAWN = ("temperature", "top_k", "top_p", "min_p")
 
 # In the order in which transformers applies them; each with the value that leaves everything as it is.
 _WARPERS: tuple[tuple[str, type, float], ...] = (
@@ -66,7 +68,7 @@ def said(options: GenerationArguments) -> dict[str, Any]:
         HfkitError: A number that cannot be.
     """
     given = {field.name: getattr(options, field.name) for field in fields(options)}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {name: value for name, value in given.items() if value not in (None, [])}
     for name, (wrong, fix) in RULES.items():
         if name in given and wrong(given[name]):
             raise HfkitError(f"--{name} is {given[name]}", fix=fix)
@@ -81,6 +83,8 @@ def settle(options: GenerationArguments, own: GenerationConfig, tokenizer: PreTr
     """
     given = said(options)
     del given["seed"]
+    if "stop" in given:
+        given["stop_strings"] = given.pop("stop")
     drawn = given.get("do_sample", own.do_sample)
     beams = given.get("num_beams", own.num_beams) or 1
     wanted = given.get("num_return_sequences", own.num_return_sequences) or 1
@@ -98,6 +102,8 @@ def settle(options: GenerationArguments, own: GenerationConfig, tokenizer: PreTr
         settled.update(**given | {"max_length": None, "num_beams": beams, "num_return_sequences": wanted})
     except ValueError as error:  # transformers looks at what the model brings only now
         raise HfkitError(f"The model's generation_config.json cannot work: {first_line(error)}") from error
+    if isinstance(settled.stop_strings, str):
+        settled.stop_strings = [settled.stop_strings]
     settled.max_new_tokens = settled.max_new_tokens or NEW_TOKENS
     if settled.eos_token_id is None:
         settled.eos_token_id = tokenizer.eos_token_id
@@ -106,6 +112,11 @@ def settle(options: GenerationArguments, own: GenerationConfig, tokenizer: PreTr
     pads = [settled.pad_token_id, tokenizer.pad_token_id, first, 0]
     settled.pad_token_id = next(pad for pad in pads if pad is not None)
     return settled
+
+
+def before_stop(text: str, stops: Sequence[str]) -> str:
+    """The text up to where the first of `stops` begins."""
+    return text[: min((place for place in map(text.find, stops) if place >= 0), default=None)]
 
 
 class Draw(LogitsProcessor):
@@ -161,10 +172,13 @@ class Telling(BaseStreamer):
     Args:
         decode: The tokens so far -> the text after the prompt.
         say: Takes each piece.
+        stops: Texts that end it and are not told.
     """
 
-    def __init__(self, decode: Callable[[list[int]], str], say: Callable[[str], None]) -> None:
-        self.decode, self.say = decode, say
+    def __init__(
+        self, decode: Callable[[list[int]], str], say: Callable[[str], None], stops: Sequence[str] = ()
+    ) -> None:
+        self.decode, self.say, self.stops = decode, say, stops
         self.ids: list[int] = []
         self.said = ""
 
@@ -179,8 +193,13 @@ class Telling(BaseStreamer):
         self._tell(self.decode(self.ids), last=True)
 
     def _tell(self, text: str, last: bool) -> None:
-        # The replacement character may be the first bytes of one whose last are still to come.
-        if text.startswith(self.said) and (last or not text.endswith("\ufffd")):
+        if not last and text.endswith("\ufffd"):
+            return  # it may be the first bytes of a character whose last are still to come
+        text = before_stop(text, self.stops)
+        if not last:  # the end may be how a stop begins
+            begun = (stop[:size] for stop in self.stops for size in range(1, len(stop)))
+            text = text.removesuffix(max(filter(text.endswith, begun), key=len, default=""))
+        if text.startswith(self.said):
             if len(text) > len(self.said):
                 self.say(text[len(self.said) :])
             self.said = text

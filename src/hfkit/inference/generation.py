@@ -1,6 +1,7 @@
 """TextGenerator: prompts -> continuations, alone and told as they are made, or in batches that change no answer."""
 
 import copy
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from transformers import LogitsProcessorList
 from hfkit.config import GenerationArguments
 from hfkit.data.layouts import Prompt
 from hfkit.errors import HfkitError
-from hfkit.inference.decoding import Draw, Sound, Telling, drawn_as_likeliest, said, settle
+from hfkit.inference.decoding import Draw, Sound, Telling, before_stop, drawn_as_likeliest, said, settle
 from hfkit.inference.prompts import token_ids
 from hfkit.inference.text_pipeline import pipeline
 from hfkit.models.loading import quiet
@@ -49,6 +50,7 @@ class TextGenerator:
         self.name = str(model)
         self.model, self.tokenizer, self.device = loaded.model, loaded.tokenizer, loaded.device
         self.config = settle(options, self.model.generation_config, self.tokenizer)
+        self.stops: list[str] = self.config.stop_strings or []
         self.asked = options.max_new_tokens
         self.seed = options.seed
         self.context: int | None = getattr(self.model.config, "max_position_embeddings", None)
@@ -116,7 +118,7 @@ class TextGenerator:
             text = self._batch([prompt], [0], place)[0][sequence]
             say(text)
             return text
-        telling = Telling(lambda ids: self._text(ids, len(prompt)), say)
+        telling = Telling(lambda ids: self._text(ids, len(prompt)), say, self.stops)
         self._generate([prompt], [self._seed(place, sequence)], telling)
         return telling.said
 
@@ -131,7 +133,8 @@ class TextGenerator:
         texts = []
         for number, ids in enumerate(made):
             prompt = rows[number // (each // repeats)]
-            texts.append(self._text(prompt + self._ended(ids[width:]), len(prompt)))
+            text = self._text(prompt + self._ended(ids[width:]), len(prompt))
+            texts.append(before_stop(text, self.stops))
         return [texts[start : start + each] for start in range(0, len(texts), each)]
 
     def _generate(
@@ -151,7 +154,12 @@ class TextGenerator:
         with quiet(), torch.inference_mode(), torch.random.fork_rng():
             torch.manual_seed(seeds[0])  # for beams that are drawn
             made = self.model.generate(
-                ids, attention_mask=mask, generation_config=config, logits_processor=processors, streamer=streamer
+                ids,
+                attention_mask=mask,
+                generation_config=config,
+                logits_processor=processors,
+                streamer=streamer,
+                tokenizer=self.tokenizer,  # by which stop strings are found
             )
         return [row.tolist() for row in made]
 
@@ -171,10 +179,16 @@ class TextGenerator:
         return int(np.random.SeedSequence([self.seed, place, sequence]).generate_state(1, np.uint64)[0] >> 1)
 
     def _ended(self, ids: list[int]) -> list[int]:
-        """An answer up to its end token: what follows in a batch is padding."""
+        """An answer up to its end token, or the one that completes a stop: what follows in a batch is padding."""
         ends = self.config.eos_token_id
         known = set(ends) if isinstance(ends, list) else {ends}
-        return ids[: next((at for at, token in enumerate(ids) if token in known), len(ids))]
+        ids = ids[: next((at for at, token in enumerate(ids) if token in known), len(ids))]
+
+        def stopped(count: int) -> bool:
+            text = str(self.tokenizer.decode(ids[:count], skip_special_tokens=False)).rstrip("\ufffd")
+            return any(stop in text for stop in self.stops)
+
+        return ids[: bisect_left(range(len(ids)), True, key=stopped)]
 
     def _text(self, ids: list[int], prompt: int) -> str:
         """The text of `ids` after the first `prompt` tokens."""

@@ -37,4 +37,6 @@ def generation_pipeline(
         tokenizer.pad_token = tokenizer.eos_token
     if model.generation_config.do_sample is None:
         options = {"do_sample": False} | options
+    if model.generation_config.stop_strings:  # which transformers' pipeline hands on without the tokenizer they need
+        options = {"stop_sequence": model.generation_config.stop_strings} | options
     return TextGenerationPipeline(model=model, tokenizer=tokenizer, device=device, task="text-generation", **options)

@@ -1,15 +1,19 @@
 """Adapters: several on one base, and one merged into its base for good."""
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import safe_open
 
 from hfkit.disk import whole_folder, writing
-from hfkit.errors import HfkitError
+from hfkit.errors import HfkitError, nearest
 from hfkit.models import four_bit
-from hfkit.models.inspection import first_line
+from hfkit.models.inspection import first_line, say
+from hfkit.models.language_models import settle_generation
 from hfkit.models.loading import load_base, load_model, quiet
 from hfkit.models.lora import put_adapter, quiet_peft, read_adapter
 from hfkit.models.names import locate
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
 
 CLOSE = 1e-5
 """What a merged model's logits may differ from the adapter's, as a share of the largest: rounding of float32."""
+
+STORED = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
+"""What safetensors calls the types in which a merged model may be written."""
 
 PROBE = "The merged model has to answer this as the adapter on its base does, to five digits."
 
@@ -58,22 +65,28 @@ def load_adapters(paths: Sequence[str | Path]) -> "tuple[PeftModel, Any]":
     return model.eval(), reader
 
 
-def merge(path: str | Path, output: str | Path | None = None) -> tuple[Path, float]:
+def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto") -> tuple[Path, float]:
     """Write an adapter and its base as one plain model, which opens without PEFT.
 
-    What was written is read again and asked: its logits are those of the adapter on its base, or nothing is left.
+    The sum is made in float32, and asked: its logits are those of the adapter on its base, or nothing is left. What was
+    written is read again and has to answer as it did in memory.
 
     Args:
         path: A finished run or an adapter's folder.
         output: The folder to write. Default: `merged` in the run.
+        dtype: float32, bfloat16 or float16, in which the weights are written; auto is that of the base's files.
 
     Returns:
-        The folder, and by how much the logits differ at most, as a share of the largest.
+        The folder, and by how much its logits differ from the adapter's at most, as a share of the largest: what
+        rounding to `dtype` costs.
 
     Raises:
-        HfkitError: There is no adapter, the folder is in use, or the merged model answers otherwise.
+        HfkitError: There is no adapter or no such dtype, the folder is in use, or the merged model answers otherwise.
     """
+    if dtype not in ("auto", *STORED.values()):
+        raise HfkitError(f"There is no dtype {dtype!r}", where="--dtype", fix=nearest(dtype, STORED.values()))
     folder = _adapter_folder(path)
+    dtype = stored_dtype(locate(*read_adapter(folder))) if dtype == "auto" else dtype
     place = Path(output) if output is not None else Path(path) / "merged"
     if place.exists():
         raise HfkitError(f"{place} is there already", fix="set --output to a new folder")
@@ -85,22 +98,65 @@ def merge(path: str | Path, output: str | Path | None = None) -> tuple[Path, flo
         plain, _ = load_base(folder, path, whole=True)
         four_bit.unfold(model.get_base_model(), plain)
         model = put_adapter(plain, folder).eval()
-    merged = model.merge_and_unload()
+    merged = _summed(model)
+    settle_generation(merged, reader)
+    with torch.inference_mode():
+        _same(merged(**inputs).logits, wanted, folder)
+        for parameter in merged.parameters():  # not the buffers: what rotates is computed anew, in float32
+            parameter.data = parameter.data.to(getattr(torch, dtype))
     with quiet(), writing(place, "set --output"), whole_folder(place) as staged:
         merged.save_pretrained(staged)
         reader.save_pretrained(staged)
         again, _ = load_model(staged)
         with torch.inference_mode():
             found = again(**inputs).logits
-        scale = max(float(wanted.abs().max()), 1.0)
-        difference = float((found - wanted).abs().max()) / scale
-        if not difference <= CLOSE:
-            raise HfkitError(
-                f"The merged model's logits differ from the adapter's by {difference:.1e} of the largest",
-                where=str(folder),
-                fix="keep the adapter on its base: this kind cannot be merged without loss",
-            )
-    return place, difference
+            _same(found, merged.float()(**inputs).logits, folder)
+    say(f"weights: {dtype}")
+    return place, _difference(found, wanted)
+
+
+def _summed(model: "PeftModel") -> Any:
+    """The base with the adapter added. Where token vectors that are the output layer too have an adapter, each end is
+    summed on its own; ends that differ then (PEFT adapts GPT-2's first one alone) stay two matrices."""
+    base: Any = model.get_base_model()
+    ends = [base.get_input_embeddings(), base.get_output_embeddings()]
+    first, second = (getattr(end, "base_layer", end) for end in ends)
+    apart = first is not ends[0] and second is not None and second.weight is first.weight
+    if apart:
+        second.weight = torch.nn.Parameter(second.weight.detach().clone())
+    merged: Any = model.merge_and_unload()
+    if apart:
+        first, second = merged.get_input_embeddings(), merged.get_output_embeddings()
+        merged.config.tie_word_embeddings = torch.allclose(first.weight, second.weight, atol=1e-6)
+        if merged.config.tie_word_embeddings:
+            second.weight = first.weight
+    return merged
+
+
+def _difference(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    """The largest difference, as a share of the largest of `wanted`."""
+    return float((found - wanted).abs().max()) / max(float(wanted.abs().max()), 1.0)
+
+
+def _same(found: torch.Tensor, wanted: torch.Tensor, folder: Path) -> None:
+    difference = _difference(found, wanted)
+    if not difference <= CLOSE:
+        raise HfkitError(
+            f"The merged model's logits differ from the adapter's by {difference:.1e} of the largest",
+            where=str(folder),
+            fix="keep the adapter on its base: this kind cannot be merged without loss",
+        )
+
+
+def stored_dtype(folder: Path) -> str:
+    """In what most weights of a folder are stored."""
+    sizes: Counter[str] = Counter()
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, "pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 - it is no dictionary
+                tensor = tensors.get_slice(name)
+                sizes[STORED.get(tensor.get_dtype(), "float32")] += math.prod(tensor.get_shape())
+    return max(sizes, key=sizes.__getitem__, default="float32")
 
 
 def _adapter_folder(path: str | Path) -> Path:

@@ -1,6 +1,5 @@
 """build_model: a model that fits the task, and its tokenizer."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +23,11 @@ from hfkit.models import four_bit
 from hfkit.models.configs import PooledConfig
 from hfkit.models.freezing import freeze, in_head, still_norms
 from hfkit.models.inspection import check_memory, check_vocabulary, first_line
+from hfkit.models.inspection import say as _say
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.lora import add_lora
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, same_labels, set_dropout, set_labels
-from hfkit.plain import flat
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -84,7 +83,7 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
     if config.gradient_checkpointing:
         _checkpoint_activations(model, config.model)
     if config.lora:
-        model = add_lora(model, config, new)  # type: ignore[assignment]
+        model = add_lora(model, config, new, processor)  # type: ignore[assignment]
     elif getattr(config, "linear_probe", False):
         freeze(model, ["backbone"])
     elif config.freeze:
@@ -270,9 +269,3 @@ def _say_head(model: PreTrainedModel, kept: bool, new: list[str], folder: Path) 
     lacked = [name for name in new if not in_head(model, name)]
     if lacked:
         _say(f"not in the weights, so they start at random: {', '.join(lacked[:4])} ({len(lacked)} in all)")
-
-
-def _say(line: str) -> None:
-    """Print once, however many processes build the model."""
-    if os.environ.get("RANK", "0") == "0":
-        print(flat(line), flush=True)

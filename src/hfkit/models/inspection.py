@@ -11,7 +11,7 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.errors import HfkitError
 from hfkit.foreign import read_json_file
-from hfkit.plain import line
+from hfkit.plain import flat, line
 
 LARGEST_TEXT = 200_000_000
 """Bytes of a JSON or vocabulary file; the largest tokenizers have 40 MB."""
@@ -128,6 +128,12 @@ def check_memory(auto_model: Any, config: PreTrainedConfig, **options: Any) -> N
             f" {memory >> 30:,} GB",
             fix="choose a smaller model, or a larger machine",
         )
+
+
+def say(told: str) -> None:
+    """Print once, however many processes build the model."""
+    if os.environ.get("RANK", "0") == "0":
+        print(flat(told), flush=True)
 
 
 def first_line(error: BaseException) -> str:

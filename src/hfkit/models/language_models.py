@@ -1,5 +1,6 @@
 """Language models by name: pretrained causal models, tried out before anything is trained, and baselines."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from hfkit.config import LanguageArguments, ModelArguments
 from hfkit.errors import HfkitError
 from hfkit.models import four_bit
-from hfkit.models.inspection import check_vocabulary, first_line
+from hfkit.models.inspection import check_vocabulary, first_line, say
 from hfkit.models.language_baselines import build_language_baseline
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
@@ -40,7 +41,7 @@ def build_language_model(
         built = build_language_baseline(config, _texts(data), known.tokenizer, length)
         task.for_model(built[0].config, built[1])  # which tells the config how it is read
         _begin_texts(built[1])
-        _answer_the_likeliest(built[0])
+        settle_generation(*built)
         return built
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)
@@ -54,19 +55,42 @@ def build_language_model(
     _begin_texts(processor)
     check_vocabulary(processor, settings, folder)
     model = read_language_weights(folder, settings, config.trust_remote_code, fewer_layers=bool(config.model_args))
-    if getattr(model, "generation_config", None) is not None:
-        model.generation_config.pad_token_id = processor.pad_token_id
-    _answer_the_likeliest(model)
+    settle_generation(model, processor)
     try_out(model, config.model, packing=bool(settled.settings()["packing"]))
     return model, processor
 
 
-def _answer_the_likeliest(model: PreTrainedModel) -> None:
-    """Where a model does not say how it wants to be asked, transformers' pipeline draws and its `generate` does not:
-    now both take the likeliest token, and are what `hfkit.pipeline` is."""
-    own: Any = model
-    if getattr(own, "generation_config", None) is not None and own.generation_config.do_sample is None:
-        own.generation_config.do_sample = False
+def settle_generation(model: PreTrainedModel, processor: PreTrainedTokenizerBase) -> None:
+    """Make the model's generation config one that can be saved, and say what had to go.
+
+    Many published ones set a temperature and do not draw. It has no effect, and transformers saves such a config only
+    as long as nothing in it is changed. Where a config does not say how it wants to be asked, transformers' pipeline
+    draws and its `generate` does not: now both take the likeliest token, and are what `hfkit.pipeline` is.
+
+    Raises:
+        HfkitError: It asks for what cannot be.
+    """
+    own: Any = getattr(model, "generation_config", None)
+    if own is None:
+        return
+    own.pad_token_id = processor.pad_token_id
+    own.do_sample = bool(own.do_sample)
+    try:
+        try:
+            own.validate(strict=True)
+        except ValueError as error:  # a line for each setting without effect
+            idle = {name: getattr(own, name) for name in re.findall(r"^- `(\w+)`: ", str(error), re.MULTILINE)}
+            for name in idle:
+                setattr(own, name, None)
+            own.validate(strict=True)
+            told = ", ".join(f"{name} {value}" for name, value in idle.items())
+            say(f"generation config: left out, as it has no effect there and could not be saved: {told}")
+    except ValueError as error:
+        raise HfkitError(
+            f"The model's generation config cannot work: {first_line(error)}",
+            where="generation_config.json",
+            fix="mend the file, or take it away: a model needs none",
+        ) from error
 
 
 def _begin_texts(processor: PreTrainedTokenizerBase) -> None:
@@ -96,7 +120,8 @@ def read_language_weights(
 
 
 def try_out(model: PreTrainedModel, name: str, packing: bool) -> None:
-    """Shows the model six tokens, so that one that looks ahead, or from one document into another, is not trained.
+    """Shows the model six tokens, so that one that looks ahead, or from one document into another, is not trained. Of
+    packed rows it sees two: flash attention in transformers keeps documents apart in a single row alone.
 
     Raises:
         HfkitError: It does either.
@@ -115,8 +140,9 @@ def try_out(model: PreTrainedModel, name: str, packing: bool) -> None:
         ahead = _moved(logits(one)[:, :5], logits(other)[:, :5])
         other = one.clone()
         other[0, :3] = (other[0, :3] + 3) % size
-        places = {"position_ids": torch.tensor([[0, 1, 2, 0, 1, 2]])}
-        across = packing and _moved(logits(one, **places)[:, 3:], logits(other, **places)[:, 3:])
+        places = {"position_ids": torch.tensor([[0, 1, 2, 0, 1, 2]] * 2)}
+        pair = (logits(ids.repeat(2, 1), **places)[:, 3:] for ids in (one, other))
+        across = packing and _moved(*pair)
     except TypeError as error:
         raise _leaks(name, f" ({first_line(error)})") from error
     finally:
