@@ -22,7 +22,7 @@ from hfkit.config import LoopArguments, ModelArguments
 from hfkit.errors import HfkitError, nearest
 from hfkit.models import four_bit
 from hfkit.models.configs import PooledConfig
-from hfkit.models.freezing import freeze, in_head, still_norms
+from hfkit.models.freezing import check_single, freeze, in_head, still_norms
 from hfkit.models.inspection import check_memory, check_vocabulary, first_line
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.lora import add_lora
@@ -90,6 +90,11 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
     elif config.freeze:
         freeze(model, config.freeze, new)
     still_norms(model)
+    rows = min(getattr(config, "per_device_train_batch_size", 2), len(data["train"]) if data else 2)
+    if rows == 1 and task.auto_model == "AutoModelForImageClassification":
+        seen = task.for_model(model.config, processor).seen
+        picture = torch.zeros(1, seen.channels, seen.height, seen.width)
+        check_single(model, picture, config.model, getattr(config, "unfreeze_epoch", None) is not None)
     _say(describe(model, config.model))
     return model, processor
 
