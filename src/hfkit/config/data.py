@@ -26,6 +26,11 @@ class DataArguments:
     image_column: str | None = knob(
         None, "The column with the images, or their paths seen from the file's folder. Found when not given."
     )
+    pixel_range: list[float] = knob(
+        [],
+        "Two numbers: which pixels of images of more than 8 bits become black and which white, as a CT window says it."
+        " Default: the lowest and the highest of the training images.",
+    )
     label_column: str | None = knob(None, "The column with the label. Found by name and content when not given.")
     train_split: str | None = knob(None, "The split to train on. Default: train.")
     validation_split: str | None = knob(None, "The split that picks the best model, such as validation_matched.")

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from hfkit.data.decoding import SUFFIXES, BadImage, Facts, examine
 from hfkit.data.table import Table, counted
 from hfkit.errors import HfkitError
@@ -15,6 +17,9 @@ from hfkit.errors import HfkitError
 NAMES = ("image", "img", "picture", "photo", "image_path", "image_file_path", "file_name", "filename", "filepath",
          "path", "file")  # fmt: skip
 SHOWN = 5
+FEW = 64
+"""Grey levels of 256 that the middle 99 % of the pixels may share without a word."""
+
 _TRICKS = re.compile(r"\\|^[A-Za-z]:|:|\0")
 
 
@@ -73,6 +78,16 @@ def examined(table: Table, column: str, split: str, skip: bool) -> tuple[list[st
     facts = [what for what in found if isinstance(what, Facts)]
     moving = sum(what.frames > 1 for what in facts)
     notes += [f"{counted(moving, 'animation')} in {split}: the first frame is used"] if moving else []
+    halved = sum(what.halved for what in facts)
+    notes += [f"{counted(halved, 'image')} in {split} of 16 bits a colour: Pillow reads the upper 8"] if halved else []
+    deep = [what.deep for what in facts if what.deep is not None]
+    if deep:
+        lows, firsts, lasts, highs = np.array(deep).T
+        table.deep = float(lows.min()), float(firsts.min()), float(lasts.max()), float(highs.max())
+        notes.append(
+            f"{counted(len(deep), 'image')} of {split} with pixels from {table.deep[0]:,g} to {table.deep[-1]:,g} in"
+            " place of 8 bits"
+        )
     notes.append(_described(split, facts))
     return [what.digest if isinstance(what, Facts) else "" for what in found], set(bad), notes
 
@@ -98,6 +113,23 @@ def _described(split: str, facts: Sequence[Facts]) -> str:
     grey = sum(what.grey for what in facts)
     colour = "grey" if grey == len(facts) else "colour" if not grey else f"{grey:,} of {len(facts):,} grey"
     return f"images of {split}: {size}, {colour}"
+
+
+def pixel_range(train: Table, asked: Sequence[float], notes: list[str]) -> list[float] | None:
+    """What becomes black and white of pixels of more than 8 bits: what is asked for, else the range of the training
+    images, whose levels are so kept. What that does is added to `notes`."""
+    if train.deep is None:
+        return list(asked) or None
+    low, first, last, high = train.deep
+    black, white = asked or (low, max(high, low + 1))
+    notes.append(f"pixels of more than 8 bits: {black:,g} to {white:,g} become the grey levels 0 to 255")
+    levels = 255 * (min(last, white) - max(first, black)) / (white - black)
+    if levels < FEW and last > first:
+        notes[-1] += (
+            f"; 99 % of them lie from {first:,g} to {last:,g}, {max(levels, 0):.0f} of the 256 levels:"
+            f" --pixel_range {first:g} {last:g} shows more of them"
+        )
+    return [black, white]
 
 
 def _located(table: Table, column: str) -> Any:

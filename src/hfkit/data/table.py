@@ -22,6 +22,7 @@ class Table:
         notes: What reading left out, counted.
         parts: First row and table of each shard, for a table made of several files.
         pictures: Columns that the source declares to hold images.
+        deep: Of looked-at images of more than 8 bits, what `hfkit.data.decoding.Facts` says, over all of them.
     """
 
     origin: str
@@ -32,6 +33,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     parts: list[tuple[int, "Table"]] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
+    deep: tuple[float, float, float, float] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0

@@ -116,7 +116,7 @@ class Decoded:
 
     def __getitem__(self, row: int) -> tuple[torch.Tensor | None, str]:
         try:
-            return self.seen.look([decode(self.files[row])])[0], ""
+            return self.seen.look([decode(self.files[row], pixel_range=self.seen.pixel_range)])[0], ""
         except BadImage as error:
             return None, str(error)
 

@@ -92,7 +92,8 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
     still_norms(model)
     rows = min(getattr(config, "per_device_train_batch_size", 2), len(data["train"]) if data else 2)
     if rows == 1 and task.auto_model == "AutoModelForImageClassification":
-        seen = task.for_model(model.config, processor).seen
+        fitted: Any = task.for_model(model.config, processor)
+        seen = fitted.seen
         picture = torch.zeros(1, seen.channels, seen.height, seen.width)
         check_single(model, picture, config.model, getattr(config, "unfreeze_epoch", None) is not None)
     _say(describe(model, config.model))
