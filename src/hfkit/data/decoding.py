@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from mimetypes import MimeTypes
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,10 +27,24 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Pillow reads more; these are the formats whose readers are small, and start no other program (EPS starts one).
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 Image.init()  # Pillow would find its readers at the first picture, in several threads at once
-SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+with suppress(ImportError):
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
+# Pillow reads more; these are the formats whose readers are small, and start no other program (EPS starts one).
+FORMATS = tuple(
+    name for name in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "HEIF") if name in Image.OPEN
+)
+SUFFIXES = tuple(
+    sorted({ending for ending, name in Image.registered_extensions().items() if name in FORMATS}
+           | {".avif", ".heic", ".heif", ".hif"})
+)  # fmt: skip
+"""Endings that claim a picture: what has one and is none is told. Behind others `is_picture` looks at the bytes."""
+
+_FTYP = (b"avif", b"avis", b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
+_KINDS = MimeTypes()  # Python's own list: /etc/mime.types differs from machine to machine
 MAX_PIXELS = 178_956_970
 """Pillow's own limit, at which it speaks of a decompression bomb: a picture of 0.5 GB."""
 
@@ -145,13 +160,33 @@ def examine(stored: Stored) -> Facts:
     deep = None
     if is_deep(image):
         pixels = numbers(image)
-        middle = np.percentile(pixels.reshape(-1)[:: 1 + pixels.size // 100_000], [0.5, 99.5])
-        deep, grey = (float(pixels.min()), *map(float, middle), float(pixels.max())), True
+        first, last = np.percentile(pixels.reshape(-1)[:: 1 + pixels.size // 100_000], [0.5, 99.5])
+        deep, grey = (float(pixels.min()), float(first), float(last), float(pixels.max())), True
     else:
         pixels = np.asarray(plain(image).convert("RGB"))
         grey = bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
     digest = hashlib.sha256(f"{image.width} {image.height} ".encode() + pixels.tobytes()).hexdigest()
     return Facts(image.width, image.height, grey, frames, digest, deep, halved)
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture, whole or damaged: its ending claims so, or its first bytes are those of one.
+
+    An ending that is known for something else (.txt, .mp4) is believed. TIFF and PPM are not looked for behind other
+    endings: cameras' own formats begin like the one, and a text may like the other.
+    """
+    ending = path.suffix.lower()
+    if ending in SUFFIXES:
+        return True
+    kind, packed = _KINDS.guess_type(path.name)
+    if packed or (kind and not kind.startswith("image/")):
+        return False
+    formats: list[str] = [name for name in FORMATS if name not in ("TIFF", "PPM") or not ending]
+    try:
+        with Image.open(path, formats=formats):  # reads the header
+            return True
+    except Exception:  # each format's reader fails in its own way
+        return False
 
 
 def data_of(stored: Stored) -> bytes:
@@ -209,6 +244,8 @@ def _opened(stored: Stored, enough: Enough | None, take: Callable[[Image.Image, 
     except Image.DecompressionBombError as error:
         raise BadImage(_too_large(str(error).split("(")[1].split(")")[0] if "(" in str(error) else "it")) from error
     except Image.UnidentifiedImageError as error:
+        if data[4:8] == b"ftyp" and data[8:12] in _FTYP:
+            raise BadImage("is HEIC or AVIF, which pillow-heif reads: pip install pillow-heif") from error
         raise BadImage("is not an image") from error
     except Exception as error:  # each format's reader fails in its own way on damaged bytes
         reason = (str(error).splitlines() or [""])[0] or type(error).__name__

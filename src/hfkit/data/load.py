@@ -12,7 +12,7 @@ from hfkit.data import prepared
 from hfkit.data.columns import Columns, choose_columns
 from hfkit.data.documents import LANGUAGE, load_documents
 from hfkit.data.labels import MULTI, REGRESSION, Labels, check_counts, read_labels
-from hfkit.data.pictures import pixel_range, wanted
+from hfkit.data.pictures import IMAGES, pixel_range, wanted
 from hfkit.data.roles import choose_splits
 from hfkit.data.rows import Rows, take_rows
 from hfkit.data.sources import Source, open_source
@@ -51,7 +51,7 @@ def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
     name = prepared.key(arguments, problem_type, task) if getattr(source, "reuse_tokens", False) else None
     if (kept := prepared.read(name)) is not None:
         return _again(kept)
-    opened = open_source(arguments)
+    opened = open_source(arguments, images=task == IMAGES)
     tables, notes = choose_splits(opened, arguments)
     columns = _columns(opened, arguments, tables, task)
     splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes)
@@ -85,7 +85,7 @@ def load_test(source: DataArguments | str, *, label_names: list[str] | None = No
         raise HfkitError("--streaming is for training: figures are taken on rows in memory", fix="drop --streaming")
     if task == LANGUAGE:
         return load_documents(arguments, only_test=True)
-    opened = open_source(arguments)
+    opened = open_source(arguments, images=task == IMAGES)
     if not (opened.single and opened.kind == "file"):
         data = load_data(arguments, problem_type=problem_type, task=task)
         return _only_test(data, label_names)
