@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from mimetypes import MimeTypes
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,10 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Image.init()  # Pillow would find its readers at the first picture, in several threads at once
-with suppress(ImportError):
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
+with suppress(ImportError):  # a plug-in that may be there
+    import_module("pillow_heif").register_heif_opener()
 
 # Pillow reads more; these are the formats whose readers are small, and start no other program (EPS starts one).
 FORMATS = tuple(
