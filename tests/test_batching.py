@@ -92,3 +92,29 @@ def test_evaluation_batches_hold_every_row_once() -> None:
     batches = evaluation_batches(LENGTHS, 32)
     assert sorted(row for batch in batches for row in batch) == list(range(len(LENGTHS)))
     assert LENGTHS[batches[0][0]] == LENGTHS.max()
+
+
+@pytest.mark.pain("batch-of-one")
+@pytest.mark.parametrize("strategy", ["random", "sequential", "group_by_length"])
+@pytest.mark.parametrize("rows", [1, 2, 3, 31, 32, 33, 49, 65, 97])
+@pytest.mark.parametrize(("rows_per_batch", "batches_per_update"), [(16, 1), (16, 2), (4, 4), (3, 1), (2, 1), (2, 8)])
+def test_no_batch_is_below_the_fewest(strategy: str, rows: int, rows_per_batch: int, batches_per_update: int) -> None:
+    """Nor after memory ran out, nor dealt to processes, which get whole batches; and `count` knows of it."""
+    plan = BatchPlan(np.full(rows, 5), rows_per_batch, batches_per_update, strategy, fewest=2)
+    while True:
+        updates = plan.epoch(0)
+        assert sorted(row for update in updates for row in update.rows) == list(range(rows))
+        sizes = [len(batch) for update in updates for batch in update.batches]
+        assert min(sizes) >= min(2, rows)
+        assert max(sizes) <= max(3, plan.rows_per_batch)
+        assert plan.count(3) == 3 * len(updates)
+        if not plan.halve():
+            break
+    assert plan.rows_per_batch == 2
+
+
+def test_where_one_row_is_enough_or_all_that_is_asked_for_the_plan_is_what_it_was() -> None:
+    for rows in (33, 97, 1003):
+        assert BatchPlan(LENGTHS[:rows], 16, 2).epoch(0) == BatchPlan(LENGTHS[:rows], 16, 2, fewest=1).epoch(0)
+        assert BatchPlan(LENGTHS[:rows], 1, 4).epoch(0) == BatchPlan(LENGTHS[:rows], 1, 4, fewest=2).epoch(0)
+    assert BatchPlan(LENGTHS[:96], 16).epoch(1) == BatchPlan(LENGTHS[:96], 16, fewest=2).epoch(1)

@@ -12,7 +12,7 @@ from image_files import disc, image_folder
 from PIL import Image
 
 from hfkit import HfkitError, load_data
-from hfkit.data.decoding import BadImage, decode, examine
+from hfkit.data.decoding import FORMATS, BadImage, decode, examine, is_picture
 
 
 def stored(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -284,3 +284,55 @@ def test_the_embedded_digits_are_scikit_learns(capsys: pytest.CaptureFixture[str
     pixels = np.asarray(data["test"][0]["image"])
     assert np.array_equal(pixels, np.round(digits.images[row] * 255 / 16).astype(np.uint8))
     assert data["test"][0]["label"] == digits.target[row]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "is_one"),
+    [
+        ("a.jfif", "JPEG", True),
+        ("a", "JPEG", True),
+        ("a", "TIFF", True),
+        ("a.jpg_large", "JPEG", True),
+        ("a.avif", "AVIF", True),
+        ("a.heic", "PNG", True),
+        ("a.txt", "PNG", False),
+        ("a.nef", "TIFF", False),
+    ],
+)
+def test_a_picture_is_what_its_bytes_say(tmp_path: Path, name: str, kind: str, is_one: bool) -> None:
+    if kind not in FORMATS:
+        pytest.skip(f"this Pillow reads no {kind}")
+    (tmp_path / name).write_bytes(stored(disc("red", 1), kind))
+    assert is_picture(tmp_path / name) == is_one
+    assert decode(tmp_path / name).size == (16, 16)
+
+
+@pytest.mark.parametrize("content", [b"", b"BMW cars and more of them", b"\xd0\xcf\x11\xe0" * 9, b"P1 5 6 7 8"])
+def test_what_neither_name_nor_bytes_call_a_picture_is_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "Thumbs.db").write_bytes(content)
+    assert not is_picture(tmp_path / "Thumbs.db")
+    (tmp_path / "empty.png").write_bytes(content)
+    assert is_picture(tmp_path / "empty.png"), "its name claims so: it is told as damaged"
+
+
+def test_heic_without_its_reader_is_one_sentence(folder: Path) -> None:
+    (folder / "train" / "red" / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99))
+    if "HEIF" in FORMATS:
+        pytest.skip("pillow-heif is installed")
+    refused("phone.heic", "is HEIC or AVIF, which pillow-heif reads: pip install pillow-heif")
+
+
+def test_every_picture_of_a_folder_is_read_whatever_its_ending(folder: Path) -> None:
+    for number, file in enumerate(sorted((folder / "train").rglob("*.png"))):
+        file.rename(file.with_suffix(("", ".jfif", ".heic")[number % 3]))
+    (folder / "train" / "red" / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
+    data = load_data("data")
+    assert {split: len(rows) for split, rows in data.items()} == {"train": 12, "validation": 6, "test": 6}
+    assert "1 file of train that are no pictures: Thumbs.db" in data.summary.notes
+
+
+def test_a_folder_without_pictures_is_told_by_the_reader_of_pictures(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "scans" / name).mkdir(parents=True)
+        (tmp_path / "scans" / name / "1.dcm").write_bytes(bytes(128) + b"DICM")
+    refused("2 class folders without a picture: a, b", source=tmp_path / "scans")

@@ -113,3 +113,17 @@ def test_a_name_that_is_no_utf8(picture_run: Path, picture: Image.Image, tmp_pat
     assert r"caf\xe9.png" in (tmp_path / "out.csv").read_text(encoding="utf-8")
     with pytest.raises(HfkitError, match="name is not UTF-8"):
         hfkit.load_data(str(folder), task="image-classification")
+
+
+def test_prediction_reads_what_training_reads_and_counts_the_rest(
+    picture_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = image_folder(tmp_path / "data", {"": 3}) / "red"
+    for file, name in zip(sorted(folder.iterdir()), ("0.jfif", "1", "2.png"), strict=True):
+        file.rename(folder / name)
+    for name in ("Thumbs.db", "list.csv", ".DS_Store"):
+        (folder / name).write_text("no picture")
+    assert predict_file(picture_run, folder, tmp_path / "out.csv", disable_tqdm=True) == 3
+    assert (tmp_path / "out.csv").read_text().count(",red,") + (tmp_path / "out.csv").read_text().count(",blue,") == 3
+    told = capsys.readouterr().err
+    assert "3 files left out: hidden, a link or no picture:\n  .DS_Store\n  Thumbs.db\n  list.csv" in told

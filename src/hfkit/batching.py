@@ -7,6 +7,7 @@ batches of 16, or as 16 on each of two processes. So resuming is an index, and t
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -57,6 +58,8 @@ class BatchPlan:
         strategy: `random`, `sequential` or `group_by_length`.
         tokens_per_batch: Padded tokens of a batch; takes the place of `rows_per_batch`.
         seed: The order of an epoch is a function of (seed, epoch).
+        fewest: Rows that an update and a batch of it have at least, where there are so many: 2 for a batch norm, which
+            can learn nothing from a single row. Of the rows before, the last ones go along.
 
     Raises:
         HfkitError: A row is longer than `tokens_per_batch`.
@@ -68,10 +71,12 @@ class BatchPlan:
     strategy: str = "group_by_length"
     tokens_per_batch: int | None = None
     seed: int = 0
+    fewest: int = 1
 
     def __post_init__(self) -> None:
         self.lengths = np.asarray(self.lengths, dtype=np.int64)
         self._rows_per_update = self.rows_per_batch * self.batches_per_update  # what halve() leaves alone
+        self.fewest = min(self.fewest, self.rows_per_batch)
         self.check_lengths()
 
     def check_lengths(self) -> None:
@@ -120,15 +125,26 @@ class BatchPlan:
 
     def halve(self) -> bool:
         """Half the rows in a batch, more batches in an update: the same updates in less memory."""
-        if self.tokens_per_batch or self.rows_per_batch < 2:
+        smaller = -(-self.rows_per_batch // 2)
+        if self.tokens_per_batch or not self.fewest <= smaller < self.rows_per_batch:
             return False
-        self.rows_per_batch = -(-self.rows_per_batch // 2)
+        self.rows_per_batch = smaller
         return True
 
     def split(self, rows: Sequence[int]) -> list[Batch]:
         """Cut the rows of an update into batches as the plan now stands."""
-        size = self.rows_per_batch
-        return [list(map(int, rows[start : start + size])) for start in range(0, len(rows), size)]
+        ends = self._ends(len(rows), self.rows_per_batch)
+        return [list(map(int, rows[start:end])) for start, end in pairwise([0, *ends])]
+
+    def _ends(self, rows: int, size: int) -> list[int]:
+        """Where so many rows are cut into pieces of `size`, the last one smaller, but none below `fewest`."""
+        ends = [*range(size, rows, size), rows] if rows else []
+        lacks = self.fewest - (rows - ends[-2]) if len(ends) > 1 else 0
+        if lacks > 0 and size - lacks >= self.fewest:
+            ends[-2] -= lacks
+        elif lacks > 0:
+            del ends[-2]
+        return ends
 
     def padding(self, batches: list[Batch]) -> float:
         """Share of the tokens in `batches` that are padding."""
@@ -137,7 +153,7 @@ class BatchPlan:
 
     @property
     def _rounds(self) -> int:
-        return -(-len(self.lengths) // self._rows_per_update)
+        return len(self._ends(len(self.lengths), self._rows_per_update))
 
     def _order(self, rng: np.random.Generator) -> np.ndarray:
         rows = len(self.lengths)
@@ -150,12 +166,14 @@ class BatchPlan:
     def _row_groups(self, rng: np.random.Generator) -> list[list[Batch]]:
         """Updates of a fixed number of rows. The incomplete one is drawn at random, not from the shortest rows."""
         order, size = self._order(rng), self._rows_per_update
-        whole = len(order) - len(order) % size
+        ends = self._ends(len(order), size)
+        whole = [0, *ends][-2] if len(order) % size else len(order)
         body, rest = order[:whole], order[whole:]
         if self.strategy == "group_by_length":
             chunk = size * UPDATES_PER_CHUNK
             body = np.concatenate([self._sorted(body[at : at + chunk]) for at in range(0, whole, chunk)] or [body])
-        pieces = [body[at : at + size] for at in range(0, whole, size)] + ([rest] if len(rest) else [])
+        order = np.concatenate([body, rest])
+        pieces = [order[start:end] for start, end in pairwise([0, *ends])]
         if self.strategy != "sequential":
             pieces = [self._sorted(piece) for piece in pieces]
         return [self.split(piece.tolist()) for piece in pieces]

@@ -34,6 +34,7 @@ from hfkit.errors import HfkitError, nearest
 from hfkit.metric_names import FIGURES, LOWER_IS_BETTER
 from hfkit.models.attention import products
 from hfkit.models.dropout import drawn_fast
+from hfkit.models.freezing import fewest_rows
 from hfkit.optim import build_optimizer, build_scheduler
 from hfkit.run import Run
 from hfkit.saving import prove_savable, save_model
@@ -232,6 +233,7 @@ def build_engine(
         strategy=config.train_sampling_strategy,
         tokens_per_batch=config.tokens_per_batch,
         seed=config.seed,
+        fewest=fewest_rows(learner or model, config.unfreeze_epoch is not None),
     )
     total_steps = config.max_steps if config.max_steps > 0 else plan.count(config.num_train_epochs)
     scheduler = build_scheduler(optimizer, config, total_steps)

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -210,7 +211,9 @@ def fit_baselines(data: "DatasetDict", settings: dict[str, Any], seed: int) -> d
     if "text" in names:
         fit = classical
     elif "image" in names:
-        from hfkit.baselines.vision.classical import classical_images as fit
+        from hfkit.baselines.vision.classical import classical_images
+
+        fit = partial(classical_images, pixel_range=settings.get("pixel_range"))
     else:
         return {}
     answers = fit(data["train"], data["test"], settings["problem_type"], seed=seed, labels=settings["labels"])

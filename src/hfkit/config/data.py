@@ -48,6 +48,11 @@ class DataArguments(FileArguments):
     image_column: str | None = knob(
         None, "The column with the images, or their paths seen from the file's folder. Found when not given."
     )
+    pixel_range: list[float] = knob(
+        [],
+        "Two numbers: which pixels of images of more than 8 bits become black and which white, as a CT window says it."
+        " Default: the lowest and the highest of the training images.",
+    )
     label_column: str | None = knob(None, "The column with the label. Found by name and content when not given.")
     label_columns: list[str] = knob(
         [], "Columns that hold a 0 or 1 for a label each, which has the column's name: --label_columns toxic insult."

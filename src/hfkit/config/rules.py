@@ -48,7 +48,7 @@ def check_idle(config: TrainConfig, recipe: TrainConfig) -> None:
         ("--streaming", config.streaming): ("streaming_window",),
         ("--task image-classification", images): (
             "image_size", "augment", "mixup", "cutmix", "test_time_augmentation", "drop_path", "from_scratch",
-            "linear_probe", "image_column", "skip_corrupt",
+            "linear_probe", "image_column", "skip_corrupt", "pixel_range",
         ),
         ("a task of texts", not images): (
             "text_column", "text_pair_column", "max_length", "long_text", "tokens_per_batch", "pooling",
@@ -212,6 +212,9 @@ def _images(config: TrainConfig) -> Broken:
             if used:
                 fix = "add --augment none" if flag == "--augment" else f"drop {flag}"
                 yield f"--linear_probe computes each image's features once, and {flag} would change them", fix
+    window = config.pixel_range
+    if window and not (len(window) == 2 and -math.inf < window[0] < window[1] < math.inf):
+        yield f"--pixel_range {' '.join(map(str, window))} is no range", "give two numbers, the smaller one first"
     if config.from_scratch and (config.lora or config.freeze):
         yield "--from_scratch leaves nothing to freeze: no weight has learnt yet", "drop --lora and --freeze"
 

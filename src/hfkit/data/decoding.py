@@ -10,12 +10,17 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
+from mimetypes import MimeTypes
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
+from hfkit.data.pixels import BadImage as BadImage
+from hfkit.data.pixels import PixelRange, is_deep, is_halved, numbers, plain, turned
+from hfkit.data.pixels import upright as upright
 from hfkit.errors import HfkitError
 
 if TYPE_CHECKING:
@@ -23,10 +28,22 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Pillow reads more; these are the formats whose readers are small, and start no other program (EPS starts one).
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 Image.init()  # Pillow would find its readers at the first picture, in several threads at once
-SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+with suppress(ImportError):  # a plug-in that may be there
+    import_module("pillow_heif").register_heif_opener()
+
+# Pillow reads more; these are the formats whose readers are small, and start no other program (EPS starts one).
+FORMATS = tuple(
+    name for name in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "HEIF") if name in Image.OPEN
+)
+SUFFIXES = tuple(
+    sorted({ending for ending, name in Image.registered_extensions().items() if name in FORMATS}
+           | {".avif", ".heic", ".heif", ".hif"})
+)  # fmt: skip
+"""Endings that claim a picture: what has one and is none is told. Behind others `is_picture` looks at the bytes."""
+
+_FTYP = (b"avif", b"avis", b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
+_KINDS = MimeTypes()  # Python's own list: /etc/mime.types differs from machine to machine
 MAX_PIXELS = 178_956_970
 """Pillow's own limit, at which it speaks of a decompression bomb: a picture of 0.5 GB."""
 
@@ -45,10 +62,6 @@ Enough = Callable[[int, int], tuple[int, int]]
 _SIDEWAYS = (5, 6, 7, 8)  # values of EXIF's orientation that turn width into height
 
 
-class BadImage(ValueError):
-    """The reason why something is no picture, as the end of a sentence about it."""
-
-
 @dataclass(frozen=True)
 class Facts:
     """What looking at a picture tells before training.
@@ -58,6 +71,9 @@ class Facts:
         grey: No pixel has a colour.
         frames: More than one in an animation, of which the first is used.
         digest: sha256 of size and pixels: two files with the same picture have the same.
+        deep: Where pixels have more than 8 bits, the lowest and the highest of them, with the ends of the middle 99 %
+            in between.
+        halved: It has 16 bits a colour, of which Pillow reads 8.
     """
 
     width: int
@@ -65,55 +81,66 @@ class Facts:
     grey: bool
     frames: int
     digest: str
+    deep: tuple[float, float, float, float] | None = None
+    halved: bool = False
 
 
-def decode(stored: Stored, enough: Enough | None = None) -> Image.Image:
+def decode(stored: Stored, enough: Enough | None = None, pixel_range: PixelRange | None = None) -> Image.Image:
     """The picture, upright as its EXIF orientation says, in RGB, or in L where the file knows no colours.
 
-    Palettes are looked up, CMYK is converted, and what is transparent shows white.
-    16 bits a channel are scaled to 8; numbers with a fraction are taken as 0 to 1. Of an animation the first frame.
+    Palettes are looked up, CMYK is converted, and what is transparent shows white. Grey pixels of more than 8 bits, and
+    numbers with a fraction, are scaled to 8 bits. Of an animation the first frame.
 
     Args:
         stored: The file.
         enough: Asked once, before the picture is decoded. A JPEG is then decoded at a half, a quarter or an eighth
             where it stays as large, in a fraction of the time. None: every pixel.
+        pixel_range: What becomes 0 and 255 of pixels of more than 8 bits. None: all that 16 bits can hold, and 0 to 1
+            for fractions.
 
     Raises:
         BadImage: No picture, a damaged one, or one of more than `MAX_PIXELS`.
     """
-    return _opened(stored, enough, _upright)[0]
+    return _opened(stored, enough, lambda image, data: plain(turned(image), pixel_range))[0]
 
 
-def decode_pixels(stored: Stored, enough: Enough | None = None) -> "torch.Tensor":
+def decode_pixels(
+    stored: Stored, enough: Enough | None = None, pixel_range: PixelRange | None = None
+) -> "torch.Tensor":
     """As `decode`, to bytes (rows, columns, 1 or 3).
 
     A JPEG in colour that is wanted whole fills a tensor at once: the same pixels in four fifths of the time.
     """
-    return _opened(stored, enough, _bytes)[0]
+    return _opened(stored, enough, lambda image, data: _bytes(image, data, pixel_range))[0]
 
 
-def decode_again(stored: Stored, enough: Enough | None = None, row: object = "") -> Image.Image:
+def decode_again(
+    stored: Stored, enough: Enough | None = None, row: object = "", pixel_range: PixelRange | None = None
+) -> Image.Image:
     """As `decode`, for a picture of data that is loaded: all were whole then.
 
     Args:
         stored: The file.
         enough: As in `decode`.
         row: Its id, for the message; without one its path is told.
+        pixel_range: As in `decode`.
 
     Raises:
         HfkitError: It is whole no more.
     """
-    return _still_whole(decode, stored, enough, row)
+    return _still_whole(lambda: decode(stored, enough, pixel_range), stored, row)
 
 
-def pixels_again(stored: Stored, enough: Enough | None = None, row: object = "") -> "torch.Tensor":
+def pixels_again(
+    stored: Stored, enough: Enough | None = None, row: object = "", pixel_range: PixelRange | None = None
+) -> "torch.Tensor":
     """`decode_pixels` for `decode_again`."""
-    return _still_whole(decode_pixels, stored, enough, row)
+    return _still_whole(lambda: decode_pixels(stored, enough, pixel_range), stored, row)
 
 
-def _still_whole(read: Callable[[Stored, Enough | None], T], stored: Stored, enough: Enough | None, row: object) -> T:
+def _still_whole(read: Callable[[], T], stored: Stored, row: object) -> T:
     try:
-        return read(stored, enough)
+        return read()
     except BadImage as error:
         named = stored if isinstance(stored, str) else stored.get("path") if isinstance(stored, dict) else None
         raise HfkitError(
@@ -128,11 +155,37 @@ def examine(stored: Stored) -> Facts:
     Raises:
         BadImage: As `decode`.
     """
-    image, frames = _opened(stored, None, _upright)
-    pixels = np.asarray(image.convert("RGB"))
-    grey = bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
+    (halved, image), frames = _opened(stored, None, lambda image, data: (is_halved(image), turned(image)))
+    deep = None
+    if is_deep(image):
+        pixels = numbers(image)
+        first, last = np.percentile(pixels.reshape(-1)[:: 1 + pixels.size // 100_000], [0.5, 99.5])
+        deep, grey = (float(pixels.min()), float(first), float(last), float(pixels.max())), True
+    else:
+        pixels = np.asarray(plain(image).convert("RGB"))
+        grey = bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
     digest = hashlib.sha256(f"{image.width} {image.height} ".encode() + pixels.tobytes()).hexdigest()
-    return Facts(image.width, image.height, grey, frames, digest)
+    return Facts(image.width, image.height, grey, frames, digest, deep, halved)
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture, whole or damaged: its ending claims so, or its first bytes are those of one.
+
+    An ending that is known for something else (.txt, .mp4) is believed. TIFF and PPM are not looked for behind other
+    endings: cameras' own formats begin like the one, and a text may like the other.
+    """
+    ending = path.suffix.lower()
+    if ending in SUFFIXES:
+        return True
+    kind, packed = _KINDS.guess_type(path.name)
+    if packed or (kind and not kind.startswith("image/")):
+        return False
+    formats: list[str] = [name for name in FORMATS if name not in ("TIFF", "PPM") or not ending]
+    try:
+        with Image.open(path, formats=formats):  # reads the header
+            return True
+    except Exception:  # each format's reader fails in its own way
+        return False
 
 
 def data_of(stored: Stored) -> bytes:
@@ -190,6 +243,8 @@ def _opened(stored: Stored, enough: Enough | None, take: Callable[[Image.Image, 
     except Image.DecompressionBombError as error:
         raise BadImage(_too_large(str(error).split("(")[1].split(")")[0] if "(" in str(error) else "it")) from error
     except Image.UnidentifiedImageError as error:
+        if data[4:8] == b"ftyp" and data[8:12] in _FTYP:
+            raise BadImage("is HEIC or AVIF, which pillow-heif reads: pip install pillow-heif") from error
         raise BadImage("is not an image") from error
     except Exception as error:  # each format's reader fails in its own way on damaged bytes
         reason = (str(error).splitlines() or [""])[0] or type(error).__name__
@@ -203,58 +258,18 @@ def _reduce(image: Image.Image, enough: Enough) -> None:
     image.draft(None, size[::-1] if sideways else size)
 
 
-def upright(image: Image.Image) -> Image.Image:
-    """An opened picture, which stays as it is, in the form that `decode` gives.
-
-    Raises:
-        BadImage: Its numbers are no picture's.
-    """
-    return _plain(ImageOps.exif_transpose(image))
-
-
-def _upright(image: Image.Image, data: bytes) -> Image.Image:
-    image.load()
-    ImageOps.exif_transpose(image, in_place=True)
-    return _plain(image)
-
-
-def _bytes(image: Image.Image, data: bytes) -> "torch.Tensor":
+def _bytes(image: Image.Image, data: bytes, pixel_range: PixelRange | None) -> "torch.Tensor":
     import torch
     from torchvision.io import ImageReadMode, decode_jpeg
 
     reduced = getattr(image, "decoderconfig", ())[:1] not in ((), (1,))
-    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    if image.format == "JPEG" and image.mode == "RGB" and not reduced and not turned:
+    rotated = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    if image.format == "JPEG" and image.mode == "RGB" and not reduced and not rotated:
         with suppress(RuntimeError):  # Pillow also reads a file without its end mark, as `examine` did
             return decode_jpeg(torch.frombuffer(bytearray(data), dtype=torch.uint8), ImageReadMode.RGB).permute(1, 2, 0)
-    pixels = np.array(_upright(image, data))
+    pixels = np.array(plain(turned(image), pixel_range))
     return torch.from_numpy(pixels).view(*pixels.shape[:2], -1)
 
 
 def _too_large(size: str) -> str:
     return f"is larger than {MAX_PIXELS:,} pixels ({size}): it could be made to fill the memory"
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    """In RGB, or L, without anything but pixels."""
-    if image.mode.startswith(("I", "F")):
-        return _eight_bits(image)
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        layered = image.convert("RGBA")
-        white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
-        mode = "L" if image.mode in ("L", "LA", "La") else "RGB"
-        return Image.alpha_composite(white, layered).convert(mode)
-    mode = "L" if image.mode in ("1", "L") else "RGB"
-    return image if image.mode == mode else image.convert(mode)
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Pillow would cut 16 bits off at 255: an X-ray would be white."""
-    pixels = np.asarray(image, dtype=np.float64)
-    if not np.isfinite(pixels).all():
-        raise BadImage("holds numbers that are not finite")
-    low, high = float(pixels.min()), float(pixels.max())
-    most = 1.0 if image.mode == "F" and high <= 1 else 65535.0 if high > 255 or image.mode != "F" else 255.0
-    if low < 0 or high > most:
-        raise BadImage(f"holds numbers from {low:g} to {high:g}, which are neither 0 to 1 nor 16 bits")
-    return Image.fromarray(np.round(pixels * (255.0 / most)).astype(np.uint8))

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from hfkit.data.decoding import SUFFIXES
+from hfkit.data.decoding import is_picture
 from hfkit.data.table import Table, counted
 from hfkit.errors import HfkitError
 
@@ -27,7 +27,19 @@ def is_image_folder(path: Path) -> bool:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+    return not path.name.startswith(".") and path.is_file() and is_picture(path)
+
+
+def pictures_below(folder: Path, left: list[Path]) -> Iterator[Path]:
+    """The pictures of a folder and of those in it, by name. What is left out is added to `left`: hidden files, links,
+    and files that are no pictures."""
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(".") or entry.is_symlink() or not (entry.is_dir() or _is_picture(entry)):
+            left.append(entry)
+        elif entry.is_dir():
+            yield from pictures_below(entry, left)
+        else:
+            yield entry
 
 
 def image_tables(folder: Path, skip: bool = False) -> dict[str, Table]:
@@ -108,7 +120,7 @@ def _split(folder: Path, root: Path, skip: bool) -> Table:
     for place in classes:
         files = list(_files(place))
         pictures = [file for file in files if _is_picture(file)]
-        other += [file.name for file in files if not _is_picture(file)]
+        other += [file.name for file in sorted(set(files) - set(pictures))]
         empty += [] if pictures else [place.name]
         columns["image"] += [str(file.absolute()) for file in pictures]
         columns["label"] += [place.name] * len(pictures)

@@ -12,7 +12,7 @@ from hfkit.data import prepared
 from hfkit.data.columns import Columns, choose_columns
 from hfkit.data.documents import LANGUAGE, load_documents
 from hfkit.data.labels import MULTI, REGRESSION, Labels, check_counts, read_labels
-from hfkit.data.pictures import wanted
+from hfkit.data.pictures import IMAGES, pixel_range, wanted
 from hfkit.data.roles import choose_splits
 from hfkit.data.rows import Rows, take_rows
 from hfkit.data.sources import Source, open_source
@@ -52,7 +52,7 @@ def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
     name = prepared.key(arguments, problem_type, task) if getattr(source, "reuse_tokens", False) else None
     if (kept := prepared.read(name)) is not None:
         return _again(kept)
-    opened = open_source(arguments)
+    opened = open_source(arguments, images=task == IMAGES)
     tables, notes = choose_splits(opened, arguments)
     with after(notes):
         columns = _columns(opened, arguments, tables, task)
@@ -62,7 +62,8 @@ def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
         strata = partial(_strata, labels=labels)
         splits = carve(splits, strata, arguments, opened.card, notes)
         splits = limited(splits, strata, arguments, notes)
-    data = _finish(opened, columns, labels, splits, notes)
+        levels = pixel_range(splits["train"].table, arguments.pixel_range, notes)
+    data = _finish(opened, columns, labels, splits, notes, levels)
     if name is not None:
         prepared.write(name, data, unchanged=name == prepared.key(arguments, problem_type, task))
     return data
@@ -97,7 +98,7 @@ def load_test(
         names = ("label_columns", "label_separator", "missing_values")
         read = {name: value for name in names if (value := (trained or {}).get(name)) and not getattr(arguments, name)}
         arguments = dataclasses.replace(arguments, **read)
-    opened = open_source(arguments)
+    opened = open_source(arguments, images=task == IMAGES)
     if not (opened.single and opened.kind == "file"):
         data = load_data(arguments, problem_type=problem_type, task=task)
         return _only_test(data, label_names, arguments.drop_unseen_labels)
@@ -220,7 +221,12 @@ def _strata(rows: Rows, labels: Labels) -> Sequence[Hashable]:
 
 
 def _finish(
-    opened: Source, columns: Columns, labels: Labels, splits: dict[str, Rows], notes: list[str]
+    opened: Source,
+    columns: Columns,
+    labels: Labels,
+    splits: dict[str, Rows],
+    notes: list[str],
+    levels: list[float] | None = None,
 ) -> "LoadedData":
     from hfkit.data.summary import build, finished
 
@@ -234,6 +240,7 @@ def _finish(
         image_column=columns.image,
         label_column=columns.label,
         label_names=labels.names,
+        pixel_range=levels,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from hfkit.cards import DataCard, known_cards
 from hfkit.config import DataArguments
+from hfkit.data.folder_tables import SHARD, data_files, name_no_pictures, tables_below, tables_in
 from hfkit.data.folders import SPLITS, idx_files, idx_tables, image_tables, is_image_folder, pixel_table
 from hfkit.data.readers import SUFFIXES, read_table
 from hfkit.data.row_streams import FileRows, HubRows, RowStream
@@ -19,7 +20,6 @@ from hfkit.hubaccess import endpoint, hub_access, hub_unreachable
 VALIDATION_NAMES = tuple(name for name, role in SPLITS.items() if role == "validation")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _COMMA, _THOUSANDS = re.compile(r"\s*[+-]?\d+(,\d+)?\s*"), re.compile(r"\s*[+-]?\d{1,3},\d{3}\s*")
-_SHARD = re.compile(r"-\d+-of-\d+$")
 
 
 @dataclass
@@ -49,8 +49,12 @@ class Source:
     streams: dict[str, RowStream] = field(default_factory=dict)
 
 
-def open_source(arguments: DataArguments) -> Source:
+def open_source(arguments: DataArguments, images: bool = False) -> Source:
     """Reads the tables that `arguments.dataset` means; one that says of each row which split it is of, as splits.
+
+    Args:
+        arguments: Which data.
+        images: It has to be images: tables beside folders of them are read where they name some.
 
     A bare name is a card before it is a folder, so that a folder called imdb never stands in for the data set; write
     ./imdb for the folder. A Hub id that a card describes is read by that card.
@@ -58,10 +62,10 @@ def open_source(arguments: DataArguments) -> Source:
     Raises:
         HfkitError: Nothing of that name, a missing file, or a Hub out of reach.
     """
-    return split_by_column(_open(arguments), arguments)
+    return split_by_column(_open(arguments, images), arguments)
 
 
-def _open(arguments: DataArguments) -> Source:
+def _open(arguments: DataArguments, images: bool) -> Source:
     name = arguments.dataset.strip()
     if not name:
         raise HfkitError("--dataset is empty", fix="a card's name, a Hub id (owner/name), a file or a folder")
@@ -69,7 +73,7 @@ def _open(arguments: DataArguments) -> Source:
     if name.startswith("demo:"):
         return _embedded(name, arguments)
     if name in cards:
-        return _by_card(DataCard.read(cards[name]), arguments)
+        return _by_card(DataCard.read(cards[name]), arguments, images)
     path = _path(name)
     if "://" in name:
         raise HfkitError(
@@ -77,11 +81,11 @@ def _open(arguments: DataArguments) -> Source:
             fix="mount the bucket as a folder, or copy the files, and give the path",
         )
     if path.exists() or path.suffix.lower() in SUFFIXES or name.startswith((".", "/", "~")):
-        return _files(name, path, arguments)
+        return _files(name, path, arguments, images)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         described = (DataCard.read(card) for card in cards.values())
         card = next((card for card in described if card.source == name and _same_config(card, arguments)), None)
-        return _by_card(card, arguments) if card else _hub(name, arguments)
+        return _by_card(card, arguments, images) if card else _hub(name, arguments)
     embedded = [f"demo:{card}" for card, file in cards.items() if DataCard.read(file).embedded]
     raise HfkitError(
         f"--dataset {name}: there is no such card, file, folder or Hub id",
@@ -103,11 +107,11 @@ def _same_config(card: DataCard, arguments: DataArguments) -> bool:
     return arguments.dataset_config_name in (None, card.config)
 
 
-def _by_card(card: DataCard, arguments: DataArguments) -> Source:
+def _by_card(card: DataCard, arguments: DataArguments, images: bool) -> Source:
     if card.source == f"demo:{card.name}":
         return _embedded(card.source, arguments)
     if card.source.startswith(("./", "../")):
-        source = _files(card.name, (card.path.parent / card.source).resolve(), arguments)
+        source = _files(card.name, (card.path.parent / card.source).resolve(), arguments, images)
     else:
         if Path(card.source).exists():  # datasets would read it instead, whatever it holds
             raise HfkitError(
@@ -142,15 +146,19 @@ def _embedded(name: str, arguments: DataArguments) -> Source:
     return Source(name, "embedded", location, {"train": table}, embedded.sha256[:12], card, single=True)
 
 
-def _files(name: str, path: Path, arguments: DataArguments) -> Source:
+def _files(name: str, path: Path, arguments: DataArguments, images: bool) -> Source:
     if not path.exists():
         folder = path.parent if path.parent.is_dir() else Path()
         there = [file.name for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]
         fix = f"in {folder}: {nearest(path.name, there)}" if there else "check the path"
         raise HfkitError(f"There is no file {str(path)!r}", fix=fix)
-    if path.is_dir() and not _tables_in(path, arguments) and is_image_folder(path):
+    beside = tables_in(path, arguments) if path.is_dir() else []
+    stray = images and bool(beside) and name_no_pictures(path, beside, arguments)
+    if path.is_dir() and (stray or (not beside and (images or is_image_folder(path)))):
         tables = idx_tables(path) if idx_files(path) else image_tables(path, arguments.skip_corrupt)
         notes = [note for table in tables.values() for note in table.notes]
+        if stray:
+            notes.append(f"tables that name no picture, not read: {', '.join(file.name for file in beside)}")
         return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
     if arguments.streaming:
         return _streamed_files(name, path, arguments)
@@ -205,10 +213,12 @@ def streamed(
 def _files_by_split(path: Path, arguments: DataArguments) -> tuple[dict[str, list[Path]], list[Path]]:
     """The folder's files by the split in their name (train.csv, test-00000-of-00002.parquet), and the other files."""
     folder = path / arguments.dataset_config_name if arguments.dataset_config_name else path
-    files = _data_files(folder)
+    files = data_files(folder)
     if not files and folder.is_dir():  # a downloaded Hub data set keeps its files in one folder below
-        below = [found for sub in sorted(folder.iterdir()) if sub.is_dir() and (found := _data_files(sub))]
-        files = below[0] if len(below) == 1 else []
+        below = tables_below(folder)
+        if len(below) > 1:
+            return {SPLITS[sub.name.lower()]: found for sub, found in below.items()}, []
+        files = next(iter(below.values()), [])
     if not files:
         raise HfkitError(f"The folder holds no file ending in {', '.join(SUFFIXES)}", where=str(folder))
     if len(files) == 1:
@@ -217,7 +227,7 @@ def _files_by_split(path: Path, arguments: DataArguments) -> tuple[dict[str, lis
     known = {"train", "test", *VALIDATION_NAMES, *(name for name in asked if name)}
     by_split: dict[str, list[Path]] = {}
     for file in files:
-        by_split.setdefault(_SHARD.sub("", file.stem), []).append(file)
+        by_split.setdefault(SHARD.sub("", file.stem), []).append(file)
     other = [file for split in by_split.keys() - known for file in by_split[split]]
     chosen = {split: by_split[split] for split in by_split if split in known}
     if not chosen:
@@ -227,21 +237,10 @@ def _files_by_split(path: Path, arguments: DataArguments) -> tuple[dict[str, lis
             fix="name them train.csv, validation.csv, test.csv; or give one file; or say --train_split NAME",
         )
     for split, found in chosen.items():
-        if len(found) > 1 and any(not _SHARD.search(file.stem) for file in found):
+        if len(found) > 1 and any(not SHARD.search(file.stem) for file in found):
             both = " and ".join(file.name for file in found)
             raise HfkitError(f"Two files claim to be the split {split!r}: {both}", where=str(folder))
     return chosen, sorted(other)
-
-
-def _tables_in(folder: Path, arguments: DataArguments) -> bool:
-    """Whether the folder is one of tables: at its top, in the configuration's folder, or in a single folder below."""
-    if arguments.dataset_config_name:
-        folder = folder / arguments.dataset_config_name
-    return bool(_data_files(folder)) or sum(bool(_data_files(sub)) for sub in folder.glob("*/")) == 1
-
-
-def _data_files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.glob("*") if file.is_file() and file.suffix.lower() in SUFFIXES)
 
 
 def _hub(name: str, arguments: DataArguments) -> Source:

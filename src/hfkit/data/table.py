@@ -23,6 +23,7 @@ class Table:
         parts: First row and table of each shard, for a table made of several files.
         pictures: Columns that the source declares to hold images.
         missing: What stands for a missing value beside nothing (`--missing_values`).
+        deep: Of looked-at images of more than 8 bits, what `hfkit.data.decoding.Facts` says, over all of them.
     """
 
     origin: str
@@ -34,6 +35,7 @@ class Table:
     parts: list[tuple[int, "Table"]] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
     missing: Collection[str] = ()
+    deep: tuple[float, float, float, float] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0

@@ -100,17 +100,17 @@ def collect(
     """Every picture that the report of a run shows; see `keep`."""
     seen, kept = Predictions.of(run), Gallery()
     kept.take("filters", lambda: _filters(model))
-    kept.take("mistake", lambda: _mistakes(test, choice.mistakes(seen)))
+    kept.take("mistake", lambda: _mistakes(task, test, choice.mistakes(seen)))
     kept.take("map", lambda: _maps(kept, task, model, test, choice.explained(seen)))
     kept.take("augmented", lambda: _augmented(task, train))
-    kept.take("class", lambda: _classes(test, choice.by_class(seen)))
+    kept.take("class", lambda: _classes(task, test, choice.by_class(seen)))
     kept.facts |= {"kept": len(kept.rows), "bytes": sum(len(row["image"]) for row in kept.rows)}
     kept.facts |= {"left_out": kept.left_out, "notes": kept.notes, "augment": _changes(task)}
     return kept
 
 
-def _decoded(split: "Dataset", row: int) -> Image.Image:
-    return decode(split[row]["image"])
+def _decoded(task: "ImageClassification", split: "Dataset", row: int) -> Image.Image:
+    return decode(split[row]["image"], pixel_range=task.pixel_range)
 
 
 def _filters(model: torch.nn.Module) -> Iterator[Row]:
@@ -119,14 +119,14 @@ def _filters(model: torch.nn.Module) -> Iterator[Row]:
         yield {"label": len(filters), "image": tiles.png(Image.fromarray(filter_grid(filters)))}
 
 
-def _mistakes(test: "Dataset", rows: list[int]) -> Iterator[Row]:
+def _mistakes(task: "ImageClassification", test: "Dataset", rows: list[int]) -> Iterator[Row]:
     for row in rows:
-        yield {"row": row, "image": tiles.tile(_decoded(test, row))}
+        yield {"row": row, "image": tiles.tile(_decoded(task, test, row))}
 
 
-def _classes(test: "Dataset", chosen: list[choice.Shown]) -> Iterator[Row]:
+def _classes(task: "ImageClassification", test: "Dataset", chosen: list[choice.Shown]) -> Iterator[Row]:
     for one in chosen:
-        yield {**vars(one), "image": tiles.tile(_decoded(test, one.row))}
+        yield {**vars(one), "image": tiles.tile(_decoded(task, test, one.row))}
 
 
 def _maps(
@@ -136,7 +136,7 @@ def _maps(
     assert task.seen is not None
     if not chosen:
         return
-    pixels = task.seen.look([_decoded(test, one.row) for one in chosen])
+    pixels = task.seen.look([_decoded(task, test, one.row) for one in chosen])
     device = next(model.parameters()).device
     found = saliency.maps(model, pixels.to(device), [one.label for one in chosen])
     if found is None:

@@ -12,7 +12,8 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from hfkit.data.decoding import SUFFIXES, BadImage, decode
+from hfkit.data.decoding import FORMATS, BadImage, decode
+from hfkit.data.folders import pictures_below
 from hfkit.data.table import counted
 from hfkit.errors import HfkitError
 from hfkit.inference.image_pipeline import ImageClassificationPipeline
@@ -35,7 +36,7 @@ def predict_images(
 
     The output has a row a picture: `file` (the path below the folder), `label` and `score` (`value` for a regression;
     lists in a multi-label problem), and `problem`, which says why a picture got no answer and is empty else. Those are
-    listed on standard error too. Hidden files and symbolic links are left out.
+    listed on standard error too. Hidden files, symbolic links and what is no picture are left out, counted there.
 
     Args:
         classify: From `hfkit.pipeline`.
@@ -52,9 +53,12 @@ def predict_images(
         HfkitError: There is no picture, or what the writers raise.
     """
     root = Path(input)
-    files = [root] if root.is_file() else list(pictures_below(root))
+    left: list[Path] = []
+    files = [root] if root.is_file() else list(pictures_below(root, left))
     if not files:
-        raise HfkitError("There is no picture in the folder", where=str(root), fix=f"pictures end in {SUFFIXES}")
+        raise HfkitError(
+            "There is no picture in the folder", where=str(root), fix=f"pictures are {', '.join(FORMATS)} files"
+        )
     names = [_told_as(file.relative_to(root).as_posix() if root.is_dir() else file.name) for file in files]
     problem = classify.reading.problem_type
     answer = ["value"] if problem == REGRESSION else ["label", "score"]
@@ -84,7 +88,8 @@ def predict_images(
                 done += 1
             writer.write(rows)
             bar.update(len(rows))
-    for note in [*writer.notes, *_told(bad)]:
+    others = [_told_as(entry.relative_to(root).as_posix()) for entry in left]
+    for note in [*writer.notes, *_told(others, "file", "left out: hidden, a link or no picture"), *_told(bad)]:
         print(note, file=sys.stderr)
     return done
 
@@ -92,17 +97,6 @@ def predict_images(
 def _told_as(name: str) -> str:
     """A file's name as UTF-8 can hold it: bytes that are none are spelt out."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def pictures_below(folder: Path) -> Iterator[Path]:
-    """Files with a picture's ending, in the order of their names; no hidden ones, and no links."""
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith(".") or entry.is_symlink():
-            continue
-        if entry.is_dir():
-            yield from pictures_below(entry)
-        elif entry.suffix.lower() in SUFFIXES:
-            yield entry
 
 
 class Decoded:
@@ -116,7 +110,7 @@ class Decoded:
 
     def __getitem__(self, row: int) -> tuple[torch.Tensor | None, str]:
         try:
-            return self.seen.look([decode(self.files[row])])[0], ""
+            return self.seen.look([decode(self.files[row], pixel_range=self.seen.pixel_range)])[0], ""
         except BadImage as error:
             return None, str(error)
 
@@ -141,8 +135,8 @@ def _answers(classify: ImageClassificationPipeline, pixels: torch.Tensor) -> Ite
             yield {"label": ranked[0][1], "score": ranked[0][0]}
 
 
-def _told(bad: list[str]) -> list[str]:
-    if not bad:
+def _told(which: list[str], noun: str = "image", what: str = "got no answer") -> list[str]:
+    if not which:
         return []
-    more = [f"... and {len(bad) - SHOWN:,} more"] if len(bad) > SHOWN else []
-    return [f"{counted(len(bad), 'image')} got no answer:", *(f"  {one}" for one in bad[:SHOWN]), *more]
+    more = [f"... and {len(which) - SHOWN:,} more"] if len(which) > SHOWN else []
+    return [f"{counted(len(which), noun)} {what}:", *(f"  {one}" for one in which[:SHOWN]), *more]

@@ -21,7 +21,7 @@ from hfkit.config import LoopArguments, ModelArguments
 from hfkit.errors import HfkitError, nearest
 from hfkit.models import four_bit
 from hfkit.models.configs import PooledConfig
-from hfkit.models.freezing import freeze, in_head, still_norms
+from hfkit.models.freezing import check_single, freeze, in_head, still_norms
 from hfkit.models.inspection import check_memory, check_vocabulary, first_line
 from hfkit.models.inspection import say as _say
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
@@ -89,6 +89,12 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
     elif config.freeze:
         freeze(model, config.freeze, new)
     still_norms(model)
+    rows = min(getattr(config, "per_device_train_batch_size", 2), len(data["train"]) if data else 2)
+    if rows == 1 and task.auto_model == "AutoModelForImageClassification":
+        fitted: Any = task.for_model(model.config, processor)
+        seen = fitted.seen
+        picture = torch.zeros(1, seen.channels, seen.height, seen.width)
+        check_single(model, picture, config.model, getattr(config, "unfreeze_epoch", None) is not None)
     _say(describe(model, config.model))
     return model, processor
 

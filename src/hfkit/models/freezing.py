@@ -1,9 +1,11 @@
 """Which parameters learn: freezing by name, and letting all of them learn again."""
 
 from collections.abc import Collection, Iterable
+from copy import deepcopy
 from fnmatch import fnmatchcase
 from typing import Any
 
+import torch
 from torch import nn
 
 from hfkit.errors import HfkitError, nearest
@@ -94,9 +96,48 @@ def still_norms(model: nn.Module) -> None:
             module.register_forward_pre_hook(_stand_still)
 
 
+def fewest_rows(model: nn.Module, unfreezes: bool = False) -> int:
+    """Rows that a batch needs to be learnt from: 2 under a batch norm that counts, now or when all is unfrozen."""
+    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    return 2 if any(unfreezes or not _is_still(norm) for norm in norms) else 1
+
+
+def check_single(model: nn.Module, picture: torch.Tensor, name: str, unfreezes: bool = False) -> None:
+    """Where training shows a model one picture at a time: do its batch norms find something to count?
+
+    Args:
+        model: With what learns decided.
+        picture: An empty one, (1, channels, height, width).
+        name: What the user calls the model.
+        unfreezes: All of it will learn.
+
+    Raises:
+        HfkitError: A norm sees one value a channel, and torch would end the training.
+    """
+    if fewest_rows(model, unfreezes) == 1:
+        return
+    tried = deepcopy(model).train()  # the norms of the model itself would count the empty picture
+    if unfreezes:
+        tried.requires_grad_(True)
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            tried(pixel_values=picture)
+    except ValueError as error:
+        raise HfkitError(
+            f"{name} cannot learn from one picture at a time: of {picture.shape[2]} x {picture.shape[3]} pixels its"
+            " batch norms see one value a channel",
+            where="--per_device_train_batch_size",
+            fix="give 2 or more, and as many rows; or a larger --image_size, or --freeze backbone",
+        ) from error
+
+
+def _is_still(norm: nn.Module) -> bool:
+    own = list(norm.parameters(recurse=False))
+    return bool(own) and not any(parameter.requires_grad for parameter in own)
+
+
 def _stand_still(module: nn.Module, inputs: Any) -> None:
-    own = list(module.parameters(recurse=False))
-    if own and not any(parameter.requires_grad for parameter in own):
+    if _is_still(module):
         module.eval()
 
 

@@ -74,7 +74,7 @@ def build_image_baseline(config: TrainConfig, task: "Task", data: DatasetDict | 
             f"{config.model} has no stochastic depth", where="--drop_path", fix="drop the flag, or choose a timm model"
         )
     config_class, fields = IMAGE_BASELINES[name]
-    images = sample(data["train"], _LOOKED_AT)
+    images = sample(data["train"], _LOOKED_AT, getattr(task, "pixel_range", None))
     size, channels = native_shape(images, 224 if fields.get("stem") == "imagenet" else 64)
     settings = config_class(image_size=config.image_size or size, num_channels=channels, **fields)
     set_dropout(settings, config.dropout, config.attention_dropout)

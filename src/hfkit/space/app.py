@@ -191,11 +191,13 @@ def _picture_form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
         if picture is None:
             raise _mistake(gradio, "Choose a picture first.")
         with _told(gradio):
-            scores = {entry["label"]: entry["score"] for entry in answer(picture, top_k=None)}
+            scores = {entry["label"]: entry["score"] for entry in answer(Path(picture), top_k=None)}
         return next(iter(scores.values())) if about.regression else scores
 
     shown = gradio.Number(label="Answer") if about.regression else gradio.Label(label="Answer", num_top_classes=BARS)
-    return {"fn": ask, "inputs": [gradio.Image(type="pil", label="Picture", height=300)], "outputs": [shown]}
+    # The file as it is: Gradio's own reading would cut 16 bits off at 255.
+    asked = gradio.Image(type="filepath", image_mode=None, label="Picture", height=300)
+    return {"fn": ask, "inputs": [asked], "outputs": [shown]}
 
 
 def _prompt_form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:

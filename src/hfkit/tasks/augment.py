@@ -56,7 +56,7 @@ def framed(seen: ImageReading) -> First:
         key = named(stored) if most else None
         if key in kept:
             return kept[key]
-        made = seen.frame(decode_again(stored, enough, row))
+        made = seen.frame(decode_again(stored, enough, row, seen.pixel_range))
         if len(kept) < most:
             kept[key] = made
         return made
@@ -81,7 +81,7 @@ def boxed(seen: ImageReading) -> First:
             whole, box = (width, height), (left, top, left + drawn["width"], top + drawn["height"])
             return seen.width * width // drawn["width"], seen.height * height // drawn["height"]
 
-        pixels = pixels_again(stored, enough, row)
+        pixels = pixels_again(stored, enough, row, seen.pixel_range)
         x, y = pixels.shape[1] / whole[0], pixels.shape[0] / whole[1]
         rows, columns = slice(round(box[1] * y), round(box[3] * y)), slice(round(box[0] * x), round(box[2] * x))
         return seen.resized(seen.coloured(pixels[rows, columns]))

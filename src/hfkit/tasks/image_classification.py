@@ -31,6 +31,7 @@ class ImageClassification(Classification):
         mixup, cutmix: Alpha of the two ways to mix a picture with another one of the training rows; 0 is off.
         tta: What an answer is the mean over: the picture alone (none), or it and its mirror image (flip).
         seed: Augmentation is a function of (seed, epoch, row).
+        pixel_range: What becomes black and white of pixels of more than 8 bits; None where training had none.
         seen: What the model wants of a picture; None until `for_model` reads it from the processor.
     """
 
@@ -44,6 +45,7 @@ class ImageClassification(Classification):
     cutmix: float = 0.0
     tta: str = "none"
     seed: int = 0
+    pixel_range: list[float] | None = None
     seen: ImageReading | None = field(default=None, compare=False)
 
     name = "image-classification"
@@ -63,6 +65,7 @@ class ImageClassification(Classification):
             cutmix=config.cutmix,
             tta=config.test_time_augmentation,
             seed=config.seed,
+            pixel_range=getattr(getattr(data, "summary", None), "pixel_range", config.pixel_range or None),
         )
 
     @classmethod
@@ -70,7 +73,12 @@ class ImageClassification(Classification):
         """The task that a saved model was trained for, read from its config."""
         saved = getattr(model_config, "hfkit", None) or {}
         problem = model_config.problem_type or (REGRESSION if model_config.num_labels == 1 else SINGLE)
-        task = cls(labels=label_names(model_config), problem_type=problem, tta=saved.get("tta", "none"))
+        task = cls(
+            labels=label_names(model_config),
+            problem_type=problem,
+            tta=saved.get("tta", "none"),
+            pixel_range=saved.get("pixel_range"),
+        )
         return task.for_model(model_config, processor)
 
     def settings(self) -> dict[str, Any]:
@@ -84,12 +92,13 @@ class ImageClassification(Classification):
         return cls(**{key: value for key, value in settings.items() if key not in ("name", "seen")})
 
     def reading(self) -> dict[str, Any]:
-        return {"task": self.name, "tta": self.tta}
+        deep = {} if self.pixel_range is None else {"pixel_range": self.pixel_range}
+        return {"task": self.name, "tta": self.tta, **deep}
 
     def for_model(self, model_config: PreTrainedConfig, processor: Any) -> Self:
         """A copy with the labels in the model's order (matched by name), and its processor; the config gets `hfkit`."""
         labels, weights = self.in_order_of(model_config)
-        seen = ImageReading.of(processor, model_config)
+        seen = replace(ImageReading.of(processor, model_config), pixel_range=self.pixel_range)
         if not seen.repeatable and (self.augment or self.mixup or self.cutmix):
             raise HfkitError(
                 f"A {type(processor).__name__} reads pictures in a way of its own, which augmentation cannot repeat",
@@ -132,7 +141,7 @@ class ImageClassification(Classification):
         if "features" in dataset.column_names:
             return features
         if epoch is None or not (self.augment or self.mixup or self.cutmix):
-            pixels = self._seen.look([_picture(feature) for feature in features])
+            pixels = self._seen.look([self._picture(feature) for feature in features])
             for feature, numbers in zip(features, pixels, strict=True):
                 feature["pixel_values"] = numbers
             return features
@@ -147,6 +156,10 @@ class ImageClassification(Classification):
         """Bytes, (height, width, channels)."""
         with seeded(*key):
             return self._change(row.pop("image"), row.get("id", ""))
+
+    def _picture(self, row: dict[str, Any]) -> Picture:
+        """The row's picture, taken out of it."""
+        return decode_again(row.pop("image"), row=row.get("id", ""), pixel_range=self.pixel_range)
 
     @cached_property
     def _change(self) -> Any:
@@ -202,8 +215,3 @@ class ImageClassification(Classification):
             mirrored = model(pixel_values=inputs["pixel_values"].flip(-1)).logits.float()
             logits = (logits + mirrored) / 2
         return logits
-
-
-def _picture(row: dict[str, Any]) -> Picture:
-    """The row's picture, taken out of it."""
-    return decode_again(row.pop("image"), row=row.get("id", ""))

@@ -31,6 +31,7 @@ class ImageReading:
         processor: The transformers image processor.
         whole: The frame is the whole picture, resized; else the processor is asked for it, which takes longer.
         repeatable: What `frame` and `numbers` make is what `look` makes.
+        pixel_range: What becomes black and white of pixels of more than 8 bits, as in training.
     """
 
     height: int
@@ -42,6 +43,7 @@ class ImageReading:
     processor: Any
     whole: bool = False
     repeatable: bool = True
+    pixel_range: list[float] | None = None
 
     @classmethod
     def of(cls, processor: Any, model_config: Any = None) -> "ImageReading":

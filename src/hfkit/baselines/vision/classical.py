@@ -38,6 +38,7 @@ def classical_images(
     seed: int = 0,
     labels: Sequence[str] | None = None,
     features: tuple[np.ndarray, np.ndarray] | None = None,
+    pixel_range: Sequence[float] | None = None,
 ) -> dict[str, Answer]:
     """Both baselines, fitted on `train` and asked about `test`.
 
@@ -49,6 +50,7 @@ def classical_images(
         labels: The names in the order the answers should use (the model's). Default: the data set's own order.
         features: A frozen backbone's features of all training and test rows, (rows, features) each. Then no picture
             is read.
+        pixel_range: As in `hfkit.data.decoding.decode`.
 
     Returns:
         {"pixels_logreg" (with `features` "features_logreg"): answer, "majority": answer}, as `classical` gives them:
@@ -58,7 +60,7 @@ def classical_images(
     truth, classes = targets(train, problem_type, labels)
     name = "pixels_logreg" if features is None else "features_logreg"
     return {
-        name: images_logreg(train, test, problem_type, seed, labels, features),
+        name: images_logreg(train, test, problem_type, seed, labels, features, pixel_range),
         "majority": majority(truth, len(test), problem_type, classes),
     }
 
@@ -70,6 +72,7 @@ def images_logreg(
     seed: int = 0,
     labels: Sequence[str] | None = None,
     features: tuple[np.ndarray, np.ndarray] | None = None,
+    pixel_range: Sequence[float] | None = None,
 ) -> Answer:
     """Logistic regression on standardised pixels or features (one a label for multi-label, ridge for regression).
 
@@ -78,9 +81,9 @@ def images_logreg(
     """
     start = time.perf_counter()
     if features is None:
-        side, channels, weight = _shape(train)
+        side, channels, weight = _shape(train, pixel_range)
         rows = _drawn(len(train), min(FITTED, max(1, int(DECODED / weight))), seed)
-        seen, unseen = _pixels(train.select(rows), side, channels), _pixels(test, side, channels)
+        seen, unseen = (_pixels(split, side, channels, pixel_range) for split in (train.select(rows), test))
     else:
         rows = _drawn(len(train), FITTED, seed)
         seen, unseen = features[0][rows], features[1]
@@ -97,19 +100,19 @@ def _drawn(available: int, wanted: int, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(available, wanted, replace=False))
 
 
-def _shape(train: Dataset) -> tuple[int, int, float]:
+def _shape(train: Dataset, pixel_range: Sequence[float] | None) -> tuple[int, int, float]:
     """Side and channels to read the pictures at, and their mean number of pixels, from pictures all over the split."""
-    images = sample(train, 64)
+    images = sample(train, 64, pixel_range)
     side, channels = native_shape(images, LARGEST[1])
     return min(side, LARGEST[channels]), channels, float(np.mean([image.width * image.height for image in images]))
 
 
-def _pixels(rows: Dataset, side: int, channels: int) -> np.ndarray:
+def _pixels(rows: Dataset, side: int, channels: int, pixel_range: Sequence[float] | None) -> np.ndarray:
     """(rows, side * side * channels) of 0 to 255."""
     mode = "L" if channels == 1 else "RGB"
 
     def small(stored: dict[str, object]) -> np.ndarray:
-        image = decode_again(stored).convert(mode)
+        image = decode_again(stored, pixel_range=pixel_range).convert(mode)
         if image.size != (side, side):
             image = image.resize((side, side), Resampling.BOX)
         return np.asarray(image).reshape(-1)

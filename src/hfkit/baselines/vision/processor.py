@@ -19,10 +19,10 @@ def undecoded(rows: Dataset) -> Dataset:
     return rows.select_columns("image").cast_column("image", ImageFeature(decode=False))
 
 
-def sample(train: Dataset, count: int) -> list["Image"]:
+def sample(train: Dataset, count: int, pixel_range: Sequence[float] | None = None) -> list["Image"]:
     """At most `count` decoded pictures from all over the split: files often stand in the order of their classes."""
     rows = np.unique(np.linspace(0, len(train) - 1, min(count, len(train))).astype(int))
-    return [decode_again(stored) for stored in undecoded(train.select(rows))["image"]]
+    return [decode_again(stored, pixel_range=pixel_range) for stored in undecoded(train.select(rows))["image"]]
 
 
 def native_shape(images: Sequence["Image"], largest: int = 64) -> tuple[int, int]:

@@ -157,7 +157,8 @@ def _values(rows: Sequence[Line], width: int) -> list[Callable[[str], bool]]:
 
 def _is_header(header: list[str], seen: Sequence[Callable[[str], bool]], where: str) -> None:
     """Refuses a first line that is a row: it has none of the usual names, and a value that other rows have."""
-    if any(name.casefold() in USUAL_NAMES for name in header) or header == [str(n) for n in range(len(header))]:
+    named = any(name.casefold() in USUAL_NAMES or re.fullmatch(r"[A-Za-z]+(_\w+)+", name) for name in header)
+    if named or header == [str(n) for n in range(len(header))]:
         return
     value = next((name for name, known in zip(header, seen, strict=True) if known(name)), None)
     if value is not None:

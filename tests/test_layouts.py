@@ -1,0 +1,121 @@
+"""Folders of pictures with tables beside them: by split, names without an ending or in a folder below, and strays."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from image_files import disc
+
+from hfkit import HfkitError, load_data
+
+
+def pictures(folder: Path, count: int = 10, suffix: str = ".png") -> list[tuple[str, str]]:
+    """So many of each colour in one folder, as (name without ending, colour)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for colour in ("red", "blue"):
+        for number in range(count):
+            disc(colour, number).save(folder / f"{colour}{number:04}{suffix}", "PNG")
+            rows.append((f"{colour}{number:04}", colour))
+    return rows
+
+
+def csv(path: Path, header: str, rows: list[tuple[str, str]], ending: str = "") -> None:
+    path.write_text(f"{header}\n" + "".join(f"{name}{ending},{label}\n" for name, label in rows))
+
+
+def rows_of(source: Path) -> tuple[dict[str, int], str]:
+    data = load_data(str(source), task="image-classification")
+    return {name: len(split) for name, split in data.items()}, "\n".join(data.summary.notes)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_metadata_of_each_split(tmp_path: Path, kind: str) -> None:
+    for split, count in (("train", 10), ("val", 3), ("test", 2)):
+        named = [(f"{name}.png", label) for name, label in pictures(tmp_path / split, count)]
+        if kind == "csv":
+            csv(tmp_path / split / "metadata.csv", "file_name,label", named)
+        else:
+            lines = [json.dumps({"file_name": name, "label": label}) for name, label in named]
+            (tmp_path / split / "metadata.jsonl").write_text("\n".join(lines))
+    found, _ = rows_of(tmp_path)
+    # Equal pictures stand in all three splits: what validation and test have leaves training.
+    assert (found["test"], found["validation"]) == (4, 2)
+    assert found["train"] == 14
+
+
+def test_ids_without_an_ending_in_a_folder_below(tmp_path: Path) -> None:
+    csv(tmp_path / "train.csv", "id_code,diagnosis", pictures(tmp_path / "train_images"))
+    (tmp_path / "sample_submission.csv").write_text("id_code,diagnosis\nother,0\n")
+    found, notes = rows_of(tmp_path)
+    assert sum(found.values()) == 20
+    assert f"20 images of train found by name, as {tmp_path}/train_images/red0000.png" in notes
+    assert rows_of(tmp_path / "train.csv")[0] == found
+
+
+def test_names_whose_files_lie_in_several_folders_below(tmp_path: Path) -> None:
+    rows = pictures(tmp_path / "images_1")
+    for file in (tmp_path / "images_1").glob("blue*"):
+        (tmp_path / "images_2" / "deep").mkdir(parents=True, exist_ok=True)
+        file.rename(tmp_path / "images_2" / "deep" / file.name)
+    csv(tmp_path / "labels.csv", "image,finding", rows, ".png")
+    assert sum(rows_of(tmp_path)[0].values()) == 20
+
+
+def test_paths_and_ids_of_a_parquet_file(tmp_path: Path) -> None:
+    rows = pictures(tmp_path / "images")
+    table = {"path": [f"images/{name}.png" for name, _ in rows], "label": [label for _, label in rows]}
+    pq.write_table(pa.table(table), tmp_path / "rows.parquet")
+    assert sum(rows_of(tmp_path / "rows.parquet")[0].values()) == 20
+    numbered = {"id": range(20), "label": table["label"]}
+    for number, (name, _) in enumerate(rows):
+        (tmp_path / "images" / f"{name}.png").rename(tmp_path / "images" / f"{number}.png")
+    pq.write_table(pa.table(numbered), tmp_path / "rows.parquet")
+    assert sum(rows_of(tmp_path / "rows.parquet")[0].values()) == 20
+
+
+def test_a_name_of_two_pictures_is_not_guessed(tmp_path: Path) -> None:
+    rows = pictures(tmp_path / "a")
+    disc("red", 99).save(tmp_path / "b.png")
+    (tmp_path / "c").mkdir()
+    (tmp_path / "b.png").rename(tmp_path / "c" / "red0003.png")
+    csv(tmp_path / "list.csv", "image,label", rows, ".png")
+    with pytest.raises(HfkitError, match=r"'red0003.png' names 2 pictures: a/red0003.png, c/red0003.png") as told:
+        rows_of(tmp_path / "list.csv")
+    assert "line 5" in str(told.value)
+
+
+def test_a_missing_picture_is_told_with_the_path_that_was_looked_for(tmp_path: Path) -> None:
+    rows = pictures(tmp_path / "images")
+    csv(tmp_path / "list.csv", "image,label", [*rows, ("gone", "red")], ".png")
+    with pytest.raises(HfkitError) as told:
+        rows_of(tmp_path / "list.csv")
+    assert f"No such file or directory: {tmp_path}/gone.png, or one of its name in a folder below" in str(told.value)
+
+
+def test_a_stray_table_beside_class_folders_is_noted(tmp_path: Path) -> None:
+    for colour in ("red", "blue"):
+        (tmp_path / colour).mkdir()
+        for number in range(10):
+            disc(colour, number).save(tmp_path / colour / f"{number}.png")
+    (tmp_path / "sample_submission.csv").write_text("id,label\n" + "".join(f"{row},red\n" for row in range(5)))
+    found, notes = rows_of(tmp_path)
+    assert sum(found.values()) == 20
+    assert "tables that name no picture, not read: sample_submission.csv" in notes
+
+
+def test_a_table_that_names_no_picture_says_what_it_could_have_held(tmp_path: Path) -> None:
+    pictures(tmp_path / "train_images")
+    csv(tmp_path / "train.csv", "id,label", [("x1", "red"), ("x2", "blue")])
+    with pytest.raises(HfkitError, match="No column holds images, paths, or names of pictures that lie"):
+        rows_of(tmp_path)
+
+
+def test_texts_by_split_in_folders_are_read_too(tmp_path: Path) -> None:
+    for split, count in (("train", 30), ("test", 4)):
+        (tmp_path / split).mkdir()
+        rows = [(f"a {split} text of number {row}", "good" if row % 2 else "bad") for row in range(count)]
+        csv(tmp_path / split / "rows.csv", "text,label", rows)
+    assert len(load_data(str(tmp_path))["test"]) == 4
