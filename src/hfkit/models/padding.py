@@ -38,7 +38,7 @@ def settle_padding(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) ->
     features = [{key: column[place] for key, column in columns.items()} for place in range(2)]
     own = tokenizer.padding_side
     sides = (own, "left" if own == "right" else "right")
-    training, kind = model.training, getattr(model.base_model, "attention_type", None)
+    training = model.training
     model.eval()
     try:
         with torch.no_grad():
@@ -55,8 +55,10 @@ def settle_padding(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) ->
         raise HfkitError(what, where="--model", fix="choose another model") from error
     finally:
         model.train(training)
-        if kind == "block_sparse":  # BigBird's sparse attention ends for good at its first short text
-            model.base_model.set_attention_type(kind)
+    if getattr(model.config, "attention_type", None) == "block_sparse":
+        # BigBird's sparse attention ends for good at its first short text, which was this one; a copy opened later
+        # would answer long texts otherwise until it meets one.
+        model.config.attention_type = model.base_model.attention_type
     model.config.hfkit = {**model.config.hfkit, "padding": padding}
     if padding == own:
         return None
