@@ -11,7 +11,8 @@ from transformers import AutoConfig, AutoTokenizer
 
 from hfkit import encoding
 from hfkit.config import TaskArguments
-from hfkit.report.card import model_card
+from hfkit.report.card import card
+from hfkit.report.page import page
 from hfkit.tasks import build_task
 from hfkit.tasks.unknown import lost_in_tokens
 
@@ -63,13 +64,10 @@ def test_it_is_said_and_much_of_it_is_warned_of(
 
 
 def test_the_report_and_the_card_say_it(run_fit: Any) -> None:
-    from hfkit.report import write_report
-
     run = run_fit(num_train_epochs=1)
     cut = run.info["truncation"]
     assert all("unknown" in split for split in cut.values())
     cut["test"] |= {"unknown": 0.25, "equal": 7, "equal_share": 0.14}
     run.update(truncation=cut)
-    page = Path(write_report(run)).read_text()
-    assert "25.00 % of the tokens of test are unknown to the tokenizer; 7 different texts (14.0 %)" in page
-    assert "25.00 % of the tokens are unknown to its tokenizer, and 7 different texts (14.0 %)" in model_card(run)
+    assert "25.00 % of the tokens of test are unknown to the tokenizer; 7 different texts (14.0 %)" in page(run)
+    assert "25.00 % of the tokens are unknown to its tokenizer, and 7 different texts (14.0 %)" in card(run)

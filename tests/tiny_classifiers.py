@@ -120,7 +120,7 @@ def classifier(kind: str, pad_token_id: int | None = None) -> tuple[Any, PreTrai
     roles |= {"decoder_start_token_id": tokenizer.pad_token_id} if kind == "t5" else {}
     roles |= {"pad_token_id": pad_token_id} if pad_token_id is not None else {}
     given = {name: token for name, token in roles.items() if token is not None}
-    config = AutoConfig.for_model(kind, vocab_size=len(tokenizer), num_labels=2, **sizes, **given)
+    config = AutoConfig.for_model(kind, vocab_size=len(tokenizer), id2label={0: "neg", 1: "pos"}, **sizes, **given)
     torch.manual_seed(0)
     model = AutoModelForSequenceClassification.from_config(config)
     for parameter in model.parameters():
