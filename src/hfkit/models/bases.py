@@ -50,9 +50,9 @@ def _config_of_base(folder: Path, base: Path, path: str | Path) -> PreTrainedCon
     heads = set(read_json_file(folder / "adapter_config.json").get("modules_to_save") or [])
     with safe_open(folder / "adapter_model.safetensors", "pt") as file:
         shapes = [file.get_slice(name).get_shape() for name in file.keys() if heads & set(name.split("."))]  # noqa: SIM118
-    labels = min((shape[0] for shape in shapes if len(shape) == 2), default=config.num_labels)
-    if not is_language_model(folder) and labels != config.num_labels:
+    labels = min((shape[0] for shape in shapes if len(shape) == 2), default=None)
+    if not is_language_model(folder) and labels not in (None, config.num_labels):
         config.num_labels = labels
-        names = ", ".join(config.id2label.values())
+        names = ", ".join((config.id2label or {}).values())
         warnings.warn(f"{path} does not say what its labels are called: {names[:80]}", stacklevel=4)
     return config
