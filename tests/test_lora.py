@@ -151,8 +151,6 @@ def test_an_adapter_is_no_model_to_start_from(tiny_bert: Path, data: DatasetDict
     config = TrainConfig(model=str(tmp_path))
     with pytest.raises(HfkitError, match="holds a LoRA adapter, not a whole model"):
         build_model(config, build_task(config, data), data)
-    with pytest.raises(HfkitError, match="without the config of its base"):
-        load_model(tmp_path)
 
 
 def language_model(folder: Path, tokens: list[str], tied: bool) -> Path:
@@ -239,3 +237,30 @@ def test_an_adapter_on_tied_vectors_is_merged(tmp_path: Path, both: bool) -> Non
         merged, _ = load_model(tmp_path / "merged")
         torch.testing.assert_close(merged(**batch).logits, wanted, rtol=0, atol=1e-4)
     assert (merged.get_output_embeddings().weight is merged.get_input_embeddings().weight) == both
+
+
+def test_an_adapter_alone_opens_with_its_bases_config(tiny_bert: Path, data: DatasetDict, tmp_path: Path) -> None:
+    """As PEFT and TRL write it: the head says how many labels there are, and nothing what they are called."""
+    model, tokenizer = adapted(data, tiny_bert)
+    model.save_pretrained(tmp_path, save_embedding_layers=False)
+    with pytest.warns(UserWarning, match="what its labels are called: LABEL_0, LABEL_1, LABEL_2"):
+        opened, reader = load_model(tmp_path)
+    assert reader.get_vocab() == tokenizer.get_vocab()
+    batch = tokenizer(["warm film"], return_tensors="pt")
+    with torch.no_grad():
+        torch.testing.assert_close(opened(**batch).logits, model.eval()(**batch).logits)
+
+
+def test_a_language_models_adapter_alone_needs_no_task_type(tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from tiny_classifiers import tokenizer_of
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    tokenizer = tokenizer_of("gpt")
+    config = GPT2Config(vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=2, n_positions=32)
+    GPT2LMHeadModel(config).save_pretrained(tmp_path / "base")
+    tokenizer.save_pretrained(tmp_path / "base")
+    base = GPT2LMHeadModel.from_pretrained(tmp_path / "base")
+    get_peft_model(base, LoraConfig(r=2, target_modules=["c_attn"])).save_pretrained(tmp_path / "adapter")
+    opened, reader = load_model(tmp_path / "adapter")
+    assert opened.can_generate() and reader.eos_token == tokenizer.eos_token

@@ -217,7 +217,8 @@ def test_windows_are_for_single_texts() -> None:
 def test_the_default_length_is_the_models(tokenizer: Any, config: Any) -> None:
     task = build_task(TaskArguments(), rows([0, 1, 0, 1], BINARY)).for_model(config, tokenizer)
     assert task.settings()["max_length"] == 64
-    assert config.hfkit == {"task": "text-classification", "max_length": 64, "long_text": "head", "stride": 128}
+    reading = {"max_length": 64, "long_text": "head", "stride": 128, "padding": "right"}
+    assert config.hfkit == {"task": "text-classification", **reading}
 
 
 def test_roberta_reads_fewer_tokens_than_it_has_positions() -> None:

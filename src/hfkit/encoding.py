@@ -16,6 +16,7 @@ from datasets import Dataset, DatasetDict
 from hfkit import hardware, store
 from hfkit import tasks as tasks_package
 from hfkit.data.table import counted
+from hfkit.tasks.unknown import MUCH, lost_in_tokens
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -73,16 +74,33 @@ def encode(
     return made, False
 
 
-def say_truncation(accelerator: "Accelerator", truncation: dict[str, dict[str, Any]]) -> None:
-    """On the screen, how many texts were cut, and whatever else is to be said of how they are read."""
-    for name, found in truncation.items():
-        for note in found.get("notes", []):
+def lost(
+    accelerator: "Accelerator", task: "Task", data: DatasetDict, encoded: DatasetDict, processor: Any
+) -> dict[str, dict[str, Any]]:
+    """What the model will not see of each split's texts, on the screen and for run.json: `task.truncation`, and of a
+    tokenizer `lost_in_tokens`; and whatever else is to be said of how they are read."""
+    found = {}
+    for name, split in encoded.items():
+        cut = found[name] = task.truncation(split) | lost_in_tokens(processor, data[name], split)
+        for note in cut.get("notes", []):
             accelerator.print(f"{name}: {note}")
-        if found["rows"]:
+        if cut["rows"]:
             accelerator.print(
-                f"{name}: {counted(found['rows'], 'text')} ({found['share']:.1%}) cut to {found['max_length']} tokens"
-                f" (--long_text {found['long_text']})"
+                f"{name}: {counted(cut['rows'], 'text')} ({cut['share']:.1%}) cut to {cut['max_length']} tokens"
+                f" (--long_text {cut['long_text']})"
             )
+        if cut.get("unknown") or cut.get("equal"):
+            equal = f"{counted(cut['equal'], 'different text')} ({cut['equal_share']:.1%})"
+            accelerator.print(
+                f"{name}: {cut['unknown']:.2%} of the tokens are unknown to the tokenizer;"
+                f" {equal} became the tokens of another one"
+            )
+    if any(max(cut.get("unknown", 0), cut.get("equal_share", 0)) > MUCH for cut in found.values()):
+        accelerator.print(
+            "warning: the tokenizer does not know what these texts are written in. Choose a model that does, such as"
+            " --model FacebookAI/xlm-roberta-base or --model google-bert/bert-base-multilingual-cased"
+        )
+    return found
 
 
 def reader_digest(task: "Task", processor: Any) -> str | None:
@@ -92,11 +110,12 @@ def reader_digest(task: "Task", processor: Any) -> str | None:
     definition = json.loads(processor.backend_tokenizer.to_str())
     for state in ("truncation", "padding"):  # what the last call left, and the next one sets
         definition.pop(state, None)
+    reading = ("chat_template", "padding_side", "split_special_tokens")
     facts = {
         "task": task.settings(),
         "tokenizer": [type(processor).__qualname__, definition, processor.model_input_names],
         "special": {name: str(value) for name, value in processor.special_tokens_map.items()},
-        "reading": [str(getattr(processor, name, None)) for name in ("chat_template", "padding_side")],
+        "reading": [str(getattr(processor, name, None)) for name in reading],
         "versions": {name: hardware.versions().get(name) for name in ("transformers", "tokenizers", "datasets")},
     }
     found = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())

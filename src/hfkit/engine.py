@@ -28,7 +28,8 @@ from hfkit import hardware, sharding
 from hfkit.batching import BatchPlan, Update
 from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
-from hfkit.evaluation import Plan, Tensors, evaluate, load_batches
+from hfkit.evaluation import Plan, Tensors, evaluate, load_batches, named
+from hfkit.models.inspection import readable
 from hfkit.optim import ON_METRIC, make_step
 from hfkit.state import State
 
@@ -191,7 +192,8 @@ class Engine:
         """One optimizer step, counted."""
         loss: float | None = None
         try:
-            loss = self._backward(share, weight)
+            with readable(lambda: named(dataset, update.rows)):
+                loss = self._backward(share, weight)
         except (RuntimeError, MemoryError) as error:
             self._halve_or_raise(error)
         if loss is None:  # Out here the error is gone, and with it the activations that its frames held on to.

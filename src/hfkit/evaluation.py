@@ -16,6 +16,7 @@ from hfkit.batching import evaluation_batches
 from hfkit.config import LoopArguments
 from hfkit.errors import HfkitError
 from hfkit.models.attention import products
+from hfkit.models.inspection import readable
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -69,10 +70,12 @@ def evaluate(
         fast = products(accelerator.device, accelerator.mixed_precision)
         with no_gradients(), accelerator.autocast(), fast, bar:
             plan = [(None, rows) for rows in mine + batches[:1] * (rounds - len(mine))]
-            for batch in load_batches(accelerator, task, dataset, plan, config.dataloader_num_workers):
+            batches_read = load_batches(accelerator, task, dataset, plan, config.dataloader_num_workers)
+            for (_, rows), batch in zip(plan, batches_read, strict=False):
                 if stop() and not sharded:
                     break
-                _, predictions = task.loss_and_predictions(model, batch)
+                with readable(lambda rows=rows: named(dataset, rows)):  # type: ignore[misc]
+                    _, predictions = task.loss_and_predictions(model, batch)
                 if len(kept) < len(mine):  # else it stood in, in a last round that has no batch for this process
                     kept.append({name: value.cpu().numpy() for name, value in predictions.items()})
                     bar.update(accelerator.num_processes * len(next(iter(kept[-1].values()))))
@@ -94,6 +97,12 @@ def evaluate(
     chunks = [chunk for part in parts for chunk in part[1]]
     columns = {name: np.concatenate([chunk[name] for chunk in chunks])[order] for name in chunks[0]}
     return {"label": np.asarray(dataset["labels"][:]), **columns} if "labels" in dataset.column_names else columns
+
+
+def named(dataset: Dataset, rows: list[int], most: int = 8) -> list[Any]:
+    """The ids of the first of some rows, else their numbers."""
+    shown = rows[:most]
+    return list(dataset[shown]["id"]) if "id" in dataset.column_names else shown
 
 
 @dataclass(frozen=True)

@@ -99,8 +99,7 @@ def fit(
     _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
     prove_savable(run.model_path, accelerator, model, processor)
     encoded = encoding.encode_splits(task, data, processor, accelerator, config.reuse_tokens)
-    truncation = {name: task.truncation(split) for name, split in encoded.items()}
-    encoding.say_truncation(accelerator, truncation)
+    truncation = encoding.lost(accelerator, task, data, encoded, processor)
     facts = provenance.facts(config, task, model, data, encoded, accelerator, truncation)
     place, skipped = checkpoint.newest(run.path / "checkpoints")
     if place:

@@ -11,6 +11,7 @@ from hfkit.errors import HfkitError, nearest
 from hfkit.hardware import check_device
 from hfkit.inference.classifying import ClassifyingPipeline, check_count
 from hfkit.inference.texts import text_and_pair
+from hfkit.models.inspection import readable
 from hfkit.models.loading import load_model
 from hfkit.run import Run
 from hfkit.tasks.text_classification import TextClassification
@@ -236,5 +237,10 @@ class TextClassificationPipeline(ClassifyingPipeline, transformers.TextClassific
 
     def _batch(self, features: list[dict[str, Any]], dtype: torch.dtype | None) -> torch.Tensor:
         batch, model = self.reading.collate(features), self.fast if dtype == self.low_precision else self.model
-        with self.computing(dtype):
+        with self.computing(dtype), readable(lambda: self._shown(batch["input_ids"][:3]), "the batch of"):
             return self.reading.logits(model, {k: v.to(self.device) for k, v in batch.items()}).cpu()
+
+    def _shown(self, rows: torch.Tensor) -> list[str]:
+        """The beginnings of some rows, quoted."""
+        tokenizer: Any = self.tokenizer
+        return [repr(text[:60]) for text in tokenizer.batch_decode(rows, skip_special_tokens=True)]

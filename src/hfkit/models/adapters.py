@@ -12,9 +12,10 @@ from safetensors import safe_open
 from hfkit.disk import whole_folder, writing
 from hfkit.errors import HfkitError, nearest
 from hfkit.models import four_bit
+from hfkit.models.bases import load_base
 from hfkit.models.inspection import first_line, say
 from hfkit.models.language_models import settle_generation
-from hfkit.models.loading import load_base, load_model, quiet
+from hfkit.models.loading import load_model, quiet
 from hfkit.models.lora import put_adapter, quiet_peft, read_adapter
 from hfkit.models.names import locate
 from hfkit.run import Run

@@ -27,7 +27,10 @@ from hfkit.models.inspection import say as _say
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.lora import add_lora
 from hfkit.models.names import check_folder, locate
+from hfkit.models.padding import settle_padding
 from hfkit.models.settings import override, same_labels, set_dropout, set_labels
+from hfkit.tasks.special_tokens import has_padding
+from hfkit.tasks.truncation import PADDED_POSITIONS
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -177,6 +180,8 @@ def _pretrained(config: ModelArguments, task: "Task") -> tuple[PreTrainedModel, 
     if not keep_head:
         _renew_head(model)
     _say_head(model, keep_head, new, folder)
+    if sentence := settle_padding(model, processor, config.model):
+        _say(sentence)
     return model, processor, new
 
 
@@ -222,7 +227,8 @@ def _settle_padding(settings: PreTrainedConfig, processor: PreTrainedTokenizerBa
         processor.pad_token = processor.eos_token
         _say(f"tokenizer: no padding token, {processor.eos_token} takes its place")
     backbone = getattr(settings, "backbone_config", None) or settings
-    settings.pad_token_id = backbone.pad_token_id = processor.pad_token_id
+    if not (has_padding(settings) and any(family in backbone.model_type for family in PADDED_POSITIONS)):
+        settings.pad_token_id = backbone.pad_token_id = processor.pad_token_id
     if hasattr(backbone, "use_cache"):
         backbone.use_cache = False  # a cache is for generating; here it would only cost memory
 

@@ -12,6 +12,7 @@ from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError, nearest
 from hfkit.foreign import read_json_file
 from hfkit.models.freezing import timm_heads
+from hfkit.models.image_sizes import at_size
 from hfkit.models.inspection import check_config, check_memory, check_shards, first_line
 from hfkit.models.loading import new_parameters, quiet, read_config
 from hfkit.models.names import check_weights, locate
@@ -47,9 +48,14 @@ def build_image_model(config: TrainConfig, task: "Task") -> tuple[Model, Any, li
     if not keep_head:
         set_labels(settings, task.model_kwargs())
     set_labels(settings, task.for_model(settings, processor).model_kwargs())
+    sized = config.image_size is not None and getattr(settings, "image_size", None) not in (None, config.image_size)
     if folder is None or config.from_scratch:
+        if sized:
+            settings.image_size = config.image_size
         return _untrained(settings), processor, []
     model, new = read_image_weights(folder, settings, config.trust_remote_code)
+    if sized:
+        model = at_size(model, config.image_size or 0)
     return model, processor, new
 
 

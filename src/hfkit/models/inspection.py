@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,24 @@ def say(told: str) -> None:
 def first_line(error: BaseException) -> str:
     """The first line of what a library says, or the error's name."""
     return line(next(iter(str(error).strip().splitlines()), "") or type(error).__name__, 400)
+
+
+@contextmanager
+def readable(described: Callable[[], Iterable[Any]], unit: str = "rows") -> Iterator[None]:
+    """A batch on its way through a model: what the model refuses is told with the rows.
+
+    Args:
+        described: What tells a person which rows are in the batch; asked for where it is refused.
+        unit: What they are.
+
+    Raises:
+        HfkitError: The model's forward refused the batch with a ValueError or an IndexError.
+    """
+    try:
+        yield
+    except (ValueError, IndexError) as error:
+        raise HfkitError(
+            f"The model cannot read a batch: {first_line(error)}",
+            where=f"{unit} {', '.join(map(str, described()))}",
+            fix="leave these rows out, or run them one by one to find the one at fault",
+        ) from error

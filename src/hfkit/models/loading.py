@@ -1,6 +1,7 @@
 """Reading models: a folder's config, weights and tokenizer, with every failure in plain words."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -41,8 +42,8 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
     What it is a model for, its folder says: a language model comes as an `AutoModelForCausalLM`, with its generation
     config.
 
-    An adapter's folder (`adapter_config.json`, with the config of its base beside it) comes as a PeftModel on its
-    base, which may be an embedded one (`demo:minilm`). Weights are read from safetensors only, and no code of a
+    An adapter's folder (`adapter_config.json`) comes as a PeftModel on its base, which may be an embedded one
+    (`demo:minilm`). Weights are read from safetensors only, and no code of a
     repository is run.
 
     Args:
@@ -73,53 +74,38 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
             )
         if images:
             return model.eval(), image_models.read_processor(folder, config, code=trust_remote_code)
-        tokenizer = read_tokenizer(folder, path, trust_remote_code)
-        check_vocabulary(tokenizer, config, folder)
-        return model.eval(), tokenizer
-    model, reader = load_base(folder, path)
-    return put_adapter(model, folder).eval(), reader
+        reader = read_tokenizer(folder, path, trust_remote_code)
+        check_vocabulary(reader, config, folder)
+    else:
+        from hfkit.models.bases import load_base
+
+        model, reader = load_base(folder, path)
+        model = put_adapter(model, folder)
+    if model.main_input_name == "input_ids" and not model.can_generate():
+        _settle(model, reader, path)
+    return model.eval(), reader
 
 
-def load_base(folder: Path, path: str | Path, whole: bool = False) -> tuple[PreTrainedModel, Any]:
-    """The base of the adapter in `folder`, which `path` was said for, and the adapter's tokenizer or image processor.
+def _settle(model: Any, tokenizer: PreTrainedTokenizerBase, path: str | Path) -> None:
+    """How batches are filled, for a model that does not say: one that hfkit has built says it in its config."""
+    if "padding" in (getattr(model.config, "hfkit", None) or {}):
+        return
+    from hfkit.models.padding import settle_padding
 
-    An adapter that was trained on a base of four bits a weight gets such a one, or with `whole` one in float32.
-
-    Raises:
-        HfkitError: As `load_model`.
-    """
-    from hfkit.models import image_models
-
-    images = image_models.is_image_model(folder)
-    name, revision = read_adapter(folder)
-    base = locate(name, revision)
-    (image_models.check_image_folder if images else check_folder)(base, name)
-    if not (folder / "config.json").is_file():
-        raise HfkitError(
-            f"{path} holds an adapter without the config of its base, which has the labels",
-            where=str(folder),
-            fix="save it there: model.config.save_pretrained(folder)",
-        )
-    config = read_config(folder, path)
-    if images:
-        return image_models.read_image_weights(base, config)[0], image_models.read_processor(folder, config)
-    if whole:
-        four_bit.mark(config, False)
-    auto_model = AutoModelForCausalLM if is_language_model(folder) else AutoModelForSequenceClassification
-    model, _ = read_weights(base, config, auto_model=auto_model)
-    tokenizer = read_tokenizer(folder, path)
-    check_vocabulary(tokenizer, config, folder)
-    return model, tokenizer
+    if sentence := settle_padding(model, tokenizer, str(path)):
+        warnings.warn(sentence, stacklevel=3)
 
 
 def is_language_model(folder: Path) -> bool:
-    """Whether what the folder holds continues texts: an adapter by its task, a model by the class it was saved as."""
+    """Whether what the folder holds continues texts: an adapter by its task, else by its base; a model by the class it
+    was saved as."""
     for name, key in (("adapter_config.json", "task_type"), ("config.json", "architectures")):
         if (folder / name).is_file():
             known = read_json_file(folder / name)
             kind = known.get(key) if isinstance(known, dict) else None
-            return re.search("CAUSAL_LM|ForCausalLM|LMHeadModel", str(kind)) is not None
-    return False
+            if kind is not None:
+                return re.search("CAUSAL_LM|ForCausalLM|LMHeadModel", str(kind)) is not None
+    return (folder / "adapter_config.json").is_file() and is_language_model(locate(*read_adapter(folder)))
 
 
 def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False) -> PreTrainedConfig:
@@ -131,7 +117,10 @@ def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False)
     """
     check_config(read_json_file(folder / "config.json"), f"{folder}/config.json")
     try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        if config.model_type == "timm_wrapper" and config.model_args:
+            config.model_args.pop("num_classes", None)  # timm's own save has it twice, and transformers refuses that
+        return config
     except Exception as error:  # each architecture checks its fields in its own way
         if "trust_remote_code" in str(error):
             raise HfkitError(
@@ -152,9 +141,21 @@ def read_tokenizer(folder: Path, name: str | Path, trust_remote_code: bool = Fal
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
         check_tokenizer(tokenizer)
-        return tokenizer
     except Exception as error:  # each tokenizer library fails in its own way
-        raise HfkitError(f"the tokenizer of {name} cannot be read: {first_line(error)}", where=str(folder)) from error
+        if any(folder.glob("tokenizer*")):
+            what = f"the tokenizer of {name} cannot be read: {first_line(error)}"
+            raise HfkitError(what, where=str(folder)) from error
+        raise _no_tokenizer(folder, name) from error
+    # Without its files a class may open as an empty tokenizer; those of bytes and characters have none.
+    files = {"tokenizer.json", *type(tokenizer).vocab_files_names.values()}
+    if type(tokenizer).vocab_files_names and not any((folder / file).is_file() for file in files):
+        raise _no_tokenizer(folder, name)
+    return tokenizer
+
+
+def _no_tokenizer(folder: Path, name: str | Path) -> HfkitError:
+    fix = "save the tokenizer beside the model: tokenizer.save_pretrained(folder)"
+    return HfkitError(f"{name} has no tokenizer that transformers opens", where=str(folder), fix=fix)
 
 
 def read_weights(

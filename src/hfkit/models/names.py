@@ -10,8 +10,7 @@ from hfkit.run import Run
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack")
 ADAPTER_PICKLE = "adapter_model.bin"
-TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
-HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja"]
+HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja", "*.codes", "*.spm", "*.tokenizer"]
 
 
 def locate(name: str | Path, revision: str | None = None, code: bool = False) -> Path:
@@ -94,7 +93,7 @@ def _only_pickles(name: str | Path, pickle: str, place: str) -> HfkitError:
 
 
 def check_folder(folder: Path, name: str | Path) -> None:
-    """Refuse a folder that lacks its config, weights or tokenizer before anything heavy is imported.
+    """Refuse a folder that lacks its config or weights before anything heavy is imported.
 
     Raises:
         HfkitError: A part is missing, or the weights are pickles, which can run code and are never read.
@@ -109,12 +108,6 @@ def check_folder(folder: Path, name: str | Path) -> None:
     if not (folder / "config.json").is_file():
         raise HfkitError(f"{name} holds no model: there is no config.json", where=place, fix=_contents(folder))
     check_weights(folder, name)
-    if not any((folder / file).is_file() for file in TOKENIZERS):
-        raise HfkitError(
-            f"{name} has no tokenizer: there is none of {', '.join(TOKENIZERS)}",
-            where=place,
-            fix="save the tokenizer beside the model: tokenizer.save_pretrained(folder)",
-        )
 
 
 def check_weights(folder: Path, name: str | Path) -> None:

@@ -13,6 +13,7 @@ from hfkit.config import TaskArguments
 from hfkit.errors import HfkitError
 from hfkit.tasks.classification import Classification, label_names
 from hfkit.tasks.labels import REGRESSION, SINGLE
+from hfkit.tasks.special_tokens import has_padding, read_as_text
 from hfkit.tasks.truncation import Truncation
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -35,6 +36,8 @@ class TextClassification(Classification):
         label_smoothing: Share of a label's weight that is spread over all classes in training.
         regression_loss: mse or mae: what a regression learns to make small.
         pad_token_id, pad_token_type_id: What fills the shorter rows of a batch.
+        padding: The side that is filled, left or right; or none, for a model whose answer to a text depends on what
+            fills its row: then rows of one length are computed together.
     """
 
     labels: list[str]
@@ -48,6 +51,7 @@ class TextClassification(Classification):
     regression_loss: str = "mse"
     pad_token_id: int = 0
     pad_token_type_id: int = 0
+    padding: str = "right"
 
     name = "text-classification"
     auto_model = "AutoModelForSequenceClassification"
@@ -81,23 +85,29 @@ class TextClassification(Classification):
         return Truncation(self.max_length, self.long_text, self.stride)
 
     def reading(self) -> dict[str, Any]:
-        """How long texts are read, which the model's config keeps."""
-        return {"task": self.name, "max_length": self.max_length, "long_text": self.long_text, "stride": self.stride}
+        """How texts are read, which the model's config keeps."""
+        return {"task": self.name} | {
+            name: getattr(self, name) for name in ("max_length", "long_text", "stride", "padding")
+        }
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the labels in the model's order (matched by name), and the model's limit and padding.
 
         Both arguments are told what was settled, because both are saved: the config gets `hfkit`, and the tokenizer
         `model_max_length` and `truncation_side`, so that plain `transformers.pipeline(..., truncation=True)` keeps the
-        same head or tail. A tokenizer without a padding token pads with its end token.
+        same head or tail. Special tokens that users write in their texts are read as text. A tokenizer without a
+        padding token pads with its end token. Batches are filled with the config's token, by which some models find
+        where a text ends, on the side that was settled when the model was built or opened, else the tokenizer's.
 
         Raises:
             HfkitError: `max_length` is above what the model can read, or too small for a text and its windows.
         """
         if processor.pad_token_id is None:
             processor.pad_token = processor.eos_token
-        if model_config.pad_token_id is None:
+        if not has_padding(model_config):
             model_config.pad_token_id = processor.pad_token_id
+        read_as_text(processor)
+        saved = getattr(model_config, "hfkit", None) or {}
         reading = Truncation.settle(self.max_length, self.long_text, self.stride, self.pair, model_config, processor)
         labels, weights = self.in_order_of(model_config)
         task = replace(
@@ -105,10 +115,11 @@ class TextClassification(Classification):
             labels=labels,
             class_weights=weights,
             max_length=reading.max_length,
-            pad_token_id=processor.pad_token_id,
+            pad_token_id=model_config.pad_token_id,
             pad_token_type_id=processor.pad_token_type_id,
+            padding=saved.get("padding") or processor.padding_side,
         )
-        model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.reading()}
+        model_config.hfkit = {**saved, **task.reading()}
         return task
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
@@ -158,7 +169,7 @@ class TextClassification(Classification):
         return {"rows": cut, "share": share, "max_length": self.max_length, "long_text": self.long_text}
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """One batch, padded on the right to its longest row.
+        """One batch, padded to its longest row.
 
         Returns:
             `input_ids`, `attention_mask` and perhaps `token_type_ids` of shape (rows, tokens), `labels` where there
@@ -171,10 +182,11 @@ class TextClassification(Classification):
             batch["window_of"] = torch.tensor([row for row, windows in enumerate(ids) for _ in windows])
             ids = [window for windows in ids for window in windows]
             types = [window for windows in types for window in windows]
-        batch["input_ids"] = _padded(ids, self.pad_token_id)
-        batch["attention_mask"] = _padded([np.ones(len(row), dtype=np.int64) for row in ids], 0)
+        left = self.padding == "left"
+        batch["input_ids"] = _padded(ids, self.pad_token_id, left)
+        batch["attention_mask"] = _padded([np.ones(len(row), dtype=np.int64) for row in ids], 0, left)
         if types:
-            batch["token_type_ids"] = _padded(types, self.pad_token_type_id)
+            batch["token_type_ids"] = _padded(types, self.pad_token_type_id, left)
         if "labels" in features[0]:
             batch["labels"] = self.label_batch(features)
         return batch
@@ -185,7 +197,8 @@ class TextClassification(Classification):
         Training and the pipeline both come through here, so that a text is read the same way in both. The mean is
         over logits, not probabilities: a window that is sure counts for more than one that is not.
         """
-        logits = model(**{key: batch[key] for key in MODEL_INPUTS if key in batch}).logits.float()
+        inputs = {key: batch[key] for key in MODEL_INPUTS if key in batch}
+        logits = (_by_length(model, inputs) if self.padding == "none" else model(**inputs).logits).float()
         if "window_of" not in batch:
             return logits
         window_of = batch["window_of"]
@@ -194,9 +207,21 @@ class TextClassification(Classification):
         return sums / counts[:, None]
 
 
-def _padded(rows: list[Any], fill: int) -> torch.Tensor:
-    """(rows, longest) of int64, short rows filled on the right."""
-    padded = np.full((len(rows), max(len(row) for row in rows)), fill, dtype=np.int64)
+def _by_length(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """(rows, labels): the rows of each length go through the model together, without padding."""
+    lengths = inputs["attention_mask"].sum(dim=1)
+    groups = [(lengths == length).nonzero().flatten() for length in lengths.unique()]
+    logits = [
+        model(**{name: value[rows, : lengths[rows[0]]] for name, value in inputs.items()}).logits for rows in groups
+    ]
+    return torch.cat(logits)[torch.cat(groups).argsort()]
+
+
+def _padded(rows: list[Any], fill: int, left: bool) -> torch.Tensor:
+    """(rows, longest) of int64, short rows filled on one side."""
+    width = max(len(row) for row in rows)
+    padded = np.full((len(rows), width), fill, dtype=np.int64)
     for index, row in enumerate(rows):
-        padded[index, : len(row)] = row
+        start = width - len(row) if left else 0
+        padded[index, start : start + len(row)] = row
     return torch.from_numpy(padded)
