@@ -23,6 +23,7 @@ from hfkit.metric_names import FIGURES, LOWER_IS_BETTER
 from hfkit.models.attention import products
 from hfkit.models.dropout import drawn_fast
 from hfkit.optim import build_optimizer, build_scheduler
+from hfkit.processes import meet
 from hfkit.run import Run
 from hfkit.saving import save_model
 from hfkit.signals import stopped_by_signals
@@ -69,12 +70,16 @@ def fit(
         enable_full_determinism(config.seed)  # for the rest of the process, and before anything is on a GPU
     precision, why = hardware.mixed_precision(config.mixed_precision, config.use_cpu)
     AcceleratorState._reset_state()  # A notebook may fit twice; Accelerate would refuse a second precision.
-    accelerator = Accelerator(
-        mixed_precision=precision,
-        cpu=config.use_cpu,
-        log_with=tracker_names(config.report_to) or None,
-        project_dir=str(output_dir(config)),
-        kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],  # no second copy of gradients
+    accelerator = meet(
+        lambda: Accelerator(
+            mixed_precision=precision,
+            cpu=config.use_cpu,
+            log_with=tracker_names(config.report_to) or None,
+            project_dir=str(output_dir(config)),
+            kwargs_handlers=[
+                DistributedDataParallelKwargs(gradient_as_bucket_view=True)
+            ],  # no second copy of gradients
+        )
     )
     sharding.check(accelerator, model)
     accelerator.print(why)

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -13,6 +12,7 @@ from hfkit import hardware
 from hfkit.config import TrainConfig
 from hfkit.disk import remove, unwritable
 from hfkit.errors import HfkitError
+from hfkit.processes import first_to_tell, is_first, meet, rank
 from hfkit.run import claim
 from hfkit.tasks import TASKS, task_class
 
@@ -151,21 +151,10 @@ def discard(path: Path) -> None:
 
 
 def join_processes(config: TrainConfig) -> bool:
-    """Meet the other processes of the launch. Returns whether this is the first.
-
-    Raises:
-        HfkitError: The launcher started several processes that do not know each other: each would train alone, and
-            all would write into one run.
-    """
+    """Meet the other processes of the launch (`hfkit.processes.meet`). Returns whether this is the first."""
     from accelerate import PartialState
 
-    state = PartialState(cpu=config.use_cpu or hardware.stays_on_cpu())
-    started = int(os.environ.get("WORLD_SIZE", "1"))
-    if started != state.num_processes:
-        raise HfkitError(
-            f"the launcher started {started} processes, and they do not know each other",
-            fix="on the CPU set ACCELERATE_USE_CPU=true before torchrun; on GPUs start one process for each GPU",
-        )
+    state = meet(lambda: PartialState(cpu=config.use_cpu or hardware.stays_on_cpu()))
     return bool(state.is_main_process)
 
 
@@ -195,33 +184,15 @@ def exit_cleanly(function: Callable[[], Any]) -> int:
             print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
-        if os.environ.get("RANK", "0") == "0":
+        if is_first():
             print(f"\n{str(error) or 'stopped'}", file=sys.stderr)
         return 130
     except RuntimeError as error:
         if os.environ.get("HFKIT_DEBUG") == "1" or not lost_another(error):
             raise
-        rank = os.environ.get("RANK", "0")
-        print(f"process {rank} ends, because another process of the job has ended", file=sys.stderr)
+        print(f"process {rank()} ends, because another process of the job has ended", file=sys.stderr)
         return 1
     return 0
-
-
-def first_to_tell() -> bool:
-    """Whether this process is the one that tells what went wrong.
-
-    An error of one process must be told by that one; the same error of all of them once. Where they have met, the
-    first that asks the launch's store tells; before, all fail alike, and process 0 does.
-    """
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.distributed.is_available() or not torch.distributed.is_initialized():
-        return os.environ.get("RANK", "0") == "0"
-    place, port = os.environ.get("MASTER_ADDR", ""), int(os.environ.get("MASTER_PORT", "0"))
-    try:
-        store = torch.distributed.TCPStore(place, port, is_master=False, timeout=timedelta(seconds=5))
-        return int(store.add(f"hfkit/told/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", 1)) == 1
-    except RuntimeError:  # The store went with the process that held it: better told twice than never.
-        return True
 
 
 def lost_another(error: RuntimeError) -> bool:

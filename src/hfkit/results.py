@@ -21,6 +21,7 @@ from hfkit.data.table import counted
 from hfkit.disk import whole_file, write_json, writing
 from hfkit.evaluation import evaluate
 from hfkit.models.loading import load_model
+from hfkit.processes import meet
 from hfkit.report import words
 from hfkit.report.screen import aligned
 
@@ -144,7 +145,7 @@ def evaluate_rows(run: "Run", config: TrainConfig, task: "Task", data: "DatasetD
 
     precision, why = hardware.mixed_precision("auto", config.use_cpu)  # the machine may be another than the run's
     AcceleratorState._reset_state()
-    accelerator = Accelerator(mixed_precision=precision, cpu=config.use_cpu)
+    accelerator = meet(lambda: Accelerator(mixed_precision=precision, cpu=config.use_cpu))
     accelerator.print(why)
     model, processor = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
     task = task.for_model(model.config, processor)

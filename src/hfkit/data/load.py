@@ -1,7 +1,6 @@
 """The road from `--dataset` to checked splits: open, choose columns, take rows, read labels, clean, carve, draw."""
 
 import dataclasses
-import os
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from functools import partial
@@ -20,6 +19,7 @@ from hfkit.data.splits import carve, limited, remove_repeats
 from hfkit.data.streams import load_stream
 from hfkit.data.table import Table
 from hfkit.errors import HfkitError, nearest
+from hfkit.processes import is_first
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
@@ -215,7 +215,7 @@ def _again(data: "LoadedData") -> "LoadedData":
     from hfkit.data.summary import say
 
     say(data.summary)
-    if os.environ.get("RANK", "0") == "0":
+    if is_first():
         print(f"splits: an earlier run's, from {store.folder()}", flush=True)
     return data
 

@@ -1,6 +1,5 @@
 """build_model: a model that fits the task, and its tokenizer."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ from hfkit.models.lora import add_lora
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, same_labels, set_dropout, set_labels
 from hfkit.plain import flat
+from hfkit.processes import is_first
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -274,5 +274,5 @@ def _say_head(model: PreTrainedModel, kept: bool, new: list[str], folder: Path) 
 
 def _say(line: str) -> None:
     """Print once, however many processes build the model."""
-    if os.environ.get("RANK", "0") == "0":
+    if is_first():
         print(flat(line), flush=True)
