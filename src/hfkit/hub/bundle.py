@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hfkit import disk
 from hfkit.errors import HfkitError
+from hfkit.hub.readme import README, both
 from hfkit.hub.secrets import Secrets
 from hfkit.run import Run
 
@@ -88,10 +89,11 @@ def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
     if damaged:
         raise HfkitError(f"{run.path} is damaged: {damaged[0]}", fix="restore the file; see hfkit verify")
     found = Bundle(dict(model_files(made.model)) | dict(made.changed))
-    texts = {"README.md": _card(made, repository)}
+    texts = {README: _card(made, repository)}
     texts |= {name: (run.path / name).read_text(encoding="utf-8") for name in TEXTS if (run.path / name).is_file()}
     for name, text in texts.items():
-        found.files[name] = _cleaned(found, name, _addressed(text, run, repository), secrets).encode()
+        text = _cleaned(found, name, _addressed(text, run, repository), secrets)
+        found.files |= both(text) if name == README else {name: text.encode()}
     shown = (run.info.get("pictures") or {}).get("kept")
     if shown and "report.html" in found.files:
         found.said.append(f"report.html: shows {shown} small pictures of the data")
@@ -176,7 +178,7 @@ def _run_json(found: Bundle, run: Run, repository: str, secrets: Secrets) -> byt
     info["files"] = {
         path: disk.digest(content) if isinstance(content, Path) else disk.digest_of(content)
         for path, content in sorted(found.files.items())
-        if path != "README.md"  # people go on writing it
+        if path != README  # people go on writing it
     }
     return (json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
 

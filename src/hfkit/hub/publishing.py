@@ -46,6 +46,7 @@ def push(
     message: str | None = None,
     merged: bool = False,
     with_base: str | bool = False,
+    overwrite_card: bool = False,
     dry_run: bool = False,
     verify: bool = True,
 ) -> Published | None:
@@ -67,6 +68,7 @@ def push(
         merged: Publish an adapter and its base as one model.
         with_base: Publish the adapter's base first, where it is not on the Hub: under this name, or with True as
             `<repository>-base`.
+        overwrite_card: Put the card in the place of a README.md that was edited there; else what people wrote is kept.
         dry_run: List the files and show the card; no network.
         verify: Open and compare afterwards.
 
@@ -101,7 +103,8 @@ def push(
             files = bundle(made, repository, secrets)
             files.check(secrets)
         print(f"{run.path} -> {repository}:\n{files.listing()}", flush=True)
-        commit = commits.commit(api, repository, files, message or f"{run.info['name']}, by hfkit push", revision)
+        title = message or f"{run.info['name']}, by hfkit push"
+        commit = commits.commit(api, repository, files, title, revision, overwrite_card=overwrite_card)
         if tag:
             commits.persist(lambda: api.create_tag(repository, tag=tag, revision=commit), repository)
         url = f"{api.endpoint}/{repository}"
