@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 
 from hfkit import hardware
 from hfkit.config import TrainConfig
-from hfkit.disk import remove, unwritable
+from hfkit.disk import refusal, remove, unwritable
 from hfkit.errors import HfkitError
 from hfkit.processes import first_to_tell, is_first, meet, rank
 from hfkit.run import claim
@@ -104,15 +104,17 @@ def _start(
 
 
 def check_hub(config: TrainConfig) -> None:
-    """Ask the Hub before training whether it will take the run: hours later is too late to learn of a wrong token.
+    """Make repository and branch before training, and try whether they take files: hours later is too late to learn
+    that the token may not write there.
 
     Raises:
         HfkitError: It will not.
     """
-    from hfkit.hub.publishing import check_name, connect
+    from hfkit.hub.publishing import check_name, connect, prepare
 
-    check_name(str(config.hub_model_id))
-    connect(str(config.hub_model_id))
+    name = str(config.hub_model_id)
+    check_name(name)
+    prepare(connect(name), name, config.hub_private_repo, config.hub_revision)
 
 
 def publish(config: TrainConfig, path: Path, first: bool) -> None:
@@ -187,6 +189,13 @@ def exit_cleanly(function: Callable[[], Any]) -> int:
         if is_first():
             print(f"\n{str(error) or 'stopped'}", file=sys.stderr)
         return 130
+    except OSError as error:
+        refused = refusal(error)
+        if os.environ.get("HFKIT_DEBUG") == "1" or refused is None:
+            raise
+        fix = "take a place that is yours and has space: --output_dir, --output, HF_HOME"
+        print(f"error: {HfkitError(str(refused), fix=fix)}", file=sys.stderr)
+        return 1
     except RuntimeError as error:
         if os.environ.get("HFKIT_DEBUG") == "1" or not lost_another(error):
             raise

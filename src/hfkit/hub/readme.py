@@ -67,7 +67,7 @@ def merged(ours: str, theirs: str | None, written: str | None) -> tuple[str, str
 def _parts(text: str) -> tuple[dict[str, Any] | None, str]:
     """Front matter and body; no front matter is an empty one, and one that cannot be read is None."""
     head, _, body = text.removeprefix("---\n").partition("\n---\n")
-    if not text.startswith("---\n") or not body and "\n---" not in text:
+    if not text.startswith("---\n") or (not body and "\n---" not in text):
         return {}, text
     try:
         front = read_yaml(head, Path(README), 2)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hfkit import demo
 from hfkit.errors import HfkitError
-from hfkit.hubaccess import hub_access
+from hfkit.hubaccess import hub_access, or_cached
 from hfkit.run import Run
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
@@ -55,7 +55,10 @@ def _fetch(name: str, revision: str | None, code: bool) -> Path:
     try:
         with hub_access(f"model {name}"):
             # Subfolders hold other formats (ONNX, OpenVINO) of the same weights.
-            folder = Path(snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=["*/*"]))
+            folder = or_cached(
+                f"model {name}",
+                lambda: snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=["*/*"]),
+            )
             check_contents(folder, name, folder.name)
             return folder
     except HFValidationError as error:
