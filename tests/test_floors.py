@@ -6,10 +6,13 @@ import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from hfkit import floors
+from hfkit.errors import HfkitError
+from hfkit.models.names import locate
 
 
 def put(folder: Path, name: str, version: str) -> None:
@@ -52,3 +55,11 @@ def test_pip_is_told_the_same_floors() -> None:
     for name, (floor, _) in floors.FLOORS.items():
         (line,) = [line for line in project["dependencies"] if re.match(rf"{name}\b", line)]
         assert re.match(rf"{name}>={floor[0]}\.{floor[1]}\b", line)
+
+
+def test_python_without_docstrings_is_refused_where_a_model_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(floors, "sys", SimpleNamespace(flags=SimpleNamespace(optimize=1)))
+    assert locate("demo:minilm").is_dir()
+    monkeypatch.setattr(floors, "sys", SimpleNamespace(flags=SimpleNamespace(optimize=2)))
+    with pytest.raises(HfkitError, match=r"python -OO takes docstrings away(?s:.*)leave out -OO"):
+        locate("demo:minilm")

@@ -14,7 +14,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from datasets import DatasetDict
-from processes import free_port, in_child, in_children, printed_to
+from processes import free_port, in_child, in_children, printed_to, started, wait
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, BertForSequenceClassification
 
@@ -211,9 +211,24 @@ def test_only_a_whole_launch_counts(
         monkeypatch.setenv(name, value)
     assert (processes.rank(), processes.count()) == place
     if place == (0, 1):
-        assert processes.meet(lambda: Accelerator(cpu=True)).num_processes == 1
+        assert processes.meet(Accelerator, cpu=True).num_processes == 1
         said = capsys.readouterr().err
         assert all(f"{name}={value}" in said for name, value in environment.items() if name != "MASTER_ADDR")
     else:  # somebody else's launch, whose processes this one does not know
         with pytest.raises(HfkitError, match=r"do not know each other(?s:.*)unset RANK"):
-            processes.meet(lambda: Accelerator(cpu=False))
+            processes.meet(Accelerator, cpu=False)
+
+
+def test_a_fork_of_a_process_that_has_computed_does_not_wait_for_its_threads() -> None:
+    def parent() -> None:
+        processes.one_thread_after_fork()
+        torch.set_num_threads(2)
+        numbers = torch.randn(512, 512)
+
+        def work() -> float:
+            return float((numbers @ numbers).exp().sum())
+
+        work()
+        assert wait([started(work)], seconds=10) == [0]
+
+    assert in_child(parent, 30) == 0

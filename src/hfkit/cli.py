@@ -132,7 +132,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     run = local(options.run_folder)
     # The Hub's cache is not ours to write to.
     apart = None if run == Path(options.run_folder) else Path("evaluations") / options.run_folder.replace("/", "--")
-    evaluate(run, options.data, options.output or apart, options.trust_remote_code)
+    evaluate(run, options.data, options.output, options.trust_remote_code, evaluations=apart)
 
 
 def _predict(options: argparse.Namespace) -> None:

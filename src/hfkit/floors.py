@@ -1,6 +1,7 @@
 """Floors: the oldest torch and transformers that hfkit is imported beside, and why."""
 
 import re
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,6 +28,19 @@ def check() -> None:
                 f"{name} {found} is installed, and hfkit needs {needed} or newer: {why}",
                 fix=f"pip install --upgrade '{name}>={needed}'",
             )
+
+
+def check_docstrings() -> None:
+    """Refuse `python -OO`, which takes docstrings away: transformers builds its models' classes from them.
+
+    Raises:
+        HfkitError: This Python runs without docstrings.
+    """
+    if sys.flags.optimize > 1:
+        raise HfkitError(
+            "python -OO takes docstrings away, and transformers needs them to open a model",
+            fix="leave out -OO and PYTHONOPTIMIZE=2; -O does no harm",
+        )
 
 
 def installed(name: str) -> str | None:

@@ -156,7 +156,7 @@ def join_processes(config: TrainConfig) -> bool:
     """Meet the other processes of the launch (`hfkit.processes.meet`). Returns whether this is the first."""
     from accelerate import PartialState
 
-    state = meet(lambda: PartialState(cpu=config.use_cpu or hardware.stays_on_cpu()))
+    state = meet(PartialState, cpu=config.use_cpu or hardware.stays_on_cpu())
     return bool(state.is_main_process)
 
 
@@ -175,8 +175,11 @@ def exit_cleanly(function: Callable[[], Any]) -> int:
     """Call `function` and give the exit status; one process prints what a user has to know, in one message.
 
     HFKIT_DEBUG=1 lets the traceback through. Errors that are not the user's keep theirs, but for the one that follows
-    from another process's end: then that process's message is what counts, and this one says so in a sentence.
+    from another process's end: then that process's message is what counts, and this one says so in a sentence. What
+    the console cannot print, such as a label in Greek on a latin-1 one, is printed as an escape.
     """
+    if hasattr(sys.stdout, "reconfigure"):  # a console's; stderr escapes by itself
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         function()
     except HfkitError as error:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
 from typing import Any, TypeVar
 
 from hfkit.errors import HfkitError
@@ -50,7 +51,7 @@ def forget_launch() -> None:
         os.environ.pop(name, None)
 
 
-def meet(make: Callable[[], Met]) -> Met:
+def meet(make: Callable[..., Met], **options: Any) -> Met:
     """Make an Accelerator, or its PartialState, which meets the other processes of the launch.
 
     Variables that are no whole launch are dropped, and this is said. Who is waited for is said after seconds, and a
@@ -67,7 +68,7 @@ def meet(make: Callable[[], Met]) -> Met:
     began = count()
     try:
         with _watched():
-            made: Any = make()
+            made: Any = make(**options)
     except RuntimeError as error:
         if began == 1 or _joined():
             raise
@@ -80,6 +81,18 @@ def meet(make: Callable[[], Met]) -> Met:
             + LEFT_OVER,
         )
     return made
+
+
+@cache
+def one_thread_after_fork() -> None:
+    """Let forks of this process compute with one thread: OpenMP's others stay behind, and a child that has several to
+    share its work with waits for them for ever."""
+
+    def alone() -> None:
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(1)
+
+    os.register_at_fork(after_in_child=alone)
 
 
 def first_to_tell() -> bool:

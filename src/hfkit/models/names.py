@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hfkit import demo
+from hfkit import demo, floors
 from hfkit.errors import HfkitError
 from hfkit.hubaccess import hub_access, or_cached
 from hfkit.run import Run
@@ -27,6 +27,7 @@ def locate(name: str | Path, revision: str | None = None, code: bool = False) ->
         HfkitError: No such folder, no such embedded model, no such repository, or the Hub cannot be reached.
     """
     text = str(name)
+    floors.check_docstrings()
     if text.startswith("demo:"):
         return demo.model_path(text.removeprefix("demo:"))
     try:

@@ -33,8 +33,7 @@ def write_report(run: Run | str | Path, license: str | None = None) -> None:
     from hfkit.report.page import page
 
     run = _run(run)
-    if license is not None:
-        run.update(license=license)
+    run.update(name=run.info["name"], **({} if license is None else {"license": license}))  # a run may have been moved
     with reading(run):
         files, shown = {"report.html": page(run), "README.md": card(run)}, table(run)
     with writing(run.path, "copy the run"):
