@@ -98,10 +98,15 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     assert not list(tmp_path.iterdir())
 
 
-def test_a_moved_run_is_called_what_its_folder_is(tiny_run: Path, tmp_path: Path) -> None:
+def test_a_moved_run_is_called_what_its_folder_is(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.copytree(tiny_run, tmp_path / "best")
     run = Run(tmp_path / "best")
     assert run.info["name"] == "best"
+    assert hfkit.push(run, "tester/films", dry_run=True) is None
+    said = capsys.readouterr().out
+    assert "# films" in said and "# run" not in said, "the card of another place is nobody's handwriting"
     hfkit.write_report(run)
     assert json.loads((run.path / "run.json").read_text())["name"] == "best"
     card = (run.path / "README.md").read_text()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hfkit import disk
 from hfkit.errors import HfkitError
-from hfkit.hub.readme import README, both
+from hfkit.hub.readme import README, WRITTEN, both
 from hfkit.hub.secrets import Secrets
 from hfkit.run import Run
 
@@ -117,7 +117,7 @@ def _card(made: "Edition", repository: str) -> str:
     from hfkit.report.card import card
 
     path = made.run.path / "README.md"
-    if path.is_file() and (text := path.read_text(encoding="utf-8")) != card(Run(made.run.path)):
+    if path.is_file() and not _as_made(made.run, text := path.read_text(encoding="utf-8")):
         return text
     text = card(made.run, repository)
     if not made.merged:
@@ -128,6 +128,14 @@ def _card(made: "Edition", repository: str) -> str:
     if told.get("base_model_relation"):
         told["base_model_relation"] = "finetune"
     return str(merged)
+
+
+def _as_made(run: Run, text: str) -> bool:
+    """Whether a card is as `write_report` made it, here or where the run lay before it was moved."""
+    from hfkit.report.card import card
+
+    made = run.info.get("card")
+    return disk.digest_of(text.encode())["sha256"] == made if made else text == card(Run(run.path))
 
 
 def _addressed(text: str, run: Run, repository: str) -> str:
@@ -178,7 +186,7 @@ def _run_json(found: Bundle, run: Run, repository: str, secrets: Secrets) -> byt
     info["files"] = {
         path: disk.digest(content) if isinstance(content, Path) else disk.digest_of(content)
         for path, content in sorted(found.files.items())
-        if path != README  # people go on writing it
+        if path not in (README, WRITTEN)  # people go on writing it
     }
     return (json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
 

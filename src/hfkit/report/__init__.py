@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfkit.disk import write_text, writing
+from hfkit.disk import digest_of, write_text, writing
 from hfkit.processes import is_first
 from hfkit.run import Run, reading
 
@@ -33,12 +33,15 @@ def write_report(run: Run | str | Path, license: str | None = None) -> None:
     from hfkit.report.page import page
 
     run = _run(run)
-    run.update(name=run.info["name"], **({} if license is None else {"license": license}))  # a run may have been moved
+    if license is not None:
+        run.update(license=license)
     with reading(run):
         files, shown = {"report.html": page(run), "README.md": card(run)}, table(run)
     with writing(run.path, "copy the run"):
         for name, text in files.items():
             write_text(run.path / name, text)
+    # It may have been moved since; and what is in the card beyond this is somebody's own.
+    run.update(name=run.info["name"], card=digest_of(files["README.md"].encode())["sha256"])
     print(f"\n{shown}\n\nReport: {run.path / 'report.html'}\nModel card: {run.path / 'README.md'}", flush=True)
 
 
