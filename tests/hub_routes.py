@@ -98,7 +98,7 @@ def _create(store: Store, account: Account | None, request: Request) -> Answer:
         raise Refusal(401, "Invalid credentials in Authorization header")
     kind = asked.get("type") or "model"
     name = f"{asked.get('organization') or account.name}/{asked['name']}"
-    if not account.may_write(name.split("/")[0]):
+    if not account.may_write(name):
         raise Refusal(403, f"You don't have the rights to create a {kind} under the namespace {name.split('/')[0]!r}")
     url = f"{request.base}/{'' if kind == 'model' else kind + 's/'}{name}"
     if (kind, name) in store.repositories:
@@ -119,7 +119,7 @@ def _writable(store: Store, account: Account | None, kind: str, name: str) -> Re
     repository = _readable(store, account, kind, name)
     if account is None:
         raise Refusal(401, "Invalid username or password.")
-    if not account.may_write(name.split("/")[0]):
+    if not account.may_write(name):
         raise Refusal(403, "Forbidden: you must use a write token to upload to a repository.")
     return repository
 

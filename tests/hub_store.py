@@ -67,14 +67,17 @@ class Repository:
 
 @dataclass
 class Account:
-    """Whom a token belongs to, and what it may do: role `read` or `write`."""
+    """Whom a token belongs to, and what it may do: role `read`, `write`, or `fineGrained` with what it may write to."""
 
     name: str
     role: str = "write"
     organizations: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
 
-    def may_write(self, namespace: str) -> bool:
-        return self.role == "write" and namespace in (self.name, *self.organizations)
+    def may_write(self, repository: str) -> bool:
+        if self.role == "fineGrained":
+            return repository in self.writes
+        return self.role == "write" and repository.split("/")[0] in (self.name, *self.organizations)
 
 
 @dataclass

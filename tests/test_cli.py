@@ -18,6 +18,7 @@ import pytest
 from hfkit.cli import TRAIN_DEMO, _demo, main
 from hfkit.config import TrainConfig
 from hfkit.config.parsing import parse
+from hfkit.launch import exit_cleanly
 from hfkit.tasks import TASKS
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -196,3 +197,12 @@ def test_help_is_quick() -> None:
         seconds.append(time.perf_counter() - began)
     assert "train" in done.stdout
     assert min(seconds) < 0.5
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ascii"])
+def test_a_label_that_the_console_cannot_print_is_escaped(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    console = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", console)
+    assert exit_cleanly(lambda: print("label: \u03b8\u03b5\u03c4\u03b9\u03ba\u03cc")) == 0
+    console.flush()
+    assert console.buffer.getvalue() == b"label: \\u03b8\\u03b5\\u03c4\\u03b9\\u03ba\\u03cc\n"

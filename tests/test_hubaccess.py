@@ -99,3 +99,15 @@ def test_connection_errors_are_known_by_their_cause() -> None:
         wrapped = OSError("We couldn't connect to 'https://huggingface.co'")
         assert hubaccess.connection_failed(error) and hubaccess.connection_failed(wrapped)
     assert not hubaccess.connection_failed(ValueError("bad config"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["hf-mirror.com", "https//hf-mirror.com", "https://", "", "http://[::1", "http://x:port", "https://a b", "ftp://x"],
+)
+def test_a_malformed_endpoint_is_called_so(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", value)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    with pytest.raises(HfkitError, match="HF_ENDPOINT is no address: ") as caught, hubaccess.hub_access("model a/b"):
+        pass
+    assert repr(value) in str(caught.value)

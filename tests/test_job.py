@@ -1,5 +1,6 @@
 """fit: stopping in every phase, what a kill leaves behind, trackers."""
 
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from transformers import AutoTokenizer, BertForSequenceClassification
 from hfkit import HfkitError, Run, build_task, job, launch, provenance, results, sharding
 from hfkit import run as runs
 from hfkit.config import TrainConfig
+from hfkit.data.summary import DataSummary
 from hfkit.engine import Engine
 from hfkit.signals import stopped_by_signals
 from hfkit.tasks.text_classification import TextClassification
@@ -261,3 +263,22 @@ def test_compiling_in_place_keeps_the_names_and_compiles() -> None:
     assert list(prepared.state_dict()) == ["0.weight", "0.bias"]
     assert prepared._compiled_call_impl is not None
     assert prepared(torch.ones(1, 2)).shape == (1, 2)
+
+
+def test_two_data_sets_of_one_name_have_a_folder_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def summary(location: str, rows: str) -> DataSummary:
+        return DataSummary("test", "file", location, "", None, "x", splits={"test": {"fingerprint": rows}})
+
+    def evaluated(where: str, rows: str) -> str:
+        found = summary(f"{where}/test.csv", rows)
+        folder = results.folder_for(tmp_path, f"{where}/test.csv", found)
+        folder.mkdir(exist_ok=True)
+        (folder / "metrics.json").write_text(json.dumps({"data": found.to_json()}))
+        return folder.name
+
+    places = [evaluated(*found) for found in ("a1", "b2", "a1", "b2", "b3")]
+    assert places == ["test", "test-2", "test", "test-2", "test-3"]
+    assert capsys.readouterr().out.count("has the figures of other rows") == 3
+    for damaged in ("[]", "{", '{"data": {"splits": 1}}'):
+        (tmp_path / "test" / "metrics.json").write_text(damaged)
+        assert evaluated("c", "9") == "test-4", "what cannot be read is nobody's to overwrite"

@@ -1,6 +1,7 @@
 """Flags: grouped, defaulted, never guessed; and combinations that cannot work are refused."""
 
 import dataclasses
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,9 +146,12 @@ def test_wrong_usage_ends_with_2_and_one_message(
 
 
 def test_only_the_first_process_complains(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("RANK", "1")
-    with pytest.raises(SystemExit) as stopped:
-        parse(Recipe, argv=["--lr", "1"])
+    with socket.create_server(("127.0.0.1", 0)) as first:  # process 0, or its launcher, is there to tell
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(first.getsockname()[1])}
+        for name, value in {"RANK": "1", "WORLD_SIZE": "2", **place}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as stopped:
+            parse(Recipe, argv=["--lr", "1"])
     assert stopped.value.code == 2
     assert capsys.readouterr().err == ""
 

@@ -14,11 +14,11 @@ import pytest
 import torch
 from accelerate import Accelerator
 from datasets import DatasetDict
-from processes import free_port, in_child, in_children, printed_to
+from processes import free_port, in_child, in_children, printed_to, started, wait
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, BertForSequenceClassification
 
-from hfkit import build_model, build_task, fit
+from hfkit import build_model, build_task, fit, processes
 from hfkit.callbacks import NanGuard
 from hfkit.config import TrainConfig
 from hfkit.engine import Engine
@@ -184,3 +184,51 @@ def test_a_process_that_dies_ends_the_job_within_seconds(tiny_bert: Path, review
     assert "Signal 9 (SIGKILL)" in said[said.index("Root Cause") :]
     assert "Connection closed by peer" not in said, "the traceback of the one that was left behind is no news"
     assert Run("run").state == "running"
+
+
+@pytest.mark.pain("leftover-rank")
+@pytest.mark.parametrize(
+    ("environment", "place"),
+    [
+        ({}, (0, 1)),
+        ({"RANK": "1"}, (0, 1)),
+        ({"WORLD_SIZE": "2"}, (0, 1)),
+        ({"LOCAL_RANK": "0"}, (0, 1)),
+        ({"RANK": "x", "WORLD_SIZE": "2", "MASTER_ADDR": "here"}, (0, 1)),
+        ({"RANK": "2", "WORLD_SIZE": "2", "MASTER_ADDR": "here"}, (0, 1)),
+        ({"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": ""}, (0, 1)),
+        ({"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "here"}, (1, 2)),
+    ],
+)
+def test_only_a_whole_launch_counts(
+    environment: dict[str, str],
+    place: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert (processes.rank(), processes.count()) == place
+    if place == (0, 1):
+        assert processes.meet(Accelerator, cpu=True).num_processes == 1
+        said = capsys.readouterr().err
+        assert all(f"{name}={value}" in said for name, value in environment.items() if name != "MASTER_ADDR")
+    else:  # somebody else's launch, whose processes this one does not know
+        with pytest.raises(HfkitError, match=r"do not know each other(?s:.*)unset RANK"):
+            processes.meet(Accelerator, cpu=False)
+
+
+def test_a_fork_of_a_process_that_has_computed_does_not_wait_for_its_threads() -> None:
+    def parent() -> None:
+        processes.one_thread_after_fork()
+        torch.set_num_threads(2)
+        numbers = torch.randn(512, 512)
+
+        def work() -> float:
+            return float((numbers @ numbers).exp().sum())
+
+        work()
+        assert wait([started(work)], seconds=10) == [0]
+
+    assert in_child(parent, 30) == 0

@@ -59,7 +59,7 @@ def test_a_published_run_is_compared_with_a_local_one(
 def test_a_published_run_is_evaluated_on_other_data(hub: Any, published: str, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("review,sentiment\na superb film,pos\na dreadful film,neg\na warm story,pos\n")
     assert command("evaluate", "tester/reviews", "--dataset", "new.csv") == 0
-    assert (tmp_path / "evaluations" / "tester--reviews" / "metrics.json").is_file()
+    assert (tmp_path / "evaluations" / "tester--reviews" / "new" / "metrics.json").is_file()
     assert not (hfkit.pull("tester/reviews") / "evaluations").exists()
 
 

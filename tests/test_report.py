@@ -94,6 +94,7 @@ def test_strings_from_data_stay_strings(tmp_path: Path) -> None:
     info = json.loads((path / "run.json").read_text())
     info["data"] |= {"reading": HOSTILE, "notes": [HOSTILE], "pretty_name": HOSTILE, "license": HOSTILE}
     info["command"] = ["python", HOSTILE]
+    (path / "config.json").write_text("{}")  # as in a published run, which has a name of its own
     (path / "run.json").write_text(json.dumps(info))
     predictions = parquet.read_table(path / "predictions.parquet")
     texts = [[HOSTILE] * len(predictions)]
@@ -170,7 +171,8 @@ def test_second_process_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     path = write_run(tmp_path / "one", rows=50)
-    monkeypatch.setenv("RANK", "1")
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
     write_report(path)
     assert not (path / "report.html").exists()
     assert capsys.readouterr().out == ""

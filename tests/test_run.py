@@ -2,12 +2,14 @@
 
 import errno
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from processes import in_child
 
+import hfkit
 from hfkit import HfkitError, Run
 from hfkit.config import TrainConfig
 from hfkit.disk import write_json, write_text
@@ -94,3 +96,21 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(OSError, match="No space left"):
         write_text(tmp_path / "report.html", "text")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_moved_run_is_called_what_its_folder_is(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(tiny_run, tmp_path / "best")
+    run = Run(tmp_path / "best")
+    assert run.info["name"] == "best"
+    assert hfkit.push(run, "tester/films", dry_run=True) is None
+    said = capsys.readouterr().out
+    assert "# films" in said and "# run" not in said, "the card of another place is nobody's handwriting"
+    hfkit.write_report(run)
+    assert json.loads((run.path / "run.json").read_text())["name"] == "best"
+    card = (run.path / "README.md").read_text()
+    assert "# best" in card and str(run.path) in card and f'"{tiny_run}"' not in card
+    (run.path / "config.json").write_text("{}")  # as in a published run, whose files lie side by side
+    (run.path / "run.json").write_text(json.dumps(run.info | {"name": "anna/films"}))
+    assert Run(run.path).info["name"] == "anna/films"

@@ -15,6 +15,7 @@ from hfkit.datacards.commands import HELP as CARD_HELP
 from hfkit.datacards.commands import parse_card
 from hfkit.generating import TRUST_HELP, file_flags, file_options, generation_commands, until_nobody_reads
 from hfkit.hub.commands import hub_commands
+from hfkit.processes import forget_launch
 from hfkit.space.commands import space_commands
 
 # What `hfkit train --demo` changes, by task: with a --dataset of your own it tries your data on the embedded model.
@@ -66,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["train"]:
         _train(arguments[1:])
+    if arguments[:1] != ["evaluate"]:
+        forget_launch()
     options = _options(arguments)
     from hfkit.launch import exit_cleanly
 
@@ -129,7 +132,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     run = local(options.run_folder)
     # The Hub's cache is not ours to write to.
     apart = None if run == Path(options.run_folder) else Path("evaluations") / options.run_folder.replace("/", "--")
-    evaluate(run, options.data, options.output or apart, options.trust_remote_code)
+    evaluate(run, options.data, options.output, options.trust_remote_code, evaluations=apart)
 
 
 def _predict(options: argparse.Namespace) -> None:

@@ -13,6 +13,9 @@ from typing import Any
 
 from hfkit.errors import HfkitError
 
+NOT_OURS, FULL = (errno.EACCES, errno.EPERM, errno.EROFS), (errno.ENOSPC, errno.EDQUOT)
+"""What a disk says of another user's or a read-only place, and of one that is full or over its quota."""
+
 
 @contextlib.contextmanager
 def writing(path: Path, instead: str = "set --output_dir") -> Iterator[None]:
@@ -29,13 +32,29 @@ def writing(path: Path, instead: str = "set --output_dir") -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        raise unwritable(path, error, instead) from error
+    except HfkitError:
+        raise
     except Exception as error:
-        number = re.search(r"\(os error (\d+)\)", str(error))
-        if number is None or isinstance(error, HfkitError):
+        found = error if isinstance(error, OSError) else in_rust(error)
+        if found is None:
             raise
-        raise unwritable(path, OSError(int(number[1]), os.strerror(int(number[1]))), instead) from error
+        raise unwritable(path, found, instead) from error
+
+
+def in_rust(error: BaseException) -> OSError | None:
+    """The disk's error that a library in Rust has put into the text of its own."""
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else None
+
+
+def refusal(error: BaseException | None) -> OSError | None:
+    """The disk's refusal that an error is, or came from: a file that is not ours, a read-only or a full disk."""
+    while error is not None:
+        found = error if isinstance(error, OSError) else in_rust(error)
+        if found is not None and (found.errno in FULL or (found.errno in NOT_OURS and found.filename)):
+            return found
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def unwritable(path: Path, error: OSError, instead: str = "set --output_dir") -> HfkitError:

@@ -1,6 +1,7 @@
 """Floors: the oldest torch and transformers that hfkit is imported beside, and why; and the newest that was tested."""
 
 import re
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -55,6 +56,19 @@ def newer() -> str:
 def _beyond(found: str | None, tested: str) -> bool:
     parts = [[int(part) for part in re.findall(r"\d+", version or "0")[:3]] for version in (found, tested)]
     return parts[0] > parts[1]
+
+
+def check_docstrings() -> None:
+    """Refuse `python -OO`, which takes docstrings away: transformers builds its models' classes from them.
+
+    Raises:
+        HfkitError: This Python runs without docstrings.
+    """
+    if sys.flags.optimize > 1:
+        raise HfkitError(
+            "python -OO takes docstrings away, and transformers needs them to open a model",
+            fix="leave out -OO and PYTHONOPTIMIZE=2; -O does no harm",
+        )
 
 
 def installed(name: str) -> str | None:

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hfkit import processes
 from hfkit.errors import HfkitError, nearest
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def describe(use_cpu: bool = False) -> dict[str, Any]:
         "cores": _cores(),
         "threads": torch.get_num_threads(),
         "memory_gib": round(memory / 2**30, 1),
-        "num_processes": int(os.environ.get("WORLD_SIZE", "1")),
+        "num_processes": processes.count(),
     }
 
 

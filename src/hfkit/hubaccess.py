@@ -5,14 +5,17 @@ connection is tried once, for seconds; if there is none, the client is told to r
 """
 
 import os
+import re
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from hfkit import disk
 from hfkit.errors import HfkitError
 
 WAYS_OUT = (
@@ -37,8 +40,24 @@ def hub_unreachable(what: str, error: BaseException | str | None = None) -> Hfki
 
 
 def endpoint() -> str:
-    """The Hub's address: HF_ENDPOINT, or the Hub itself."""
-    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    """The Hub's address: HF_ENDPOINT, or the Hub itself.
+
+    Raises:
+        HfkitError: HF_ENDPOINT is no address.
+    """
+    address = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    try:
+        parts = urlsplit(address)
+        good = (
+            parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not re.search(r"\s", address)
+        )
+    except ValueError:  # half of an IPv6 address; a port that is no number
+        good = False
+    if not good:
+        raise HfkitError(
+            f"HF_ENDPOINT is no address: {address!r}", fix="write it whole, as in HF_ENDPOINT=https://hf-mirror.com"
+        )
+    return address.rstrip("/")
 
 
 @cache
@@ -80,6 +99,12 @@ def hub_access(what: str) -> Iterator[None]:
     except HfkitError:
         raise
     except Exception as error:
+        if refused := disk.refusal(error):
+            raise HfkitError(
+                f"The {what} cannot be kept in the Hub's cache: {refused.strerror}",
+                where=str(refused.filename or _home()),
+                fix="set HF_HOME to a folder of your own, on a disk with space; HF_HUB_CACHE moves models alone",
+            ) from error
         names = {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
         if connection_failed(error) or ("DatasetNotFoundError" in names and not reachable):
             reason = "HF_HUB_OFFLINE is set" if offline else error if reachable else "no connection"
@@ -89,6 +114,29 @@ def hub_access(what: str) -> Iterator[None]:
             raise
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise HfkitError(f"{refusal[0].format(what=what)}: {first}", where=endpoint(), fix=refusal[1]) from error
+
+
+def or_cached(what: str, fetch: Callable[[], str]) -> Path:
+    """The folder that `fetch` brings; from a cache that is not ours to write, the commit that it holds, and a note."""
+    try:
+        return Path(fetch())
+    except Exception as error:
+        refused = disk.refusal(error)
+        if refused is None or refused.errno in disk.FULL:  # what a full disk holds may be half of a commit
+            raise
+        try:
+            with _cache_only():
+                folder = Path(fetch())
+        except Exception:
+            raise error from None
+        if not any(folder.glob("*.safetensors")):
+            raise
+    print(
+        f"The Hub's cache cannot be written ({refused.filename}: {refused.strerror}):"
+        f" the {what} is taken as it is there, at commit {folder.name}",
+        file=sys.stderr,
+    )
+    return folder
 
 
 # The libraries' errors by name, so that they need not be imported; the more special before the more general.
@@ -137,6 +185,12 @@ def causes(error: BaseException) -> Iterator[BaseException]:
     while seen is not None:
         yield seen
         seen = seen.__cause__ or seen.__context__
+
+
+def _home() -> str:
+    import huggingface_hub.constants
+
+    return str(huggingface_hub.constants.HF_HOME)
 
 
 def _offline_by_choice() -> bool:

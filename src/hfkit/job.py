@@ -1,6 +1,5 @@
 """fit and evaluate: a whole job, from encoded rows to a finished run directory."""
 
-import re
 import sys
 import time
 from pathlib import Path
@@ -36,6 +35,7 @@ from hfkit.models.attention import products
 from hfkit.models.dropout import drawn_fast
 from hfkit.models.freezing import fewest_rows
 from hfkit.optim import build_optimizer, build_scheduler
+from hfkit.processes import meet
 from hfkit.run import Run
 from hfkit.saving import prove_savable, save_model
 from hfkit.signals import stopped_by_signals
@@ -44,7 +44,6 @@ from hfkit.tasks import task_class
 from hfkit.trackers import tracked, tracker_names
 
 if TYPE_CHECKING:
-    from datasets import Dataset
     from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -83,7 +82,8 @@ def fit(
         enable_full_determinism(config.seed)  # for the rest of the process, and before anything is on a GPU
     precision, why = hardware.mixed_precision(config.mixed_precision, config.use_cpu)
     AcceleratorState._reset_state()  # A notebook may fit twice; Accelerate would refuse a second precision.
-    accelerator = Accelerator(
+    accelerator = meet(
+        Accelerator,
         mixed_precision=precision,
         cpu=config.use_cpu,
         log_with=tracker_names(config.report_to) or None,
@@ -115,7 +115,8 @@ def fit(
             gallery.write_layers(run, task, model)
     if config.report_to:
         accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(config)))
-    learner, learnt = None, DatasetDict({name: _batched(task, name, split) for name, split in encoded.items()})
+    reads = {name: task.to_train if name == "train" else task.to_evaluate for name in encoded}
+    learner, learnt = None, DatasetDict({name: reads[name](split) for name, split in encoded.items()})
     if config.linear_probe:
         learner, learnt = probing.computed(config, task, model, encoded, accelerator)
     streaming.streamed(task, data, learnt, processor)
@@ -145,18 +146,23 @@ def fit(
 
 
 def evaluate(
-    run: str | Path, data: DataArguments, output: str | Path | None = None, trust_remote_code: bool = False
+    run: str | Path,
+    data: DataArguments,
+    output: str | Path | None = None,
+    trust_remote_code: bool = False,
+    evaluations: Path | None = None,
 ) -> dict[str, Any]:
     """A finished run's figures on another data set: a file whole, anything else its test split.
 
-    Writes `metrics.json` and `predictions.parquet` to `output`, by default `<run>/evaluations/<data set>/`.
+    Writes `metrics.json` and `predictions.parquet` to `output`, by default as `results.folder_for` has it.
 
     Args:
         run: The run.
         data: Which rows; their labels are matched to the model's by name.
-        output: The folder to write.
+        output: The folder to write. Default: one of the data set's name in `evaluations`.
         trust_remote_code: Run Python code that the model ships. What the run's own config says does not count: a run
             may come from anyone.
+        evaluations: Where each data set gets a folder. Default: `<run>/evaluations`.
 
     Returns:
         What metrics.json holds.
@@ -179,16 +185,11 @@ def evaluate(
     if pair is not None and pair != ("text_pair" in rows["test"].column_names):
         kind, other = ("pairs of texts", "single texts") if pair else ("single texts", "pairs")
         raise HfkitError(f"the model reads {kind}, and {data.dataset} holds {other}", fix="see --text_pair_column")
-    name = re.sub(r"[^\w.-]+", "-", Path(data.dataset).stem).strip("-.") or "data"
-    folder = Path(output) if output else finished.path / "evaluations" / name
+    place = evaluations or finished.path / "evaluations"
+    folder = Path(output or results.folder_for(place, data.dataset, rows.summary))
     figures = results.evaluate_rows(finished, config, task, rows, folder)
     print(f"{finished.path} on {data.dataset}:\n{results.figure_lines(figures)}\nWritten to {folder}")
     return figures
-
-
-def _batched(task: "Task", name: str, encoded: "Dataset") -> "Dataset":
-    """A split as its batches read it."""
-    return task.to_train(encoded) if name == "train" else task.to_evaluate(encoded)
 
 
 def output_dir(config: TrainConfig) -> Path:

@@ -5,14 +5,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from hfkit import hardware
 from hfkit.config import TrainConfig
-from hfkit.disk import remove, unwritable
+from hfkit.disk import refusal, remove, unwritable
 from hfkit.errors import HfkitError
+from hfkit.processes import first_to_tell, is_first, meet, rank
 from hfkit.run import claim
 from hfkit.tasks import TASKS, task_class
 
@@ -104,15 +104,17 @@ def _start(
 
 
 def check_hub(config: TrainConfig) -> None:
-    """Ask the Hub before training whether it will take the run: hours later is too late to learn of a wrong token.
+    """Make repository and branch before training, and try whether they take files: hours later is too late to learn
+    that the token may not write there.
 
     Raises:
         HfkitError: It will not.
     """
-    from hfkit.hub.publishing import check_name, connect
+    from hfkit.hub.publishing import check_name, connect, prepare
 
-    check_name(str(config.hub_model_id))
-    connect(str(config.hub_model_id))
+    name = str(config.hub_model_id)
+    check_name(name)
+    prepare(connect(name), name, config.hub_private_repo, config.hub_revision)
 
 
 def publish(config: TrainConfig, path: Path, first: bool) -> None:
@@ -151,21 +153,10 @@ def discard(path: Path) -> None:
 
 
 def join_processes(config: TrainConfig) -> bool:
-    """Meet the other processes of the launch. Returns whether this is the first.
-
-    Raises:
-        HfkitError: The launcher started several processes that do not know each other: each would train alone, and
-            all would write into one run.
-    """
+    """Meet the other processes of the launch (`hfkit.processes.meet`). Returns whether this is the first."""
     from accelerate import PartialState
 
-    state = PartialState(cpu=config.use_cpu or hardware.stays_on_cpu())
-    started = int(os.environ.get("WORLD_SIZE", "1"))
-    if started != state.num_processes:
-        raise HfkitError(
-            f"the launcher started {started} processes, and they do not know each other",
-            fix="on the CPU set ACCELERATE_USE_CPU=true before torchrun; on GPUs start one process for each GPU",
-        )
+    state = meet(PartialState, cpu=config.use_cpu or hardware.stays_on_cpu())
     return bool(state.is_main_process)
 
 
@@ -184,8 +175,11 @@ def exit_cleanly(function: Callable[[], Any]) -> int:
     """Call `function` and give the exit status; one process prints what a user has to know, in one message.
 
     HFKIT_DEBUG=1 lets the traceback through. Errors that are not the user's keep theirs, but for the one that follows
-    from another process's end: then that process's message is what counts, and this one says so in a sentence.
+    from another process's end: then that process's message is what counts, and this one says so in a sentence. What
+    the console cannot print, such as a label in Greek on a latin-1 one, is printed as an escape.
     """
+    if hasattr(sys.stdout, "reconfigure"):  # a console's; stderr escapes by itself
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         function()
     except HfkitError as error:
@@ -195,33 +189,22 @@ def exit_cleanly(function: Callable[[], Any]) -> int:
             print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
-        if os.environ.get("RANK", "0") == "0":
+        if is_first():
             print(f"\n{str(error) or 'stopped'}", file=sys.stderr)
         return 130
+    except OSError as error:
+        refused = refusal(error)
+        if os.environ.get("HFKIT_DEBUG") == "1" or refused is None:
+            raise
+        fix = "take a place that is yours and has space: --output_dir, --output, HF_HOME"
+        print(f"error: {HfkitError(str(refused), fix=fix)}", file=sys.stderr)
+        return 1
     except RuntimeError as error:
         if os.environ.get("HFKIT_DEBUG") == "1" or not lost_another(error):
             raise
-        rank = os.environ.get("RANK", "0")
-        print(f"process {rank} ends, because another process of the job has ended", file=sys.stderr)
+        print(f"process {rank()} ends, because another process of the job has ended", file=sys.stderr)
         return 1
     return 0
-
-
-def first_to_tell() -> bool:
-    """Whether this process is the one that tells what went wrong.
-
-    An error of one process must be told by that one; the same error of all of them once. Where they have met, the
-    first that asks the launch's store tells; before, all fail alike, and process 0 does.
-    """
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.distributed.is_available() or not torch.distributed.is_initialized():
-        return os.environ.get("RANK", "0") == "0"
-    place, port = os.environ.get("MASTER_ADDR", ""), int(os.environ.get("MASTER_PORT", "0"))
-    try:
-        store = torch.distributed.TCPStore(place, port, is_master=False, timeout=timedelta(seconds=5))
-        return int(store.add(f"hfkit/told/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", 1)) == 1
-    except RuntimeError:  # The store went with the process that held it: better told twice than never.
-        return True
 
 
 def lost_another(error: RuntimeError) -> bool:

@@ -1,6 +1,8 @@
 """Results: what a finished model is worth on rows it never saw, beside the baselines, in plain files."""
 
 import hashlib
+import itertools
+import re
 import time
 from functools import partial
 from pathlib import Path
@@ -21,14 +23,18 @@ from hfkit.data.chats import said, unpacked
 from hfkit.data.labels import LANGUAGE_MODELING
 from hfkit.data.table import counted
 from hfkit.disk import whole_file, write_json, writing
+from hfkit.errors import HfkitError
 from hfkit.evaluation import evaluate
+from hfkit.foreign import read_json_file
 from hfkit.models.loading import load_model
+from hfkit.processes import meet
 from hfkit.report import words
 from hfkit.report.screen import aligned
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
+    from hfkit.data.summary import DataSummary
     from hfkit.run import Run
     from hfkit.tasks import Task
 
@@ -148,7 +154,7 @@ def evaluate_rows(run: "Run", config: TrainConfig, task: "Task", data: "DatasetD
 
     precision, why = hardware.mixed_precision("auto", config.use_cpu)  # the machine may be another than the run's
     AcceleratorState._reset_state()
-    accelerator = Accelerator(mixed_precision=precision, cpu=config.use_cpu)
+    accelerator = meet(Accelerator, mixed_precision=precision, cpu=config.use_cpu)
     accelerator.print(why)
     model, processor = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
     task = task.for_model(model.config, processor)
@@ -163,6 +169,27 @@ def evaluate_rows(run: "Run", config: TrainConfig, task: "Task", data: "DatasetD
             write_table(folder / "predictions.parquet", table)
             write_json(folder / "metrics.json", figures | {"data": data.summary.to_json()})
     return figures
+
+
+def folder_for(place: Path, dataset: str, summary: "DataSummary") -> Path:
+    """The folder in `place` for figures on a data set: of its name, with a number where other rows have that one."""
+    name = re.sub(r"[^\w.-]+", "-", Path(dataset).stem).strip("-.") or "data"
+    for folder in (place / (name if number == 1 else f"{name}-{number}") for number in itertools.count(1)):
+        if not (folder / "metrics.json").is_file() or _is_of(folder / "metrics.json", summary):
+            break
+    if folder.name != name:
+        print(f"{place / name} has the figures of other rows: these go to {folder.name}")
+    return folder
+
+
+def _is_of(metrics: Path, summary: "DataSummary") -> bool:
+    """Whether figures are of these very rows, so that they may be made again in their place."""
+    try:
+        there = read_json_file(metrics)["data"]
+        rows = there["splits"]["test"]["fingerprint"]
+    except (HfkitError, KeyError, TypeError):
+        return False
+    return bool(there.get("location") == summary.location and rows == summary.splits["test"]["fingerprint"])
 
 
 def seen_in_training(run: "Run", rows: "Dataset") -> int | None:

@@ -40,6 +40,8 @@ class Run:
                 f"{self.path} is not a run: it has no run.json", fix="name a folder such as runs/bert_imdb"
             )
         self.info: dict[str, Any] = self._read("run.json")
+        if self.model_path != self.path:  # a published run has its Hub id; any other is called what its folder is
+            self.info["name"] = self.path.resolve().name
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.state})"

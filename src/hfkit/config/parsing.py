@@ -25,6 +25,7 @@ from hfkit.config.knobs import BOUNDS
 from hfkit.config.rules import check, check_idle
 from hfkit.errors import HfkitError
 from hfkit.plain import line
+from hfkit.processes import first_to_tell
 
 __all__ = ["ConfigParser", "check", "default_output_dir", "parse"]
 
@@ -153,7 +154,7 @@ class ConfigParser(HfArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One message, from one process, without the hundred flags that argparse would print above it."""
-        if os.environ.get("RANK", "0") != "0":
+        if not first_to_tell():
             self.exit(2)
         self.exit(2, f"{self.prog}: {line(message, 600)}\n  what to do: {self.prog} --help lists every flag\n")
 

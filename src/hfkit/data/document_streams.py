@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +17,7 @@ from hfkit.data.sources import Source
 from hfkit.data.table import Table, counted
 from hfkit.errors import HfkitError
 from hfkit.hubaccess import hub_access
+from hfkit.processes import is_first
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -231,5 +231,5 @@ def _digest(key: tuple[str, ...]) -> bytes:
 
 
 def _say(sentence: str) -> None:
-    if os.environ.get("RANK", "0") == "0":
+    if is_first():
         print(sentence, flush=True)

@@ -1,7 +1,6 @@
 """The road from `--dataset` to checked splits: open, choose columns, take rows, read labels, clean, carve, draw."""
 
 import dataclasses
-import os
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
@@ -21,6 +20,7 @@ from hfkit.data.streams import load_stream
 from hfkit.data.table import Table
 from hfkit.errors import HfkitError, after, nearest
 from hfkit.plain import flat
+from hfkit.processes import is_first
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
@@ -250,7 +250,7 @@ def _again(data: "LoadedData") -> "LoadedData":
     from hfkit.data.summary import say
 
     say(data.summary)
-    if os.environ.get("RANK", "0") == "0":
+    if is_first():
         print(f"splits: an earlier run's, from {store.folder()}", flush=True)
     return data
 
@@ -263,7 +263,7 @@ def _only_test(data: "LoadedData", label_names: list[str] | None, drop_unseen: b
     if label_names is not None:
         only["test"], notes = rename_labels(data["test"], label_names, data.summary.location, drop_unseen)
         only.summary.label_names, only.summary.notes = label_names, [*data.summary.notes, *notes]
-        if notes and os.environ.get("RANK", "0") == "0":
+        if notes and is_first():
             print(*map(flat, notes), sep="\n", flush=True)
     only.summary.splits = {"test": describe(only["test"])}
     only.summary.reading = reading(only.summary)

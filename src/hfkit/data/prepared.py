@@ -9,7 +9,6 @@ are kept; what comes from the Hub is not ours to hash, and pictures are read whe
 import dataclasses
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from hfkit.cards import DataCard, known_cards
 from hfkit.config import DataArguments
 from hfkit.data.readers import SUFFIXES
 from hfkit.demo import embedded_file
+from hfkit.processes import is_first
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
@@ -74,7 +74,7 @@ def write(name: str | None, data: "LoadedData", unchanged: bool) -> None:
     from hfkit import store
 
     rows = sum(len(split) for split in data.values())
-    if name is None or not unchanged or rows < FEWEST or os.environ.get("RANK", "0") != "0":
+    if name is None or not unchanged or rows < FEWEST or not is_first():
         return
     table = pa.concat_tables([split.with_format("arrow")[:] for split in data.values()])
     features = data["train"].features.arrow_schema.metadata

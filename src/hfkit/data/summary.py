@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import statistics
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -21,6 +20,7 @@ from hfkit.data.rows import Rows
 from hfkit.data.sources import Source
 from hfkit.errors import HfkitError
 from hfkit.plain import flat
+from hfkit.processes import is_first
 
 if TYPE_CHECKING:
     from hfkit.data.document_streams import DocumentStream
@@ -231,7 +231,7 @@ def _bytes(value: Any) -> int:
 
 def say(summary: DataSummary) -> None:
     """Prints what was read, from the first process."""
-    if os.environ.get("RANK", "0") == "0":
+    if is_first():
         print(*map(flat, [f"data {summary.name}: {summary.reading}", *summary.notes]), sep="\n  - ", flush=True)
 
 

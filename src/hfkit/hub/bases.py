@@ -9,6 +9,7 @@ from hfkit.demo import origin
 from hfkit.errors import HfkitError
 from hfkit.hub import commits
 from hfkit.hub.bundle import Bundle, model_files
+from hfkit.hub.readme import both
 from hfkit.hub.secrets import Secrets
 from hfkit.models.lora import read_adapter
 from hfkit.models.names import locate
@@ -82,7 +83,7 @@ def base_bundle(folder: Path, repository: str) -> Bundle:
     same = f" Its weights are those of [{known}](https://huggingface.co/{known})." if known else ""
     title = repository.split("/")[1]
     text = f"# {title}\n\nThe base of an adapter: {shown}.{same} It is here so that the adapter opens.\n"
-    files["README.md"] = ("---\n" + "\n".join(lines) + "\n---\n\n" + text).encode()
+    files |= both("---\n" + "\n".join(lines) + "\n---\n\n" + text)
     return Bundle(files)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hfkit import disk
 from hfkit.errors import HfkitError
+from hfkit.hub.readme import README, WRITTEN, both
 from hfkit.hub.secrets import Secrets
 from hfkit.run import Run
 
@@ -88,10 +89,11 @@ def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
     if damaged:
         raise HfkitError(f"{run.path} is damaged: {damaged[0]}", fix="restore the file; see hfkit verify")
     found = Bundle(dict(model_files(made.model)) | dict(made.changed))
-    texts = {"README.md": _card(made, repository)}
+    texts = {README: _card(made, repository)}
     texts |= {name: (run.path / name).read_text(encoding="utf-8") for name in TEXTS if (run.path / name).is_file()}
     for name, text in texts.items():
-        found.files[name] = _cleaned(found, name, _addressed(text, run, repository), secrets).encode()
+        text = _cleaned(found, name, _addressed(text, run, repository), secrets)
+        found.files |= both(text) if name == README else {name: text.encode()}
     shown = (run.info.get("pictures") or {}).get("kept")
     if shown and "report.html" in found.files:
         found.said.append(f"report.html: shows {shown} small pictures of the data")
@@ -115,7 +117,7 @@ def _card(made: "Edition", repository: str) -> str:
     from hfkit.report.card import card
 
     path = made.run.path / "README.md"
-    if path.is_file() and (text := path.read_text(encoding="utf-8")) != card(Run(made.run.path)):
+    if path.is_file() and not _as_made(made.run, text := path.read_text(encoding="utf-8")):
         return text
     text = card(made.run, repository)
     if not made.merged:
@@ -126,6 +128,14 @@ def _card(made: "Edition", repository: str) -> str:
     if told.get("base_model_relation"):
         told["base_model_relation"] = "finetune"
     return str(merged)
+
+
+def _as_made(run: Run, text: str) -> bool:
+    """Whether a card is as `write_report` made it, here or where the run lay before it was moved."""
+    from hfkit.report.card import card
+
+    made = run.info.get("card")
+    return disk.digest_of(text.encode())["sha256"] == made if made else text == card(Run(run.path))
 
 
 def _addressed(text: str, run: Run, repository: str) -> str:
@@ -176,7 +186,7 @@ def _run_json(found: Bundle, run: Run, repository: str, secrets: Secrets) -> byt
     info["files"] = {
         path: disk.digest(content) if isinstance(content, Path) else disk.digest_of(content)
         for path, content in sorted(found.files.items())
-        if path != "README.md"  # people go on writing it
+        if path not in (README, WRITTEN)  # people go on writing it
     }
     return (json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
 

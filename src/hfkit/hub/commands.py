@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+OVERWRITE_HELP = "replace a README.md that was edited on the Hub (default: what people wrote there is kept)"
 TRUST_HELP = "fetch Python code that the repository ships too; off unless you trust it"
 
 
@@ -25,6 +26,7 @@ def hub_commands(commands: Any) -> None:
         metavar="USER/BASE",
         help="publish the adapter's base first, where it is not on the Hub (default name: USER/NAME-base)",
     )
+    push.add_argument("--overwrite_card", action="store_true", help=OVERWRITE_HELP)
     push.add_argument("--dry_run", action="store_true", help="list the files and show the card; nothing is sent")
     push.add_argument("--skip_verification", action="store_true", help="do not open and compare what was published")
     push.set_defaults(run=_push)
@@ -41,6 +43,7 @@ def hub_commands(commands: Any) -> None:
     data.add_argument("repository", metavar="USER/NAME", help="where: your name or an organization's, and the data's")
     data.add_argument("--private", action="store_true", help="make a new repository private")
     data.add_argument("--message", help="of the commit")
+    data.add_argument("--overwrite_card", action="store_true", help=OVERWRITE_HELP)
     data.add_argument("--dry_run", action="store_true", help="list the files and show the card; nothing is sent")
     data.set_defaults(run=_push_data)
 
@@ -57,6 +60,7 @@ def _push(options: argparse.Namespace) -> None:
         message=options.message,
         merged=options.merged,
         with_base=options.with_base,
+        overwrite_card=options.overwrite_card,
         dry_run=options.dry_run,
         verify=not options.skip_verification,
     )
@@ -70,6 +74,7 @@ def _push_data(options: argparse.Namespace) -> None:
         options.repository,
         private=options.private,
         message=options.message,
+        overwrite_card=options.overwrite_card,
         dry_run=options.dry_run,
     )
 

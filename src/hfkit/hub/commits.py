@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hfkit.errors import HfkitError
+from hfkit.hub import readme
 from hfkit.hub.bundle import Bundle
 from hfkit.hub.refusals import broken, refusal, retry_after, status_of
 
@@ -37,13 +38,20 @@ _OURS = {
 
 
 def commit(
-    api: "HfApi", repository: str, files: Bundle, message: str, revision: str = "main", kind: str = "model"
+    api: "HfApi",
+    repository: str,
+    files: Bundle,
+    message: str,
+    revision: str = "main",
+    kind: str = "model",
+    overwrite_card: bool = False,
 ) -> str:
     """Make `revision` hold `files`, in one commit on its newest state. Returns the commit's name.
 
     A head that moved (412) or is locked (409) is read anew and built upon. A broken connection, 429 and 5xx are tried
     again after a wait, what has arrived is not sent twice, and an answer that got lost is looked for: a commit is not
-    made twice. Nobody sees a state between the old one and the whole new one.
+    made twice. Nobody sees a state between the old one and the whole new one. What people wrote into README.md at the
+    Hub stays (`hfkit.hub.readme`), and this is said.
 
     Args:
         api: With token and address.
@@ -52,6 +60,7 @@ def commit(
         message: The commit's.
         revision: The branch.
         kind: `model`, `dataset` or `space`.
+        overwrite_card: Put the card in the place of a README.md that was edited there.
 
     Raises:
         HfkitError: The Hub refuses, or faults and conflicts do not end.
@@ -61,6 +70,14 @@ def commit(
     def attempt() -> str:
         head = str(api.repo_info(repository, revision=revision, repo_type=kind).sha)
         there = tree(api, repository, head, kind)
+        if readme.WRITTEN in files.files and not overwrite_card:
+            ours = files.read(readme.WRITTEN).decode()
+            text, said = readme.merged(ours, *readme.at_the_hub(api, repository, there, head, kind))
+            files.files[readme.README] = text.encode()
+            digests[readme.README] = _digests(text.encode())
+            if said and said not in files.said:
+                files.said.append(said)
+                print(said, flush=True)
         stale = [path for path in there if path not in files.files and _OURS[kind].fullmatch(path)]
         if not stale and _holds(there, digests):
             return head

@@ -10,6 +10,7 @@ from hfkit.datacards.check import check_cards
 from hfkit.errors import HfkitError
 from hfkit.hub import commits, publishing
 from hfkit.hub.bundle import Bundle
+from hfkit.hub.readme import both
 from hfkit.hub.secrets import Secrets
 
 if TYPE_CHECKING:
@@ -20,7 +21,13 @@ _DONE = ("config", "revision", "replace", "blocks", "group", "validation_size", 
 
 
 def push_data(
-    name: str, repository: str, *, private: bool = False, message: str | None = None, dry_run: bool = False
+    name: str,
+    repository: str,
+    *,
+    private: bool = False,
+    message: str | None = None,
+    overwrite_card: bool = False,
+    dry_run: bool = False,
 ) -> str | None:
     """Publish the checked splits of a data set with its card.
 
@@ -32,6 +39,7 @@ def push_data(
         repository: `user/name`.
         private: Make a new repository private.
         message: The commit's.
+        overwrite_card: Put the card in the place of a README.md that was edited there.
         dry_run: List the files and show the card; no network.
 
     Returns:
@@ -53,7 +61,7 @@ def push_data(
         files = data_files(data, secrets, Path(folder))
         text, said = secrets.without(published_card(card, data, repository))
         files.said += [f"README.md: rewritten: {reason}" for reason in sorted(set(said))]
-        files.files["README.md"] = text.encode()
+        files.files |= both(text)
         files.check(secrets)
         if dry_run:
             print(f"{repository} would get, in one commit:\n{files.listing()}\n\n{text}")
@@ -61,7 +69,8 @@ def push_data(
         api = publishing.connect(repository)
         publishing.prepare(api, repository, private, kind="dataset")
         print(f"{name} -> {repository}:\n{files.listing()}", flush=True)
-        made = commits.commit(api, repository, files, message or f"{name}, by hfkit push-data", kind="dataset")
+        title = message or f"{name}, by hfkit push-data"
+        made = commits.commit(api, repository, files, title, kind="dataset", overwrite_card=overwrite_card)
     print(f"Published: {api.endpoint}/datasets/{repository} at {made}", flush=True)
     return made
 

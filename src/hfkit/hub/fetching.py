@@ -8,7 +8,7 @@ from hfkit.disk import whole_folder, writing
 from hfkit.errors import HfkitError
 from hfkit.hub import commits
 from hfkit.hub.publishing import check_name
-from hfkit.hubaccess import endpoint, hub_access, hub_reachable
+from hfkit.hubaccess import endpoint, hub_access, hub_reachable, or_cached
 from hfkit.models.names import HUB_FILES, check_contents
 
 RUN_FILES = ["*.md", "report.html", "predictions.parquet"]
@@ -44,7 +44,10 @@ def pull(
         raise HfkitError(f"{output} exists", where="--output", fix="name a new folder")
     wanted = [*HUB_FILES, *RUN_FILES, *(["*.py"] if trust_remote_code else [])]
     with hub_access(f"model {repository}"):
-        folder = Path(snapshot_download(repository, revision=revision, allow_patterns=wanted, ignore_patterns=["*/*"]))
+        folder = or_cached(
+            f"model {repository}",
+            lambda: snapshot_download(repository, revision=revision, allow_patterns=wanted, ignore_patterns=["*/*"]),
+        )
         commit = folder.name
         check_contents(folder, repository, commit)
         if not constants.HF_HUB_OFFLINE and hub_reachable(endpoint()):

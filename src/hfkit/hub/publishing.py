@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hfkit.errors import HfkitError
 from hfkit.hub import bases, commits, editions, verification
 from hfkit.hub.bundle import bundle
+from hfkit.hub.readme import README
 from hfkit.hub.refusals import LOGIN, unreachable
 from hfkit.hub.secrets import Secrets
 from hfkit.hubaccess import endpoint, hub_reachable
@@ -46,6 +47,7 @@ def push(
     message: str | None = None,
     merged: bool = False,
     with_base: str | bool = False,
+    overwrite_card: bool = False,
     dry_run: bool = False,
     verify: bool = True,
 ) -> Published | None:
@@ -67,6 +69,7 @@ def push(
         merged: Publish an adapter and its base as one model.
         with_base: Publish the adapter's base first, where it is not on the Hub: under this name, or with True as
             `<repository>-base`.
+        overwrite_card: Put the card in the place of a README.md that was edited there; else what people wrote is kept.
         dry_run: List the files and show the card; no network.
         verify: Open and compare afterwards.
 
@@ -101,7 +104,8 @@ def push(
             files = bundle(made, repository, secrets)
             files.check(secrets)
         print(f"{run.path} -> {repository}:\n{files.listing()}", flush=True)
-        commit = commits.commit(api, repository, files, message or f"{run.info['name']}, by hfkit push", revision)
+        title = message or f"{run.info['name']}, by hfkit push"
+        commit = commits.commit(api, repository, files, title, revision, overwrite_card=overwrite_card)
         if tag:
             commits.persist(lambda: api.create_tag(repository, tag=tag, revision=commit), repository)
         url = f"{api.endpoint}/{repository}"
@@ -168,12 +172,15 @@ def prepare(
     tag: str | None = None,
     kind: str = "model",
 ) -> None:
-    """Make repository and branch where there are none.
+    """Make repository and branch where there are none, and ask to send a file: what a token may do is known by trying.
+
+    Nothing is sent. A token's role says little: a fine-grained one may write to some repositories, or to none.
 
     Raises:
-        HfkitError: There is a repository of this name and another kind; it is public and was to be private; the tag
-            is taken; or the Hub refuses.
+        HfkitError: The token may not write there; there is a repository of this name and another kind; it is public
+            and was to be private; the tag is taken; or the Hub refuses.
     """
+    from huggingface_hub import CommitOperationAdd
 
     def make() -> None:
         if not api.repo_exists(repository, repo_type=kind):
@@ -195,6 +202,8 @@ def prepare(
             raise HfkitError(f"{repository} has a tag {tag}", fix="choose another: a tag that moves is no tag")
         if revision not in ("main", *(ref.name for ref in refs.branches)):
             api.create_branch(repository, branch=revision, repo_type=kind, exist_ok=True)
+        first = CommitOperationAdd(path_in_repo=README, path_or_fileobj=b"#")
+        api.preupload_lfs_files(repository, [first], repo_type=kind, revision=revision)
 
     commits.persist(make, repository)
 

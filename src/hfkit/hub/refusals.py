@@ -54,8 +54,8 @@ def refusal(error: BaseException, repository: str) -> HfkitError:
         return HfkitError(
             f"the token may not write to {repository}: {said}",
             where=endpoint(),
-            fix="a token of role read cannot publish; of an organization you must be a member who may write."
-            " https://huggingface.co/settings/tokens",
+            fix="a token of role read cannot publish, a fine-grained one needs write access to this repository; of an"
+            " organization you must be a member who may write. https://huggingface.co/settings/tokens",
         )
     if status == 404 or "RepositoryNotFoundError" in names:
         return HfkitError(

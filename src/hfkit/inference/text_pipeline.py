@@ -13,6 +13,7 @@ from hfkit.inference.classifying import ClassifyingPipeline, check_count
 from hfkit.inference.texts import text_and_pair
 from hfkit.models.inspection import readable
 from hfkit.models.loading import load_model
+from hfkit.processes import one_thread_after_fork
 from hfkit.run import Run
 from hfkit.tasks.text_classification import TextClassification
 
@@ -62,13 +63,15 @@ def pipeline(
             here.
 
     On a CPU glibc is taught to keep freed blocks (`hfkit.hardware.keep_blocks`). A program that has its memory to
-    itself gains some more with `hfkit.hardware.keep_memory()` before anything else, as the commands have it.
+    itself gains some more with `hfkit.hardware.keep_memory()` before anything else, as the commands have it. A fork of
+    the process computes with one thread, or it would wait for ever for threads that are not in it.
 
     >>> classify = hfkit.pipeline("runs/bert_imdb")                             # doctest: +SKIP
     >>> classify(["A film to see twice.", {"text": "...", "text_pair": "..."}])  # doctest: +SKIP
     [{'label': 'positive', 'score': 0.98}, {'label': 'negative', 'score': 0.61}]
     """
     check_device(device)
+    one_thread_after_fork()
     if (Path(model) / "run.json").is_file() and (state := Run(model).state) != "finished":
         raise HfkitError(f"The run is {state}, and has no model yet.", where=str(model), fix="give its command again")
     loaded, tokenizer = load_model(model, revision, trust_remote_code)

@@ -133,7 +133,7 @@ def check_memory(auto_model: Any, config: PreTrainedConfig, **options: Any) -> N
 
 def say(told: str) -> None:
     """Print once, however many processes build the model."""
-    if os.environ.get("RANK", "0") == "0":
+    if is_first():
         print(flat(told), flush=True)
 
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from hfkit import demo
+from hfkit import demo, floors
 from hfkit.errors import HfkitError
-from hfkit.hubaccess import hub_access
+from hfkit.hubaccess import hub_access, or_cached
 from hfkit.run import Run
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
@@ -26,6 +26,7 @@ def locate(name: str | Path, revision: str | None = None, code: bool = False) ->
         HfkitError: No such folder, no such embedded model, no such repository, or the Hub cannot be reached.
     """
     text = str(name)
+    floors.check_docstrings()
     if text.startswith("demo:"):
         return demo.model_path(text.removeprefix("demo:"))
     try:
@@ -54,7 +55,10 @@ def _fetch(name: str, revision: str | None, code: bool) -> Path:
     try:
         with hub_access(f"model {name}"):
             # Subfolders hold other formats (ONNX, OpenVINO) of the same weights.
-            folder = Path(snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=["*/*"]))
+            folder = or_cached(
+                f"model {name}",
+                lambda: snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=["*/*"]),
+            )
             check_contents(folder, name, folder.name)
             return folder
     except HFValidationError as error:

@@ -1,10 +1,10 @@
 """The report of a run, the model card and the comparison of runs, all from run directories."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfkit.disk import write_text, writing
+from hfkit.disk import digest_of, write_text, writing
+from hfkit.processes import is_first
 from hfkit.run import Run, reading
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def write_report(run: Run | str | Path, license: str | None = None) -> None:
     Raises:
         HfkitError: `run` is no run, not finished or damaged, or its folder cannot be written.
     """
-    if os.environ.get("RANK", "0") != "0":
+    if not is_first():
         return
     from hfkit.report.card import card
     from hfkit.report.page import page
@@ -40,6 +40,8 @@ def write_report(run: Run | str | Path, license: str | None = None) -> None:
     with writing(run.path, "copy the run"):
         for name, text in files.items():
             write_text(run.path / name, text)
+    # It may have been moved since; and what is in the card beyond this is somebody's own.
+    run.update(name=run.info["name"], card=digest_of(files["README.md"].encode())["sha256"])
     print(f"\n{shown}\n\nReport: {run.path / 'report.html'}\nModel card: {run.path / 'README.md'}", flush=True)
 
 

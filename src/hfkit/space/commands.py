@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from hfkit.hub.commands import OVERWRITE_HELP
+
 
 def space_commands(commands: Any) -> None:
     """Add the commands to the parser of `hfkit`."""
@@ -22,6 +24,7 @@ def space_commands(commands: Any) -> None:
                        " (default: the Space holds the run's own)")  # fmt: skip
     space.add_argument("--private", action="store_true", help="make a new Space private")
     space.add_argument("--message", help="of the commit")
+    space.add_argument("--overwrite_card", action="store_true", help=OVERWRITE_HELP)
     space.add_argument("--dry_run", action="store_true", help="list the files and show the card; nothing is sent")
     space.set_defaults(run=_push_space)
 
@@ -41,5 +44,6 @@ def _push_space(options: argparse.Namespace) -> None:
         model=options.model,
         private=options.private,
         message=options.message,
+        overwrite_card=options.overwrite_card,
         dry_run=options.dry_run,
     )

@@ -10,6 +10,7 @@ from hfkit import __version__
 from hfkit.errors import HfkitError
 from hfkit.hub import commits, publishing
 from hfkit.hub.bundle import Bundle, model_files
+from hfkit.hub.readme import both
 from hfkit.hub.secrets import Secrets
 from hfkit.report import public
 from hfkit.report.metadata import license_of
@@ -31,6 +32,7 @@ def push_space(
     model: str | None = None,
     private: bool = False,
     message: str | None = None,
+    overwrite_card: bool = False,
     dry_run: bool = False,
 ) -> str | None:
     """Publish the app of a finished run as a Space: app.py, requirements.txt, the card, examples and the model.
@@ -45,6 +47,7 @@ def push_space(
             run's own.
         private: Make a new Space private.
         message: The commit's.
+        overwrite_card: Put the card in the place of a README.md that was edited there.
         dry_run: List the files and show the card; no network.
 
     Returns:
@@ -65,7 +68,8 @@ def push_space(
     api = publishing.connect(repository)
     publishing.prepare(api, repository, private, kind="space")
     print(f"{run.path} -> {repository}:\n{files.listing()}", flush=True)
-    made = commits.commit(api, repository, files, message or f"{run.info['name']}, by hfkit push-space", kind="space")
+    title = message or f"{run.info['name']}, by hfkit push-space"
+    made = commits.commit(api, repository, files, title, kind="space", overwrite_card=overwrite_card)
     print(f"Published: {api.endpoint}/spaces/{repository} at {made}", flush=True)
     return made
 
@@ -98,7 +102,7 @@ def space_files(run: Run, repository: str, model: str | None, secrets: Secrets) 
         found.files[SETTINGS] = text.encode()
         found.files["app.py"] = _template("app.py.jinja", title=_word(about.title)).encode()
         found.files["requirements.txt"] = requirements(run).encode()
-        found.files["README.md"] = secrets.without(card(run, about, name or None))[0].encode()
+        found.files |= both(secrets.without(card(run, about, name or None))[0])
     return found
 
 
