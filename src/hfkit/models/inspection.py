@@ -13,6 +13,7 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 from hfkit.errors import HfkitError
 from hfkit.foreign import read_json_file
 from hfkit.plain import flat, line
+from hfkit.processes import is_first
 
 LARGEST_TEXT = 200_000_000
 """Bytes of a JSON or vocabulary file; the largest tokenizers have 40 MB."""
