@@ -29,7 +29,7 @@ READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 
 # Bottom to top: a module imports only what stands above it in this list. A folder counts as one module.
 ORDER = """
-    plain errors floors foreign config
+    plain progress errors floors foreign config
     disk store hubaccess cards oldtorch demo hardware trackers run
     metric_names metrics metric_modules stats data datacards batching
     streaming tasks encoding baselines models optim
