@@ -36,7 +36,7 @@ ORDER = """
     state sharding evaluation checkpoint saving probing callbacks engine
     inference report gallery passages results provenance signals health job
     hub space
-    launch generating cli _register
+    launch generating named cli _register
 """.split()
 
 # Names that read pickles, or the network behind the user's back.

@@ -16,11 +16,9 @@ from hfkit.datacards.commands import HELP as CARD_HELP
 from hfkit.datacards.commands import parse_card
 from hfkit.generating import TRUST_HELP, generation_commands, until_nobody_reads
 from hfkit.hub.commands import hub_commands
+from hfkit.named import look_for
 from hfkit.plain import line
 from hfkit.space.commands import space_commands
-
-NEED_RUNS = ("evaluate", "report", "compare", "verify", "push", "push-space")
-"""Commands about runs. The others that name one take any model."""
 
 EXAMPLES = """hfkit train: --dataset is missing: what is there to learn from? For example:
   hfkit train --dataset reviews.csv --model distilbert/distilbert-base-uncased
@@ -85,30 +83,6 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         options.run(options)
 
     sys.exit(exit_cleanly(run))
-
-
-def look_for(command: str, options: argparse.Namespace) -> None:
-    """Find the runs and models that a command names before anything heavy is imported: a wrong one is told at once.
-
-    Raises:
-        HfkitError: There is none of that name, or it is a run that is not finished.
-    """
-    one = getattr(options, "run_folder", None)
-    names = getattr(options, "run_folders", None) or ([one] if one is not None else [])
-    if not names:
-        return
-    from hfkit.models.names import locate
-    from hfkit.run import Run
-
-    for name in (str(name) for name in names if not str(name).startswith("demo:")):
-        published = command in ("evaluate", "compare") and name.count("/") == 1 and not name.startswith("runs/")
-        here = Path(name).exists() or (command in NEED_RUNS and not published)
-        if here and (command in NEED_RUNS or (Path(name) / "run.json").is_file()):
-            run = Run(name)
-            if command != "verify":
-                run.check_finished()
-        else:
-            locate(name, getattr(options, "revision", None), getattr(options, "trust_remote_code", False))
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:

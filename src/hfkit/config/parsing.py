@@ -184,7 +184,8 @@ def _groups(config_class: Any) -> Iterator[tuple[type, list[dataclasses.Field]]]
         for name in names:
             field = copy(first[name])
             field.type = get_type_hints(owner)[name]
-            field.metadata = MappingProxyType({"help": field.metadata["help"]})  # the bounds are config/rules.py's
+            said = {name: text for name, text in field.metadata.items() if name == "help"}  # a recipe's own may lack it
+            field.metadata = MappingProxyType(said)  # the bounds are config/rules.py's
             field.default, field.default_factory = defaults[name].default, defaults[name].default_factory
             fields.append(field)
         if fields:
