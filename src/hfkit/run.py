@@ -79,6 +79,8 @@ class Run:
         """metrics.json: every figure with its interval. Only a finished run has it."""
         if not (self.path / "metrics.json").is_file():
             self.check_finished()
+            fix = "restore the file, or begin again with --overwrite"
+            raise HfkitError(f"{self.path} has no figures: metrics.json is missing", fix=fix)
         return self._read("metrics.json")
 
     def predictions(self) -> "pyarrow.Table":
