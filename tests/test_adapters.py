@@ -86,7 +86,7 @@ def test_what_cannot_be_merged(gpt2: Path, tiny_run: Path, tmp_path: Path, monke
     shutil.copytree(tiny_run, tmp_path / "stopped")
     facts = json.loads((tmp_path / "stopped/run.json").read_text())
     (tmp_path / "stopped/run.json").write_text(json.dumps(facts | {"state": "stopped"}))
-    with pytest.raises(HfkitError, match="The run is stopped"):
+    with pytest.raises(HfkitError, match="is stopped"):
         merge(tmp_path / "stopped")
     monkeypatch.setattr(adapters, "CLOSE", -1.0)  # as if nothing were close enough
     with pytest.raises(HfkitError, match="logits differ from the adapter's"):

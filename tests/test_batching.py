@@ -88,6 +88,13 @@ def test_the_largest_update_comes_first() -> None:
     assert LENGTHS[first.rows].max() == LENGTHS.max()
 
 
+def test_evaluation_batches_keep_within_a_budget_of_tokens() -> None:
+    lengths = np.array([10, 100, 40, 40, 7, 300])
+    batches = evaluation_batches(lengths, rows_per_batch=3, tokens_per_batch=120)
+    assert batches == [[5], [1], [2, 3, 0], [4]]
+    assert sorted(row for batch in batches for row in batch) == list(range(6))
+
+
 def test_evaluation_batches_hold_every_row_once() -> None:
     batches = evaluation_batches(LENGTHS, 32)
     assert sorted(row for batch in batches for row in batch) == list(range(len(LENGTHS)))

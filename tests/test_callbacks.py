@@ -13,9 +13,12 @@ import torch
 from safetensors.torch import load_file
 
 from hfkit import callbacks
+from hfkit.batching import BatchPlan, Update
+from hfkit.config import TrainConfig
 from hfkit.engine import Engine
 from hfkit.errors import HfkitError
 from hfkit.run import Run
+from hfkit.state import State
 from hfkit.tasks.text_classification import TextClassification
 
 Fit = Callable[..., Run]
@@ -204,12 +207,36 @@ def test_other_schedules_run_to_the_end(run_fit: Fit, scheduler: str) -> None:
 
 def test_the_bar_shows_the_mean_loss_of_its_own_rows() -> None:
     """Of two processes each has its part of the sum, and of the rows."""
-    engine: Any = SimpleNamespace(total_steps=2, state=SimpleNamespace(step=0, examples=0), quiet=False)
+    engine: Any = SimpleNamespace(total_steps=2, state=State(), quiet=False, look_seconds=0.0)
+    engine.plan = BatchPlan(np.ones(8), rows_per_batch=4)
     engine.task = SimpleNamespace(weight=lambda batch: float(len(batch["labels"])))
     mine, other = {"labels": [0, 1]}, {"labels": [1, 1, 0, 0]}
     update: Any = SimpleNamespace(batches=[[1, 2], [3, 4, 5, 6]])
     bar = callbacks.Progress()
     bar.on_train_begin(engine)
     bar.on_backward(engine, update, [(mine, True), (other, False)], 1.5)
-    assert "loss=0.750" in bar.bar.postfix
+    assert bar.bar.note == "loss 0.750"
     bar.on_train_end(engine)
+
+
+def test_the_time_left_goes_by_tokens_and_leaves_validation_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten rows of 9 tokens, then ten of 1: halfway in updates is nine tenths of the way. A look takes its own time."""
+    clock = SimpleNamespace(now=0.0)
+    for name in ("hfkit.progress.time.monotonic", "time.perf_counter"):
+        monkeypatch.setattr(name, lambda: clock.now)
+    config = TrainConfig(eval_strategy="steps", eval_steps=10)
+    engine: Any = SimpleNamespace(total_steps=20, state=State(), quiet=True, look_seconds=50.0, config=config)
+    engine.plan = BatchPlan(np.array([9] * 10 + [1] * 10), rows_per_batch=1)
+    progress = callbacks.Progress()
+    progress.on_train_begin(engine)
+    for row in range(10):
+        clock.now += 9.0
+        engine.state.step += 1
+        progress.on_update_end(engine, Update(0, False, False, [[row]]))
+    assert progress.bar.left() == pytest.approx(10.0 + 50.0), "ten tokens at a second each, and a look"
+    with progress.evaluating(engine):
+        clock.now += 600.0
+    clock.now += 1.0
+    engine.state.step += 1
+    progress.on_update_end(engine, Update(0, False, False, [[10]]))
+    assert progress.bar.left() == pytest.approx(9.0 + 600.0), "the rate is as it was; the look took longer"

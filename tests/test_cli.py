@@ -7,6 +7,7 @@ import json
 import os
 import re
 import runpy
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,14 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import in_child
 
+from hfkit import health
 from hfkit.cli import TRAIN_DEMO, _demo, main
 from hfkit.config import TrainConfig
 from hfkit.config.parsing import parse
 from hfkit.launch import exit_cleanly
+from hfkit.run import _HELD, Run, claim, held
 from hfkit.tasks import TASKS
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -62,9 +66,10 @@ def test_the_command_and_the_recipe_have_one_demo(recipe: str, task: str) -> Non
     assert dataclasses.asdict(ours) == dataclasses.asdict(theirs)
 
 
-def test_predict_writes_a_file_with_every_column(tiny_run: Path, tmp_path: Path) -> None:
+def test_predict_writes_a_file_with_every_column(tiny_run: Path, tmp_path: Path, capfd: Captured) -> None:
     (tmp_path / "in.csv").write_text('id,review\n7,"a wonderful, moving film"\n8,an awful boring film\n')
     assert hfkit("predict", tiny_run, "--input", "in.csv", "--output", "out.csv", "--disable_tqdm") == 0
+    assert capfd.readouterr().err.endswith("2 rows written to out.csv: pos 1, neg 1\n")
     rows = list(csv.DictReader((tmp_path / "out.csv").open()))
     assert [(row["id"], row["label"]) for row in rows] == [("7", "pos"), ("8", "neg")]
     assert all(0.5 <= float(row["score"]) <= 1 for row in rows)
@@ -126,7 +131,8 @@ def test_labels_and_texts_of_strangers_move_no_cursor(tiny_bert: Path, tmp_path:
 def test_compare_ranks_runs(tiny_run: Path, tmp_path: Path, capsys: Captured) -> None:
     shutil.copytree(tiny_run, tmp_path / "other")
     assert hfkit("compare", tiny_run, tmp_path / "other", "--output", "compared") == 0
-    assert "accuracy" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "accuracy" in said and "Written to compared/compare.html" in said
     assert json.loads((tmp_path / "compared" / "compare.json").read_text())["ranking"]
     assert (tmp_path / "compared" / "compare.html").is_file()
 
@@ -167,10 +173,83 @@ def test_wrong_usage_ends_with_2(arguments: tuple[str, ...], capsys: Captured) -
     assert "Traceback" not in capsys.readouterr().err
 
 
+NAMES = [
+    ("report", "runs/bert_imbd"),
+    ("push", "runs/bert_imbd", "me/it"),
+    ("push-space", "bert_imbd", "me/it"),
+    ("verify", "bert_imbd"),
+    ("evaluate", "runs/bert_imbd", "--dataset", "x.csv"),
+    ("compare", "runs/bert_imdb", "runs/bert_imbd"),
+    ("predict", "runs/bert_imbd", "--input", "x.csv"),
+    ("predict", "bert_imbd", "--input", "x.csv"),
+    ("generate", "./bert_imbd", "--prompt", "x"),
+    ("chat", "runs/bert_imbd"),
+    ("demo", "runs/bert_imbd"),
+    ("merge", "runs/bert_imbd"),
+]
+
+
+def test_a_wrong_name_is_told_before_anything_heavy_is_imported_and_the_nearest_run_named() -> None:
+    claim(TrainConfig(), Path("runs/bert_imdb"), "x").update(state="finished")
+    code = f"""import sys
+from hfkit.cli import main
+for arguments in {NAMES!r}:
+    try: main(arguments)
+    except SystemExit as ended: print(ended.code, *sorted({{"torch", "datasets", "accelerate"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["1"] * len(NAMES)
+    assert done.stderr.count("did you mean runs/bert_imdb?") == done.stderr.count("error: ") == len(NAMES)
+
+
+def test_a_wrong_command_or_model_is_told_with_what_is_near(capsys: Captured) -> None:
+    assert hfkit("trian", "--dataset", "x.csv") == 2
+    assert "there is no command trian; did you mean train?" in capsys.readouterr().err
+    claim(TrainConfig(), Path("runs/bert_imdb"), "x").update(state="finished")
+    assert hfkit("train", "--dataset", "x.csv", "--model", "runs/bert_imbd") == 1
+    assert "did you mean runs/bert_imdb?" in capsys.readouterr().err
+
+
+def test_train_asks_for_data_with_three_examples(capsys: Captured) -> None:
+    for flags in ((), ("--model", "baseline:lstm"), ("--task=text-generation",)):
+        assert hfkit("train", *flags) == 2
+        said = capsys.readouterr().err
+        assert "--dataset is missing" in said and said.count("\n  hfkit train ") == 3
+    for line in said.splitlines()[1:4]:
+        flags = shlex.split(line.split("   ")[0])[2:]
+        assert parse(TrainConfig, _demo(flags), flags).dataset
+
+
+def test_what_a_killed_run_is_called_does_not_depend_on_who_is_asked(capsys: Captured) -> None:
+    run = claim(TrainConfig(), Path("runs/killed"), "x")  # run.json says "running", and no process holds it
+    assert run.info["state"] == "running" and run.state == "stopped" and "stopped" in repr(run)
+    assert health.state(run.path).startswith("stopped")
+    others = (("evaluate", run.path, "--dataset", "x.csv"), ("predict", run.path, "--input", "x.csv"))
+    for command in (("report", run.path), ("push", run.path, "me/it"), ("compare", run.path, run.path), *others):
+        assert hfkit(*command) == 1
+        said = capsys.readouterr().err
+        assert "runs/killed is stopped" in said and "give its command again" in said
+    run.hold()
+
+    def asked_anew() -> None:
+        _HELD.clear()  # which the child has from its parent
+        assert held(run.path)
+
+    try:
+        assert run.state == Run(run.path).state == "running"
+        assert hfkit("report", run.path) == 1
+        said = capsys.readouterr().err
+        assert "is running" in said and "wait for it to end" in said
+        assert in_child(asked_anew) == 0, "asking has not lost the lock"
+    finally:
+        run.release()
+
+
 def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
+    claim(TrainConfig(), Path("anything"), "x").update(state="finished")
     monkeypatch.setattr("hfkit.report.write_report", interrupted)
     monkeypatch.setattr("hfkit.write_report", interrupted, raising=False)
     assert hfkit("report", "anything") == 130
@@ -181,6 +260,7 @@ def test_a_reader_that_has_seen_enough_ends_predict_quietly() -> None:
     answers = "lambda *_, **__: [print('pos', flush=True) for _ in range(9)]"
     code = f"import sys, types; sys.modules['hfkit.inference'] = types.SimpleNamespace(predict_file={answers})"
     code += "; from hfkit.cli import main; main(['predict', 'run', '--input', '-'])"
+    Path("run").mkdir()
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)

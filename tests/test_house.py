@@ -29,14 +29,14 @@ READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 
 # Bottom to top: a module imports only what stands above it in this list. A folder counts as one module.
 ORDER = """
-    plain errors processes floors foreign config
+    plain progress errors processes floors foreign config
     disk store hubaccess cards oldtorch demo hardware trackers run
     metric_names metrics metric_modules stats data datacards batching
     streaming tasks encoding baselines models optim
     state sharding evaluation checkpoint saving probing callbacks engine
     inference report gallery passages results provenance signals health job
     hub space
-    launch generating cli _register
+    launch generating named cli _register
 """.split()
 
 # Names that read pickles, or the network behind the user's back.

@@ -157,7 +157,7 @@ def test_a_run_is_named_by_its_folder(folder: Path, tmp_path: Path) -> None:
     (run / "run.json").write_text(json.dumps({"state": "finished", "config": {}}))
     assert same(pipeline(run)("a warm film"), pipeline(folder)("a warm film"))
     (run / "run.json").write_text(json.dumps({"state": "stopped", "config": {}}))
-    with pytest.raises(HfkitError, match="The run is stopped"):
+    with pytest.raises(HfkitError, match="is stopped"):
         pipeline(run)
 
 

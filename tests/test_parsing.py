@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from hfkit.config import TrainConfig
-from hfkit.config.parsing import HABITS, ConfigParser, default_output_dir, parse
+from hfkit import build_model, build_task, fit
+from hfkit.config import TaskArguments, TrainConfig
+from hfkit.config.parsing import HABITS, ConfigParser, check, default_output_dir, parse
 from hfkit.errors import HfkitError
 
 
@@ -251,10 +252,51 @@ def test_a_run_is_named_after_its_recipe_or_its_data(tmp_path: Path) -> None:
     named = [
         (TrainConfig(), "/somewhere/recipes/bert_imdb.py", "runs/bert_imdb"),
         (TrainConfig(demo=True), "recipes/bert_imdb.py", "runs/bert_imdb-demo"),
-        (TrainConfig(dataset="data/my reviews.csv"), "/usr/bin/hfkit", "runs/my-reviews"),
-        (TrainConfig(dataset="stanfordnlp/imdb"), "/usr/bin/hfkit", "runs/imdb"),
-        (TrainConfig(dataset="demo:imdb", demo=True), "/usr/bin/hfkit", "runs/imdb-demo"),
-        (TrainConfig(dataset=str(tmp_path / "my.data/")), "/usr/bin/hfkit", "runs/my.data"),
+        (TrainConfig(dataset="data/my reviews.csv"), "/usr/bin/hfkit", "runs/my-reviews-bert-base-uncased"),
+        (TrainConfig(dataset="my.csv", model="timm/resnet50.a1_in1k"), "hfkit", "runs/my-resnet50.a1_in1k"),
+        (TrainConfig(dataset="my.csv", model="baseline:lstm"), "hfkit", "runs/my-lstm"),
+        (TrainConfig(dataset="my.csv", model="../models/tiny bert/"), "hfkit", "runs/my-tiny-bert"),
+        (TrainConfig(dataset="stanfordnlp/imdb", model="demo:minilm", demo=True), "hfkit", "runs/imdb-minilm-demo"),
+        (TrainConfig(dataset=str(tmp_path / "my.data/"), model="gpt2"), "hfkit", "runs/my.data-gpt2"),
     ]
     for config, recipe, expected in named:
         assert default_output_dir(config, recipe) == Path(expected)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "what"),
+    [
+        ({"learning_rate": "abc"}, "--learning_rate is 'abc'"),
+        ({"max_steps": -5}, "--max_steps is -5"),
+        ({"max_steps": 2.5}, "--max_steps is 2.5"),
+        ({"seed": True}, "--seed is True"),
+        ({"lora": "yes"}, "--lora is 'yes'"),
+        ({"freeze": "backbone"}, "--freeze is 'backbone'"),
+        ({"freeze": [1]}, "--freeze is [1]"),
+        ({"pooling": "max"}, "--pooling is 'max'"),
+        ({"dataset": Path("my.csv")}, "--dataset is PosixPath('my.csv')"),
+        ({"max_length": "none"}, "--max_length is 'none'"),
+        ({"lora": True, "freeze": ["backbone"]}, "--lora already freezes"),
+    ],
+)
+def test_a_program_is_checked_as_a_command_line_is(knobs: dict[str, Any], what: str) -> None:
+    """In `fit`, `build_task` and `build_model`: a dataclass takes anything."""
+    config = TrainConfig(**knobs)
+    nothing: Any = None
+    for call in (
+        lambda: fit(config, nothing, nothing, nothing, nothing),
+        lambda: build_task(config, nothing),
+        lambda: build_model(config, nothing),
+    ):
+        with pytest.raises(HfkitError) as refused:
+            call()
+        assert what in refused.value.what
+        assert refused.value.fix
+
+
+def test_one_group_of_knobs_is_checked_too() -> None:
+    check(TaskArguments(max_length=128))
+    check(TrainConfig(learning_rate=1, max_length=None, freeze=["backbone"]))
+    with pytest.raises(HfkitError, match="--max_length is '128'") as refused:
+        check(TaskArguments(max_length="128"))  # type: ignore[arg-type]
+    assert refused.value.fix == "give a whole number or None, not str"

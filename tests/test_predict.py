@@ -244,7 +244,10 @@ def test_other_encodings_and_separators(classify: Any, tmp_path: Path) -> None:
     assert list(read_csv(tmp_path / "out.csv")[0]) == ["text", "label", "score"]
 
 
-def test_the_bar_goes_to_standard_error(classify: Any, tmp_path: Path, capsys: Any) -> None:
+def test_the_bar_goes_to_standard_error(
+    classify: Any, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     write_csv(tmp_path / "in.csv", [["text"], ["warm"]])
     predict_file(classify, "in.csv")
     shown = capsys.readouterr()

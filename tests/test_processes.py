@@ -183,7 +183,7 @@ def test_a_process_that_dies_ends_the_job_within_seconds(tiny_bert: Path, review
     assert said.count("process 0 ends, because another process of the job has ended") == 1
     assert "Signal 9 (SIGKILL)" in said[said.index("Root Cause") :]
     assert "Connection closed by peer" not in said, "the traceback of the one that was left behind is no news"
-    assert Run("run").state == "running"
+    assert Run("run").state == "stopped"
 
 
 @pytest.mark.pain("leftover-rank")

@@ -181,7 +181,8 @@ def test_second_process_writes_nothing(
 def test_unfinished_run_is_refused(tmp_path: Path) -> None:
     path = write_run(tmp_path / "one", rows=50)
     (path / "metrics.json").unlink()
-    with pytest.raises(HfkitError, match="no figures yet"):
+    Run(path).update(state="running")  # as a kill leaves it
+    with pytest.raises(HfkitError, match="is stopped: it has no figures yet"):
         write_report(path)
     assert not (path / "report.html").exists()
 
@@ -207,19 +208,32 @@ def test_verdict_says_beats_level_and_worse() -> None:
 
     assert said(0.048, 0.034, 0.063, 1e-10) == (
         "The model beats TF-IDF + logistic regression by 4.8 points"
-        " (95 % interval 3.4 to 6.3, exact McNemar p = 1e-10)."
+        " (95 % interval +3.4 to +6.3, exact McNemar p = 1e-10)."
     )
     assert said(-0.048, -0.063, -0.034, 0.002) == (
         "The model is worse than TF-IDF + logistic regression by 4.8 points"
-        " (95 % interval 3.4 to 6.3, exact McNemar p = 0.002)."
+        " (95 % interval -6.3 to -3.4, exact McNemar p = 0.002)."
     )
     assert said(0.001, -0.01, 0.012, 0.85) == (
         "The model does not beat TF-IDF + logistic regression: it is 0.1 points ahead, which may be chance"
-        " (95 % interval -1.0 to 1.2, exact McNemar p = 0.85)."
+        " (95 % interval -1.0 to +1.2, exact McNemar p = 0.85)."
+    )
+    assert said(-0.0004, -0.01, 0.0002, 0.85) == (
+        "The model does not beat TF-IDF + logistic regression: the two are level"
+        " (95 % interval -1.0 to 0.0, exact McNemar p = 0.85)."
     )
     assert said(-0.5, -0.6, -0.4, 0.002, "mse").startswith(
-        "The model beats TF-IDF + ridge regression by 0.5 in mean squared error (95 % interval 0.4 to 0.6"
+        "The model beats TF-IDF + ridge regression by 0.5 in mean squared error (95 % interval -0.6 to -0.4"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "figure", "shown"),
+    [(-0.0004, "accuracy", "0.0"), (0.0004, "accuracy", "0.0"), (-0.0, "mse", "0"), (-0.031, "mcc", "-3.1")],
+)
+def test_what_is_rounded_to_nothing_has_no_sign(value: float, figure: str, shown: str) -> None:
+    assert words.gap(value, figure) == shown
+    assert words.number(-0.0001, "mcc") == "0.000"
 
 
 def test_analysis_counts(tmp_path: Path) -> None:

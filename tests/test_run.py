@@ -73,7 +73,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         Run(tmp_path)
     run = claim(CONFIG, tmp_path / "run", "x")
     assert run.log() == run.timing() == []
-    with pytest.raises(HfkitError, match="no figures yet: it is running"):
+    with pytest.raises(HfkitError, match="is stopped: it has no figures yet"):
         _ = run.metrics
     with pytest.raises(HfkitError, match=r"predictions\.parquet is missing"):
         run.predictions()

@@ -123,6 +123,10 @@ class BatchPlan:
         """Passes over the rows that so many of them make, with the fraction."""
         return examples / len(self.lengths)
 
+    def tokens(self, updates: int) -> float:
+        """Real tokens of so many updates; of a part of an epoch, what they come to on average."""
+        return float(self.lengths.sum()) * updates / max(self.count(1), 1)
+
     def halve(self) -> bool:
         """Half the rows in a batch, more batches in an update: the same updates in less memory."""
         smaller = -(-self.rows_per_batch // 2)
@@ -203,7 +207,16 @@ def token_batches(order: Sequence[int], lengths: np.ndarray, tokens_per_batch: i
     return batches
 
 
-def evaluation_batches(lengths: np.ndarray, rows_per_batch: int) -> list[Batch]:
-    """Every row once, longest first, so that a batch pads little and memory runs out at once or never."""
+def evaluation_batches(lengths: np.ndarray, rows_per_batch: int, tokens_per_batch: int | None = None) -> list[Batch]:
+    """Every row once, longest first, so that a batch pads little and memory runs out at once or never.
+
+    A batch has at most `rows_per_batch` rows and `tokens_per_batch` padded tokens (a longer row stands alone).
+    """
     order = np.argsort(-np.asarray(lengths), kind="stable").tolist()
-    return [order[at : at + rows_per_batch] for at in range(0, len(order), rows_per_batch)]
+    batches: list[Batch] = []
+    at = 0
+    while at < len(order):
+        fit = tokens_per_batch // max(1, int(lengths[order[at]])) if tokens_per_batch else rows_per_batch
+        batches.append(order[at : at + max(1, min(rows_per_batch, fit))])
+        at += len(batches[-1])
+    return batches

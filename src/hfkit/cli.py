@@ -7,6 +7,7 @@ the command that runs is imported, so `hfkit --help` needs neither torch nor tra
 import argparse
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,8 +16,16 @@ from hfkit.datacards.commands import HELP as CARD_HELP
 from hfkit.datacards.commands import parse_card
 from hfkit.generating import TRUST_HELP, file_flags, file_options, generation_commands, until_nobody_reads
 from hfkit.hub.commands import hub_commands
+from hfkit.named import look_for
+from hfkit.plain import line
 from hfkit.processes import forget_launch
 from hfkit.space.commands import space_commands
+
+EXAMPLES = """hfkit train: --dataset is missing: what is there to learn from? For example:
+  hfkit train --dataset reviews.csv --model distilbert/distilbert-base-uncased
+  hfkit train --dataset photos/ --task image-classification --model timm/resnet50.a1_in1k
+  hfkit train --demo        (the embedded model and data, without a network)
+  what to do: name a file, a folder, a data card or a Hub id; hfkit train --help lists every flag"""
 
 # What `hfkit train --demo` changes, by task: with a --dataset of your own it tries your data on the embedded model.
 TRAIN_DEMO: dict[str, dict[str, Any]] = {
@@ -72,7 +81,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     options = _options(arguments)
     from hfkit.launch import exit_cleanly
 
-    sys.exit(exit_cleanly(lambda: options.run(options)))
+    def run() -> None:
+        look_for(arguments[0], options)
+        options.run(options)
+
+    sys.exit(exit_cleanly(run))
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -80,10 +93,19 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         return _parse_evaluate(arguments[1:])
     if arguments[:1] == ["card"]:
         return parse_card(arguments[1:])
-    return _parser().parse_args(arguments)
+    parser, known = _parser()
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in known:
+        close = get_close_matches(arguments[0], known, n=2)
+        hint = f"did you mean {' or '.join(close)}?" if close else "hfkit --help lists them"
+        parser.exit(2, f"hfkit: there is no command {line(arguments[0], 80)}; {hint}\n")
+    return parser.parse_args(arguments)
 
 
 def _train(flags: list[str]) -> NoReturn:
+    given = _peek(flags)
+    if not (given.dataset or given.demo or given.help):
+        print(EXAMPLES, file=sys.stderr)
+        sys.exit(2)
     from hfkit.config import TrainConfig
     from hfkit.launch import main as launch
 
@@ -101,10 +123,16 @@ def _train(flags: list[str]) -> NoReturn:
 
 def _demo(flags: list[str]) -> dict[str, Any]:
     """What `--demo` changes for the task that `flags` name. Another task is refused later, by those who know them."""
-    task = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    task.add_argument("--task", nargs="?")
-    chosen = task.parse_known_args(flags)[0].task
-    return TRAIN_DEMO.get(chosen, TRAIN_DEMO["text-classification"])
+    return TRAIN_DEMO.get(_peek(flags).task, TRAIN_DEMO["text-classification"])
+
+
+def _peek(flags: list[str]) -> argparse.Namespace:
+    """The flags of `hfkit train` that have to be known before its parser is there."""
+    few = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    few.add_argument("-h", "--help", action="store_true")
+    for name in ("task", "dataset", "demo"):
+        few.add_argument(f"--{name}", nargs="?", const=True)
+    return few.parse_known_args(flags)[0]
 
 
 def _parse_evaluate(flags: list[str]) -> argparse.Namespace:
@@ -177,6 +205,8 @@ def _compare(options: argparse.Namespace) -> None:
     from hfkit.hub.fetching import local
 
     print(compare([local(run) for run in options.run_folders], options.output))
+    if options.output:
+        print(f"\nWritten to {options.output / 'compare.html'} and compare.json")
 
 
 def _runs(options: argparse.Namespace) -> None:
@@ -196,7 +226,8 @@ def _verify(options: argparse.Namespace) -> None:
     print(f"{options.run_folder}: {count} files, all as they were written")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
+    """The parser, and the names of its commands."""
     parser = argparse.ArgumentParser(prog="hfkit", description="From a data card to a published, proven model.")
     parser.add_argument("--version", action="version", version=f"hfkit {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -261,7 +292,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("card", help=CARD_HELP, add_help=False)
     hub_commands(commands)
     space_commands(commands)
-    return parser
+    return parser, list(commands.choices)
 
 
 if __name__ == "__main__":

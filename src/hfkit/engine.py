@@ -28,7 +28,7 @@ from hfkit import hardware, sharding
 from hfkit.batching import BatchPlan, Update
 from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
-from hfkit.evaluation import Plan, Tensors, evaluate, load_batches, named
+from hfkit.evaluation import Plan, Tensors, evaluate, load_batches, named, try_largest
 from hfkit.models.inspection import readable
 from hfkit.optim import ON_METRIC, make_step
 from hfkit.state import State
@@ -72,6 +72,7 @@ class Engine:
         self.total_steps, self.config, self.callbacks = total_steps, config, callbacks
         self.state = State(rows_per_batch=plan.rows_per_batch)
         self.grad_norm, self.waited = 0.0, 0.0  # seconds spent on waiting for input
+        self.look_seconds = 0.0  # what a look at validation will take, as its largest batch lets expect
         self.interrupted = False  # set by a signal handler, looked at between updates
 
     @property
@@ -84,6 +85,8 @@ class Engine:
         if not gc.isenabled():  # hfkit.launch held it back; what is here by now stays, and is not looked through again
             gc.freeze()
             gc.enable()
+        if validation is not None and self.config.eval_strategy != "no":
+            self.look_seconds = try_largest(self.accelerator, self.task, self.module, validation, self.config)
         self._emit("on_train_begin")
         self.model.train()
         self._settle(validation)
@@ -257,13 +260,18 @@ class Engine:
         self.state.epoch = self.plan.epochs(self.state.examples)
 
     def _settle(self, validation: Dataset | None) -> None:
-        """Look at validation and save where they are due. What a signal cuts short, the next session begins with."""
+        """Save, then look at validation, where they are due: what goes wrong in a look costs no update.
+
+        Its checkpoint says that the look is still to come, so a session that takes it up begins with that, as it does
+        with one that a signal cut short.
+        """
+        if "save" in self.state.due:
+            self.state.due.remove("save")
+            self._emit("on_save")
         if "eval" in self.state.due and validation is not None:
             self._validate(validation)
         if self.state.stopped != "interrupted":
-            due, self.state.due = self.state.due, []
-            if "save" in due:
-                self._emit("on_save")
+            self.state.due = []
 
     def _due(self, event: str, update: Update) -> bool:
         strategy, every = getattr(self.config, f"{event}_strategy"), getattr(self.config, f"{event}_steps")

@@ -1,5 +1,6 @@
 """Evaluation: every row once, whole batches dealt to the processes, only predictions kept."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from hfkit.config import LoopArguments
 from hfkit.errors import HfkitError
 from hfkit.models.attention import products
 from hfkit.models.inspection import readable
+from hfkit.progress import Bar
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 Tensors = dict[str, torch.Tensor]
 Plan = tuple[int | None, list[int]]
 """The epoch and the rows of a batch."""
+
+LOGITS = 2**29
+"""Numbers that a batch's logits over a vocabulary may have: 2 GiB in float32, of which a look holds some copies."""
 
 
 def evaluate(
@@ -45,8 +50,8 @@ def evaluate(
         task: Collates and scores.
         model: Not wrapped in DDP. Where its weights are sharded, all processes take part in each forward pass.
         dataset: Encoded by the task, with `length` and, where there are any, `labels`.
-        config: Gives `per_device_eval_batch_size` and `dataloader_num_workers`.
-        description: What the progress bar says.
+        config: Gives `per_device_eval_batch_size`, `eval_tokens_per_batch` and `dataloader_num_workers`.
+        description: What the progress bar says; nothing shows none.
         stop: Asked before each batch: a signal's notice is no time to look at a million rows. Sharded weights are
             looked at to the end: a process that left would leave the others waiting.
 
@@ -54,14 +59,12 @@ def evaluate(
         `label`, where there are any, and what the task gives (`prediction`, `loss`, ...), `(rows, ...)` each. Nothing,
         on every process, where `stop` said so on one of them.
     """
-    from tqdm.auto import tqdm
-
     model.eval()
-    batches = evaluation_batches(np.asarray(dataset["length"][:]), config.per_device_eval_batch_size)
+    batches, work = planned(model, dataset, config)
     mine = batches[accelerator.process_index :: accelerator.num_processes]
     rounds = -(-len(batches) // accelerator.num_processes)
-    quiet = not accelerator.is_main_process or bool(getattr(config, "disable_tqdm", False))
-    bar = tqdm(total=len(dataset), desc=description, unit="row", leave=False, disable=quiet)
+    quiet = not accelerator.is_main_process or bool(getattr(config, "disable_tqdm", False)) or not description
+    bar = Bar(description, "row", len(dataset), planned=sum(work), hidden=quiet, leave=False)
     kept: list[dict[str, np.ndarray]] = []
     # Weights that were gathered in inference mode could not be trained with.
     sharded = sharding.is_sharded(model)
@@ -78,13 +81,14 @@ def evaluate(
                     _, predictions = task.loss_and_predictions(model, batch)
                 if len(kept) < len(mine):  # else it stood in, in a last round that has no batch for this process
                     kept.append({name: value.cpu().numpy() for name, value in predictions.items()})
-                    bar.update(accelerator.num_processes * len(next(iter(kept[-1].values()))))
+                    turn = slice((len(kept) - 1) * accelerator.num_processes, len(kept) * accelerator.num_processes)
+                    bar.update(sum(map(len, batches[turn])), sum(work[turn]))
     except (RuntimeError, MemoryError) as error:
         if not hardware.out_of_memory(error):
             raise
-        rows = config.per_device_eval_batch_size
         raise HfkitError(
-            f"out of memory in an evaluation batch of {rows} rows", fix="set a smaller --per_device_eval_batch_size"
+            f"out of memory in an evaluation batch of {len(batches[0])} rows, {work[0]:,} padded tokens",
+            fix="set a smaller --per_device_eval_batch_size or --eval_tokens_per_batch",
         ) from error
     sharding.let_go(model)
     model.train()
@@ -103,6 +107,36 @@ def named(dataset: Dataset, rows: list[int], most: int = 8) -> list[Any]:
     """The ids of the first of some rows, else their numbers."""
     shown = rows[:most]
     return list(dataset[shown]["id"]) if "id" in dataset.column_names else shown
+
+
+def planned(model: torch.nn.Module, dataset: Dataset, config: LoopArguments) -> tuple[list[list[int]], list[int]]:
+    """The batches of an evaluation, the largest first, and the padded tokens of each.
+
+    A language model's are cut to `LOGITS`: 32 rows of 1,024 tokens over 128,000 words would be 16.8 GB.
+    """
+    lengths = np.asarray(dataset["length"][:])
+    head: Any = getattr(model, "get_output_embeddings", lambda: None)()
+    words = head.weight.shape[0] if hasattr(head, "weight") else 0
+    limits = [limit for limit in (config.eval_tokens_per_batch, words and LOGITS // words) if limit]
+    batches = evaluation_batches(lengths, config.per_device_eval_batch_size, min(limits, default=None))
+    return batches, [len(batch) * int(lengths[batch[0]]) for batch in batches]
+
+
+def try_largest(
+    accelerator: Accelerator, task: "Task", model: torch.nn.Module, dataset: Dataset, config: LoopArguments
+) -> float:
+    """Evaluate the largest batch of a split: memory runs out here, before anything is learnt, and not after an epoch.
+
+    Returns:
+        The seconds that the whole split will take, roughly.
+
+    Raises:
+        HfkitError: Memory ran out.
+    """
+    batches, work = planned(model, dataset, config)
+    began = time.perf_counter()
+    evaluate(accelerator, task, model, dataset.select(batches[0]), config, description="")
+    return (time.perf_counter() - began) * sum(work) / max(work[0], 1) / accelerator.num_processes
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from hfkit import checkpoint, disk
 from hfkit.errors import HfkitError
 from hfkit.report import words
 from hfkit.report.screen import aligned
-from hfkit.run import Run, held
+from hfkit.run import Run, below
 
 
 def state(path: str | Path) -> str:
@@ -18,9 +18,10 @@ def state(path: str | Path) -> str:
     """
     try:
         run = Run(path)
-        if held(run.path):
+        state = run.state
+        if state == "running":
             return f"running, step {_logged(run)}"
-        if run.state == "finished":
+        if state == "finished":
             found = disk.damage(run.path, run.info.get("files", {}), hashes=False)
             return f"damaged: {found[0]}" if found else "finished"
     except HfkitError as error:
@@ -45,8 +46,7 @@ def table(folder: str | Path = "runs") -> str:
     folder = Path(folder)
     if not folder.is_dir():
         raise HfkitError(f"there is no folder {folder}", fix="name the folder that holds the runs: hfkit runs FOLDER")
-    places = sorted(file.parent for file in folder.rglob("run.json"))
-    places = [place for place in places if not any(part.startswith(".") for part in place.relative_to(folder).parts)]
+    places = below(folder)
     if not places:
         return f"{folder} holds no runs"
     rows = [["run", "state", "figure"]]

@@ -26,6 +26,7 @@ from hfkit import (
 from hfkit import run as runs
 from hfkit.callbacks.log import append
 from hfkit.config import DataArguments, TrainConfig
+from hfkit.config.rules import check
 from hfkit.data import load_test
 from hfkit.data.table import counted
 from hfkit.engine import Engine
@@ -72,9 +73,11 @@ def fit(
         data: `train`, `validation` and `test` splits, not encoded.
 
     Raises:
-        HfkitError: The output folder holds another run, memory or disk ran out, the loss is not finite.
+        HfkitError: A knob's value cannot be; the output folder holds another run, memory or disk ran out, the loss is
+            not finite.
         KeyboardInterrupt: A signal stopped training; a checkpoint is written, and the message says how to go on.
     """
+    check(config)
     began = time.perf_counter()
     if config.full_determinism:
         from transformers import enable_full_determinism  # with it come peft and whatever peft can use
@@ -171,8 +174,7 @@ def evaluate(
         HfkitError: The run is not finished, or the data has a label that the model does not know.
     """
     finished = Run(run)
-    if finished.state != "finished":
-        raise HfkitError(f"{finished.path} is {finished.state}", fix="give its command again, to its end")
+    finished.check_finished()
     with runs.reading(finished):
         task = task_class(finished.info["task"]).from_settings(finished.info["task_settings"])
         config = results.saved_config(finished, trust_remote_code)

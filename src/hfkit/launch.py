@@ -1,10 +1,12 @@
 """main: what stands between a command line and a job: flags, processes, the run's folder, exit statuses."""
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -12,6 +14,7 @@ from hfkit import hardware
 from hfkit.config import TrainConfig
 from hfkit.disk import refusal, remove, unwritable
 from hfkit.errors import HfkitError
+from hfkit.models.names import here
 from hfkit.processes import first_to_tell, is_first, meet, rank
 from hfkit.run import claim
 from hfkit.tasks import TASKS, task_class
@@ -73,21 +76,23 @@ def _start(
     config = parse(config_class, demo, argv)
     if config.output_dir is None:
         config.output_dir = str(default_output_dir(config, recipe or sys.argv[0]))
-    machine = [hardware.keep_memory(config.use_cpu), hardware.use_all_cores(config.use_cpu)]
-    first = join_processes(config)
     path = Path(config.output_dir)
-    if config.task not in TASKS:  # before the data are read for it
-        task_class(config.task)
     try:
         created = not (path / "run.json").exists()
     except OSError as error:  # a name of thousands of characters
         raise unwritable(path, error) from error
+    if created and not config.model.startswith(("baseline:", "demo:", "timm/")):
+        here(config.model)  # a folder that is not there is told seconds before anything heavy is imported
+    machine = [hardware.keep_memory(config.use_cpu), hardware.use_all_cores(config.use_cpu)]
+    first = join_processes(config)
+    if config.task not in TASKS:  # before the data are read for it
+        task_class(config.task)
     if config.push_to_hub and first:
         check_hub(config)
     if finished(config, path, first):
         publish(config, path, first)
         return
-    for sentence in filter(None, machine if first else []):
+    for sentence in filter(None, machine[not config.explain_speed :] if first else []):
         print(sentence)
     quiet_libraries(config)
     try:
@@ -165,10 +170,31 @@ def quiet_libraries(config: TrainConfig) -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    if config.disable_tqdm:
+    if config.disable_tqdm or not sys.stderr.isatty():
         from datasets import disable_progress_bars
 
         disable_progress_bars()
+
+
+NOISE = {
+    "transformers.models.timm_wrapper.image_processing_timm_wrapper": "The `save_pretrained` method is disabled",
+}
+"""What libraries say of things that are as they should be: the logger, and how it begins."""
+
+
+def hush() -> None:
+    """Keep noise off the screen, and in a file all but a fragment in 30 s of bars that are not ours.
+
+    Call it before tqdm is imported, which reads its defaults from the environment once.
+    """
+    for name, beginning in NOISE.items():
+        logging.getLogger(name).addFilter(partial(_is_news, beginning))
+    if not sys.stderr.isatty():
+        os.environ.setdefault("TQDM_MININTERVAL", "30")
+
+
+def _is_news(known: str, record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(known)
 
 
 def exit_cleanly(function: Callable[[], Any]) -> int:
@@ -180,6 +206,7 @@ def exit_cleanly(function: Callable[[], Any]) -> int:
     """
     if hasattr(sys.stdout, "reconfigure"):  # a console's; stderr escapes by itself
         sys.stdout.reconfigure(errors="backslashreplace")
+    hush()
     try:
         function()
     except HfkitError as error:

@@ -143,7 +143,10 @@ def saved_config(run: "Run", trust_remote_code: bool) -> TrainConfig:
     """The run's configuration, checked anew since anyone may have written it, with the trust that is given here."""
     known = {name: value for name, value in run.config.items() if name in TrainConfig.__dataclass_fields__}
     config = TrainConfig(**known | {"trust_remote_code": trust_remote_code})
-    check(config)
+    try:
+        check(config)
+    except HfkitError as error:
+        raise HfkitError(error.what, where=str(run.path / "run.json"), fix=error.fix) from error
     return config
 
 

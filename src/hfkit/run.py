@@ -4,6 +4,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,9 @@ class Run:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if not (self.path / "run.json").is_file():
-            raise HfkitError(
-                f"{self.path} is not a run: it has no run.json", fix="name a folder such as runs/bert_imdb"
-            )
+        if not _is_run(self.path):
+            what = "is not a run: it has no run.json" if self.path.is_dir() else "is not there"
+            raise HfkitError(f"{self.path} {what}", fix=like_runs(path) or "name a folder such as runs/bert_imdb")
         self.info: dict[str, Any] = self._read("run.json")
         if self.model_path != self.path:  # a published run has its Hub id; any other is called what its folder is
             self.info["name"] = self.path.resolve().name
@@ -48,8 +48,22 @@ class Run:
 
     @property
     def state(self) -> str:
-        """`running`, `stopped` or `finished`."""
-        return str(self.info.get("state", "running"))
+        """`finished`; `running` as long as a process writes to the folder; else `stopped`, by whatever it was."""
+        if self.info.get("state") == "finished":
+            return "finished"
+        return "running" if held(self.path) else "stopped"
+
+    def check_finished(self) -> None:
+        """Refuse a run that has no figures and no model yet.
+
+        Raises:
+            HfkitError: It is not finished: what it is instead, and what to do.
+        """
+        state = self.state
+        if state != "finished":
+            again = "give its command again: it goes on from its last checkpoint"
+            fix = "wait for it to end" if state == "running" else again
+            raise HfkitError(f"{self.path} is {state}: it has no figures yet, and no model", fix=fix)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -66,7 +80,9 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """metrics.json: every figure with its interval. Only a finished run has it."""
         if not (self.path / "metrics.json").is_file():
-            raise HfkitError(f"{self.path} has no figures yet: it is {self.state}", fix="give the same command again")
+            self.check_finished()
+            fix = "restore the file, or begin again with --overwrite"
+            raise HfkitError(f"{self.path} has no figures: metrics.json is missing", fix=fix)
         return self._read("metrics.json")
 
     def predictions(self) -> "pyarrow.Table":
@@ -136,12 +152,14 @@ class Run:
             fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:
             raise _in_use(self.path) from error
+        _HELD.add(self.path.resolve())
 
     def release(self) -> None:
         """Let go of the folder. A file that the disk does not delete stays: what counts is that nobody holds it."""
         with suppress(OSError):
             (self.path / ".lock").unlink(missing_ok=True)
         self._lock.close()
+        _HELD.discard(self.path.resolve())
 
     def _read(self, name: str) -> dict[str, Any]:
         fix = "restore the file, or begin again with --overwrite"
@@ -223,8 +241,14 @@ def claim(config: TrainConfig, path: Path, recipe: str) -> Run:
     return Run(path)
 
 
+_HELD: set[Path] = set()
+"""What this process holds: to open and close such a lock once more would lose it (fcntl(2))."""
+
+
 def held(path: Path) -> bool:
     """Whether a process is writing to the run at `path`."""
+    if path.resolve() in _HELD:
+        return True
     try:
         with (path / ".lock").open("rb") as lock:
             fcntl.lockf(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -233,6 +257,28 @@ def held(path: Path) -> bool:
     except (BlockingIOError, PermissionError):
         return True
     return False
+
+
+def below(folder: Path) -> list[Path]:
+    """The runs in a folder, at any depth; none in hidden ones."""
+    places = sorted(file.parent for file in folder.rglob("run.json"))
+    return [place for place in places if not any(part.startswith(".") for part in place.relative_to(folder).parts)]
+
+
+def like_runs(name: str | Path) -> str | None:
+    """The runs in `runs/` whose names are like this one, as a question; None where there is none."""
+    places = below(Path("runs"))
+    names = {place.name: str(place) for place in places} | {str(place): str(place) for place in places}
+    wanted = (str(name), Path(name).name)
+    close = dict.fromkeys(names[one] for text in wanted for one in get_close_matches(text, names, n=2, cutoff=0.6))
+    return f"did you mean {' or '.join(list(close)[:2])}?" if close else None
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / "run.json").is_file()
+    except OSError:  # a name of thousands of characters
+        return False
 
 
 def _in_use(path: Path) -> HfkitError:

@@ -22,7 +22,10 @@ __all__ = [
 class RunArguments:
     """Where the run is kept, and who is told of it."""
 
-    output_dir: str | None = knob(None, "The run's folder. Default: runs/<recipe>, or runs/<recipe>-demo.")
+    output_dir: str | None = knob(
+        None,
+        "The run's folder. Default: runs/<recipe>, of hfkit train runs/<data>-<model>; with --demo it ends in -demo.",
+    )
     reuse_tokens: bool = knob(
         True,
         "Keep prepared splits and tokens under HF_HOME, and take them again where all they come from is the same.",

@@ -99,11 +99,12 @@ def parse(
 
 
 def default_output_dir(config: TrainConfig, recipe_path: str | os.PathLike[str]) -> Path:
-    """runs/<recipe>, or runs/<recipe>-demo; `hfkit train` has no recipe, and its run is named after its data."""
+    """runs/<recipe>, or runs/<recipe>-demo; `hfkit train` has no recipe, and its run is named <data>-<model>."""
     name = Path(recipe_path).stem
     if name == "hfkit":
-        data = Path(config.dataset.split(":")[-1])
-        name = re.sub(r"[^\w.-]+", "-", data.name if data.is_dir() else data.stem).strip("-.") or "run"
+        data, model = (Path(part.split(":")[-1]) for part in (config.dataset, config.model))
+        parts = (data.name if data.is_dir() else data.stem, model.name)
+        name = "-".join(filter(None, (re.sub(r"[^\w.-]+", "-", part).strip("-.") for part in parts))) or "run"
     return Path("runs") / (f"{name}-demo" if config.demo else name)
 
 

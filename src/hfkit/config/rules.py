@@ -9,7 +9,8 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from typing import Any
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hfkit.config import TrainConfig
 from hfkit.errors import HfkitError
@@ -18,13 +19,17 @@ from hfkit.foreign import text_codec
 JSON_OBJECTS = ("model_args", "optim_args", "lr_scheduler_kwargs")
 
 
-def check(config: TrainConfig) -> None:
-    """Refuse what cannot work.
+def check(config: Any) -> None:
+    """Refuse what cannot work, whether a command line or a program has made it.
+
+    Args:
+        config: A TrainConfig; of one of its groups alone each value is looked at, and not what they do together.
 
     Raises:
         HfkitError: The first rule that is broken, with the flags at fault and the way out.
     """
-    for rules in (_numbers, _texts, _data_and_task, _language, _images, _model, _loop, _hub):
+    whole = (_texts, _data_and_task, _language, _images, _model, _loop, _hub) if isinstance(config, TrainConfig) else ()
+    for rules in (_types, _numbers, *whole):
         for what, fix in rules(config):
             raise HfkitError(what, fix=fix)
 
@@ -51,7 +56,8 @@ def check_idle(config: TrainConfig, recipe: TrainConfig) -> None:
             "linear_probe", "image_column", "skip_corrupt", "pixel_range",
         ),
         ("a task of texts", not images): (
-            "text_column", "text_pair_column", "max_length", "long_text", "tokens_per_batch", "pooling",
+            "text_column", "text_pair_column", "max_length", "long_text", "tokens_per_batch", "eval_tokens_per_batch",
+            "pooling",
         ),
         ("a task with labels", not language): (
             "regression_loss", "merge_labels", "label_columns", "label_separator", "drop_unseen_labels",
@@ -69,7 +75,36 @@ def check_idle(config: TrainConfig, recipe: TrainConfig) -> None:
 Broken = Iterator[tuple[str, str]]
 
 
-def _numbers(config: TrainConfig) -> Broken:
+def _types(config: Any) -> Broken:
+    hints = get_type_hints(type(config))
+    for entry in dataclasses.fields(config):
+        value, hint = getattr(config, entry.name), hints[entry.name]
+        if not _fits(value, hint):
+            yield f"--{entry.name} is {value!r}", f"give {_wanted(hint)}, not {type(value).__name__}"
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of an annotated type. A whole number will do where any is wanted; True and False are none."""
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if get_origin(hint) is list:
+        return isinstance(value, list) and all(_fits(entry, *get_args(hint)) for entry in value)
+    if get_args(hint):
+        return any(_fits(value, one) for one in get_args(hint))
+    return isinstance(value, (int, float) if hint is float else hint) and (hint is bool or not isinstance(value, bool))
+
+
+def _wanted(hint: Any) -> str:
+    """An annotated type, in words."""
+    names = {float: "a number", int: "a whole number", str: "a text", bool: "True or False", NoneType: "None"}
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(map(str, get_args(hint)))}"
+    return names.get(hint) or (
+        "a list of texts" if get_origin(hint) is list else " or ".join(map(_wanted, get_args(hint)))
+    )
+
+
+def _numbers(config: Any) -> Broken:
     # The class that first defines a field says its bounds: a recipe gives another default and no more.
     first: dict[str, dataclasses.Field] = {}
     for owner in reversed(type(config).__mro__):
@@ -81,9 +116,10 @@ def _numbers(config: TrainConfig) -> Broken:
             wanted = _out_of_bounds(value, entry)
             if wanted:
                 yield f"--{name} is {value}", f"give a number {wanted}"
-    if (config.validation_size or 0) + (config.test_size or 0) >= 1:
+    size = (getattr(config, "validation_size", None) or 0) + (getattr(config, "test_size", None) or 0)
+    if size >= 1:
         yield "--validation_size and --test_size leave no rows to train on", "their sum must stay below 1"
-    if config.max_steps != -1 and config.max_steps < 1:
+    if getattr(config, "max_steps", -1) != -1 and config.max_steps < 1:
         yield f"--max_steps is {config.max_steps}", "give a number of updates, or -1 to go by --num_train_epochs"
 
 

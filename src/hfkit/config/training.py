@@ -94,6 +94,12 @@ class LoopArguments:
     max_steps: int = knob(-1, "Updates to make, whatever num_train_epochs says; -1 is off.")
     per_device_train_batch_size: int = knob(16, "Rows in a training batch on each device.", low=1)
     per_device_eval_batch_size: int = knob(32, "Rows in an evaluation batch on each device.", low=1)
+    eval_tokens_per_batch: int | None = knob(
+        None,
+        "Padded tokens in an evaluation batch, at most. Default: no limit; for a language model what makes 2 GiB of"
+        " logits.",
+        low=1,
+    )
     gradient_accumulation_steps: int = knob(1, "Batches in one update.", low=1)
     tokens_per_batch: int | None = knob(
         None, "Padded tokens in a training batch, instead of a fixed number of rows.", low=1

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hfkit.errors import HfkitError
 from hfkit.hub.bases import CONFIG, pinned
 from hfkit.hub.sources import auto_class, sources
 from hfkit.report.metadata import license_of
@@ -69,8 +68,7 @@ def edition(run: Run, stack: ExitStack, merged: bool = False) -> Edition:
     Raises:
         HfkitError: `merged`, and the run has no adapter; or the merged model answers otherwise than the adapter.
     """
-    if run.state != "finished":
-        raise HfkitError(f"{run.path} is {run.state}", fix="give its command again, to its end")
+    run.check_finished()
     told, folder = copy.copy(run), run.model_path
     told.info = copy.deepcopy(run.info)
     told.info["license"] = license_of(run)  # asks by the base's name, which may become another

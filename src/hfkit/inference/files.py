@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-from tqdm import tqdm
 
 from hfkit.config import FileArguments
 from hfkit.data.columns import TEXT_NAMES
@@ -16,11 +15,13 @@ from hfkit.data.readers import SUFFIXES
 from hfkit.data.table import counted, is_missing
 from hfkit.errors import HfkitError, nearest
 from hfkit.inference.readers import STDIN, Row, Source, open_rows
+from hfkit.inference.tally import Tally
 from hfkit.inference.text_pipeline import TextClassificationPipeline, pipeline
 from hfkit.inference.writers import answer_types, open_writer
 from hfkit.models.image_models import is_image_model
 from hfkit.models.loading import is_language_model
 from hfkit.models.names import locate
+from hfkit.progress import Bar
 from hfkit.run import Run
 from hfkit.tasks.labels import MULTI, REGRESSION
 
@@ -89,21 +90,20 @@ def predict_file(
         bar = stack.enter_context(_bar(source, hidden))
         # A person who types lines wants an answer to each.
         size = 1 if str(input) == STDIN and sys.stdin.isatty() else classify.chunk
-        rows = skipped = 0
+        tally, rows, skipped = Tally(), 0, 0
+        told = "value" if "value" in names else "label"
         while chunk := list(islice(source.rows, size)):
             answers = _answers(classify, chunk, columns, skip_bad_rows)
             writer.write([_joined(row, names, answer) for (_, row), answer in zip(chunk, answers, strict=True)])
+            tally.add(answer and answer[told] for answer in answers)
             rows += len(chunk)
             skipped += answers.count(None)
-            bar.set_postfix_str(f"{rows:,} rows", refresh=False)
-            bar.update((rows if source.total is None else source.done()) - bar.n)
+            bar.note = f"{rows:,} rows"
+            bar.update((rows if source.total is None else source.done()) - bar.count)
         if not rows and str(input) != STDIN:
             raise HfkitError("The file has a header and no rows", where=source.name)
-    for note in [
-        *source.notes,
-        *writer.notes,
-        *([f"{counted(skipped, 'row')} without a text got no answer"] if skipped else []),
-    ]:
+    unread = [f"{counted(skipped, 'row')} without a text got no answer"] if skipped else []
+    for note in [*source.notes, *writer.notes, *unread, *([tally.told(output)] if output else [])]:
         print(note, file=sys.stderr)
     return rows
 
@@ -192,14 +192,7 @@ def _joined(values: dict[str, Any], names: dict[str, str], answer: Answer | None
     return {**values, **{column: answer and answer[name] for name, column in names.items()}}
 
 
-def _bar(source: Source, disable: bool) -> Any:
+def _bar(source: Source, hidden: bool) -> Bar:
     in_bytes = source.unit == "B"
-    return tqdm(
-        total=source.total,
-        desc="predict",
-        unit=source.unit,
-        unit_scale=in_bytes,
-        unit_divisor=1024 if in_bytes else 1000,
-        file=sys.stderr,
-        disable=disable,
-    )
+    scale = {"unit_scale": in_bytes, "unit_divisor": 1024 if in_bytes else 1000}
+    return Bar("predict", source.unit, source.total, hidden=hidden, **scale)

@@ -8,16 +8,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from tqdm import tqdm
-
 from hfkit.config import FileArguments, GenerationArguments
 from hfkit.data.layouts import Layout
+from hfkit.data.table import counted
 from hfkit.errors import HfkitError
 from hfkit.inference.generation import TextGenerator
 from hfkit.inference.prompts import choose_layout, open_prompts
 from hfkit.inference.readers import Row
 from hfkit.inference.writers import open_writer
-from hfkit.plain import clean
+from hfkit.plain import clean, flat
+from hfkit.progress import Bar
 
 CHUNK = 256
 """Prompts that are sorted by length together."""
@@ -99,7 +99,7 @@ def generate_file(
         write = stack.enter_context(_writing(output, source.columns, added, source.schema))
         generator = TextGenerator(model, options, **loading)
         hidden = disable_tqdm or (output is None and sys.stdout.isatty())
-        bar = stack.enter_context(tqdm(desc="generate", unit=" prompts", disable=hidden, file=sys.stderr))
+        bar = stack.enter_context(Bar("generate", "prompt", None, hidden=hidden))
         rows = 0
         while chunk := list(islice(source.rows, CHUNK)):
             write(_answered(generator, chunk, layout, added, rows))
@@ -107,6 +107,8 @@ def generate_file(
             bar.update(len(chunk))
         if not rows:
             raise HfkitError("There are no prompts", where=source.name, fix="write one a line")
+    if output is not None:
+        print(f"{counted(rows, 'prompt')} answered in {flat(output)}", file=sys.stderr)
     return rows
 
 

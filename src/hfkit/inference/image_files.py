@@ -10,14 +10,15 @@ from typing import Any
 import pyarrow as pa
 import torch
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from hfkit.data.decoding import FORMATS, BadImage, decode
 from hfkit.data.folders import pictures_below
 from hfkit.data.table import counted
 from hfkit.errors import HfkitError
 from hfkit.inference.image_pipeline import ImageClassificationPipeline
+from hfkit.inference.tally import Tally
 from hfkit.inference.writers import answer_types, open_writer
+from hfkit.progress import Bar
 from hfkit.tasks.image_reading import ImageReading
 from hfkit.tasks.labels import MULTI, REGRESSION
 
@@ -70,14 +71,14 @@ def predict_images(
         num_workers=min(8, (os.cpu_count() or 2) - 1) if workers is None else workers,
     )
     bad: list[str] = []
-    done = 0
+    tally, done = Tally(), 0
     with ExitStack() as stack:
         added = [*answer, "problem"]
         writer = stack.enter_context(
             open_writer(output, ["file"], added if output else ["file", *added], pa.schema(answer_types(problem)))
         )
         hidden = disable_tqdm or (output is None and sys.stdout.isatty())
-        bar = stack.enter_context(tqdm(total=len(files), desc="predict", unit="image", file=sys.stderr, disable=hidden))
+        bar = stack.enter_context(Bar("predict", "image", len(files), hidden=hidden))
         for pixels, problems in loader:
             answers = iter(_answers(classify, pixels) if pixels is not None else ())
             rows = []
@@ -87,9 +88,11 @@ def predict_images(
                 bad += [f"{names[done]} {reason}"] if reason else []
                 done += 1
             writer.write(rows)
+            tally.add(row[answer[0]] for row in rows)
             bar.update(len(rows))
     others = [_told_as(entry.relative_to(root).as_posix()) for entry in left]
-    for note in [*writer.notes, *_told(others, "file", "left out: hidden, a link or no picture"), *_told(bad)]:
+    unread = [*_told(others, "file", "left out: hidden, a link or no picture"), *_told(bad)]
+    for note in [*writer.notes, *unread, *([tally.told(output)] if output else [])]:
         print(note, file=sys.stderr)
     return done
 

@@ -72,8 +72,8 @@ def pipeline(
     """
     check_device(device)
     one_thread_after_fork()
-    if (Path(model) / "run.json").is_file() and (state := Run(model).state) != "finished":
-        raise HfkitError(f"The run is {state}, and has no model yet.", where=str(model), fix="give its command again")
+    if (Path(model) / "run.json").is_file():
+        Run(model).check_finished()
     loaded, tokenizer = load_model(model, revision, trust_remote_code)
     merged = hasattr(loaded, "merge_and_unload")
     if merged:  # an adapter: merged, it costs nothing

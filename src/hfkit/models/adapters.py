@@ -161,8 +161,8 @@ def stored_dtype(folder: Path) -> str:
 
 
 def _adapter_folder(path: str | Path) -> Path:
-    if (Path(path) / "run.json").is_file() and (state := Run(path).state) != "finished":
-        raise HfkitError(f"The run is {state}, and has no model yet.", where=str(path), fix="give its command again")
+    if (Path(path) / "run.json").is_file():
+        Run(path).check_finished()
     folder = locate(path)
     if not (folder / "adapter_config.json").is_file():
         raise HfkitError(f"{path} has no adapter: its model is whole already", where=str(folder), fix="use it as it is")

@@ -18,6 +18,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 
 from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig
 from hfkit.config import LoopArguments, ModelArguments
+from hfkit.config.rules import check
 from hfkit.errors import HfkitError, nearest
 from hfkit.models import four_bit
 from hfkit.models.configs import PooledConfig
@@ -67,6 +68,7 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
         HfkitError: Nothing has the name, a part of the model is missing, it is a model for another task, or a knob
             does not fit it.
     """
+    check(config)
     if isinstance(config, LoopArguments):
         set_seed(config.seed)
     if task.auto_model == "AutoModelForImageClassification":

@@ -5,7 +5,7 @@ from pathlib import Path
 from hfkit import demo, floors
 from hfkit.errors import HfkitError
 from hfkit.hubaccess import hub_access, or_cached
-from hfkit.run import Run
+from hfkit.run import Run, like_runs
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack")
@@ -25,6 +25,22 @@ def locate(name: str | Path, revision: str | None = None, code: bool = False) ->
     Raises:
         HfkitError: No such folder, no such embedded model, no such repository, or the Hub cannot be reached.
     """
+    found = here(name)
+    if found is not None:
+        return found
+    try:
+        return _fetch(str(name), revision, code)
+    except HfkitError as error:
+        run = like_runs(name)
+        raise HfkitError(error.what, where=error.where, fix=f"{run} Else: {error.fix}") if run else error from error
+
+
+def here(name: str | Path) -> Path | None:
+    """The folder of a model on this machine, as `locate` finds it; None for what may be a Hub id.
+
+    Raises:
+        HfkitError: It can only be a folder or an embedded model, and there is none.
+    """
     text = str(name)
     floors.check_docstrings()
     if text.startswith("demo:"):
@@ -41,10 +57,11 @@ def locate(name: str | Path, revision: str | None = None, code: bool = False) ->
     if path.is_file():
         raise HfkitError(f"{name} is a file; a model is a folder", where="--model", fix="name the folder it is in")
     if text.startswith("runs/"):
-        raise HfkitError(f"there is no run {name}", fix="train it first, or name a run's folder")
+        raise HfkitError(f"there is no run {name}", fix=like_runs(name) or "train it first, or name a run's folder")
     if path.is_absolute() or text.startswith((".", "~")) or text.count("/") > 1:
-        raise HfkitError(f"there is no folder {name!r}", where="--model", fix="name a folder or a Hub id")
-    return _fetch(text, revision, code)
+        fix = like_runs(name) or "name a folder or a Hub id"
+        raise HfkitError(f"there is no folder {name!r}", where="--model", fix=fix)
+    return None
 
 
 def _fetch(name: str, revision: str | None, code: bool) -> Path:

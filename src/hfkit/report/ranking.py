@@ -210,7 +210,7 @@ def _text(data: dict[str, Any]) -> str:
         )
     tests = [["pair", "difference", "95 % interval", "p", "p (Holm)"]]
     for pair in data["pairs"]:
-        ends = f"{words.gap(pair['low'], figure)} to {words.gap(pair['high'], figure)}"
+        ends = words.gaps(pair, figure)
         gap = words.gap(pair["value"], figure)
         p_values = [words.p_value(pair["p_value"]), words.p_value(pair["p_holm"])]
         tests.append([f"{pair['first']} - {pair['second']}", gap, ends, *p_values])

@@ -17,7 +17,7 @@ def table(run: Run) -> str:
         rows[0] += ["", "", ""]
     for name, entry in found["baselines"].items():
         test = entry["difference"]
-        ends = f"{words.gap(test['low'], primary)} to {words.gap(test['high'], primary)}"
+        ends = words.gaps(test, primary)
         rows.append(
             [
                 words.baseline_title(name, problem, entry.get("rows")),

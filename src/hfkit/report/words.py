@@ -64,7 +64,7 @@ def rival(metrics: Mapping[str, Any]) -> str | None:
 
 def number(value: float, figure: str = "accuracy") -> str:
     """A figure's value: shares with three decimals, errors in their own unit with four digits."""
-    return f"{value:.4g}" if figure in OWN_UNIT else f"{value:.3f}"
+    return _unsigned_zero(f"{value:.4g}" if figure in OWN_UNIT else f"{value:.3f}")
 
 
 def interval(entry: Mapping[str, float], figure: str = "accuracy") -> str:
@@ -74,9 +74,17 @@ def interval(entry: Mapping[str, float], figure: str = "accuracy") -> str:
 
 def gap(value: float, figure: str = "accuracy") -> str:
     """A difference with its sign: shares in points of 100, errors in their own unit."""
-    if figure in OWN_UNIT:
-        return f"{value:+.3g}"
-    return f"{100 * value:+.1f}"
+    return _unsigned_zero(f"{value:+.3g}" if figure in OWN_UNIT else f"{100 * value:+.1f}")
+
+
+def gaps(entry: Mapping[str, float], figure: str = "accuracy") -> str:
+    """A difference's interval: `-1.2 to +3.4`."""
+    return f"{gap(entry['low'], figure)} to {gap(entry['high'], figure)}"
+
+
+def _unsigned_zero(text: str) -> str:
+    """A number that is rounded to nothing has no sign."""
+    return text if float(text) else text.lstrip("+-")
 
 
 def unit(figure: str) -> str:
@@ -139,17 +147,15 @@ def verdict(metrics: Mapping[str, Any]) -> str | None:
     figure, test = metrics["primary_metric"], metrics["baselines"][baseline]["difference"]
     name = baseline_title(baseline, metrics["problem_type"])
     ahead = better(test["value"], figure)
-    amount = f"{abs(ahead):.3g} in {title(figure)}" if figure in OWN_UNIT else f"{100 * abs(ahead):.1f} points"
-    low, high = sorted((better(test["low"], figure), better(test["high"], figure)))
-    if ahead < 0:  # "behind by 5" has the interval 3 to 7
-        low, high = -high, -low
-    ends = " to ".join(gap(end, figure).lstrip("+") for end in (low, high))
-    proof = f"95 % interval {ends}, {test['test']} {p_equals(test['p_value'])}"
+    size = gap(ahead, figure).lstrip("+-")
+    amount = f"{size} in {title(figure)}" if figure in OWN_UNIT else f"{size} points"
+    # As the table beside it has it: of model minus baseline.
+    proof = f"95 % interval {gaps(test, figure)}, {test['test']} {p_equals(test['p_value'])}"
     if test["p_value"] < ALPHA and ahead > 0:
         return f"The model beats {name} by {amount} ({proof})."
     if test["p_value"] < ALPHA:
         return f"The model is worse than {name} by {amount} ({proof})."
-    if ahead == 0:
+    if not float(size):
         return f"The model does not beat {name}: the two are level ({proof})."
     side = "ahead" if ahead > 0 else "behind"
     return f"The model does not beat {name}: it is {amount} {side}, which may be chance ({proof})."

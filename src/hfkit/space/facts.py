@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from hfkit.errors import HfkitError
 from hfkit.plain import line
 from hfkit.report import public, words
 from hfkit.report.page import job
@@ -50,8 +49,7 @@ def facts(run: Run) -> Facts:
     Raises:
         HfkitError: The run is not finished, or damaged.
     """
-    if run.state != "finished":
-        raise HfkitError(f"{run.path} is {run.state}", fix="give its command again, to its end")
+    run.check_finished()
     with reading(run):
         settings, found = run.info["task_settings"], run.metrics
         pictures = _pictures(run)

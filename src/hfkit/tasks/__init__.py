@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hfkit.config import TaskArguments
+from hfkit.config.rules import check
 from hfkit.errors import HfkitError, nearest
 
 if TYPE_CHECKING:
@@ -125,6 +126,8 @@ def build_task(config: TaskArguments, data: "DatasetDict") -> Task:
             `text_pair`, or `image`; and `label`, but for language models.
 
     Raises:
-        HfkitError: an unknown task, labels that do not fit `problem_type`, or settings that exclude each other.
+        HfkitError: an unknown task, labels that do not fit `problem_type`, a knob's value that cannot be, or settings
+            that exclude each other.
     """
+    check(config)
     return task_class(config.task).build(config, data)
