@@ -34,7 +34,7 @@ ORDER = """
     metric_names metrics metric_modules stats data datacards batching
     streaming tasks encoding baselines models optim
     state sharding evaluation checkpoint saving probing callbacks engine
-    inference report gallery passages results provenance signals health job
+    inference report gallery passages results provenance signals health job judging
     hub space
     launch generating named cli _register
 """.split()

@@ -14,7 +14,7 @@ import hfkit
 from hfkit import HfkitError, TrainConfig
 from hfkit.config import DataArguments
 from hfkit.evaluation import load_batches
-from hfkit.job import evaluate
+from hfkit.judging import evaluate
 
 TINY = {"model": "timm/resnet10t.c3_in1k", "from_scratch": True, "image_size": 32}
 

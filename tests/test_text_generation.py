@@ -23,7 +23,7 @@ from hfkit import HfkitError, TrainConfig
 from hfkit.baselines.language.classical import END, byte_ngram, classical_language
 from hfkit.baselines.language.tokenizers import END_TOKEN, train_byte_bpe
 from hfkit.config import DataArguments
-from hfkit.job import evaluate
+from hfkit.judging import evaluate
 from hfkit.models import build_model, load_model
 from hfkit.models.language_models import try_out
 from hfkit.tasks import build_task

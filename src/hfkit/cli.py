@@ -155,7 +155,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     forget_kernels()  # before torch is imported, see there
     from hfkit.hub.fetching import local
-    from hfkit.job import evaluate
+    from hfkit.judging import evaluate
 
     run = local(options.run_folder)
     # The Hub's cache is not ours to write to.

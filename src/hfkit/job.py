@@ -1,4 +1,4 @@
-"""fit and evaluate: a whole job, from encoded rows to a finished run directory."""
+"""fit: a whole job, from encoded rows to a finished run directory."""
 
 import sys
 import time
@@ -25,9 +25,8 @@ from hfkit import (
 )
 from hfkit import run as runs
 from hfkit.callbacks.log import append
-from hfkit.config import DataArguments, TrainConfig
+from hfkit.config import TrainConfig
 from hfkit.config.rules import check
-from hfkit.data import load_test
 from hfkit.data.table import counted
 from hfkit.engine import Engine
 from hfkit.errors import HfkitError, nearest
@@ -41,7 +40,6 @@ from hfkit.run import Run
 from hfkit.saving import prove_savable, save_model
 from hfkit.signals import stopped_by_signals
 from hfkit.streaming import StreamPlan, plan_of
-from hfkit.tasks import task_class
 from hfkit.trackers import tracked, tracker_names
 
 if TYPE_CHECKING:
@@ -146,52 +144,6 @@ def fit(
         )
         run.release()
     return Run(run.path)
-
-
-def evaluate(
-    run: str | Path,
-    data: DataArguments,
-    output: str | Path | None = None,
-    trust_remote_code: bool = False,
-    evaluations: Path | None = None,
-) -> dict[str, Any]:
-    """A finished run's figures on another data set: a file whole, anything else its test split.
-
-    Writes `metrics.json` and `predictions.parquet` to `output`, by default as `results.folder_for` has it.
-
-    Args:
-        run: The run.
-        data: Which rows; their labels are matched to the model's by name.
-        output: The folder to write. Default: one of the data set's name in `evaluations`.
-        trust_remote_code: Run Python code that the model ships. What the run's own config says does not count: a run
-            may come from anyone.
-        evaluations: Where each data set gets a folder. Default: `<run>/evaluations`.
-
-    Returns:
-        What metrics.json holds.
-
-    Raises:
-        HfkitError: The run is not finished, or the data has a label that the model does not know.
-    """
-    finished = Run(run)
-    finished.check_finished()
-    with runs.reading(finished):
-        task = task_class(finished.info["task"]).from_settings(finished.info["task_settings"])
-        config = results.saved_config(finished, trust_remote_code)
-        settings = task.settings()
-        classes = settings["problem_type"] != "regression" and "labels" in settings
-        labels = list(settings["labels"]) if classes else None
-    asked = {"problem_type": settings["problem_type"], "task": task.name}
-    rows = load_test(data, label_names=labels, trained=finished.config, **asked)
-    pair = settings.get("pair")
-    if pair is not None and pair != ("text_pair" in rows["test"].column_names):
-        kind, other = ("pairs of texts", "single texts") if pair else ("single texts", "pairs")
-        raise HfkitError(f"the model reads {kind}, and {data.dataset} holds {other}", fix="see --text_pair_column")
-    place = evaluations or finished.path / "evaluations"
-    folder = Path(output or results.folder_for(place, data.dataset, rows.summary))
-    figures = results.evaluate_rows(finished, config, task, rows, folder)
-    print(f"{finished.path} on {data.dataset}:\n{results.figure_lines(figures)}\nWritten to {folder}")
-    return figures
 
 
 def output_dir(config: TrainConfig) -> Path:

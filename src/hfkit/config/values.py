@@ -1,0 +1,78 @@
+"""Values: each field on its own, of the kind that its annotation says and within its bounds."""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+Broken = Iterator[tuple[str, str]]
+"""What is wrong, and what to do."""
+
+
+def types(config: Any) -> Broken:
+    """Values of another kind than their field's annotation."""
+    hints = get_type_hints(type(config))
+    for entry in dataclasses.fields(config):
+        value, hint = getattr(config, entry.name), hints[entry.name]
+        if not _fits(value, hint):
+            yield f"--{entry.name} is {value!r}", f"give {_wanted(hint)}, not {type(value).__name__}"
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of an annotated type. A whole number will do where any is wanted; True and False are none."""
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if get_origin(hint) is list:
+        return isinstance(value, list) and all(_fits(entry, *get_args(hint)) for entry in value)
+    if get_args(hint):
+        return any(_fits(value, one) for one in get_args(hint))
+    return isinstance(value, (int, float) if hint is float else hint) and (hint is bool or not isinstance(value, bool))
+
+
+def _wanted(hint: Any) -> str:
+    """An annotated type, in words."""
+    names = {float: "a number", int: "a whole number", str: "a text", bool: "True or False", NoneType: "None"}
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(map(str, get_args(hint)))}"
+    return names.get(hint) or (
+        "a list of texts" if get_origin(hint) is list else " or ".join(map(_wanted, get_args(hint)))
+    )
+
+
+def numbers(config: Any) -> Broken:
+    """Numbers out of their bounds."""
+    # The class that first defines a field says its bounds: a recipe gives another default and no more.
+    first: dict[str, dataclasses.Field] = {}
+    for owner in reversed(type(config).__mro__):
+        for entry in dataclasses.fields(owner) if dataclasses.is_dataclass(owner) else ():
+            first.setdefault(entry.name, entry)
+    for name, entry in first.items():
+        value = getattr(config, name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            wanted = _out_of_bounds(value, entry)
+            if wanted:
+                yield f"--{name} is {value}", f"give a number {wanted}"
+    size = (getattr(config, "validation_size", None) or 0) + (getattr(config, "test_size", None) or 0)
+    if size >= 1:
+        yield "--validation_size and --test_size leave no rows to train on", "their sum must stay below 1"
+    if getattr(config, "max_steps", -1) != -1 and config.max_steps < 1:
+        yield f"--max_steps is {config.max_steps}", "give a number of updates, or -1 to go by --num_train_epochs"
+
+
+def _out_of_bounds(value: float, entry: dataclasses.Field) -> str:
+    """What the number has to be; nothing where it is that. Whole numbers stay below 2 ** 31, where kernels stop."""
+    bounds = entry.metadata
+    most = bounds.get("high", 2**32 - 1 if "seed" in entry.name else 2**31 - 1)
+    if "above" in bounds and "below" in bounds:
+        return (
+            "" if bounds["above"] < value < bounds["below"] else f"between {bounds['above']:g} and {bounds['below']:g}"
+        )
+    if "below" in bounds:
+        low, below = bounds["low"], bounds["below"]
+        return "" if low <= value < below else f"from {low:g} up to, and not including, {below:g}"
+    if "above" in bounds and not bounds["above"] < value < math.inf:
+        return f"above {bounds['above']:g}"
+    if "low" in bounds and not bounds["low"] <= value < math.inf:
+        return f"of at least {bounds['low']:g}"
+    return f"of at most {most:,}" if math.isfinite(value) and value > most else ""
