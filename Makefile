@@ -48,8 +48,9 @@ test: $(STAMP)  ## the test suite
 test-floor test-newest: test-%: .venv-%/.hfkit  ## the suite with the oldest (newest) versions allowed; TESTS=short: minutes
 	.venv-$*/bin/$(PYTEST) $(if $(filter short,$(TESTS)),$(SHORT),$(TESTS))
 
-lock: $(STAMP)  ## write the versions that stand in .venv now to environment/, with the hashes of their files
-	$(BIN)/python environment/lock.py
+FROM ?= $(VENV)
+lock:  ## write the versions that stand in .venv (FROM=.venv-newest: there) to environment/, with their files' hashes
+	$(FROM)/bin/python environment/lock.py
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check

@@ -162,7 +162,7 @@ def collected() -> dict[str, Pain]:
 def links(threads: str) -> str:
     """`transformers#1 #2` as links; a number without a repository belongs to the one before."""
     shown, repository = [], ""
-    for thread in threads.split():
+    for thread in threads.replace(",", " ").split():
         name, number = re.fullmatch(r"([\w-]*)#(\d+)", thread).groups()  # type: ignore[union-attr]
         repository = name or repository
         shown.append(f"[{name}#{number}](https://github.com/{REPOSITORIES[repository]}/issues/{number})")
