@@ -42,7 +42,7 @@ def main() -> None:
     if arguments.versions == "locked":
         locked(environment, arguments.extra, wanted)
     else:
-        pins = [floor(line) for line in wanted] if arguments.versions == "floor" else []
+        pins = [floor(line) for line in requirements(None)] if arguments.versions == "floor" else []
         environment.install(wanted, pins, upgrade=arguments.versions == "newest")
         environment.install(ALONE, without_dependencies=True)
     environment.install(["--editable", str(PROJECT)], without_dependencies=True)
@@ -51,13 +51,14 @@ def main() -> None:
     print(f"{arguments.folder}: {size:.1f} GB, made in {minutes} min {seconds} s", flush=True)
 
 
-def requirements(extra: str) -> list[str]:
-    """What pyproject.toml asks for, without the packages that stand alone."""
+def requirements(extra: str | None) -> list[str]:
+    """What pyproject.toml asks for, with an extra or without, but for the packages that stand alone."""
     import tomllib  # new in Python 3.11
 
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    lines = project["dependencies"] + extras["demo"] + (extras["dev"] if extra == "dev" else [])
+    added = {None: [], "demo": extras["demo"], "dev": extras["demo"] + extras["dev"]}
+    lines = project["dependencies"] + added[extra]
     return [line for line in lines if line not in ALONE]
 
 
