@@ -43,8 +43,8 @@ def test_sizes_and_limits() -> None:
     assert "train: 50 of 120 rows drawn, seed 0" in data.summary.notes
     one = load_data("data.csv", max_train_samples=1)  # one row of each label at least, and the note says so
     assert one.num_rows["train"] == 2 and "train: 2 of 162 rows drawn, seed 0" in one.summary.notes
-    assert "--test_size 1.5" in refused("data.csv", test_size=1.5)
-    assert "--max_train_samples 0" in refused("data.csv", max_train_samples=0)
+    assert "--test_size is 1.5" in refused("data.csv", test_size=1.5)
+    assert "--max_train_samples is 0" in refused("data.csv", max_train_samples=0)
 
 
 def test_a_folder_of_splits_and_shards() -> None:

@@ -290,9 +290,6 @@ def test_a_refusal_tells_what_was_counted_before_it() -> None:
     assert message.startswith("There is one class only: 'calm'")
     assert "before that: 20 repeated texts in train (20 with another label than the first): removed" in message
     assert "before that: 1 row of train without text: dropped" in message
-    write("docs.jsonl", '{"text": "the same"}\n' * 9)
-    message = refused("docs.jsonl", task="text-generation", max_train_samples=0)
-    assert "before that: 8 repeated texts in train: removed" in message
 
 
 def test_notes_of_an_error_come_through_another_process() -> None:

@@ -233,3 +233,32 @@ def test_a_tab_can_be_written_out_as_the_message_says() -> None:
     assert "--delimiter tab" in refused(name)
     config = parse(TrainConfig, {}, ["--dataset", name, "--delimiter", "tab"])
     assert len(load_data(config)["train"]) == 24
+
+
+def test_columns_by_row_number_are_joined_by_it(tmp_path: Path) -> None:
+    file = tmp_path / "rows.json"
+    file.write_text('{"text": {"0": "first", "1": "second"}, "label": {"1": "b", "0": "a"}}')
+    table = read_table(file)
+    assert list(zip(table.column("text"), table.column("label"), strict=True)) == [("first", "a"), ("second", "b")]
+    file.write_text('{"text": {"0": "first"}, "label": {"1": "b"}}')
+    with pytest.raises(HfkitError, match="do not number the same rows"):
+        read_table(file)
+
+
+def test_a_decimal_comma_passes_over_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text("text;score\n" + "".join(f"text {n};{n},5\ntext {n} b;n/a\n" for n in range(30)))
+    data = load_data(str(tmp_path / "n.csv"), delimiter=";", missing_values=["n/a"], drop_bad_rows=True)
+    assert data.summary.problem_type == "regression"
+
+
+def test_values_of_another_kind_are_refused_in_python_too(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\nx,A\ny,B\n")
+    for options in ({"missing_values": "NA"}, {"quoting": "bogus"}, {"pixel_range": "1"}):
+        with pytest.raises(HfkitError, match=f"--{next(iter(options))} is"):
+            load_data(str(tmp_path / "a.csv"), **options)
+
+
+def test_a_column_called_split_may_name_others(tmp_path: Path) -> None:
+    rows = [(f"text {n}", "ab"[n % 2], ("train", "train", "test", "unsup")[n // 2 % 4]) for n in range(160)]
+    (tmp_path / "s.csv").write_text("text,label,split\n" + "".join(f"{','.join(row)}\n" for row in rows))
+    assert load_data(str(tmp_path / "s.csv")).num_rows["test"] == 40

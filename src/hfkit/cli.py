@@ -174,7 +174,7 @@ def _predict(options: argparse.Namespace) -> None:
         predict_file(
             options.run_folder,
             options.input,
-            options.output,
+            None if options.output == "-" else options.output,
             text_column=options.text_column,
             text_pair_column=options.text_pair_column,
             **file_options(options),

@@ -89,7 +89,14 @@ def fit(
         cpu=config.use_cpu,
         log_with=tracker_names(config.report_to) or None,
         project_dir=str(output_dir(config)),
-        kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],  # no second copy of gradients
+        # No second copy of gradients. A model that must not see padding runs once a length, on each process another
+        # number of times: no buffer may be sent around at each.
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(
+                gradient_as_bucket_view=True,
+                broadcast_buffers=(getattr(model.config, "hfkit", None) or {}).get("padding") != "none",
+            )
+        ],
     )
     sharding.check(accelerator, model)
     accelerator.print(why)

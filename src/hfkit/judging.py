@@ -45,6 +45,8 @@ def evaluate(
         settings = task.settings()
         classes = settings["problem_type"] != "regression" and "labels" in settings
         labels = list(settings["labels"]) if classes else None
+    if data.pixel_range and data.pixel_range != settings.get("pixel_range"):
+        raise HfkitError("--pixel_range: the model reads pixels as it did in training", fix="drop --pixel_range")
     asked = {"problem_type": settings["problem_type"], "task": task.name}
     rows = load_test(data, label_names=labels, trained=finished.config, **asked)
     pair = settings.get("pair")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
+from socket import gethostname
 from typing import Any, TypeVar
 
 from hfkit.errors import HfkitError
@@ -65,6 +66,8 @@ def meet(make: Callable[..., Met], **options: Any) -> Met:
     if found and not _whole():
         print(f"{', '.join(found)}: left over, with no launch to belong to; this is one process", file=sys.stderr)
         forget_launch()
+    if _whole() and count() == 1 and os.environ["MASTER_ADDR"] not in ("localhost", "127.0.0.1", "::1", gethostname()):
+        forget_launch()  # one process has nobody to meet, and an address that was left over may not answer
     began = count()
     try:
         with _watched():

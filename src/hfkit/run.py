@@ -268,10 +268,9 @@ def below(folder: Path) -> list[Path]:
 def like_runs(name: str | Path) -> str | None:
     """The runs in `runs/` whose names are like this one, as a question; None where there is none."""
     places = below(Path("runs"))
-    names = {place.name: str(place) for place in places} | {str(place): str(place) for place in places}
-    wanted = (str(name), Path(name).name)
-    close = dict.fromkeys(names[one] for text in wanted for one in get_close_matches(text, names, n=2, cutoff=0.6))
-    return f"did you mean {' or '.join(list(close)[:2])}?" if close else None
+    names = {place.name: str(place) for place in places}
+    close = [names[one] for one in get_close_matches(Path(name).name, names, n=2, cutoff=0.6)]
+    return f"did you mean {' or '.join(close)}?" if close else None
 
 
 def _is_run(path: Path) -> bool:

@@ -37,7 +37,8 @@ class Progress(Callback):
 
     def on_update_end(self, engine: "Engine", update: "Update") -> None:
         self.rows += len(update.rows)
-        self.bar.note += f", {self.rows / (time.perf_counter() - self.began):.1f} rows/s"
+        if not self.bar.hidden:
+            self.bar.note += f", {self.rows / (time.perf_counter() - self.began):.1f} rows/s"
         self.bar.later = self.look * _looks(engine)
         self.bar.update(1, float(engine.plan.lengths[update.rows].sum()))
 

@@ -118,7 +118,7 @@ def _find_label(table: Table, named: dict[str, str], texts: tuple[str | None, ..
             raise HfkitError(
                 f"The first line looks like a row, not a header: it holds {candidates[0]!r}, as other rows do",
                 where=table.origin,
-                fix="begin the file with a line that names the columns, such as text,label",
+                fix="name the columns, such as --column_names text label",
             )
         return candidates[0]
     could = f"{' and '.join(map(repr, candidates))} could each be it" if candidates else f"there are {_listed(table)}"

@@ -66,6 +66,8 @@ def _no_list(rows: Rows, bad: list[int], value: Any, bracketed: set[str]) -> Non
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else str(value)
     return value
@@ -74,7 +76,7 @@ def _plain(value: Any) -> Any:
 def _parted(value: Any, separator: str) -> Any:
     if isinstance(value, list):
         return value
-    return [part.strip() for part in str(value).split(separator) if part.strip()]
+    return list(dict.fromkeys(part.strip() for part in str(value).split(separator) if part.strip()))
 
 
 def _list(text: str) -> list[Any] | None:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hfkit.config import DataArguments
+from hfkit.config.rules import check
 from hfkit.data import prepared
 from hfkit.data.columns import Columns, choose_columns
 from hfkit.data.documents import LANGUAGE, load_documents
@@ -94,10 +95,10 @@ def load_test(
         raise HfkitError("--streaming is for training: figures are taken on rows in memory", fix="drop --streaming")
     if task == LANGUAGE:
         return load_documents(arguments, only_test=True)
-    if not (arguments.label_column or arguments.label_columns or arguments.label_separator):
-        names = ("label_columns", "label_separator", "missing_values")
-        read = {name: value for name in names if (value := (trained or {}).get(name)) and not getattr(arguments, name)}
-        arguments = dataclasses.replace(arguments, **read)
+    told = bool(arguments.label_column or arguments.label_columns)
+    names = ("missing_values", "label_separator", *([] if told else ["label_columns"]))
+    read = {name: value for name in names if (value := (trained or {}).get(name)) and not getattr(arguments, name)}
+    arguments = dataclasses.replace(arguments, **({} if arguments.label_columns else read))
     opened = open_source(arguments, images=task == IMAGES)
     if not (opened.single and opened.kind == "file"):
         data = load_data(arguments, problem_type=problem_type, task=task)
@@ -122,7 +123,9 @@ def _arguments(source: DataArguments | str, options: dict[str, Any]) -> tuple[Da
         if name not in known:
             raise HfkitError(f"load_data has no option {name!r}", fix=nearest(name, known))
     arguments = DataArguments(dataset=source) if isinstance(source, str) else source
-    return dataclasses.replace(arguments, **options), problem_type, task
+    arguments = dataclasses.replace(arguments, **options)
+    check(arguments)
+    return arguments, problem_type, task
 
 
 def _columns(opened: Source, arguments: DataArguments, tables: dict[str, Table], task: str | None) -> Columns:

@@ -1,5 +1,6 @@
 """Pictures: the column of a table that holds images, each looked at once before anything is trained on it."""
 
+import math
 import os
 import re
 from collections import Counter
@@ -153,7 +154,11 @@ def _described(split: str, facts: Sequence[Facts]) -> str:
 def pixel_range(train: Table, asked: Sequence[float], notes: list[str]) -> list[float] | None:
     """What becomes black and white of pixels of more than 8 bits: what is asked for, else the range of the training
     images, whose levels are so kept. What that does is added to `notes`."""
+    if asked and not (len(asked) == 2 and -math.inf < asked[0] < asked[1] < math.inf):
+        raise HfkitError(f"pixel_range {list(asked)} is no range", fix="give two numbers, the smaller one first")
     if train.deep is None:
+        if asked:
+            notes.append("--pixel_range has no effect: no training image has more than 8 bits")
         return list(asked) or None
     low, first, last, high = train.deep
     black, white = asked or (low, max(high, low + 1))

@@ -8,6 +8,7 @@ from typing import Any
 
 from hfkit.cards import DataCard, known_cards
 from hfkit.config import DataArguments
+from hfkit.data.decimals import read_file
 from hfkit.data.folder_tables import SHARD, data_files, name_no_pictures, tables_below, tables_in
 from hfkit.data.folders import SPLITS, idx_files, idx_tables, image_tables, is_image_folder, pixel_table
 from hfkit.data.readers import SUFFIXES, read_table
@@ -19,7 +20,6 @@ from hfkit.hubaccess import endpoint, hub_access, hub_unreachable
 
 VALIDATION_NAMES = tuple(name for name, role in SPLITS.items() if role == "validation")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_COMMA, _THOUSANDS = re.compile(r"\s*[+-]?\d+(,\d+)?\s*"), re.compile(r"\s*[+-]?\d{1,3},\d{3}\s*")
 
 
 @dataclass
@@ -110,6 +110,9 @@ def _same_config(card: DataCard, arguments: DataArguments) -> bool:
 def _by_card(card: DataCard, arguments: DataArguments, images: bool) -> Source:
     if card.source == f"demo:{card.name}":
         return _embedded(card.source, arguments)
+    separator, label = arguments.label_separator or card.label_separator, card.columns.get("label")
+    label = arguments.label_column or (label if isinstance(label, str) else None)
+    arguments = replace(arguments, label_separator=separator, label_column=label)
     if card.source.startswith(("./", "../")):
         source = _files(card.name, (card.path.parent / card.source).resolve(), arguments, images)
     else:
@@ -163,36 +166,16 @@ def _files(name: str, path: Path, arguments: DataArguments, images: bool) -> Sou
     if arguments.streaming:
         return _streamed_files(name, path, arguments)
     if not path.is_dir():
-        table = _read(path, arguments)
+        table = read_file(path, arguments)
         return Source(name, "file", str(path), {"train": table}, single=True, notes=table.notes)
     by_split, other = _files_by_split(path, arguments)
     tables = {}
     for split, files in by_split.items():
-        tables[split] = joined(str(path), [_read(file, arguments) for file in files])
+        tables[split] = joined(str(path), [read_file(file, arguments) for file in files])
     notes = [note for table in tables.values() for note in table.notes]
     if other:
         notes.append(f"files not read: {', '.join(file.name for file in other)}")
     return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
-
-
-def _read(path: Path, arguments: DataArguments) -> Table:
-    """A file's rows, with a decimal point where its numbers have a comma."""
-    table = read_table(path, arguments)
-    for name, values in table.columns.items() if arguments.decimal != "." else ():
-        listed = arguments.label_separator == "," and arguments.label_column in (name, None)  # "1,2" is two labels
-        if not listed and isinstance(values, list) and (example := _with_comma(values, arguments.decimal == ",")):
-            table.columns[name] = [value.replace(",", ".") for value in values]
-            table.notes.append(f"decimal comma in {name!r}: {example} is {example.replace(',', '.')} (--decimal)")
-    return table
-
-
-def _with_comma(values: list[Any], asked: bool) -> str | None:
-    """A number with a decimal comma from a column of such numbers. Unasked, 1,000 may be a thousand, and 1,2 a list."""
-    if not all(isinstance(value, str) and (not value or _COMMA.fullmatch(value)) for value in values):
-        return None
-    commas = [value for value in values if "," in value]
-    sure = 2 * len(commas) >= len(values) and not all(_THOUSANDS.fullmatch(value) for value in commas)
-    return commas[0] if commas and (asked or sure) else None
 
 
 def _streamed_files(name: str, path: Path, arguments: DataArguments) -> Source:

@@ -11,6 +11,8 @@ from hfkit.errors import HfkitError
 if TYPE_CHECKING:
     from hfkit.data.sources import Source
 
+CALLED = {"split", "set", "subset", "partition", "fold"}
+
 
 def split_by_column(source: "Source", arguments: DataArguments) -> "Source":
     """The source with a split for each value of `--split_column`; as it was, where it has no such column.
@@ -21,7 +23,7 @@ def split_by_column(source: "Source", arguments: DataArguments) -> "Source":
     table, column = next(iter(source.tables.values())), arguments.split_column
     if column == "auto" and len(source.tables) == 1:
         column = next((name for name in table.columns if _names_splits(table, name)), None)
-    if column in (None, "auto"):
+    if column in (None, "auto") or (column == "none" and column not in table.columns):
         return source
     if len(source.tables) > 1 or source.streams:
         fix = "drop --streaming" if source.streams else "drop --split_column"
@@ -41,8 +43,10 @@ def split_by_column(source: "Source", arguments: DataArguments) -> "Source":
 
 
 def _names_splits(table: Table, column: str) -> bool:
-    """Whether the column holds nothing but names of splits, of two at least, that of training among them."""
-    if not {str(value).strip().casefold() for value in table.head(column, 1)} <= SPLITS.keys():
+    """Whether the column holds nothing but names of splits, of two at least, that of training among them. One that is
+    called a split may hold others: IMDB's `unsup`."""
+    called = column.casefold() in CALLED
+    if not called and not {str(value).strip().casefold() for value in table.head(column, 1)} <= SPLITS.keys():
         return False  # asked first: a column of pictures is long
     found = {SPLITS.get(str(value).strip().casefold()) for value in table.column(column)}
-    return None not in found and "train" in found and len(found) > 1
+    return (called or None not in found) and "train" in found and len(found - {None}) > 1

@@ -107,6 +107,8 @@ def generate_file(
             bar.update(len(chunk))
         if not rows:
             raise HfkitError("There are no prompts", where=source.name, fix="write one a line")
+    for note in source.notes:
+        print(flat(note), file=sys.stderr)
     if output is not None:
         print(f"{counted(rows, 'prompt')} answered in {flat(output)}", file=sys.stderr)
     return rows

@@ -77,7 +77,9 @@ def pipeline(
     loaded, tokenizer = load_model(model, revision, trust_remote_code)
     merged = hasattr(loaded, "merge_and_unload")
     if merged:  # an adapter: merged, it costs nothing
-        loaded = loaded.merge_and_unload().eval()
+        from hfkit.models.adapters import summed
+
+        loaded = summed(loaded).eval()
     if loaded.can_generate() or loaded.main_input_name != "input_ids":
         if tokens_per_batch is not None:
             raise HfkitError("tokens_per_batch is for text classifiers", where=str(model), fix="set batch_size")

@@ -99,7 +99,7 @@ def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto
         plain, _ = load_base(folder, path, whole=True)
         four_bit.unfold(model.get_base_model(), plain)
         model = put_adapter(plain, folder).eval()
-    merged = _summed(model)
+    merged = summed(model)
     settle_generation(merged, reader)
     with torch.inference_mode():
         _same(merged(**inputs).logits, wanted, folder)
@@ -116,7 +116,7 @@ def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto
     return place, _difference(found, wanted)
 
 
-def _summed(model: "PeftModel") -> Any:
+def summed(model: "PeftModel") -> Any:
     """The base with the adapter added. Where token vectors that are the output layer too have an adapter, each end is
     summed on its own; ends that differ then (PEFT adapts GPT-2's first one alone) stay two matrices."""
     base: Any = model.get_base_model()
@@ -125,7 +125,8 @@ def _summed(model: "PeftModel") -> Any:
     apart = first is not ends[0] and second is not None and second.weight is first.weight
     if apart:
         second.weight = torch.nn.Parameter(second.weight.detach().clone())
-    merged: Any = model.merge_and_unload()
+    with quiet_peft():
+        merged: Any = model.merge_and_unload()
     if apart:
         first, second = merged.get_input_embeddings(), merged.get_output_embeddings()
         merged.config.tie_word_embeddings = torch.allclose(first.weight, second.weight, atol=1e-6)

@@ -81,7 +81,7 @@ def _targets(model: "PreTrainedModel", config: ModelArguments) -> tuple[list[str
     fused = {name for name, _ in model.named_parameters() if _is_fused(model, name) and not in_head(model, name)}
     known = {name.rsplit(".", 1)[-1] for name in linear | fused}
     if not wanted:  # timm's ViTs call their attention qkv, transformers' query and value
-        wanted = [name for name in ("qkv", "query", "value") if name in known]
+        wanted = [name for name in ("qkv", "query", "value", "q_proj", "v_proj") if name in known]
     if not wanted:
         raise HfkitError(
             f"PEFT has no default layers for a {backbone.model_type}",
@@ -143,7 +143,11 @@ def _token_settings(
     known = processor.get_vocab() if hasattr(processor, "get_added_vocab") else {}
     for token in config.lora_tokens:
         if token not in known:
-            raise HfkitError(f"{token!r} is no token of the model", where="--lora_tokens", fix=nearest(token, known))
+            raise HfkitError(
+                f"{token!r} is no token of the model",
+                where="--lora_tokens",
+                fix=nearest(token, list(processor.get_added_vocab())),
+            )
     tokens = config.lora_tokens or _untouched(table.weight, processor)
     if not tokens:
         return {}
@@ -225,5 +229,6 @@ def quiet_peft() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         warnings.filterwarnings("ignore", message="fan_in_fan_out")
+        warnings.filterwarnings("ignore", message="(?s).*tie_word_embeddings")  # `adapters.summed` sees to that
         warnings.filterwarnings("ignore", "fan_in_fan_out is set to False")  # and is then set as GPT-2 needs it
         yield

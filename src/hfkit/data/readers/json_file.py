@@ -94,12 +94,15 @@ def _rows(value: Any, name: str) -> tuple[list[Any], str, list[str]]:
         return value, "item", []
     parts = value if isinstance(value, dict) else {}
     if parts and all(key.casefold() in SPLITS and _objects(rows) for key, rows in parts.items()):
-        return [{SPLIT: key, **row} for key, rows in parts.items() for row in rows], "item", []
+        return [{**row, SPLIT: key} for key, rows in parts.items() for row in rows], "item", []
     key = next((key for key in WRAPPERS if _objects(parts.get(key))), None)
     if key is not None:
         other = [name for name in parts if name != key]
         return parts[key], "item", [f"rows read under {key!r}; not read: {', '.join(other)}"] if other else []
-    columns = {name: _column(values) for name, values in parts.items()}
+    numbered = [list(values) for values in parts.values() if isinstance(values, dict)]
+    if numbered and any(set(keys) != set(numbered[0]) for keys in numbered):
+        raise HfkitError("The columns do not number the same rows", where=name, fix="write an object a row")
+    columns = {name: _column(values, numbered[0] if numbered else []) for name, values in parts.items()}
     if not columns or None in columns.values():
         return [value], "line", []  # a single row
     lengths = {name: len(values or ()) for name, values in columns.items()}
@@ -114,10 +117,10 @@ def _objects(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
-def _column(value: Any) -> list[Any] | None:
+def _column(value: Any, numbers: list[str]) -> list[Any] | None:
     """The values of a column: a list, or an object by row number; None for the cell of a single row."""
     if isinstance(value, dict) and value and all(key.isdecimal() for key in value):
-        return list(value.values())
+        return [value[number] for number in numbers]
     return value if isinstance(value, list) and not _objects(value) else None
 
 
