@@ -101,7 +101,7 @@ def test_evaluate_says_how_much_it_knows_from_training(tiny_run: Path, capsys: C
 
 
 def test_report_is_made_again_from_files(tiny_run: Path, tmp_path: Path, capsys: Captured) -> None:
-    copy = tmp_path / "copy"
+    copy = tmp_path / tiny_run.name  # a run is called what its folder is
     shutil.copytree(tiny_run, copy)
     (copy / "report.html").unlink()
     assert hfkit("report", copy) == 0

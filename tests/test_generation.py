@@ -227,7 +227,7 @@ def test_a_prompt_longer_than_the_context(gpt2: Path, tmp_path: Path) -> None:
 
 def test_files_that_hold_no_prompts(gpt2: Path, tmp_path: Path) -> None:
     for name, content, message in (
-        ("empty.txt", b"", "There are no prompts"),
+        ("empty.txt", b"", "The file is empty"),
         ("blank.txt", b"\n  \n", "There are no prompts"),
         ("latin.txt", "a caf\xe9".encode("latin-1"), r"not utf-8 text: byte 0xe9[^$]*latin\.txt, line 1"),
         ("empty.jsonl", b"", "The file is empty"),

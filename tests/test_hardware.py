@@ -160,7 +160,8 @@ def test_accelerate_reads_our_configuration_and_every_line_is_explained():
 
 
 def test_description_has_what_a_report_shows(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
     machine = hardware.describe(use_cpu=True)
     assert machine["device"] == "cpu" and machine["name"]
     assert machine["cores"] >= 1 and machine["memory_gib"] > 0 and machine["num_processes"] == 2

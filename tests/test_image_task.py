@@ -15,6 +15,7 @@ from hfkit import HfkitError, TrainConfig
 from hfkit.config import DataArguments
 from hfkit.evaluation import load_batches
 from hfkit.judging import evaluate
+from hfkit.models.freezing import freeze, still_norms
 
 TINY = {"model": "timm/resnet10t.c3_in1k", "from_scratch": True, "image_size": 32}
 
@@ -173,11 +174,13 @@ def test_transformers_own_models_are_trained_and_answer_alike(folder: Path, kind
 
 
 def test_norms_of_a_frozen_backbone_stand_still(folder: Path) -> None:
-    settings = config(**TINY, freeze=["*.layer1.*"])
+    settings = config(**TINY)
     settings.from_scratch = True
     data = hfkit.load_data(settings)
     task = hfkit.build_task(settings, data)
     model, _ = hfkit.build_model(settings, task, data)
+    freeze(model, ["*.layer1.*"])
+    still_norms(model)
     norms = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.BatchNorm2d)}
     before = {name: module.running_mean.clone() for name, module in norms.items()}
     model.train()(pixel_values=torch.randn(4, 3, 32, 32))

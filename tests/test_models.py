@@ -174,8 +174,8 @@ def test_equal_seeds_build_equal_models(tiny_bert: Path, data: DatasetDict) -> N
         ({"model": "baseline:lstm", "gradient_checkpointing": True}, "cannot recompute its activations"),
         ({"model": "baseline:lstm", "model_args": '{"hiden_size": 8}'}, "did you mean hidden_size"),
         ({"model": "baseline:lstm", "model_args": '{"hidden_size": "big"}'}, "hidden_size cannot be 'big'"),
-        ({"model": "baseline:lstm", "model_args": "[1]"}, "not a JSON object"),
-        ({"model": "baseline:lstm", "model_args": "{"}, "is not JSON"),
+        ({"model": "baseline:lstm", "model_args": "[1]"}, "is no JSON object"),
+        ({"model": "baseline:lstm", "model_args": "{"}, "is no JSON object"),
         ({"model": "baseline:transformer", "model_args": '{"hidden_size": 30}'}, "does not split into 4 heads"),
     ],
 )

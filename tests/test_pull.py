@@ -53,7 +53,7 @@ def test_a_published_run_is_compared_with_a_local_one(
 ) -> None:
     assert command("compare", "tester/reviews", tiny_run) == 0
     told = capsys.readouterr().out
-    assert "tester/reviews" in told and "+0.0" in told
+    assert "tester/reviews" in told and "0.0" in told
 
 
 def test_a_published_run_is_evaluated_on_other_data(hub: Any, published: str, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ TOUCHED: dict[str, tuple[str, Callable[[], bool]]] = {
 }
 """What is touched: the file that leans on it, and what has to hold."""
 
-ELSEWHERE = {"_option_string_actions"}
+ELSEWHERE = {"_option_string_actions", "_exit"}
 """Private names that Python itself has kept for twenty years."""
 
 

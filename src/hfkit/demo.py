@@ -127,7 +127,8 @@ def _smollm2_path() -> Path:
 
         model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype="float32")
         settings = model.config
-        del settings.quantization_config  # with it transformers takes the plain weights for packed ones
+        if hasattr(settings, "quantization_config"):  # with it transformers takes the plain weights for packed ones
+            del settings.quantization_config
         settings.architectures = [type(model).__name__]
         tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
         tokenizer.model_max_length = settings.max_position_embeddings

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
-from socket import gethostname
 from typing import Any, TypeVar
 
 from hfkit.errors import HfkitError
@@ -66,7 +65,11 @@ def meet(make: Callable[..., Met], **options: Any) -> Met:
     if found and not _whole():
         print(f"{', '.join(found)}: left over, with no launch to belong to; this is one process", file=sys.stderr)
         forget_launch()
-    if _whole() and count() == 1 and os.environ["MASTER_ADDR"] not in ("localhost", "127.0.0.1", "::1", gethostname()):
+    if (
+        _whole()
+        and count() == 1
+        and os.environ["MASTER_ADDR"] not in ("localhost", "127.0.0.1", "::1", socket.gethostname())
+    ):
         forget_launch()  # one process has nobody to meet, and an address that was left over may not answer
     began = count()
     try:

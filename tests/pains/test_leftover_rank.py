@@ -89,5 +89,5 @@ def test_hfkit_reports_whatever_the_shell_holds(
         monkeypatch.setenv(name, str(value))
     with pytest.raises(SystemExit) as ended:
         main(["report", "nowhere"])
-    assert ended.value.code == 1 and "nowhere is not a run" in capsys.readouterr().err
+    assert ended.value.code == 1 and "nowhere is not there" in capsys.readouterr().err
     assert processes.count() == 1

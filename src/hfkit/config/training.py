@@ -80,7 +80,7 @@ class OptimArguments:
         "linear", "Any schedule of transformers, or step, multistep, one_cycle, warm_restarts of torch."
     )
     lr_scheduler_kwargs: str | None = knob(None, "JSON object of further arguments for the schedule.")
-    warmup_steps: float = knob(0.0, "Updates of linear warm-up; below 1 a share of all updates.", low=0)
+    warmup_steps: float = knob(0.0, "Updates of linear warm-up; below 1 a share of all updates.", low=0, high=2**31 - 1)
     ema_decay: float = knob(
         0.0, "Decay of an exponential moving average of the weights, which is then the model; 0 is off.", low=0, below=1
     )
@@ -90,7 +90,7 @@ class OptimArguments:
 class LoopArguments:
     """How long, in which batches, and when to look."""
 
-    num_train_epochs: float = knob(3.0, "Passes over the training rows.", above=0)
+    num_train_epochs: float = knob(3.0, "Passes over the training rows.", above=0, high=2**31 - 1)
     max_steps: int = knob(-1, "Updates to make, whatever num_train_epochs says; -1 is off.")
     per_device_train_batch_size: int = knob(16, "Rows in a training batch on each device.", low=1)
     per_device_eval_batch_size: int = knob(32, "Rows in an evaluation batch on each device.", low=1)

@@ -63,7 +63,9 @@ def numbers(config: Any) -> Broken:
 def _out_of_bounds(value: float, entry: dataclasses.Field) -> str:
     """What the number has to be; nothing where it is that. Whole numbers stay below 2 ** 31, where kernels stop."""
     bounds = entry.metadata
-    most = bounds.get("high", 2**32 - 1 if "seed" in entry.name else 2**31 - 1)
+    most = bounds.get(
+        "high", math.inf if isinstance(value, float) else 2**32 - 1 if "seed" in entry.name else 2**31 - 1
+    )
     if "above" in bounds and "below" in bounds:
         return (
             "" if bounds["above"] < value < bounds["below"] else f"between {bounds['above']:g} and {bounds['below']:g}"
