@@ -8,13 +8,20 @@ if TYPE_CHECKING:
     from hfkit.hub.upload.publishing import Published as Published
     from hfkit.hub.upload.publishing import push as push
 
+_HOMES = {
+    "Published": "upload.publishing",
+    "pull": "fetching",
+    "push": "upload.publishing",
+    "push_data": "upload.data",
+}
+
 __all__ = ["Published", "pull", "push", "push_data"]
 
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    home = {"push": "publishing", "Published": "publishing", "pull": "fetching", "push_data": "data"}.get(name)
+    home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{home}"), name)
