@@ -23,7 +23,7 @@ from hfkit.base import hardware
 from hfkit.config import TrainConfig
 from hfkit.data.batching import BatchPlan
 from hfkit.runs.run import claim
-from hfkit.tasks.text_classification import TextClassification
+from hfkit.tasks.text_classification.task import TextClassification
 from hfkit.training.callbacks import Callback
 from hfkit.training.job import build_engine
 from hfkit.training.optim import build_optimizer, build_scheduler

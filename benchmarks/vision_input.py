@@ -69,7 +69,7 @@ def hfkit_batches(folder: Path, kind: str) -> Iterator[Any]:
 
     from hfkit import load_data
     from hfkit.evaluation.predict import load_batches
-    from hfkit.tasks.image_classification import ImageClassification
+    from hfkit.tasks.image_classification.task import ImageClassification
 
     _, _, size, names = KINDS[kind]
     channels = 1 if _grey(kind) else 3

@@ -20,7 +20,7 @@ from hfkit import HfkitError
 from hfkit.data.vision.augment import NAMES, PRESETS, SCALE, boxed, mixed, seeded, steps, varied
 from hfkit.data.vision.decode import BadImage, decode, decode_again, decode_pixels, pixels_again
 from hfkit.data.vision.reading import ImageReading
-from hfkit.tasks.image_classification import ImageClassification
+from hfkit.tasks.image_classification.task import ImageClassification
 
 PROCESSOR = ViTImageProcessor(size={"height": 16, "width": 16})
 SEEN = ImageReading.of(PROCESSOR)

@@ -16,7 +16,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
 from hfkit.data.batching import BatchPlan, Update
 from hfkit.runs.run import Run
-from hfkit.tasks.text_classification import TextClassification
+from hfkit.tasks.text_classification.task import TextClassification
 from hfkit.training import callbacks
 from hfkit.training.engine import Engine
 from hfkit.training.state import State

@@ -13,7 +13,7 @@ from hfkit import HfkitError, load_data
 from hfkit.data.text.chats import holds_messages, messages_of
 from hfkit.data.text.layouts import layout_of
 from hfkit.inference.generation.prompts import choose_layout, open_prompts, token_ids
-from hfkit.tasks.text_generation import TextGeneration
+from hfkit.tasks.text_generation.task import TextGeneration
 
 disable_progress_bars()
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 
-from hfkit.baselines.classical import classical, majority, targets
+from hfkit.tasks.text_classification.baselines import classical, majority, targets
 
 GOOD = ["a fine film", "fine acting, a joy", "what a joy to watch", "fine and funny"]
 BAD = ["a dull film", "dull acting, a bore", "what a bore to watch", "dull and slow"]

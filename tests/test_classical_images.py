@@ -9,10 +9,10 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Image, List, Va
 from PIL import Image as Pillow
 from sklearn.datasets import load_digits
 
-from hfkit.baselines.vision import classical
-from hfkit.baselines.vision.classical import classical_images, images_logreg
 from hfkit.evaluation import wording
 from hfkit.evaluation.intervals import intervals
+from hfkit.tasks.image_classification import baselines
+from hfkit.tasks.image_classification.baselines import classical_images, images_logreg
 from hfkit.training.test_split import fit_baselines
 
 NAMES = ["dark", "light"]
@@ -87,18 +87,18 @@ def test_a_frozen_backbones_features_take_the_place_of_pixels() -> None:
 
 def test_too_many_pictures_are_drawn_from_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     train, test = shades(60), shades(4)
-    monkeypatch.setattr(classical, "FITTED", 30)
+    monkeypatch.setattr(baselines, "FITTED", 30)
     first, again, other = (images_logreg(train, test, "single_label_classification", seed=seed) for seed in (1, 1, 2))
     assert first["rows"] == 30
     assert (first["probabilities"] == again["probabilities"]).all()
     assert (first["probabilities"] != other["probabilities"]).any()
-    monkeypatch.setattr(classical, "DECODED", 20 * 36)
+    monkeypatch.setattr(baselines, "DECODED", 20 * 36)
     assert images_logreg(train, test, "single_label_classification")["rows"] == 20
 
 
 def test_a_run_of_pictures_is_held_against_them(monkeypatch: pytest.MonkeyPatch) -> None:
     data = DatasetDict(train=shades(60), test=shades(20))
-    settings = {"problem_type": "single_label_classification", "labels": NAMES}
+    settings = {"name": "image-classification", "problem_type": "single_label_classification", "labels": NAMES}
     found = fit_baselines(data, settings, seed=0)
     assert list(found) == ["pixels_logreg", "majority"]
     truth = data["test"]["label"][:]
@@ -107,7 +107,7 @@ def test_a_run_of_pictures_is_held_against_them(monkeypatch: pytest.MonkeyPatch)
     assert "The model is worse than logistic regression on pixels by 50.0 points" in wording.verdict(figures)
     assert not wording.wins(figures)
     assert "rows" not in figures["baselines"]["pixels_logreg"]
-    monkeypatch.setattr(classical, "FITTED", 30)
+    monkeypatch.setattr(baselines, "FITTED", 30)
     figures = intervals(table, settings["problem_type"], fit_baselines(data, settings, seed=0), n_resamples=200)
     rows = figures["baselines"]["pixels_logreg"]["rows"]
     title = wording.baseline_title("pixels_logreg", settings["problem_type"], rows)

@@ -18,11 +18,11 @@ import pytest
 from processes import in_child
 
 from hfkit.cli.launch import exit_cleanly
-from hfkit.cli.main import TRAIN_DEMO, _demo, main
+from hfkit.cli.main import _demo, main
 from hfkit.config import TrainConfig
 from hfkit.config.parsing import parse
 from hfkit.runs.run import _HELD, Run, claim, held
-from hfkit.tasks import TASKS
+from hfkit.tasks import discover
 from hfkit.training import health
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -47,11 +47,14 @@ def test_train_leaves_a_whole_run(tiny_run: Path) -> None:
     assert json.loads((tiny_run / "metrics.json").read_text())["accuracy"]["value"] > 0.9
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", discover.names())
 def test_every_task_has_a_demo(task: str) -> None:
     for flags in (["--task", task, "--demo"], ["--demo", f"--task={task}"]):
         config = parse(TrainConfig, _demo(flags), flags)
-        assert (config.task, config.model, config.dataset) == (task, *map(TRAIN_DEMO[task].get, ("model", "dataset")))
+        assert (config.task, config.model, config.dataset) == (
+            task,
+            *map(discover.find(task).demo.get, ("model", "dataset")),
+        )
         assert config.model.startswith("demo:")
 
 
@@ -62,7 +65,7 @@ def test_the_command_and_the_recipe_have_one_demo(recipe: str, task: str) -> Non
     module = runpy.run_path(str(RECIPES / f"{recipe}.py"))
     (config_class,) = (each for each in module.values() if isinstance(each, type) and issubclass(each, TrainConfig))
     theirs = parse(config_class, module["DEMO"], ["--demo"])
-    ours = parse(TrainConfig, TRAIN_DEMO[task], ["--task", task, "--demo"])
+    ours = parse(TrainConfig, dict(discover.find(task).demo), ["--task", task, "--demo"])
     assert dataclasses.asdict(ours) == dataclasses.asdict(theirs)
 
 

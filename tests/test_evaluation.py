@@ -16,7 +16,7 @@ from hfkit.config import TrainConfig
 from hfkit.evaluation.predict import LOGITS, evaluate, planned
 from hfkit.runs.run import Run
 from hfkit.tasks import build_task
-from hfkit.tasks.text_classification import TextClassification
+from hfkit.tasks.text_classification.task import TextClassification
 from hfkit.training.engine import Engine
 
 Fit = Callable[..., Run]

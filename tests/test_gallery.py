@@ -24,11 +24,11 @@ import hfkit
 from hfkit import HfkitError, TrainConfig
 from hfkit.baselines.vision.auto import BaselineViTForImageClassification, MlpForImageClassification
 from hfkit.baselines.vision.configs import BaselineViTConfig, MlpConfig
-from hfkit.report import gallery
 from hfkit.report.analysis import Predictions, is_class, per_class, precision_recall
-from hfkit.report.gallery import choice, tiles
-from hfkit.report.gallery.saliency import layers, maps
 from hfkit.runs.run import Run
+from hfkit.tasks.image_classification import gallery
+from hfkit.tasks.image_classification.gallery import choice, tiles
+from hfkit.tasks.image_classification.gallery.saliency import layers, maps
 
 HOSTILE = 'red"><script>alert(1)<'
 
@@ -328,8 +328,8 @@ def test_a_model_that_cannot_be_explained_still_ends_with_a_run(
     def fails(*_: Any) -> Any:
         raise RuntimeError("hooks are not allowed")
 
-    monkeypatch.setattr("hfkit.report.gallery.saliency.maps", fails)
-    monkeypatch.setattr("hfkit.report.gallery.layers.summarise", fails)
+    monkeypatch.setattr("hfkit.tasks.image_classification.gallery.saliency.maps", fails)
+    monkeypatch.setattr("hfkit.tasks.image_classification.gallery.layers.summarise", fails)
     made = job(config(finished.parent / "data", output_dir=str(tmp_path / "other"), num_train_epochs=1.0))
     assert made.state == "finished"
     assert "no layers.json: RuntimeError: hooks are not allowed" in capsys.readouterr().out

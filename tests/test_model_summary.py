@@ -15,7 +15,7 @@ from hfkit.baselines.vision.auto import (
 )
 from hfkit.baselines.vision.configs import BaselineResNetConfig, BaselineViTConfig, LeNetConfig, MlpConfig
 from hfkit.models.summary import Layer, summarise
-from hfkit.report.gallery.filters import filter_grid, first_filters
+from hfkit.tasks.image_classification.gallery.filters import filter_grid, first_filters
 
 MNIST: dict[str, Any] = {"image_size": 28, "num_channels": 1, "num_labels": 10}
 

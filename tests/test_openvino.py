@@ -129,7 +129,7 @@ def test_it_is_for_text_classifiers(kind: str, monkeypatch: pytest.MonkeyPatch) 
         def can_generate(self) -> bool:
             return kind == "language"
 
-    monkeypatch.setattr("hfkit.inference.text_pipeline.load_model", lambda *_: (Other(), None))
+    monkeypatch.setattr("hfkit.tasks.text_classification.inference.load_model", lambda *_: (Other(), None))
     with pytest.raises(HfkitError, match="backend='openvino' is for text classifiers"):
         pipeline("any", backend="openvino")
 

@@ -11,9 +11,9 @@ from tiny_classifiers import ARCHITECTURES, READ_PADDING, classifier, saved
 import hfkit
 from hfkit import TrainConfig, build_model, build_task
 from hfkit.base.errors import HfkitError
-from hfkit.inference.text_pipeline import TextClassificationPipeline
-from hfkit.models.padding import settle_padding
-from hfkit.tasks.text_classification import TextClassification
+from hfkit.tasks.text_classification.inference import TextClassificationPipeline
+from hfkit.tasks.text_classification.padding import settle_padding
+from hfkit.tasks.text_classification.task import TextClassification
 
 TEXTS = ["warm", "a cold film that was not warm", "a film that was as warm as it was slow and that nobody left " * 2]
 

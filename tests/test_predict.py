@@ -15,9 +15,10 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from hfkit.base.errors import HfkitError
-from hfkit.inference import TextClassificationPipeline, pipeline, predict_file
+from hfkit.inference import pipeline, predict_file
 from hfkit.inference.readers import open_rows
-from hfkit.tasks.text_classification import TextClassification
+from hfkit.tasks.text_classification.inference import TextClassificationPipeline
+from hfkit.tasks.text_classification.task import TextClassification
 
 SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
 

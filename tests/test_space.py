@@ -16,7 +16,7 @@ from run_fixture import write_run
 import hfkit
 from hfkit.base.errors import HfkitError
 from hfkit.hub.space.facts import facts
-from hfkit.inference.windows import windows
+from hfkit.tasks.text_classification.windows import windows
 
 with_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
 

@@ -69,7 +69,7 @@ def test_what_a_model_refuses_is_told_with_the_rows(tmp_path: Path, monkeypatch:
 
 
 def test_training_and_evaluation_name_the_rows(run_fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hfkit.tasks.text_classification import TextClassification
+    from hfkit.tasks.text_classification.task import TextClassification
 
     def refuse(*_: Any) -> None:
         raise ValueError("no such batch")

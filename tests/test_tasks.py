@@ -16,7 +16,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.config import TaskArguments
 from hfkit.data.text.truncation import positions_of
 from hfkit.tasks import build_task
-from hfkit.tasks.text_classification import TextClassification
+from hfkit.tasks.text_classification.task import TextClassification
 
 LONG = " ".join("the a this that film movie story plot actor scene ending director".split() * 4)
 TEXTS = ["a warm film", LONG, "boring", "the plot was hollow and the actor tired"]

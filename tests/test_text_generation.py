@@ -20,16 +20,16 @@ from transformers import AutoModelForCausalLM
 
 import hfkit
 from hfkit import HfkitError, TrainConfig
-from hfkit.baselines.language.classical import END, byte_ngram, classical_language
 from hfkit.baselines.language.tokenizers import END_TOKEN, train_byte_bpe
 from hfkit.config import DataArguments
 from hfkit.data.text.chat_samples import samples
 from hfkit.data.text.packing import Segment, enclosed, tokenised
 from hfkit.data.text.windows import IGNORED, packed, pieces
 from hfkit.models import build_model, load_model
-from hfkit.models.language_models import try_out
 from hfkit.tasks import build_task
-from hfkit.tasks.text_generation import TextGeneration
+from hfkit.tasks.text_generation.baselines import END, byte_ngram, classical_language
+from hfkit.tasks.text_generation.models import try_out
+from hfkit.tasks.text_generation.task import TextGeneration
 from hfkit.training.judge import evaluate
 
 CHAT = (

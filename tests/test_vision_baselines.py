@@ -33,7 +33,7 @@ from hfkit.baselines.vision.configs import (
 from hfkit.baselines.vision.mobilenet import DepthwiseSeparable
 from hfkit.baselines.vision.processor import make_processor, native_shape
 from hfkit.config import TrainConfig
-from hfkit.models.image_baselines import IMAGE_BASELINES, build_image_baseline
+from hfkit.tasks.image_classification.scratch import IMAGE_BASELINES, build_image_baseline
 
 RESNET18: dict[str, Any] = {
     "depths": [2, 2, 2, 2],

@@ -16,7 +16,8 @@ import pytest
 from guard import Case, bounded, cases, refused, write
 
 from hfkit.data import load_data
-from hfkit.inference import TextClassificationPipeline, pipeline, predict_file
+from hfkit.inference import pipeline, predict_file
+from hfkit.tasks.text_classification.inference import TextClassificationPipeline
 
 HEADER = "text,label\n"
 ROWS = "".join(f"text number {row},{('neg', 'pos')[row % 2]}\n" for row in range(40))

@@ -10,7 +10,7 @@ from datasets import Dataset
 from tiny_tokenizers import INSTRUCT, byte_level, sentence_piece
 
 from hfkit.inference.generation.prompts import token_ids
-from hfkit.tasks.text_generation import TextGeneration
+from hfkit.tasks.text_generation.task import TextGeneration
 
 pytestmark = pytest.mark.pain("answers-tokenised-apart")
 

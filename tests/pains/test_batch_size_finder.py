@@ -15,7 +15,7 @@ from transformers import BertForSequenceClassification
 from upstream import trainer
 
 from hfkit.runs.run import Run
-from hfkit.tasks.text_classification import TextClassification
+from hfkit.tasks.text_classification.task import TextClassification
 
 pytestmark = pytest.mark.pain("batch-size-finder")
 

@@ -13,7 +13,7 @@ from datasets import ClassLabel, Dataset
 from transformers import AutoConfig, AutoTokenizer
 
 from hfkit.base.errors import HfkitError
-from hfkit.tasks.text_classification import TextClassification
+from hfkit.tasks.text_classification.task import TextClassification
 
 pytestmark = pytest.mark.pain("device-side-assert")
 

@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from hfkit import TrainConfig, build_model, build_task
-from hfkit.tasks.text_generation import TextGeneration
+from hfkit.tasks.text_generation.task import TextGeneration
 
 pytestmark = pytest.mark.pain("gpt2-pad")
 

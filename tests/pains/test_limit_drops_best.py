@@ -13,7 +13,7 @@ from datasets import Dataset
 from upstream import trainer
 
 from hfkit.runs.run import Run
-from hfkit.tasks.text_classification import TextClassification
+from hfkit.tasks.text_classification.task import TextClassification
 
 pytestmark = pytest.mark.pain("limit-drops-best")
 

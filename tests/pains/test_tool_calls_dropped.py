@@ -12,7 +12,7 @@ from tiny_tokenizers import CHATML, TOOLS, byte_level
 
 from hfkit import HfkitError, load_data
 from hfkit.inference.generation.prompts import token_ids
-from hfkit.tasks.text_generation import TextGeneration
+from hfkit.tasks.text_generation.task import TextGeneration
 
 pytestmark = pytest.mark.pain("tool-calls-dropped")
 

@@ -17,7 +17,7 @@ from hfkit.base.processes import first_to_tell, is_first, meet, rank
 from hfkit.config import TrainConfig
 from hfkit.models.names import here
 from hfkit.runs.run import claim
-from hfkit.tasks import TASKS, task_class
+from hfkit.tasks.discover import find
 
 Config = TypeVar("Config", bound=TrainConfig)
 
@@ -85,8 +85,7 @@ def _start(
         here(config.model)  # a folder that is not there is told seconds before anything heavy is imported
     machine = [hardware.keep_memory(config.use_cpu), hardware.use_all_cores(config.use_cpu)]
     first = join_processes(config)
-    if config.task not in TASKS:  # before the data are read for it
-        task_class(config.task)
+    find(config.task)  # before the data are read for it
     if config.push_to_hub and first:
         check_hub(config)
     if finished(config, path, first):

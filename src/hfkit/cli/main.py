@@ -27,43 +27,6 @@ EXAMPLES = """hfkit train: --dataset is missing: what is there to learn from? Fo
   hfkit train --demo        (the embedded model and data, without a network)
   what to do: name a file, a folder, a data card or a Hub id; hfkit train --help lists every flag"""
 
-# What `hfkit train --demo` changes, by task: with a --dataset of your own it tries your data on the embedded model.
-TRAIN_DEMO: dict[str, dict[str, Any]] = {
-    "text-classification": {
-        "dataset": "demo:rotten_tomatoes",
-        "model": "demo:minilm",
-        "pooling": "mean",
-        "max_length": 128,
-        "learning_rate": 1e-4,
-        "num_train_epochs": 2,
-        "warmup_steps": 0.1,
-    },
-    "image-classification": {  # as in recipes/resnet_cifar10.py
-        "dataset": "demo:digits",
-        "model": "demo:efficientnet_lite0",
-        "image_size": 64,
-        "augment": ["crop"],
-        "learning_rate": 2e-3,
-        "num_train_epochs": 5,
-        "per_device_train_batch_size": 32,
-        "load_best_model_at_end": False,
-        "warmup_steps": 0.1,
-        "lr_scheduler_type": "cosine",
-    },
-    "text-generation": {  # as in recipes/gpt2_wikitext.py
-        "dataset": "demo:imdb",
-        "max_train_samples": 160,
-        "max_eval_samples": 30,
-        "max_test_samples": 100,
-        "model": "demo:smollm2",
-        "max_length": 512,
-        "num_train_epochs": 1,
-        "per_device_train_batch_size": 2,
-        "per_device_eval_batch_size": 8,
-        "warmup_steps": 0.05,
-    },
-}
-
 TRAIN_HELP = "fine-tune a model on any data; hfkit train --help lists every flag"
 EVALUATE_HELP = "a run's figures on another data set"
 
@@ -123,7 +86,11 @@ def _train(flags: list[str]) -> NoReturn:
 
 def _demo(flags: list[str]) -> dict[str, Any]:
     """What `--demo` changes for the task that `flags` name. Another task is refused later, by those who know them."""
-    return TRAIN_DEMO.get(_peek(flags).task, TRAIN_DEMO["text-classification"])
+    from hfkit.config import TrainConfig
+    from hfkit.tasks import discover
+
+    task = _peek(flags).task
+    return dict(discover.find(task if task in discover.names() else TrainConfig.task).demo)
 
 
 def _peek(flags: list[str]) -> argparse.Namespace:

@@ -8,8 +8,6 @@ import json
 import sys
 from typing import Any
 
-TEXT, IMAGE, LANGUAGE = "text-classification", "image-classification", "text-generation"
-
 
 def main() -> None:
     """Read the order, answer it."""
@@ -20,12 +18,13 @@ def main() -> None:
     print(json.dumps({"logits": logits(**order["question"])}))
 
 
-def logits(how: str, task: str, model: str, revision: str | None, rows: list[Any]) -> list[list[float]]:
+def logits(how: str, kind: dict[str, Any], model: str, revision: str | None, rows: list[Any]) -> list[list[float]]:
     """The logits of each row alone, in float32: a list of numbers a row.
 
     Args:
         how: `transformers`, alone; `code`, transformers with the Python files that the repository ships; `hfkit`.
-        task: The pipeline's name.
+        kind: `auto_model`, the Auto class's name; `images`, whether it reads pictures; `last`, whether what it says
+            stands in the last position.
         model: A folder or a Hub id.
         revision: Of a Hub id.
         rows: Texts, pairs of texts, or what `picture` makes pictures of.
@@ -33,29 +32,29 @@ def logits(how: str, task: str, model: str, revision: str | None, rows: list[Any
     if how == "hfkit":
         import hfkit
 
-        if task != LANGUAGE:
+        if not kind["last"]:
             pipe = hfkit.pipeline(model, revision=revision, mixed_precision="no", device="cpu")
-            return [pipe.logits([_given(task, row)])[0].double().tolist() for row in rows]
-    return _plain(how, task, model, revision, rows)
+            return [pipe.logits([_given(kind, row)])[0].double().tolist() for row in rows]
+    return _plain(how, kind, model, revision, rows)
 
 
-def _plain(how: str, task: str, model: str, revision: str | None, rows: list[Any]) -> list[list[float]]:
+def _plain(how: str, kind: dict[str, Any], model: str, revision: str | None, rows: list[Any]) -> list[list[float]]:
     import torch
 
-    loaded, reader = _loaded(how, task, model, revision)
+    loaded, reader = _loaded(how, kind, model, revision)
     found = []
     for row in rows:
-        if task == IMAGE:
-            inputs = reader(_given(task, row), return_tensors="pt")
+        if kind["images"]:
+            inputs = reader(_given(kind, row), return_tensors="pt")
         else:
             inputs = reader(*(row if isinstance(row, list) else [row]), truncation=True, return_tensors="pt")
         with torch.inference_mode():
             answer = loaded(**inputs).logits[0]
-        found.append((answer[-1] if task == LANGUAGE else answer).double().tolist())
+        found.append((answer[-1] if kind["last"] else answer).double().tolist())
     return found
 
 
-def _loaded(how: str, task: str, model: str, revision: str | None) -> tuple[Any, Any]:
+def _loaded(how: str, kind: dict[str, Any], model: str, revision: str | None) -> tuple[Any, Any]:
     """The model, ready to answer, and its tokenizer or image processor."""
     if how == "hfkit":
         from hfkit.models import load_model
@@ -64,20 +63,17 @@ def _loaded(how: str, task: str, model: str, revision: str | None) -> tuple[Any,
     import torch
     import transformers
 
-    kinds = {
-        TEXT: transformers.AutoModelForSequenceClassification,
-        IMAGE: transformers.AutoModelForImageClassification,
-        LANGUAGE: transformers.AutoModelForCausalLM,
-    }
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": how == "code"}
-    loaded = kinds[task].from_pretrained(model, dtype=torch.float32, use_safetensors=True, **options)
-    reader = transformers.AutoImageProcessor if task == IMAGE else transformers.AutoTokenizer
+    loaded = getattr(transformers, kind["auto_model"]).from_pretrained(
+        model, dtype=torch.float32, use_safetensors=True, **options
+    )
+    reader = transformers.AutoImageProcessor if kind["images"] else transformers.AutoTokenizer
     return loaded.eval(), reader.from_pretrained(model, **options)
 
 
-def _given(task: str, row: Any) -> Any:
+def _given(kind: dict[str, Any], row: Any) -> Any:
     """A row as hfkit's pipelines and image processors take it."""
-    if task == IMAGE:
+    if kind["images"]:
         return picture(row)
     return {"text": row[0], "text_pair": row[1]} if isinstance(row, list) else row
 

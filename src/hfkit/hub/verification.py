@@ -14,6 +14,7 @@ from hfkit.base.sanitize import line
 from hfkit.hub import stranger
 from hfkit.hub.editions import Edition
 from hfkit.runs.run import Run
+from hfkit.tasks.discover import find
 
 EXAMPLES = 8
 """Rows that are compared. One wrong weight or word shows in each; more rows would only take longer."""
@@ -27,7 +28,7 @@ SECONDS = 1800
 
 def examples(run: Run) -> list[Any]:
     """Rows that the run has stored: texts, pairs of texts, pictures as base64 of their files; else a few made ones."""
-    if run.info["task"] == stranger.IMAGE:
+    if _kind(run)["images"]:
         return _pictures(run) or list(range(EXAMPLES))
     table = run.predictions()
     names = [name for name in ("text", "text_pair") if name in table.column_names]
@@ -36,6 +37,12 @@ def examples(run: Run) -> list[Any]:
     places = [place * len(table) // EXAMPLES for place in range(min(EXAMPLES, len(table)))]
     columns = [table[name].take(places).to_pylist() for name in names]
     return [list(row) for row in zip(*columns, strict=True)] if len(names) > 1 else columns[0]
+
+
+def _kind(run: Run) -> dict[str, Any]:
+    """What a stranger has to know of the run's task."""
+    spec = find(str(run.info["task"]))
+    return {"auto_model": spec.auto_model, "images": spec.inputs == "images", "last": not spec.labelled}
 
 
 MADE = ["One text.", "And another one, which is longer than the first!"]
@@ -54,7 +61,7 @@ def _pictures(run: Run) -> list[str]:
 
 def whole(run: Run, rows: list[Any]) -> list[Any]:
     """Rows that nothing has to be cut from: the model's own code reads a text's head, whatever the run read."""
-    if run.info["task"] == stranger.IMAGE or run.config.get("long_text", "head") == "head":
+    if _kind(run)["images"] or run.config.get("long_text", "head") == "head":
         return rows
     pair = rows and isinstance(rows[0], list)
     return [[text, text] for text in MADE] if pair else list(MADE)
@@ -71,12 +78,12 @@ def verify(made: Edition, repository: str, commit: str, token: str | None, addre
     """
     import torch
 
-    task = str(made.run.info["task"])
+    kind = _kind(made.run)
     stored = examples(made.run)
     for way in made.ways:
         rows = whole(made.run, stored) if way == "code" else stored
         expected = _expected(made, way, rows)
-        question = {"how": way, "task": task, "model": repository, "revision": commit, "rows": rows}
+        question = {"how": way, "kind": kind, "model": repository, "revision": commit, "rows": rows}
         answers = _ask({"threads": torch.get_num_threads(), "question": question}, token, address, repository)
         _compare(expected, answers, repository, commit, way)
     return len(stored)
@@ -85,11 +92,11 @@ def verify(made: Edition, repository: str, commit: str, token: str | None, addre
 def _expected(made: Edition, way: str, rows: list[Any]) -> list[list[float]]:
     """The run's own logits. Pictures are normalised in another order by hfkit, in batches, than by transformers alone:
     there what is compared bit for bit is transformers on the run's folder, and with hfkit it agrees to rounding."""
-    task = str(made.run.info["task"])
-    ours = stranger.logits("hfkit", task, str(made.model if made.merged else made.run.path), None, rows)
-    if task != stranger.IMAGE or way == "hfkit":
+    kind = _kind(made.run)
+    ours = stranger.logits("hfkit", kind, str(made.model if made.merged else made.run.path), None, rows)
+    if not kind["images"] or way == "hfkit":
         return ours
-    plain = stranger.logits("transformers", task, str(made.model), None, rows)
+    plain = stranger.logits("transformers", kind, str(made.model), None, rows)
     gap = max(abs(a - b) for row in zip(ours, plain, strict=True) for a, b in zip(*row, strict=True))
     if gap > ROUNDING * max(1.0, max(abs(value) for row in ours for value in row)):
         raise HfkitError(

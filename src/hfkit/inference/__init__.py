@@ -2,6 +2,6 @@
 
 from hfkit.inference.files import predict_file
 from hfkit.inference.generation.generator import TextGenerator
-from hfkit.inference.text_pipeline import TextClassificationPipeline, pipeline
+from hfkit.inference.pipelines import pipeline
 
-__all__ = ["TextClassificationPipeline", "TextGenerator", "pipeline", "predict_file"]
+__all__ = ["TextGenerator", "pipeline", "predict_file"]

@@ -1,198 +1,35 @@
-"""predict_file: a file of any size through a model, in constant memory."""
+"""predict_file: a file or a folder through a model, in constant memory, as the model's task reads it."""
 
-import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import pyarrow as pa
-
-from hfkit.base.errors import HfkitError, nearest
-from hfkit.base.progress import Bar
-from hfkit.config import FileArguments
-from hfkit.data.labels.problem import MULTI, REGRESSION
-from hfkit.data.readers import SUFFIXES
-from hfkit.data.tables.columns import TEXT_NAMES
-from hfkit.data.tables.table import counted, is_missing
-from hfkit.inference.readers import STDIN, Row, Source, open_rows
-from hfkit.inference.tally import Tally
-from hfkit.inference.text_pipeline import TextClassificationPipeline, pipeline
-from hfkit.inference.writers import answer_types, open_writer
-from hfkit.models.image_models import is_image_model
-from hfkit.models.loading import is_language_model
+from hfkit.base.errors import HfkitError
+from hfkit.models.loading import task_of
 from hfkit.models.names import locate
-from hfkit.runs.run import Run
-
-Answer = dict[str, Any]
+from hfkit.tasks import discover
 
 
-def predict_file(
-    model: str | Path | TextClassificationPipeline,
-    input: str | Path,
-    output: str | Path | None = None,
-    *,
-    text_column: str | None = None,
-    text_pair_column: str | None = None,
-    encoding: str = "utf-8",
-    delimiter: str | None = None,
-    quoting: Literal["minimal", "none"] = "minimal",
-    column_names: Sequence[str] = (),
-    skip_bad_rows: bool = False,
-    disable_tqdm: bool = False,
-    **options: Any,
-) -> int:
-    """Classify every row of a file, and write it with the answer beside it.
-
-    Every column is kept, and `label` and `score` are added (`value` for a regression); where the file has columns of
-    these names, `predicted_label` and so on. In a multi-label problem both are lists, of the labels with a probability
-    of at least a half. CSV cells that a spreadsheet would take for a formula get an apostrophe in front, counted.
+def predict_file(model: Any, input: str | Path, output: str | Path | None = None, **options: Any) -> int:
+    """Answer every row of a file, or every picture of a folder, and write it with the answer beside it.
 
     Args:
         model: A run, a model's folder, an adapter or a Hub id; or a pipeline that is loaded already.
-        input: A .csv, .tsv, .jsonl or .parquet file, or `-` for a text a line on standard input; for an image model
-            a folder, see `predict_images`.
-        output: A file of any of these kinds, written whole or not at all. None: a line an answer on standard output.
-        text_column, text_pair_column: Default: the columns that the run was trained on, else a usual name (text,
-            review, ...).
-        encoding, delimiter, quoting, column_names: Of the input's text formats, as in `hfkit.config.FileArguments`.
-        skip_bad_rows: Give a row without a text no answer, counted, instead of stopping.
-        disable_tqdm: No progress bar on standard error.
-        options: Arguments of `hfkit.pipeline`.
+        input, output: See `predict` in the task's `files.py`, such as `hfkit.tasks.text_classification.files`.
+        options: Its arguments, and those of `hfkit.pipeline`.
 
     Returns:
         The number of rows.
 
     Raises:
-        HfkitError: with the file and the row: a missing column, a row without a text, a broken row; and what
-            `hfkit.pipeline` and the writers raise. No output is left then.
+        HfkitError: The model's task writes no answers to files, and what its `predict` raises.
     """
-    if not isinstance(model, TextClassificationPipeline) and is_language_model(locate(model)):
+    loaded = getattr(model, "model", None)
+    spec = task_of(locate(model)) if loaded is None else discover.of_model(loaded)
+    if spec is not None and not spec.has("files"):
         raise HfkitError(f"{model} continues texts, and gives no labels", fix="hfkit generate RUN --input FILE")
-    if not isinstance(model, TextClassificationPipeline) and is_image_model(locate(model)):
-        from hfkit.inference.image_files import predict_images
+    if spec is None:
+        from hfkit.models import load_model
 
-        if Path(input).suffix.lower() in SUFFIXES or not Path(input).exists():
-            raise HfkitError(f"{model} reads images", where=f"--input {input}", fix="give a folder of images")
-        return predict_images(pipeline(model, **options), input, output, disable_tqdm=disable_tqdm)
-    how = FileArguments(encoding=encoding, delimiter=delimiter, quoting=quoting, column_names=list(column_names))
-    with ExitStack() as stack:
-        source = stack.enter_context(open_rows(input, how))
-        columns = _text_columns(model, source, text_column, text_pair_column)
-        classify = model if isinstance(model, TextClassificationPipeline) else pipeline(model, **options)
-        names = _added(source.columns, classify.reading.problem_type)
-        types = answer_types(classify.reading.problem_type)
-        schema = pa.schema([*(source.schema or ()), *(pa.field(names[name], types[name]) for name in names)])
-        writer = stack.enter_context(open_writer(output, source.columns, list(names.values()), schema))
-        # Answers on a screen are their own progress, and a bar would be drawn across them.
-        hidden = disable_tqdm or (output is None and sys.stdout.isatty())
-        bar = stack.enter_context(_bar(source, hidden))
-        # A person who types lines wants an answer to each.
-        size = 1 if str(input) == STDIN and sys.stdin.isatty() else classify.chunk
-        tally, rows, skipped = Tally(), 0, 0
-        told = "value" if "value" in names else "label"
-        while chunk := list(islice(source.rows, size)):
-            answers = _answers(classify, chunk, columns, skip_bad_rows)
-            writer.write([_joined(row, names, answer) for (_, row), answer in zip(chunk, answers, strict=True)])
-            tally.add(answer and answer[told] for answer in answers)
-            rows += len(chunk)
-            skipped += answers.count(None)
-            bar.note = f"{rows:,} rows"
-            bar.update((rows if source.total is None else source.done()) - bar.count)
-        if not rows and str(input) != STDIN:
-            raise HfkitError("The file has a header and no rows", where=source.name)
-    unread = [f"{counted(skipped, 'row')} without a text got no answer"] if skipped else []
-    for note in [*source.notes, *writer.notes, *unread, *([tally.told(output)] if output else [])]:
-        print(note, file=sys.stderr)
-    return rows
-
-
-def _text_columns(model: Any, source: Source, text: str | None, pair: str | None) -> tuple[str, str | None]:
-    """The columns to read: those asked for, else those of the run, else a usual name, else the only one."""
-    for name in (text, pair):
-        if name is not None and name not in source.columns:
-            raise HfkitError(f"There is no column {name!r}", where=source.name, fix=nearest(name, source.columns))
-    is_run = isinstance(model, str | Path) and (Path(model) / "run.json").is_file()
-    trained = Run(model).info.get("data") if is_run else None
-    trained = trained if isinstance(trained, dict) else {}
-    first, second = trained.get("text_column"), trained.get("text_pair_column")
-    if second is not None and pair is None:
-        if second not in source.columns or second == text:
-            raise HfkitError(
-                f"{model} was trained on pairs of texts, and there is no column {second!r} for the second one",
-                where=source.name,
-                fix="give a file with both texts, and name the columns with --text_column and --text_pair_column",
-            )
-        pair = second
-    if text is not None:
-        return text, pair
-    if first in source.columns and first != pair:
-        return first, pair
-    columns = [name for name in source.columns if name != pair]
-    usual = [name for name in TEXT_NAMES if name in columns]
-    if usual or len(columns) == 1:
-        return (usual or columns)[0], pair
-    raise HfkitError(
-        f"It cannot be told which column is the text; there are {', '.join(source.columns)}",
-        where=source.name,
-        fix="say --text_column NAME",
-    )
-
-
-def _added(columns: list[str], problem_type: str) -> dict[str, str]:
-    """What is answered -> the column that it goes to, which must not be one of the file's own."""
-    names = {}
-    for name in ("value",) if problem_type == REGRESSION else ("label", "score"):
-        free = name
-        while free in columns:
-            free = f"predicted_{free}"
-        names[name] = free
-    return names
-
-
-def _answers(
-    classify: TextClassificationPipeline, chunk: list[Row], columns: tuple[str, str | None], skip: bool
-) -> list[Answer | None]:
-    """An answer to each row; None to one without a text."""
-    answers: list[Answer | None] = [None] * len(chunk)
-    inputs = [_input(place, row, columns, skip) for place, row in chunk]
-    asked = [number for number, given in enumerate(inputs) if given is not None]
-    every_label = classify.reading.problem_type == MULTI
-    found = classify([inputs[number] for number in asked], top_k=None if every_label else 1)
-    for number, labels in zip(asked, found, strict=True):
-        if every_label:
-            labels = [one for one in labels if one["score"] >= 0.5]
-            answers[number] = {key: [one[key] for one in labels] for key in ("label", "score")}
-        else:
-            label, score = labels[0]["label"], labels[0]["score"]
-            answers[number] = {"label": label, "score": score, "value": score}
-    return answers
-
-
-def _input(place: str, row: dict[str, Any], columns: tuple[str, str | None], skip: bool) -> Any:
-    """What the pipeline takes of a row; None for one to skip. One text of a pair may be empty, as in training."""
-    values = {key: row.get(name) for key, name in zip(("text", "text_pair"), columns, strict=True) if name is not None}
-    empty = [key for key, value in values.items() if is_missing(value)]
-    bad = [key for key, value in values.items() if not isinstance(value, str) and key not in empty]
-    bad = bad or (empty if len(empty) == len(values) else [])
-    if not bad:
-        return {key: "" if key in empty else value for key, value in values.items()}
-    if skip:
-        return None
-    raise HfkitError(
-        f"The row has no text in its column {columns[bad[0] == 'text_pair']!r}: {values[bad[0]]!r}",
-        where=place,
-        fix="mend the row, or --skip_bad_rows to leave such rows without an answer",
-    )
-
-
-def _joined(values: dict[str, Any], names: dict[str, str], answer: Answer | None) -> dict[str, Any]:
-    """A row of the output."""
-    return {**values, **{column: answer and answer[name] for name, column in names.items()}}
-
-
-def _bar(source: Source, hidden: bool) -> Bar:
-    in_bytes = source.unit == "B"
-    scale = {"unit_scale": in_bytes, "unit_divisor": 1024 if in_bytes else 1000}
-    return Bar("predict", source.unit, source.total, hidden=hidden, **scale)
+        load_model(model)  # says what it is, and that no task knows it
+        raise HfkitError(f"{model} answers none of the tasks {', '.join(discover.names())}")
+    return int(spec.room("files").predict(model, input, output, **options))

@@ -1,16 +1,15 @@
 """Reading models: a folder's config, weights and tokenizer, with every failure in plain words."""
 
 import re
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import transformers
 from transformers import (
     AutoConfig,
-    AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     PreTrainedConfig,
@@ -34,13 +33,14 @@ from hfkit.models.inspection import (
     first_line,
 )
 from hfkit.models.names import check_folder, locate
+from hfkit.tasks import discover
+from hfkit.tasks.spec import TaskSpec
 
 
 def load_model(path: str | Path, revision: str | None = None, trust_remote_code: bool = False) -> tuple[Any, Any]:
     """A finished model and its tokenizer or image processor, in float32 and ready to answer (`eval()`).
 
-    What it is a model for, its folder says: a language model comes as an `AutoModelForCausalLM`, with its generation
-    config.
+    What it is a model for, its folder says: see `hfkit.tasks.discover`.
 
     An adapter's folder (`adapter_config.json`) comes as a PeftModel on its base, which may be an embedded one
     (`demo:minilm`). Weights are read from safetensors only, and no code of a
@@ -54,17 +54,24 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
     Raises:
         HfkitError: There is no model, no weights, no tokenizer or no base, or the head was never trained.
     """
-    from hfkit.models import image_models
-
     folder = locate(path, revision, code=trust_remote_code)
-    images = image_models.is_image_model(folder)
-    check = image_models.check_image_folder if images else check_folder
-    weights: Any = image_models.read_image_weights if images else read_weights
-    if is_language_model(folder):
-        weights = partial(read_weights, auto_model=AutoModelForCausalLM)
-    if not (folder / "adapter_config.json").is_file():
+    if (folder / "adapter_config.json").is_file():
+        from hfkit.models.bases import load_base
+
+        base, processor = load_base(folder, path)
+        model, spec = put_adapter(base, folder), task_of(folder)
+    else:
+        spec = task_of(folder)
+        check, weights, read_processor = ways(spec)
         check(folder, path)
         config = read_config(folder, path, trust_remote_code)
+        if spec is None:
+            built_as = (config.architectures or [config.model_type])[0]
+            raise HfkitError(
+                f"{path} is a {built_as}, which answers none of the tasks {', '.join(discover.names())}",
+                where=str(folder),
+                fix=f"fine-tune it first: hfkit train --model {path}",
+            )
         model, new = weights(folder, config, trust_remote_code)
         if new:
             raise HfkitError(
@@ -72,40 +79,35 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
                 where=str(folder),
                 fix=f"train it first: hfkit train --model {path}",
             )
-        if images:
-            return model.eval(), image_models.read_processor(folder, config, code=trust_remote_code)
-        reader = read_tokenizer(folder, path, trust_remote_code)
-        check_vocabulary(reader, config, folder)
-    else:
-        from hfkit.models.bases import load_base
-
-        model, reader = load_base(folder, path)
-        model = put_adapter(model, folder)
-    if model.main_input_name == "input_ids" and not model.can_generate():
-        _settle(model, reader, path)
-    return model.eval(), reader
+        processor = read_processor(folder, config, trust_remote_code)
+    if spec and hasattr(models := spec.room("models"), "opened"):
+        models.opened(model, processor, path)
+    return model.eval(), processor
 
 
-def _settle(model: Any, tokenizer: PreTrainedTokenizerBase, path: str | Path) -> None:
-    """How batches are filled, for a model that does not say: one that hfkit has built says it in its config."""
-    if "padding" in (getattr(model.config, "hfkit", None) or {}):
-        return
-    from hfkit.models.padding import settle_padding
-
-    if sentence := settle_padding(model, tokenizer, str(path)):
-        warnings.warn(sentence, stacklevel=3)
+def task_of(folder: Path) -> TaskSpec | None:
+    """The task that what the folder holds is for; of an adapter that does not say, its base's."""
+    found = discover.of_folder(folder)
+    if found is None and (folder / "adapter_config.json").is_file():
+        found = discover.of_folder(locate(*read_adapter(folder)))
+    return found
 
 
-def is_language_model(folder: Path) -> bool:
-    """Whether what the folder holds continues texts: an adapter by its task, else by its base; a model by the class it
-    was saved as."""
-    for name, key in (("adapter_config.json", "task_type"), ("config.json", "architectures")):
-        if (folder / name).is_file():
-            known = read_json_file(folder / name)
-            kind = known.get(key) if isinstance(known, dict) else None
-            if kind is not None:
-                return re.search("CAUSAL_LM|ForCausalLM|LMHeadModel", str(kind)) is not None
-    return (folder / "adapter_config.json").is_file() and is_language_model(locate(*read_adapter(folder)))
+def ways(spec: TaskSpec | None) -> tuple[Callable[..., None], Callable[..., Any], Callable[..., Any]]:
+    """How a task's folder is checked, its weights are read and its processor: its own ways, else those of texts."""
+    models = spec.room("models") if spec else None
+
+    def read_texts(folder: Path, config: PreTrainedConfig, trust_remote_code: bool = False) -> Any:
+        tokenizer = read_tokenizer(folder, config.name_or_path or folder, trust_remote_code)
+        check_vocabulary(tokenizer, config, folder)
+        return tokenizer
+
+    weights = partial(read_weights, auto_model=getattr(transformers, spec.auto_model)) if spec else read_weights
+    return (
+        getattr(models, "check_folder", check_folder),
+        weights,
+        getattr(models, "read_processor", read_texts),
+    )
 
 
 def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False) -> PreTrainedConfig:

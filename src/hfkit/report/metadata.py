@@ -11,6 +11,7 @@ from hfkit.report import public
 from hfkit.report.energy import Energy
 from hfkit.report.weaknesses import examples
 from hfkit.runs.run import Run
+from hfkit.tasks.discover import find
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 LEVEL = 0.95
@@ -45,7 +46,7 @@ def metadata(run: Run, energy: Energy | None) -> ModelCardData:
     found = figures(run)
     return ModelCardData(
         license=license_of(run),
-        language=_languages(data.get("language")) if info["task"] != "image-classification" else None,
+        language=_languages(data.get("language")) if find(info["task"]).inputs == "texts" else None,
         library_name="peft" if adapter else "transformers",
         base_model=base,
         base_model_relation=("adapter" if adapter else "finetune") if base else None,

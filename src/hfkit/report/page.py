@@ -13,15 +13,16 @@ from markupsafe import Markup
 
 from hfkit.config import TrainConfig
 from hfkit.evaluation import wording
-from hfkit.report import analysis, language, pictures, plots
+from hfkit.report import analysis, plots
 from hfkit.report.analysis import Predictions
 from hfkit.runs.run import Run
+from hfkit.tasks.discover import find
 
 # A matrix with more classes is unreadable; then its largest cells are listed.
 MATRIX_CLASSES = 12
 # A page with thousands of classes is unreadable too.
 TABLE_CLASSES = 60
-MISTAKES, PICTURED = 10, 20  # a picture is looked at faster than a text is read
+MISTAKES = 10
 MISTAKE_CHARACTERS = 450
 _READING = {
     "head": "the head is read",
@@ -69,21 +70,22 @@ def _cleaned(value: Any) -> Any:
 
 def page(run: Run) -> str:
     """The report of a finished run, as HTML."""
-    seen = Predictions.of(run)
-    images = run.info["task"] == "image-classification"
+    seen, spec = Predictions.of(run), find(str(run.info["task"]))
+    own = spec.room("report").parts(run, seen) if spec.has("report") else {}
     context = overview(run) | {
-        "images": images,
-        "pictures": pictures.pictures(run, seen) if images else None,
-        "layers": pictures.layers(run) if images else None,
-        "speeds": pictures.speeds(totals(run), bool(run.config.get("linear_probe"))),
-        "curves": _curves(run, seen),
-        "language": language.language(run, seen) if seen.language else None,
+        "images": False,
+        "pictures": None,
+        "layers": None,
+        "speeds": speeds(totals(run), bool(run.config.get("linear_probe"))),
+        "curves": _curves(run, own.pop("curves", [])),
+        "language": None,
         "beside": _beside(run),
         "sections": _sections(seen),
-        "lengths": None if images or seen.language else _lengths(seen),
-        "mistakes": None if seen.language else _mistakes(seen, PICTURED if images else MISTAKES),
+        "lengths": None if {"lengths"} & set(own) else _lengths(seen),
+        "mistakes": _mistakes(seen, own.pop("mistakes_shown", MISTAKES)),
         "seen": seen,
     }
+    context |= own
     return templates().get_template("report.html.jinja").render(context)
 
 
@@ -99,7 +101,7 @@ def overview(run: Run) -> dict[str, Any]:
         "headline": headline(found),
         "problem": problem,
         "job": job(problem, bool(info["task_settings"].get("pair")), str(info["task"])),
-        "inputs": "images" if info["task"] == "image-classification" else "texts",
+        "inputs": find(str(info["task"])).inputs,
         "verdict": wording.verdict(found),
         "wins": wording.wins(found),
         "data": info["data"],
@@ -120,6 +122,13 @@ def totals(run: Run) -> dict[str, Any]:
         if speeds and name not in found:
             found[name] = statistics.median(speeds)
     return found
+
+
+def speeds(totals: Mapping[str, Any], probe: bool) -> list[tuple[str, float]]:
+    """What the run measured, in images a second. A linear probe trains on features, which says nothing of images."""
+    names = {"samples_per_second": "training", "eval_samples_per_second": "answering, in the batches of evaluation"}
+    names |= {"samples_per_second": "training the head, on features computed once"} if probe else {}
+    return [(title, float(totals[name])) for name, title in names.items() if name in totals]
 
 
 def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -167,20 +176,14 @@ def settings(config: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], list[tup
 
 def example(info: Mapping[str, Any]) -> str:
     """An input for the snippets, as Python."""
-    if info["task"] == "image-classification":
-        return '"picture.png"'
-    if info["task"] == "text-generation":
-        return '"The first words", max_new_tokens=50'
-    if info["task_settings"].get("pair"):
-        return '{"text": "The first text.", "text_pair": "The second text."}'
-    return '"Write your text here."'
+    return find(str(info["task"])).room("app").example(info)
 
 
-def _curves(run: Run, seen: Predictions) -> list[Markup]:
+def _curves(run: Run, own: list[Markup | None]) -> list[Markup]:
     log, training = run.log(), run.info.get("training") or {}
     figure = str(training.get("best_metric") or run.metrics["primary_metric"]).removeprefix("eval_")
     score = plots.score(log, figure, training.get("best_step"))
-    drawn = language.curves(log) if seen.language else [plots.losses(log), score]
+    drawn = [*own] or [plots.losses(log), score]
     drawn.append(plots.rate(log))
     return [plot for plot in [*drawn, plots.gradient(log)] if plot is not None]
 

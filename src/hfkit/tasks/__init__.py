@@ -1,36 +1,36 @@
 """What a job means: how a row becomes model inputs, what is learnt from them, and how the answer is judged.
 
-A task is a small class in a file of its own. The engine knows only the `Task` protocol: it never asks which one runs.
+A task is a folder beside this file. The engine knows only the `Task` protocol: it never asks which one runs.
 Importing this package loads neither torch nor transformers, so that names can be checked early.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hfkit.base.errors import HfkitError, nearest
 from hfkit.config import TaskArguments
 from hfkit.config.rules import check
+from hfkit.tasks.discover import find
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     import torch
+    from accelerate import Accelerator
     from datasets import Dataset, DatasetDict
     from transformers import PreTrainedConfig
 
-TASKS = {
-    "text-classification": "hfkit.tasks.text_classification:TextClassification",
-    "image-classification": "hfkit.tasks.image_classification:ImageClassification",
-    "text-generation": "hfkit.tasks.text_generation:TextGeneration",
-}
-"""The transformers pipeline's name of each job -> where its class lives."""
-
+    from hfkit.config import TrainConfig
+    from hfkit.runs.run import Run
+    from hfkit.training.callbacks import Callback
 
 Processor = Any
 """A tokenizer or an image processor: transformers has no class for both."""
 
 
 class Task(Protocol):
-    """What the engine, the report and the pipeline ask of a job. Every setting is plain JSON (`settings`)."""
+    """What the engine, the report and the pipeline ask of a job. Every setting is plain JSON (`settings`).
+
+    The last four, but for `metrics`, are `hfkit.tasks.base`'s where a task does not say otherwise.
+    """
 
     @property
     def name(self) -> str: ...
@@ -100,6 +100,16 @@ class Task(Protocol):
         """The SUM of the rows' losses (divide by `weight`), and tensors with one row per example."""
         ...
 
+    def before_training(self, run: "Run", model: "torch.nn.Module") -> None: ...
+    def learner(
+        self, config: "TrainConfig", model: "torch.nn.Module", encoded: "DatasetDict", accelerator: "Accelerator"
+    ) -> "tuple[torch.nn.Module, DatasetDict] | None": ...
+    def callbacks(
+        self, config: "TrainConfig", run: "Run", encoded: "DatasetDict", processor: "Processor"
+    ) -> "list[Callback]": ...
+    def keep(
+        self, run: "Run", processor: "Processor", model: Any, encoded: "DatasetDict", table: "pa.Table"
+    ) -> None: ...
     def metrics(self, predictions: "dict[str, np.ndarray]") -> dict[str, float]:
         """Point figures of an evaluation, for the loop."""
         ...
@@ -111,10 +121,7 @@ def task_class(name: str) -> Any:
     Raises:
         HfkitError: no task has that name; the nearest ones are listed.
     """
-    if name not in TASKS:
-        raise HfkitError(f"No task is called {name!r}.", where="--task", fix=nearest(name, TASKS))
-    module, _, attribute = TASKS[name].partition(":")
-    return getattr(import_module(module), attribute)
+    return find(name).task_class
 
 
 def build_task(config: TaskArguments, data: "DatasetDict") -> Task:

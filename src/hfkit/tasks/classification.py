@@ -12,9 +12,10 @@ from transformers import PreTrainedConfig
 from hfkit.base.errors import HfkitError
 from hfkit.config import TaskArguments
 from hfkit.data.labels.problem import MULTI, REGRESSION, SINGLE, balanced, encoder, problem_of
+from hfkit.tasks.base import BaseTask
 
 
-class Classification:
+class Classification(BaseTask):
     """What the tasks of one label, several labels or a number share; each is a frozen dataclass with these fields."""
 
     name: str

@@ -25,7 +25,7 @@ from hfkit.models.kernels.cpu_dropout import drawn_fast
 from hfkit.runs import provenance
 from hfkit.runs import run as runs
 from hfkit.runs.run import Run
-from hfkit.training import callbacks, checkpoint, linear_probe, streaming, test_split
+from hfkit.training import callbacks, checkpoint, streaming, test_split
 from hfkit.training.callbacks.log import append
 from hfkit.training.engine import Engine
 from hfkit.training.optim import build_optimizer, build_scheduler
@@ -109,16 +109,14 @@ def fit(
     run.info.update(facts)
     if accelerator.is_main_process:
         run.update(**facts)
-        if task.name == "image-classification":
-            from hfkit.report import gallery
-
-            gallery.write_layers(run, task, model)
+        task.before_training(run, model)
     if config.report_to:
         accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(config)))
     reads = {name: task.to_train if name == "train" else task.to_evaluate for name in encoded}
-    learner, learnt = None, DatasetDict({name: reads[name](split) for name, split in encoded.items()})
-    if config.linear_probe:
-        learner, learnt = linear_probe.computed(config, task, model, encoded, accelerator)
+    learner, learnt = task.learner(config, model, encoded, accelerator) or (
+        None,
+        DatasetDict({name: reads[name](split) for name, split in encoded.items()}),
+    )
     streaming.streamed(task, data, learnt, processor)
     engine = build_engine(config, task, model, processor, learnt, run, accelerator, learner)
     _resume(engine, run, place, skipped)
@@ -218,8 +216,8 @@ def build_callbacks(
     if config.ema_decay:
         chosen.append(callbacks.Ema(config.ema_decay))
     chosen += [callbacks.Progress(), callbacks.Log(run.path)]
-    if looks and task.name == "text-generation":
-        chosen.append(callbacks.Samples(run.path, task, processor, encoded["validation"], config.sample_prompts))
+    if looks:
+        chosen += task.callbacks(config, run, encoded, processor)
     only_best = looks and config.load_best_model_at_end
     chosen.append(callbacks.ModelKeeper(metric, greater, run.model_path, save, only_best))
     if config.early_stopping_patience is not None:

@@ -4,7 +4,6 @@ import hashlib
 import itertools
 import re
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,17 +18,15 @@ from hfkit.base.atomic import whole_file, write_json, writing
 from hfkit.base.errors import HfkitError
 from hfkit.base.processes import meet
 from hfkit.base.untrusted import read_json_file
-from hfkit.baselines.classical import classical
 from hfkit.config import TrainConfig
 from hfkit.config.rules import check
-from hfkit.data.labels.column import LANGUAGE_MODELING
 from hfkit.data.tables.table import counted
 from hfkit.data.text.chats import said, unpacked
 from hfkit.evaluation import wording
 from hfkit.evaluation.predict import evaluate
 from hfkit.evaluation.screen import aligned
 from hfkit.models.loading import load_model
-from hfkit.report import hardest_documents
+from hfkit.tasks.discover import find
 from hfkit.training.callbacks.log import append
 
 if TYPE_CHECKING:
@@ -109,19 +106,14 @@ def write(
         each = {name: round(answer["seconds"], 3) for name, answer in baselines.items()}
         line = {name: round(value, 3) for name, value in totals.items()} | {"baselines": each}
         append(run.path / "timing.jsonl", line)
-        if task.name == "image-classification":
-            from hfkit.report.gallery import keep
-
-            keep(run, task, model, encoded)
-        if settings["problem_type"] == LANGUAGE_MODELING:
-            hardest_documents.keep(run.path, task, processor, model, rows, table)
+        task.keep(run, processor, model, encoded, table)
 
 
 def files(run: "Run") -> dict[str, Any]:
     """The digests of what a finished run is judged by, for `hfkit verify`. A report can be made anew at any time."""
     paths = [run.path / name for name in ("log.jsonl", "metrics.json", "predictions.parquet")]
-    some = (SEEN, "pictures.parquet", "layers.json", "passages.json", "samples.jsonl")
-    paths += [path for path in map(run.path.joinpath, some) if path.is_file()]
+    kept = (SEEN, *find(run.info["task"]).keepsakes)
+    paths += [path for path in map(run.path.joinpath, kept) if path.is_file()]
     paths += sorted(path for path in run.model_path.rglob("*") if path.is_file())
     return {path.relative_to(run.path).as_posix(): atomic.digest(path) for path in paths}
 
@@ -230,24 +222,14 @@ def figure_lines(figures: dict[str, Any]) -> str:
 
 
 def fit_baselines(data: "DatasetDict", settings: dict[str, Any], seed: int) -> dict[str, Any]:
-    """The cheap models that every run is held against, by what its rows hold, fitted on `train` and asked about `test`.
+    """The cheap models that every run of the task is held against, fitted on `train` and asked about `test`.
 
     "rows" of an answer is kept where the baseline was fitted on fewer than all training rows.
     """
-    names = data["test"].column_names
-    if settings["problem_type"] == LANGUAGE_MODELING:
-        from hfkit.baselines.language.classical import classical_language
-
-        return classical_language(data["train"], data["test"])
-    if "text" in names:
-        fit = classical
-    elif "image" in names:
-        from hfkit.baselines.vision.classical import classical_images
-
-        fit = partial(classical_images, pixel_range=settings.get("pixel_range"))
-    else:
+    spec = find(settings["name"])
+    if not set(spec.reads) & set(data["test"].column_names):  # features in place of what the rivals look at
         return {}
-    answers = fit(data["train"], data["test"], settings["problem_type"], seed=seed, labels=settings["labels"])
+    answers: dict[str, Any] = spec.room("baselines").fit(data["train"], data["test"], settings, seed)
     for answer in answers.values():
         if answer.get("rows") == len(data["train"]):
             del answer["rows"]

@@ -10,6 +10,9 @@ from hfkit.base.errors import HfkitError
 
 COLUMNS = {"input_ids", "token_type_ids"}
 NO_LIMIT = 10**6  # tokenizers without a limit say 10**30
+MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+"""What a tokenizer makes of a text, in so far as a model takes it."""
+
 PADDED_POSITIONS = ("roberta", "camembert", "mpnet", "longformer", "data2vec-text", "esm", "luke", "ibert", "xmod")
 """Families that count positions from padding_idx + 1, and so read that many tokens less than they have positions."""
 

@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +13,10 @@ from hfkit.base.errors import HfkitError
 from hfkit.hub.space.facts import Facts, facts
 from hfkit.inference import pipeline
 from hfkit.runs.run import Run
+from hfkit.tasks.discover import find
 
 if TYPE_CHECKING:
     import gradio
-
-BARS = 10
-"""Labels that are shown, the likeliest first."""
-
-DECIDING = 5
-"""Windows of a long text that are shown, the most telling first."""
 
 SETTINGS = "space.json"
 
@@ -92,14 +86,9 @@ def build(model: str | Path, about: Facts, folder: Path, revision: str | None = 
     """
     gradio = gradio_or_refuse()
     answer = pipeline(model, revision=revision)
-    task = about.task or str(answer.task)
-    form: Callable[..., dict[str, Any]] = {
-        "image-classification": _picture_form,
-        "text-generation": _prompt_form,
-    }.get(task, _text_form)
-    parts = form(gradio, answer, about)
-    examples = about.examples
-    if task == "image-classification":
+    spec, examples = find(about.task or str(answer.task)), about.examples
+    parts = spec.room("app").form(gradio, answer, about)
+    if spec.inputs == "images":
         examples = [[str(folder / path)] for (path,) in examples]
     return gradio.Interface(
         **parts,
@@ -138,85 +127,3 @@ def _free(ports: range) -> int:
             trial.bind(("127.0.0.1", port))
             return port
     raise OSError("no port is free")
-
-
-def _mistake(gradio: Any, what: str) -> Any:
-    """Of a person, for the page; no traceback on the screen."""
-    return gradio.Error(what, print_exception=False)
-
-
-@contextlib.contextmanager
-def _told(gradio: Any) -> Iterator[None]:
-    """Mistakes of a user, shown as such on the page."""
-    try:
-        yield
-    except HfkitError as error:
-        raise _mistake(gradio, str(error.what)) from error
-
-
-def _text_form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
-    def ask(text: str, pair: str | None = None) -> Any:
-        from hfkit.inference.windows import windows
-
-        if not text.strip():
-            raise _mistake(gradio, "Write a text first.")
-        with _told(gradio):
-            row = {"text": text, "text_pair": pair} if about.pair else text
-            scores = {entry["label"]: entry["score"] for entry in answer(row, top_k=None)}
-            parts = windows(answer, text, pair) if reads_windows else []
-        best = max(scores, key=lambda name: scores[name])
-        shown = scores[best] if about.regression else scores
-        if not reads_windows:
-            return shown
-        ranked = sorted(parts, key=lambda part: -part.scores[best])[:DECIDING]
-        return shown, [[f"{part.scores[best]:.3f}", part.text] for part in ranked]
-
-    reads_windows = answer.reading.long_text == "windows"
-    inputs = [gradio.Textbox(label="Text", lines=5)]
-    if about.pair:
-        inputs.append(gradio.Textbox(label="Second text", lines=5))
-    outputs = [
-        gradio.Number(label="Answer") if about.regression else gradio.Label(label="Answer", num_top_classes=BARS)
-    ]
-    if reads_windows:
-        heads = ["probability", "window"]
-        outputs.append(
-            gradio.Dataframe(label="The windows that decided", headers=heads, column_widths=["20%", "80%"], wrap=True)
-        )
-    return {"fn": ask, "inputs": inputs, "outputs": outputs}
-
-
-def _picture_form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
-    def ask(picture: Any) -> Any:
-        if picture is None:
-            raise _mistake(gradio, "Choose a picture first.")
-        with _told(gradio):
-            scores = {entry["label"]: entry["score"] for entry in answer(Path(picture), top_k=None)}
-        return next(iter(scores.values())) if about.regression else scores
-
-    shown = gradio.Number(label="Answer") if about.regression else gradio.Label(label="Answer", num_top_classes=BARS)
-    # The file as it is: Gradio's own reading would cut 16 bits off at 255.
-    asked = gradio.Image(type="filepath", image_mode=None, label="Picture", height=300)
-    return {"fn": ask, "inputs": [asked], "outputs": [shown]}
-
-
-def _prompt_form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
-    chats = bool(getattr(answer.tokenizer, "chat_template", None))
-
-    def ask(prompt: str, tokens: float, temperature: float) -> str:
-        if not prompt.strip():
-            raise _mistake(gradio, "Write a prompt first.")
-        how: dict[str, Any] = {"do_sample": temperature > 0, "max_new_tokens": int(tokens)}
-        how |= {"temperature": temperature} if temperature > 0 else {}
-        with _told(gradio):
-            asked = [{"role": "user", "content": prompt}] if chats else prompt
-            (found,) = answer(asked, return_full_text=False, **how)
-        said = found["generated_text"]
-        return str(said if isinstance(said, str) else said[-1]["content"])
-
-    inputs = [
-        gradio.Textbox(label="Prompt", lines=4),
-        gradio.Slider(1, 500, value=60, step=1, label="Tokens at most"),
-        gradio.Slider(0, 2, value=0, step=0.1, label="Temperature (0: the likeliest token)"),
-    ]
-    return {"fn": ask, "inputs": inputs, "outputs": [gradio.Textbox(label="Answer", lines=8)]}

@@ -12,12 +12,12 @@ import torch
 import transformers
 
 from hfkit.base.errors import HfkitError
+from hfkit.data.text.truncation import MODEL_INPUTS
 from hfkit.models.inspection import first_line
 from hfkit.models.loading import quiet
-from hfkit.tasks.text_classification import MODEL_INPUTS
 
 if TYPE_CHECKING:
-    from hfkit.inference.text_pipeline import TextClassificationPipeline
+    from hfkit.tasks.text_classification.inference import TextClassificationPipeline
 
 HINTS: dict[torch.dtype | None, str] = {None: "f32", torch.bfloat16: "bf16"}
 """What OpenVINO calls the formats in which it computes."""

@@ -15,7 +15,7 @@ from hfkit.config import GenerationArguments
 from hfkit.data.text.layouts import Prompt
 from hfkit.inference.generation.prompts import token_ids
 from hfkit.inference.generation.sampling import Draw, Sound, Telling, before_stop, drawn_as_likeliest, said, settle
-from hfkit.inference.text_pipeline import pipeline
+from hfkit.inference.pipelines import pipeline
 from hfkit.models.loading import quiet
 
 TOKENS_CPU, TOKENS = 4096, 65536
@@ -45,7 +45,7 @@ class TextGenerator:
         options = options or GenerationArguments()
         said(options)  # wrong numbers are told before anything is read
         loaded = pipeline(model, **pipeline_options)
-        if loaded.task != "text-generation":
+        if not loaded.model.can_generate():
             raise HfkitError(f"{model} does not continue texts: it is for {loaded.task}", fix="hfkit predict RUN")
         self.name = str(model)
         self.model, self.tokenizer, self.device = loaded.model, loaded.tokenizer, loaded.device

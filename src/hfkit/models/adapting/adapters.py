@@ -15,10 +15,10 @@ from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.lora import put_adapter, quiet_peft, read_adapter
 from hfkit.models.bases import load_base
 from hfkit.models.inspection import first_line, say
-from hfkit.models.language_models import settle_generation
 from hfkit.models.loading import load_model, quiet
 from hfkit.models.names import locate
 from hfkit.runs.run import Run
+from hfkit.tasks.text_generation.models import settle_generation
 
 if TYPE_CHECKING:
     from peft import PeftModel

@@ -15,6 +15,7 @@ from hfkit.base.untrusted import read_json_file
 from hfkit.config import ModelArguments
 from hfkit.models.adapting.freezing import in_head
 from hfkit.models.inspection import first_line, say
+from hfkit.tasks import discover
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -45,16 +46,16 @@ def add_lora(
     Raises:
         HfkitError: No layer or token has the wanted name, or PEFT does not know the architecture.
     """
-    from peft import LoraConfig, TaskType, get_peft_model
+    from peft import LoraConfig, get_peft_model
 
-    # PEFT's class for classifying texts wants token ids; for images the plain one passes everything on.
-    texts = model.main_input_name == "input_ids"
-    speaks = model.can_generate()
+    # PEFT's classes for texts want token ids; the plain one passes everything on.
+    spec = discover.of_model(model)
+    job, speaks = spec.peft if spec else "", model.can_generate()
     layers, experts = _targets(model, config)
     # A language model's output layer, often the token vectors once more, stays what it was.
-    learning = None if speaks else _learning_modules(model, new)
+    learning = None if speaks else _learning_modules(model, new, bool(job))
     settings = LoraConfig(
-        task_type=TaskType.CAUSAL_LM if speaks else TaskType.SEQ_CLS if texts else None,
+        task_type=job or None,
         r=config.lora_r,
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
@@ -168,8 +169,8 @@ def _untouched(vectors: torch.Tensor, processor: Any) -> list[str]:
     return [token for token, learnt in zip(added, moved, strict=True) if not learnt]
 
 
-def _learning_modules(model: "PreTrainedModel", new: Collection[str]) -> list[str]:
-    """Modules that learn in full: the head, and what the checkpoint lacked."""
+def _learning_modules(model: "PreTrainedModel", new: Collection[str], added: bool) -> list[str]:
+    """Modules that learn in full: the head, which PEFT may have `added`, and what the checkpoint lacked."""
     timm = hasattr(model, "timm_model")
     head = {
         name.rsplit(".", 1)[0] if timm else name.split(".")[0]
@@ -177,8 +178,7 @@ def _learning_modules(model: "PreTrainedModel", new: Collection[str]) -> list[st
         if in_head(model, name)
     }
     lacked = {name.rsplit(".", 1)[0] for name in new if not in_head(model, name)}
-    known = {"classifier", "score"} if model.main_input_name == "input_ids" else set()
-    return sorted((head | lacked) - known)  # PEFT adds these two itself
+    return sorted((head | lacked) - ({"classifier", "score"} if added else set()))
 
 
 def read_adapter(folder: Path) -> tuple[str, str | None]:

@@ -5,7 +5,6 @@ from hfkit.training.callbacks.best import EarlyStopping, ModelKeeper
 from hfkit.training.callbacks.log import Log
 from hfkit.training.callbacks.nan_guard import NanGuard
 from hfkit.training.callbacks.progress import Progress
-from hfkit.training.callbacks.samples import Samples
 from hfkit.training.callbacks.saver import Saver, restore
 from hfkit.training.callbacks.speed import Speed
 from hfkit.training.callbacks.stream import StreamPosition
@@ -19,7 +18,6 @@ __all__ = [
     "ModelKeeper",
     "NanGuard",
     "Progress",
-    "Samples",
     "Saver",
     "Speed",
     "StreamPosition",

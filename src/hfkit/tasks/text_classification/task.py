@@ -13,10 +13,8 @@ from hfkit.base.errors import HfkitError
 from hfkit.config import TaskArguments
 from hfkit.data.labels.problem import REGRESSION, SINGLE
 from hfkit.data.text.special_tokens import has_padding, read_as_text
-from hfkit.data.text.truncation import Truncation
+from hfkit.data.text.truncation import MODEL_INPUTS, Truncation
 from hfkit.tasks.classification import Classification, label_names
-
-MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 @dataclass(frozen=True)

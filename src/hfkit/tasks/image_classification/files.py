@@ -1,4 +1,4 @@
-"""predict_images: every picture below a folder through a model, decoded in workers, in constant memory."""
+"""predict: every picture below a folder through a model, decoded in workers, in constant memory."""
 
 import os
 import sys
@@ -14,24 +14,32 @@ from torch.utils.data import DataLoader
 from hfkit.base.errors import HfkitError
 from hfkit.base.progress import Bar
 from hfkit.data.labels.problem import MULTI, REGRESSION
+from hfkit.data.readers import SUFFIXES
 from hfkit.data.sources.image_folders import pictures_below
 from hfkit.data.tables.table import counted
 from hfkit.data.vision.decode import FORMATS, BadImage, decode
 from hfkit.data.vision.reading import ImageReading
-from hfkit.inference.image_pipeline import ImageClassificationPipeline
+from hfkit.inference.pipelines import pipeline
 from hfkit.inference.tally import Tally
 from hfkit.inference.writers import answer_types, open_writer
+from hfkit.tasks.image_classification.inference import ImageClassificationPipeline
 
 SHOWN = 20
 
+OF_TABLES = (
+    "text_column text_pair_column encoding delimiter quoting column_names skip_bad_rows missing_values decimal".split()
+)
+"""What `hfkit predict` says of tables, and a folder has not."""
 
-def predict_images(
-    classify: ImageClassificationPipeline,
+
+def predict(
+    model: Any,
     input: str | Path,
     output: str | Path | None = None,
     *,
     workers: int | None = None,
     disable_tqdm: bool = False,
+    **options: Any,
 ) -> int:
     """Classify every picture of a folder and of the folders in it, in the order of their names.
 
@@ -40,12 +48,13 @@ def predict_images(
     listed on standard error too. Hidden files, symbolic links and what is no picture are left out, counted there.
 
     Args:
-        classify: From `hfkit.pipeline`.
+        model: From `hfkit.pipeline`, or what that takes.
         input: A folder, or one picture.
         output: A .csv, .tsv, .jsonl or .parquet file, written whole or not at all. None: a line a picture on standard
             output.
         workers: Processes that decode. Default: one for each core but one, at most 8.
         disable_tqdm: No progress bar on standard error.
+        options: Arguments of `hfkit.pipeline`; those of a table have no meaning here.
 
     Returns:
         The number of pictures, those without an answer too.
@@ -54,6 +63,10 @@ def predict_images(
         HfkitError: There is no picture, or what the writers raise.
     """
     root = Path(input)
+    if root.suffix.lower() in SUFFIXES or not root.exists():
+        raise HfkitError(f"{model} reads images", where=f"--input {input}", fix="give a folder of images")
+    how = {name: value for name, value in options.items() if name not in OF_TABLES}
+    classify = model if isinstance(model, ImageClassificationPipeline) else pipeline(model, **how)
     left: list[Path] = []
     files = [root] if root.is_file() else list(pictures_below(root, left))
     if not files:

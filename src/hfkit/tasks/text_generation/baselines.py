@@ -19,6 +19,11 @@ END = 0xFF
 """Stands before and after a document: no UTF-8 text holds this byte."""
 
 
+def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> dict[str, dict[str, Any]]:
+    """The cheap rivals of a run: see `classical_language`."""
+    return classical_language(train, test)
+
+
 def classical_language(train: Dataset, test: Dataset) -> dict[str, dict[str, Any]]:
     """Two models of bytes, fitted on `train` and asked about `test`.
 

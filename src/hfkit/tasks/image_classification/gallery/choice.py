@@ -6,7 +6,7 @@ import numpy as np
 
 from hfkit.report import analysis
 from hfkit.report.analysis import Predictions
-from hfkit.report.page import PICTURED
+from hfkit.tasks.image_classification.report import MISTAKES
 
 CLASSES = 20
 """Classes of the grid at most, the most frequent ones: a page of a thousand classes is no help."""
@@ -35,7 +35,7 @@ class Shown:
 
 def mistakes(seen: Predictions) -> list[int]:
     """The rows of the report's mistakes."""
-    return [int(row["row"]) for row in analysis.mistakes(seen, PICTURED)]
+    return [int(row["row"]) for row in analysis.mistakes(seen, MISTAKES)]
 
 
 def by_class(seen: Predictions) -> list[Shown]:

@@ -15,13 +15,20 @@ from hfkit.config import LanguageArguments, ModelArguments
 from hfkit.data.text.packing import segments
 from hfkit.models.adapting import four_bit
 from hfkit.models.inspection import check_vocabulary, first_line, say
-from hfkit.models.language_baselines import build_language_baseline
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, set_dropout
+from hfkit.tasks.text_generation.scratch import build_language_baseline
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
+
+
+def build(
+    config: ModelArguments, task: "Task", data: DatasetDict | None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+    """See `hfkit.build_model`: the model, its tokenizer, and no parameters that a checkpoint has not filled."""
+    return *build_language_model(config, task, data), []
 
 
 def build_language_model(

@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
 from hfkit.models.inspection import first_line
-from hfkit.tasks.text_classification import TextClassification
+from hfkit.tasks.text_classification.task import TextClassification
 
 CLOSE = 1e-3
 """What a text's logits may differ by in a batch, as a share of the largest: rounding of float32, many times over."""

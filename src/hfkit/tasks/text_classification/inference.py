@@ -1,23 +1,17 @@
 """TextClassificationPipeline: transformers' own, reading texts as the model was trained to, sorted, and fast."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 
 from hfkit.base.errors import HfkitError, nearest
-from hfkit.base.hardware import check_device
-from hfkit.base.processes import one_thread_after_fork
-from hfkit.inference.classifying import ClassifyingPipeline, check_count
-from hfkit.inference.texts import text_and_pair
 from hfkit.models.inspection import readable
-from hfkit.models.loading import load_model
-from hfkit.runs.run import Run
-from hfkit.tasks.text_classification import TextClassification
+from hfkit.tasks.classifying import ClassifyingPipeline, check_count
+from hfkit.tasks.text_classification.task import TextClassification
+from hfkit.tasks.text_classification.texts import text_and_pair
 
-HEAD = "ForSequenceClassification"
 FUNCTIONS = ("sigmoid", "softmax", "none")
 """What transformers can make of logits."""
 
@@ -33,94 +27,16 @@ memory: glibc gives blocks of more than 32 MiB back each time (benchmarks/NOTES.
 
 
 def pipeline(
-    model: str | Path,
+    model: transformers.PreTrainedModel,
+    processor: Any,
     *,
-    device: int | str | torch.device | None = None,
-    mixed_precision: str = "auto",
     tokens_per_batch: int | None = None,
     backend: str = "torch",
-    revision: str | None = None,
-    trust_remote_code: bool = False,
     **options: Any,
-) -> Any:
-    """A transformers pipeline for a trained model.
-
-    Args:
-        model: A run (`runs/bert_imdb`), a model's folder, an adapter's folder or a Hub id.
-        device: As in transformers: by default the first accelerator, else the CPU.
-        mixed_precision: auto, no, bf16 or fp16; see `TextClassificationPipeline`.
-        tokens_per_batch: Padded tokens in a text classifier's batch. Default: 2,048 on a CPU, 65,536 on an accelerator.
-            A longer text is a batch of its own.
-        backend: `torch`, or `openvino` for a text classifier on a CPU: faster, but compiled anew in each process.
-        revision: Commit, tag or branch of a Hub id.
-        trust_remote_code: Run Python code that the model ships. Off unless you trust it.
-        options: Further arguments of the pipeline: `top_k`, `function_to_apply`, `batch_size` (most rows in a batch);
-            of a language model's: see `hfkit.inference.generation.pipeline`.
-
-    Raises:
-        HfkitError: the run is not finished; the model has no head for text classification; there is no such model, or
-            a part of it is missing (`hfkit.models.load_model`); an argument that is none, such as a device that is not
-            here.
-
-    On a CPU glibc is taught to keep freed blocks (`hfkit.base.hardware.keep_blocks`). A program that has its memory
-    to itself gains some more with `hfkit.base.hardware.keep_memory()` before anything else, as the commands have it.
-    A fork of the process computes with one thread, or it would wait for ever for threads that are not in it.
-
-    >>> classify = hfkit.pipeline("runs/bert_imdb")                             # doctest: +SKIP
-    >>> classify(["A film to see twice.", {"text": "...", "text_pair": "..."}])  # doctest: +SKIP
-    [{'label': 'positive', 'score': 0.98}, {'label': 'negative', 'score': 0.61}]
-    """
-    check_device(device)
-    one_thread_after_fork()
-    if (Path(model) / "run.json").is_file():
-        Run(model).check_finished()
-    loaded, tokenizer = load_model(model, revision, trust_remote_code)
-    merged = hasattr(loaded, "merge_and_unload")
-    if merged:  # an adapter: merged, it costs nothing
-        from hfkit.models.adapting.adapters import summed
-
-        loaded = summed(loaded).eval()
-    if loaded.can_generate() or loaded.main_input_name != "input_ids":
-        if tokens_per_batch is not None:
-            raise HfkitError("tokens_per_batch is for text classifiers", where=str(model), fix="set batch_size")
-        if backend != "torch":
-            raise HfkitError(
-                f"backend={backend!r} is for text classifiers", where=str(model), fix="leave it out: torch"
-            )
-    if loaded.can_generate():
-        from hfkit.inference.generation.pipeline import generation_pipeline
-
-        return generation_pipeline(loaded, tokenizer, device, mixed_precision, **options)
-    if not merged and loaded.main_input_name == "input_ids":
-        _check_head(loaded, model)
-    if loaded.main_input_name == "pixel_values":
-        from hfkit.inference.image_pipeline import ImageClassificationPipeline
-
-        return ImageClassificationPipeline(
-            model=loaded, image_processor=tokenizer, device=device, mixed_precision=mixed_precision, **options
-        )
-    return TextClassificationPipeline(
-        model=loaded,
-        tokenizer=tokenizer,
-        device=device,
-        mixed_precision=mixed_precision,
-        tokens_per_batch=tokens_per_batch,
-        backend=backend,
-        **options,
-    )
-
-
-def _check_head(model: transformers.PreTrainedModel, name: str | Path) -> None:
-    """Refuse a bare backbone or a model for another job: it would answer with a head of random numbers.
-
-    `architectures` says what the saved weights were; an adapter brings its own head.
-    """
-    built_as = (model.config.architectures or ["model of unknown kind"])[0]
-    if HEAD not in built_as:
-        raise HfkitError(
-            f"{name} is a {built_as}, and has no head for text classification.",
-            fix=f"fine-tune it first: hfkit train --model {name}",
-        )
+) -> "TextClassificationPipeline":
+    """See `hfkit.pipeline`."""
+    options |= {"tokens_per_batch": tokens_per_batch, "backend": backend}
+    return TextClassificationPipeline(model=model, tokenizer=processor, **options)
 
 
 class TextClassificationPipeline(ClassifyingPipeline, transformers.TextClassificationPipeline):

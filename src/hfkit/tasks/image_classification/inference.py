@@ -11,8 +11,13 @@ from transformers.image_utils import load_image
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.vision.decode import BadImage, decode, upright
-from hfkit.inference.classifying import ClassifyingPipeline, check_count
-from hfkit.tasks.image_classification import ImageClassification
+from hfkit.tasks.classifying import ClassifyingPipeline, check_count
+from hfkit.tasks.image_classification.task import ImageClassification
+
+
+def pipeline(model: transformers.PreTrainedModel, processor: Any, **options: Any) -> "ImageClassificationPipeline":
+    """See `hfkit.pipeline`."""
+    return ImageClassificationPipeline(model=model, image_processor=processor, **options)
 
 
 class ImageClassificationPipeline(ClassifyingPipeline, transformers.ImageClassificationPipeline):

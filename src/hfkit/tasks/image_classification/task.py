@@ -68,6 +68,24 @@ class ImageClassification(Classification):
             pixel_range=getattr(getattr(data, "summary", None), "pixel_range", config.pixel_range or None),
         )
 
+    def before_training(self, run: Any, model: torch.nn.Module) -> None:
+        """The model's layers, with their shapes."""
+        from hfkit.tasks.image_classification import gallery
+
+        gallery.write_layers(run, self, model)
+
+    def learner(self, config: Any, model: Any, encoded: DatasetDict, accelerator: Any) -> Any:
+        """Of a linear probe the head, on features that are computed once."""
+        from hfkit.tasks.image_classification.linear_probe import computed
+
+        return computed(config, self, model, encoded, accelerator) if config.linear_probe else None
+
+    def keep(self, run: Any, processor: Any, model: Any, encoded: DatasetDict, table: Any) -> None:
+        """The pictures that a report shows."""
+        from hfkit.tasks.image_classification import gallery
+
+        gallery.keep(run, self, model, encoded)
+
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: Any) -> Self:
         """The task that a saved model was trained for, read from its config."""

@@ -20,15 +20,15 @@ from hfkit.base.atomic import whole_file, writing
 from hfkit.base.sanitize import line
 from hfkit.data.vision.decode import decode
 from hfkit.report.analysis import Predictions
-from hfkit.report.gallery import choice, saliency, tiles
-from hfkit.report.gallery.filters import filter_grid, first_filters
-from hfkit.report.gallery.layers import write_layers as write_layers
+from hfkit.tasks.image_classification.gallery import choice, saliency, tiles
+from hfkit.tasks.image_classification.gallery.filters import filter_grid, first_filters
+from hfkit.tasks.image_classification.gallery.layers import write_layers as write_layers
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
     from hfkit.runs.run import Run
-    from hfkit.tasks.image_classification import ImageClassification
+    from hfkit.tasks.image_classification.task import ImageClassification
 
 FILE = "pictures.parquet"
 LARGEST = 3 << 20

@@ -19,6 +19,12 @@ HEAT = (0.25, 0.75, 1.5, 3.0, 5.0, 8.0)
 """Nats at which a token's colour gets a shade darker; a token that was a toss-up between two has 0.7."""
 
 
+def parts(run: Run, seen: Predictions) -> dict[str, Any]:
+    """What the page shows of a language model, and leaves out."""
+    own = {"language": language(run, seen), "curves": curves(run.log())}
+    return own | {"lengths": None, "mistakes": None}
+
+
 def language(run: Run, seen: Predictions) -> dict[str, Any]:
     """The parts of the page.
 

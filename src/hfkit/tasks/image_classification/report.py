@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -21,10 +21,19 @@ LARGEST = 4 << 20
 SIDE = 2048
 """Pixels of a side at most; the filters of a first layer are the largest."""
 
+MISTAKES = 20
+"""A picture is looked at faster than a text is read."""
+
 LAYERS = 400
 """Layers of a model that are listed at most."""
 
 Row = dict[str, Any]
+
+
+def parts(run: Run, seen: Predictions) -> dict[str, Any]:
+    """What the page shows of a run of pictures, and leaves out."""
+    shown = {"images": True, "pictures": pictures(run, seen), "layers": layers(run), "lengths": None}
+    return shown | {"mistakes_shown": MISTAKES}
 
 
 def pictures(run: Run, seen: Predictions) -> dict[str, Any] | None:
@@ -127,13 +136,6 @@ def _map(seen: Predictions, tiles: list[Row]) -> dict[str, Any]:
         "truth": seen.names_of(seen.truth[row]),
         "answer": seen.names_of(seen.answer[row]),
     }
-
-
-def speeds(totals: Mapping[str, Any], probe: bool) -> list[tuple[str, float]]:
-    """What the run measured, in images a second. A linear probe trains on features, which says nothing of images."""
-    names = {"samples_per_second": "training", "eval_samples_per_second": "answering, in the batches of evaluation"}
-    names |= {"samples_per_second": "training the head, on features computed once"} if probe else {}
-    return [(title, float(totals[name])) for name, title in names.items() if name in totals]
 
 
 def _damaged(run: Run) -> HfkitError:

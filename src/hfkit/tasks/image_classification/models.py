@@ -5,24 +5,51 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from datasets import DatasetDict
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification, PreTrainedConfig
 from transformers import PreTrainedModel as Model
 
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.untrusted import read_json_file
 from hfkit.config import TrainConfig
-from hfkit.models.adapting.freezing import timm_heads
-from hfkit.models.image_sizes import at_size
-from hfkit.models.inspection import check_config, check_memory, check_shards, first_line
-from hfkit.models.loading import new_parameters, quiet, read_config
+from hfkit.models.adapting.freezing import check_single, timm_heads
+from hfkit.models.inspection import first_line
+from hfkit.models.loading import quiet, read_config, read_weights
 from hfkit.models.names import check_weights, locate
 from hfkit.models.settings import override, same_labels, set_dropout, set_labels
+from hfkit.tasks.image_classification.image_sizes import at_size
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
 
 PREFIX = "timm/"
 PROCESSOR = "preprocessor_config.json"
+
+
+def build(config: Any, task: "Task", data: DatasetDict | None) -> tuple[Model, Any, list[str]]:
+    """See `hfkit.build_model`: the model, its image processor, and the parameters that no checkpoint has filled.
+
+    It has been shown a picture.
+    """
+    if config.model.startswith("baseline:"):
+        from hfkit.tasks.image_classification.scratch import build_image_baseline
+
+        model, processor = build_image_baseline(config, task, data)
+        new: list[str] = []
+    else:
+        model, processor, new = build_image_model(config, task)
+    try_out(model, task.for_model(model.config, processor), config.model)
+    return model, processor, new
+
+
+def check_training(config: Any, task: "Task", model: Model, processor: Any, data: DatasetDict | None) -> None:
+    """Refuse a model that fails in training on a batch of one row, where there will be such batches."""
+    rows = min(getattr(config, "per_device_train_batch_size", 2), len(data["train"]) if data else 2)
+    if rows == 1:
+        fitted: Any = task.for_model(model.config, processor)
+        seen = fitted.seen
+        picture = torch.zeros(1, seen.channels, seen.height, seen.width)
+        check_single(model, picture, config.model, getattr(config, "unfreeze_epoch", None) is not None)
 
 
 def build_image_model(config: TrainConfig, task: "Task") -> tuple[Model, Any, list[str]]:
@@ -39,11 +66,11 @@ def build_image_model(config: TrainConfig, task: "Task") -> tuple[Model, Any, li
         settings, folder = _architecture(name), None
     else:
         folder = locate(name, config.model_revision, code=config.trust_remote_code)
-        check_image_folder(folder, config.model)
+        check_folder(folder, config.model)
         settings = read_config(folder, config.model, config.trust_remote_code)
     _check_kind(settings, config.model)
     _resize(settings, config)
-    processor = read_processor(folder, settings, config.image_size, config.trust_remote_code)
+    processor = read_processor(folder, settings, config.trust_remote_code, config.image_size)
     keep_head = same_labels(settings, task.model_kwargs()) and not config.from_scratch
     if not keep_head:
         set_labels(settings, task.model_kwargs())
@@ -53,7 +80,7 @@ def build_image_model(config: TrainConfig, task: "Task") -> tuple[Model, Any, li
         if sized:
             settings.image_size = config.image_size
         return _untrained(settings), processor, []
-    model, new = read_image_weights(folder, settings, config.trust_remote_code)
+    model, new = read_weights(folder, settings, config.trust_remote_code, auto_model=AutoModelForImageClassification)
     if sized:
         model = at_size(model, config.image_size or 0)
     return model, processor, new
@@ -141,7 +168,7 @@ def _has_positions(architecture: str) -> bool:
 
 
 def read_processor(
-    folder: Path | None, settings: PreTrainedConfig, image_size: int | None = None, code: bool = False
+    folder: Path | None, settings: PreTrainedConfig, code: bool = False, image_size: int | None = None
 ) -> Any:
     """The image processor: timm's is made from the model's config, transformers' is a file beside it.
 
@@ -165,26 +192,6 @@ def read_processor(
     return processor
 
 
-def read_image_weights(folder: Path, settings: PreTrainedConfig, code: bool = False) -> tuple[Model, list[str]]:
-    """A classifier filled with the folder's weights, in float32; and the parameters that the folder lacked.
-
-    Raises:
-        HfkitError: The weights are damaged, of other sizes, or of another architecture.
-    """
-    check_shards(folder)
-    options: dict[str, Any] = {"use_safetensors": True, "dtype": "float32", "output_loading_info": True}
-    options |= {"ignore_mismatched_sizes": True, "trust_remote_code": code}
-    try:
-        with quiet():
-            check_memory(AutoModelForImageClassification, settings, trust_remote_code=code)
-            model, info = AutoModelForImageClassification.from_pretrained(folder, config=settings, **options)
-    except HfkitError:
-        raise
-    except Exception as error:  # each architecture, and safetensors, fails in its own way
-        raise HfkitError(f"the weights cannot be read: {first_line(error)}", where=str(folder)) from error
-    return model, new_parameters(model, info, folder)
-
-
 def _untrained(settings: PreTrainedConfig) -> Model:
     """The architecture with the start values of its authors: transformers' would be normal noise for timm's layers."""
     try:
@@ -203,7 +210,7 @@ def _untrained(settings: PreTrainedConfig) -> Model:
     return model
 
 
-def check_image_folder(folder: Path, name: str | Path) -> None:
+def check_folder(folder: Path, name: str | Path) -> None:
     """Refuse a folder without the processor that says how pictures are looked at; timm keeps it in config.json.
 
     Raises:
@@ -219,15 +226,6 @@ def check_image_folder(folder: Path, name: str | Path) -> None:
             where=str(folder),
             fix="save it beside the model: processor.save_pretrained(folder); or choose an image model",
         )
-
-
-def is_image_model(folder: Path) -> bool:
-    """Whether the folder holds an image model: by the processor beside it, or timm's part of its config."""
-    if not (folder / "config.json").is_file():
-        return False
-    known = read_json_file(folder / "config.json")
-    check_config(known, str(folder / "config.json"))
-    return "pretrained_cfg" in known or any("ForImageClass" in str(kind) for kind in known.get("architectures") or [])
 
 
 def try_out(model: Model, task: Any, name: str) -> None:

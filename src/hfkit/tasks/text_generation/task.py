@@ -18,6 +18,7 @@ from hfkit.data.text.chat_samples import samples
 from hfkit.data.text.packing import enclosed, measured, tokenised
 from hfkit.data.text.truncation import NO_LIMIT, positions_of
 from hfkit.data.text.windows import IGNORED, Piece, cut_prompts, documents_of, filled, packed, pieces
+from hfkit.tasks.base import BaseTask
 
 CONTEXT = 1024
 """Tokens of a row when --max_length does not say and the model could read more: what a step's memory allows."""
@@ -29,7 +30,7 @@ _IDS = List(Value("int32"))
 
 
 @dataclass(frozen=True)
-class TextGeneration:
+class TextGeneration(BaseTask):
     """Any AutoModelForCausalLM on `text`, on `prompt` and `completion`, or on `messages`.
 
     A document is read as start token, text, end token. The start token is the tokenizer's `bos_token`, else the end
@@ -66,6 +67,18 @@ class TextGeneration:
             )
         known = config if isinstance(config, LanguageArguments) else LanguageArguments()
         return cls(max_length=config.max_length, eval_stride=known.eval_stride, packing=known.packing)
+
+    def callbacks(self, config: Any, run: Any, encoded: DatasetDict, processor: Any) -> list[Any]:
+        """What the model says to some prompts after each look."""
+        from hfkit.tasks.text_generation.samples import Samples
+
+        return [Samples(run.path, self, processor, encoded["validation"], config.sample_prompts)]
+
+    def keep(self, run: Any, processor: Any, model: Any, encoded: DatasetDict, table: Any) -> None:
+        """The passages that the model found hardest."""
+        from hfkit.tasks.text_generation import hardest_documents
+
+        hardest_documents.keep(run.path, self, processor, model, encoded["test"], table)
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:

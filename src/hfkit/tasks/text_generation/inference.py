@@ -1,4 +1,4 @@
-"""generation_pipeline: transformers' own text-generation pipeline, on a run's model and its generation config."""
+"""pipeline: transformers' own text-generation pipeline, on a run's model and its generation config."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TextGeneratio
 from hfkit.base.errors import HfkitError
 
 
-def generation_pipeline(
+def pipeline(
     model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    processor: PreTrainedTokenizerBase,
     device: int | str | torch.device | None = None,
     mixed_precision: str = "auto",
     **options: Any,
@@ -21,7 +21,7 @@ def generation_pipeline(
     takes the likeliest token, as `model.generate` and `hfkit generate` do.
 
     Args:
-        model, tokenizer: From `hfkit.models.load_model`.
+        model, processor: From `hfkit.models.load_model`.
         device: As in transformers: by default the first accelerator, else the CPU.
         mixed_precision: auto or no.
         options: Arguments of transformers' pipeline, those of generating too: `max_new_tokens`, `do_sample`, ...
@@ -33,10 +33,10 @@ def generation_pipeline(
         raise HfkitError(
             f"A language model answers in float32, and mixed_precision is {mixed_precision!r}", fix="leave it out"
         )
-    if tokenizer.pad_token is None:  # GPT-2: padding on the left, which the mask hides
-        tokenizer.pad_token = tokenizer.eos_token
+    if processor.pad_token is None:  # GPT-2: padding on the left, which the mask hides
+        processor.pad_token = processor.eos_token
     if model.generation_config.do_sample is None:
         options = {"do_sample": False} | options
     if model.generation_config.stop_strings:  # which transformers' pipeline hands on without the tokenizer they need
         options = {"stop_sequence": model.generation_config.stop_strings} | options
-    return TextGenerationPipeline(model=model, tokenizer=tokenizer, device=device, task="text-generation", **options)
+    return TextGenerationPipeline(model=model, tokenizer=processor, device=device, task="text-generation", **options)

@@ -13,7 +13,7 @@ from transformers.modeling_outputs import ImageClassifierOutput
 
 from hfkit.config import TrainConfig
 from hfkit.evaluation.predict import Tensors, evaluate
-from hfkit.models.image_models import head_of
+from hfkit.tasks.image_classification.models import head_of
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task

@@ -1,0 +1,33 @@
+"""BaseTask: what a task may add to training and to a run's folder. Each does nothing unless a task says otherwise."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import torch
+    from accelerate import Accelerator
+    from datasets import DatasetDict
+
+    from hfkit.config import TrainConfig
+    from hfkit.runs.run import Run
+    from hfkit.training.callbacks import Callback
+
+
+class BaseTask:
+    """Stands before a task's class."""
+
+    def before_training(self, run: "Run", model: "torch.nn.Module") -> None:
+        """Keep in the run what the model tells of itself, in the first process."""
+
+    def learner(
+        self, config: "TrainConfig", model: "torch.nn.Module", encoded: "DatasetDict", accelerator: "Accelerator"
+    ) -> "tuple[torch.nn.Module, DatasetDict] | None":
+        """A part of the model that learns alone, and the rows for it; None: all of the model, on its own rows."""
+        return None
+
+    def callbacks(self, config: "TrainConfig", run: "Run", encoded: "DatasetDict", processor: Any) -> "list[Callback]":
+        """Callbacks of its own, where there are looks at the validation split."""
+        return []
+
+    def keep(self, run: "Run", processor: Any, model: Any, encoded: "DatasetDict", table: "pa.Table") -> None:
+        """Keep in the finished run what its report shows, by the test split's predictions: the spec's `keepsakes`."""

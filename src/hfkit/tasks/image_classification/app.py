@@ -1,0 +1,31 @@
+"""The form of an image classifier: a picture in, bars or a number out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hfkit.hub.space.forms import BARS, mistake, told
+
+if TYPE_CHECKING:
+    from hfkit.hub.space.facts import Facts
+
+
+def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
+    """Arguments of a gradio.Interface over a pipeline."""
+
+    def ask(picture: Any) -> Any:
+        if picture is None:
+            raise mistake(gradio, "Choose a picture first.")
+        with told(gradio):
+            scores = {entry["label"]: entry["score"] for entry in answer(Path(picture), top_k=None)}
+        return next(iter(scores.values())) if about.regression else scores
+
+    shown = gradio.Number(label="Answer") if about.regression else gradio.Label(label="Answer", num_top_classes=BARS)
+    # The file as it is: Gradio's own reading would cut 16 bits off at 255.
+    asked = gradio.Image(type="filepath", image_mode=None, label="Picture", height=300)
+    return {"fn": ask, "inputs": [asked], "outputs": [shown]}
+
+
+def example(info: Mapping[str, Any]) -> str:
+    """An input for the snippets of a card, as Python."""
+    return '"picture.png"'

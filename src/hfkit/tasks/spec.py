@@ -1,0 +1,59 @@
+"""TaskSpec: what is known of a task without loading it, and where its own files are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task, as plain data: importing the package that holds it loads neither torch nor transformers.
+
+    Attributes:
+        names: The transformers pipeline's names of the job; the first is the main one.
+        task: The class in its task.py.
+        auto_model: Name of the transformers Auto class that builds a model for the job.
+        heads: What names of saved model classes end with, or have before a number: `ForCausalLM`.
+        peft: PEFT's name of the job, which an adapter keeps; empty where PEFT's plain class serves.
+        labelled: The model's outputs are labels, which its config names.
+        marks: Keys of a config.json that no other task's models have.
+        reads: Columns that a data set has for it; one of each tuple's is enough. The first is what the model looks at.
+        inputs: What it looks at, in the words of a page: texts, images.
+        keepsakes: Files that a run keeps for its report, hashed as the others are.
+        demo: What `hfkit train --demo` changes.
+        package: The folder with its files, which `discover` fills in.
+    """
+
+    names: tuple[str, ...]
+    task: str
+    auto_model: str
+    heads: tuple[str, ...]
+    reads: tuple[str, ...]
+    peft: str = ""
+    marks: tuple[str, ...] = ()
+    labelled: bool = True
+    inputs: str = "texts"
+    keepsakes: tuple[str, ...] = ()
+    demo: Mapping[str, Any] = field(default_factory=dict)
+    package: str = ""
+
+    @property
+    def name(self) -> str:
+        """The main name."""
+        return self.names[0]
+
+    @property
+    def task_class(self) -> Any:
+        """The class of task.py."""
+        return getattr(self.room("task"), self.task)
+
+    def has(self, file: str) -> bool:
+        """Whether the task has a file of this name. What it leaves out, it gets the shared default of."""
+        return find_spec(f"{self.package}.{file}") is not None
+
+    def room(self, file: str) -> ModuleType:
+        """One of the task's files: task, models, baselines, report, inference, app, ..."""
+        return import_module(f"{self.package}.{file}")

@@ -1,0 +1,21 @@
+"""Text classification: a text, or a pair of texts, gets one label, several labels, or a number."""
+
+from hfkit.tasks.spec import TaskSpec
+
+SPEC = TaskSpec(
+    names=("text-classification",),
+    task="TextClassification",
+    auto_model="AutoModelForSequenceClassification",
+    heads=("ForSequenceClassification",),
+    peft="SEQ_CLS",
+    reads=("text",),
+    demo={
+        "dataset": "demo:rotten_tomatoes",
+        "model": "demo:minilm",
+        "pooling": "mean",
+        "max_length": 128,
+        "learning_rate": 1e-4,
+        "num_train_epochs": 2,
+        "warmup_steps": 0.1,
+    },
+)
