@@ -102,7 +102,7 @@ def trained_run(quick: bool = False) -> Path:
     if not (run / "report.html").is_file():
         flags = {"dataset": reviews(train, test), "model": bert(quick), "output_dir": run}
         flags |= {"learning_rate": 1e-4, "num_train_epochs": 1, "save_strategy": "no", "eval_strategy": "no"}
-        command = [sys.executable, "-m", "hfkit.cli.main", "train", *SWITCHES, *spelt(flags)]
+        command = [sys.executable, "-m", "hfkit.cli", "train", *SWITCHES, *spelt(flags)]
         subprocess.run(command, check=True, env=surroundings({}), stdout=subprocess.DEVNULL)
     return run
 

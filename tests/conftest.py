@@ -204,7 +204,7 @@ def run_fit(tiny_bert: Path, splits: Any, tmp_path: Path) -> Any:
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, reviews: list[tuple[str, str]]) -> Path:
     """A finished run of `hfkit train` on the made reviews, read-only: copy it before you write into it."""
-    from hfkit.cli.main import main
+    from hfkit.cli import main
 
     folder = tmp_path_factory.mktemp("tiny-run")
     csv = folder / "reviews.csv"

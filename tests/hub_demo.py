@@ -61,7 +61,7 @@ def main() -> None:
             run(
                 sys.executable,
                 "-m",
-                "hfkit.cli.main",
+                "hfkit.cli",
                 "push",
                 f"runs/hub-demo/{name}",
                 repository,

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 import hfkit
 from hfkit.base.errors import HfkitError
-from hfkit.cli.main import main
+from hfkit.cli import main
 from hfkit.models import load_model
 from hfkit.models.adapting import adapters
 from hfkit.models.adapting.adapters import load_adapters, merge

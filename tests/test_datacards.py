@@ -174,7 +174,7 @@ def test_sizes_and_kinds() -> None:
 
 
 def test_the_command_drafts_and_checks(reviews_csv: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from hfkit.cli.main import main
+    from hfkit.cli import main
 
     def status(command: str) -> int | str | None:
         with pytest.raises(SystemExit) as ended:

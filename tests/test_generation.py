@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel, T
 import hfkit
 from hfkit.base.errors import HfkitError
 from hfkit.baselines.language.tokenizers import train_byte_bpe
-from hfkit.cli.main import main
+from hfkit.cli import main
 from hfkit.config import GenerationArguments
 from hfkit.inference import predict_file
 from hfkit.inference.generation.files import chat, generate_file

@@ -13,7 +13,7 @@ import pytest
 import torch
 from processes import started, wait
 
-from hfkit.cli.main import main
+from hfkit.cli import main
 from hfkit.config import TrainConfig
 from hfkit.runs.run import claim
 from hfkit.training import checkpoint, health

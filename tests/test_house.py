@@ -77,7 +77,7 @@ STILL_FULL: set[str] = {
     "training",
 }
 STILL_LONG: set[str] = {
-    "cli/main.py:_parser",
+    "cli/command.py:_parser",
     "data/tables/rows.py:take_rows",
     "evaluation/predict.py:evaluate",
     "hub/upload/publishing.py:push",
@@ -285,7 +285,7 @@ def test_help_needs_no_torch_and_import_needs_nothing() -> None:
         "import sys, hfkit\n"
         "heavy = {'torch', 'transformers', 'datasets', 'numpy', 'sklearn', 'peft', 'evaluate', 'accelerate', 'yaml'}\n"
         "print('import', sorted(heavy & set(sys.modules)))\n"
-        "from hfkit.cli.main import main\n"
+        "from hfkit.cli.command import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: print('help', sorted(heavy & set(sys.modules)))\n"
         "try: main(['train', '--help'])\n"

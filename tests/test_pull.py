@@ -10,7 +10,7 @@ import pytest
 import hfkit
 from hfkit.base import network
 from hfkit.base.errors import HfkitError
-from hfkit.cli.main import main
+from hfkit.cli import main
 from hfkit.hub import fetching
 
 Captured = pytest.CaptureFixture[str]

@@ -9,7 +9,7 @@ import pytest
 
 import hfkit
 from hfkit.base.errors import HfkitError
-from hfkit.cli.main import main
+from hfkit.cli import main
 from hfkit.hub import verification
 
 Captured = pytest.CaptureFixture[str]

@@ -218,7 +218,7 @@ def test_arrow_types_become_plain_values(column: pa.Array, values: list[Any]) ->
 
 
 def test_the_flags_are_the_same_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    from hfkit.cli.main import main
+    from hfkit.cli import main
 
     for command in ("train", "evaluate", "predict", "generate"):
         with pytest.raises(SystemExit):

@@ -22,7 +22,7 @@ with_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
 
 
 def train(flags: str) -> None:
-    from hfkit.cli.main import main
+    from hfkit.cli import main
 
     with pytest.raises(SystemExit) as ended:
         main(["train", *flags.split(), "--mixed_precision", "no", "--disable_tqdm"])
@@ -234,7 +234,7 @@ def test_an_adapter_alone_is_no_space(tiny_run: Path, tmp_path: Path) -> None:
 
 
 def test_a_dry_run_lists_and_sends_nothing(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from hfkit.cli.main import main
+    from hfkit.cli import main
 
     with pytest.raises(SystemExit) as ended:
         main(["push-space", str(tiny_run), "tester/demo", "--dry_run"])

@@ -8,7 +8,7 @@ import pytest
 @pytest.fixture(scope="session", autouse=True)
 def warm() -> None:
     for name in (
-        "hfkit.cli.main",
+        "hfkit.cli.command",
         "hfkit.training.job",
         "hfkit.inference",
         "hfkit.report.page",

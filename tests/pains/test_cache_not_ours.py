@@ -14,7 +14,7 @@ from huggingface_hub import HfApi, snapshot_download
 
 import hfkit
 from hfkit.base.errors import HfkitError
-from hfkit.cli.main import main
+from hfkit.cli import main
 from hfkit.models.names import locate
 
 pytestmark = pytest.mark.pain("cache-not-ours")

@@ -13,7 +13,7 @@ from accelerate import PartialState
 from processes import free_port, printed_to, started, wait
 
 from hfkit.base import processes
-from hfkit.cli.main import main
+from hfkit.cli import main
 from hfkit.runs.run import Run
 
 pytestmark = pytest.mark.pain("leftover-rank")

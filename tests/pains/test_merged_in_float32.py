@@ -13,7 +13,7 @@ from tiny_language import write_model
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from hfkit.base.errors import HfkitError
-from hfkit.cli.main import main
+from hfkit.cli import main
 from hfkit.models import load_model
 from hfkit.models.adapting.adapters import merge
 

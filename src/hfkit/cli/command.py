@@ -260,7 +260,3 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     hub_commands(commands)
     space_commands(commands)
     return parser, list(commands.choices)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,5 @@
+"""python -m hfkit.cli"""
+
+from hfkit.cli import main
+
+main()
