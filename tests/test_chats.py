@@ -57,6 +57,17 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     "question": {"question": "say 1", "answer": "1"},
     "response": {"prompt": "say 1", "response": "1"},
     "capitals": {"Question": "say 1", "Answer": "1"},
+    "prompt and answer": {"prompt": "say 1", "answer": "1"},
+    "instruction and answer": {"instruction": "say 1", "answer": "1"},
+    "query and output": {"query": "say 1", "output": "1"},
+    "what generate writes": {"instruction": "say", "input": "1", "completion": "1"},
+    "dolly": {"instruction": "say", "context": "1", "response": "1"},
+    "context": {"question": "say", "context": "1", "answer": "1"},
+    "input and context": {"input": "say", "context": "1", "output": "1"},
+    "trl with a text": {"prompt": [USER], "completion": "1"},
+    "trl, json and a text": {"prompt": json.dumps([USER]), "completion": "1"},
+    "a list and an answer": {"prompt": [USER], "response": "1"},
+    "a text and trl": {"prompt": "say 1", "completion": [ANSWER]},
 }
 
 
@@ -68,20 +79,27 @@ def test_every_layout_is_the_same_chat_in_training_and_in_inference(
     data = load_data(path, task="text-generation", keep_duplicates=True)
     shown = capsys.readouterr().out
     assert "columns not used: source" in shown
-    used = [column for column in LAYOUTS[name] if column not in ("input", "Answer")]
-    assert all(column in shown for column in used)
+    assert all(column in shown for column in LAYOUTS[name] if LAYOUTS[name][column] not in ("", "Answer"))
     assert data["train"].column_names == ["id", "messages"]
-    asked = CHAT.replace("say 1", "say\n1") if name == "alpaca" else CHAT
+    asked = CHAT if "say 1" in str(LAYOUTS[name]) else CHAT.replace("say 1", "say\n1")
     tokenizer = byte_level(CHATML)
     with open_prompts(path) as source:
         layout = choose_layout(source)
         place, first = next(iter(source.rows))
-        prompt = layout.prompt({key: value for key, value in first.items() if key != "completion"}, place)
+        answered = [] if name == "a text and trl" else ["completion"]  # which alone says that it is a chat
+        prompt = layout.prompt({key: value for key, value in first.items() if key not in answered}, place)
     if name not in ("messages", "parts", "json", "sharegpt"):  # these hold the answer too, which would be continued
         assert tokenizer.decode(token_ids(tokenizer, prompt, place)) == asked
     text, (answer,), found = learnt(data["train"][0], tokenizer)
     assert (text, answer) == (asked + "1<|end|>\n", "1<|end|>\n")
     assert (found["bytes"], found["words"]) == (1, 1)
+
+
+def test_a_column_beside_prompt_and_completion_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"prompt": "say", "completion": " 1", "context": "here", "answer": "2"}
+    data = load_data(write(many(row)), task="text-generation")
+    assert "columns not used: context, answer" in data.summary.notes
+    assert data["train"].column_names == ["id", "prompt", "completion"]
 
 
 def test_a_question_needs_no_template_and_a_talk_does() -> None:

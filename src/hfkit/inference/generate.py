@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hfkit.config import FileArguments, GenerationArguments
+from hfkit.data.columns import ID_NAMES
 from hfkit.data.layouts import Layout
 from hfkit.data.table import counted
 from hfkit.errors import HfkitError
@@ -93,6 +94,8 @@ def generate_file(
     with ExitStack() as stack:
         source = stack.enter_context(open_prompts(input, how))
         layout = choose_layout(source, prompt_column)
+        if unread := [name for name in source.columns if name not in layout.used and name.casefold() not in ID_NAMES]:
+            print(f"columns not read: {flat(', '.join(unread))}", file=sys.stderr)
         added = "completion"
         while added in source.columns:
             added = f"predicted_{added}"
