@@ -13,10 +13,11 @@ from transformers import LogitsProcessorList
 from hfkit.config import GenerationArguments
 from hfkit.data.layouts import Prompt
 from hfkit.errors import HfkitError
-from hfkit.inference.decoding import Draw, Sound, Telling, before_stop, drawn_as_likeliest, said, settle
+from hfkit.inference.decoding import Draw, Sound, Telling, drawn_as_likeliest, said, settle
 from hfkit.inference.prompts import token_ids
 from hfkit.inference.text_pipeline import pipeline
 from hfkit.models.loading import quiet
+from hfkit.plain import before_stop
 
 TOKENS_CPU, TOKENS = 4096, 65536
 """Tokens in a batch, prompt, padding and answer together: what fits into a CPU's and a GPU's memory with room left."""
