@@ -12,13 +12,13 @@ from hfkit.data import prepared
 from hfkit.data.columns import Columns, choose_columns
 from hfkit.data.documents import LANGUAGE, load_documents
 from hfkit.data.labels import MULTI, REGRESSION, Labels, check_counts, read_labels
-from hfkit.data.pictures import IMAGES, pixel_range, wanted
+from hfkit.data.pictures import IMAGES, pixel_range, unnamed, wanted
 from hfkit.data.roles import choose_splits
 from hfkit.data.rows import Rows, take_rows
 from hfkit.data.sources import Source, open_source
 from hfkit.data.splits import carve, limited, remove_repeats
 from hfkit.data.streams import load_stream
-from hfkit.data.table import Table
+from hfkit.data.table import Table, counted
 from hfkit.errors import HfkitError, after, nearest
 from hfkit.plain import flat
 from hfkit.processes import is_first
@@ -57,7 +57,12 @@ def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
     tables, notes = choose_splits(opened, arguments)
     with after(notes):
         columns = _columns(opened, arguments, tables, task)
+        known = set(tables["train"].columns) - {columns.label, *columns.indicators}
+        for role in [name for name in tables if not getattr(arguments, f"{name}_split")]:
+            if set(tables[role].columns) <= known:  # Kaggle's test.csv; another column may be the label's, misspelt
+                notes.append(f"{role} has no {columns.label}: {counted(len(tables.pop(role)), 'row')} not used")
         splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes)
+        notes += unnamed(opened.location, tables, columns.image)
         splits = remove_repeats(splits, notes, keep=arguments.keep_duplicates)
         notes += check_counts(labels, splits["train"])
         strata = partial(_strata, labels=labels)
