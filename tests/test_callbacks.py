@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny_language import write_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
@@ -18,6 +20,7 @@ from hfkit.data.batching import BatchPlan, Update
 from hfkit.runs.run import Run
 from hfkit.tasks.text_classification.task import TextClassification
 from hfkit.training import callbacks
+from hfkit.training.callbacks import Samples
 from hfkit.training.engine import Engine
 from hfkit.training.state import State
 
@@ -240,3 +243,25 @@ def test_the_time_left_goes_by_tokens_and_leaves_validation_out(monkeypatch: pyt
     engine.state.step += 1
     progress.on_update_end(engine, Update(0, False, False, [[10]]))
     assert progress.bar.left() == pytest.approx(9.0 + 600.0), "the rate is as it was; the look took longer"
+
+
+def test_samples_follow_the_models_own_generation_config(tmp_path: Path) -> None:
+    folder = write_model("gpt2", tmp_path)
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    samples = Samples.__new__(Samples)
+    samples.tokenizer, samples.task = tokenizer, SimpleNamespace(end_token_id=0, pad_token_id=1)
+    ids = tokenizer("the film", return_tensors="pt")
+    likeliest = model.generate(**ids, max_new_tokens=40, do_sample=False)[0]
+    prompt, whole = (tokenizer.decode(row, skip_special_tokens=True) for row in (ids["input_ids"][0], likeliest))
+    asked = ids["input_ids"][0].tolist()
+    assert samples._sample(model, asked) != (prompt, whole[len(prompt) :])  # drawn, where the model does not say how
+    model.generation_config.top_k = 1
+    assert samples._sample(model, asked) == (prompt, whole[len(prompt) :])
+    begun = tokenizer.decode(likeliest[: len(asked) + 5], skip_special_tokens=True)
+    model.generation_config.stop_strings = [whole[len(begun) : len(begun) + 3]]
+    completion = samples._sample(model, asked)[1]
+    stop = model.generation_config.stop_strings[0]
+    assert completion == whole[len(prompt) :].split(stop)[0]
+    model.generation_config.stop_strings = None
+    model.generation_config.eos_token_id = [0, int(likeliest[len(asked) + 2])]
+    assert len(tokenizer(samples._sample(model, asked)[1])["input_ids"]) <= 4

@@ -155,7 +155,9 @@ def test_a_model_that_draws_by_its_own_config_does(gpt2: Path, tmp_path: Path) -
     assert answers(tmp_path / "model", ["the film"], do_sample=False) == answers(gpt2, ["the film"]) != drawn
 
 
-def test_a_file_of_prompts_gives_a_row_an_answer(gpt2: Path, tmp_path: Path) -> None:
+def test_a_file_of_prompts_gives_a_row_an_answer(
+    gpt2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "in.txt").write_text("the film\n\nit is\n", encoding="utf-8")
     options = GenerationArguments(max_new_tokens=9, do_sample=True, num_return_sequences=2)
     assert generate_file(gpt2, "in.txt", "out.jsonl", options, disable_tqdm=True) == 2
@@ -164,8 +166,10 @@ def test_a_file_of_prompts_gives_a_row_an_answer(gpt2: Path, tmp_path: Path) -> 
     wanted = answers(gpt2, ["the film", "it is"], max_new_tokens=9, do_sample=True, num_return_sequences=2)
     assert [row["completion"] for row in rows] == [*wanted[0], *wanted[1]]
 
-    (tmp_path / "in.jsonl").write_text('{"id": 7, "prompt": "the film", "completion": "was"}\n')
+    (tmp_path / "in.jsonl").write_text('{"id": 7, "prompt": "the film", "completion": "was", "context": "it"}\n')
+    capsys.readouterr()
     assert generate_file(gpt2, "in.jsonl", "out.csv", disable_tqdm=True) == 1
+    assert capsys.readouterr().err.startswith("columns not read: context\n")
     (row,) = csv.DictReader(Path("out.csv").read_text(encoding="utf-8").splitlines())
     assert (row["id"], row["completion"]) == ("7", "was")
     assert row["predicted_completion"].removeprefix("'") == answers(gpt2, ["the film"])[0][0]

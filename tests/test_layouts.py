@@ -119,3 +119,74 @@ def test_texts_by_split_in_folders_are_read_too(tmp_path: Path) -> None:
         rows = [(f"a {split} text of number {row}", "good" if row % 2 else "bad") for row in range(count)]
         csv(tmp_path / split / "rows.csv", "text,label", rows)
     assert len(load_data(str(tmp_path))["test"]) == 4
+
+
+def classes(folder: Path) -> None:
+    for colour in ("red", "blue"):
+        (folder / colour).mkdir(parents=True)
+        for number in range(10):
+            disc(colour, number).save(folder / colour / f"{number}.png")
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2,3\n", b"\xff\xfe\x00bad"])
+def test_a_stray_table_that_cannot_be_read_is_noted(tmp_path: Path, content: bytes) -> None:
+    classes(tmp_path)
+    (tmp_path / "list.csv").write_bytes(content)
+    found, notes = rows_of(tmp_path)
+    assert sum(found.values()) == 20
+    assert "tables that name no picture, not read: list.csv" in notes
+    assert "list.csv cannot be read: " in notes
+
+
+@pytest.mark.parametrize("splits", [[""], ["train", "test"]])
+def test_metadata_is_the_one_of_several_tables_that_tells(tmp_path: Path, splits: list[str]) -> None:
+    for split in splits:
+        rows = pictures(tmp_path / split, 2 if split == "test" else 10)
+        csv(tmp_path / split / "metadata.csv", "file_name,label", rows, ".png")
+        (tmp_path / split / "colours.csv").write_text("name,red,green\nred,220,50\n")
+    found, notes = rows_of(tmp_path)
+    assert sum(found.values()) == 20 and (found["train"] == 16 or "test" in splits)
+    assert f"files not read: {', '.join(['colours.csv'] * len(splits))}" in notes
+
+
+def test_a_test_table_without_labels_is_used_for_nothing(tmp_path: Path) -> None:
+    rows = pictures(tmp_path / "train_images")
+    csv(tmp_path / "train.csv", "id_code,diagnosis", rows)
+    disc("red", 99).save(tmp_path / "train_images" / "x.png")
+    (tmp_path / "train_images" / "x.png").rename(tmp_path / "x.png")
+    (tmp_path / "test.csv").write_text("id_code\nx\n")
+    found, notes = rows_of(tmp_path)
+    assert sum(found.values()) == 20
+    assert "test has no diagnosis: 1 row not used" in notes
+    with pytest.raises(HfkitError, match="There is no column 'diagnosis'"):
+        load_data(str(tmp_path), task="image-classification", test_split="test")
+    (tmp_path / "test.csv").write_text("id_code,Diagnosis\nx,red\n")  # which may be the label's column
+    with pytest.raises(HfkitError, match="There is no column 'diagnosis'"):
+        rows_of(tmp_path)
+
+
+def test_texts_of_a_test_table_without_labels_are_used_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("text,label\n" + "".join(f"text {row},{row % 2}\n" for row in range(30)))
+    (tmp_path / "test.csv").write_text("text\nanother\nmore\n")
+    data = load_data(str(tmp_path))
+    assert sum(map(len, data.values())) == 30
+    assert "test has no label: 2 rows not used" in data.summary.notes
+
+
+def test_pictures_that_no_row_names_are_counted(tmp_path: Path) -> None:
+    rows = pictures(tmp_path)
+    csv(tmp_path / "metadata.csv", "file_name,label", rows[:-3], ".png")
+    found, notes = rows_of(tmp_path)
+    assert sum(found.values()) == 17
+    assert "3 pictures that no row names, not used, such as blue0007.png" in notes
+    csv(tmp_path / "metadata.csv", "file_name,label", rows, ".png")
+    assert "no row names" not in rows_of(tmp_path)[1]
+
+
+def test_of_two_pictures_of_a_name_the_splits_own_is_meant(tmp_path: Path) -> None:
+    csv(tmp_path / "train.csv", "id,label", pictures(tmp_path / "train_images"))
+    pictures(tmp_path / "test_images")
+    found, notes = rows_of(tmp_path)
+    assert sum(found.values()) == 20
+    assert f"20 images of train found by name, as {tmp_path}/train_images/red0000.png" in notes
+    assert "20 pictures that no row names, not used, such as test_images/blue0000.png" in notes

@@ -1,6 +1,7 @@
 """Plain text: strings that strangers wrote, made safe to show."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 # Control characters, and the marks that reorder what stands beside them: a text may not move the page around it.
@@ -23,3 +24,8 @@ def line(value: Any, limit: int = 200) -> str:
     """`clean` in one line of at most `limit` characters."""
     text = " ".join(clean(value).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def before_stop(text: str, stops: Sequence[str]) -> str:
+    """The text up to where the first of `stops` begins."""
+    return text[: min((place for place in map(text.find, stops) if place >= 0), default=None)]

@@ -18,10 +18,10 @@ from hfkit.data.splits import carve, limited, remove_repeats
 from hfkit.data.tables.columns import Columns, choose_columns
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, take_rows
-from hfkit.data.tables.table import Table
+from hfkit.data.tables.table import Table, counted
 from hfkit.data.text.documents import LANGUAGE, load_documents
 from hfkit.data.text.streams import load_stream
-from hfkit.data.vision.pictures import IMAGES, pixel_range, wanted
+from hfkit.data.vision.pictures import IMAGES, pixel_range, unnamed, wanted
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
@@ -57,7 +57,12 @@ def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
     tables, notes = choose_splits(opened, arguments)
     with after(notes):
         columns = _columns(opened, arguments, tables, task)
+        known = set(tables["train"].columns) - {columns.label, *columns.indicators}
+        for role in [name for name in tables if not getattr(arguments, f"{name}_split")]:
+            if set(tables[role].columns) <= known:  # Kaggle's test.csv; another column may be the label's, misspelt
+                notes.append(f"{role} has no {columns.label}: {counted(len(tables.pop(role)), 'row')} not used")
         splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes)
+        notes += unnamed(opened.location, tables, columns.image)
         splits = remove_repeats(splits, notes, keep=arguments.keep_duplicates)
         notes += check_counts(labels, splits["train"])
         strata = partial(_strata, labels=labels)

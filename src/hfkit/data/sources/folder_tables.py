@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
 from hfkit.data.readers import SUFFIXES, read_table
 from hfkit.data.sources.image_folders import SPLITS, is_image_folder
@@ -26,13 +27,24 @@ def tables_below(folder: Path) -> dict[Path, list[Path]]:
     return below if len(below) == 1 or (None not in splits and len(splits) == len(below)) else {}
 
 
-def name_no_pictures(folder: Path, tables: list[Path], arguments: DataArguments) -> bool:
-    """Whether the tables of a folder of pictures stand there for something else, such as a list of classes."""
+def stray_tables(folder: Path, tables: list[Path], arguments: DataArguments) -> list[str]:
+    """What is said of the tables of a folder of pictures if they stand there for something else, or cannot be read."""
     known = {"metadata", *SPLITS}
     if arguments.image_column or any(SHARD.sub("", file.stem).lower() in known for file in tables):
-        return False
-    read = (read_table(file, arguments) for file in tables)
-    return is_image_folder(folder) and all(image_column(table, None) is None for table in read)
+        return []
+    notes = [f"tables that name no picture, not read: {', '.join(file.name for file in tables)}"]
+    for file in tables:
+        try:
+            if image_column(read_table(file, arguments), None) is not None:
+                return []
+        except HfkitError as error:
+            notes.append(f"{file.name} cannot be read: {error.what}")
+    return notes if is_image_folder(folder) else []
+
+
+def metadata_of(files: list[Path]) -> list[Path]:
+    """Of the tables of a folder the one that tells of its pictures, as ImageFolder calls it; all where none does."""
+    return [file for file in files if file.stem.lower() == "metadata"] or files
 
 
 def data_files(folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from hfkit.data.cards.card import DataCard, known_cards
 from hfkit.data.labels.decimals import read_file
 from hfkit.data.readers import SUFFIXES, read_table
 from hfkit.data.readers.streams import FileRows, HubRows, RowStream
-from hfkit.data.sources.folder_tables import SHARD, data_files, name_no_pictures, tables_below, tables_in
+from hfkit.data.sources.folder_tables import SHARD, data_files, metadata_of, stray_tables, tables_below, tables_in
 from hfkit.data.sources.image_folders import SPLITS, idx_files, idx_tables, image_tables, is_image_folder, pixel_table
 from hfkit.data.tables.split_columns import split_by_column
 from hfkit.data.tables.table import Table, arrow_table, joined
@@ -156,13 +156,11 @@ def _files(name: str, path: Path, arguments: DataArguments, images: bool) -> Sou
         fix = f"in {folder}: {nearest(path.name, there)}" if there else "check the path"
         raise HfkitError(f"There is no file {str(path)!r}", fix=fix)
     beside = tables_in(path, arguments) if path.is_dir() else []
-    stray = images and bool(beside) and name_no_pictures(path, beside, arguments)
+    stray = stray_tables(path, beside, arguments) if images and beside else []
     if path.is_dir() and (stray or (not beside and (images or is_image_folder(path)))):
         tables = idx_tables(path) if idx_files(path) else image_tables(path, arguments.skip_corrupt)
         notes = [note for table in tables.values() for note in table.notes]
-        if stray:
-            notes.append(f"tables that name no picture, not read: {', '.join(file.name for file in beside)}")
-        return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
+        return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes + stray)
     if arguments.streaming:
         return _streamed_files(name, path, arguments)
     if not path.is_dir():
@@ -200,7 +198,8 @@ def _files_by_split(path: Path, arguments: DataArguments) -> tuple[dict[str, lis
     if not files and folder.is_dir():  # a downloaded Hub data set keeps its files in one folder below
         below = tables_below(folder)
         if len(below) > 1:
-            return {SPLITS[sub.name.lower()]: found for sub, found in below.items()}, []
+            own = {SPLITS[sub.name.lower()]: metadata_of(found) for sub, found in below.items()}
+            return own, [file for found in below.values() for file in found if file not in metadata_of(found)]
         files = next(iter(below.values()), [])
     if not files:
         raise HfkitError(f"The folder holds no file ending in {', '.join(SUFFIXES)}", where=str(folder))
@@ -211,8 +210,10 @@ def _files_by_split(path: Path, arguments: DataArguments) -> tuple[dict[str, lis
     by_split: dict[str, list[Path]] = {}
     for file in files:
         by_split.setdefault(SHARD.sub("", file.stem), []).append(file)
-    other = [file for split in by_split.keys() - known for file in by_split[split]]
     chosen = {split: by_split[split] for split in by_split if split in known}
+    if not chosen and len(told := metadata_of(files)) < len(files):
+        chosen = {"train": told}
+    other = [file for file in files if not any(file in found for found in chosen.values())]
     if not chosen:
         raise HfkitError(
             f"No file of the folder is named after a split: {', '.join(file.name for file in files[:10])}",

@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.text.chats import Message, functions, is_learnt, unpacked
 from hfkit.data.text.packing import Segment, segments
+from hfkit.data.text.special_tokens import BREAK, WRITTEN, parted, special_tokens
 
 ROLES = {"system", "user", "assistant", "tool"}
 """Every chat template is written for these, or says what it does not take."""
@@ -34,11 +35,11 @@ def samples(row: dict[str, Any], processor: PreTrainedTokenizerBase) -> tuple[li
         HfkitError: As `rendered`, or the template does not begin an answer as it asks for one.
     """
     if "messages" not in row:
-        return [segments(row)], ""
+        return _plain(segments(row), processor)
     messages, tools = unpacked(row["messages"]), json.loads(row.get("tools") or "[]")
     question = bare(messages[:1], tools) if [is_learnt(message) for message in messages] == [False, True] else None
     if question and not processor.chat_template and not functions(messages[1]):
-        return [[Segment(question, False), Segment(messages[1]["content"], True)]], BARE
+        return _plain([Segment(question, False), Segment(messages[1]["content"], True)], processor, BARE)
     where, turns, notes = f"row {row.get('id', '')}, column messages", [], []
     for place in (place for place, message in enumerate(messages) if is_learnt(message)):
         asked, folded = rendered(processor, messages[:place], tools, where, add_generation_prompt=True)
@@ -50,7 +51,7 @@ def samples(row: dict[str, Any], processor: PreTrainedTokenizerBase) -> tuple[li
                 fix="give each answer as a row of prompt and completion",
             )
         turns.append((asked, told))
-        notes += [FOLDED] if folded else []
+        notes += [note for note, holds in ((FOLDED, folded), (WRITTEN, BREAK in asked)) if holds]
         notes += [] if _within(messages[place]["content"] or "", told[len(asked) :]) else [CHANGED]
     apart = any(not asked.startswith(told) for (_, told), (asked, _) in pairwise(turns))
     starts = [0] * len(turns) if apart else [0, *(len(told) for _, told in turns[:-1])]
@@ -60,6 +61,12 @@ def samples(row: dict[str, Any], processor: PreTrainedTokenizerBase) -> tuple[li
     ]
     said = "; ".join(dict.fromkeys([*notes, *([APART] if apart else [])]))
     return (found if apart else [[part for turn in found for part in turn]]), said
+
+
+def _plain(parts: list[Segment], processor: PreTrainedTokenizerBase, *notes: str) -> tuple[list[list[Segment]], str]:
+    """What no template writes, as one document."""
+    written = any(special_tokens(processor).search(part.text) for part in parts)
+    return [parts], "; ".join([*notes, *([WRITTEN] if written else [])])
 
 
 def bare(messages: list[Message], tools: list[Any]) -> str | None:
@@ -74,6 +81,7 @@ def rendered(
     """Messages as the chat template writes them.
 
     A system message that it refuses or leaves out stands before the first user's message, as Gemma's template has it.
+    What others than the assistant write like a special token is `parted`, so that none of theirs ends a turn.
 
     Args:
         processor: A tokenizer.
@@ -101,6 +109,7 @@ def rendered(
     if odd := next((message["role"] for message in messages if message["role"] not in known), None):
         raise HfkitError(f"The chat template knows no role {odd!r}", where=where, fix=nearest(odd, known))
     problems = [] if messages else [HfkitError("The chat has no messages before its answer", where=where)]
+    messages = [parted(processor, message) for message in messages]
     for turns in (messages, _folded(messages)):
         if not turns:
             continue

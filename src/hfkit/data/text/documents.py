@@ -79,7 +79,7 @@ def columns_of(table: Table, opened: Source, arguments: DataArguments) -> tuple[
         text = text or find_text(table, named, (), "")[0]
         table.known(text)
         layout = Layout("text", (text,))
-    layout = layout.settled(table.head(layout.columns[-1], 100))
+    layout = layout.settled(lambda name: table.head(name, 100))
     used = {*layout.used, *ID_NAMES, card.group if card else None}
     unused = [name for name in table.columns if name.casefold() not in used and name not in used]
     notes = [f"columns not used: {', '.join(unused)}"] if unused else []
@@ -124,10 +124,10 @@ def take_documents(
     notes: list[str] = []
     values = {name: table.column(name) for name in layout.columns}
     for name, column in values.items():
-        chats = layout.kind in ("chat", "turns")
+        chats = name in layout.listed
         missing = [row for row, value in enumerate(column) if (not value if chats else is_missing(value))]
         if name == layout.columns[0] and layout.kind in ("completion", "turns"):  # there need be no prompt
-            column, missing = [value or ("[]" if chats else "") for value in column], []
+            column, missing = [value or "" for value in column], []
             values[name] = column
         if not (part and arguments.drop_bad_rows):
             check_missing(table, f"{name!r}", missing, "--text_column names another column", arguments.drop_bad_rows)

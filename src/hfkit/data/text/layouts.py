@@ -1,20 +1,21 @@
 """Layouts: which columns of a table a language model reads, and as what: a text, a prompt's completion, or a chat."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, Literal
 
 from hfkit.data.text.chats import Message, holds_messages, is_learnt, messages_of, tools_of
 
 CHATS = ("messages", "conversations", "conversation")
 PAIRS = (
-    ("instruction", "output"), ("instruction", "response"), ("question", "answer"), ("prompt", "response"),
-    ("query", "response"), ("input", "output"),
+    ("instruction", "output"), ("question", "answer"), ("prompt", "response"), ("query", "response"),
+    *product(("instruction", "question", "query", "prompt", "input"), ("output", "response", "answer", "completion")),
 )  # fmt: skip
-"""What the user says and what is answered."""
+"""What the user says and what is answered: first those that belong together, then any two."""
 
 INPUTS = ("input", "context")
-"""Beside an instruction: what it is about. May be empty."""
+"""Beside a question: what it is about. May be empty."""
 
 Prompt = str | list[Message] | dict[str, Any]
 """A text; a chat, oldest message first; or `{"messages": ..., "tools": ...}`."""
@@ -25,15 +26,17 @@ class Layout:
     """The columns of a table that a language model reads.
 
     Attributes:
-        kind: What they hold: a text; a prompt and its completion; the same as lists of messages (turns), as TRL has
-            them; a chat; or a question and its answer (pair), which is a chat of two messages.
+        kind: What they hold: a text; a prompt and its completion; one of the two or both as lists of messages (turns),
+            as TRL has them; a chat; or a question and its answer (pair), which is a chat of two messages.
         columns: What must be there: the text; prompt and completion; the chat; question and answer.
-        beside: What may be empty or missing: the system's message, tools, an instruction's input.
+        beside: What may be empty or missing: the system's message, tools, a question's input.
+        listed: Which of `columns` hold lists of messages.
     """
 
     kind: Literal["text", "completion", "turns", "chat", "pair"]
     columns: tuple[str, ...]
     beside: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -52,12 +55,15 @@ class Layout:
         user = " and ".join(self.columns[:1] + tuple(name for name in self.beside if name.casefold() in INPUTS))
         return f"read as chats: {user} is what the user says, {self.columns[1]} the answer that is learnt"
 
-    def settled(self, values: list[Any]) -> "Layout":
-        """With `turns` for a completion, by some of its values, where they are lists of messages."""
-        if self.kind != "completion":
+    def settled(self, values: Callable[[str], list[Any]]) -> "Layout":
+        """With `turns` for a completion or a pair where some of a column's values are lists of messages."""
+        if self.kind not in ("completion", "pair"):
             return self
-        turns = any(holds_messages(value) for value in values)
-        return replace(self, kind="turns") if turns else replace(self, beside=())
+        listed = tuple(name for name in self.columns if any(map(holds_messages, values(name))))
+        if not listed:
+            return self if self.kind == "pair" else replace(self, beside=())
+        beside = tuple(name for name in self.beside if name.casefold() not in INPUTS)
+        return replace(self, kind="turns", listed=listed, beside=beside)
 
     def chat(self, row: dict[str, Any], where: str) -> tuple[list[Message], list[Any]]:
         """The messages of a row, the answer last if there is one, and the tools.
@@ -67,19 +73,19 @@ class Layout:
         Raises:
             HfkitError: As `messages_of` and `tools_of`.
         """
-        first, last = row.get(self.columns[0]), row.get(self.columns[-1])
+
+        def said(name: str, role: str, *about: str) -> list[Message]:
+            value = row.get(name)
+            if name in self.listed:
+                return messages_of(value or [], where)
+            texts = [text for text in (str(value or ""), *about) if text.strip()]
+            return [{"role": role, "content": "\n".join(texts)}] if texts else []
+
         beside = {name.casefold(): row.get(name) for name in self.beside}
-        if self.kind == "chat":
-            messages = messages_of(first, where)
-        elif self.kind == "turns":
-            messages = messages_of(first, where)
+        messages = said(self.columns[0], "user", *(str(beside[name] or "") for name in INPUTS if name in beside))
+        if self.kind == "turns":
             messages = [{**message, "weight": 0} if is_learnt(message) else message for message in messages]
-            messages += messages_of(last, where) if len(self.columns) == 2 and last else []
-        else:
-            inputs = [str(beside[name] or "") for name in INPUTS if name in beside]
-            said = "\n".join([str(first), *(text for text in inputs if text.strip())])
-            messages = [{"role": "user", "content": said}]
-            messages += [{"role": "assistant", "content": last}] if len(self.columns) == 2 and last else []
+        messages += said(self.columns[1], "assistant") if len(self.columns) == 2 else []
         if (system := beside.get("system")) and messages and messages[0]["role"] != "system":
             messages = [{"role": "system", "content": str(system)}, *messages]
         return messages, tools_of(beside.get("tools"), where)
@@ -91,7 +97,7 @@ class Layout:
             HfkitError: As `chat`.
         """
         value = row[self.columns[0]]
-        layout = replace(self, columns=self.columns[:1]).settled([value])
+        layout = replace(self.settled(lambda name: [row.get(name)]), columns=self.columns[:1])
         if layout.kind in ("text", "completion"):
             return value
         messages, tools = layout.chat(row, where)
@@ -109,7 +115,8 @@ def layout_of(names: Iterable[str], asking: bool = False) -> Layout | None:
 
     def layout(kind: Any, columns: tuple[str, ...], *beside: str) -> Layout:
         there = tuple(named[name] for name in columns if name in named)
-        return Layout(kind, there, tuple(named[name] for name in (*beside, "tools") if name in named))
+        about = tuple(named[name] for name in (*beside, "tools") if name in named and name not in columns)
+        return Layout(kind, there, about, there if kind == "chat" else ())
 
     for name in CHATS:
         if name in named:
@@ -119,5 +126,5 @@ def layout_of(names: Iterable[str], asking: bool = False) -> Layout | None:
     for question, answer in () if "text" in named else PAIRS:
         alone = asking and question in ("instruction", "question", "query")
         if question in named and (answer in named or alone):
-            return layout("pair", (question, answer), "system", *(INPUTS if question == "instruction" else ()))
+            return layout("pair", (question, answer), "system", *INPUTS)
     return layout("completion", ("prompt",)) if asking and "prompt" in named else None

@@ -1,13 +1,14 @@
 """Documents as tokens: what is read, and what of it is learnt."""
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from hfkit.data.text.chats import is_learnt, said, unpacked
+from hfkit.data.text.special_tokens import BREAK
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def tokenised(documents: list[list[Segment]], processor: PreTrainedTokenizerBase
 
     A document is read whole, and a token belongs to the segment in which it ends. Where one would run across a border
     between two segments, or the tokenizer cannot say where its tokens stand, segments are read one by one: the first as
-    the prompt that it will be, the others as what follows something.
+    the prompt that it will be, the others as what follows something. So are the stretches around BREAK.
     """
     found: list[tuple[list[int], list[bool]] | None] = [None] * len(documents)
     for special in (False, True):
@@ -70,8 +71,8 @@ def tokenised(documents: list[list[Segment]], processor: PreTrainedTokenizerBase
         if processor.is_fast and places:
             texts = ["".join(part.text for part in documents[place]) for place in places]
             read = read_texts(processor, texts, special, return_offsets_mapping=True)
-            for place, ids, offsets in zip(places, read["input_ids"], read["offset_mapping"], strict=True):
-                found[place] = _whole(documents[place], ids, offsets)
+            for place, text, ids, offsets in zip(places, texts, read["input_ids"], read["offset_mapping"], strict=True):
+                found[place] = None if special and BREAK in text else _whole(documents[place], ids, offsets)
     return [read or _apart(parts, processor) for read, parts in zip(found, documents, strict=True)]
 
 
@@ -88,11 +89,12 @@ def _whole(parts: list[Segment], ids: list[int], offsets: list[tuple[int, int]])
 
 
 def _apart(parts: list[Segment], processor: PreTrainedTokenizerBase) -> tuple[list[int], list[bool]]:
-    ids: list[int] = []
-    learnt: list[bool] = []
+    ids, learnt = list[int](), list[bool]()
     for part in parts:
-        more = _following(part, processor) if ids else _ids(part.text, part, processor)
-        ids, learnt = [*ids, *more], [*learnt, *[part.learnt] * len(more)]
+        for text in part.text.split(BREAK) if part.special else [part.text]:
+            stretch = replace(part, text=text)
+            more = _following(stretch, processor) if ids else _ids(text, stretch, processor)
+            ids, learnt = [*ids, *more], [*learnt, *[part.learnt] * len(more)]
     return ids, learnt
 
 

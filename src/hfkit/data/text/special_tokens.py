@@ -1,9 +1,32 @@
 """Special tokens: those that users write in their texts, and the one that fills a batch."""
 
 import re
+from functools import lru_cache
 
 from tokenizers import Regex, pre_tokenizers
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+
+from hfkit.data.text.chats import Message
+
+BREAK = "\ufdd0"
+"""A noncharacter that parts a special token which somebody wrote in a chat, where a template writes true ones."""
+
+WRITTEN = "special tokens written in a text are read as the characters that they are made of"
+
+
+@lru_cache(maxsize=2)
+def special_tokens(processor: PreTrainedTokenizerBase) -> re.Pattern[str]:
+    """Finds the special tokens of a tokenizer in a text, those without a role (`<|eot_id|>`) too."""
+    added = {str(token) for token in processor.added_tokens_decoder.values() if token.special}
+    found = sorted(filter(lambda token: len(token) > 1, added | set(processor.all_special_tokens)), key=len)
+    return re.compile("|".join(map(re.escape, reversed(found))) or "(?!)")
+
+
+def parted(processor: PreTrainedTokenizerBase, message: Message) -> Message:
+    """A message with BREAK behind the first character of each special token; the assistant's may be meant."""
+    text = message["content"] or ""
+    text = special_tokens(processor).sub(lambda found: found[0][0] + BREAK + found[0][1:], text)
+    return message if message["role"] == "assistant" else {**message, "content": text}
 
 
 def read_as_text(processor: PreTrainedTokenizerBase) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hfkit.base.errors import HfkitError
-from hfkit.data.sources.image_folders import pictures_below
+from hfkit.data.sources.image_folders import SPLITS, pictures_below
 from hfkit.data.tables.table import Table, counted
 from hfkit.data.vision.decode import SUFFIXES, BadImage, Facts, examine
 
@@ -54,7 +54,13 @@ def _paths(table: Table, name: str) -> bool:
 def _names(table: Table, name: str, below: dict[str, list[Path]]) -> bool:
     """Whether most of the first values are names, each of one picture and hardly any twice."""
     values = [_key(value) for value in table.head(name, 100) if value not in (None, "")]
-    return len({value for value in values if len(below.get(value, ())) == 1}) > len(values) / 2
+    return len({value for value in values if len(_of_split(below.get(value, []), "train")) == 1}) > len(values) / 2
+
+
+def _of_split(found: list[Path], split: str) -> list[Path]:
+    """Of several pictures of one name those in a folder named after the split (train, train_images), if there are."""
+    words = [re.split(r"[\W_]+", file.parent.name.lower()) for file in found]
+    return [file for file, said in zip(found, words, strict=True) if split in map(SPLITS.get, said)] or found
 
 
 def _key(value: Any) -> str:
@@ -202,7 +208,7 @@ def _located(table: Table, column: str, split: str, notes: list[str]) -> Any:
         file = root / value
         if not file.is_file():
             below = names_below(root) if below is None else below
-            named = below.get(_key(value), [])
+            named = _of_split(below.get(_key(value), []), split)
             if len(named) > 1:
                 paths = [one.relative_to(root).as_posix() for one in named]
                 raise HfkitError(
@@ -216,6 +222,16 @@ def _located(table: Table, column: str, split: str, notes: list[str]) -> Any:
     if by_name:
         notes.append(f"{counted(len(by_name), 'image')} of {split} found by name, as {values[by_name[0]]}")
     return values
+
+
+def unnamed(location: str, tables: dict[str, Table], column: str | None) -> list[str]:
+    """What is said of the pictures in a folder that no row of its tables names."""
+    columns = [table.columns[column] for table in tables.values() if column and table.unit != "file"]
+    paths = [value for values in columns if isinstance(values, list) for value in values if isinstance(value, str)]
+    root, named = Path(location).resolve(), {os.path.realpath(path) for path in paths}
+    rest = [file for file in pictures_below(root, []) if str(file) not in named] if named and root.is_dir() else []
+    said = f"{counted(len(rest), 'picture')} that no row names, not used, such as"
+    return [f"{said} {file.relative_to(root)}" for file in rest[:1]]
 
 
 def _leads_out(root: Path, value: str) -> bool:

@@ -12,6 +12,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.base.progress import Bar
 from hfkit.base.sanitize import clean, flat
 from hfkit.config import FileArguments, GenerationArguments
+from hfkit.data.tables.columns import ID_NAMES
 from hfkit.data.tables.table import counted
 from hfkit.data.text.layouts import Layout
 from hfkit.inference.generation.generator import TextGenerator
@@ -93,6 +94,8 @@ def generate_file(
     with ExitStack() as stack:
         source = stack.enter_context(open_prompts(input, how))
         layout = choose_layout(source, prompt_column)
+        if unread := [name for name in source.columns if name not in layout.used and name.casefold() not in ID_NAMES]:
+            print(f"columns not read: {flat(', '.join(unread))}", file=sys.stderr)
         added = "completion"
         while added in source.columns:
             added = f"predicted_{added}"

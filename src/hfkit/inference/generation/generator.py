@@ -11,10 +11,11 @@ import torch
 from transformers import LogitsProcessorList
 
 from hfkit.base.errors import HfkitError
+from hfkit.base.sanitize import before_stop
 from hfkit.config import GenerationArguments
 from hfkit.data.text.layouts import Prompt
 from hfkit.inference.generation.prompts import token_ids
-from hfkit.inference.generation.sampling import Draw, Sound, Telling, before_stop, drawn_as_likeliest, said, settle
+from hfkit.inference.generation.sampling import Draw, Sound, Telling, drawn_as_likeliest, said, settle
 from hfkit.inference.pipelines import pipeline
 from hfkit.models.loading import quiet
 

@@ -16,7 +16,8 @@ from hfkit.data.tables.columns import TEXT_NAMES
 from hfkit.data.text.chat_samples import BARE, FOLDED, bare, rendered
 from hfkit.data.text.chats import Message, messages_of, said
 from hfkit.data.text.layouts import Layout, Prompt, layout_of
-from hfkit.data.text.packing import read_texts
+from hfkit.data.text.packing import Segment, read_texts, tokenised
+from hfkit.data.text.special_tokens import BREAK, WRITTEN, special_tokens
 from hfkit.inference.readers import STDIN, STDIN_NAME, Source, open_rows, stream_rows
 from hfkit.models.loading import quiet
 
@@ -78,10 +79,11 @@ def token_ids(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, where: str) ->
     """
     if isinstance(prompt, str):
         _check_whole(prompt, where)
-        if written := next((token for token in tokenizer.all_special_tokens if token in prompt), None):
-            _say_once(f"{written} in a text is read as the characters it is made of; a chat's messages get their own")
+        if special_tokens(tokenizer).search(prompt):
+            _say_once(f"{WRITTEN}; a chat's messages get their own")
         begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-        ids = _tokens(tokenizer, prompt, special=False)
+        with quiet():  # how long a text may be is told in a sentence of our own
+            ids = list(read_texts(tokenizer, [prompt], special=False, add_special_tokens=True)["input_ids"][0])
         ids = ids[: len(ids) - (ids[-1:] == [tokenizer.eos_token_id])]  # some end each text, and this one goes on
         ids = ids or ([] if begin is None else [begin])
         if not ids:
@@ -105,13 +107,10 @@ def _chat_ids(tokenizer: PreTrainedTokenizerBase, messages: list[Message], tools
     text, folded = rendered(tokenizer, messages, tools, where, **{last: True})
     if folded:
         _say_once(FOLDED)
-    return _tokens(tokenizer, text, special=True)
-
-
-def _tokens(tokenizer: PreTrainedTokenizerBase, text: str, special: bool) -> list[int]:
-    """As training reads them; a text that no template wrote gets the tokenizer's own beginning."""
-    with quiet():  # how long a text may be is told in a sentence of our own
-        return list(read_texts(tokenizer, [text], special, add_special_tokens=not special)["input_ids"][0])
+    if BREAK in text:
+        _say_once(WRITTEN)
+    with quiet():
+        return tokenised([[Segment(text, False, special=True)]], tokenizer)[0][0]
 
 
 @cache

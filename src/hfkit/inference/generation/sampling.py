@@ -24,6 +24,7 @@ from transformers import (
 from transformers.generation.streamers import BaseStreamer
 
 from hfkit.base.errors import HfkitError
+from hfkit.base.sanitize import before_stop
 from hfkit.config import GenerationArguments
 from hfkit.models.inspection import first_line
 
@@ -112,11 +113,6 @@ def settle(options: GenerationArguments, own: GenerationConfig, tokenizer: PreTr
     pads = [settled.pad_token_id, tokenizer.pad_token_id, first, 0]
     settled.pad_token_id = next(pad for pad in pads if pad is not None)
     return settled
-
-
-def before_stop(text: str, stops: Sequence[str]) -> str:
-    """The text up to where the first of `stops` begins."""
-    return text[: min((place for place in map(text.find, stops) if place >= 0), default=None)]
 
 
 class Draw(LogitsProcessor):

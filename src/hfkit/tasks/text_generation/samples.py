@@ -8,6 +8,7 @@ from datasets import Dataset
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from hfkit.base.atomic import write_text, writing
+from hfkit.base.sanitize import before_stop
 from hfkit.models import sharding
 from hfkit.training.callbacks.base import Callback
 from hfkit.training.callbacks.log import append
@@ -75,14 +76,17 @@ class Samples(Callback):
     def _sample(self, model: Any, ids: list[int]) -> tuple[str, str]:
         context = getattr(model.config, "max_position_embeddings", None)
         new = HOW["max_new_tokens"] if context is None else max(1, min(HOW["max_new_tokens"], context - len(ids)))
-        how = HOW | {"max_new_tokens": new, "use_cache": True}
-        config: Any = GenerationConfig(**how, eos_token_id=self.task.end_token_id, pad_token_id=self.task.pad_token_id)
+        own: Any = model.generation_config
+        how = HOW | {"eos_token_id": self.task.end_token_id, "pad_token_id": self.task.pad_token_id}
+        how = {name: value for name, value in how.items() if getattr(own, name, None) is None}  # generate adds the own
+        config: Any = GenerationConfig(**how | {"do_sample": True, "max_new_tokens": new, "use_cache": True})
         rows = torch.tensor([ids], device=next(model.parameters()).device)
         inputs = {"input_ids": rows, "attention_mask": torch.ones_like(rows)}
         # The tokenizer finds the stop strings that the model's own generation config may have.
         made = model.generate(**inputs, generation_config=config, tokenizer=self.tokenizer)
         prompt, whole = (self.tokenizer.decode(row, skip_special_tokens=True) for row in (ids, made[0].tolist()))
-        return str(prompt), str(whole)[len(prompt) :]
+        stops = [own.stop_strings] if isinstance(own.stop_strings, str) else own.stop_strings or []
+        return str(prompt), before_stop(str(whole)[len(prompt) :], stops)
 
     def _tokens(self, text: str) -> list[int]:
         ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
