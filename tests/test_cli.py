@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 from processes import in_child
 
+from hfkit.cli import runs
 from hfkit.cli.command import _demo, main
 from hfkit.cli.launch import exit_cleanly
 from hfkit.config import TrainConfig
 from hfkit.config.parsing import parse
 from hfkit.runs.run import _HELD, Run, claim, held
 from hfkit.tasks import discover
-from hfkit.training import health
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 Captured = pytest.CaptureFixture[str]
@@ -226,7 +226,7 @@ def test_train_asks_for_data_with_three_examples(capsys: Captured) -> None:
 def test_what_a_killed_run_is_called_does_not_depend_on_who_is_asked(capsys: Captured) -> None:
     run = claim(TrainConfig(), Path("runs/killed"), "x")  # run.json says "running", and no process holds it
     assert run.info["state"] == "running" and run.state == "stopped" and "stopped" in repr(run)
-    assert health.state(run.path).startswith("stopped")
+    assert runs.state(run.path).startswith("stopped")
     others = (("evaluate", run.path, "--dataset", "x.csv"), ("predict", run.path, "--input", "x.csv"))
     for command in (("report", run.path), ("push", run.path, "me/it"), ("compare", run.path, run.path), *others):
         assert hfkit(*command) == 1

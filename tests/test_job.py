@@ -21,10 +21,9 @@ from hfkit.cli import launch
 from hfkit.config import TrainConfig
 from hfkit.data.summary import DataSummary
 from hfkit.models import sharding
-from hfkit.runs import provenance
 from hfkit.runs import run as runs
 from hfkit.tasks.text_classification.task import TextClassification
-from hfkit.training import job, test_split
+from hfkit.training import job, provenance, test_split
 from hfkit.training.engine import Engine
 from hfkit.training.signals import stopped_by_signals
 

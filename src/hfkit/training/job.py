@@ -15,6 +15,7 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.processes import meet
 from hfkit.config import TrainConfig
 from hfkit.config.rules import check
+from hfkit.config.trackers import tracked, tracker_names
 from hfkit.data.tables.table import counted
 from hfkit.data.text import token_cache
 from hfkit.evaluation.metric_names import FIGURES, LOWER_IS_BETTER
@@ -22,17 +23,15 @@ from hfkit.models import sharding
 from hfkit.models.adapting.freezing import fewest_rows
 from hfkit.models.kernels.cpu_attention import products
 from hfkit.models.kernels.cpu_dropout import drawn_fast
-from hfkit.runs import provenance
 from hfkit.runs import run as runs
 from hfkit.runs.run import Run
-from hfkit.training import callbacks, checkpoint, streaming, test_split
+from hfkit.training import callbacks, checkpoint, provenance, streaming, test_split
 from hfkit.training.callbacks.log import append
 from hfkit.training.engine import Engine
 from hfkit.training.optim import build_optimizer, build_scheduler
 from hfkit.training.saving import prove_savable, save_model
 from hfkit.training.signals import stopped_by_signals
 from hfkit.training.streaming import StreamPlan, plan_of
-from hfkit.training.trackers import tracked, tracker_names
 
 if TYPE_CHECKING:
     from torch import nn

@@ -12,8 +12,8 @@ from safetensors import safe_open
 from hfkit.base.atomic import whole_folder, writing
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.models.adapting import four_bit
+from hfkit.models.adapting.bases import load_base
 from hfkit.models.adapting.lora import put_adapter, quiet_peft, read_adapter
-from hfkit.models.bases import load_base
 from hfkit.models.inspection import first_line, say
 from hfkit.models.loading import load_model, quiet
 from hfkit.models.names import locate

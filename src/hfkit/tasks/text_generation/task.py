@@ -19,6 +19,8 @@ from hfkit.data.text.packing import enclosed, measured, tokenised
 from hfkit.data.text.truncation import NO_LIMIT, positions_of
 from hfkit.data.text.windows import IGNORED, Piece, cut_prompts, documents_of, filled, packed, pieces
 from hfkit.tasks.base import BaseTask
+from hfkit.tasks.text_generation import hardest_documents
+from hfkit.tasks.text_generation.samples import Samples
 
 CONTEXT = 1024
 """Tokens of a row when --max_length does not say and the model could read more: what a step's memory allows."""
@@ -70,14 +72,10 @@ class TextGeneration(BaseTask):
 
     def callbacks(self, config: Any, run: Any, encoded: DatasetDict, processor: Any) -> list[Any]:
         """What the model says to some prompts after each look."""
-        from hfkit.tasks.text_generation.samples import Samples
-
         return [Samples(run.path, self, processor, encoded["validation"], config.sample_prompts)]
 
     def keep(self, run: Any, processor: Any, model: Any, encoded: DatasetDict, table: Any) -> None:
         """The passages that the model found hardest."""
-        from hfkit.tasks.text_generation import hardest_documents
-
         hardest_documents.keep(run.path, self, processor, model, encoded["test"], table)
 
     @classmethod
