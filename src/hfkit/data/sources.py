@@ -8,7 +8,6 @@ from typing import Any
 
 from hfkit.cards import DataCard, known_cards
 from hfkit.config import DataArguments
-from hfkit.data.decimals import read_file
 from hfkit.data.folder_tables import SHARD, data_files, name_no_pictures, tables_below, tables_in
 from hfkit.data.folders import SPLITS, idx_files, idx_tables, image_tables, is_image_folder, pixel_table
 from hfkit.data.readers import SUFFIXES, read_table
@@ -130,6 +129,7 @@ def _by_card(card: DataCard, arguments: DataArguments, images: bool) -> Source:
 def _embedded(name: str, arguments: DataArguments) -> Source:
     from hfkit.demo import dataset_card, embedded_file
 
+    arguments.check_no_csv(name)
     card = dataset_card(name.removeprefix("demo:"))
     embedded = card.embedded
     assert embedded is not None
@@ -158,6 +158,7 @@ def _files(name: str, path: Path, arguments: DataArguments, images: bool) -> Sou
     beside = tables_in(path, arguments) if path.is_dir() else []
     stray = images and bool(beside) and name_no_pictures(path, beside, arguments)
     if path.is_dir() and (stray or (not beside and (images or is_image_folder(path)))):
+        arguments.check_no_csv(str(path))
         tables = idx_tables(path) if idx_files(path) else image_tables(path, arguments.skip_corrupt)
         notes = [note for table in tables.values() for note in table.notes]
         if stray:
@@ -166,12 +167,12 @@ def _files(name: str, path: Path, arguments: DataArguments, images: bool) -> Sou
     if arguments.streaming:
         return _streamed_files(name, path, arguments)
     if not path.is_dir():
-        table = read_file(path, arguments)
+        table = read_table(path, arguments)
         return Source(name, "file", str(path), {"train": table}, single=True, notes=table.notes)
     by_split, other = _files_by_split(path, arguments)
-    tables = {}
-    for split, files in by_split.items():
-        tables[split] = joined(str(path), [read_file(file, arguments) for file in files])
+    tables = {
+        split: joined(str(path), [read_table(file, arguments) for file in files]) for split, files in by_split.items()
+    }
     notes = [note for table in tables.values() for note in table.notes]
     if other:
         notes.append(f"files not read: {', '.join(file.name for file in other)}")
@@ -230,6 +231,7 @@ def _hub(name: str, arguments: DataArguments) -> Source:
     import datasets
     from huggingface_hub import HfApi
 
+    arguments.check_no_csv(f"data set {name}")
     config, revision = arguments.dataset_config_name, arguments.dataset_revision
     with hub_access(f"data set {name}"):
         if arguments.streaming and not _COMMIT.fullmatch(revision or ""):
