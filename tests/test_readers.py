@@ -93,6 +93,14 @@ def test_what_stands_beside_the_rows_is_named() -> None:
     assert read_table(Path("split.json")).notes == ["rows read under 'data'; not read: index"]
 
 
+def test_rows_under_their_names_keep_them() -> None:
+    write("named.json", json.dumps({f"r{n}": row for n, row in enumerate(ROWS)}))
+    assert rows_of("named.json") == [{"id": f"r{n}", **row} for n, row in enumerate(ROWS)]
+    chat = {who: {"role": who, "content": who} for who in ("system", "prompt", "completion")}
+    write("one.json", json.dumps(chat))
+    assert rows_of("one.json") == [chat]
+
+
 def test_rows_are_not_looked_for_below_the_ground() -> None:
     write("deep.json", '{"data": ' * 500 + '"x"' + "}" * 500)
     with pytest.raises(HfkitError, match="nested too deeply"):

@@ -133,9 +133,8 @@ def _as_trained(arguments: DataArguments, trained: Mapping[str, Any], opened: So
     names += [] if labels else ["label_column", "label_columns"]
     names += [] if arguments.label_columns else ["label_separator"]
     asked = [arguments.text_column, arguments.text_pair_column, *labels]
-    read = {
-        name: trained[name] for name in names if trained.get(name) and getattr(arguments, name) in (None, [], "auto")
-    }
+    read = {name: trained[name] for name in names if trained.get(name)}
+    read = {name: value for name, value in read.items() if getattr(arguments, name) in (None, [], "auto")}
     wrong = {name for name in read if name.endswith("_column") and (read[name] not in there or read[name] in asked)}
     return dataclasses.replace(arguments, **{name: value for name, value in read.items() if name not in wrong})
 

@@ -170,9 +170,7 @@ def _files(name: str, path: Path, arguments: DataArguments, images: bool) -> Sou
         table = read_table(path, arguments)
         return Source(name, "file", str(path), {"train": table}, single=True, notes=table.notes)
     by_split, other = _files_by_split(path, arguments)
-    tables = {
-        split: joined(str(path), [read_table(file, arguments) for file in files]) for split, files in by_split.items()
-    }
+    tables = {name: joined(str(path), [read_table(f, arguments) for f in files]) for name, files in by_split.items()}
     notes = [note for table in tables.values() for note in table.notes]
     if other:
         notes.append(f"files not read: {', '.join(file.name for file in other)}")

@@ -59,7 +59,7 @@ def predict_file(
         text_column, text_pair_column: Default: the columns that the run was trained on, else a usual name (text,
             review, ...).
         encoding, delimiter, quoting, column_names: Of the input's text formats, as in `hfkit.config.FileArguments`.
-        missing_values: What stands for a missing text. Default: what the run was trained with.
+        missing_values: What stands for a missing text. Default: the run's.
         skip_bad_rows: Give a row without a text no answer, counted, instead of stopping.
         disable_tqdm: No progress bar on standard error.
         options: Arguments of `hfkit.pipeline`.
@@ -86,7 +86,6 @@ def predict_file(
     with ExitStack() as stack:
         source = stack.enter_context(open_rows(input, how))
         columns = _text_columns(info.get("data"), source, text_column, text_pair_column)
-        read = partial(_input, columns=columns, skip=skip_bad_rows, missing=missing)
         classify = model if isinstance(model, TextClassificationPipeline) else pipeline(model, **options)
         names = _added(source.columns, classify.reading.problem_type)
         types = answer_types(classify.reading.problem_type)
@@ -100,7 +99,7 @@ def predict_file(
         tally, rows, skipped = Tally(), 0, 0
         told = "value" if "value" in names else "label"
         while chunk := list(islice(source.rows, size)):
-            answers = _answers(classify, chunk, read)
+            answers = _answers(classify, chunk, partial(_input, columns=columns, skip=skip_bad_rows, missing=missing))
             writer.write([_joined(row, names, answer) for (_, row), answer in zip(chunk, answers, strict=True)])
             tally.add(answer and answer[told] for answer in answers)
             rows += len(chunk)

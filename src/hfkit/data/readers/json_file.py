@@ -93,13 +93,16 @@ def _rows(value: Any, name: str) -> tuple[list[Any], str, list[str]]:
     if isinstance(value, list):
         return value, "item", []
     parts = value if isinstance(value, dict) else {}
-    names, cells, held = parts.get("columns"), parts.get("data") or [], dict[str, tuple[list[Any], list[str]]]()
-    if isinstance(names, list) and _lists(cells, len(names)):  # orient="split"
+    names: Any = parts.get("columns")
+    cells: Any = parts.get("data")
+    held: dict[str, tuple[list[Any], list[str]]] = {}
+    tabled = isinstance(names, list) and isinstance(cells, list)
+    if tabled and all(isinstance(row, list) and len(row) == len(names) for row in cells):  # orient="split"
         check_names(names := list(map(str, names)), name)
         held = {"data": ([dict(zip(names, row, strict=True)) for row in cells], [])}
         parts = {key: value for key, value in parts.items() if key != "columns" and value != list(range(len(cells)))}
-    elif _by_number(parts) and all(isinstance(row, dict) and not _by_number(row) for row in parts.values()):
-        return list(parts.values()), "item", []  # orient="index"
+    elif _by_name(parts):  # orient="index"
+        return [row if key.isdecimal() else {"id": key, **row} for key, row in parts.items()], "item", []
     held |= {key: inner for key in parts if key.casefold() in SPLITS and (inner := _held(parts[key], name))}
     columns = {} if held else _columns(parts, name)
     if not held and len(columns) < 2:
@@ -135,12 +138,15 @@ def _columns(parts: dict[str, Any], name: str) -> dict[str, list[Any]]:
     return columns
 
 
+def _by_name(parts: dict[str, Any]) -> bool:
+    """Whether rows stand under their numbers or names, and not cells under those of columns."""
+    rows = list(parts.values())
+    alike = len(rows) > 4 and all(isinstance(r, dict) and list(r) == list(rows[0]) and len(r) < len(rows) for r in rows)
+    return (alike or _by_number(parts)) and all(isinstance(row, dict) and not _by_number(row) for row in rows)
+
+
 def _by_number(value: Any) -> bool:
     return isinstance(value, dict) and bool(value) and all(map(str.isdecimal, value))
-
-
-def _lists(value: Any, length: int) -> bool:
-    return isinstance(value, list) and all(isinstance(row, list) and len(row) == length for row in value)
 
 
 def _objects(value: Any) -> bool:
