@@ -92,6 +92,13 @@ def test_evaluate_on_other_data(tiny_run: Path, tmp_path: Path, capsys: Captured
     assert "\n0 of the 3 texts stood in training.\n" in capsys.readouterr().out
 
 
+def test_evaluate_reads_the_columns_that_the_run_has_read(tiny_run: Path, tmp_path: Path) -> None:
+    rows = "a,x,a superb film,pos\nb,y,a dreadful film,neg\nc,y,a warm story,pos\n"
+    (tmp_path / "new.csv").write_text(f"text,label,review,sentiment\n{rows}")
+    assert hfkit("evaluate", tiny_run, "--dataset", "new.csv", "--output", "figures") == 0
+    assert json.loads((tmp_path / "figures" / "metrics.json").read_text())["accuracy"]["n"] == 3
+
+
 def test_evaluate_says_how_much_it_knows_from_training(tiny_run: Path, capsys: Captured) -> None:
     facts = json.loads((tiny_run / "run.json").read_text())
     learnt = facts["data"]["splits"]["train"]["rows"]

@@ -201,6 +201,7 @@ def test_a_demo_with_a_wrong_name_is_the_recipes_mistake() -> None:
         ("--augment strong", "--augment has no effect without --task image-classification"),
         ("--test_time_augmentation flip", "--test_time_augmentation has no effect without --task image-classification"),
         ("--mixup 0.2", "--mixup has no effect without --task image-classification"),
+        ("--task text-generation --long_text head --decimal ,", "--decimal has no effect without a task with labels"),
         ("--task image-classification --max_length 64", "--max_length has no effect without a task of texts"),
         ("--task image-classification --long_text head_tail", "--long_text has no effect without a task of texts"),
         (

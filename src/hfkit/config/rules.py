@@ -58,7 +58,7 @@ def check_idle(config: TrainConfig, recipe: TrainConfig) -> None:
             "pooling",
         ),
         ("a task with labels", not language): (
-            "regression_loss", "merge_labels", "label_columns", "label_separator", "drop_unseen_labels",
+            "regression_loss", "merge_labels", "label_columns", "label_separator", "drop_unseen_labels", "decimal",
         ),
         ("--long_text windows", config.long_text == "windows" and not images): ("stride",),
         ("--model baseline:NAME and a task of texts", baseline and not images): ("vocab_size",),
