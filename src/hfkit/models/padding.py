@@ -9,15 +9,16 @@ from transformers import PreTrainedTokenizerBase
 from hfkit.errors import HfkitError
 from hfkit.models.inspection import first_line
 from hfkit.tasks.text_classification import TextClassification
+from hfkit.tasks.truncation import COLUMNS
 
 CLOSE = 1e-3
 """What a text's logits may differ by in a batch, as a share of the largest: rounding of float32, many times over."""
 
-SHORT, LONG = "a text", "a text that goes on for a while and then comes to an end"
+TEXT = "a text that goes on for a while and then comes to an end"
 
 
 def settle_padding(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) -> str | None:
-    """Ask a text classifier for a short text alone and beside a longer one; its config keeps how batches are filled.
+    """Ask a text classifier for the end of a text alone and beside all of it; its config keeps how batches are filled.
 
     The tokenizer's own side comes first, then the other one. A model that answers otherwise in a batch with either
     reads padding (FNet, ConvBERT, MobileBERT), and gets rows of one length only.
@@ -34,8 +35,11 @@ def settle_padding(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) ->
         HfkitError: The model cannot read a short text.
     """
     task = replace(TextClassification.from_model(model.config, tokenizer), long_text="head")
-    columns = task.truncated.encode(tokenizer, [SHORT, LONG])
-    features = [{key: column[place] for key, column in columns.items()} for place in range(2)]
+    read = {key: column[0] for key, column in task.truncated.encode(tokenizer, [TEXT]).items() if key in COLUMNS}
+    if len(read["input_ids"]) == 1:  # a tokenizer that knows nothing of it
+        read = {key: column * 2 for key, column in read.items()}
+    # Two texts may be cut to one length, and would prove nothing; many models look for the last token.
+    features = [{key: column[-(len(column) // 4 or 1) :] for key, column in read.items()}, read]
     own = tokenizer.padding_side
     sides = (own, "left" if own == "right" else "right")
     training = model.training
