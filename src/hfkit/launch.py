@@ -14,7 +14,7 @@ from hfkit import hardware
 from hfkit.config import TrainConfig
 from hfkit.disk import refusal, remove, unwritable
 from hfkit.errors import HfkitError
-from hfkit.models.names import here
+from hfkit.models.names import check_name
 from hfkit.processes import first_to_tell, is_first, meet, rank
 from hfkit.run import claim
 from hfkit.tasks import TASKS, task_class
@@ -81,12 +81,12 @@ def _start(
         created = not (path / "run.json").exists()
     except OSError as error:  # a name of thousands of characters
         raise unwritable(path, error) from error
-    if created and not config.model.startswith(("baseline:", "demo:", "timm/")):
-        here(config.model)  # a folder that is not there is told seconds before anything heavy is imported
+    if config.task not in TASKS:
+        task_class(config.task)
+    if created:
+        check_name(config.model, config.task)
     machine = [hardware.keep_memory(config.use_cpu), hardware.use_all_cores(config.use_cpu)]
     first = join_processes(config)
-    if config.task not in TASKS:  # before the data are read for it
-        task_class(config.task)
     if config.push_to_hub and first:
         check_hub(config)
     if finished(config, path, first):
