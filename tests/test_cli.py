@@ -228,6 +228,20 @@ for arguments in {list(WRONG_MODELS)!r}:
         assert near in told
 
 
+def test_a_warning_of_a_library_is_one_line_without_its_source() -> None:
+    code = """import sys, warnings
+from hfkit.launch import exit_cleanly
+said = "lr_scheduler.step() comes first\\n (Triggered internally at /pytorch/aten/src/ATen/Context.cpp:84.)"
+sys.exit(exit_cleanly(lambda: warnings.warn(said, UserWarning)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "warning: lr_scheduler.step() comes first\n"
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"HFKIT_DEBUG": "1"}
+    )
+    assert "UserWarning" in told.stderr and ":4: " in told.stderr
+
+
 def test_a_wrong_command_or_model_is_told_with_what_is_near(capsys: Captured) -> None:
     assert hfkit("trian", "--dataset", "x.csv") == 2
     assert "there is no command trian; did you mean train?" in capsys.readouterr().err

@@ -3,7 +3,9 @@
 import gc
 import logging
 import os
+import re
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -15,6 +17,7 @@ from hfkit.config import TrainConfig
 from hfkit.disk import refusal, remove, unwritable
 from hfkit.errors import HfkitError
 from hfkit.models.names import check_name
+from hfkit.plain import line
 from hfkit.processes import first_to_tell, is_first, meet, rank
 from hfkit.run import claim
 from hfkit.tasks import TASKS, task_class
@@ -183,14 +186,23 @@ NOISE = {
 
 
 def hush() -> None:
-    """Keep noise off the screen, and in a file all but a fragment in 30 s of bars that are not ours.
+    """Keep noise off the screen, and in a file all but a fragment in 30 s of bars that are not ours; a warning is what
+    it says, without the line of a library that says it.
 
     Call it before tqdm is imported, which reads its defaults from the environment once.
     """
+    if os.environ.get("HFKIT_DEBUG") != "1":
+        warnings.formatwarning = one_line
     for name, beginning in NOISE.items():
         logging.getLogger(name).addFilter(partial(_is_news, beginning))
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", "30")
+
+
+def one_line(message: Warning | str, *_: Any, **__: Any) -> str:
+    """A warning in one line, without where in a library's C++ it arose."""
+    said = re.sub(r"\(Triggered internally at .*?\)", "", str(message))
+    return f"warning: {line(said, 600)}\n"
 
 
 def _is_news(known: str, record: logging.LogRecord) -> bool:
