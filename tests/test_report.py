@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -271,6 +272,21 @@ def test_command_gets_its_launcher_back(tmp_path: Path) -> None:
     assert command(run) == "ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 recipes/bert_imdb.py --demo"
     run.info["command"] = ["hfkit", "train", "--dataset", "my file.csv"]
     assert command(run) == "hfkit train --dataset 'my file.csv'"
+
+
+@pytest.mark.parametrize("words", [["--output_dir", "runs/old"], ["--output_dir=runs/old"]])
+def test_a_moved_run_says_where_it_is(tmp_path: Path, words: list[str]) -> None:
+    path = write_run(tmp_path / "best", rows=50)
+    info = json.loads((path / "run.json").read_text())
+    info["command"], info["config"]["output_dir"] = ["hfkit", "train", *words], "runs/old"
+    (path / "run.json").write_text(json.dumps(info))
+    write_report(path)
+    shown = (path / "report.html").read_text()
+    assert "runs/old" not in shown and "<h1>best</h1>" in shown
+    assert shlex.join([*words[:-1], words[-1].replace("runs/old", str(path))]) in shown
+    assert "runs/old" not in (path / "README.md").read_text()
+    kept = json.loads((path / "run.json").read_text())
+    assert kept["command"][-1] == words[-1], "what was said stays as it was"
 
 
 @pytest.mark.parametrize("high", [3.3e6, 2e-4, 1.7e4, 0.9, 730.0])
