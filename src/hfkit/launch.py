@@ -186,8 +186,7 @@ NOISE = {
 
 
 def hush() -> None:
-    """Keep noise off the screen, and in a file all but a fragment in 30 s of bars that are not ours; a warning is what
-    it says, without the line of a library that says it.
+    """Keep noise off the screen, and in a file all but a fragment in 30 s of bars that are not ours.
 
     Call it before tqdm is imported, which reads its defaults from the environment once.
     """

@@ -9,10 +9,8 @@ from typing import Any
 from hfkit.errors import HfkitError, nearest
 
 _TEXT, _LANGUAGE, _VISION = (f"hfkit.baselines.{room}configs" for room in ("", "language.", "vision."))
-_RESNET, _IMAGENET = (
-    f"{_VISION}:BaselineResNetConfig",
-    {"widths": (64, 128, 256, 512), "stem": "imagenet", "shortcut": "B"},
-)
+_RESNET = f"{_VISION}:BaselineResNetConfig"
+_IMAGENET = {"widths": (64, 128, 256, 512), "stem": "imagenet", "shortcut": "B"}
 
 BASELINES: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     "text-classification": {
@@ -45,19 +43,15 @@ BASELINES: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
 """By task, baseline:<name> -> where its config's class lives, and the fields that make it the one of that name."""
 
 
-def check_name(model: str, task: str) -> str:
-    """The name in `baseline:<name>`.
-
-    Raises:
-        HfkitError: The task has no baseline of that name.
-    """
+def named(model: str, task: str) -> tuple[str, dict[str, Any]]:
+    """What BASELINES has of a task's `baseline:<name>`, without an import; a name that it has not is refused."""
     name, known = model.removeprefix("baseline:"), BASELINES[task]
     if name not in known:
         raise HfkitError(f"there is no baseline {name!r} for {task}", where="--model", fix=nearest(name, known))
-    return name
+    return known[name]
 
 
 def config_of(model: str, task: str) -> tuple[Any, dict[str, Any]]:
-    """The class of a baseline's config, and its fields. Raises as `check_name`."""
-    place, fields = BASELINES[task][check_name(model, task)]
+    """The class of a baseline's config, and its fields."""
+    place, fields = named(model, task)
     return resolve_name(place), fields

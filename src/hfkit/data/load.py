@@ -116,9 +116,7 @@ def load_test(
         return _only_test(data, label_names, arguments.drop_unseen_labels)
 
 
-def _arguments(
-    source: DataArguments | str | PathLike[str], options: dict[str, Any]
-) -> tuple[DataArguments, str, str | None]:
+def _arguments(source: Any, options: dict[str, Any]) -> tuple[DataArguments, str, str | None]:
     problem_type = options.pop("problem_type", None) or getattr(source, "problem_type", "auto")
     task = options.pop("task", None) or getattr(source, "task", None)
     known = {entry.name for entry in dataclasses.fields(DataArguments)}

@@ -37,13 +37,9 @@ def locate(name: str | Path, revision: str | None = None, code: bool = False) ->
 
 
 def check_name(name: str, task: str) -> None:
-    """Refuse a name that no model can have, before anything heavy is imported; what may be a Hub id passes.
-
-    Raises:
-        HfkitError: There is no such baseline for the task, no such embedded model, or no such folder.
-    """
+    """Refuse a baseline, an embedded model or a folder that there is not, before anything heavy is imported."""
     if name.startswith("baseline:"):
-        baselines.check_name(name, task)
+        baselines.named(name, task)
     elif name.startswith("demo:"):
         demo.check_name(name.removeprefix("demo:"))
     elif not name.startswith("timm/"):
