@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from hfkit import build_model, build_task, fit, load_data
+from hfkit.base.errors import HfkitError
 from hfkit.config import TaskArguments, TrainConfig
 from hfkit.config.parsing import HABITS, ConfigParser, check, default_output_dir, parse
-from hfkit.errors import HfkitError
 
 
 @dataclass

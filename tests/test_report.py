@@ -12,12 +12,13 @@ import pytest
 from huggingface_hub import ModelCard
 from run_fixture import NAMES, write_run
 
-from hfkit.errors import HfkitError
-from hfkit.report import table, words, write_report
+from hfkit.base.errors import HfkitError
+from hfkit.evaluation import wording as words
+from hfkit.report import table, write_report
 from hfkit.report.analysis import Predictions, by_length, confusion, mistakes, per_class, reliability
 from hfkit.report.page import command
 from hfkit.report.svg import short, ticks
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 _VOID = {"meta", "br", "hr", "img", "input", "link"}
 HOSTILE = "</style><script>alert(1)</script> & \"q\" 'x' | `c` \x1b[31m\x00 \u202etxt"

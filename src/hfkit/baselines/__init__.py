@@ -6,7 +6,7 @@ Their names stand here, without torch, so that a wrong one is told before anythi
 from pkgutil import resolve_name
 from typing import Any
 
-from hfkit.errors import HfkitError, nearest
+from hfkit.base.errors import HfkitError, nearest
 
 _TEXT, _LANGUAGE, _VISION = (f"hfkit.baselines.{room}configs" for room in ("", "language.", "vision."))
 _RESNET = f"{_VISION}:BaselineResNetConfig"

@@ -6,9 +6,9 @@ from datasets import DatasetDict
 from transformers import AutoModelForImageClassification, PreTrainedModel
 
 from hfkit import baselines
+from hfkit.base.errors import HfkitError
 from hfkit.baselines.vision.processor import make_processor, native_shape, sample
 from hfkit.config import TrainConfig
-from hfkit.errors import HfkitError
 from hfkit.models.loading import first_line
 from hfkit.models.settings import override, set_dropout, set_labels
 

@@ -6,9 +6,9 @@ from typing import Any
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from hfkit import baselines
+from hfkit.base.errors import HfkitError, nearest
 from hfkit.baselines.language.tokenizers import TOKENIZERS
 from hfkit.config import ModelArguments
-from hfkit.errors import HfkitError, nearest
 from hfkit.models.inspection import first_line
 from hfkit.models.settings import override, set_dropout
 

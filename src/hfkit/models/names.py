@@ -3,10 +3,12 @@
 from difflib import get_close_matches
 from pathlib import Path
 
-from hfkit import baselines, demo, floors
-from hfkit.errors import HfkitError
-from hfkit.hubaccess import hub_access, or_cached
-from hfkit.run import Run, like_runs
+from hfkit import baselines
+from hfkit.base import versions
+from hfkit.base.errors import HfkitError
+from hfkit.base.network import hub_access, or_cached
+from hfkit.data.sources import embedded
+from hfkit.runs.run import Run, like_runs
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack")
@@ -41,7 +43,7 @@ def check_name(name: str, task: str) -> None:
     if name.startswith("baseline:"):
         baselines.named(name, task)
     elif name.startswith("demo:"):
-        demo.check_name(name.removeprefix("demo:"))
+        embedded.check_name(name.removeprefix("demo:"))
     elif not name.startswith("timm/"):
         here(name)
 
@@ -53,9 +55,9 @@ def here(name: str | Path) -> Path | None:
         HfkitError: It can only be a folder or an embedded model, and there is none.
     """
     text = str(name)
-    floors.check_docstrings()
+    versions.check_docstrings()
     if text.startswith("demo:"):
-        return demo.model_path(text.removeprefix("demo:"))
+        return embedded.model_path(text.removeprefix("demo:"))
     try:
         path = Path(text).expanduser()
         found = path.is_dir()

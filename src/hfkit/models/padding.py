@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
+from hfkit.data.text.truncation import COLUMNS
 from hfkit.models.inspection import first_line
 from hfkit.tasks.text_classification import TextClassification
-from hfkit.tasks.truncation import COLUMNS
 
 CLOSE = 1e-3
 """What a text's logits may differ by in a batch, as a share of the largest: rounding of float32, many times over."""
