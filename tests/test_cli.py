@@ -209,6 +209,46 @@ for arguments in {NAMES!r}:
     assert done.stderr.count("did you mean runs/bert_imdb?") == done.stderr.count("error: ") == len(NAMES)
 
 
+WRONG_MODELS = {
+    ("train", "--dataset", "x.csv", "--model", "baseline:lsmt"): "did you mean lstm",
+    ("train", "--dataset", "x.csv", "--model", "baseline:lstm_ml", "--task", "text-generation"): "did you mean lstm_lm",
+    ("train", "--dataset", "x.csv", "--model", "baseline:lenet", "--task", "image-classification"): "mean lenet5",
+    ("train", "--dataset", "x.csv", "--model", "baseline:lstm", "--task", "text-clasification"): "text-classification",
+    ("train", "--dataset", "x.csv", "--model", "demo:minilm6"): "did you mean minilm?",
+    ("train", "--dataset", "x.csv", "--model", "./models/fimls"): "did you mean models/films?",
+    ("train", "--dataset", "x.csv", "--model", "models/fimls/"): "did you mean models/films?",
+    ("predict", "demo:minilm6", "--input", "x.csv"): "did you mean minilm?",
+}
+
+
+def test_a_model_that_there_is_not_is_told_before_torch_is_imported_and_the_nearest_named() -> None:
+    Path("models/films").mkdir(parents=True)
+    code = f"""import sys
+from hfkit.cli.main import main
+for arguments in {list(WRONG_MODELS)!r}:
+    try: main(arguments)
+    except SystemExit as ended: print(ended.code, *sorted({{"torch", "datasets", "accelerate"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["1"] * len(WRONG_MODELS)
+    for told, near in zip(done.stderr.split("error: ")[1:], WRONG_MODELS.values(), strict=True):
+        assert near in told
+
+
+def test_a_warning_of_a_library_is_one_line_without_its_source() -> None:
+    code = """import sys, warnings
+from hfkit.cli.launch import exit_cleanly
+said = "lr_scheduler.step() comes first\\n (Triggered internally at /pytorch/aten/src/ATen/Context.cpp:84.)"
+sys.exit(exit_cleanly(lambda: warnings.warn(said, UserWarning)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "warning: lr_scheduler.step() comes first\n"
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"HFKIT_DEBUG": "1"}
+    )
+    assert "UserWarning" in told.stderr and ":4: " in told.stderr
+
+
 def test_a_wrong_command_or_model_is_told_with_what_is_near(capsys: Captured) -> None:
     assert hfkit("trian", "--dataset", "x.csv") == 2
     assert "there is no command trian; did you mean train?" in capsys.readouterr().err

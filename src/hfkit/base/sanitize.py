@@ -1,10 +1,8 @@
 """Plain text: strings that strangers wrote, made safe to show."""
 
 import re
-from collections.abc import Sequence
-
-
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 # Control characters, and the marks that reorder what stands beside them: a text may not move the page around it.

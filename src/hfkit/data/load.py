@@ -4,6 +4,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from hfkit.base.errors import HfkitError, after, nearest
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
 
 
-def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
+def load_data(source: DataArguments | str | PathLike[str], **options: Any) -> "LoadedData":
     """Loads a data set as three checked splits.
 
     Args:
@@ -76,7 +77,7 @@ def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
 
 
 def load_test(
-    source: DataArguments | str,
+    source: DataArguments | str | PathLike[str],
     *,
     label_names: list[str] | None = None,
     trained: Mapping[str, Any] | None = None,
@@ -117,14 +118,14 @@ def load_test(
         return _only_test(data, label_names, arguments.drop_unseen_labels)
 
 
-def _arguments(source: DataArguments | str, options: dict[str, Any]) -> tuple[DataArguments, str, str | None]:
+def _arguments(source: Any, options: dict[str, Any]) -> tuple[DataArguments, str, str | None]:
     problem_type = options.pop("problem_type", None) or getattr(source, "problem_type", "auto")
     task = options.pop("task", None) or getattr(source, "task", None)
     known = {entry.name for entry in dataclasses.fields(DataArguments)}
     for name in options:
         if name not in known:
             raise HfkitError(f"load_data has no option {name!r}", fix=nearest(name, known))
-    arguments = DataArguments(dataset=source) if isinstance(source, str) else source
+    arguments = source if isinstance(source, DataArguments) else DataArguments(dataset=fspath(source))
     arguments = dataclasses.replace(arguments, **options)
     check(arguments)
     return arguments, problem_type, task
