@@ -17,6 +17,15 @@ class FileArguments:
         "minimal", "none: a quote in a CSV file is a character as any other, as in the TSV files of GLUE."
     )
     column_names: list[str] = knob([], "The columns of a CSV file that has no header, in order: text label.")
+    missing_values: list[str] = knob(
+        [], "What stands for a missing value beside an empty cell and null, as it is written: --missing_values NA '?'."
+    )
+
+    def check_no_csv(self, where: str) -> None:
+        """Refuses the flags of CSV files for a source that is none."""
+        for name in ("delimiter", "quoting", "column_names"):
+            if getattr(self, name) != getattr(FileArguments(), name):
+                raise HfkitError(f"--{name} is for CSV files, and this is none", where=where, fix=f"drop --{name}")
 
     def separator(self, suffix: str = ".csv") -> str:
         """What parts the fields of a CSV file of this ending. Refuses what is not one character."""
@@ -84,16 +93,13 @@ class DataArguments(FileArguments):
         0, "Seed of the splits and of max_*_samples. Apart from seed, so that seeds can be compared.", low=0
     )
     decimal: Literal["auto", ".", ","] = knob(
-        "auto", "The decimal mark of numbers in a CSV file. auto: a comma in a column that holds nothing else."
+        "auto", "Decimal mark of labels written as text. auto: a comma, where half have one that parts no thousands."
     )
     merge_labels: bool = knob(
         False, "Merge labels that look equal: they differ in case, spacing, width or what cannot be seen (Pos, pos )."
     )
     drop_unseen_labels: bool = knob(
         False, "Leave out, counted, validation and test rows with a label that training never shows."
-    )
-    missing_values: list[str] = knob(
-        [], "What stands for a missing value beside an empty cell and null, as it is written: --missing_values NA '?'."
     )
     streaming: bool = knob(
         False,

@@ -12,13 +12,13 @@ from typing import Any
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import text_codec
 from hfkit.config import TrainConfig
-from hfkit.config.values import Broken, numbers, types
+from hfkit.config.values import Broken, numbers, settle, types
 
 JSON_OBJECTS = ("model_args", "optim_args", "lr_scheduler_kwargs")
 
 
 def check(config: Any) -> None:
-    """Refuse what cannot work, whether a command line or a program has made it.
+    """Refuse what cannot work, whether a command line or a program has made it. Paths and NumPy's numbers become plain.
 
     Args:
         config: A TrainConfig; of one of its groups alone each value is looked at, and not what they do together.
@@ -26,6 +26,7 @@ def check(config: Any) -> None:
     Raises:
         HfkitError: The first rule that is broken, with the flags at fault and the way out.
     """
+    settle(config)
     whole = (_texts, _data_and_task, _language, _images, _model, _loop, _hub) if isinstance(config, TrainConfig) else ()
     for rules in (types, numbers, *whole):
         for what, fix in rules(config):
@@ -58,7 +59,7 @@ def check_idle(config: TrainConfig, recipe: TrainConfig) -> None:
             "pooling",
         ),
         ("a task with labels", not language): (
-            "regression_loss", "merge_labels", "label_columns", "label_separator", "drop_unseen_labels",
+            "regression_loss", "merge_labels", "label_columns", "label_separator", "drop_unseen_labels", "decimal",
         ),
         ("--long_text windows", config.long_text == "windows" and not images): ("stride",),
         ("--model baseline:NAME and a task of texts", baseline and not images): ("vocab_size",),

@@ -2,12 +2,27 @@
 
 import dataclasses
 import math
+import os
 from collections.abc import Iterator
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 Broken = Iterator[tuple[str, str]]
 """What is wrong, and what to do."""
+
+
+def settle(config: Any) -> None:
+    """Put plain values, which JSON takes, where a program gave a path for a text, or a number of NumPy's or torch's."""
+    for entry in dataclasses.fields(config):
+        setattr(config, entry.name, _plain(getattr(config, entry.name)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if getattr(value, "shape", None) == () else value
 
 
 def types(config: Any) -> Broken:

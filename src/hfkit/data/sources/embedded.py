@@ -69,16 +69,21 @@ def origin(name: str) -> tuple[str | None, str | None]:
     return _ORIGINS.get(name.removeprefix("demo:"), (None, None))
 
 
+def check_name(name: str) -> None:
+    """Refuse the name of an embedded model that there is not. Nothing is opened for it."""
+    if name not in (known := [*_MODELS, *_MADE]):
+        raise HfkitError(f"There is no embedded model {name!r}", where="--model", fix=nearest(name, known))
+
+
 def model_path(name: str) -> Path:
     """The folder of the embedded model `name` (for `demo:minilm`: minilm), its files checked.
 
     Raises:
         HfkitError: No such model, the package is not installed, or a file is not the known one.
     """
+    check_name(name)
     if name in _MADE:
         return _MADE[name]()
-    if name not in _MODELS:
-        raise HfkitError(f"There is no embedded model {name!r}", fix=nearest(name, [*_MODELS, *_MADE]))
     package, module, folder, checksums = _MODELS[name]
     for file, sha256 in checksums.items():
         package_file(package, module, f"{folder}/{file}", sha256)

@@ -270,9 +270,12 @@ class TextGeneration(BaseTask):
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The sum of the losses of all tokens that are learnt, and in evaluation of each row the sums of FIGURES."""
         inputs = {name: batch[name] for name in ("input_ids", "position_ids") if name in batch}
+        targets, settings = batch["targets"], getattr(getattr(model, "module", model), "config", None)
+        if "position_ids" in inputs and "flash" in str(getattr(settings, "_attn_implementation", "")):
+            # transformers' flash attention keeps documents apart in a single row alone: all rows are one.
+            inputs = {name: value.reshape(1, -1) for name, value in inputs.items()}
         # A cache would only hold memory, and transformers looks at position_ids only where there is none.
-        logits = model(**inputs, use_cache=False).logits
-        targets = batch["targets"]
+        logits = model(**inputs, use_cache=False).logits.reshape(*targets.shape, -1)
         kept = targets != IGNORED
         # Logits are a batch's largest tensor, and picking rows out of it copies it.
         logits, wanted = (logits.flatten(0, 1) if kept.all() else logits[kept]).float(), targets[kept]
