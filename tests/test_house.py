@@ -74,7 +74,6 @@ STILL_ASK: set[str] = {
 STILL_FULL: set[str] = set()
 STILL_LONG: set[str] = {
     "cli/command.py:_parser",
-    "data/tables/rows.py:take_rows",
     "evaluation/predict.py:evaluate",
     "hub/upload/publishing.py:push",
     "inference/generation/files.py:generate_file",
