@@ -80,12 +80,3 @@ def set_labels(config: PreTrainedConfig, kwargs: dict[str, Any]) -> None:
     for name, value in kwargs.items():
         if name != "num_labels":
             setattr(config, name, value)
-
-
-def same_labels(config: PreTrainedConfig, kwargs: dict[str, Any]) -> bool:
-    """Whether the model already answers with the task's labels, in whatever order; names given by default count not."""
-    if config.problem_type not in (None, kwargs["problem_type"]):
-        return False
-    own = sorted(str(name).strip().casefold() for name in (config.id2label or {}).values())
-    wanted = sorted(str(name).strip().casefold() for name in kwargs["id2label"].values())
-    return own == wanted and own != sorted(f"label_{index}" for index in range(len(own)))

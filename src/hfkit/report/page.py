@@ -101,7 +101,7 @@ def overview(run: Run) -> dict[str, Any]:
         "primary": found["primary_metric"],
         "headline": headline(found),
         "problem": problem,
-        "job": job(problem, bool(info["task_settings"].get("pair")), str(info["task"])),
+        "job": job(info),
         "inputs": find(str(info["task"])).inputs,
         "verdict": wording.verdict(found),
         "wins": wording.wins(found),
@@ -139,16 +139,9 @@ def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"name": name, **found[name]} for name in sorted(names, key=lambda name: name != primary)]
 
 
-def job(problem: str, pair: bool, task: str = "text-classification") -> str:
+def job(info: Mapping[str, Any]) -> str:
     """What the model does, in words."""
-    if problem == "language_modeling":
-        return "language modelling"
-    kind = task.partition("-")[0]
-    what = {
-        "regression": f"{kind} regression",
-        "multi_label_classification": f"multi-label {kind} classification",
-    }.get(problem, f"{kind} classification")
-    return f"{what} of pairs" if pair else what
+    return str(find(str(info["task"])).room("app").job(info))
 
 
 def command(run: Run) -> str:

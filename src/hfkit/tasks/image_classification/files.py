@@ -22,7 +22,8 @@ from hfkit.data.vision.decode import FORMATS, BadImage, decode
 from hfkit.data.vision.reading import ImageReading
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.tally import Tally
-from hfkit.inference.writers import answer_types, open_writer
+from hfkit.inference.writers import open_writer
+from hfkit.tasks.classifying import answer_types
 from hfkit.tasks.image_classification.inference import ImageClassificationPipeline
 
 SHOWN = 20

@@ -19,8 +19,9 @@ from hfkit.data.tables.table import counted, is_missing
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.readers import STDIN, Row, Source, open_rows
 from hfkit.inference.tally import Tally
-from hfkit.inference.writers import answer_types, open_writer
+from hfkit.inference.writers import open_writer
 from hfkit.runs.run import Run
+from hfkit.tasks.classifying import answer_types
 from hfkit.tasks.text_classification.inference import TextClassificationPipeline
 
 Answer = dict[str, Any]

@@ -25,7 +25,8 @@ from hfkit.models.inspection import check_memory, check_vocabulary, first_line
 from hfkit.models.inspection import say as _say
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
-from hfkit.models.settings import override, same_labels, set_dropout, set_labels
+from hfkit.models.settings import override, set_dropout, set_labels
+from hfkit.tasks.classification import same_labels
 from hfkit.tasks.text_classification import SPEC
 from hfkit.tasks.text_classification.padding import settle_padding
 
