@@ -49,8 +49,6 @@ STILL_ASK: set[str] = {
     "data/text/streams.py",
     "data/vision/pictures.py",
     "evaluation/intervals.py",
-    "evaluation/linear.py",
-    "evaluation/majority.py",
     "evaluation/metric_names.py",
     "evaluation/metrics.py",
     "evaluation/weighted.py",
