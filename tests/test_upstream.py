@@ -42,6 +42,13 @@ def _parser() -> bool:
     return callable(HfArgumentParser._parse_dataclass_field) and callable(HfArgumentParser._add_dataclass_arguments)
 
 
+def _forward_params() -> bool:
+    """What every call of a pipeline hands on to `generate`."""
+    from transformers import Pipeline
+
+    return "forward_params = {**self._forward_params, **forward_params}" in inspect.getsource(Pipeline.__call__)
+
+
 def _fresh_head() -> bool:
     """A parameter marked as not initialised is drawn anew by `_init_weights`, and one that is marked is left alone."""
     from transformers import BertConfig, BertForSequenceClassification
@@ -121,6 +128,7 @@ TOUCHED: dict[str, tuple[str, Callable[[], bool]]] = {
     "transformers: every config is a dataclass (5.4)": ("baselines/configs.py", _configs_are_dataclasses),
     "transformers.integrations.sdpa_attention, AttentionInterface": ("models/attention.py", _sdpa),
     "HfArgumentParser._parse_dataclass_field": ("config/parsing.py", _parser),
+    "Pipeline._forward_params": ("inference/generation_pipeline.py", _forward_params),
     "PreTrainedModel._init_weights, Parameter._is_hf_initialized": ("models/building.py", _fresh_head),
     "AutoModel._model_mapping": ("hub/sources.py", _mapping),
     "transformers.models.auto: the modules and their MODEL_FOR_ mappings": ("_register.py", _registries),
