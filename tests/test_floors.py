@@ -94,22 +94,31 @@ def test_what_was_tested_is_what_is_locked() -> None:
     ],
 )
 def test_a_version_that_is_not_served_is_told_and_another_hash_ends_it(
-    says: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    says: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment = install.Environment.__new__(install.Environment)
     environment.pip, environment.uv = ["pip"], None
+    commands: list[tuple[list[str], str]] = []
 
     def answers(text: str, code: int) -> None:
-        ended = subprocess.CompletedProcess([], code, text)
-        monkeypatch.setattr(install.subprocess, "run", lambda *_, **__: ended)
+        def run(command: list[str], stdout: int | None = None, **_: object) -> subprocess.CompletedProcess[str]:
+            commands.append((command, Path(command[-1]).read_text() if "--constraint" in command else ""))
+            return subprocess.CompletedProcess([], code if stdout else 0, text)
+
+        commands.clear()
+        monkeypatch.setattr(install.subprocess, "run", run)
 
     answers(says, 1)
-    assert environment.try_lock(tmp_path / "lock.txt") == told
+    environment.install_or_tested(["torch>=2.10"], ["torch>=2.10"], ["torch==2.10"])
+    (_, oldest), (command, tested) = commands
+    assert oldest == "torch==2.10" and tested == f"torch>=2.10,<={floors.TESTED['torch']}" and "torch>=2.10" in command
+    assert capsys.readouterr().out.startswith(f"{told} is not served here: the newest versions up to the tested ones")
     answers("", 0)
-    assert environment.try_lock(tmp_path / "lock.txt") == ""
+    environment.install_or_tested(["--requirement", "lock.txt"], ["torch>=2.10"])
+    assert len(commands) == 1 and capsys.readouterr().out == ""
     answers("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", 1)
     with pytest.raises(SystemExit):
-        environment.try_lock(tmp_path / "lock.txt")
+        environment.install_or_tested(["--requirement", "lock.txt"], ["torch>=2.10"])
 
 
 @pytest.mark.parametrize(
