@@ -169,10 +169,28 @@ def test_no_private_name_is_touched_unlisted() -> None:
         )
     }  # fmt: skip
     for file, tree in trees.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr, re.IGNORECASE):
-                known = node.attr in own | listed or node.attr.endswith("__")
-                assert known, f"{file.relative_to(ROOT)}:{node.lineno} touches {node.attr}: list it above"
+        for name, line in _touched(tree):
+            known = name in own | listed or name.endswith("__")
+            assert known, f"{file.relative_to(ROOT)}:{line} touches {name}: list it above"
+
+
+def _touched(tree: ast.AST) -> list[tuple[str, int]]:
+    """Private names as attributes, as imports from other libraries, and as texts given to getattr and its like."""
+    found: list[tuple[str, int]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            found.append((node.attr, node.lineno))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] not in ("hfkit", "__future__"):
+            found += [(name, node.lineno) for name in (node.module or "").split(".")]
+            found += [(alias.name, node.lineno) for alias in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "hasattr", "setattr", "delattr"):
+            found += [(str(text.value), node.lineno) for text in node.args if isinstance(text, ast.Constant)]
+    return [(name, line) for name, line in found if re.match(r"_[a-z]", name, re.IGNORECASE)]
+
+
+def test_private_names_are_found_in_every_way_of_touching_them() -> None:
+    source = 'from a._b import _C\nx._d = 1\ngetattr(x, "_e")\nfrom hfkit.a import _f\nx.g\n'
+    assert [name for name, _ in _touched(ast.parse(source))] == ["_b", "_C", "_d", "_e"]
 
 
 def test_the_page_shows_the_list() -> None:
