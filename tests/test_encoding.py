@@ -10,8 +10,10 @@ import pytest
 from datasets import Dataset, DatasetDict
 from transformers import AutoConfig, AutoTokenizer
 
+import hfkit
 from hfkit import encoding, store
-from hfkit.config import TaskArguments
+from hfkit.config import DataArguments, TaskArguments
+from hfkit.data import prepared
 from hfkit.tasks import build_task
 
 
@@ -143,3 +145,34 @@ def test_a_second_run_says_so_and_is_the_same(run_fit: Any, capsys: pytest.Captu
     apart = run_fit("apart", num_train_epochs=1, reuse_tokens=False)
     assert "an earlier run's" not in capsys.readouterr().out
     assert apart.predictions().equals(first.predictions())
+
+
+def test_code_in_any_folder_counts(tmp_path: Path) -> None:
+    package = Path(hfkit.__file__).parent
+    assert package == store.PACKAGE
+    copy = tmp_path / "hfkit"
+    shutil.copytree(package, copy)
+    assert store.source_digest(copy) == store.source_digest()
+    digests = {store.source_digest(copy)}
+    for path in ("store.py", "data/readers/csv_file.py", "tasks/new/room/task.py"):
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        with (copy / path).open("a") as file:
+            file.write("# another line\n")
+        digests.add(store.source_digest(copy))
+    assert len(digests) == 4
+
+
+def test_other_code_makes_tokens_and_splits_anew(
+    tiny_bert: Path, splits: DatasetDict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, tokenizer = ready(tiny_bert, splits, max_length=8)
+    (tmp_path / "rows.csv").write_text("text,label\nfine film,a\n")
+    arguments = DataArguments(dataset=str(tmp_path / "rows.csv"))
+
+    def names() -> tuple[str | None, str | None]:
+        return encoding.reader_digest(task, tokenizer), prepared.key(arguments, "auto", "text-classification")
+
+    before = names()
+    assert None not in before
+    monkeypatch.setattr(store, "source_digest", lambda: "another")
+    assert not set(before) & set(names())

@@ -2,19 +2,17 @@
 
 `datasets.map` goes by a fingerprint of the function, and has answered with another tokenizer's tokens. Here the name
 of a table is a hash of everything that tokens come from: each row's content, the tokenizer's whole definition, the
-task's settings, the versions of the libraries and the source of hfkit's tasks. What is read is checked three times:
+task's settings, the versions of the libraries and hfkit's source. What is read is checked three times:
 the file against its own hash, the number of its rows, and some rows against what the tokenizer says now.
 """
 
 import hashlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset, DatasetDict
 
 from hfkit import hardware, store
-from hfkit import tasks as tasks_package
 from hfkit.data.table import counted
 from hfkit.tasks.unknown import MUCH, lost_in_tokens
 
@@ -117,11 +115,9 @@ def reader_digest(task: "Task", processor: Any) -> str | None:
         "special": {name: str(value) for name, value in processor.special_tokens_map.items()},
         "reading": [str(getattr(processor, name, None)) for name in reading],
         "versions": {name: hardware.versions().get(name) for name in ("transformers", "tokenizers", "datasets")},
+        "source": store.source_digest(),
     }
-    found = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
-    for source in sorted(Path(tasks_package.__file__).parent.glob("*.py")):
-        found.update(source.read_bytes())
-    return found.hexdigest()
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def key(split: Dataset, reader: str) -> str:

@@ -17,12 +17,22 @@ LIMIT = 4 * 2**30
 
 NAME = b"hfkit_name"
 
+PACKAGE = Path(__file__).parent
+
 
 def folder() -> Path:
     """Where tables are kept: hfkit/kept in the Hub's home (HF_HOME), which is the user's own."""
     from huggingface_hub.constants import HF_HOME
 
     return Path(HF_HOME) / "hfkit" / "kept"
+
+
+def source_digest(package: Path = PACKAGE) -> str:
+    """The hash of every source file of hfkit, whatever folder it is in: what other code has made is made anew."""
+    found = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        found.update(f"{path.relative_to(package)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return found.hexdigest()
 
 
 def read(name: str) -> pa.Table | None:

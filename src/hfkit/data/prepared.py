@@ -35,12 +35,14 @@ def key(arguments: DataArguments, problem_type: str, task: str | None) -> str | 
     files = _files(arguments.dataset.strip()) if task == TEXTS else []
     if not files:
         return None
+    from hfkit import store
+
     options = {entry.name: getattr(arguments, entry.name) for entry in dataclasses.fields(DataArguments)}
     facts = {"options": options, "problem_type": problem_type, "versions": hardware.versions()}
+    facts["source"] = store.source_digest()
     found = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
-    code = Path(hardware.__file__).parent
     try:
-        for path in [*files, *sorted(code.glob("*.py")), *sorted((code / "data").rglob("*.py"))]:
+        for path in files:
             with path.open("rb") as file:
                 found.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     except OSError:
