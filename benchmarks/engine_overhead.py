@@ -19,14 +19,14 @@ from torch.utils.data import DataLoader
 from transformers import BertConfig, BertForSequenceClassification
 
 from benchmarks.pairing import summary, write
-from hfkit import hardware
-from hfkit.batching import BatchPlan
-from hfkit.callbacks import Callback
+from hfkit.base import hardware
 from hfkit.config import TrainConfig
-from hfkit.job import build_engine
-from hfkit.optim import build_optimizer, build_scheduler
-from hfkit.run import claim
+from hfkit.data.batching import BatchPlan
+from hfkit.runs.run import claim
 from hfkit.tasks.text_classification import TextClassification
+from hfkit.training.callbacks import Callback
+from hfkit.training.job import build_engine
+from hfkit.training.optim import build_optimizer, build_scheduler
 
 LIMIT = 0.03
 STEPS, WARM_UP, ROWS, LONGEST = 240, 20, 16, 128

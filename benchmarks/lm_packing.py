@@ -18,9 +18,9 @@ from datasets import Dataset
 
 import hfkit
 from benchmarks.pairing import in_turns, summary, write
-from hfkit import hardware
-from hfkit.batching import BatchPlan
+from hfkit.base import hardware
 from hfkit.config import TrainConfig
+from hfkit.data.batching import BatchPlan
 
 LIMIT = 1.5
 SIZES = {"hidden_size": 768, "num_hidden_layers": 2, "num_attention_heads": 12, "intermediate_size": 3072}

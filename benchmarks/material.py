@@ -75,7 +75,7 @@ def bert(quick: bool = False) -> Path:
 
     A trial takes a BERT of two thin layers instead.
     """
-    from hfkit.demo import model_path
+    from hfkit.data.sources.embedded import model_path
 
     if quick:
         return bert_of("tiny", hidden_size=64, num_hidden_layers=2, num_attention_heads=2, intermediate_size=128)
@@ -102,7 +102,7 @@ def trained_run(quick: bool = False) -> Path:
     if not (run / "report.html").is_file():
         flags = {"dataset": reviews(train, test), "model": bert(quick), "output_dir": run}
         flags |= {"learning_rate": 1e-4, "num_train_epochs": 1, "save_strategy": "no", "eval_strategy": "no"}
-        command = [sys.executable, "-m", "hfkit.cli", "train", *SWITCHES, *spelt(flags)]
+        command = [sys.executable, "-m", "hfkit.cli.main", "train", *SWITCHES, *spelt(flags)]
         subprocess.run(command, check=True, env=surroundings({}), stdout=subprocess.DEVNULL)
     return run
 

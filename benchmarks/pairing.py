@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hfkit import hardware
+from hfkit.base import hardware
 
 RESULTS = Path(__file__).parent / "results"
 FEWEST = 5

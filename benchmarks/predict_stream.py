@@ -30,7 +30,7 @@ def memory(run: Path, file: Path) -> dict[str, Any]:
     """`hfkit predict` to the file's end: MiB after a tenth of the time, and the most after that."""
     output = fresh.WORK / "answers.csv"
     flags = ["predict", str(run), "--input", str(file), "--output", str(output), "--disable_tqdm"]
-    process = subprocess.Popen([sys.executable, "-m", "hfkit.cli", *flags], env=fresh.surroundings({}))
+    process = subprocess.Popen([sys.executable, "-m", "hfkit.cli.main", *flags], env=fresh.surroundings({}))
     seen = []
     while process.poll() is None:
         seen.append(resident(process.pid))

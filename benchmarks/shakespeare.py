@@ -14,7 +14,7 @@ from pathlib import Path
 
 import hfkit
 from benchmarks.pairing import write
-from hfkit import hardware
+from hfkit.base import hardware
 from hfkit.config import TrainConfig
 
 LIMIT = 1.85

@@ -9,7 +9,7 @@ from benchmarks.pairing import report, summary
 from benchmarks.train_text import ours, rival
 
 NAME, LIMIT, LIMIT_MEMORY = "train_text_tuned", 2.5, 1.5
-# What hfkit.hardware.keep_memory sets, in the words that glibc reads at the start of a process.
+# What hfkit.base.hardware.keep_memory sets, in the words that glibc reads at the start of a process.
 KEEP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_TOP_PAD_": str(256 * 2**20)}
 
 

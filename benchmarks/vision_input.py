@@ -68,7 +68,7 @@ def hfkit_batches(folder: Path, kind: str) -> Iterator[Any]:
     from transformers import ViTConfig, ViTImageProcessor
 
     from hfkit import load_data
-    from hfkit.evaluation import load_batches
+    from hfkit.evaluation.predict import load_batches
     from hfkit.tasks.image_classification import ImageClassification
 
     _, _, size, names = KINDS[kind]
@@ -146,7 +146,7 @@ def compared(folder: Path, kind: str) -> dict[str, Any]:
 
 def main() -> bool:
     """Print images a second of a core on each kind; within the limit at 1.5 times as fast on photographs."""
-    from hfkit import hardware
+    from hfkit.base import hardware
 
     hardware.keep_memory(use_cpu=True)
     import torch

@@ -81,7 +81,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     import huggingface_hub.utils._http
     from hub_server import HubServer
 
-    from hfkit.hub import commits
+    from hfkit.hub.upload import commits
 
     with HubServer() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
@@ -170,9 +170,9 @@ def run_fit(tiny_bert: Path, splits: Any, tmp_path: Path) -> Any:
     from transformers import AutoTokenizer, BertForSequenceClassification
 
     from hfkit.config import TrainConfig
-    from hfkit.job import fit
-    from hfkit.models.freezing import freeze
+    from hfkit.models.adapting.freezing import freeze
     from hfkit.tasks import build_task
+    from hfkit.training.job import fit
 
     def call(name: str = "run", **knobs: Any) -> Any:
         defaults: dict[str, Any] = {
@@ -204,7 +204,7 @@ def run_fit(tiny_bert: Path, splits: Any, tmp_path: Path) -> Any:
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, reviews: list[tuple[str, str]]) -> Path:
     """A finished run of `hfkit train` on the made reviews, read-only: copy it before you write into it."""
-    from hfkit.cli import main
+    from hfkit.cli.main import main
 
     folder = tmp_path_factory.mktemp("tiny-run")
     csv = folder / "reviews.csv"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from hfkit.base.errors import HfkitError
 from hfkit.data import load_data
-from hfkit.errors import HfkitError
 
 
 def write(name: str, text: str | bytes) -> str:

@@ -58,7 +58,16 @@ def main() -> None:
         hub.order(*FAULTS)
         token = {"HF_ENDPOINT": hub.url, "HF_TOKEN": "hf_test", "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"}
         for name, repository, flags in PUSHES:
-            run(sys.executable, "-m", "hfkit.cli", "push", f"runs/hub-demo/{name}", repository, *flags.split(), **token)
+            run(
+                sys.executable,
+                "-m",
+                "hfkit.cli.main",
+                "push",
+                f"runs/hub-demo/{name}",
+                repository,
+                *flags.split(),
+                **token,
+            )
         print("\npublished, each opened from an empty cache with equal logits:")
         for (_, name), repository in hub.store.repositories.items():
             commits = len(repository.history("main")) - 1

@@ -12,10 +12,11 @@ from tiny_language import write_model
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 import hfkit
-from hfkit.cli import main
-from hfkit.errors import HfkitError
-from hfkit.models import adapters, load_model
-from hfkit.models.adapters import load_adapters, merge
+from hfkit.base.errors import HfkitError
+from hfkit.cli.main import main
+from hfkit.models import load_model
+from hfkit.models.adapting import adapters
+from hfkit.models.adapting.adapters import load_adapters, merge
 
 
 @pytest.fixture(scope="module")

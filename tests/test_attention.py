@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 
-from hfkit.models import attention
+from hfkit.models.kernels import cpu_attention
 
 CPU = torch.device("cpu")
 
@@ -23,7 +23,7 @@ class Bidirectional(nn.Module):
 
 @pytest.fixture
 def inside() -> Iterator[None]:
-    with attention.products(CPU, "bf16"):
+    with cpu_attention.products(CPU, "bf16"):
         yield
 
 
@@ -57,10 +57,10 @@ KEEP = (torch.arange(10) < torch.tensor([[10], [6]]))[:, None, None, :].expand(2
 def test_states_and_gradients_are_torchs(
     given: dict[str, Any], options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attention, "sdpa_attention_forward", None)  # it has to do without
+    monkeypatch.setattr(cpu_attention, "sdpa_attention_forward", None)  # it has to do without
     tensors = heads()
     expected, gradients = exact(tensors, **options)
-    out, weights = attention.attend(Bidirectional(), *tensors, **({"attention_mask": None} | given))
+    out, weights = cpu_attention.attend(Bidirectional(), *tensors, **({"attention_mask": None} | given))
     assert weights is None
     out.float().square().sum().backward()
     torch.testing.assert_close(out.double(), expected, atol=0.03, rtol=0.02)  # bf16 has 8 bits
@@ -72,18 +72,18 @@ def test_states_and_gradients_are_torchs(
 @pytest.mark.usefixtures("inside")
 def test_padding_is_not_looked_at() -> None:
     tensors = heads()
-    before, _ = attention.attend(Bidirectional(), *tensors, attention_mask=KEEP)
+    before, _ = cpu_attention.attend(Bidirectional(), *tensors, attention_mask=KEEP)
     with torch.no_grad():
         for tensor in tensors[1:]:
             tensor[1, :, 6:] = 1000.0
-    after, _ = attention.attend(Bidirectional(), *tensors, attention_mask=KEEP)
+    after, _ = cpu_attention.attend(Bidirectional(), *tensors, attention_mask=KEEP)
     assert torch.equal(before, after)
 
 
 @pytest.mark.usefixtures("inside")
 @pytest.mark.parametrize("case", ["float32", "dropout", "mask of numbers", "large", "shared keys", "softcap"])
 def test_what_is_out_of_the_ordinary_is_left_to_transformers(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attention, "sdpa_attention_forward", lambda *_, **__: "theirs")
+    monkeypatch.setattr(cpu_attention, "sdpa_attention_forward", lambda *_, **__: "theirs")
     tensors = heads(torch.float32 if case == "float32" else torch.bfloat16)
     given: dict[str, Any] = {"attention_mask": KEEP.bfloat16() if case == "mask of numbers" else None}
     if case == "dropout":
@@ -91,26 +91,26 @@ def test_what_is_out_of_the_ordinary_is_left_to_transformers(case: str, monkeypa
     if case == "softcap":
         given["softcap"] = 30.0
     if case == "large":
-        monkeypatch.setattr(attention, "LARGEST", 599)
+        monkeypatch.setattr(cpu_attention, "LARGEST", 599)
     if case == "shared keys":
         tensors[1:] = [tensor[:, :1] for tensor in tensors[1:]]
-    assert attention.attend(Bidirectional(), *tensors, **given) == "theirs"
+    assert cpu_attention.attend(Bidirectional(), *tensors, **given) == "theirs"
 
 
 def test_only_bf16_on_a_cpu_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attention, "sdpa_attention_forward", lambda *_, **__: "theirs")
+    monkeypatch.setattr(cpu_attention, "sdpa_attention_forward", lambda *_, **__: "theirs")
 
     def answer() -> Any:
         return AttentionInterface._global_mapping["sdpa"](Bidirectional(), *heads(), attention_mask=None)
 
     for device, precision in (("cuda", "bf16"), ("cpu", "no")):
-        with attention.products(torch.device(device), precision):
+        with cpu_attention.products(torch.device(device), precision):
             assert answer() == "theirs"
-    with attention.products(CPU, "bf16"):
+    with cpu_attention.products(CPU, "bf16"):
         assert answer() != "theirs"
         with ThreadPoolExecutor() as another:
             assert another.submit(answer).result() == "theirs"
-        with attention.products(CPU, "no"):
+        with cpu_attention.products(CPU, "no"):
             assert answer() == "theirs"
         assert answer() != "theirs"
     assert answer() == "theirs"
@@ -124,16 +124,18 @@ def test_no_model_sees_what_follows(kind: str) -> None:
     places = torch.arange(6).repeat(2)[None]  # two documents in the row
     for given in ({}, {"position_ids": places}):
         changed = ids.index_fill(1, torch.tensor([11]), 40)
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16), attention.products(CPU, "bf16"):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16), cpu_attention.products(CPU, "bf16"):
             one, other = (model(tokens, use_cache=False, **given).logits for tokens in (ids, changed))
         assert torch.equal(one[:, :-1], other[:, :-1])
 
 
 def test_a_run_uses_it_and_saves_a_plain_model(run_fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    plain = attention.attend
+    plain = cpu_attention.attend
     monkeypatch.setattr(
-        attention, "attend", lambda *args, **kwargs: calls.append(attention.wanted.get()) or plain(*args, **kwargs)
+        cpu_attention,
+        "attend",
+        lambda *args, **kwargs: calls.append(cpu_attention.wanted.get()) or plain(*args, **kwargs),
     )
     run = run_fit("bf16", mixed_precision="bf16", num_train_epochs=1)
     assert any(calls)

@@ -17,10 +17,10 @@ from torchvision.transforms import v2
 from transformers import ViTImageProcessor
 
 from hfkit import HfkitError
-from hfkit.data.decoding import BadImage, decode, decode_again, decode_pixels, pixels_again
-from hfkit.tasks.augment import NAMES, PRESETS, SCALE, boxed, mixed, seeded, steps, varied
+from hfkit.data.vision.augment import NAMES, PRESETS, SCALE, boxed, mixed, seeded, steps, varied
+from hfkit.data.vision.decode import BadImage, decode, decode_again, decode_pixels, pixels_again
+from hfkit.data.vision.reading import ImageReading
 from hfkit.tasks.image_classification import ImageClassification
-from hfkit.tasks.image_reading import ImageReading
 
 PROCESSOR = ViTImageProcessor(size={"height": 16, "width": 16})
 SEEN = ImageReading.of(PROCESSOR)
@@ -89,7 +89,7 @@ def test_a_box_of_a_large_jpeg_is_decoded_no_larger_than_it_needs(
         sizes.add((asked[0] is stored, max(pixels.shape)))
         return pixels
 
-    monkeypatch.setattr("hfkit.tasks.augment.pixels_again", told)
+    monkeypatch.setattr("hfkit.data.vision.augment.pixels_again", told)
     for number in range(10):
         with seeded(number):
             expected = cut(whole, 0)
@@ -134,7 +134,7 @@ def test_small_frames_are_read_once_and_never_changed(tmp_path: Path, monkeypatc
         read.append(stored)
         return decode_again(stored, *more)
 
-    monkeypatch.setattr("hfkit.tasks.augment.decode_again", told)
+    monkeypatch.setattr("hfkit.data.vision.augment.decode_again", told)
     change, plain = varied(["crop", "flip", "color", "erase"], SEEN), varied([], SEEN)
     frames = [plain(stored, 0).clone() for stored in pictures]
     for number, stored in enumerate(pictures * 6):
@@ -142,7 +142,7 @@ def test_small_frames_are_read_once_and_never_changed(tmp_path: Path, monkeypatc
             change(stored, 0)
     assert len(read) == 8, "each of the two read each of four pictures once"
     assert all(torch.equal(plain(stored, 0), frame) for stored, frame in zip(pictures, frames, strict=True))
-    monkeypatch.setattr("hfkit.tasks.augment.KEPT", 2 * 2000)
+    monkeypatch.setattr("hfkit.data.vision.augment.KEPT", 2 * 2000)
     few = varied([], SEEN)
     assert all(torch.equal(few(stored, 0), frame) for stored, frame in zip(pictures * 3, frames * 3, strict=True))
     assert len(read) == 8 + 2 + 3 * 2, "as many as there is room for"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hfkit.cli import main
+from hfkit.cli.main import main
 
 GOOD = "".join(
     f'"a {word} film number {number}",{label}\n'

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hfkit.batching import BatchPlan, Update, evaluation_batches, token_batches
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
+from hfkit.data.batching import BatchPlan, Update, evaluation_batches, token_batches
 
 LENGTHS = np.random.default_rng(0).integers(5, 200, size=1003)
 

@@ -12,14 +12,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from hfkit import callbacks
-from hfkit.batching import BatchPlan, Update
+from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
-from hfkit.engine import Engine
-from hfkit.errors import HfkitError
-from hfkit.run import Run
-from hfkit.state import State
+from hfkit.data.batching import BatchPlan, Update
+from hfkit.runs.run import Run
 from hfkit.tasks.text_classification import TextClassification
+from hfkit.training import callbacks
+from hfkit.training.engine import Engine
+from hfkit.training.state import State
 
 Fit = Callable[..., Run]
 METRICS = TextClassification.metrics
@@ -222,7 +222,7 @@ def test_the_bar_shows_the_mean_loss_of_its_own_rows() -> None:
 def test_the_time_left_goes_by_tokens_and_leaves_validation_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten rows of 9 tokens, then ten of 1: halfway in updates is nine tenths of the way. A look takes its own time."""
     clock = SimpleNamespace(now=0.0)
-    for name in ("hfkit.progress.time.monotonic", "time.perf_counter"):
+    for name in ("hfkit.base.progress.time.monotonic", "time.perf_counter"):
         monkeypatch.setattr(name, lambda: clock.now)
     config = TrainConfig(eval_strategy="steps", eval_steps=10)
     engine: Any = SimpleNamespace(total_steps=20, state=State(), quiet=True, look_seconds=50.0, config=config)

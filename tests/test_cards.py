@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from hfkit.cards import DataCard, known_cards
+from hfkit.base.errors import HfkitError
 from hfkit.data import load_data
-from hfkit.errors import HfkitError
+from hfkit.data.cards.card import DataCard, known_cards
 
 FRONT = """license: mit
 language: en

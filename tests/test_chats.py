@@ -10,9 +10,9 @@ from tiny_tokenizers import CHATML, NO_SYSTEM, SILENT, THINKING, byte_level
 from transformers import ByT5Tokenizer
 
 from hfkit import HfkitError, load_data
-from hfkit.data.chats import holds_messages, messages_of
-from hfkit.data.layouts import layout_of
-from hfkit.inference.prompts import choose_layout, open_prompts, token_ids
+from hfkit.data.text.chats import holds_messages, messages_of
+from hfkit.data.text.layouts import layout_of
+from hfkit.inference.generation.prompts import choose_layout, open_prompts, token_ids
 from hfkit.tasks.text_generation import TextGeneration
 
 disable_progress_bars()

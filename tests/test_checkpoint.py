@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from hfkit import checkpoint
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
+from hfkit.training import checkpoint
 
 
 def _write(folder: Path, step: int) -> Path:

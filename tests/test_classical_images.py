@@ -11,9 +11,9 @@ from sklearn.datasets import load_digits
 
 from hfkit.baselines.vision import classical
 from hfkit.baselines.vision.classical import classical_images, images_logreg
-from hfkit.report import words
-from hfkit.report.figures import intervals
-from hfkit.results import fit_baselines
+from hfkit.evaluation import wording
+from hfkit.evaluation.intervals import intervals
+from hfkit.training.test_split import fit_baselines
 
 NAMES = ["dark", "light"]
 
@@ -104,13 +104,13 @@ def test_a_run_of_pictures_is_held_against_them(monkeypatch: pytest.MonkeyPatch)
     truth = data["test"]["label"][:]
     table = pa.table({"label": truth, "prediction": [0] * 20, "probabilities": [[0.9, 0.1]] * 20})
     figures = intervals(table, settings["problem_type"], found, n_resamples=200)
-    assert "The model is worse than logistic regression on pixels by 50.0 points" in words.verdict(figures)
-    assert not words.wins(figures)
+    assert "The model is worse than logistic regression on pixels by 50.0 points" in wording.verdict(figures)
+    assert not wording.wins(figures)
     assert "rows" not in figures["baselines"]["pixels_logreg"]
     monkeypatch.setattr(classical, "FITTED", 30)
     figures = intervals(table, settings["problem_type"], fit_baselines(data, settings, seed=0), n_resamples=200)
     rows = figures["baselines"]["pixels_logreg"]["rows"]
-    title = words.baseline_title("pixels_logreg", settings["problem_type"], rows)
+    title = wording.baseline_title("pixels_logreg", settings["problem_type"], rows)
     assert title == "logistic regression on pixels, fitted on 30 rows"
-    assert words.verdict({**figures, "baselines": {}}) is None
-    assert not words.wins({**figures, "baselines": {}})
+    assert wording.verdict({**figures, "baselines": {}}) is None
+    assert not wording.wins({**figures, "baselines": {}})

@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 from processes import in_child
 
-from hfkit import health
-from hfkit.cli import TRAIN_DEMO, _demo, main
+from hfkit.cli.launch import exit_cleanly
+from hfkit.cli.main import TRAIN_DEMO, _demo, main
 from hfkit.config import TrainConfig
 from hfkit.config.parsing import parse
-from hfkit.launch import exit_cleanly
-from hfkit.run import _HELD, Run, claim, held
+from hfkit.runs.run import _HELD, Run, claim, held
 from hfkit.tasks import TASKS
+from hfkit.training import health
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 Captured = pytest.CaptureFixture[str]
@@ -192,7 +192,7 @@ NAMES = [
 def test_a_wrong_name_is_told_before_anything_heavy_is_imported_and_the_nearest_run_named() -> None:
     claim(TrainConfig(), Path("runs/bert_imdb"), "x").update(state="finished")
     code = f"""import sys
-from hfkit.cli import main
+from hfkit.cli.main import main
 for arguments in {NAMES!r}:
     try: main(arguments)
     except SystemExit as ended: print(ended.code, *sorted({{"torch", "datasets", "accelerate"}} & set(sys.modules)))
@@ -259,7 +259,7 @@ def test_a_reader_that_has_seen_enough_ends_predict_quietly() -> None:
     # The command's own end, without the seconds that a model takes: answers go to a pipe that nobody reads.
     answers = "lambda *_, **__: [print('pos', flush=True) for _ in range(9)]"
     code = f"import sys, types; sys.modules['hfkit.inference'] = types.SimpleNamespace(predict_file={answers})"
-    code += "; from hfkit.cli import main; main(['predict', 'run', '--input', '-'])"
+    code += "; from hfkit.cli.main import main; main(['predict', 'run', '--input', '-'])"
     Path("run").mkdir()
     reader, writer = os.pipe()
     os.close(reader)
@@ -269,7 +269,7 @@ def test_a_reader_that_has_seen_enough_ends_predict_quietly() -> None:
 
 
 def test_help_is_quick() -> None:
-    command = [sys.executable, "-c", "from hfkit.cli import main; main(['--help'])"]
+    command = [sys.executable, "-c", "from hfkit.cli.main import main; main(['--help'])"]
     seconds = []
     for _ in range(3):
         began = time.perf_counter()

@@ -24,8 +24,8 @@ from transformers import AutoModel, BertConfig, LlamaConfig
 
 from hfkit import build_model, build_task, fit
 from hfkit.config import TrainConfig
-from hfkit.engine import Engine
-from hfkit.run import Run
+from hfkit.runs.run import Run
+from hfkit.training.engine import Engine
 
 FOLDER = Path(__file__).parent.parent / "recipes" / "clusters"
 CONFIGS = sorted(path for path in FOLDER.glob("*.yaml") if path.stem != "kubernetes")

@@ -10,11 +10,11 @@ import pytest
 from run_fixture import write_run
 from test_report import Page
 
-from hfkit import stats
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
+from hfkit.evaluation import stats
 from hfkit.report import compare
 from hfkit.report.analysis import Predictions
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 
 def runs(folder: Path, *skills: float, **options: object) -> list[Path]:

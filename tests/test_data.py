@@ -9,11 +9,11 @@ import pyarrow.parquet
 import pytest
 from data_files import refused, rows_csv, write
 
+from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments, TrainConfig
 from hfkit.data import load_data, load_test
-from hfkit.data.sources import _hub
+from hfkit.data.sources.source import _hub
 from hfkit.data.summary import DataSummary, summary_of
-from hfkit.errors import HfkitError
 
 
 def test_the_reading_says_columns_classes_and_sizes(reviews_csv: Path, capsys: pytest.CaptureFixture[str]) -> None:

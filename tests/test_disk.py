@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from safetensors import SafetensorError
 
-from hfkit import disk
-from hfkit.errors import HfkitError
+from hfkit.base import atomic
+from hfkit.base.errors import HfkitError
 
 
 def failing(*_: object, **__: object) -> None:
@@ -18,7 +18,7 @@ def failing(*_: object, **__: object) -> None:
 def test_a_file_is_the_old_one_until_it_is_the_new_one(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with disk.whole_file(path) as staged:
+    with atomic.whole_file(path) as staged:
         staged.write_text("new")
         assert path.read_text() == "old" and staged.parent == path.parent
     assert path.read_text() == "new"
@@ -30,11 +30,11 @@ def test_a_file_that_fails_leaves_the_old_one_and_nothing_else(
     broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.json"
-    disk.write_json(path, {"old": 1})
+    atomic.write_json(path, {"old": 1})
     place = {"write": (Path, "write_text"), "fsync": (os, "fsync"), "replace": (Path, "replace")}[broken]
     with monkeypatch.context() as patch, pytest.raises(OSError, match="Input/output error"):
         patch.setattr(*place, failing)
-        disk.write_json(path, {"new": 2})
+        atomic.write_json(path, {"new": 2})
     assert path.read_text() == '{\n  "old": 1\n}\n'
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
 
@@ -43,7 +43,7 @@ def test_a_link_in_the_staging_place_is_not_written_through(tmp_path: Path) -> N
     secret = tmp_path / "secret"
     secret.write_text("untouched")
     (tmp_path / ".a.txt.tmp").symlink_to(secret)
-    disk.write_text(tmp_path / "a.txt", "new")
+    atomic.write_text(tmp_path / "a.txt", "new")
     assert secret.read_text() == "untouched" and (tmp_path / "a.txt").read_text() == "new"
 
 
@@ -72,7 +72,7 @@ def test_a_folder_is_there_whole_or_as_it_was(
         if broken:
             patch.setattr(os if broken == "fsync" else Path, broken, failing if broken == "fsync" else second_fails)
         try:
-            with disk.whole_folder(path) as staged:
+            with atomic.whole_folder(path) as staged:
                 (staged / "sub").mkdir()
                 (staged / "sub" / "weights").write_text("new")
             assert broken is None
@@ -89,8 +89,8 @@ def test_remove_takes_a_folder_out_of_sight_first(tmp_path: Path, monkeypatch: p
     place.mkdir()
     (place / "model").write_text("weights")
     with monkeypatch.context() as patch:
-        patch.setattr(disk.shutil, "rmtree", lambda *_, **__: None)
-        disk.remove(place)
+        patch.setattr(atomic.shutil, "rmtree", lambda *_, **__: None)
+        atomic.remove(place)
     assert [entry.name for entry in tmp_path.iterdir()] == [".step-000004.old"]
 
 
@@ -103,13 +103,13 @@ def test_remove_takes_a_folder_out_of_sight_first(tmp_path: Path, monkeypatch: p
     ],
 )
 def test_a_disk_that_fails_is_one_message(error: Exception, said: str) -> None:
-    with pytest.raises(HfkitError, match=said) as caught, disk.writing(Path("runs/a"), "set --elsewhere"):
+    with pytest.raises(HfkitError, match=said) as caught, atomic.writing(Path("runs/a"), "set --elsewhere"):
         raise error
     assert "runs/a cannot be written" in caught.value.what and "--elsewhere" in str(caught.value.fix)
 
 
 def test_other_errors_keep_their_name() -> None:
-    with pytest.raises(SafetensorError, match="no tensors"), disk.writing(Path("runs/a")):
+    with pytest.raises(SafetensorError, match="no tensors"), atomic.writing(Path("runs/a")):
         raise SafetensorError("no tensors")
 
 
@@ -122,7 +122,7 @@ def test_a_file_system_without_sync_is_no_error(
 
     monkeypatch.setattr(os, "fsync", refuse)
     try:
-        disk.sync(tmp_path)
+        atomic.sync(tmp_path)
         assert not raised
     except OSError as error:
         assert raised and error.errno == number
@@ -132,15 +132,15 @@ def test_damage_names_each_file_and_what_is_wrong_with_it(tmp_path: Path) -> Non
     for name in ("whole", "shorter", "flipped", "gone", "sub/whole"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"abcdef")
-    known = disk.digests(tmp_path)
+    known = atomic.digests(tmp_path)
     assert sorted(known) == ["flipped", "gone", "shorter", "sub/whole", "whole"]
-    assert disk.damage(tmp_path, known) == []
+    assert atomic.damage(tmp_path, known) == []
     (tmp_path / "shorter").write_bytes(b"abc")
     (tmp_path / "flipped").write_bytes(b"abcdeg")
     (tmp_path / "gone").unlink()
-    assert disk.damage(tmp_path, known) == [
+    assert atomic.damage(tmp_path, known) == [
         "flipped does not have the sha256 that it was written with",
         "gone cannot be read: No such file or directory",
         "shorter has 3 bytes, and 6 were written",
     ]
-    assert len(disk.damage(tmp_path, known, hashes=False)) == 2, "without reading, lengths alone tell"
+    assert len(atomic.damage(tmp_path, known, hashes=False)) == 2, "without reading, lengths alone tell"

@@ -11,17 +11,18 @@ from datasets import Dataset, DatasetDict
 from transformers import AutoConfig, AutoTokenizer
 
 import hfkit
-from hfkit import encoding, store
+from hfkit.base import table_cache
 from hfkit.config import DataArguments, TaskArguments
 from hfkit.data import prepared
+from hfkit.data.text import token_cache
 from hfkit.tasks import build_task
 
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of the test's own, and no split too small to be kept."""
-    monkeypatch.setattr(store, "folder", lambda: tmp_path / "kept")
-    monkeypatch.setattr(encoding, "FEWEST", 1)
+    monkeypatch.setattr(table_cache, "folder", lambda: tmp_path / "kept")
+    monkeypatch.setattr(token_cache, "FEWEST", 1)
     return tmp_path / "kept"
 
 
@@ -36,9 +37,9 @@ def test_the_same_again_is_read_and_equal(tiny_bert: Path, splits: DatasetDict) 
     task, tokenizer = ready(tiny_bert, splits, max_length=8)
     plain = task.encode(splits["train"], tokenizer)
     state = tokenizer.backend_tokenizer.to_str()
-    assert encoding.encode(task, splits["train"], tokenizer)[1] is False
+    assert token_cache.encode(task, splits["train"], tokenizer)[1] is False
     task, tokenizer = ready(tiny_bert, splits, max_length=8)
-    kept, again = encoding.encode(task, splits["train"], tokenizer)
+    kept, again = token_cache.encode(task, splits["train"], tokenizer)
     assert again
     assert kept.features == plain.features
     assert kept.to_dict() == plain.to_dict()
@@ -49,7 +50,7 @@ def test_the_same_again_is_read_and_equal(tiny_bert: Path, splits: DatasetDict) 
 @pytest.mark.parametrize("change", ["row", "label", "max_length", "long_text", "vocabulary"])
 def test_any_change_is_encoded_anew(change: str, tiny_bert: Path, splits: DatasetDict, tmp_path: Path) -> None:
     task, tokenizer = ready(tiny_bert, splits, max_length=8)
-    encoding.encode(task, splits["train"], tokenizer)
+    token_cache.encode(task, splits["train"], tokenizer)
     settings: dict[str, Any] = {"max_length": 8}
     folder, train = tiny_bert, splits["train"]
     if change in ("row", "label"):
@@ -69,7 +70,7 @@ def test_any_change_is_encoded_anew(change: str, tiny_bert: Path, splits: Datase
     else:
         settings |= {"max_length": 6} if change == "max_length" else {"long_text": "tail"}
     task, tokenizer = ready(folder, splits, **settings)
-    rows, again = encoding.encode(task, train, tokenizer)
+    rows, again = token_cache.encode(task, train, tokenizer)
     assert not again
     assert rows.to_dict() == task.encode(train, tokenizer).to_dict()
 
@@ -79,7 +80,7 @@ def test_what_is_damaged_or_does_not_fit_is_made_anew(
     damage: str, tiny_bert: Path, splits: DatasetDict, place: Path
 ) -> None:
     task, tokenizer = ready(tiny_bert, splits)
-    good, _ = encoding.encode(task, splits["train"], tokenizer)
+    good, _ = token_cache.encode(task, splits["train"], tokenizer)
     (path,) = place.glob("*.arrow")
     content = path.read_bytes()
     if damage == "bit":
@@ -91,8 +92,8 @@ def test_what_is_damaged_or_does_not_fit_is_made_anew(
         path.unlink()
         made = task.encode(other, tokenizer)
         table = made.with_format("arrow")[:].replace_schema_metadata(made.features.arrow_schema.metadata)
-        store.write(path.stem.split("-")[0], table)
-    rows, again = encoding.encode(task, splits["train"], tokenizer)
+        table_cache.write(path.stem.split("-")[0], table)
+    rows, again = token_cache.encode(task, splits["train"], tokenizer)
     assert not again
     assert rows.to_dict() == good.to_dict()
 
@@ -102,7 +103,7 @@ def test_a_disk_that_refuses_costs_nothing(
 ) -> None:
     task, tokenizer = ready(tiny_bert, splits)
     place.write_text("in the way")  # no folder can be made here
-    rows, again = encoding.encode(task, splits["train"], tokenizer)
+    rows, again = token_cache.encode(task, splits["train"], tokenizer)
     assert (len(rows), again) == (len(splits["train"]), False)
     place.unlink()
 
@@ -110,7 +111,7 @@ def test_a_disk_that_refuses_costs_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    assert len(encoding.encode(task, splits["train"], tokenizer)[0]) == len(splits["train"])
+    assert len(token_cache.encode(task, splits["train"], tokenizer)[0]) == len(splits["train"])
     assert list(place.iterdir()) == []
 
 
@@ -119,18 +120,18 @@ def test_what_was_used_longest_ago_goes_first(
 ) -> None:
     task, tokenizer = ready(tiny_bert, splits)
     for split in ("train", "validation"):
-        encoding.encode(task, splits[split], tokenizer)
+        token_cache.encode(task, splits[split], tokenizer)
     for path in place.iterdir():
         os.utime(path, (1, 1))
-    assert encoding.encode(task, splits["validation"], tokenizer)[1], "and so it counts as used"
+    assert token_cache.encode(task, splits["validation"], tokenizer)[1], "and so it counts as used"
     sizes = sum(path.stat().st_size for path in place.iterdir())
-    monkeypatch.setattr(store, "LIMIT", sizes)
-    store.make_room(place, 1)
-    assert encoding.encode(task, splits["validation"], tokenizer)[1]
-    assert not encoding.encode(task, splits["train"], tokenizer, write=False)[1]
-    monkeypatch.setattr(store, "LIMIT", 1)
-    encoding.encode(task, splits["test"], tokenizer)
-    assert not encoding.encode(task, splits["test"], tokenizer)[1], "larger than a quarter of all"
+    monkeypatch.setattr(table_cache, "LIMIT", sizes)
+    table_cache.make_room(place, 1)
+    assert token_cache.encode(task, splits["validation"], tokenizer)[1]
+    assert not token_cache.encode(task, splits["train"], tokenizer, write=False)[1]
+    monkeypatch.setattr(table_cache, "LIMIT", 1)
+    token_cache.encode(task, splits["test"], tokenizer)
+    assert not token_cache.encode(task, splits["test"], tokenizer)[1], "larger than a quarter of all"
 
 
 def test_a_second_run_says_so_and_is_the_same(run_fit: Any, capsys: pytest.CaptureFixture[str], place: Path) -> None:
@@ -149,16 +150,16 @@ def test_a_second_run_says_so_and_is_the_same(run_fit: Any, capsys: pytest.Captu
 
 def test_code_in_any_folder_counts(tmp_path: Path) -> None:
     package = Path(hfkit.__file__).parent
-    assert package == store.PACKAGE
+    assert package == table_cache.PACKAGE
     copy = tmp_path / "hfkit"
     shutil.copytree(package, copy)
-    assert store.source_digest(copy) == store.source_digest()
-    digests = {store.source_digest(copy)}
+    assert table_cache.source_digest(copy) == table_cache.source_digest()
+    digests = {table_cache.source_digest(copy)}
     for path in ("store.py", "data/readers/csv_file.py", "tasks/new/room/task.py"):
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
         with (copy / path).open("a") as file:
             file.write("# another line\n")
-        digests.add(store.source_digest(copy))
+        digests.add(table_cache.source_digest(copy))
     assert len(digests) == 4
 
 
@@ -170,9 +171,9 @@ def test_other_code_makes_tokens_and_splits_anew(
     arguments = DataArguments(dataset=str(tmp_path / "rows.csv"))
 
     def names() -> tuple[str | None, str | None]:
-        return encoding.reader_digest(task, tokenizer), prepared.key(arguments, "auto", "text-classification")
+        return token_cache.reader_digest(task, tokenizer), prepared.key(arguments, "auto", "text-classification")
 
     before = names()
     assert None not in before
-    monkeypatch.setattr(store, "source_digest", lambda: "another")
+    monkeypatch.setattr(table_cache, "source_digest", lambda: "another")
     assert not set(before) & set(names())

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hfkit.engine import Engine
-from hfkit.run import Run
+from hfkit.runs.run import Run
+from hfkit.training.engine import Engine
 
 Fit = Callable[..., Run]
 

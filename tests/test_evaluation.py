@@ -11,13 +11,13 @@ from accelerate import Accelerator
 from datasets import Dataset, DatasetDict
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
-from hfkit.engine import Engine
-from hfkit.errors import HfkitError
-from hfkit.evaluation import LOGITS, evaluate, planned
-from hfkit.run import Run
+from hfkit.evaluation.predict import LOGITS, evaluate, planned
+from hfkit.runs.run import Run
 from hfkit.tasks import build_task
 from hfkit.tasks.text_classification import TextClassification
+from hfkit.training.engine import Engine
 
 Fit = Callable[..., Run]
 

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from hfkit import floors
-from hfkit.errors import HfkitError
+from hfkit.base import versions
+from hfkit.base.errors import HfkitError
 from hfkit.models.names import locate
 
 ROOT = Path(__file__).parents[1]
@@ -46,19 +46,19 @@ def test_an_old_library_stops_the_import_with_the_reason(name: str, version: str
 def test_what_is_new_enough_passes(version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "torchlike", version)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(floors, "FLOORS", {"torchlike": floors.FLOORS["torch"], "no_such_package": ((1, 0), "")})
-    assert floors.installed("torchlike") == version
-    floors.check()
+    monkeypatch.setattr(versions, "FLOORS", {"torchlike": versions.FLOORS["torch"], "no_such_package": ((1, 0), "")})
+    assert versions.installed("torchlike") == version
+    versions.check()
 
 
-@pytest.mark.parametrize("name", floors.FLOORS)
+@pytest.mark.parametrize("name", versions.FLOORS)
 def test_the_version_is_what_pip_says(name: str) -> None:
-    assert floors.installed(name) == metadata.version(name)
+    assert versions.installed(name) == metadata.version(name)
 
 
 def test_pip_is_told_the_same_floors() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for name, (floor, _) in floors.FLOORS.items():
+    for name, (floor, _) in versions.FLOORS.items():
         (line,) = [line for line in project["dependencies"] if re.match(rf"{name}\b", line)]
         assert line.startswith(f"{name}>={'.'.join(map(str, floor))},")
 
@@ -67,15 +67,15 @@ def test_what_is_newer_than_tested_is_one_line(tmp_path: Path, monkeypatch: pyte
     put(tmp_path, "torchlike", "2.15.0+cu130")
     put(tmp_path, "peftlike", "0.9.1")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(floors, "TESTED", {"torchlike": "2.14.1", "peftlike": "0.21.2", "no_such_package": "1.0"})
-    assert floors.newer() == "newer than what hfkit was tested with: torchlike 2.15.0+cu130 (2.14.1)"
-    monkeypatch.setattr(floors, "TESTED", {"torchlike": "2.15.0"})
-    assert floors.newer() == ""
+    monkeypatch.setattr(versions, "TESTED", {"torchlike": "2.14.1", "peftlike": "0.21.2", "no_such_package": "1.0"})
+    assert versions.newer() == "newer than what hfkit was tested with: torchlike 2.15.0+cu130 (2.14.1)"
+    monkeypatch.setattr(versions, "TESTED", {"torchlike": "2.15.0"})
+    assert versions.newer() == ""
 
 
 def test_what_was_tested_is_what_is_locked() -> None:
     locked = dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", (ROOT / "environment" / "demo.txt").read_text()))
-    assert {name: locked[name] for name in floors.TESTED} == floors.TESTED
+    assert {name: locked[name] for name in versions.TESTED} == versions.TESTED
     wanted = install.requirements("dev")
     everything = locked | dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", (ROOT / "environment" / "dev.txt").read_text()))
     assert {re.match(r"[\w-]+", line).group().lower() for line in wanted} <= set(everything), "make lock"  # type: ignore[union-attr]
@@ -111,7 +111,9 @@ def test_a_version_that_is_not_served_is_told_and_another_hash_ends_it(
     answers(says, 1)
     environment.install_or_tested(["torch>=2.10"], ["torch>=2.10"], ["torch==2.10"])
     (_, oldest), (command, tested) = commands
-    assert oldest == "torch==2.10" and tested == f"torch>=2.10,<={floors.TESTED['torch']}" and "torch>=2.10" in command
+    assert (
+        oldest == "torch==2.10" and tested == f"torch>=2.10,<={versions.TESTED['torch']}" and "torch>=2.10" in command
+    )
     assert capsys.readouterr().out.startswith(f"{told} is not served here: the newest versions up to the tested ones")
     answers("", 0)
     environment.install_or_tested(["--requirement", "lock.txt"], ["torch>=2.10"])
@@ -149,8 +151,8 @@ def test_floors_and_ranges_are_read_off_the_requirements() -> None:
 
 
 def test_python_without_docstrings_is_refused_where_a_model_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(floors, "sys", SimpleNamespace(flags=SimpleNamespace(optimize=1)))
+    monkeypatch.setattr(versions, "sys", SimpleNamespace(flags=SimpleNamespace(optimize=1)))
     assert locate("demo:minilm").is_dir()
-    monkeypatch.setattr(floors, "sys", SimpleNamespace(flags=SimpleNamespace(optimize=2)))
+    monkeypatch.setattr(versions, "sys", SimpleNamespace(flags=SimpleNamespace(optimize=2)))
     with pytest.raises(HfkitError, match=r"python -OO takes docstrings away(?s:.*)leave out -OO"):
         locate("demo:minilm")

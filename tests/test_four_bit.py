@@ -15,12 +15,14 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertForMaskedLM, BertModel, GPT2Config
 
 import hfkit
-from hfkit import HfkitError, TrainConfig, checkpoint
-from hfkit.engine import Engine
-from hfkit.models import four_bit, load_model
-from hfkit.models.adapters import merge
+from hfkit import HfkitError, TrainConfig
+from hfkit.models import load_model
+from hfkit.models.adapting import four_bit
+from hfkit.models.adapting.adapters import merge
 from hfkit.report.page import overview
-from hfkit.run import Run
+from hfkit.runs.run import Run
+from hfkit.training import checkpoint
+from hfkit.training.engine import Engine
 
 TEXTS = [f"the film of the {name} was warm and long and {name} again" for name in ("bear", "moon", "sea", "road")] * 9
 NF4_HALF_STEP = 0.16

@@ -21,13 +21,14 @@ from test_report import Page
 from torch import nn
 
 import hfkit
-from hfkit import HfkitError, TrainConfig, gallery
+from hfkit import HfkitError, TrainConfig
 from hfkit.baselines.vision.auto import BaselineViTForImageClassification, MlpForImageClassification
 from hfkit.baselines.vision.configs import BaselineViTConfig, MlpConfig
-from hfkit.gallery import choice, tiles
-from hfkit.gallery.saliency import layers, maps
+from hfkit.report import gallery
 from hfkit.report.analysis import Predictions, is_class, per_class, precision_recall
-from hfkit.run import Run
+from hfkit.report.gallery import choice, tiles
+from hfkit.report.gallery.saliency import layers, maps
+from hfkit.runs.run import Run
 
 HOSTILE = 'red"><script>alert(1)<'
 
@@ -238,9 +239,9 @@ def test_a_run_keeps_its_pictures_and_the_page_needs_nothing_else(run: Path) -> 
 
 
 def test_whoever_publishes_a_page_is_told_of_its_pictures(run: Path) -> None:
-    from hfkit.hub.bundle import bundle
     from hfkit.hub.editions import Edition
-    from hfkit.hub.secrets import Secrets
+    from hfkit.hub.upload.bundle import bundle
+    from hfkit.hub.upload.secrets import Secrets
 
     page(run)
     kept = Run(run).info["pictures"]["kept"]
@@ -327,8 +328,8 @@ def test_a_model_that_cannot_be_explained_still_ends_with_a_run(
     def fails(*_: Any) -> Any:
         raise RuntimeError("hooks are not allowed")
 
-    monkeypatch.setattr("hfkit.gallery.saliency.maps", fails)
-    monkeypatch.setattr("hfkit.gallery.layers.summarise", fails)
+    monkeypatch.setattr("hfkit.report.gallery.saliency.maps", fails)
+    monkeypatch.setattr("hfkit.report.gallery.layers.summarise", fails)
     made = job(config(finished.parent / "data", output_dir=str(tmp_path / "other"), num_train_epochs=1.0))
     assert made.state == "finished"
     assert "no layers.json: RuntimeError: hooks are not allowed" in capsys.readouterr().out

@@ -14,14 +14,14 @@ from tiny_language import CONTEXT, write_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel, TextGenerationPipeline
 
 import hfkit
+from hfkit.base.errors import HfkitError
 from hfkit.baselines.language.tokenizers import train_byte_bpe
-from hfkit.cli import main
+from hfkit.cli.main import main
 from hfkit.config import GenerationArguments
-from hfkit.errors import HfkitError
 from hfkit.inference import predict_file
-from hfkit.inference.decoding import Draw, Telling
-from hfkit.inference.generate import chat, generate_file
-from hfkit.inference.generation import TextGenerator
+from hfkit.inference.generation.files import chat, generate_file
+from hfkit.inference.generation.generator import TextGenerator
+from hfkit.inference.generation.sampling import Draw, Telling
 
 PROMPTS = ["a", "the film was", "", "it is a wonderful film, and the director of it seems very moving", "naïve 你好"]
 TEMPLATE = (

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from hfkit import hardware
-from hfkit.errors import HfkitError
+from hfkit.base import hardware
+from hfkit.base.errors import HfkitError
 
 CONFIG = Path(__file__).parent.parent / "accelerate_config.yaml"
 

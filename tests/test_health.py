@@ -13,10 +13,10 @@ import pytest
 import torch
 from processes import started, wait
 
-from hfkit import checkpoint, health
-from hfkit.cli import main
+from hfkit.cli.main import main
 from hfkit.config import TrainConfig
-from hfkit.run import claim
+from hfkit.runs.run import claim
+from hfkit.training import checkpoint, health
 
 
 @pytest.fixture

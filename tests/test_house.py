@@ -178,7 +178,7 @@ def test_help_needs_no_torch_and_import_needs_nothing() -> None:
         "import sys, hfkit\n"
         "heavy = {'torch', 'transformers', 'datasets', 'numpy', 'sklearn', 'peft', 'evaluate', 'accelerate', 'yaml'}\n"
         "print('import', sorted(heavy & set(sys.modules)))\n"
-        "from hfkit.cli import main\n"
+        "from hfkit.cli.main import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: print('help', sorted(heavy & set(sys.modules)))\n"
         "try: main(['train', '--help'])\n"
@@ -192,7 +192,7 @@ def test_help_needs_no_torch_and_import_needs_nothing() -> None:
 
 def test_scikit_learn_comes_after_training() -> None:
     """It is of no use before there is something to compute, and takes 0.4 s of a start."""
-    probe = "import sys, hfkit.job; print(sorted({'sklearn', 'scipy.stats', 'hfkit.metrics'} & set(sys.modules)))"
+    probe = "import sys, hfkit.training.job; print(sorted({'sklearn', 'scipy.stats', 'hfkit.evaluation.metrics'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
@@ -208,7 +208,7 @@ def test_the_doors_names_exist() -> None:
 
 @pytest.mark.parametrize("card", sorted((ROOT / "data_cards").glob("*.md")), ids=lambda card: card.name)
 def test_cards_have_what_the_hub_and_the_loader_read(card: Path) -> None:
-    from hfkit.cards import DataCard
+    from hfkit.data.cards.card import DataCard
 
     front, prose = card.read_text(encoding="utf-8").split("---\n", 2)[1:]
     for key in ("license", "language", "task_categories", "size_categories", "hfkit"):

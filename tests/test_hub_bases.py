@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 from hfkit.hub import bases
-from hfkit.hub.publishing import connect
-from hfkit.hub.secrets import Secrets
+from hfkit.hub.upload.publishing import connect
+from hfkit.hub.upload.secrets import Secrets
 
 
 @pytest.fixture

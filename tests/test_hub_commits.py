@@ -9,10 +9,10 @@ from hub_store import Account
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hfkit.errors import HfkitError
-from hfkit.hub import commits
-from hfkit.hub.bundle import Bundle
-from hfkit.hub.publishing import connect, prepare
+from hfkit.base.errors import HfkitError
+from hfkit.hub.upload import commits
+from hfkit.hub.upload.bundle import Bundle
+from hfkit.hub.upload.publishing import connect, prepare
 
 NAME = "tester/model"
 COMMIT, PREUPLOAD, BATCH, PUT, HEAD = (

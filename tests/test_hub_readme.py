@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import yaml
 
-from hfkit.hub import commits
-from hfkit.hub.bundle import Bundle
-from hfkit.hub.publishing import connect, prepare
-from hfkit.hub.readme import both, merged
+from hfkit.hub.upload import commits
+from hfkit.hub.upload.bundle import Bundle
+from hfkit.hub.upload.publishing import connect, prepare
+from hfkit.hub.upload.readme import both, merged
 
 OURS = "---\ntags:\n- hfkit\nmetrics:\n- accuracy\n---\n\n# films\n\nAccuracy 0.90.\n\n## Limits\n\nEnglish alone.\n"
 NEWER = OURS.replace("0.90", "0.92").replace("- hfkit", "- hfkit\n- lora")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hfkit.hub.secrets import Secrets
+from hfkit.hub.upload.secrets import Secrets
 
 
 @pytest.fixture

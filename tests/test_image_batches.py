@@ -12,9 +12,9 @@ from image_files import image_folder
 from processes import in_child, in_children, printed_to
 
 import hfkit
-from hfkit.callbacks import NanGuard, Saver
 from hfkit.config import TrainConfig
-from hfkit.engine import Engine
+from hfkit.training.callbacks import NanGuard, Saver
+from hfkit.training.engine import Engine
 
 STEPS = 12
 BASICS: dict[str, Any] = {

@@ -13,9 +13,9 @@ from PIL import Image
 import hfkit
 from hfkit import HfkitError, TrainConfig
 from hfkit.config import DataArguments
-from hfkit.evaluation import load_batches
-from hfkit.judging import evaluate
-from hfkit.models.freezing import freeze, still_norms
+from hfkit.evaluation.predict import load_batches
+from hfkit.models.adapting.freezing import freeze, still_norms
+from hfkit.training.judge import evaluate
 
 TINY = {"model": "timm/resnet10t.c3_in1k", "from_scratch": True, "image_size": 32}
 
@@ -272,7 +272,7 @@ def test_a_picture_that_goes_before_a_baseline_looks_is_one_message(folder: Path
 
 
 def test_lora_and_layer_wise_decay_on_a_vit_of_timm(folder: Path) -> None:
-    from hfkit.optim import layer_distances
+    from hfkit.training.optim import layer_distances
 
     name = "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
     settings = config(model=name, from_scratch=True, image_size=32)
@@ -282,7 +282,7 @@ def test_lora_and_layer_wise_decay_on_a_vit_of_timm(folder: Path) -> None:
     assert far["timm_model.head.weight"] == 0
     assert far["timm_model.blocks.11.attn.qkv.weight"] < far["timm_model.blocks.0.attn.qkv.weight"]
     assert far["timm_model.blocks.0.attn.qkv.weight"] < far["timm_model.patch_embed.proj.weight"]
-    from hfkit.models.lora import add_lora
+    from hfkit.models.adapting.lora import add_lora
 
     adapted = add_lora(model, settings)
     learning = {name for name, one in adapted.named_parameters() if one.requires_grad}

@@ -12,7 +12,7 @@ from image_files import disc, image_folder
 from PIL import Image
 
 from hfkit import HfkitError, load_data
-from hfkit.data.decoding import FORMATS, BadImage, decode, examine, is_picture
+from hfkit.data.vision.decode import FORMATS, BadImage, decode, examine, is_picture
 
 
 def stored(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:

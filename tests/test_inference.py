@@ -13,7 +13,7 @@ from datasets import ClassLabel, Dataset, DatasetDict
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.pipelines.pt_utils import KeyDataset
 
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 from hfkit.inference import pipeline
 from hfkit.inference.classifying import CLOSE
 from hfkit.models.loading import load_model
@@ -232,9 +232,9 @@ def test_an_adapter_answers_as_it_was_trained(tiny_bert: Path, tmp_path: Path) -
 
 
 def test_an_adapter_on_the_embedded_model(tmp_path: Path) -> None:
-    from hfkit import demo
+    from hfkit.data.sources import embedded
 
-    base = demo.model_path("minilm")
+    base = embedded.model_path("minilm")
     model, task, tokenizer = adapter(tmp_path / "a", base, "demo:minilm", max_length=32, long_text="head_tail")
     texts = [f"{text} {number}" for number in range(12) for text in TEXTS]
     exact = pipeline(tmp_path / "a", mixed_precision="no")

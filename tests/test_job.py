@@ -16,13 +16,17 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, BertForSequenceClassification
 
-from hfkit import HfkitError, Run, build_task, job, launch, provenance, results, sharding
-from hfkit import run as runs
+from hfkit import HfkitError, Run, build_task
+from hfkit.cli import launch
 from hfkit.config import TrainConfig
 from hfkit.data.summary import DataSummary
-from hfkit.engine import Engine
-from hfkit.signals import stopped_by_signals
+from hfkit.models import sharding
+from hfkit.runs import provenance
+from hfkit.runs import run as runs
 from hfkit.tasks.text_classification import TextClassification
+from hfkit.training import job, test_split
+from hfkit.training.engine import Engine
+from hfkit.training.signals import stopped_by_signals
 
 Fit = Callable[..., Run]
 
@@ -62,7 +66,7 @@ def test_a_signal_during_the_last_validation_stops_too(run_fit: Fit, monkeypatch
 def test_stopped_at_once_still_says_how_to_go_on(
     checkpoints: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("hfkit.hardware.keep_memory", lambda use_cpu: None)
+    monkeypatch.setattr("hfkit.base.hardware.keep_memory", lambda use_cpu: None)
 
     def interrupted(config: TrainConfig) -> None:
         runs.claim(config, tmp_path / "run", "x")
@@ -147,7 +151,7 @@ def test_a_run_goes_on_elsewhere_and_says_what_cannot_be_exact(
 ) -> None:
     stopped_run(run_fit, monkeypatch)
     before = Run(tmp_path / "run").info["versions"]["torch"]
-    monkeypatch.setattr("hfkit.hardware.versions", lambda: {"torch": "2.99"})
+    monkeypatch.setattr("hfkit.base.hardware.versions", lambda: {"torch": "2.99"})
     run = run_fit()
     assert run.state == "finished"
     said = capsys.readouterr().out
@@ -186,7 +190,7 @@ def test_stopped_sessions_count_in_the_cost(run_fit: Fit, monkeypatch: pytest.Mo
 def test_two_processes_do_not_write_one_run(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     holder = (
-        "import sys; from pathlib import Path; from hfkit.disk import write_json; from hfkit.run import Run;"
+        "import sys; from pathlib import Path; from hfkit.base.atomic import write_json; from hfkit.runs.run import Run;"
         " p = Path(sys.argv[1]);"
         " write_json(p / 'run.json', {}); run = Run(p); run.hold(); print('held', flush=True); input()"
     )
@@ -232,7 +236,7 @@ def test_nobody_waits_in_a_collective_while_the_baselines_are_fitted(
 ) -> None:
     """NCCL ends a process that waits longer than its limit, and with it a finished run."""
     told: list[str] = []
-    end, fitted = Accelerator.end_training, results.fit_baselines
+    end, fitted = Accelerator.end_training, test_split.fit_baselines
 
     def ended(self: Accelerator) -> None:
         told.append("the process group ends")
@@ -240,7 +244,7 @@ def test_nobody_waits_in_a_collective_while_the_baselines_are_fitted(
 
     monkeypatch.setattr(Accelerator, "end_training", ended)
     monkeypatch.setattr(Accelerator, "wait_for_everyone", lambda self: told.append("all wait"))
-    monkeypatch.setattr(results, "fit_baselines", lambda *given: told.append("baselines") or fitted(*given))
+    monkeypatch.setattr(test_split, "fit_baselines", lambda *given: told.append("baselines") or fitted(*given))
     assert run_fit(max_steps=1).state == "finished"
     assert told[-2:] == ["the process group ends", "baselines"]
 
@@ -271,7 +275,7 @@ def test_two_data_sets_of_one_name_have_a_folder_each(tmp_path: Path, capsys: py
 
     def evaluated(where: str, rows: str) -> str:
         found = summary(f"{where}/test.csv", rows)
-        folder = results.folder_for(tmp_path, f"{where}/test.csv", found)
+        folder = test_split.folder_for(tmp_path, f"{where}/test.csv", found)
         folder.mkdir(exist_ok=True)
         (folder / "metrics.json").write_text(json.dumps({"data": found.to_json()}))
         return folder.name

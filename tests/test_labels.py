@@ -11,12 +11,12 @@ import pytest
 from data_files import refused, rows_csv, write
 from image_files import disc
 
+from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments, TrainConfig
 from hfkit.config.rules import check
 from hfkit.data import load_data, load_test
-from hfkit.data.label_names import canonical
-from hfkit.datacards.draft import draft_card
-from hfkit.errors import HfkitError, after
+from hfkit.data.cards.draft import draft_card
+from hfkit.data.labels.names import canonical
 
 SINGLE, MULTI = "single_label_classification", "multi_label_classification"
 

@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 
 from hfkit import build_model, build_task
 from hfkit.config import TrainConfig
-from hfkit.evaluation import load_batches
+from hfkit.evaluation.predict import load_batches
 from hfkit.models import load_model
-from hfkit.saving import save_model
+from hfkit.training.saving import save_model
 
 SMALL = {"model": "baseline:transformer_lm", "vocab_size": 300, "model_args": json.dumps(SIZES)}
 MODELS: dict[str, dict[str, Any]] = {

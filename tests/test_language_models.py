@@ -21,7 +21,7 @@ from transformers import (
 )
 
 import hfkit  # noqa: F401  (registers the models)
-from hfkit import demo
+from hfkit.base.errors import HfkitError
 from hfkit.baselines.attention import MultiHeadAttention, causal_mask
 from hfkit.baselines.language.auto import LanguageModel, LSTMForCausalLM, RecurrentState, TransformerForCausalLM
 from hfkit.baselines.language.configs import LSTMLMConfig, TransformerLMConfig
@@ -30,7 +30,7 @@ from hfkit.baselines.language.lstm import LockedDropout, LSTMDecoder
 from hfkit.baselines.language.packing import documents
 from hfkit.baselines.language.tokenizers import END_TOKEN, TOKENIZERS
 from hfkit.config import ModelArguments
-from hfkit.errors import HfkitError
+from hfkit.data.sources import embedded
 from hfkit.models.language_baselines import build_language_baseline
 
 VOCAB, END, PAD = 61, 0, 1
@@ -440,7 +440,7 @@ def test_a_baseline_that_cannot_be_is_refused(
 
 
 def test_the_embedded_smollm2_chats() -> None:
-    folder = demo.model_path("smollm2")
+    folder = embedded.model_path("smollm2")
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder)
     assert (type(model).__name__, model.num_parameters()) == ("LlamaForCausalLM", 134_515_008)

@@ -12,9 +12,9 @@ from transformers import pipeline
 import hfkit
 from hfkit import HfkitError, TrainConfig
 from hfkit.baselines.language.tokenizers import train_byte_bpe
-from hfkit.callbacks import Samples
-from hfkit.passages import text_pieces
+from hfkit.report.hardest_documents import text_pieces
 from hfkit.report.language import shade
+from hfkit.training.callbacks import Samples
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
 

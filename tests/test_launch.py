@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "bert_imdb.py"
 

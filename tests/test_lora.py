@@ -10,10 +10,10 @@ from accelerate import Accelerator
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from hfkit import build_model, build_task
+from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
-from hfkit.errors import HfkitError
-from hfkit.job import save_model
 from hfkit.models import load_model
+from hfkit.training.job import save_model
 
 LABELS = ["neg", "mixed", "pos"]
 
@@ -180,7 +180,7 @@ def language_adapter(folder: Path, **knobs: Any) -> tuple[Any, Any]:
 
 @pytest.mark.parametrize("tied", [False, True])
 def test_vectors_that_nothing_has_touched_learn(tmp_path: Path, tied: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    from hfkit.models.adapters import merge
+    from hfkit.models.adapting.adapters import merge
 
     model, tokenizer = language_adapter(language_model(tmp_path / "base", ["<A>", "<B>"], tied))
     assert "LoRA: the vectors of 2 tokens learn beside the adapter: <A>, <B>" in capsys.readouterr().out
@@ -217,7 +217,7 @@ def test_an_adapter_on_tied_vectors_is_merged(tmp_path: Path, both: bool) -> Non
     from tiny_language import write_model
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from hfkit.models.adapters import merge
+    from hfkit.models.adapting.adapters import merge
 
     folder = write_model("gpt2", tmp_path / "base")
     if both:

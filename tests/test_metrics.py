@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics as sk
 
-from hfkit import metrics
-from hfkit.report.figures import intervals
-from hfkit.report.weighted import weighted_figures
+from hfkit.evaluation import metrics
+from hfkit.evaluation.intervals import intervals
+from hfkit.evaluation.weighted import weighted_figures
 
 ROWS = 300
 

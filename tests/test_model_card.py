@@ -10,10 +10,11 @@ import yaml
 from huggingface_hub import ModelCard, ModelCardData
 from run_fixture import NAMES, write_run
 
-from hfkit.report import public, words
+from hfkit.evaluation import wording
+from hfkit.report import public
 from hfkit.report.card import amount, card, prose
 from hfkit.report.energy import estimate
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 SECTIONS = [
     "How to use it",
@@ -46,9 +47,9 @@ def test_every_figure_stands_in_the_model_index_with_its_interval(problem: str, 
     found = ModelCard(text).data
     index = {result.metric_name: result for result in found.eval_results}
     figures = {name: entry for name, entry in run.metrics.items() if isinstance(entry, dict) and "low" in entry}
-    assert set(index) == {words.title(name) for name in figures}
+    assert set(index) == {wording.title(name) for name in figures}
     for name, entry in figures.items():
-        result = index[words.title(name)]
+        result = index[wording.title(name)]
         assert result.metric_value == pytest.approx(entry["value"], abs=1e-6)
         assert result.metric_args["confidence_interval"] == pytest.approx([entry["low"], entry["high"]], abs=1e-6)
         assert result.metric_args["rows"] == 400
@@ -170,7 +171,7 @@ def test_failures_and_examples_are_the_predictions_own(tmp_path: Path) -> None:
     assert f"with {max(wrong['probabilities']):.3f}:" in text
     for shown in ModelCard(text).data.widget:
         (answer,) = shown["output"]
-        fits = [row for row in table if words.line(row["text"]) == shown["text"]]
+        fits = [row for row in table if wording.line(row["text"]) == shown["text"]]
         assert any(abs(max(row["probabilities"]) - answer["score"]) < 1e-3 for row in fits)
         assert answer["label"] in NAMES["single_label_classification"]
 

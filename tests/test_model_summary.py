@@ -14,8 +14,8 @@ from hfkit.baselines.vision.auto import (
     MlpForImageClassification,
 )
 from hfkit.baselines.vision.configs import BaselineResNetConfig, BaselineViTConfig, LeNetConfig, MlpConfig
-from hfkit.models.filters import filter_grid, first_filters
 from hfkit.models.summary import Layer, summarise
+from hfkit.report.gallery.filters import filter_grid, first_filters
 
 MNIST: dict[str, Any] = {"image_size": 28, "num_channels": 1, "num_labels": 10}
 

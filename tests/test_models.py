@@ -11,10 +11,10 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig
 
 from hfkit import build_model, build_task
+from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
-from hfkit.errors import HfkitError
 from hfkit.models import load_model
-from hfkit.models.freezing import freeze, in_head, unfreeze
+from hfkit.models.adapting.freezing import freeze, in_head, unfreeze
 from hfkit.models.names import locate
 from hfkit.models.settings import override, set_dropout
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 import hfkit
 from hfkit import HfkitError, TrainConfig
-from hfkit.data.decoding import BadImage, decode, decode_pixels, examine
+from hfkit.data.vision.decode import BadImage, decode, decode_pixels, examine
 from hfkit.inference import predict_file
 
 

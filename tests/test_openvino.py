@@ -9,9 +9,10 @@ import pytest
 import torch
 from test_inference import LONG, TEXTS, save
 
-from hfkit import cli
-from hfkit.errors import HfkitError
-from hfkit.inference import openvino, pipeline
+from hfkit.base.errors import HfkitError
+from hfkit.cli import main
+from hfkit.inference import pipeline
+from hfkit.inference.backends import openvino
 
 MORE = [f"{text} {number}" for number in range(40) for text in TEXTS]
 
@@ -77,7 +78,7 @@ def test_a_file_is_predicted_with_it(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("text\n" + "\n".join(f'"{text} film"' for text in TEXTS) + "\n")
     for backend in ("torch", "openvino"):
         with pytest.raises(SystemExit) as ended:
-            cli.main(["predict", str(folder), "--input", "in.csv", "--output", f"{backend}.csv", "--backend", backend])
+            main.main(["predict", str(folder), "--input", "in.csv", "--output", f"{backend}.csv", "--backend", backend])
         assert not ended.value.code
     labels = [
         [line.split(",")[-2] for line in (tmp_path / f"{backend}.csv").read_text().splitlines()]

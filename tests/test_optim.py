@@ -18,9 +18,9 @@ from transformers import (
 )
 from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION, Adafactor
 
-from hfkit import optim
+from hfkit.base.errors import HfkitError
 from hfkit.config import OptimArguments
-from hfkit.errors import HfkitError
+from hfkit.training import optim
 
 SMALL = {"vocab_size": 30, "hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 16}
 

@@ -10,7 +10,7 @@ from tiny_classifiers import ARCHITECTURES, READ_PADDING, classifier, saved
 
 import hfkit
 from hfkit import TrainConfig, build_model, build_task
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 from hfkit.inference.text_pipeline import TextClassificationPipeline
 from hfkit.models.padding import settle_padding
 from hfkit.tasks.text_classification import TextClassification

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from hfkit import build_model, build_task, fit
+from hfkit.base.errors import HfkitError
 from hfkit.config import TaskArguments, TrainConfig
 from hfkit.config.parsing import HABITS, ConfigParser, check, default_output_dir, parse
-from hfkit.errors import HfkitError
 
 
 @dataclass

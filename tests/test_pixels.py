@@ -12,9 +12,9 @@ from PIL import Image
 import hfkit
 from hfkit import HfkitError, TrainConfig
 from hfkit.config.rules import check, check_idle
-from hfkit.data.decoding import BadImage, Facts, decode, decode_pixels, examine
-from hfkit.data.pictures import pixel_range
-from hfkit.data.table import Table
+from hfkit.data.tables.table import Table
+from hfkit.data.vision.decode import BadImage, Facts, decode, decode_pixels, examine
+from hfkit.data.vision.pictures import pixel_range
 
 LOW, HIGH = 1000, 1240
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 from hfkit.inference import TextClassificationPipeline, pipeline, predict_file
 from hfkit.inference.readers import open_rows
 from hfkit.tasks.text_classification import TextClassification

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import hfkit
-from hfkit import store
+from hfkit.base import table_cache
 from hfkit.config import TrainConfig
 from hfkit.data import prepared
 
@@ -16,7 +16,7 @@ AGAIN = "splits: an earlier run's, from "
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of the test's own, and no data set too small to be kept."""
-    monkeypatch.setattr(store, "folder", lambda: tmp_path / "kept")
+    monkeypatch.setattr(table_cache, "folder", lambda: tmp_path / "kept")
     monkeypatch.setattr(prepared, "FEWEST", 1)
     return tmp_path / "kept"
 
@@ -82,7 +82,7 @@ def test_any_change_is_read_anew(
     elif change == "library":
         monkeypatch.setattr(prepared.hardware, "versions", lambda: {"datasets": "another"})
     elif change == "code":
-        monkeypatch.setattr(store, "source_digest", lambda: "another way to split")
+        monkeypatch.setattr(table_cache, "source_digest", lambda: "another way to split")
     capsys.readouterr()
     anew = load(source, **changes.get(change, {}))
     assert AGAIN not in capsys.readouterr().out

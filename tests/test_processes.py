@@ -18,14 +18,15 @@ from processes import free_port, in_child, in_children, printed_to
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, BertForSequenceClassification
 
-from hfkit import build_model, build_task, fit, processes
-from hfkit.callbacks import NanGuard
+from hfkit import build_model, build_task, fit
+from hfkit.base import processes
+from hfkit.base.errors import HfkitError
+from hfkit.cli.launch import main
 from hfkit.config import TrainConfig
-from hfkit.engine import Engine
-from hfkit.errors import HfkitError
-from hfkit.evaluation import evaluate
-from hfkit.launch import main
-from hfkit.run import Run
+from hfkit.evaluation.predict import evaluate
+from hfkit.runs.run import Run
+from hfkit.training.callbacks import NanGuard
+from hfkit.training.engine import Engine
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "bert_imdb.py"
 

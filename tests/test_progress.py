@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hfkit.progress import Bar, about
+from hfkit.base.progress import Bar, about
 
 
 class Terminal(io.StringIO):
@@ -18,7 +18,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
     time = SimpleNamespace(now=100.0)
-    monkeypatch.setattr("hfkit.progress.time", SimpleNamespace(monotonic=lambda: time.now))
+    monkeypatch.setattr("hfkit.base.progress.time", SimpleNamespace(monotonic=lambda: time.now))
     return time
 
 

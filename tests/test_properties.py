@@ -20,12 +20,12 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from hfkit.cards import DataCard
+from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
 from hfkit.config.parsing import parse
-from hfkit.data.folders import SPLITS, image_tables
+from hfkit.data.cards.card import DataCard
 from hfkit.data.readers import read_table
-from hfkit.errors import HfkitError
+from hfkit.data.sources.image_folders import SPLITS, image_tables
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 settings.register_profile(

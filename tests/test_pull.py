@@ -8,9 +8,9 @@ import huggingface_hub.constants
 import pytest
 
 import hfkit
-from hfkit import hubaccess
-from hfkit.cli import main
-from hfkit.errors import HfkitError
+from hfkit.base import network
+from hfkit.base.errors import HfkitError
+from hfkit.cli.main import main
 from hfkit.hub import fetching
 
 Captured = pytest.CaptureFixture[str]
@@ -127,4 +127,4 @@ def test_a_name_is_a_folder_first(hub: Any, tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     assert fetching.local("a/b") == Path("a/b")
     assert fetching.local("runs/nothing") == Path("runs/nothing")
-    hubaccess.hub_reachable.cache_clear()
+    network.hub_reachable.cache_clear()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import hfkit
-from hfkit.cli import main
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
+from hfkit.cli.main import main
 from hfkit.hub import verification
 
 Captured = pytest.CaptureFixture[str]

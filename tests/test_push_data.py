@@ -9,10 +9,10 @@ import pytest
 import yaml
 from test_datacards import filled
 
+from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
 from hfkit.data import load_data
-from hfkit.datacards import draft_card
-from hfkit.errors import HfkitError
+from hfkit.data.cards import draft_card
 from hfkit.hub import push_data
 
 

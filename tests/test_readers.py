@@ -10,12 +10,12 @@ import pyarrow.parquet as parquet
 import pytest
 from data_files import refused, rows_csv, write
 
+from hfkit.base.errors import HfkitError
 from hfkit.config import FileArguments, TrainConfig
 from hfkit.config.parsing import parse
 from hfkit.data import load_data
 from hfkit.data.readers import read_table
-from hfkit.data.row_streams import FileRows
-from hfkit.errors import HfkitError
+from hfkit.data.readers.streams import FileRows
 from hfkit.inference.readers import open_rows
 
 ROWS = [{"text": f"film {n}", "label": "ab"[n % 2]} for n in range(40)]
@@ -192,7 +192,7 @@ def test_decimal_commas_are_read_as_numbers_and_said() -> None:
 )
 def test_a_comma_that_may_mean_something_else_stays(values: list[str], decimal: str, read: list[str]) -> None:
     from hfkit.config import DataArguments
-    from hfkit.data.sources import open_source
+    from hfkit.data.sources.source import open_source
 
     write("n.csv", "text;n\n" + "".join(f"t;{value}\n" for value in values))
     arguments = DataArguments("n.csv", delimiter=";", decimal=decimal)  # type: ignore[arg-type]
@@ -218,7 +218,7 @@ def test_arrow_types_become_plain_values(column: pa.Array, values: list[Any]) ->
 
 
 def test_the_flags_are_the_same_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    from hfkit.cli import main
+    from hfkit.cli.main import main
 
     for command in ("train", "evaluate", "predict", "generate"):
         with pytest.raises(SystemExit):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hfkit import _register
 from hfkit.baselines.configs import RecurrentConfig
+from hfkit.models import register
 
 
 def python(code: str) -> str:
@@ -42,6 +42,6 @@ def test_a_saved_model_opens_whoever_is_imported_first(order: str, tmp_path: Pat
 
 def test_registering_again_changes_nothing() -> None:
     before = list(sys.meta_path)
-    _register.register_models()
-    _register.register_models()
+    register.register_models()
+    register.register_models()
     assert sys.meta_path == before

@@ -11,12 +11,13 @@ import pytest
 from huggingface_hub import ModelCard
 from run_fixture import NAMES, write_run
 
-from hfkit.errors import HfkitError
-from hfkit.report import table, words, write_report
+from hfkit.base.errors import HfkitError
+from hfkit.evaluation import wording
+from hfkit.report import table, write_report
 from hfkit.report.analysis import Predictions, by_length, confusion, mistakes, per_class, reliability
 from hfkit.report.page import command
 from hfkit.report.svg import short, ticks
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 _VOID = {"meta", "br", "hr", "img", "input", "link"}
 HOSTILE = "</style><script>alert(1)</script> & \"q\" 'x' | `c` \x1b[31m\x00 \u202etxt"
@@ -66,9 +67,9 @@ def test_page_is_whole_and_self_contained(problem: str, tmp_path: Path) -> None:
     figures = json.loads((tmp_path / "one" / "metrics.json").read_text())
     for name, entry in figures.items():
         if isinstance(entry, dict) and "low" in entry:
-            assert words.number(entry["value"], name) in page.text
-            assert words.interval(entry, name) in page.text
-    assert words.verdict(figures) in page.text
+            assert wording.number(entry["value"], name) in page.text
+            assert wording.interval(entry, name) in page.text
+    assert wording.verdict(figures) in page.text
     for said in (
         "python recipes/bert_imdb.py --demo",
         "96 duplicated texts removed",
@@ -124,7 +125,7 @@ def test_card_is_complete_and_the_hub_can_read_it(tmp_path: Path) -> None:
     assert results["F1 (macro)"].metric_type == "f1"
     assert results["F1 (macro)"].metric_args["average"] == "macro"
     assert results["accuracy"].dataset_split == "test"
-    assert words.verdict(figures)[:40] in text
+    assert wording.verdict(figures)[:40] in text
     assert f'hfkit.pipeline("{path}")' in text
     assert "It also works in plain transformers" in text
 
@@ -191,18 +192,18 @@ def test_table_shows_model_baselines_test_and_verdict(tmp_path: Path) -> None:
     path = write_run(tmp_path / "one")
     text, figures = table(path), Run(path).metrics
     model, tfidf = (next(x for x in text.splitlines() if x.strip().startswith(s)) for s in ("demo:minilm", "TF-IDF"))
-    assert words.interval(figures["accuracy"]) in model
+    assert wording.interval(figures["accuracy"]) in model
     gap = figures["baselines"]["tfidf_logreg"]["difference"]
     assert f"{100 * gap['value']:+.1f} points" in tfidf
-    assert tfidf.endswith(words.p_value(gap["p_value"]))
-    assert text.splitlines()[-1] == words.verdict(figures)
+    assert tfidf.endswith(wording.p_value(gap["p_value"]))
+    assert text.splitlines()[-1] == wording.verdict(figures)
 
 
 def test_verdict_says_beats_level_and_worse() -> None:
     def said(value: float, low: float, high: float, p: float, figure: str = "accuracy") -> str:
         test = {"value": value, "low": low, "high": high, "p_value": p, "test": "exact McNemar"}
         problem = "regression" if figure == "mse" else "single_label_classification"
-        return words.verdict(
+        return wording.verdict(
             {"primary_metric": figure, "problem_type": problem, "baselines": {"tfidf_logreg": {"difference": test}}}
         )
 
@@ -232,8 +233,8 @@ def test_verdict_says_beats_level_and_worse() -> None:
     [(-0.0004, "accuracy", "0.0"), (0.0004, "accuracy", "0.0"), (-0.0, "mse", "0"), (-0.031, "mcc", "-3.1")],
 )
 def test_what_is_rounded_to_nothing_has_no_sign(value: float, figure: str, shown: str) -> None:
-    assert words.gap(value, figure) == shown
-    assert words.number(-0.0001, "mcc") == "0.000"
+    assert wording.gap(value, figure) == shown
+    assert wording.number(-0.0001, "mcc") == "0.000"
 
 
 def test_analysis_counts(tmp_path: Path) -> None:
@@ -256,12 +257,12 @@ def test_analysis_counts(tmp_path: Path) -> None:
 
 
 def test_words() -> None:
-    assert words.duration(224) == "3 min 44 s"
-    assert words.duration(7500) == "2 h 05 min"
-    assert words.p_value(0.0342) == "0.034"
-    assert words.p_equals(1e-120) == "p < 1e-99"
-    assert words.big(22_713_986) == "22.7 M"
-    assert words.line("a\n\tb\x07" + "c" * 300, 10) == "a b\ufffdccccc…"
+    assert wording.duration(224) == "3 min 44 s"
+    assert wording.duration(7500) == "2 h 05 min"
+    assert wording.p_value(0.0342) == "0.034"
+    assert wording.p_equals(1e-120) == "p < 1e-99"
+    assert wording.big(22_713_986) == "22.7 M"
+    assert wording.line("a\n\tb\x07" + "c" * 300, 10) == "a b\ufffdccccc…"
 
 
 def test_command_gets_its_launcher_back(tmp_path: Path) -> None:

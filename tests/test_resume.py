@@ -22,10 +22,10 @@ from tiny_language import write_model
 from transformers import ViTConfig, ViTImageProcessor, ViTModel
 
 from hfkit import build_model, build_task, fit, load_data
-from hfkit.callbacks import Saver
 from hfkit.config import TrainConfig
-from hfkit.engine import Engine
-from hfkit.run import Run
+from hfkit.runs.run import Run
+from hfkit.training.callbacks import Saver
+from hfkit.training.engine import Engine
 
 Train = Callable[..., list[int]]
 

@@ -11,9 +11,9 @@ from processes import in_child
 
 import hfkit
 from hfkit import HfkitError, Run
+from hfkit.base.atomic import write_json, write_text
 from hfkit.config import TrainConfig
-from hfkit.disk import write_json, write_text
-from hfkit.run import claim
+from hfkit.runs.run import claim
 
 CONFIG = TrainConfig(learning_rate=1e-4)
 

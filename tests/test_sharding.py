@@ -20,11 +20,13 @@ from datasets import DatasetDict
 from processes import in_child, in_children, printed_to
 from safetensors.torch import load_file
 
-from hfkit import build_model, build_task, fit, job, sharding
+from hfkit import build_model, build_task, fit
+from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
-from hfkit.engine import Engine
-from hfkit.errors import HfkitError
-from hfkit.run import Run
+from hfkit.models import sharding
+from hfkit.runs.run import Run
+from hfkit.training import job
+from hfkit.training.engine import Engine
 
 Train = Callable[..., list[int]]
 

@@ -14,15 +14,15 @@ from image_files import image_folder
 from run_fixture import write_run
 
 import hfkit
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
+from hfkit.hub.space.facts import facts
 from hfkit.inference.windows import windows
-from hfkit.space.facts import facts
 
 with_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
 
 
 def train(flags: str) -> None:
-    from hfkit.cli import main
+    from hfkit.cli.main import main
 
     with pytest.raises(SystemExit) as ended:
         main(["train", *flags.split(), "--mixed_precision", "no", "--disable_tqdm"])
@@ -87,7 +87,7 @@ def test_an_unfinished_run_has_no_app(tmp_path: Path) -> None:
 
 
 def test_without_gradio_the_command_says_what_to_install(tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hfkit.space import app
+    from hfkit.hub.space import app
 
     monkeypatch.setattr(app.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(HfkitError, match=r"Gradio, which is not installed") as refused:
@@ -97,7 +97,7 @@ def test_without_gradio_the_command_says_what_to_install(tiny_run: Path, monkeyp
 
 @with_browser
 def test_a_browser_asks_a_text_model_and_sees_bars_and_windows(windows_run: Path, tmp_path: Path) -> None:
-    from hfkit.space import demo
+    from hfkit.hub.space import demo
 
     port = _free_port()
     app = demo(windows_run, port, wait=False)
@@ -128,7 +128,7 @@ def test_a_browser_asks_a_text_model_and_sees_bars_and_windows(windows_run: Path
 
 @with_browser
 def test_a_browser_asks_an_image_model_about_an_example(picture_run: Path, tmp_path: Path) -> None:
-    from hfkit.space import demo
+    from hfkit.hub.space import demo
 
     port = _free_port()
     app = demo(picture_run, port, wait=False)
@@ -152,8 +152,8 @@ def test_a_language_model_answers_a_prompt(tiny_bert: Path, tmp_path: Path) -> N
     import torch
     from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
-    from hfkit.space.app import build
-    from hfkit.space.facts import Facts
+    from hfkit.hub.space.app import build
+    from hfkit.hub.space.facts import Facts
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
     torch.manual_seed(0)
@@ -180,7 +180,7 @@ def _free_port() -> int:
 def test_a_space_is_one_commit_that_opens_again(
     hub: Any, picture_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hfkit.space import load, push_space
+    from hfkit.hub.space import load, push_space
 
     made = push_space(picture_run, "tester/discs")
     repository = hub.store.repositories["space", "tester/discs"]
@@ -212,8 +212,8 @@ def test_a_space_is_one_commit_that_opens_again(
 
 
 def test_a_space_of_a_published_model_names_it_and_holds_no_weights(tiny_run: Path) -> None:
-    from hfkit.hub.secrets import Secrets
-    from hfkit.space.publishing import space_files
+    from hfkit.hub.space.publishing import space_files
+    from hfkit.hub.upload.secrets import Secrets
 
     files = space_files(hfkit.Run(tiny_run), "tester/demo", "tester/reviews@0123abc", Secrets())
     assert not any(name.startswith("model/") for name in files.files)
@@ -223,7 +223,7 @@ def test_a_space_of_a_published_model_names_it_and_holds_no_weights(tiny_run: Pa
 
 
 def test_an_adapter_alone_is_no_space(tiny_run: Path, tmp_path: Path) -> None:
-    from hfkit.space import push_space
+    from hfkit.hub.space import push_space
 
     run = Path(shutil.copytree(tiny_run, tmp_path / "adapter"))
     info = json.loads((run / "run.json").read_text())
@@ -234,7 +234,7 @@ def test_an_adapter_alone_is_no_space(tiny_run: Path, tmp_path: Path) -> None:
 
 
 def test_a_dry_run_lists_and_sends_nothing(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from hfkit.cli import main
+    from hfkit.cli.main import main
 
     with pytest.raises(SystemExit) as ended:
         main(["push-space", str(tiny_run), "tester/demo", "--dry_run"])

@@ -10,10 +10,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerFast
 
 import hfkit
-from hfkit.errors import HfkitError
-from hfkit.evaluation import named
+from hfkit.base.errors import HfkitError
+from hfkit.data.text.special_tokens import has_padding, read_as_text
+from hfkit.evaluation.predict import named
 from hfkit.models.inspection import readable
-from hfkit.tasks.special_tokens import has_padding, read_as_text
 
 pytestmark = pytest.mark.pain("special-tokens-in-text")
 

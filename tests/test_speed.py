@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from hfkit import hardware
-from hfkit.callbacks import speed
+from hfkit.base import hardware
+from hfkit.base.errors import HfkitError
+from hfkit.cli.launch import start
 from hfkit.config import TrainConfig
-from hfkit.errors import HfkitError
-from hfkit.launch import start
+from hfkit.training.callbacks import speed
 
 FOUND: dict[str, Any] = {
     "precision": "bf16",

@@ -16,16 +16,16 @@ from processes import in_child, in_children
 from test_resume import fingerprint
 
 from hfkit import HfkitError, build_model, build_task, fit, load_data
-from hfkit.batching import BatchPlan
 from hfkit.config import DataArguments, TrainConfig
 from hfkit.config.parsing import parse
 from hfkit.config.rules import check
-from hfkit.data.document_streams import DocumentStream, Position, Window
-from hfkit.data.row_streams import PIECE, FileRows, Row
-from hfkit.data.sources import streamed
-from hfkit.data.streams import load_stream
-from hfkit.engine import Engine
-from hfkit.run import Run
+from hfkit.data.batching import BatchPlan
+from hfkit.data.readers.streams import PIECE, FileRows, Row
+from hfkit.data.sources.source import streamed
+from hfkit.data.text.document_streams import DocumentStream, Position, Window
+from hfkit.data.text.streams import load_stream
+from hfkit.runs.run import Run
+from hfkit.training.engine import Engine
 
 TINY = '{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}'
 
@@ -81,11 +81,11 @@ def text_file() -> str:
 
 def hub_data(hub: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     """TEXTS as a data set of two shards on the Hub of the tests."""
-    from hfkit import hubaccess
+    from hfkit.base import network
 
     for name, value in {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": False}.items():
         monkeypatch.setattr(datasets.config, name, value)
-    hubaccess.hub_reachable.cache_clear()
+    network.hub_reachable.cache_clear()
     repository = hub.store.create("dataset", "tester/docs")
     parts = {f"train-0000{at}-of-00002.jsonl": TEXTS[at * 45 : at * 45 + 45] for at in range(2)}
     files = {name: "".join(json.dumps({"text": one}) + "\n" for one in part) for name, part in parts.items()}
@@ -260,9 +260,9 @@ def test_what_cannot_stream_is_told_before_anything_is_read(reviews_csv: Path) -
 
 
 def test_an_embedded_data_set_streams_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hfkit.data import streams
-    from hfkit.data.sources import Source
-    from hfkit.data.table import Table
+    from hfkit.data.sources.source import Source
+    from hfkit.data.tables.table import Table
+    from hfkit.data.text import streams
 
     table = Table("reviews", {"text": TEXTS, "label": list(range(90))})
     source = Source("demo:reviews", "embedded", "package", {"train": table}, single=True)

@@ -10,8 +10,8 @@ import pytest
 from test_house import FILES, RECIPES, ROOT, SOURCE, _imports, _load
 
 import hfkit
-from hfkit.cards import DataCard
 from hfkit.config import TrainConfig
+from hfkit.data.cards.card import DataCard
 from hfkit.models import load_model
 
 COMMIT = re.compile(r"[0-9a-f]{40}")

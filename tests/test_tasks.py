@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, RobertaConfig
 
+from hfkit.base.errors import HfkitError
 from hfkit.config import TaskArguments
-from hfkit.errors import HfkitError
+from hfkit.data.text.truncation import positions_of
 from hfkit.tasks import build_task
 from hfkit.tasks.text_classification import TextClassification
-from hfkit.tasks.truncation import positions_of
 
 LONG = " ".join("the a this that film movie story plot actor scene ending director".split() * 4)
 TEXTS = ["a warm film", LONG, "boring", "the plot was hollow and the actor tired"]

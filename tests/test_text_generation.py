@@ -23,14 +23,14 @@ from hfkit import HfkitError, TrainConfig
 from hfkit.baselines.language.classical import END, byte_ngram, classical_language
 from hfkit.baselines.language.tokenizers import END_TOKEN, train_byte_bpe
 from hfkit.config import DataArguments
-from hfkit.judging import evaluate
+from hfkit.data.text.chat_samples import samples
+from hfkit.data.text.packing import Segment, enclosed, tokenised
+from hfkit.data.text.windows import IGNORED, packed, pieces
 from hfkit.models import build_model, load_model
 from hfkit.models.language_models import try_out
 from hfkit.tasks import build_task
-from hfkit.tasks.chats import samples
-from hfkit.tasks.documents import Segment, enclosed, tokenised
 from hfkit.tasks.text_generation import TextGeneration
-from hfkit.tasks.windows import IGNORED, packed, pieces
+from hfkit.training.judge import evaluate
 
 CHAT = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}" + END_TOKEN + "\n{% endfor %}"
@@ -384,7 +384,7 @@ def test_text_files_and_what_is_wrong_with_them() -> None:
     Path("two.txt").write_text("one\n<|endoftext|>\ntwo\n<|endoftext|>\nthree\n")
     Path("heads.txt").write_text(" = One = \n\n a b \n = = part = = \n c \n = Two = \n d \n")
     both = DataArguments(dataset="heads.txt", document_start=r"^ = [^=]+ = $")
-    from hfkit.data.text_files import text_source
+    from hfkit.data.sources.text_files import text_source
 
     found = text_source(both)
     assert found is not None

@@ -9,12 +9,12 @@ from datasets import Dataset, DatasetDict
 from tiny_classifiers import tokenizer_of
 from transformers import AutoConfig, AutoTokenizer
 
-from hfkit import encoding
 from hfkit.config import TaskArguments
+from hfkit.data.text import token_cache
+from hfkit.data.text.unknown_tokens import lost_in_tokens
 from hfkit.report.card import card
 from hfkit.report.page import page
 from hfkit.tasks import build_task
-from hfkit.tasks.unknown import lost_in_tokens
 
 pytestmark = pytest.mark.pain("unknown-script")
 
@@ -56,7 +56,7 @@ def test_it_is_said_and_much_of_it_is_warned_of(
 ) -> None:
     task, rows, tokenizer = encoded(tiny_bert, texts)
     data, accelerator = DatasetDict(test=rows), Accelerator(cpu=True)
-    found = encoding.lost(accelerator, task, data, DatasetDict(test=task.encode(rows, tokenizer)), tokenizer)
+    found = token_cache.lost(accelerator, task, data, DatasetDict(test=task.encode(rows, tokenizer)), tokenizer)
     said = capsys.readouterr().out
     assert found["test"].keys() >= {"rows", "share", "unknown", "equal"}
     assert "of the tokens are unknown to the tokenizer" in said

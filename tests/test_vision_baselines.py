@@ -17,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from hfkit import build_model, build_task
+from hfkit.base.errors import HfkitError
 from hfkit.baselines.vision import resnet, vit
 from hfkit.baselines.vision.auto import IMAGE_MODELS, ImageBaseline
 from hfkit.baselines.vision.configs import (
@@ -32,7 +33,6 @@ from hfkit.baselines.vision.configs import (
 from hfkit.baselines.vision.mobilenet import DepthwiseSeparable
 from hfkit.baselines.vision.processor import make_processor, native_shape
 from hfkit.config import TrainConfig
-from hfkit.errors import HfkitError
 from hfkit.models.image_baselines import IMAGE_BASELINES, build_image_baseline
 
 RESNET18: dict[str, Any] = {
@@ -218,7 +218,7 @@ def test_one_batch_is_learnt_by_heart(kind: type[ImageBaseline]) -> None:
 
 @KINDS
 def test_every_parameter_gets_a_gradient_and_the_head_stands_apart(kind: type[ImageBaseline]) -> None:
-    from hfkit.models.freezing import freeze, in_head
+    from hfkit.models.adapting.freezing import freeze, in_head
 
     model = small(kind, num_labels=4)
     model(pictures(model), labels=torch.arange(4)).loss.backward()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    from hfkit import cli
+    from hfkit.cli import main
 
     try:
-        cli.main(["evaluate", *arguments])
+        main.main(["evaluate", *arguments])
     except SystemExit as ended:
         if ended.code:
             raise

@@ -6,7 +6,7 @@ import json
 import time
 from pathlib import Path
 
-from hfkit import hardware
+from hfkit.base import hardware
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()

@@ -13,14 +13,16 @@ if __name__ == "__main__":
         cores = arguments[1].split(",")
         os.sched_setaffinity(0, {int(cores[int(os.environ.get("LOCAL_RANK", "0"))])})  # before torch counts them
         arguments = arguments[2:]
-    from hfkit import Run, cli, hardware
+    from hfkit import Run
+    from hfkit.base import hardware
+    from hfkit.cli import main
 
     if arguments[0] == "--give_back":
         arguments = arguments[1:]
         hardware.keep_memory = lambda use_cpu=False: None
 
     try:
-        cli.main(["train", *arguments])
+        main.main(["train", *arguments])
     except SystemExit as ended:
         if ended.code:
             raise

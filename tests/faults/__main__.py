@@ -27,7 +27,7 @@ os.environ.update(
 
 from tqdm import tqdm
 
-from hfkit.cli import main as hfkit
+from hfkit.cli.main import main as hfkit
 
 from .injections import Injector, Outcome, Reference, plan, summary
 from .sessions import command, fingerprint, session, write_rows
@@ -77,7 +77,7 @@ def inject(folder: Path, count: int, seed: int) -> tuple[list[Outcome], Referenc
     """The reference, by a fresh process and by a fork of this one, and then the injections."""
     rows = folder / "rows.csv"
     write_rows(rows)
-    fresh = [sys.executable, "-m", "hfkit.cli", *command(rows, folder / "fresh")]
+    fresh = [sys.executable, "-m", "hfkit.cli.main", *command(rows, folder / "fresh")]
     subprocess.run(fresh, check=True, stdout=subprocess.DEVNULL)
     warm_up(command(rows, folder / "warm"))
     forked = session(command(rows, folder / "forked"))

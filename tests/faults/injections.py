@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hfkit import checkpoint, health
+from hfkit.training import checkpoint, health
 
 from .failpoints import Fault
 from .sessions import Ended, command, fingerprint, session

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from hfkit.cli import main
+from hfkit.cli.main import main
 
 from .failpoints import Failpoints, Fault
 

@@ -7,5 +7,12 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def warm() -> None:
-    for name in ("hfkit.cli", "hfkit.job", "hfkit.inference", "hfkit.report.page", "hfkit.models.building", "peft"):
+    for name in (
+        "hfkit.cli.main",
+        "hfkit.training.job",
+        "hfkit.inference",
+        "hfkit.report.page",
+        "hfkit.models.build",
+        "peft",
+    ):
         importlib.import_module(name)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 
 SECONDS = 20  # most take a tenth of one; a machine may be busy
 MEGABYTES = 600

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from guard import bounded, contents, harmless, write
 
-from hfkit.cli import main
+from hfkit.cli.main import main
 
 HUGE = str(10**30)
 INTEGERS = (
@@ -115,7 +115,9 @@ def test_the_command_itself_ends_with_one_message(command: list[str], told: str)
     write("run/run.json", "{" * 100_000)
     os.mkfifo("pipe.csv")
     before = contents(Path())
-    ended = subprocess.run([sys.executable, "-m", "hfkit.cli", *command], capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(
+        [sys.executable, "-m", "hfkit.cli.main", *command], capture_output=True, text=True, timeout=60
+    )
     assert ended.returncode == 1, ended.stderr
     assert "Traceback" not in ended.stderr and len([*filter(None, ended.stderr.splitlines())]) <= 4
     assert ended.stderr.startswith("error: ") and told in ended.stderr

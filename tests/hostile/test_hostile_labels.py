@@ -15,7 +15,7 @@ import pytest
 from guard import CONTROL, harmless, write
 
 import hfkit
-from hfkit.cli import main
+from hfkit.cli.main import main
 from hfkit.inference import predict_file
 from hfkit.inference.writers import LineWriter
 

@@ -14,8 +14,8 @@ from guard import Case, cases, refused, write
 from safetensors.torch import load_file, save_file
 
 from hfkit import build_model, build_task, pipeline
+from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
-from hfkit.errors import HfkitError
 
 FOLDER = Path("model")
 EVIL = "from pathlib import Path\nPath('ran').write_text('code of a stranger ran')\n"

@@ -9,8 +9,8 @@ import pytest
 from datasets import Dataset, DatasetDict
 
 import hfkit
-from hfkit.engine import Engine
-from hfkit.run import Run
+from hfkit.runs.run import Run
+from hfkit.training.engine import Engine
 
 Job = Callable[..., Run]
 

@@ -14,7 +14,7 @@ import pytest
 from datasets import Dataset
 from transformers import AutoConfig, BertForSequenceClassification, Trainer, TrainingArguments
 
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 pytestmark = pytest.mark.pain("accumulation-loss")
 

@@ -9,7 +9,7 @@ import pytest
 from datasets import Dataset
 from tiny_tokenizers import INSTRUCT, byte_level, sentence_piece
 
-from hfkit.inference.prompts import token_ids
+from hfkit.inference.generation.prompts import token_ids
 from hfkit.tasks.text_generation import TextGeneration
 
 pytestmark = pytest.mark.pain("answers-tokenised-apart")

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
 import hfkit
-from hfkit.evaluation import load_batches
+from hfkit.evaluation.predict import load_batches
 
 pytestmark = pytest.mark.pain("augmentation-path-dependent")
 

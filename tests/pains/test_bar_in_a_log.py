@@ -9,7 +9,7 @@ import pytest
 from transformers import TrainerState, TrainingArguments
 from transformers.trainer_callback import ProgressCallback, TrainerControl
 
-from hfkit.progress import Bar
+from hfkit.base.progress import Bar
 
 pytestmark = pytest.mark.pain("bar-in-a-log")
 

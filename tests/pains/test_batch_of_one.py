@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from transformers import ResNetConfig, ResNetForImageClassification, ViTImageProcessor
 
 import hfkit
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 
 pytestmark = pytest.mark.pain("batch-of-one")
 

@@ -14,7 +14,7 @@ from datasets import Dataset
 from transformers import BertForSequenceClassification
 from upstream import trainer
 
-from hfkit.run import Run
+from hfkit.runs.run import Run
 from hfkit.tasks.text_classification import TextClassification
 
 pytestmark = pytest.mark.pain("batch-size-finder")

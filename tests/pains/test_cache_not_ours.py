@@ -13,8 +13,8 @@ from hub_store import Repository
 from huggingface_hub import HfApi, snapshot_download
 
 import hfkit
-from hfkit.cli import main
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
+from hfkit.cli.main import main
 from hfkit.models.names import locate
 
 pytestmark = pytest.mark.pain("cache-not-ours")
@@ -91,7 +91,7 @@ def test_hfkit_tells_any_other_refusal_of_the_disk_in_one_message(
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/home/anna/.cache/huggingface/token")
 
     monkeypatch.setattr(HfApi, "__init__", refused)
-    monkeypatch.setattr("hfkit.hub.publishing._token", refused)
+    monkeypatch.setattr("hfkit.hub.upload.publishing._token", refused)
     with pytest.raises(SystemExit) as ended:
         main(["push", str(tiny_run), NAME])
     said = capsys.readouterr().err

@@ -10,7 +10,7 @@ from datasets import load_dataset
 from image_files import image_folder
 
 import hfkit
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 
 pytestmark = pytest.mark.pain("corrupt-pictures")
 

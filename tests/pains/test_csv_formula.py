@@ -10,7 +10,7 @@ import pytest
 from datasets import Dataset
 
 from hfkit.inference import predict_file
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 pytestmark = pytest.mark.pain("csv-formula")
 

@@ -12,7 +12,7 @@ import torch
 from datasets import ClassLabel, Dataset
 from transformers import AutoConfig, AutoTokenizer
 
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 from hfkit.tasks.text_classification import TextClassification
 
 pytestmark = pytest.mark.pain("device-side-assert")

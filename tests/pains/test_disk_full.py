@@ -14,8 +14,8 @@ import pytest
 from datasets import Dataset
 from upstream import trainer
 
-from hfkit.errors import HfkitError
-from hfkit.run import Run
+from hfkit.base.errors import HfkitError
+from hfkit.runs.run import Run
 
 pytestmark = pytest.mark.pain("disk-full")
 

@@ -10,7 +10,7 @@ import pytest
 from accelerate.data_loader import BatchSamplerShard
 from torch.utils.data import BatchSampler, SequentialSampler
 
-from hfkit.batching import evaluation_batches
+from hfkit.data.batching import evaluation_batches
 
 pytestmark = pytest.mark.pain("duplicated-tail")
 

@@ -6,7 +6,7 @@ Threads: transformers#13245
 import pytest
 from huggingface_hub import ModelCard, ModelCardData
 
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 pytestmark = pytest.mark.pain("empty-card")
 

@@ -14,7 +14,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from upstream import trainer
 
 from hfkit.config import TrainConfig
-from hfkit.evaluation import evaluate
+from hfkit.evaluation.predict import evaluate
 from hfkit.tasks import build_task
 
 pytestmark = pytest.mark.pain("eval-memory")

@@ -21,11 +21,11 @@ from transformers import (
 )
 
 from hfkit import build_model, build_task
+from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
-from hfkit.errors import HfkitError
 from hfkit.models import load_model
-from hfkit.models.adapters import merge
-from hfkit.saving import save_model
+from hfkit.models.adapting.adapters import merge
+from hfkit.training.saving import save_model
 
 pytestmark = pytest.mark.pain("experts-without-adapter")
 

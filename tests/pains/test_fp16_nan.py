@@ -14,8 +14,8 @@ from transformers import AutoModel, AutoTokenizer
 from upstream import trainer
 
 from hfkit import TrainConfig, build_model, build_task
-from hfkit.errors import HfkitError
-from hfkit.run import Run
+from hfkit.base.errors import HfkitError
+from hfkit.runs.run import Run
 
 pytestmark = pytest.mark.pain("fp16-nan")
 

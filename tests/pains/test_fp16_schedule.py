@@ -11,10 +11,10 @@ import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 
-from hfkit import engine
-from hfkit.engine import Engine
-from hfkit.optim import make_step
-from hfkit.run import Run
+from hfkit.runs.run import Run
+from hfkit.training import engine
+from hfkit.training.engine import Engine
+from hfkit.training.optim import make_step
 
 pytestmark = pytest.mark.pain("fp16-schedule")
 

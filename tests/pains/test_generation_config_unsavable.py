@@ -14,9 +14,9 @@ from tiny_language import write_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from hfkit import build_model, build_task
+from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
-from hfkit.errors import HfkitError
-from hfkit.saving import prove_savable
+from hfkit.training.saving import prove_savable
 
 pytestmark = pytest.mark.pain("generation-config-unsavable")
 

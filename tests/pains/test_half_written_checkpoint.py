@@ -17,8 +17,8 @@ from processes import in_child
 from transformers import Trainer
 from upstream import trainer
 
-from hfkit import disk
-from hfkit.run import Run
+from hfkit.base import atomic
+from hfkit.runs.run import Run
 
 pytestmark = pytest.mark.pain("half-written-checkpoint")
 
@@ -48,7 +48,7 @@ def test_hfkit_resumes_from_the_whole_one(
     whole = run_fit("whole", **knobs)
 
     def work() -> None:
-        hashed, saves = disk.digests, []
+        hashed, saves = atomic.digests, []
 
         def digests(folder: Path) -> Any:
             saves.append(folder)
@@ -56,7 +56,7 @@ def test_hfkit_resumes_from_the_whole_one(
                 os.kill(os.getpid(), signal.SIGKILL)
             return hashed(folder)
 
-        disk.digests = digests  # for the rest of this child's life
+        atomic.digests = digests  # for the rest of this child's life
         run_fit("run", **knobs)
 
     assert in_child(work) == -signal.SIGKILL

@@ -13,7 +13,7 @@ from datasets import DatasetDict
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from hfkit.config import TaskArguments
-from hfkit.run import Run
+from hfkit.runs.run import Run
 from hfkit.tasks import build_task
 
 pytestmark = pytest.mark.pain("label-permutation")

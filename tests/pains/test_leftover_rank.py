@@ -12,9 +12,9 @@ import pytest
 from accelerate import PartialState
 from processes import free_port, printed_to, started, wait
 
-from hfkit import processes
-from hfkit.cli import main
-from hfkit.run import Run
+from hfkit.base import processes
+from hfkit.cli.main import main
+from hfkit.runs.run import Run
 
 pytestmark = pytest.mark.pain("leftover-rank")
 

@@ -12,7 +12,7 @@ import pytest
 from datasets import Dataset
 from upstream import trainer
 
-from hfkit.run import Run
+from hfkit.runs.run import Run
 from hfkit.tasks.text_classification import TextClassification
 
 pytestmark = pytest.mark.pain("limit-drops-best")

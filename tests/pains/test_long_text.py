@@ -10,7 +10,7 @@ import transformers
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import hfkit
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 pytestmark = pytest.mark.pain("long-text")
 

@@ -10,7 +10,7 @@ import pytest
 from datasets import Dataset
 
 from hfkit import load_data
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 
 pytestmark = pytest.mark.pain("lookalike-labels")
 

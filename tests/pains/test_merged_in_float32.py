@@ -12,10 +12,10 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from tiny_language import write_model
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from hfkit.cli import main
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
+from hfkit.cli.main import main
 from hfkit.models import load_model
-from hfkit.models.adapters import merge
+from hfkit.models.adapting.adapters import merge
 
 pytestmark = pytest.mark.pain("merged-in-float32")
 

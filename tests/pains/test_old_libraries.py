@@ -8,8 +8,8 @@ Threads: none
 
 import pytest
 
-from hfkit import floors
-from hfkit.errors import HfkitError
+from hfkit.base import versions
+from hfkit.base.errors import HfkitError
 
 pytestmark = pytest.mark.pain("old-libraries")
 
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.pain("old-libraries")
 @pytest.mark.parametrize(("name", "version"), [("torch", "2.9.1"), ("transformers", "5.2.0")])
 def test_hfkit_does_not_start_beside_one(name: str, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """`import hfkit` calls this; tests/test_floors.py does it with a package that pip left."""
-    installed = floors.installed
-    monkeypatch.setattr(floors, "installed", lambda asked: version if asked == name else installed(asked))
+    installed = versions.installed
+    monkeypatch.setattr(versions, "installed", lambda asked: version if asked == name else installed(asked))
     with pytest.raises(
         HfkitError, match=rf"{name} {version} is installed(.|\n)*can run code(.|\n)*pip install --upgrade"
     ):
-        floors.check()
+        versions.check()

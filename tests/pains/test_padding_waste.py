@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch.utils.data import BatchSampler, RandomSampler
 
-from hfkit.batching import BatchPlan
-from hfkit.run import Run
+from hfkit.data.batching import BatchPlan
+from hfkit.runs.run import Run
 
 pytestmark = pytest.mark.pain("padding-waste")
 

@@ -14,7 +14,7 @@ import torch
 from datasets import DatasetDict
 
 from hfkit import TrainConfig, build_model, build_task
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 
 pytestmark = pytest.mark.pain("pickled-weights")
 

@@ -15,7 +15,7 @@ from image_files import disc, image_folder
 from PIL import Image
 
 import hfkit
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 
 pytestmark = pytest.mark.pain("picture-bomb")
 

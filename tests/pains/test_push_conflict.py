@@ -11,7 +11,7 @@ import pytest
 from hub_faults import MOVED, Fault
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 pytestmark = pytest.mark.pain("push-conflict")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from hfkit.base.errors import HfkitError
 from hfkit.data import load_data
-from hfkit.errors import HfkitError
 from hfkit.inference.readers import open_rows
 
 pytestmark = pytest.mark.pain("quoted-tsv")

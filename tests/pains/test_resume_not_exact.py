@@ -15,7 +15,7 @@ import torch
 from datasets import Dataset
 from upstream import trainer
 
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 pytestmark = pytest.mark.pain("resume-not-exact")
 

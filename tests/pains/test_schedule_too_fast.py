@@ -13,7 +13,7 @@ from accelerate.scheduler import AcceleratedScheduler
 from transformers import get_linear_schedule_with_warmup
 
 from hfkit.config import OptimArguments
-from hfkit.optim import build_scheduler
+from hfkit.training.optim import build_scheduler
 
 pytestmark = pytest.mark.pain("schedule-too-fast")
 

@@ -12,9 +12,9 @@ from datasets import Dataset
 from tiny_language import write_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
-from hfkit.callbacks import Samples
-from hfkit.inference.generation import TextGenerator
+from hfkit.inference.generation.generator import TextGenerator
 from hfkit.tasks.text_generation import TextGeneration
+from hfkit.training.callbacks import Samples
 
 pytestmark = pytest.mark.pain("stop-strings")
 

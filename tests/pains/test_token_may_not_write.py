@@ -11,7 +11,7 @@ from hub_store import Account
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
-from hfkit.cli import main
+from hfkit.cli.main import main
 
 pytestmark = pytest.mark.pain("token-may-not-write")
 

@@ -11,7 +11,7 @@ import pytest
 from tiny_tokenizers import CHATML, TOOLS, byte_level
 
 from hfkit import HfkitError, load_data
-from hfkit.inference.prompts import token_ids
+from hfkit.inference.generation.prompts import token_ids
 from hfkit.tasks.text_generation import TextGeneration
 
 pytestmark = pytest.mark.pain("tool-calls-dropped")
@@ -62,7 +62,7 @@ def test_hfkit_learns_the_call(content: str | None, arguments: Any) -> None:
 
 
 def _read(row: dict[str, Any]) -> tuple[list[Any], list[Any]]:
-    from hfkit.data.chats import unpacked
+    from hfkit.data.text.chats import unpacked
 
     return unpacked(row["messages"]), json.loads(row["tools"])
 

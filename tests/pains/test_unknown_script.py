@@ -11,8 +11,8 @@ from accelerate import Accelerator
 from datasets import Dataset, DatasetDict
 from transformers import AutoConfig, AutoTokenizer
 
-from hfkit import encoding
 from hfkit.config import TaskArguments
+from hfkit.data.text import token_cache
 from hfkit.tasks import build_task
 
 pytestmark = pytest.mark.pain("unknown-script")
@@ -30,6 +30,6 @@ def test_hfkit_counts_them_and_names_other_models(tiny_bert: Path, capsys: pytes
     data, tokenizer = DatasetDict(train=rows), AutoTokenizer.from_pretrained(tiny_bert)
     task = build_task(TaskArguments(), data).for_model(AutoConfig.from_pretrained(tiny_bert), tokenizer)
     encoded = DatasetDict(train=task.encode(rows, tokenizer))
-    found = encoding.lost(Accelerator(cpu=True), task, data, encoded, tokenizer)["train"]
+    found = token_cache.lost(Accelerator(cpu=True), task, data, encoded, tokenizer)["train"]
     assert (found["unknown"], found["equal"], found["equal_share"]) == (1.0, 4, 1.0)
     assert "warning: the tokenizer does not know what these texts are written in" in capsys.readouterr().out

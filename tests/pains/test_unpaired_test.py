@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportions_ztest
 
-from hfkit.stats import mcnemar_exact, paired_bootstrap
+from hfkit.evaluation.stats import mcnemar_exact, paired_bootstrap
 
 pytestmark = pytest.mark.pain("unpaired-test")
 

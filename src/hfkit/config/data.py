@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from hfkit.base.errors import HfkitError
 from hfkit.config.knobs import knob
-from hfkit.errors import HfkitError
 
 
 @dataclass(kw_only=True)

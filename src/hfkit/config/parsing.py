@@ -20,12 +20,12 @@ from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
 
 from transformers.hf_argparser import HfArgumentParser
 
+from hfkit.base.errors import HfkitError
+from hfkit.base.processes import first_to_tell
+from hfkit.base.sanitize import line
 from hfkit.config import TrainConfig
 from hfkit.config.knobs import BOUNDS
 from hfkit.config.rules import check, check_idle
-from hfkit.errors import HfkitError
-from hfkit.plain import line
-from hfkit.processes import first_to_tell
 
 __all__ = ["ConfigParser", "check", "default_output_dir", "parse"]
 

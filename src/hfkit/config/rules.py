@@ -9,10 +9,10 @@ import math
 import re
 from typing import Any
 
+from hfkit.base.errors import HfkitError
+from hfkit.base.untrusted import text_codec
 from hfkit.config import TrainConfig
 from hfkit.config.values import Broken, numbers, types
-from hfkit.errors import HfkitError
-from hfkit.foreign import text_codec
 
 JSON_OBJECTS = ("model_args", "optim_args", "lr_scheduler_kwargs")
 

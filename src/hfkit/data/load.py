@@ -6,22 +6,22 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from hfkit.base.errors import HfkitError, after, nearest
+from hfkit.base.processes import is_first
+from hfkit.base.sanitize import flat
 from hfkit.config import DataArguments
 from hfkit.config.rules import check
 from hfkit.data import prepared
-from hfkit.data.columns import Columns, choose_columns
-from hfkit.data.documents import LANGUAGE, load_documents
-from hfkit.data.labels import MULTI, REGRESSION, Labels, check_counts, read_labels
-from hfkit.data.pictures import IMAGES, pixel_range, wanted
-from hfkit.data.roles import choose_splits
-from hfkit.data.rows import Rows, take_rows
-from hfkit.data.sources import Source, open_source
+from hfkit.data.labels.column import MULTI, REGRESSION, Labels, check_counts, read_labels
+from hfkit.data.sources.source import Source, open_source
 from hfkit.data.splits import carve, limited, remove_repeats
-from hfkit.data.streams import load_stream
-from hfkit.data.table import Table
-from hfkit.errors import HfkitError, after, nearest
-from hfkit.plain import flat
-from hfkit.processes import is_first
+from hfkit.data.tables.columns import Columns, choose_columns
+from hfkit.data.tables.roles import choose_splits
+from hfkit.data.tables.rows import Rows, take_rows
+from hfkit.data.tables.table import Table
+from hfkit.data.text.documents import LANGUAGE, load_documents
+from hfkit.data.text.streams import load_stream
+from hfkit.data.vision.pictures import IMAGES, pixel_range, wanted
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
@@ -39,7 +39,7 @@ def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
     Returns:
         A `datasets.DatasetDict` with train, validation and test. Columns: `id` (string), `text` (string), `text_pair`
         (string, for pairs) or `image` (datasets.Image, decoded when it is asked for), `label` (ClassLabel, a list of
-        ClassLabel, or float32); for text-generation, what `hfkit.data.documents` says. Its `summary` says what was
+        ClassLabel, or float32); for text-generation, what `hfkit.data.text.documents` says. Its `summary` says what was
         read, counted and removed. Rank 0 prints that too.
 
     Raises:
@@ -249,12 +249,12 @@ def _finish(
 
 def _again(data: "LoadedData") -> "LoadedData":
     """An earlier run's splits, and their summary on the screen once more."""
-    from hfkit import store
+    from hfkit.base import table_cache
     from hfkit.data.summary import say
 
     say(data.summary)
     if is_first():
-        print(f"splits: an earlier run's, from {store.folder()}", flush=True)
+        print(f"splits: an earlier run's, from {table_cache.folder()}", flush=True)
     return data
 
 

@@ -12,12 +12,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hfkit import hardware
-from hfkit.cards import DataCard, known_cards
+from hfkit.base import hardware
+from hfkit.base.processes import is_first
 from hfkit.config import DataArguments
+from hfkit.data.cards.card import DataCard, known_cards
 from hfkit.data.readers import SUFFIXES
-from hfkit.demo import embedded_file
-from hfkit.processes import is_first
+from hfkit.data.sources.embedded import embedded_file
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
@@ -35,11 +35,11 @@ def key(arguments: DataArguments, problem_type: str, task: str | None) -> str | 
     files = _files(arguments.dataset.strip()) if task == TEXTS else []
     if not files:
         return None
-    from hfkit import store
+    from hfkit.base import table_cache
 
     options = {entry.name: getattr(arguments, entry.name) for entry in dataclasses.fields(DataArguments)}
     facts = {"options": options, "problem_type": problem_type, "versions": hardware.versions()}
-    facts["source"] = store.source_digest()
+    facts["source"] = table_cache.source_digest()
     found = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     try:
         for path in files:
@@ -54,10 +54,10 @@ def read(name: str | None) -> "LoadedData | None":
     """The splits kept under `name`, with their summary; None where there are none."""
     from datasets import Dataset
 
-    from hfkit import store
+    from hfkit.base import table_cache
     from hfkit.data.summary import DataSummary, LoadedData
 
-    table = store.read(name) if name else None
+    table = table_cache.read(name) if name else None
     if table is None:
         return None
     summary = DataSummary.from_json(json.loads(table.schema.metadata[SUMMARY]))
@@ -73,7 +73,7 @@ def write(name: str | None, data: "LoadedData", unchanged: bool) -> None:
     """Keep splits under `name`. `unchanged`: the source is still what it was when the name was made of it."""
     import pyarrow as pa
 
-    from hfkit import store
+    from hfkit.base import table_cache
 
     rows = sum(len(split) for split in data.values())
     if name is None or not unchanged or rows < FEWEST or not is_first():
@@ -81,11 +81,11 @@ def write(name: str | None, data: "LoadedData", unchanged: bool) -> None:
     table = pa.concat_tables([split.with_format("arrow")[:] for split in data.values()])
     features = data["train"].features.arrow_schema.metadata
     summary: dict[Any, Any] = {SUMMARY: json.dumps(data.summary.to_json()).encode()}
-    store.write(name, table.replace_schema_metadata(features | summary))
+    table_cache.write(name, table.replace_schema_metadata(features | summary))
 
 
 def _files(dataset: str) -> list[Path]:
-    """The files that `hfkit.data.sources.open_source` reads for this name, and its card; none for other sources."""
+    """The files that `open_source` reads for this name, and its card; none for other sources."""
     cards = known_cards()
     if dataset.startswith("demo:"):
         card = cards.get(dataset.removeprefix("demo:"))

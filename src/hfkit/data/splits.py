@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from hfkit.cards import DataCard
+from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
-from hfkit.data.rows import Rows
-from hfkit.data.table import counted
-from hfkit.errors import HfkitError
+from hfkit.data.cards.card import DataCard
+from hfkit.data.tables.rows import Rows
+from hfkit.data.tables.table import counted
 
 _WHY = "; a class or group is held out at least once where it can be, and never all of it"
 ROLES = ("train", "validation", "test")

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 import datasets
 import pyarrow as pa
 
-from hfkit.data.chats import said, unpacked
-from hfkit.data.columns import Columns
-from hfkit.data.decoding import data_of
-from hfkit.data.label_names import finder, left_out
-from hfkit.data.labels import LANGUAGE_MODELING, MULTI, REGRESSION, SINGLE
-from hfkit.data.pictures import stored_column
-from hfkit.data.rows import Rows
-from hfkit.data.sources import Source
-from hfkit.errors import HfkitError
-from hfkit.plain import flat
-from hfkit.processes import is_first
+from hfkit.base.errors import HfkitError
+from hfkit.base.processes import is_first
+from hfkit.base.sanitize import flat
+from hfkit.data.labels.column import LANGUAGE_MODELING, MULTI, REGRESSION, SINGLE
+from hfkit.data.labels.names import finder, left_out
+from hfkit.data.sources.source import Source
+from hfkit.data.tables.columns import Columns
+from hfkit.data.tables.rows import Rows
+from hfkit.data.text.chats import said, unpacked
+from hfkit.data.vision.decode import data_of
+from hfkit.data.vision.pictures import stored_column
 
 if TYPE_CHECKING:
-    from hfkit.data.document_streams import DocumentStream
+    from hfkit.data.text.document_streams import DocumentStream
 
 DOCUMENTS = ("text", "prompt", "completion", "messages", "tools")
 """The columns of what a language model reads."""

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hfkit.hub.data import push_data as push_data
     from hfkit.hub.fetching import pull as pull
-    from hfkit.hub.publishing import Published as Published
-    from hfkit.hub.publishing import push as push
+    from hfkit.hub.upload.data import push_data as push_data
+    from hfkit.hub.upload.publishing import Published as Published
+    from hfkit.hub.upload.publishing import push as push
 
 __all__ = ["Published", "pull", "push", "push_data"]
 

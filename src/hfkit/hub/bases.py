@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hfkit.demo import origin
-from hfkit.errors import HfkitError
-from hfkit.hub import commits
-from hfkit.hub.bundle import Bundle, model_files
-from hfkit.hub.readme import both
-from hfkit.hub.secrets import Secrets
-from hfkit.models.lora import read_adapter
+from hfkit.base.errors import HfkitError
+from hfkit.data.sources.embedded import origin
+from hfkit.hub.upload import commits
+from hfkit.hub.upload.bundle import Bundle, model_files
+from hfkit.hub.upload.readme import both
+from hfkit.hub.upload.secrets import Secrets
+from hfkit.models.adapting.lora import read_adapter
 from hfkit.models.names import locate
 from hfkit.report.metadata import HUB_ID
 
@@ -55,7 +55,7 @@ def publish(api: "HfApi", folder: Path, base: str | None, private: bool, secrets
     Raises:
         HfkitError: The Hub has no such base or revision, or refuses.
     """
-    from hfkit.hub.publishing import prepare
+    from hfkit.hub.upload.publishing import prepare
 
     name, revision = read_adapter(folder)
     if not is_public(name) and base is not None:

@@ -15,7 +15,7 @@ from typing import Any
 from hfkit.hub.bases import CONFIG, pinned
 from hfkit.hub.sources import auto_class, sources
 from hfkit.report.metadata import license_of
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 # Where a model was read from: a remark of transformers', and often a folder of this machine.
 _READ_FROM = ("_name_or_path", "name_or_path")
@@ -73,7 +73,7 @@ def edition(run: Run, stack: ExitStack, merged: bool = False) -> Edition:
     told.info = copy.deepcopy(run.info)
     told.info["license"] = license_of(run)  # asks by the base's name, which may become another
     if merged:
-        from hfkit.models.adapters import merge
+        from hfkit.models.adapting.adapters import merge
 
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hfkit-merged-")))
         folder, _ = merge(run.path, scratch / "model")

@@ -4,15 +4,15 @@ import shutil
 import sys
 from pathlib import Path
 
-from hfkit.disk import whole_folder, writing
-from hfkit.errors import HfkitError
-from hfkit.hub import commits
-from hfkit.hub.publishing import check_name
-from hfkit.hubaccess import endpoint, hub_access, hub_reachable, or_cached
+from hfkit.base.atomic import whole_folder, writing
+from hfkit.base.errors import HfkitError
+from hfkit.base.network import endpoint, hub_access, hub_reachable, or_cached
+from hfkit.hub.upload import commits
+from hfkit.hub.upload.publishing import check_name
 from hfkit.models.names import HUB_FILES, check_contents
 
 RUN_FILES = ["*.md", "report.html", "predictions.parquet"]
-"""What a published run has beside its model; see `hfkit.hub.bundle`."""
+"""What a published run has beside its model; see `hfkit.hub.upload.bundle`."""
 
 
 def pull(
@@ -82,8 +82,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _damaged_by_run(folder: Path) -> list[str]:
     """The files that differ from the hashes in run.json."""
-    from hfkit.disk import damage
-    from hfkit.run import Run
+    from hfkit.base.atomic import damage
+    from hfkit.runs.run import Run
 
     if not (folder / "run.json").is_file():
         return []

@@ -2,8 +2,8 @@
 
 import re
 
-from hfkit.errors import HfkitError
-from hfkit.hubaccess import causes, connection_failed, endpoint, hub_unreachable
+from hfkit.base.errors import HfkitError
+from hfkit.base.network import causes, connection_failed, endpoint, hub_unreachable
 
 LOGIN = (
     "log in with `hf auth login`, or set HF_TOKEN, with a token of role write (https://huggingface.co/settings/tokens)"

@@ -9,11 +9,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
+from hfkit.base.sanitize import line
 from hfkit.hub import stranger
 from hfkit.hub.editions import Edition
-from hfkit.plain import line
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 EXAMPLES = 8
 """Rows that are compared. One wrong weight or word shows in each; more rows would only take longer."""

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 import torch
 import transformers
 
-from hfkit.errors import HfkitError
-from hfkit.hardware import emulated, keep_blocks
-from hfkit.hardware import mixed_precision as precision_for
-from hfkit.models.attention import products
+from hfkit.base.errors import HfkitError
+from hfkit.base.hardware import emulated, keep_blocks
+from hfkit.base.hardware import mixed_precision as precision_for
+from hfkit.data.labels.problem import MULTI, REGRESSION
+from hfkit.models.kernels.cpu_attention import products
 from hfkit.tasks.classification import Classification
-from hfkit.tasks.labels import MULTI, REGRESSION
 
 CLOSE = 0.05
 """Two labels whose probabilities differ by less are decided in float32. On 1,500 reviews MiniLM's bf16 moved that

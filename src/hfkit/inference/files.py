@@ -9,11 +9,13 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.progress import Bar
 from hfkit.config import FileArguments
-from hfkit.data.columns import TEXT_NAMES
+from hfkit.data.labels.problem import MULTI, REGRESSION
 from hfkit.data.readers import SUFFIXES
-from hfkit.data.table import counted, is_missing
-from hfkit.errors import HfkitError, nearest
+from hfkit.data.tables.columns import TEXT_NAMES
+from hfkit.data.tables.table import counted, is_missing
 from hfkit.inference.readers import STDIN, Row, Source, open_rows
 from hfkit.inference.tally import Tally
 from hfkit.inference.text_pipeline import TextClassificationPipeline, pipeline
@@ -21,9 +23,7 @@ from hfkit.inference.writers import answer_types, open_writer
 from hfkit.models.image_models import is_image_model
 from hfkit.models.loading import is_language_model
 from hfkit.models.names import locate
-from hfkit.progress import Bar
-from hfkit.run import Run
-from hfkit.tasks.labels import MULTI, REGRESSION
+from hfkit.runs.run import Run
 
 Answer = dict[str, Any]
 

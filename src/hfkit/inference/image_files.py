@@ -11,16 +11,16 @@ import pyarrow as pa
 import torch
 from torch.utils.data import DataLoader
 
-from hfkit.data.decoding import FORMATS, BadImage, decode
-from hfkit.data.folders import pictures_below
-from hfkit.data.table import counted
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
+from hfkit.base.progress import Bar
+from hfkit.data.labels.problem import MULTI, REGRESSION
+from hfkit.data.sources.image_folders import pictures_below
+from hfkit.data.tables.table import counted
+from hfkit.data.vision.decode import FORMATS, BadImage, decode
+from hfkit.data.vision.reading import ImageReading
 from hfkit.inference.image_pipeline import ImageClassificationPipeline
 from hfkit.inference.tally import Tally
 from hfkit.inference.writers import answer_types, open_writer
-from hfkit.progress import Bar
-from hfkit.tasks.image_reading import ImageReading
-from hfkit.tasks.labels import MULTI, REGRESSION
 
 SHOWN = 20
 

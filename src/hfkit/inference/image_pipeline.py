@@ -9,8 +9,8 @@ import transformers
 from PIL import Image
 from transformers.image_utils import load_image
 
-from hfkit.data.decoding import BadImage, decode, upright
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
+from hfkit.data.vision.decode import BadImage, decode, upright
 from hfkit.inference.classifying import ClassifyingPipeline, check_count
 from hfkit.tasks.image_classification import ImageClassification
 

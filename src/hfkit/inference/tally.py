@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hfkit.data.table import counted
-from hfkit.plain import line
+from hfkit.base.sanitize import line
+from hfkit.data.tables.table import counted
 
 SHOWN = 20
 """Labels that are told with their number, the most frequent first."""

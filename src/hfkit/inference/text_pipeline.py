@@ -7,14 +7,14 @@ from typing import Any
 import torch
 import transformers
 
-from hfkit.errors import HfkitError, nearest
-from hfkit.hardware import check_device
+from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.hardware import check_device
+from hfkit.base.processes import one_thread_after_fork
 from hfkit.inference.classifying import ClassifyingPipeline, check_count
 from hfkit.inference.texts import text_and_pair
 from hfkit.models.inspection import readable
 from hfkit.models.loading import load_model
-from hfkit.processes import one_thread_after_fork
-from hfkit.run import Run
+from hfkit.runs.run import Run
 from hfkit.tasks.text_classification import TextClassification
 
 HEAD = "ForSequenceClassification"
@@ -55,16 +55,16 @@ def pipeline(
         revision: Commit, tag or branch of a Hub id.
         trust_remote_code: Run Python code that the model ships. Off unless you trust it.
         options: Further arguments of the pipeline: `top_k`, `function_to_apply`, `batch_size` (most rows in a batch);
-            of a language model's: see `hfkit.inference.generation_pipeline`.
+            of a language model's: see `hfkit.inference.generation.pipeline`.
 
     Raises:
         HfkitError: the run is not finished; the model has no head for text classification; there is no such model, or
             a part of it is missing (`hfkit.models.load_model`); an argument that is none, such as a device that is not
             here.
 
-    On a CPU glibc is taught to keep freed blocks (`hfkit.hardware.keep_blocks`). A program that has its memory to
-    itself gains some more with `hfkit.hardware.keep_memory()` before anything else, as the commands have it. A fork of
-    the process computes with one thread, or it would wait for ever for threads that are not in it.
+    On a CPU glibc is taught to keep freed blocks (`hfkit.base.hardware.keep_blocks`). A program that has its memory
+    to itself gains some more with `hfkit.base.hardware.keep_memory()` before anything else, as the commands have it.
+    A fork of the process computes with one thread, or it would wait for ever for threads that are not in it.
 
     >>> classify = hfkit.pipeline("runs/bert_imdb")                             # doctest: +SKIP
     >>> classify(["A film to see twice.", {"text": "...", "text_pair": "..."}])  # doctest: +SKIP
@@ -77,7 +77,7 @@ def pipeline(
     loaded, tokenizer = load_model(model, revision, trust_remote_code)
     merged = hasattr(loaded, "merge_and_unload")
     if merged:  # an adapter: merged, it costs nothing
-        from hfkit.models.adapters import summed
+        from hfkit.models.adapting.adapters import summed
 
         loaded = summed(loaded).eval()
     if loaded.can_generate() or loaded.main_input_name != "input_ids":
@@ -88,7 +88,7 @@ def pipeline(
                 f"backend={backend!r} is for text classifiers", where=str(model), fix="leave it out: torch"
             )
     if loaded.can_generate():
-        from hfkit.inference.generation_pipeline import generation_pipeline
+        from hfkit.inference.generation.pipeline import generation_pipeline
 
         return generation_pipeline(loaded, tokenizer, device, mixed_precision, **options)
     if not merged and loaded.main_input_name == "input_ids":
@@ -158,7 +158,7 @@ class TextClassificationPipeline(ClassifyingPipeline, transformers.TextClassific
             raise HfkitError(f"There is no backend {backend!r}.", fix=nearest(backend, BACKENDS))
         self.fast: Any = self.model  # what computes, but for rows that are decided again in float32
         if backend == "openvino":
-            from hfkit.inference.openvino import converted
+            from hfkit.inference.backends.openvino import converted
 
             self.fast = converted(self)
 

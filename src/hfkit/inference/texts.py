@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 
 
 def text_and_pair(row: Any) -> tuple[str, str | None]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from hfkit.tasks.labels import REGRESSION
+from hfkit.data.labels.problem import REGRESSION
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from typing import Any, BinaryIO, ClassVar, Protocol
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from hfkit.base.atomic import unwritable
+from hfkit.base.errors import HfkitError
+from hfkit.base.sanitize import flat
+from hfkit.data.labels.problem import MULTI
 from hfkit.data.readers import CSV_SUFFIXES, SUFFIXES
-from hfkit.data.table import counted
-from hfkit.disk import unwritable
-from hfkit.errors import HfkitError
-from hfkit.plain import flat
-from hfkit.tasks.labels import MULTI
+from hfkit.data.tables.table import counted
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula."""

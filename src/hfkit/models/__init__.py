@@ -7,7 +7,7 @@ torch for that.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hfkit.models.building import build_model
+    from hfkit.models.build import build_model
     from hfkit.models.loading import load_model
 
 __all__ = ["build_model", "load_model"]
@@ -15,7 +15,7 @@ __all__ = ["build_model", "load_model"]
 
 def __getattr__(name: str) -> Any:
     if name == "build_model":
-        from hfkit.models.building import build_model
+        from hfkit.models.build import build_model
 
         return build_model
     if name == "load_model":

@@ -7,11 +7,11 @@ from typing import Any
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 
-from hfkit.foreign import read_json_file
-from hfkit.models import four_bit
+from hfkit.base.untrusted import read_json_file
+from hfkit.models.adapting import four_bit
+from hfkit.models.adapting.lora import read_adapter
 from hfkit.models.inspection import check_vocabulary
 from hfkit.models.loading import is_language_model, read_config, read_tokenizer, read_weights
-from hfkit.models.lora import read_adapter
 from hfkit.models.names import check_folder, locate
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from datasets import DatasetDict
 from transformers import AutoModelForImageClassification, PreTrainedModel
 
+from hfkit.base.errors import HfkitError, nearest
 from hfkit.baselines.vision.configs import (
     BaselineResNetConfig,
     BaselineViTConfig,
@@ -17,7 +18,6 @@ from hfkit.baselines.vision.configs import (
 )
 from hfkit.baselines.vision.processor import make_processor, native_shape, sample
 from hfkit.config import TrainConfig
-from hfkit.errors import HfkitError, nearest
 from hfkit.models.loading import first_line
 from hfkit.models.settings import override, set_dropout, set_labels
 

@@ -8,10 +8,10 @@ import torch
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification, PreTrainedConfig
 from transformers import PreTrainedModel as Model
 
+from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.untrusted import read_json_file
 from hfkit.config import TrainConfig
-from hfkit.errors import HfkitError, nearest
-from hfkit.foreign import read_json_file
-from hfkit.models.freezing import timm_heads
+from hfkit.models.adapting.freezing import timm_heads
 from hfkit.models.image_sizes import at_size
 from hfkit.models.inspection import check_config, check_memory, check_shards, first_line
 from hfkit.models.loading import new_parameters, quiet, read_config

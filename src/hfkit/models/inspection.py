@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
-from hfkit.errors import HfkitError
-from hfkit.foreign import read_json_file
-from hfkit.plain import flat, line
-from hfkit.processes import is_first
+from hfkit.base.errors import HfkitError
+from hfkit.base.processes import is_first
+from hfkit.base.sanitize import flat, line
+from hfkit.base.untrusted import read_json_file
 
 LARGEST_TEXT = 200_000_000
 """Bytes of a JSON or vocabulary file; the largest tokenizers have 40 MB."""

@@ -5,10 +5,10 @@ from typing import Any
 
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
+from hfkit.base.errors import HfkitError, nearest
 from hfkit.baselines.language.configs import LSTMLMConfig, TransformerLMConfig
 from hfkit.baselines.language.tokenizers import TOKENIZERS
 from hfkit.config import ModelArguments
-from hfkit.errors import HfkitError, nearest
 from hfkit.models.inspection import first_line
 from hfkit.models.settings import override, set_dropout
 

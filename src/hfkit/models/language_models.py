@@ -10,15 +10,15 @@ from datasets import DatasetDict
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
+from hfkit.base.errors import HfkitError
 from hfkit.config import LanguageArguments, ModelArguments
-from hfkit.errors import HfkitError
-from hfkit.models import four_bit
+from hfkit.data.text.packing import segments
+from hfkit.models.adapting import four_bit
 from hfkit.models.inspection import check_vocabulary, first_line, say
 from hfkit.models.language_baselines import build_language_baseline
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, set_dropout
-from hfkit.tasks.documents import segments
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task

@@ -19,10 +19,11 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from hfkit.errors import HfkitError
-from hfkit.foreign import read_json_file
-from hfkit.models import four_bit
-from hfkit.models.freezing import in_head
+from hfkit.base.errors import HfkitError
+from hfkit.base.untrusted import read_json_file
+from hfkit.models.adapting import four_bit
+from hfkit.models.adapting.freezing import in_head
+from hfkit.models.adapting.lora import put_adapter, read_adapter
 from hfkit.models.inspection import (
     check_config,
     check_memory,
@@ -32,7 +33,6 @@ from hfkit.models.inspection import (
     check_vocabulary,
     first_line,
 )
-from hfkit.models.lora import put_adapter, read_adapter
 from hfkit.models.names import check_folder, locate
 
 
@@ -166,7 +166,7 @@ def read_weights(
     auto_model: Any = AutoModelForSequenceClassification,
 ) -> tuple[PreTrainedModel, list[str]]:
     """A model of the shape that `config` says, filled with the folder's weights, in float32; or, where the config is
-    marked so (`hfkit.models.four_bit`), with its matrices in four bits.
+    marked so (`hfkit.models.adapting.four_bit`), with its matrices in four bits.
 
     Args:
         folder: Weights of a model of this kind, or of its backbone alone.

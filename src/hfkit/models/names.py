@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from hfkit import demo, floors
-from hfkit.errors import HfkitError
-from hfkit.hubaccess import hub_access, or_cached
-from hfkit.run import Run, like_runs
+from hfkit.base import versions
+from hfkit.base.errors import HfkitError
+from hfkit.base.network import hub_access, or_cached
+from hfkit.data.sources import embedded
+from hfkit.runs.run import Run, like_runs
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack")
@@ -42,9 +43,9 @@ def here(name: str | Path) -> Path | None:
         HfkitError: It can only be a folder or an embedded model, and there is none.
     """
     text = str(name)
-    floors.check_docstrings()
+    versions.check_docstrings()
     if text.startswith("demo:"):
-        return demo.model_path(text.removeprefix("demo:"))
+        return embedded.model_path(text.removeprefix("demo:"))
     try:
         path = Path(text).expanduser()
         found = path.is_dir()

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 from hfkit.models.inspection import first_line
 from hfkit.tasks.text_classification import TextClassification
 

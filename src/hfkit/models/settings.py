@@ -4,8 +4,8 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
-from hfkit.errors import HfkitError, nearest
-from hfkit.foreign import read_json
+from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.untrusted import read_json
 from hfkit.models.inspection import check_size
 
 # One thing, many names. A field counts when the config has it; None means that the model takes another field's value.

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfkit.disk import digest_of, write_text, writing
-from hfkit.processes import is_first
-from hfkit.run import Run, reading
+from hfkit.base.atomic import digest_of, write_text, writing
+from hfkit.base.processes import is_first
+from hfkit.runs.run import Run, reading
 
 if TYPE_CHECKING:
-    from hfkit.report.ranking import Comparison
+    from hfkit.report.compare_runs import Comparison
 
 __all__ = ["compare", "table", "write_report"]
 
@@ -47,7 +47,7 @@ def write_report(run: Run | str | Path, license: str | None = None) -> None:
 
 def table(run: Run | str | Path) -> str:
     """The table that a run ends with: the model beside its baselines, with intervals and the paired test."""
-    from hfkit.report.screen import table as build
+    from hfkit.evaluation.screen import table as build
 
     run = _run(run)
     with reading(run):
@@ -55,8 +55,8 @@ def table(run: Run | str | Path) -> str:
 
 
 def compare(runs: "list[Run] | list[str] | list[Path]", output: str | Path | None = None) -> "Comparison":
-    """Rank runs that answered the same test rows; see `hfkit.report.ranking`."""
-    from hfkit.report.ranking import compare as build
+    """Rank runs that answered the same test rows; see `hfkit.report.compare_runs`."""
+    from hfkit.report.compare_runs import compare as build
 
     found = [_run(run) for run in runs]
     with reading(*found):

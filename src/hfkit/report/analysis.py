@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 from sklearn import metrics as sk
 
-from hfkit import metric_names, metrics, stats
-from hfkit.errors import HfkitError
-from hfkit.report.figures import columns
-from hfkit.run import Run
+from hfkit.base.errors import HfkitError
+from hfkit.evaluation import metric_names, metrics, stats
+from hfkit.evaluation.intervals import columns
+from hfkit.runs.run import Run
 
 
 @dataclass

@@ -7,12 +7,13 @@ from typing import Any
 
 from huggingface_hub import ModelCard
 
-from hfkit.report import public, words
+from hfkit.evaluation import wording
+from hfkit.report import public
 from hfkit.report.energy import GRAMS_PER_KWH, estimate
 from hfkit.report.metadata import base_model, data_set, license_of, metadata
 from hfkit.report.page import command, overview, settings, templates
 from hfkit.report.weaknesses import weaknesses
-from hfkit.run import NOT_IDENTITY, Run
+from hfkit.runs.run import NOT_IDENTITY, Run
 
 
 def card(run: Run, repository: str | None = None) -> str:
@@ -25,14 +26,14 @@ def card(run: Run, repository: str | None = None) -> str:
     context = overview(run)
     energy = estimate(run.info["hardware"], context["totals"]["total_seconds"]) if context["totals"] else None
     context |= _names(run, repository) | _reproduction(run)
-    context["headline"] = [{**row, "text": words.number(row["value"], row["name"])} for row in context["headline"]]
+    context["headline"] = [{**row, "text": wording.number(row["value"], row["name"])} for row in context["headline"]]
     context |= {
         "energy": energy,
         "grid": f"{GRAMS_PER_KWH:g}",
         "weak": weaknesses(run),
         "license": license_of(run),
         "prose": prose(context["data"].get("prose") or ""),
-        "unit": words.unit(context["primary"]),
+        "unit": wording.unit(context["primary"]),
         "error_figure": "mae" if context["problem"] == "regression" else "accuracy",
     }
     environment = templates().overlay(autoescape=False)
@@ -90,22 +91,22 @@ def _shown(value: Any) -> Any:
 
 def markdown(value: Any) -> str:
     """A foreign string as one line of Markdown that stays text: no links, no HTML, no table cells."""
-    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", words.line(value, 300))
+    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", wording.line(value, 300))
 
 
 def code(value: Any) -> str:
     """A foreign string as code in a line, which no backtick ends early."""
-    return f"`{words.line(value, 300).replace('`', chr(0xFFFD)).replace('|', chr(0xFFFD))}`"
+    return f"`{wording.line(value, 300).replace('`', chr(0xFFFD)).replace('|', chr(0xFFFD))}`"
 
 
 def bib(value: Any) -> str:
     """A foreign string inside the braces of a BibTeX entry, which stands in a block of code."""
-    return re.sub(r"[{}\\`]", "", words.line(value, 200)).replace("_", r"\_").replace("&", r"\&").replace("%", r"\%")
+    return re.sub(r"[{}\\`]", "", wording.line(value, 200)).replace("_", r"\_").replace("&", r"\&").replace("%", r"\%")
 
 
 def ends(interval: Any, figure: str = "accuracy") -> str:
     """`0.889 to 0.912`, of an interval that is an object."""
-    return f"{words.number(interval.low, figure)} to {words.number(interval.high, figure)}"
+    return f"{wording.number(interval.low, figure)} to {wording.number(interval.high, figure)}"
 
 
 def amount(value: float) -> str:
@@ -118,7 +119,7 @@ def amount(value: float) -> str:
 def prose(text: str) -> str:
     """A data card's text as a part of this page: its title left out, its headings two levels lower, no HTML."""
     lines, fenced = [], False
-    for line in words.clean(text).strip().split("\n"):
+    for line in wording.clean(text).strip().split("\n"):
         fenced ^= line.lstrip().startswith("```")
         if not fenced and line.startswith("# "):
             continue

@@ -43,7 +43,7 @@ class Energy:
 
 
 def estimate(hardware: Mapping[str, Any], seconds: float) -> Energy:
-    """The electricity of `seconds` on a machine, as `hfkit.hardware.describe` describes it.
+    """The electricity of `seconds` on a machine, as `hfkit.base.hardware.describe` describes it.
 
     All cores that the run could use count as busy all the time, which a run does not reach: the truth is below.
     """

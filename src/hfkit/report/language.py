@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 from hfkit.report import plots
 from hfkit.report.analysis import Predictions
 from hfkit.report.svg import Plot, thin
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 LOOKS = 6
 """Looks of which the samples are shown: the first, the last, and some between."""

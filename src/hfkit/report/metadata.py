@@ -5,11 +5,12 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from hfkit.demo import origin
-from hfkit.report import public, words
+from hfkit.data.sources.embedded import origin
+from hfkit.evaluation import wording
+from hfkit.report import public
 from hfkit.report.energy import Energy
 from hfkit.report.weaknesses import examples
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 LEVEL = 0.95
@@ -50,7 +51,7 @@ def metadata(run: Run, energy: Energy | None) -> ModelCardData:
         base_model_relation=("adapter" if adapter else "finetune") if base else None,
         datasets=[rows] if rows else None,
         metrics=sorted({_HUB_METRICS[name][0] for name in found if name in _HUB_METRICS}),
-        model_name=words.line(info["name"]),
+        model_name=wording.line(info["name"]),
         pipeline_tag=info["task"],
         tags=["hfkit", *(["lora"] if adapter else []), *([] if base else ["trained-from-scratch"] * _scratch(run))],
         widget=_widget(run) or None,
@@ -124,7 +125,7 @@ def _emissions(run: Run, energy: Energy | None) -> dict[str, Any] | None:
         "emissions": float(f"{energy.grams:.2g}"),
         "source": "estimated by the method of Green Algorithms, from time and hardware",
         "training_type": "pre-training" if _scratch(run) else "fine-tuning",
-        "hardware_used": words.line(run.info["hardware"]["name"]),
+        "hardware_used": wording.line(run.info["hardware"]["name"]),
     }
 
 
@@ -132,16 +133,16 @@ def _result(run: Run, name: str, entry: dict[str, Any]) -> EvalResult:
     info, data = run.info, run.info["data"]
     metric, arguments = _HUB_METRICS.get(name, (name, {}))
     on_hub = data["source"] == "hub" and data_set(run)
-    shown = words.line(public.path(data["name"]))
+    shown = wording.line(public.path(data["name"]))
     interval = [round(entry["low"], 6), round(entry["high"], 6)]
     return EvalResult(
         task_type=info["task"],
         dataset_type=str(data["location"]) if on_hub else shown,
-        dataset_name=words.line(data.get("pretty_name") or shown),
+        dataset_name=wording.line(data.get("pretty_name") or shown),
         dataset_split=run.metrics.get("split", "test"),
         dataset_revision=data.get("revision") if on_hub else None,
         metric_type=metric,
-        metric_name=words.title(name),
+        metric_name=wording.title(name),
         metric_value=round(entry["value"], 6),
         metric_args=arguments | {"confidence_level": LEVEL, "confidence_interval": interval, "rows": entry["n"]},
     )

@@ -12,9 +12,10 @@ import numpy as np
 from markupsafe import Markup
 
 from hfkit.config import TrainConfig
-from hfkit.report import analysis, language, pictures, plots, words
+from hfkit.evaluation import wording
+from hfkit.report import analysis, language, pictures, plots
 from hfkit.report.analysis import Predictions
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 # A matrix with more classes is unreadable; then its largest cells are listed.
 MATRIX_CLASSES = 12
@@ -57,13 +58,13 @@ def templates() -> jinja2.Environment:
         "python",
         "shell",
     )
-    environment.filters |= {name: getattr(words, name) for name in names}
-    environment.globals |= {"baseline_title": words.baseline_title, "reading": _READING}
+    environment.filters |= {name: getattr(wording, name) for name in names}
+    environment.globals |= {"baseline_title": wording.baseline_title, "reading": _READING}
     return environment
 
 
 def _cleaned(value: Any) -> Any:
-    return words.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return wording.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def page(run: Run) -> str:
@@ -99,8 +100,8 @@ def overview(run: Run) -> dict[str, Any]:
         "problem": problem,
         "job": job(problem, bool(info["task_settings"].get("pair")), str(info["task"])),
         "inputs": "images" if info["task"] == "image-classification" else "texts",
-        "verdict": words.verdict(found),
-        "wins": words.wins(found),
+        "verdict": wording.verdict(found),
+        "wins": wording.wins(found),
         "data": info["data"],
         "totals": totals(run),
         "command": command(run),
@@ -147,7 +148,7 @@ def command(run: Run) -> str:
         several = ["torchrun", "--nproc_per_node", str(machine["num_processes"])]
         parts = [*(several if machine["num_processes"] > 1 else ["python"]), *parts]
     start = "ACCELERATE_USE_CPU=true " if parts[:1] == ["torchrun"] and machine["device"] == "cpu" else ""
-    return words.clean(start + shlex.join(parts))
+    return wording.clean(start + shlex.join(parts))
 
 
 def settings(config: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
@@ -193,7 +194,7 @@ def _beside(run: Run) -> dict[str, Any]:
     for name, entry in found["baselines"].items():
         rows.append(
             {
-                "name": words.baseline_title(name, problem, entry.get("rows")),
+                "name": wording.baseline_title(name, problem, entry.get("rows")),
                 **entry[primary],
                 "difference": entry["difference"],
                 "seconds": seconds.get(name),
@@ -245,6 +246,6 @@ def _mistakes(seen: Predictions, at_most: int) -> list[dict[str, Any]]:
     found = analysis.mistakes(seen, at_most)
     for row in found:
         for column in ("text", "text_pair"):
-            text = words.clean(row.get(column) or "").strip()
+            text = wording.clean(row.get(column) or "").strip()
             row[column] = {"start": text[:MISTAKE_CHARACTERS], "rest": text[MISTAKE_CHARACTERS:]}
     return found

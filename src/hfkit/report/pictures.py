@@ -9,9 +9,9 @@ import pyarrow as pa
 from markupsafe import Markup
 from PIL import Image
 
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 from hfkit.report.analysis import Predictions
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 # A run may come from anyone: its pictures are what hfkit writes, or the file is refused.
 FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg"}

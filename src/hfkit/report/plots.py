@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from hfkit.evaluation.wording import line, title
 from hfkit.report.svg import HEIGHT, Plot, thin, ticks
-from hfkit.report.words import line, title
 
 Lines = Sequence[Mapping[str, Any]]
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from hfkit import metric_names
-from hfkit.report import analysis, words
+from hfkit.evaluation import metric_names, wording
+from hfkit.report import analysis
 from hfkit.report.analysis import Predictions
-from hfkit.run import Run
+from hfkit.runs.run import Run
 
 CLASSES = 6
 """Classes that the card lists, the worst first. The report has them all."""
@@ -63,7 +63,7 @@ def _mistakes(seen: Predictions) -> list[dict[str, Any]]:
     found = analysis.mistakes(seen, at_most=MISTAKES)
     for row in found:
         texts = [row[name] for name in ("text", "text_pair") if row.get(name)]
-        row["shown"] = words.line(" / ".join(texts), MISTAKE_CHARACTERS) if texts else f"row {row['id']}"
+        row["shown"] = wording.line(" / ".join(texts), MISTAKE_CHARACTERS) if texts else f"row {row['id']}"
     return found
 
 
@@ -75,7 +75,7 @@ def _passages(table: pa.Table) -> list[dict[str, Any]]:
     counts = np.min([table[name].to_numpy() / size for name in rivals], axis=0) if rivals else None
     found = []
     for row in np.argsort(-cost, kind="stable")[:MISTAKES].tolist():
-        shown = words.line(table["text"][row].as_py(), MISTAKE_CHARACTERS)
+        shown = wording.line(table["text"][row].as_py(), MISTAKE_CHARACTERS)
         found.append(
             {"cost": float(cost[row]), "rival": None if counts is None else float(counts[row]), "shown": shown}
         )
@@ -104,6 +104,6 @@ def examples(run: Run, at_most: int = 3) -> list[dict[str, Any]]:
         rows = np.flatnonzero(fine & (seen.truth == index))
         if len(rows):
             row = int(rows[np.argmax(score[rows])])
-            text = words.line(table["text"][row].as_py(), 300)
-            found.append({"text": text, "label": words.line(name), "score": float(score[row])})
+            text = wording.line(table["text"][row].as_py(), 300)
+            found.append({"text": text, "label": wording.line(name), "score": float(score[row])})
     return found

@@ -7,9 +7,9 @@ Importing this package loads neither torch nor transformers, so that names can b
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hfkit.base.errors import HfkitError, nearest
 from hfkit.config import TaskArguments
 from hfkit.config.rules import check
-from hfkit.errors import HfkitError, nearest
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from datasets import Dataset, List, Value
 from transformers import PreTrainedConfig
 
+from hfkit.base.errors import HfkitError
 from hfkit.config import TaskArguments
-from hfkit.errors import HfkitError
-from hfkit.tasks.labels import MULTI, REGRESSION, SINGLE, balanced, encoder, problem_of
+from hfkit.data.labels.problem import MULTI, REGRESSION, SINGLE, balanced, encoder, problem_of
 
 
 class Classification:
@@ -178,7 +178,7 @@ class Classification:
             predictions: Arrays with a row per example: `label`, `prediction`, `loss`, and `probabilities` unless it is
                 a regression.
         """
-        from hfkit.metrics import figures
+        from hfkit.evaluation.metrics import figures
 
         said = (predictions["label"], predictions["prediction"], predictions.get("probabilities"))
         return {"loss": float(np.mean(predictions["loss"])), **figures(self.problem_type, *said)}

@@ -10,13 +10,13 @@ from datasets import Dataset, DatasetDict, Features, Image, Value, concatenate_d
 from PIL.Image import Image as Picture
 from transformers import PreTrainedConfig
 
+from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
-from hfkit.data.decoding import decode_again
-from hfkit.errors import HfkitError
-from hfkit.tasks.augment import mixed, seeded, steps, varied
+from hfkit.data.labels.problem import REGRESSION, SINGLE
+from hfkit.data.vision.augment import mixed, seeded, steps, varied
+from hfkit.data.vision.decode import decode_again
+from hfkit.data.vision.reading import ImageReading
 from hfkit.tasks.classification import Classification, label_names
-from hfkit.tasks.image_reading import ImageReading
-from hfkit.tasks.labels import REGRESSION, SINGLE
 
 MODEL_INPUTS = ("pixel_values", "features")
 
@@ -27,7 +27,7 @@ class ImageClassification(Classification):
 
     Attributes:
         labels, problem_type, class_weights, label_smoothing, regression_loss: As for texts.
-        augment: Names of the transformations in training, in their order; see `hfkit.tasks.augment`.
+        augment: Names of the transformations in training, in their order; see `hfkit.data.vision.augment`.
         mixup, cutmix: Alpha of the two ways to mix a picture with another one of the training rows; 0 is off.
         tta: What an answer is the mean over: the picture alone (none), or it and its mirror image (flip).
         seed: Augmentation is a function of (seed, epoch, row).

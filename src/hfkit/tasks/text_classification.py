@@ -9,12 +9,12 @@ import torch
 from datasets import Dataset, DatasetDict, Features, List, Value
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
+from hfkit.base.errors import HfkitError
 from hfkit.config import TaskArguments
-from hfkit.errors import HfkitError
+from hfkit.data.labels.problem import REGRESSION, SINGLE
+from hfkit.data.text.special_tokens import has_padding, read_as_text
+from hfkit.data.text.truncation import Truncation
 from hfkit.tasks.classification import Classification, label_names
-from hfkit.tasks.labels import REGRESSION, SINGLE
-from hfkit.tasks.special_tokens import has_padding, read_as_text
-from hfkit.tasks.truncation import Truncation
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 

@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from datasets import Dataset, DatasetDict, Features, List, Value
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
+from hfkit.base.errors import HfkitError
 from hfkit.config import LanguageArguments, TaskArguments
-from hfkit.data.table import counted
-from hfkit.errors import HfkitError
-from hfkit.tasks.chats import samples
-from hfkit.tasks.documents import enclosed, measured, tokenised
-from hfkit.tasks.truncation import NO_LIMIT, positions_of
-from hfkit.tasks.windows import IGNORED, Piece, cut_prompts, documents_of, filled, packed, pieces
+from hfkit.data.tables.table import counted
+from hfkit.data.text.chat_samples import samples
+from hfkit.data.text.packing import enclosed, measured, tokenised
+from hfkit.data.text.truncation import NO_LIMIT, positions_of
+from hfkit.data.text.windows import IGNORED, Piece, cut_prompts, documents_of, filled, packed, pieces
 
 CONTEXT = 1024
 """Tokens of a row when --max_length does not say and the model could read more: what a step's memory allows."""
@@ -280,7 +280,7 @@ class TextGeneration:
 
     def metrics(self, predictions: dict[str, np.ndarray]) -> dict[str, float]:
         """The figures of `hfkit.metrics.language_figures` over all rows together."""
-        from hfkit.metrics import language_figures
+        from hfkit.evaluation.metrics import language_figures
 
         sums = {name: np.array([predictions[name].sum(dtype=np.float64)]) for name in FIGURES}
         return {name: float(value[0]) for name, value in language_figures(sums).items() if np.isfinite(value[0])}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from hfkit.tasks.documents import segments
+from hfkit.data.text.packing import segments
 
 ORDER = 6
 """Bytes that a prediction is made from and for: five before, and the one to say. More gain little and cost memory."""

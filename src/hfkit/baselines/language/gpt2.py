@@ -6,9 +6,9 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from hfkit.base.errors import HfkitError
 from hfkit.baselines.language.auto import TransformerForCausalLM
 from hfkit.baselines.language.configs import TransformerLMConfig
-from hfkit.errors import HfkitError
 
 # Ours in a layer, theirs in a block. Theirs are Conv1D: the weight of a linear layer, transposed.
 _LINEAR = {

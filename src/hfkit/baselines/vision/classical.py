@@ -16,7 +16,7 @@ from PIL.Image import Resampling
 from hfkit.baselines.classical import majority, targets
 from hfkit.baselines.linear import Answer, linear
 from hfkit.baselines.vision.processor import native_shape, sample, undecoded
-from hfkit.data.decoding import decode_again
+from hfkit.data.vision.decode import decode_again
 
 LARGEST = {1: 32, 3: 16}
 """Pixels a side by channels: about a thousand numbers a picture. On more the fit takes minutes, for the same figure."""
@@ -50,7 +50,7 @@ def classical_images(
         labels: The names in the order the answers should use (the model's). Default: the data set's own order.
         features: A frozen backbone's features of all training and test rows, (rows, features) each. Then no picture
             is read.
-        pixel_range: As in `hfkit.data.decoding.decode`.
+        pixel_range: As in `hfkit.data.vision.decode.decode`.
 
     Returns:
         {"pixels_logreg" (with `features` "features_logreg"): answer, "majority": answer}, as `classical` gives them:

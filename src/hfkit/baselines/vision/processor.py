@@ -9,7 +9,7 @@ from datasets import Dataset
 from datasets import Image as ImageFeature
 from transformers import ViTImageProcessor
 
-from hfkit.data.decoding import decode_again
+from hfkit.data.vision.decode import decode_again
 
 if TYPE_CHECKING:
     from PIL.Image import Image

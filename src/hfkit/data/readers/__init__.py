@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
+from hfkit.base.errors import HfkitError
+from hfkit.base.untrusted import check_text, regular_file
 from hfkit.config.data import FileArguments
 from hfkit.data.readers.csv_file import open_csv
 from hfkit.data.readers.json_file import open_json
 from hfkit.data.readers.lines import text_lines
 from hfkit.data.readers.parquet_file import open_parquet
 from hfkit.data.readers.records import Records
-from hfkit.data.table import Table, arrow_table
-from hfkit.errors import HfkitError
-from hfkit.foreign import check_text, regular_file
+from hfkit.data.tables.table import Table, arrow_table
 
 CSV_SUFFIXES = (".csv", ".tsv")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")

@@ -11,12 +11,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
+from hfkit.base.errors import HfkitError
 from hfkit.config.data import FileArguments
-from hfkit.data.columns import ID_NAMES, LABEL_NAMES, PAIR_NAMES, SURE_LABELS, TEXT_NAMES
 from hfkit.data.readers.lines import text_lines
 from hfkit.data.readers.records import Records, check_names
-from hfkit.data.table import counted
-from hfkit.errors import HfkitError
+from hfkit.data.tables.columns import ID_NAMES, LABEL_NAMES, PAIR_NAMES, SURE_LABELS, TEXT_NAMES
+from hfkit.data.tables.table import counted
 
 LOOKED_AT = 500
 """First rows, from which it is told what a row looks like."""

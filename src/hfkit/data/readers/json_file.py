@@ -10,11 +10,11 @@ from io import BufferedReader
 from itertools import chain
 from typing import Any
 
-from hfkit.data.folders import SPLITS
+from hfkit.base.errors import HfkitError
+from hfkit.base.untrusted import read_json
 from hfkit.data.readers.lines import LONGEST_LINE, text_lines
 from hfkit.data.readers.records import Records
-from hfkit.errors import HfkitError
-from hfkit.foreign import read_json
+from hfkit.data.sources.image_folders import SPLITS
 
 SPLIT = "split"
 """The column that says of which split a row is, where a file holds several."""

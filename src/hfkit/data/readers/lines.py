@@ -4,8 +4,8 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hfkit.errors import HfkitError
-from hfkit.foreign import not_text, text_codec
+from hfkit.base.errors import HfkitError
+from hfkit.base.untrusted import not_text, text_codec
 
 LONGEST_LINE = 2**27
 """Bytes of a line. A file of some gigabytes without a line end would fill the memory."""

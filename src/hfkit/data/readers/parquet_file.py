@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from hfkit.base.errors import HfkitError
 from hfkit.data.readers.records import Records, check_names
-from hfkit.errors import HfkitError
 
 SWELLS = 100
 """A Parquet file of equal values may be a thousandth of what it holds, and no data set is. Counted from 64 MB on."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hfkit.errors import HfkitError
+from hfkit.base.errors import HfkitError
 
 MAX_COLUMNS = 1000
 """Of JSON. Every row has a cell for every column: lines with a key of their own each would fill the memory."""

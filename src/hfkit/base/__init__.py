@@ -1,0 +1,1 @@
+"""What every room stands on: errors, files, processes, the network and the machine."""

@@ -1,0 +1,242 @@
+"""main: what stands between a command line and a job: flags, processes, the run's folder, exit statuses."""
+
+import gc
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from hfkit.base import hardware
+from hfkit.base.atomic import refusal, remove, unwritable
+from hfkit.base.errors import HfkitError
+from hfkit.base.processes import first_to_tell, is_first, meet, rank
+from hfkit.config import TrainConfig
+from hfkit.models.names import here
+from hfkit.runs.run import claim
+from hfkit.tasks import TASKS, task_class
+
+Config = TypeVar("Config", bound=TrainConfig)
+
+
+def main(
+    job: Callable[[Config], None],
+    config_class: type[Config],
+    demo: dict[str, Any] | None = None,
+    argv: Sequence[str] | None = None,
+    recipe: str | None = None,
+) -> NoReturn:
+    """Run a recipe as a command and end the process.
+
+    Exit status: 0 done (also when the run was finished before: its table is shown), 1 an HfkitError, 2 wrong usage,
+    130 stopped by Ctrl-C or SIGTERM at a checkpoint.
+
+    Args:
+        job: The recipe's verbs.
+        config_class: Its defaults.
+        demo: What `--demo` changes.
+        argv: The flags. Default: those of the process.
+        recipe: The path that names the run's folder. Default: the script; None for `hfkit train`.
+    """
+    sys.exit(exit_cleanly(lambda: start(job, config_class, demo, argv, recipe)))
+
+
+def start(
+    job: Callable[[Config], None],
+    config_class: type[Config],
+    demo: dict[str, Any] | None = None,
+    argv: Sequence[str] | None = None,
+    recipe: str | None = None,
+) -> None:
+    """Parse, look at what is in the run's folder, and do the job.
+
+    Imports make a million objects that stay. The garbage collector would look through them again and again, for a fifth
+    of the start's time, so it rests until training begins (`Engine.train`).
+    """
+    gc.disable()
+    try:
+        _start(job, config_class, demo, argv, recipe)
+    finally:
+        gc.unfreeze()  # or libraries complain at the process's end that something leaked
+        gc.enable()
+
+
+def _start(
+    job: Callable[[Config], None],
+    config_class: type[Config],
+    demo: dict[str, Any] | None,
+    argv: Sequence[str] | None,
+    recipe: str | None,
+) -> None:
+    from hfkit.config.parsing import default_output_dir, parse
+
+    config = parse(config_class, demo, argv)
+    if config.output_dir is None:
+        config.output_dir = str(default_output_dir(config, recipe or sys.argv[0]))
+    path = Path(config.output_dir)
+    try:
+        created = not (path / "run.json").exists()
+    except OSError as error:  # a name of thousands of characters
+        raise unwritable(path, error) from error
+    if created and not config.model.startswith(("baseline:", "demo:", "timm/")):
+        here(config.model)  # a folder that is not there is told seconds before anything heavy is imported
+    machine = [hardware.keep_memory(config.use_cpu), hardware.use_all_cores(config.use_cpu)]
+    first = join_processes(config)
+    if config.task not in TASKS:  # before the data are read for it
+        task_class(config.task)
+    if config.push_to_hub and first:
+        check_hub(config)
+    if finished(config, path, first):
+        publish(config, path, first)
+        return
+    for sentence in filter(None, machine[not config.explain_speed :] if first else []):
+        print(sentence)
+    quiet_libraries(config)
+    try:
+        job(config)
+    except HfkitError:
+        if created and first:
+            discard(path)
+        raise
+    except KeyboardInterrupt as error:
+        kept = any((path / "checkpoints").glob("step-*"))
+        again = "goes on from its last checkpoint" if kept else "begins anew: there is no checkpoint yet"
+        raise KeyboardInterrupt(str(error) or f"stopped; the same command {again}") from error
+    publish(config, path, first)
+
+
+def check_hub(config: TrainConfig) -> None:
+    """Make repository and branch before training, and try whether they take files: hours later is too late to learn
+    that the token may not write there.
+
+    Raises:
+        HfkitError: It will not.
+    """
+    from hfkit.hub.upload.publishing import check_name, connect, prepare
+
+    name = str(config.hub_model_id)
+    check_name(name)
+    prepare(connect(name), name, config.hub_private_repo, config.hub_revision)
+
+
+def publish(config: TrainConfig, path: Path, first: bool) -> None:
+    """Publish the finished run where `--push_to_hub` asks for it."""
+    if not config.push_to_hub or not first:
+        return
+    from hfkit.hub import push
+
+    push(path, str(config.hub_model_id), private=config.hub_private_repo, revision=config.hub_revision)
+
+
+def finished(config: TrainConfig, path: Path, first: bool) -> bool:
+    """Whether this very run was finished before; then its table is shown.
+
+    Raises:
+        HfkitError: The folder holds another run. Told before anything is loaded.
+    """
+    if not (path / "run.json").is_file() or config.overwrite:
+        return False
+    run = claim(config, path, recipe=sys.argv[0])
+    if run.state != "finished":
+        return False
+    if first:
+        from hfkit.report import write_report
+
+        print(f"{path} is finished; --overwrite runs it again.")
+        write_report(run)
+    return True
+
+
+def discard(path: Path) -> None:
+    """Remove a folder that this command made and left without a checkpoint: nothing half-written stays behind."""
+    if (path / "run.json").is_file() and not any((path / "checkpoints").glob("step-*")):
+        with suppress(OSError):
+            remove(path)
+
+
+def join_processes(config: TrainConfig) -> bool:
+    """Meet the other processes of the launch (`hfkit.base.processes.meet`). Returns whether this is the first."""
+    from accelerate import PartialState
+
+    state = meet(PartialState, cpu=config.use_cpu or hardware.stays_on_cpu())
+    return bool(state.is_main_process)
+
+
+def quiet_libraries(config: TrainConfig) -> None:
+    """Keep the screen for what matters here: transformers draws a bar for each file of weights it reads or writes."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    if config.disable_tqdm or not sys.stderr.isatty():
+        from datasets import disable_progress_bars
+
+        disable_progress_bars()
+
+
+NOISE = {
+    "transformers.models.timm_wrapper.image_processing_timm_wrapper": "The `save_pretrained` method is disabled",
+}
+"""What libraries say of things that are as they should be: the logger, and how it begins."""
+
+
+def hush() -> None:
+    """Keep noise off the screen, and in a file all but a fragment in 30 s of bars that are not ours.
+
+    Call it before tqdm is imported, which reads its defaults from the environment once.
+    """
+    for name, beginning in NOISE.items():
+        logging.getLogger(name).addFilter(partial(_is_news, beginning))
+    if not sys.stderr.isatty():
+        os.environ.setdefault("TQDM_MININTERVAL", "30")
+
+
+def _is_news(known: str, record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(known)
+
+
+def exit_cleanly(function: Callable[[], Any]) -> int:
+    """Call `function` and give the exit status; one process prints what a user has to know, in one message.
+
+    HFKIT_DEBUG=1 lets the traceback through. Errors that are not the user's keep theirs, but for the one that follows
+    from another process's end: then that process's message is what counts, and this one says so in a sentence. What
+    the console cannot print, such as a label in Greek on a latin-1 one, is printed as an escape.
+    """
+    if hasattr(sys.stdout, "reconfigure"):  # a console's; stderr escapes by itself
+        sys.stdout.reconfigure(errors="backslashreplace")
+    hush()
+    try:
+        function()
+    except HfkitError as error:
+        if os.environ.get("HFKIT_DEBUG") == "1":
+            raise
+        if first_to_tell():
+            print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as error:
+        if is_first():
+            print(f"\n{str(error) or 'stopped'}", file=sys.stderr)
+        return 130
+    except OSError as error:
+        refused = refusal(error)
+        if os.environ.get("HFKIT_DEBUG") == "1" or refused is None:
+            raise
+        fix = "take a place that is yours and has space: --output_dir, --output, HF_HOME"
+        print(f"error: {HfkitError(str(refused), fix=fix)}", file=sys.stderr)
+        return 1
+    except RuntimeError as error:
+        if os.environ.get("HFKIT_DEBUG") == "1" or not lost_another(error):
+            raise
+        print(f"process {rank()} ends, because another process of the job has ended", file=sys.stderr)
+        return 1
+    return 0
+
+
+def lost_another(error: RuntimeError) -> bool:
+    """Whether `error` is what a process sees of another one's end, in gloo's words or NCCL's."""
+    import torch
+
+    known = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
+    return isinstance(error, torch.distributed.DistNetworkError) or any(words in str(error) for words in known)

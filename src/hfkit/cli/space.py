@@ -1,0 +1,49 @@
+"""The commands that show a run in the browser: demo and push-space."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from hfkit.cli.hub import OVERWRITE_HELP
+
+
+def space_commands(commands: Any) -> None:
+    """Add the commands to the parser of `hfkit`."""
+    demo = commands.add_parser("demo", allow_abbrev=False, help="try a run in the browser, on this machine alone")
+    demo.add_argument("run_folder", metavar="RUN", help="a run, a model folder or a Hub id")
+    demo.add_argument("--port", type=int, default=7860, help="the first port to try (default: %(default)s)")
+    demo.add_argument("--open", action="store_true", help="open the browser too")
+    demo.set_defaults(run=_demo)
+
+    space = commands.add_parser("push-space", allow_abbrev=False, help="publish a run's app as a Space on the Hub")
+    space.add_argument("run_folder", metavar="RUN", type=Path, help="a finished run")
+    space.add_argument(
+        "repository", metavar="USER/SPACE", help="where: your name or an organization's, and the Space's"
+    )
+    space.add_argument("--model", metavar="USER/NAME", help="a published model to open, USER/NAME@COMMIT pins it"
+                       " (default: the Space holds the run's own)")  # fmt: skip
+    space.add_argument("--private", action="store_true", help="make a new Space private")
+    space.add_argument("--message", help="of the commit")
+    space.add_argument("--overwrite_card", action="store_true", help=OVERWRITE_HELP)
+    space.add_argument("--dry_run", action="store_true", help="list the files and show the card; nothing is sent")
+    space.set_defaults(run=_push_space)
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from hfkit.hub.space import demo
+
+    demo(options.run_folder, options.port, options.open)
+
+
+def _push_space(options: argparse.Namespace) -> None:
+    from hfkit.hub.space import push_space
+
+    push_space(
+        options.run_folder,
+        options.repository,
+        model=options.model,
+        private=options.private,
+        message=options.message,
+        overwrite_card=options.overwrite_card,
+        dry_run=options.dry_run,
+    )

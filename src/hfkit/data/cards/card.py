@@ -1,0 +1,255 @@
+"""DataCard: a data set's registry entry, one Markdown file of data_cards/.
+
+The front matter is a Hugging Face dataset card's, plus an `hfkit:` block that says where the rows come from and how
+they are split. The prose below it is for people.
+"""
+
+import re
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.untrusted import read_yaml, regular_file
+
+LARGEST = 1_000_000
+"""Bytes of a card, which people read."""
+
+REQUIRED = ("license", "language", "task_categories", "size_categories", "hfkit")
+ROLES = ("train", "validation", "test")
+COLUMNS = ("text", "text_pair", "image", "label", "id")
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The form of a data set that a package of the `demo` extra ships.
+
+    Attributes:
+        package: The package's name in the registry.
+        module: The folder it installs.
+        file: The file in that folder.
+        sha256: The file's checksum; another file is refused.
+        rows: Column values that pick this data set's rows out of the file.
+        columns: As in the card; the card's own when empty.
+        test_size: Share held out for the final figures, since the package has no test split.
+        pixels: Width, height and highest grey value, for a gzipped CSV of pictures as numbers, the label last.
+    """
+
+    package: str
+    module: str
+    file: str
+    sha256: str
+    rows: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    test_size: float | None = None
+    pixels: list[int] | None = None
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """What a card says.
+
+    Attributes:
+        name: The file's name without .md; what `--dataset` takes.
+        path: The card's file.
+        license, language, pretty_name, size, task: The front matter of any dataset card.
+        source: A Hub id, or a path (beginning with ./ or ../, seen from the card), or demo:NAME where the embedded form
+            is all there is.
+        config: The configuration of a Hub data set.
+        revision: The pinned commit of a Hub data set.
+        splits: Which split of the source is train, validation, test; one that is not named is carved from train.
+        columns: Which column is text, text_pair, image, label, id; label may list columns of 0 and 1, one a label.
+        label_separator: What stands between several labels in one cell.
+        replace: What to write in place of a string wherever a text holds it, such as markup; counted at each load.
+        labels: The names of the integer labels 0, 1, ...
+        blocks: Neighbouring rows that go to one split together, for sources that are sorted by subject.
+        group: Column whose equal values go to one split together.
+        document_start: Regular expression of the row that begins a document, where the rows are lines.
+        validation_size, test_size: Shares held out, where the user names no other.
+        embedded: The form that `demo:NAME` reads.
+        prose: Everything below the front matter.
+    """
+
+    name: str
+    path: Path
+    license: str
+    language: str
+    pretty_name: str
+    size: str
+    task: str
+    source: str
+    prose: str
+    config: str | None = None
+    revision: str | None = None
+    splits: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, Any] = field(default_factory=dict)
+    label_separator: str | None = None
+    replace: dict[str, str] = field(default_factory=dict)
+    labels: list[str] | None = None
+    blocks: int | None = None
+    group: str | None = None
+    document_start: str | None = None
+    validation_size: float | None = None
+    test_size: float | None = None
+    embedded: Embedded | None = None
+
+    @classmethod
+    def find(cls, name: str) -> "DataCard":
+        """The card called `name`; a name that no card has answers with the nearest ones."""
+        cards = known_cards()
+        if name not in cards:
+            raise HfkitError(f"There is no data card {name!r}", fix=nearest(name, cards))
+        return cls.read(cards[name])
+
+    @classmethod
+    def read(cls, path: str | Path) -> "DataCard":
+        """Reads and checks one card; every error names the file and the key."""
+        path = Path(path)
+        front, prose = _front_matter(path)
+        missing = [key for key in REQUIRED if not front.get(key)]
+        if missing:
+            raise HfkitError(f"A data card needs the key {missing[0]}", where=str(path), fix=_EXAMPLE)
+        block = _mapping(front["hfkit"], "hfkit", path)
+        _check_block(block, path)
+        embedded = block.pop("embedded", None)
+        return cls(
+            name=path.stem,
+            path=path,
+            license=_joined(front["license"]),
+            language=_joined(front["language"]),
+            pretty_name=str(front.get("pretty_name", path.stem)),
+            size=_joined(front["size_categories"]),
+            task=_joined(front["task_categories"]),
+            prose=prose,
+            embedded=Embedded(**embedded) if embedded else None,
+            **block,
+        )
+
+
+def known_cards() -> dict[str, Path]:
+    """Name and file of every card: the working folder's first, then those that hfkit ships."""
+    shipped = Path(__file__).parents[2] / "_data_cards"
+    checkout = Path(__file__).parents[4] / "data_cards"
+    folders = [Path("data_cards"), shipped if shipped.is_dir() else checkout]
+    cards: dict[str, Path] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("*.md")):
+            if path.stem.lower() != "readme":
+                cards.setdefault(path.stem, path)
+    return cards
+
+
+_EXAMPLE = (
+    "begin the card with --- lines around license, language, size_categories, task_categories and an hfkit: block"
+    " (source, splits, columns, labels); data_cards/imdb.md is an example"
+)
+_KINDS: dict[str, tuple[type, ...]] = {
+    "source": (str,),
+    "config": (str,),
+    "revision": (str,),
+    "splits": (dict,),
+    "columns": (dict,),
+    "label_separator": (str,),
+    "replace": (dict,),
+    "labels": (list,),
+    "blocks": (int,),
+    "group": (str,),
+    "document_start": (str,),
+    "validation_size": (int, float),
+    "test_size": (int, float),
+    "embedded": (dict,),
+}
+
+
+def _front_matter(path: Path) -> tuple[dict[str, Any], str]:
+    size = regular_file(path).stat().st_size
+    if size > LARGEST:
+        raise HfkitError(f"The data card has {size:,} bytes; people read {LARGEST:,} at most", where=str(path))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise HfkitError(f"The data card cannot be read: {error}", where=str(path)) from error
+    parts = text.split("\n---", 2) if text.startswith("---\n") else []
+    if len(parts) < 2:
+        raise HfkitError("The data card has no front matter", where=str(path), fix=_EXAMPLE)
+    front = read_yaml(parts[0][4:], path, first=2)
+    return _mapping(front, "front matter", path), text[len(parts[0]) + 4 :].lstrip("-\n")
+
+
+def _mapping(value: Any, key: str, path: Path) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise HfkitError(f"{key} must be a mapping of keys to values", where=str(path), fix=_EXAMPLE)
+    return dict(value)
+
+
+def _check_block(block: dict[str, Any], path: Path) -> None:
+    """The hfkit block: known keys of the right kind, splits and columns with known names."""
+
+    def refuse(what: str, key: str, fix: str | None = None) -> None:
+        raise HfkitError(what, where=f"{path}, key hfkit.{key}", fix=fix)
+
+    if "source" not in block:
+        refuse("The data card does not say where its rows come from", "source", "give a Hub id, or a path from ./")
+    for key, value in block.items():
+        if key not in _KINDS:
+            refuse(f"There is no key {key!r}", key, nearest(str(key), _KINDS))
+        if not isinstance(value, _KINDS[key]) or isinstance(value, bool):
+            refuse(f"{value!r} is not a {_KINDS[key][-1].__name__}", key)
+    if not re.fullmatch(r"\.\.?/.+|demo:[\w.-]+|[\w.-]+/[\w.-]+", block["source"]):
+        # To datasets, a folder of the system and the bare name of a file format are sources too.
+        refuse(f"{block['source']!r} is no source", "source", "give a Hub id (owner/name), or a path from ./ or ../")
+    for key, known in (("splits", ROLES), ("columns", COLUMNS)):
+        for name, value in block.get(key, {}).items():
+            if name not in known:
+                refuse(f"There is no {name!r} among the {key}", key, nearest(str(name), known))
+            several = name == "label" and isinstance(value, list) and all(isinstance(one, str) for one in value)
+            if not isinstance(value, str) and not several:
+                refuse(f"{name} must name one of the source's {key}, not {value!r}", key)
+    for old, new in block.get("replace", {}).items():
+        if not (isinstance(old, str) and old and isinstance(new, str)):
+            refuse(f"{old!r}: {new!r} must be two strings, in quotes", "replace")
+    for key in ("validation_size", "test_size"):
+        if key in block and not 0 < block[key] < 1:
+            refuse(f"{block[key]} is not a share between 0 and 1", key)
+    try:
+        re.compile(block.get("document_start", ""))
+    except re.error as error:
+        refuse(f"It is no regular expression: {error}", "document_start")
+    if block.get("blocks", 1) < 1:
+        refuse(f"{block['blocks']} is not a number of rows", "blocks")
+    if "labels" in block:
+        odd = [name for name in block["labels"] if not isinstance(name, str | int | float)]
+        if odd or not block["labels"]:
+            refuse(f"{odd[0]!r} is no label's name" if odd else "There are no labels", "labels")
+        block["labels"] = [str(name).strip() for name in block["labels"]]
+        if len(set(block["labels"])) != len(block["labels"]):
+            refuse("A label's name stands twice", "labels")
+    _check_embedded(block.get("embedded", {}), path)
+
+
+def _check_embedded(embedded: dict[str, Any], path: Path) -> None:
+    known = {entry.name for entry in fields(Embedded)}
+    needed = [entry.name for entry in fields(Embedded) if entry.default is MISSING and entry.default_factory is MISSING]
+    for key in embedded:
+        if key not in known:
+            raise HfkitError(
+                f"There is no key {key!r}", where=f"{path}, key hfkit.embedded", fix=nearest(str(key), known)
+            )
+    for key in needed if embedded else []:
+        if key not in embedded:
+            raise HfkitError(f"The embedded form needs the key {key}", where=f"{path}, key hfkit.embedded")
+    kinds: dict[str, Any] = dict.fromkeys(needed, str) | {
+        "rows": dict,
+        "columns": dict,
+        "test_size": float,
+        "pixels": list,
+    }
+    for key, value in embedded.items():
+        # A module of a package is imported to be looked into, a path with .. leads out of it.
+        climbs = (key == "file" and ".." in str(value)) or (key == "module" and not str(value).isidentifier())
+        if not isinstance(value, kinds[key]) or climbs or (key == "test_size" and not 0 < value < 1):
+            raise HfkitError(f"{value!r} cannot be its {key}", where=f"{path}, key hfkit.embedded.{key}")
+
+
+def _joined(value: Any) -> str:
+    return ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)

@@ -1,0 +1,172 @@
+"""draft_card: a data card written from the data, with the places marked that only a person can fill."""
+
+import dataclasses
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from hfkit.base.atomic import write_text, writing
+from hfkit.base.errors import HfkitError
+from hfkit.base.sanitize import line
+from hfkit.config import DataArguments
+from hfkit.data import load_data
+from hfkit.data.cards import facts
+from hfkit.data.cards.languages import guess
+from hfkit.data.cards.vocabulary import size_category
+from hfkit.data.labels.column import MULTI, REGRESSION
+from hfkit.data.sources.source import Source, open_source
+from hfkit.data.tables.roles import choose_splits
+
+if TYPE_CHECKING:
+    from hfkit.data.summary import LoadedData
+
+MARK = "fill in:"
+"""Stands where a person has something to say. `hfkit card check` refuses a card that still has it."""
+
+EXAMPLE_CHARACTERS = 300
+
+
+def draft_card(name: str, data: DataArguments, output: str | Path | None = None, overwrite: bool = False) -> Path:
+    """Write `data_cards/NAME.md` from the data: front matter, columns, counts, lengths, repeats, leaks, examples.
+
+    Rows without a text or label, and pictures that cannot be read, are dropped and counted, as training does with
+    `--drop_bad_rows --skip_corrupt`.
+
+    Args:
+        name: What `--dataset` shall take.
+        data: Which rows; columns and splits that are named here stand in the card.
+        output: The file. A path in it is seen from the card, so it must stand where it will be used.
+        overwrite: Replace a card that is there.
+
+    Returns:
+        The card's file.
+
+    Raises:
+        HfkitError: The file is there, the name is none, or the data cannot be read.
+    """
+    path = Path(output) if output else Path("data_cards") / f"{name}.md"
+    if not name.replace("-", "_").replace(".", "_").isidentifier() or path.suffix != ".md":
+        raise HfkitError(
+            f"{name!r} in {path} is no card's name", fix="letters, digits, - and _, in a file ending in .md"
+        )
+    if path.exists() and not overwrite:
+        raise HfkitError(f"{path} is there", fix="say --overwrite, or choose another name")
+    limits: dict[str, Any] = dict.fromkeys(("max_train_samples", "max_eval_samples", "max_test_samples"))
+    data = dataclasses.replace(data, data_seed=0, drop_bad_rows=True, skip_corrupt=True, **limits)
+    opened, loaded = open_source(data), load_data(data)
+    text = _template().render(_context(name, path, data, opened, loaded))
+    with writing(path, "say --output"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
+    return path
+
+
+def _context(name: str, path: Path, data: DataArguments, opened: Source, loaded: "LoadedData") -> dict[str, Any]:
+    summary = loaded.summary
+    tables, _ = choose_splits(opened, data)
+    texts = loaded["train"]["text"][:] if "text" in loaded["train"].column_names else []
+    languages = guess(texts)
+    labels = {split: found["labels"] for split, found in summary.splits.items()}
+    return {
+        "name": name,
+        "mark": MARK,
+        "summary": summary,
+        "source": source_of(opened, path),
+        "splits": {role: _split_name(opened, table) for role, table in tables.items()},
+        "single": opened.single,
+        "shares": {key: getattr(data, key) for key in ("validation_size", "test_size") if getattr(data, key)},
+        "columns": facts.columns(tables),
+        "used": _used(summary) | ({"label": data.label_columns} if data.label_columns else {}),
+        "separator": data.label_separator,
+        "declared": _declared(opened, summary),
+        "task": "image-classification" if summary.image_column else "text-classification",
+        "languages": languages,
+        "language": ", ".join(code for code, _ in languages) or "en",
+        "rows": sum(len(split) for split in loaded.values()),
+        "raw": sum(len(table) for table in tables.values()),
+        "size": size_category(sum(len(split) for split in loaded.values())),
+        "regression": summary.problem_type == REGRESSION,
+        "multi": summary.problem_type == MULTI,
+        "lengths": {split: facts.lengths(rows["text"][:]) for split, rows in loaded.items()} if texts else {},
+        "sizes": facts.sizes([row["image"] for row in loaded["train"].select(range(min(200, len(loaded["train"]))))])
+        if summary.image_column
+        else None,
+        "labels": labels,
+        "largest": _largest(labels["train"]) if summary.problem_type != REGRESSION else None,
+        "examples": _examples(loaded) if texts else [],
+    }
+
+
+def source_of(opened: Source, path: Path) -> str:
+    """The source as a card at `path` names it: a Hub id, demo:NAME, or the way from the card to the data."""
+    if opened.kind == "hub":
+        return opened.location
+    if opened.kind == "embedded":
+        return opened.name
+    way = os.path.relpath(Path(opened.location).expanduser().resolve(), path.parent.resolve()).replace(os.sep, "/")
+    return way if way.startswith("..") else f"./{way}"
+
+
+def _split_name(opened: Source, table: Any) -> str:
+    return next(name for name, other in opened.tables.items() if other is table)
+
+
+def _used(summary: Any) -> dict[str, Any]:
+    pairs = {
+        "text": summary.text_column,
+        "text_pair": summary.text_pair_column,
+        "image": summary.image_column,
+        "label": summary.label_column,
+    }
+    return {role: column for role, column in pairs.items() if column is not None}
+
+
+def _declared(opened: Source, summary: Any) -> list[str] | None:
+    """The names of integer labels, which only the source's own description knows."""
+    first = next(iter(opened.tables.values()))
+    return first.label_names.get(summary.label_column)
+
+
+def _largest(labels: dict[str, int]) -> tuple[str, float]:
+    name = max(labels, key=lambda label: labels[label])
+    return name, labels[name] / max(1, sum(labels.values()))
+
+
+def _examples(loaded: "LoadedData", at_most: int = 4) -> list[dict[str, str]]:
+    """The first training row of each label, shortened."""
+    rows, found, seen = loaded["train"], [], set()
+    names = loaded.summary.label_names
+    for row in rows.select(range(min(len(rows), 5000))):
+        label = row["label"] if names is None else _named(row["label"], names)
+        if names is not None and label in seen:
+            continue
+        seen.add(label)
+        texts = [row[column] for column in ("text", "text_pair") if column in row]
+        found.append({"label": str(label), "text": line(" / ".join(texts), EXAMPLE_CHARACTERS)})
+        if len(found) == at_most:
+            break
+    return found
+
+
+def _named(label: Any, names: list[str]) -> str:
+    return ", ".join(names[number] for number in (label if isinstance(label, list) else [label])) or "(none)"
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("hfkit.data.cards", "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    # JSON is YAML: strings in quotes, whatever they hold.
+    environment.filters["yaml"] = lambda value: json.dumps(value, ensure_ascii=False)
+    environment.filters["count"] = lambda value: f"{value:,}"
+    environment.filters["md"] = lambda value: re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", line(value, EXAMPLE_CHARACTERS))
+    return environment.get_template("data_card.md.jinja")

@@ -1,0 +1,1 @@
+"""Labels: what the label column is, its names and values."""

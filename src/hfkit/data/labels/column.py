@@ -1,0 +1,162 @@
+"""Labels: from whatever a column holds to classes, lists of classes, or numbers; checked over all splits at once."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from hfkit.base.errors import HfkitError
+from hfkit.data.labels.indicators import bit, places
+from hfkit.data.labels.names import declared, learnable, merged, natural, refuse, separator_note, short
+from hfkit.data.labels.values import Values, cells, is_regression, named, numbers
+from hfkit.data.tables.rows import Rows
+from hfkit.data.tables.table import counted
+
+SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
+LANGUAGE_MODELING = "language_modeling"
+"""What stands in a run's files in the place of a problem type where there are no labels: the text itself is learnt."""
+
+FEW_NUMBERS = 20
+"""Different numbers up to which a column of them may be classes, such as versions, and a note says so."""
+
+
+@dataclass
+class Labels:
+    """What the label column turned out to be.
+
+    Attributes:
+        problem_type: One of transformers' three.
+        names: The classes in order; None for regression.
+        values: Split to a class index, a sorted list of them, or a float, for each row.
+        notes: What was merged, joined, trimmed or left out, counted.
+        kept: Split to the rows that stay, where some were left out; `values` are theirs.
+    """
+
+    problem_type: str
+    names: list[str] | None
+    values: Values
+    notes: list[str] = field(default_factory=list)
+    kept: dict[str, list[int]] = field(default_factory=dict)
+
+
+def read_labels(
+    splits: dict[str, Rows],
+    *,
+    names: list[str] | None = None,
+    problem_type: str = "auto",
+    merge: bool = False,
+    separator: str | None = None,
+    drop_unseen: bool = False,
+    known: list[str] | None = None,
+) -> Labels:
+    """Reads the labels of all splits.
+
+    Args:
+        splits: Rows whose `label` is as the source has it, none missing; `train` decides what classes there are.
+        names: The classes that the card or the source declares: integer labels count from 0 into them.
+        problem_type: auto reads it: lists are multi-label, numbers with a fraction are regression, all else classes.
+        merge: Merge names that look equal, instead of refusing them.
+        separator: What parts several labels in one cell.
+        drop_unseen: Leave out rows of other splits with a label that training never shows, instead of refusing them.
+        known: The names of the model that the labels are for: they stay as they are.
+
+    Raises:
+        HfkitError: Mixed kinds, variants of one name, labels out of range, or a label that training never shows.
+    """
+    values = cells(splits, separator, problem_type == SINGLE)
+    kind, notes = problem_type, list[str]()
+    everything = [value for labels in values.values() for value in labels]
+    listed = {isinstance(value, list) for value in everything}
+    if listed == {True} and (width := places(everything, names)):
+        names = names or [str(place) for place in range(width)]
+        values, kind, notes = _by_place(splits, values, kind, names)
+    elif kind == "auto":
+        kind = MULTI if True in listed else REGRESSION if is_regression(values) and not names else SINGLE
+        notes = _number_note(everything) if kind == REGRESSION else []
+    if kind == REGRESSION:
+        return Labels(
+            REGRESSION, None, {split: numbers(splits[split], found) for split, found in values.items()}, notes
+        )
+    lists, joined = named(splits, values, kind == MULTI, [*(known or []), *(names or [])])
+    if names is None:
+        lists, found = merged(lists, next(iter(splits.values())).table.origin, merge)
+    else:
+        lists, found = {split: declared(splits[split], rows, names, merge) for split, rows in lists.items()}, []
+    kept, unseen = learnable(lists, splits, drop_unseen)
+    lists = {split: [rows[row] for row in kept.get(split, range(len(rows)))] for split, rows in lists.items()}
+    if names is None:
+        names = sorted({name for rows in lists.values() for row in rows for name in row}, key=natural)
+        found += separator_note(names) if kind == SINGLE else []
+    notes += joined + found + unseen + _trimmed(splits)
+    index = {name: number for number, name in enumerate(names)}
+    ids = {split: [sorted(index[name] for name in row) for row in rows] for split, rows in lists.items()}
+    if kind == MULTI:
+        return Labels(MULTI, names, dict(ids), notes, kept)
+    return Labels(SINGLE, names, {split: [row[0] for row in rows] for split, rows in ids.items()}, notes, kept)
+
+
+def _by_place(splits: dict[str, Rows], values: Values, kind: str, names: list[str]) -> tuple[Values, str, list[str]]:
+    """The names at the places of the ones; the one, where every row has one and not several are asked for."""
+    for split, labels in values.items():
+        bad = [row for row, value in enumerate(labels) if len(value) != len(names) or None in map(bit, value)]
+        if bad:
+            what = f"Each row needs a 0 or 1 for each of {len(names)} classes; {labels[bad[0]]!r} has not"
+            refuse(splits[split], bad, what)
+    found = {
+        split: [[names[place] for place, item in enumerate(value) if bit(item)] for value in labels]
+        for split, labels in values.items()
+    }
+    one = all(len(value) == 1 for labels in found.values() for value in labels)
+    asked, kind = kind, (SINGLE if one else MULTI) if kind == "auto" else kind
+    if kind == REGRESSION:
+        return values, kind, []
+    if kind == MULTI:
+        return found, kind, [f"labels are a 0 or 1 for each of {len(names)} classes"]
+    for split, labels in found.items():
+        bad = [row for row, value in enumerate(labels) if len(value) != 1]
+        if bad:
+            refuse(splits[split], bad, f"Each row needs one label; {values[split][bad[0]]!r} has {len(labels[bad[0]])}")
+    either = f"; --problem_type {MULTI} lets a row have any number" if asked == "auto" else ""
+    note = f"labels are a 0 or 1 for each of {len(names)} classes, with one 1 in every row: single labels{either}"
+    return {split: [value[0] for value in labels] for split, labels in found.items()}, SINGLE, [note]
+
+
+def _number_note(values: list[Any]) -> list[str]:
+    different = len(set(values))
+    if different > FEW_NUMBERS or different > len(values) / 2:
+        return []
+    return [f"{different} different numbers, some with a fraction: a regression; --problem_type {SINGLE} reads classes"]
+
+
+def _trimmed(splits: dict[str, Rows]) -> list[str]:
+    texts = (value for rows in splits.values() for value in rows.label if isinstance(value, str))
+    untrimmed = sum(value != value.strip() for value in texts)
+    return [f"{counted(untrimmed, 'label')} trimmed of outer space"] if untrimmed else []
+
+
+def check_counts(labels: Labels, train: Rows) -> list[str]:
+    """Refuses what cannot be trained: one class, a class with one example, one number. Returns notes on the rest."""
+    values = train.label
+    if labels.names is None:
+        if len(set(values)) < 2:
+            raise HfkitError(f"All labels are {values[0]}: there is nothing to learn", where=train.table.origin)
+        return []
+    multi = labels.problem_type == MULTI
+    kind = "different image" if "image" in train.inputs else "different text"
+    counts = Counter(name for value in values for name in (value if multi else [value]))
+    if len(counts) < (1 if multi else 2):
+        only = [labels.names[number] for number in counts]
+        raise HfkitError(
+            f"There is one class only: {only[0]!r}" if only else "No row has a label",
+            where=f"{train.table.origin}, {counted(len(train), kind)}",
+            fix="give examples of at least two classes, or name another column with --label_column",
+        )
+    once = [number for number, count in counts.items() if count == 1]
+    if once and not multi:
+        rows = [row for row, value in enumerate(values) if value in once]
+        raise HfkitError(
+            f"{len(once)} of {len(counts)} classes have one example only: {short([labels.names[n] for n in once])}",
+            where=train.places(rows),
+            fix="add examples, merge or remove the class; if the labels are quantities, --problem_type regression",
+        )
+    never = [name for number, name in enumerate(labels.names) if number not in counts]
+    return [f"classes without a training example: {short(never)}"] if never else []

@@ -1,0 +1,186 @@
+"""Label values: what the cells of the label column are, decided once by all rows of all splits."""
+
+import ast
+import json
+import math
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from hfkit.base.errors import HfkitError
+from hfkit.base.untrusted import read_json
+from hfkit.data.labels.indicators import places
+from hfkit.data.labels.names import refuse
+from hfkit.data.tables.rows import Rows
+from hfkit.data.tables.table import counted
+
+Values = dict[str, list[Any]]
+"""Split to each row's label: a name, a number, a truth value, or a list of them."""
+
+# 007 is a code: as a number it would lose its zeros. To Python 1_0 is ten, and so is the Arabic one.
+_NO_NUMBER = re.compile(r"[+-]?0\d|.*_|.*[^\x00-\x7f]", re.DOTALL)
+_WHOLE = re.compile(r"(0|-?[1-9]\d*)(\.0)?")
+_ITEM = r"""(?:np\.\w+\()?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[-+.\w]+)\)?"""
+_LIST = re.compile(rf"\[\s*(?:{_ITEM}(?:\s*,\s*|\s+|\s*(?=\])))*\]")
+_FLOAT32 = 3.4e38  # beyond it, training would see infinity
+
+
+def cells(splits: dict[str, Rows], separator: str | None, names_only: bool) -> Values:
+    """The labels with every list as a list, whether it stands there as one, in JSON, as Python or NumPy prints it, or
+    as names with a separator between them.
+
+    Args:
+        splits: Rows with a label each.
+        separator: What parts several labels in one cell.
+        names_only: One label a row is asked for: what is written like a list is a name, unless it says 0 or 1 for each
+            class.
+
+    Raises:
+        HfkitError: Some rows have a list and others none, or one that cannot be read.
+    """
+    raw = {split: [_plain(value) for value in rows.label] for split, rows in splits.items()}
+    if separator:
+        return {split: [_parted(value, separator) for value in values] for split, values in raw.items()}
+    texts = {value for values in raw.values() for value in values if isinstance(value, str)}
+    bracketed = {text for text in texts if text.strip()[:1] == "[" and text.strip()[-1:] == "]"}
+    lists = {text: found for text in bracketed if (found := _list(text)) is not None}
+    typed = any(isinstance(value, list) for values in raw.values() for value in values)
+    whole = bool(texts) and len(lists if names_only else bracketed) == len(texts)
+    if not typed and not (whole and places([*lists.values()], None) if names_only else whole or lists):
+        return raw
+    for split, values in raw.items():
+        bad = [row for row, value in enumerate(values) if not isinstance(value, list) and value not in lists]
+        if bad:
+            _no_list(splits[split], bad, values[bad[0]], bracketed)
+    return {
+        split: [value if isinstance(value, list) else lists[value] for value in values] for split, values in raw.items()
+    }
+
+
+def _no_list(rows: Rows, bad: list[int], value: Any, bracketed: set[str]) -> None:
+    fix = 'write labels as ["a", "b"]; --problem_type single_label_classification reads cells as they stand'
+    if value in bracketed:
+        read_json(value, rows.places(bad[:1]), f"The label {value[:60]!r}", fix)
+    refuse(rows, bad, f"Each row needs a list of labels; {value!r} is not", fix)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else str(value)
+    return value
+
+
+def _parted(value: Any, separator: str) -> Any:
+    if isinstance(value, list):
+        return value
+    return list(dict.fromkeys(part.strip() for part in str(value).split(separator) if part.strip()))
+
+
+def _list(text: str) -> list[Any] | None:
+    """The list that a text spells as JSON, or as Python or NumPy print one; None where it is none."""
+    try:
+        return list(read_json(text, ""))
+    except HfkitError as error:
+        if not isinstance(error.__cause__, json.JSONDecodeError) or not _LIST.fullmatch(text.strip()):
+            return None
+    try:
+        items = [ast.literal_eval(item[1]) for item in re.finditer(_ITEM, text)]
+        json.dumps(items, ensure_ascii=False).encode()
+    except (ValueError, SyntaxError):  # a word without quotes; half a character
+        return None
+    return items
+
+
+def is_regression(values: Values) -> bool:
+    """Whether all labels are numbers, written so that none would lose a digit, and some have a fraction."""
+    if any(isinstance(value, list | dict) for labels in values.values() for value in labels):
+        return False
+    found = [value for _, value in {(type(value), value) for labels in values.values() for value in labels}]
+    return all(map(_is_number, found)) and not all(_is_whole(float(v) if isinstance(v, str) else v) for v in found)
+
+
+def _is_number(value: Any) -> bool:
+    if not isinstance(value, str):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    try:
+        return not _NO_NUMBER.match(value.strip()) and math.isfinite(float(value))
+    except ValueError:
+        return False
+
+
+def _is_whole(value: float | int) -> bool:
+    return isinstance(value, int) or value.is_integer()
+
+
+def numbers(rows: Rows, values: list[Any]) -> list[float]:
+    """Labels of a regression.
+
+    Raises:
+        HfkitError: One is no number, or none that float32 holds.
+    """
+    found = [_number(value) for value in values]
+    bad = [row for row, number in enumerate(found) if not math.isfinite(number)]
+    if bad:
+        refuse(rows, bad, f"Regression needs finite numbers; the label {str(values[bad[0]])[:60]!r} is none")
+    return found
+
+
+def _number(value: Any) -> float:
+    """The value as a number; not finite for what is none, or what float32 cannot hold."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    return number if abs(number) < _FLOAT32 else math.nan
+
+
+def named(splits: dict[str, Rows], values: Values, many: bool, known: list[str]) -> tuple[Values, list[str]]:
+    """Every label as a list of names, one name long for single labels, and notes on what was joined.
+
+    A name is the text that stands there. pandas makes 1.0 of 1 where a value is missing: where all labels of all splits
+    are whole numbers, they are one label.
+
+    Args:
+        many: Whether each row has a list.
+        known: Names that stay as they are, whatever number they look like: those declared, or a model's.
+
+    Raises:
+        HfkitError: A row has a list where one label is needed, or the other way round; a label is none, or twice there.
+    """
+    for split, labels in values.items():
+        wrong = [row for row, value in enumerate(labels) if isinstance(value, list) != many]
+        if wrong:
+            shape = "a list of labels" if many else "one label"
+            refuse(splits[split], wrong, f"Each row needs {shape}; {labels[wrong[0]]!r} is not")
+    lists = {split: [value if many else [value] for value in labels] for split, labels in values.items()}
+    items = [item for labels in lists.values() for value in labels for item in value]
+    whole = all(_is_whole(item) and abs(item) < 2**53 for item in items if isinstance(item, float))
+    joins = whole and all(_WHOLE.fullmatch(text) and text not in known for text in _texts(items))
+
+    def name(item: Any) -> str:
+        if isinstance(item, str):
+            return item.strip().removesuffix(".0") if joins else item.strip()
+        if isinstance(item, float):
+            return str(int(item)) if whole and str(item) not in known else "" if many and not whole else str(item)
+        return str(item) if isinstance(item, int) else ""
+
+    names = {split: [list(map(name, value)) for value in labels] for split, labels in lists.items()}
+    for split, labels in names.items():
+        broken = [row for row, value in enumerate(labels) if "" in value]
+        if broken:
+            what = f"A label is text, a number or a truth value; {values[split][broken[0]]!r} is not"
+            refuse(splits[split], broken, what)
+        twice = [row for row, value in enumerate(labels) if len(set(value)) != len(value)]
+        if twice:
+            fix = "list the names of the labels that hold, or a 0 or 1 for each class in every row"
+            refuse(splits[split], twice, f"A label stands twice in {values[split][twice[0]]!r}", fix)
+    flat = [one for labels in names.values() for value in labels for one in value]
+    changed = [f"{item} as {one}" for item, one in zip(items, flat, strict=True) if str(item).strip() != one]
+    return names, [f"{counted(len(changed), 'label')} read as whole numbers: {changed[0]}"] if changed else []
+
+
+def _texts(items: list[Any]) -> Iterator[str]:
+    return (item.strip() for item in items if isinstance(item, str))

@@ -1,0 +1,161 @@
+"""Row streams: one split of a source, read row by row from any place on, so that it need not fit into memory."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from hfkit.base.errors import HfkitError
+from hfkit.config import FileArguments
+from hfkit.data.readers import SUFFIXES, open_records, read_lines
+from hfkit.data.tables.table import Table
+
+Row = tuple[Any, dict[str, Any], bool]
+"""Where a row stands, its values by column, and whether its document ends with it."""
+
+END = "<|endoftext|>"
+"""A line that begins so parts two documents of a text file."""
+
+PIECE = 2**16
+"""Characters after which a streamed text goes on in another piece, at a line end: a book of any length is read so."""
+
+
+class RowStream(Protocol):
+    """A split. `origin` and `unit` (line, row, document) say in messages where a row stands."""
+
+    @property
+    def origin(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    def open(self, skip: int, state: Any = None) -> Iterator[Row]:
+        """All rows but the first `skip`; faster where `state` is what `state()` said there."""
+        ...
+
+    def state(self) -> Any:
+        """Where the rows that were opened last stand, in JSON; None where it is counted alone."""
+        ...
+
+
+@dataclass
+class TableRows:
+    """A table in memory, for an embedded data set."""
+
+    table: Table
+    unit: str = "row"
+
+    @property
+    def origin(self) -> str:
+        return self.table.origin
+
+    def open(self, skip: int, state: Any = None) -> Iterator[Row]:
+        columns = [self.table.column(name) for name in self.table.columns]
+        for row in range(skip, len(self.table)):
+            yield row, {name: values[row] for name, values in zip(self.table.columns, columns, strict=True)}, True
+
+    def state(self) -> Any:
+        return None
+
+
+@dataclass
+class HubRows:
+    """A split of a Hub data set, fetched as it is read, shard by shard: a shard is a file, or a part of one."""
+
+    origin: str
+    dataset: Any
+    unit: str = "row"
+
+    def open(self, skip: int, state: Any = None) -> Iterator[Row]:
+        if state is None or state["shards"] != self.dataset.num_shards:  # another version of datasets may cut otherwise
+            rows: Iterator[dict[str, Any]] = islice(self._from(0, 0), skip, None)
+        else:
+            rows = self._from(state["shard"], state["row"])
+        return ((place, row, True) for place, row in enumerate(rows, start=skip))
+
+    def state(self) -> Any:
+        return {"shards": self.dataset.num_shards, "shard": self._shard, "row": self._row}
+
+    def _from(self, first: int, skip: int) -> Iterator[dict[str, Any]]:
+        """The rows from number `skip` of the shard `first` on."""
+        for shard in range(first, self.dataset.num_shards):
+            part = self.dataset.shard(self.dataset.num_shards, shard)
+            self._shard, self._row = shard, skip if shard == first else 0
+            for row in part.skip(self._row):
+                self._row += 1
+                yield row
+
+
+@dataclass
+class FileRows:
+    """Files of one kind, one after the other.
+
+    Args:
+        origin: The file, or the folder that holds them.
+        files: In their order.
+        how: What is to be known to read them.
+        start: Of texts: the line that begins a document.
+    """
+
+    origin: str
+    files: list[Path]
+    how: FileArguments = field(default_factory=FileArguments)
+    start: str | None = None
+
+    @property
+    def unit(self) -> str:
+        suffix = self.files[0].suffix.lower()
+        return "row" if suffix == ".parquet" else "line" if suffix in SUFFIXES else "document"
+
+    def open(self, skip: int, state: Any = None) -> Iterator[Row]:
+        found = ((path, number, raw, read) for path in self.files for number, raw, read in self._file(path))
+        for path, number, raw, read in islice(found, skip, None):  # what is skipped is split into rows, not parsed
+            row, ends = read(number, raw)
+            yield number if len(self.files) == 1 else f"{path.name}:{number}", row, ends
+
+    def state(self) -> Any:
+        return None
+
+    def _file(self, path: Path) -> Iterator[tuple[int, Any, Callable[[int, Any], tuple[dict[str, Any], bool]]]]:
+        if path.suffix.lower() not in SUFFIXES:
+            for number, (text, ends) in enumerate(self._texts(path), start=1):
+                yield number, (text, ends), lambda _, piece: ({"text": piece[0]}, piece[1])
+            return
+        with open_records(path, self.how) as records:
+            if records.whole:
+                raise HfkitError(
+                    "The file holds no object a line: it is read whole and cannot be streamed",
+                    where=str(path),
+                    fix="write one object a line, or leave out --streaming",
+                )
+            for number, raw in records.raw:
+                yield number, raw, lambda number, raw: (records.read(number, raw), True)
+
+    def _texts(self, path: Path) -> Iterator[tuple[str, bool]]:
+        """The documents of a text file, in pieces of PIECE characters and a line, and whether each ends there."""
+        begins = re.compile(self.start) if self.start else None
+        held: list[str] = []
+        size, began, found = 0, False, False  # began: something other than blanks is held
+
+        for line in read_lines(path, self.how.encoding):
+            line = line.replace("\r\n", "\n")
+            ended = line.startswith(END)
+            if ended:
+                line = line.removeprefix(END).removeprefix("\n")
+            matched = bool(begins and begins.match(line))
+            found |= matched
+            # A piece goes on only where something does: the last one of a document is never blank.
+            if began and (ended or matched or (size >= PIECE and line.strip())):
+                yield "".join(held), ended or matched
+                held, size, began = [], 0, False
+            elif ended:
+                held, size = [], 0
+            held.append(line)
+            size += len(line)
+            began = began or bool(line.strip())
+        if began:
+            yield "".join(held), True
+        if begins and not found:
+            raise HfkitError(
+                f"No line begins a document by the pattern {self.start!r}", where=str(path), fix="--document_start"
+            )

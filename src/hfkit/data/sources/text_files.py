@@ -1,0 +1,175 @@
+"""Plain text files as tables of documents, and how the text of a few files is cut into splits."""
+
+import re
+from collections.abc import Sequence
+from glob import glob
+from pathlib import Path
+
+from hfkit.base.errors import HfkitError
+from hfkit.config import DataArguments
+from hfkit.data.readers import SUFFIXES, read_lines
+from hfkit.data.readers.streams import FileRows
+from hfkit.data.sources.source import VALIDATION_NAMES, Source, streamed
+from hfkit.data.tables.rows import Rows
+from hfkit.data.tables.table import Table
+
+TEXT_SUFFIXES = (".txt", ".text", ".md", ".raw", ".tokens")
+
+END_LINE = re.compile(r"^<\|endoftext\|>\n?", re.MULTILINE)
+"""A line that parts two documents of a file, as GPT-2's end token is written out."""
+
+FEW = 30
+"""Documents below which intervals over documents say little, and a split by documents would be lopsided."""
+
+SECTIONS, SHORTEST = 50, 2000
+"""How many sections long held-out texts are cut into for the intervals, and the least characters of one."""
+
+
+def text_source(arguments: DataArguments) -> Source | None:
+    """The documents of a text file, of a folder of them or of a pattern such as `books/*.txt`; None for other data.
+
+    In a folder, train.txt, validation.txt (or valid, val, dev) and test.txt are the splits of those names. A file holds
+    one document, or several where a line `<|endoftext|>` stands between two, or where `--document_start` begins one.
+
+    Raises:
+        HfkitError: A pattern that no file matches, an empty file, or bytes that are not text.
+    """
+    name = arguments.dataset.strip()
+    path = Path(name).expanduser()
+    try:
+        pattern = any(sign in name for sign in "*?[") and not path.exists()
+        if pattern:
+            files = [Path(file) for file in sorted(glob(str(path), recursive=True)) if Path(file).is_file()]  # noqa: PTH207
+        elif path.is_dir():
+            inside = [file for file in sorted(path.iterdir()) if file.is_file()]
+            tables = any(file.suffix.lower() in SUFFIXES for file in inside)
+            files = [] if tables else [file for file in inside if file.suffix.lower() in TEXT_SUFFIXES]
+        else:
+            files = [path] if path.is_file() and path.suffix.lower() not in SUFFIXES else []
+    except OSError as error:
+        raise HfkitError(f"--dataset {name}: {error.strerror or error}") from error
+    if not files:
+        if pattern:
+            raise HfkitError(f"No file matches {name!r}", fix="check the path; quote the pattern for the shell")
+        return None
+    by_split: dict[str, list[Path]] = {}
+    stems = {file.stem.lower() for file in files}
+    for file in files:
+        known = "train" in stems and file.stem.lower() in ("train", "test", *VALIDATION_NAMES)
+        by_split.setdefault(file.stem.lower() if known else "train", []).append(file)
+    if "train" in stems:
+        by_split["train"] = [file for file in by_split["train"] if file.stem.lower() == "train"]
+    other = [file.name for file in files if not any(file in chosen for chosen in by_split.values())]
+    notes = [f"files not read: {', '.join(other)}"] if other else []
+    if arguments.streaming:
+        if empty := [file for file in files if not file.stat().st_size]:
+            fix = "take it out of the data, or fill it"
+            raise HfkitError("The file holds no text", where=str(empty[0]), fix=fix)
+        start = arguments.document_start
+        streams = {split: FileRows(str(path), found, arguments, start) for split, found in by_split.items()}
+        return streamed(name, "file", str(path), streams, notes)
+    read = {split: _documents(split, found, arguments) for split, found in by_split.items()}
+    return Source(name, "file", str(path), read, single=len(read) == 1, notes=notes)
+
+
+def _documents(split: str, files: Sequence[Path], arguments: DataArguments) -> Table:
+    texts: list[str] = []
+    places: list[str] = []
+    for file in files:
+        text = "".join(read_lines(file, arguments.encoding)).replace("\r\n", "\n")
+        parts = [part for part in END_LINE.split(text) if part.strip()]
+        if arguments.document_start:
+            parts = [document for part in parts for document in begun_by(part, arguments.document_start, str(file))]
+        if not parts:
+            raise HfkitError("The file holds no text", where=str(file), fix="take it out of the data, or fill it")
+        texts += parts
+        places += [file.name if len(parts) == 1 else f"{file.name}#{number}" for number in range(1, len(parts) + 1)]
+    return Table(split, {"id": places, "text": texts}, lines=places, unit="document")
+
+
+def begun_by(text: str, pattern: str, where: str) -> list[str]:
+    """The documents of `text`, each beginning at a line that `pattern` matches.
+
+    Raises:
+        HfkitError: No line matches.
+    """
+    begins = re.compile(pattern)
+    documents: list[list[str]] = [[]]
+    found = False
+    for line in text.splitlines(keepends=True):
+        if begins.match(line):
+            found = True
+            if "".join(documents[-1]).strip():
+                documents.append([])
+        documents[-1].append(line)
+    if not found:
+        raise HfkitError(f"No line begins a document by the pattern {pattern!r}", where=where, fix="--document_start")
+    return ["".join(lines) for lines in documents]
+
+
+def cut_by_place(rows: Rows, shares: dict[str, float]) -> dict[str, Rows]:
+    """Each document's first part to train, what follows to validation and test: a few texts, split as they are read.
+
+    Args:
+        rows: Documents; `rows.label` says of each whether it comes to its end.
+        shares: Of the characters, for the splits that are to be cut off.
+
+    Raises:
+        HfkitError: A text is too short for that.
+    """
+    order = [role for role in ("validation", "test") if role in shares]
+    kept = 1 - sum(shares.values())
+    ends = [kept + sum(shares[role] for role in order[:place]) for place in range(len(order))]
+
+    def cut(text: str) -> list[str]:
+        pieces = cut_at(text, [int(end * len(text)) for end in ends])
+        if len(pieces) <= len(order):
+            raise HfkitError(
+                f"A text of {len(text):,} characters cannot give up {' and '.join(order)}",
+                where=rows.table.origin,
+                fix="give more text, or files train.txt, validation.txt and test.txt",
+            )
+        return pieces
+
+    pieces = [cut(text) for text in rows.inputs["text"]]
+    roles = ["train", *order]
+    return {
+        role: _parts(rows, [[(place, found[place])] for found in pieces], len(roles))
+        for place, role in enumerate(roles)
+    }
+
+
+def sections(rows: Rows) -> Rows:
+    """The same text in some fifty pieces, cut at line ends, for intervals over pieces instead of a few documents."""
+    total = sum(map(len, rows.inputs["text"]))
+    size = max(SHORTEST, total // SECTIONS)
+    cuts = [cut_at(text, list(range(size, len(text) - size // 2, size))) for text in rows.inputs["text"]]
+    return _parts(rows, [list(enumerate(found)) for found in cuts])
+
+
+def cut_at(text: str, places: list[int]) -> list[str]:
+    """The text in pieces, each ending at the last line end before a place, else at a space, else right there."""
+    found: list[str] = []
+    begin = 0
+    for place in places:
+        at = max(text.rfind("\n", begin, place), text.rfind(" ", begin, place) if "\n" not in text[begin:place] else -1)
+        end = at + 1 if at >= begin else place
+        if text[begin:end].strip():
+            found.append(text[begin:end])
+            begin = end
+    return [*found, text[begin:]] if text[begin:].strip() else found
+
+
+def _parts(rows: Rows, pieces: list[list[tuple[int, str]]], count: int | None = None) -> Rows:
+    """A row for each piece of each row, given as its place and text; of `count` pieces, else of as many as there are.
+
+    The label, whether the document ends here, stays with the last piece.
+    """
+    flat = [(row, place, text, count or len(found)) for row, found in enumerate(pieces) for place, text in found]
+    return Rows(
+        table=rows.table,
+        index=[rows.index[row] for row, *_ in flat],
+        id=[rows.id[row] if of == 1 else f"{rows.id[row]}/{place}" for row, place, _, of in flat],
+        inputs={"text": [text for _, _, text, _ in flat]},
+        label=[rows.label[row] and place == of - 1 for row, place, _, of in flat],
+    )

@@ -1,0 +1,1 @@
+"""Tables: rows, their columns and the roles that these play."""

@@ -1,0 +1,166 @@
+"""Which column is the text and which the label: by flag, by card, by name, by content; never a silent guess."""
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hfkit.base.errors import HfkitError
+from hfkit.data.labels.indicators import bit
+from hfkit.data.tables.table import Table, is_missing
+
+TEXT_NAMES = (
+    "text", "sentence", "review", "content", "body", "comment", "message", "tweet", "document", "description",
+    "utterance", "question", "query", "article", "review_text", "text_a", "text1", "sentence1", "premise", "question1",
+    "title", "headline",
+)  # fmt: skip
+PAIR_NAMES = (
+    ("text", "text_pair"), ("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2"),
+    ("text_a", "text_b"), ("text1", "text2"), ("question", "sentence"), ("question", "passage"),
+)  # fmt: skip
+SURE_LABELS = ("label", "labels", "target", "class")
+LABEL_NAMES = (
+    "sentiment", "category", "intent", "emotion", "rating", "stars", "score", "topic", "polarity", "tag", "y",
+)  # fmt: skip
+ID_NAMES = ("id", "idx", "guid", "uid", "example_id")
+SAMPLE = 2000
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that are used, and by default the names of those that are not."""
+
+    text: str | None
+    label: str
+    pair: str | None = None
+    id: str | None = None
+    unused: tuple[str, ...] = ()
+    image: str | None = None
+    indicators: tuple[str, ...] = ()
+    """Columns that say with a 0 or 1 whether a label of their name holds; then `label` is only what messages say."""
+
+
+def choose_columns(
+    table: Table,
+    *,
+    text: str | None = None,
+    pair: str | None = None,
+    image: str | None = None,
+    label: str | Sequence[str] | None = None,
+    id: str | None = None,
+    also_used: Collection[str] = (),
+) -> Columns:
+    """The columns of `table` to read; those given must exist, the others are found.
+
+    A name that is known (text, review, label, sentiment, ...) decides first; else the content: the text is the column
+    with by far the longest values, the label the only other one with few distinct values.
+
+    Args:
+        image: The column of pictures; then there is no text.
+        label: The column of labels, or several that hold a 0 or 1 for a label each.
+        also_used: Columns that something else reads (a card's group), which are therefore not called unused.
+
+    Raises:
+        HfkitError: A given column is not there, or what is not given cannot be told for sure.
+    """
+    labels = [label] if isinstance(label, str) else list(label or ())
+    for name in (text, pair, *labels, id):
+        if name is not None:
+            table.known(name)
+    named = {name.casefold(): name for name in reversed(list(table.columns))}
+    if text is None and image is None:
+        text, pair = find_text(table, named, labels, pair)
+    labels = labels or [_find_label(table, named, (text, pair, image))]
+    asked = [name for name in (text, image, pair, *labels) if name is not None]
+    if len(set(asked)) < len(asked):
+        what = f"image {image!r}" if text is None else f"text {text!r}, pair {pair!r}"
+        raise HfkitError(f"One column is asked for twice: {what}, label {', '.join(map(repr, labels))}", fix=_FLAGS)
+    id = id or next((named[name] for name in ID_NAMES if name in named), None)
+    if id in asked or (id is not None and not identifies(table.column(id))):
+        id = None
+    used = {*asked, id, *also_used}
+    unused = tuple(name for name in table.columns if name not in used)
+    indicators = tuple(labels) if len(labels) > 1 else ()
+    return Columns(text, ", ".join(labels), pair, id, unused, image, indicators)
+
+
+_FLAGS = "name the columns with --text_column, --text_pair_column, --label_column; for images with --image_column"
+
+
+def find_text(table: Table, named: dict[str, str], labels: Collection[str], pair: str | None) -> tuple[str, str | None]:
+    """The columns of the text and, where `pair` is None and there is one, of the second text of a pair."""
+    for first, second in PAIR_NAMES if pair is None else ():
+        if first in named and second in named and not {named[first], named[second]} & set(labels):
+            return named[first], named[second]
+    for name in TEXT_NAMES:
+        if name in named and named[name] not in (*labels, pair):
+            return named[name], pair
+    lengths = {name: _mean_length(table, name) for name in table.columns if name not in (*labels, pair)}
+    ranked = sorted((name for name in lengths if lengths[name] > 0), key=lambda name: -lengths[name])
+    if not ranked:
+        raise HfkitError(f"No column holds texts; there are {_listed(table)}", where=table.origin, fix=_FLAGS)
+    if len(ranked) > 1 and lengths[ranked[1]] > lengths[ranked[0]] / 2:
+        raise HfkitError(
+            f"Both {ranked[0]!r} and {ranked[1]!r} could be the text", where=table.origin, fix="say --text_column NAME"
+        )
+    return ranked[0], pair
+
+
+def _find_label(table: Table, named: dict[str, str], texts: tuple[str | None, ...]) -> str:
+    for name in SURE_LABELS:
+        if name in named and named[name] not in texts:
+            return named[name]
+    candidates = [named[name] for name in LABEL_NAMES if name in named and named[name] not in texts]
+    if not candidates:
+        candidates = [name for name in table.columns if name not in texts and _few_values(table, name)]
+    if len(candidates) == 1:
+        if candidates[0] in table.head(candidates[0], SAMPLE):
+            raise HfkitError(
+                f"The first line looks like a row, not a header: it holds {candidates[0]!r}, as other rows do",
+                where=table.origin,
+                fix="name the columns, such as --column_names text label",
+            )
+        return candidates[0]
+    could = f"{' and '.join(map(repr, candidates))} could each be it" if candidates else f"there are {_listed(table)}"
+    hot = [name for name in table.columns if name not in texts and _only_bits(table, name)]
+    fix = f"; or --label_columns {' '.join(hot)} for labels with a column of 0 and 1 each" if len(hot) > 1 else ""
+    raise HfkitError(
+        f"It cannot be told which column is the label: {could}", where=table.origin, fix=f"say --label_column NAME{fix}"
+    )
+
+
+def _only_bits(table: Table, name: str) -> bool:
+    return all(bit(value) is not None for value in table.head(name, SAMPLE) if not is_missing(value))
+
+
+def _listed(table: Table) -> str:
+    return ", ".join(name if len(name) <= 60 else name[:57] + "..." for name in table.columns)
+
+
+def _mean_length(table: Table, name: str) -> float:
+    """Mean characters of a column of texts; 0 for numbers, and for anything that is not a string."""
+    values = [value for value in table.head(name, SAMPLE) if value is not None]
+    if not values or not all(isinstance(value, str) for value in values) or all(map(_is_number, values)):
+        return 0.0
+    return sum(map(len, values)) / len(values)
+
+
+def _few_values(table: Table, name: str) -> bool:
+    """Whether the values repeat as a label's do: at least two of them, each twenty times or so."""
+    values = [value for value in table.head(name, SAMPLE) if value not in (None, "")]
+    if not values or any(isinstance(value, dict) for value in values):
+        return False
+    distinct = len({str(value).strip() for value in values})
+    return 2 <= distinct <= max(2, len(values) // 3) and distinct <= 100
+
+
+def identifies(values: list[Any]) -> bool:
+    """Whether each value can name its row."""
+    return all(isinstance(value, str | int) and value != "" for value in values) and len(set(values)) == len(values)
+
+
+def _is_number(value: str) -> bool:
+    try:
+        return not math.isnan(float(value))
+    except ValueError:
+        return not value.strip()

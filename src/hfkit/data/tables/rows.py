@@ -1,0 +1,182 @@
+"""Rows: one split on its way from a table to a data set; columns of equal length, and where each row came from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hfkit.base.errors import HfkitError, after
+from hfkit.data.labels.indicators import indicator_rows
+from hfkit.data.tables.columns import Columns
+from hfkit.data.tables.table import Table, counted, is_missing
+from hfkit.data.vision.pictures import examined
+
+
+@dataclass
+class Rows:
+    """One split.
+
+    Attributes:
+        table: The table that the rows came from, for messages.
+        index: Each row's position in that table.
+        id: One string a row.
+        inputs: What the model reads: `text`, perhaps `text_pair`; or `image`, the digest that stands for the picture,
+            which stays in the table.
+        label: As in the table, until the labels are read.
+        unit: What each row must stay together with in one split (its block or group); None: every row for itself.
+    """
+
+    table: Table
+    index: list[int]
+    id: list[str]
+    inputs: dict[str, list[str]]
+    label: list[Any]
+    unit: list[Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def select(self, rows: Sequence[int]) -> "Rows":
+        """These rows only, in this order."""
+
+        def pick(values: list[Any]) -> list[Any]:
+            return [values[row] for row in rows]
+
+        return replace(
+            self,
+            index=pick(self.index),
+            id=pick(self.id),
+            inputs={name: pick(values) for name, values in self.inputs.items()},
+            label=pick(self.label),
+            unit=None if self.unit is None else pick(self.unit),
+        )
+
+    def substitute(self, replace: dict[str, str], split: str) -> list[str]:
+        """Writes strings in place of others in every text, and says in how many texts."""
+        notes = []
+        for old, new in replace.items():
+            touched = sum(old in text for texts in self.inputs.values() for text in texts)
+            self.inputs = {name: [text.replace(old, new) for text in texts] for name, texts in self.inputs.items()}
+            if touched:
+                notes.append(f"{split}: {old!r} became {new!r} in {counted(touched, 'text')}")
+        return notes
+
+    def places(self, rows: Sequence[int]) -> str:
+        """Where the first few of these rows stand in the source."""
+        return self.table.places([self.index[row] for row in rows])
+
+    def keys(self) -> list[tuple[str, ...]]:
+        """What makes two rows the same example: the pixels; the text (and its pair), without outer space and case."""
+        folded = [[value.strip().casefold() for value in values] for values in self.inputs.values()]
+        return list(zip(*folded, strict=True))
+
+
+def take_rows(
+    table: Table,
+    split: str,
+    columns: Columns,
+    *,
+    drop: bool = False,
+    skip: bool = False,
+    unlabelled: int | None = None,
+    parted: bool = False,
+    blocks: int | None = None,
+    group: str | None = None,
+) -> tuple[Rows, list[str]]:
+    """The rows of a table that have a text or picture, and a label.
+
+    Args:
+        table, split: The rows, and the split's name, which begins each id that the source does not give.
+        columns: The columns to read.
+        drop: Drop rows that lack a text or label, counted, instead of refusing them.
+        skip: Drop rows whose picture cannot be used, counted and listed, instead of refusing them.
+        unlabelled: The integer that stands for no label (-1, as the Hub writes it, where label names are declared).
+        parted: A cell holds labels with a separator between them: an empty one holds none, which is no fault.
+        blocks, group: What rows must stay together: so many neighbours, or equal values of a column.
+
+    Returns:
+        The rows, and a note for each thing dropped.
+
+    Raises:
+        HfkitError: A text or picture that is none, rows that lack one or a label, or no row left.
+    """
+    label = indicator_rows(table, columns.indicators) if columns.indicators else table.column(columns.label)
+    if columns.image is not None:
+        digests, bad, notes = examined(table, columns.image, split, skip)
+        inputs = {"image": digests}
+    else:
+        inputs, bad, notes = _texts(table, split, columns, drop)
+    missing = [row for row, value in enumerate(label) if is_missing(value) or _is(value, unlabelled)]
+    if parted:
+        none = {row for row in missing if isinstance(label[row], str)}
+        missing = [row for row in missing if row not in none]
+        notes += [f"{counted(len(none), 'row')} of {split} with an empty {columns.label}: no label"] if none else []
+    check_missing(
+        table, f"labels in {columns.label!r}", missing, "--test_split and --validation_split name labelled splits", drop
+    )
+    bad.update(missing)
+    notes += [f"{counted(len(missing), 'row')} of {split} without {columns.label}: dropped"] if missing else []
+    ids = (
+        [str(value) for value in table.column(columns.id)]
+        if columns.id
+        else [f"{split}-{row}" for row in range(len(table))]
+    )
+    unit: list[Any] | None = [row // blocks for row in range(len(table))] if blocks else None
+    if group:
+        unit = [str(value) for value in table.column(group)]
+    rows = Rows(table, list(range(len(table))), ids, inputs, label, unit)
+    if bad:
+        rows = rows.select([row for row in range(len(table)) if row not in bad])
+    with after(notes):
+        if not len(rows):
+            what = "a text" if columns.image is None else "an image"
+            raise HfkitError(f"No row has both {what} and a label", where=table.origin)
+    return rows, notes
+
+
+def _texts(table: Table, split: str, columns: Columns, drop: bool) -> tuple[dict[str, list[str]], set[int], list[str]]:
+    """The texts of every row, the rows that lack one, and a note for each thing dropped."""
+    inputs: dict[str, list[str]] = {}
+    notes: list[str] = []
+    names = {role: name for role, name in (("text", columns.text), ("text_pair", columns.pair)) if name is not None}
+    for role, name in names.items():
+        inputs[role] = table.column(name)
+        check_strings(table, name, inputs[role])
+    empty = {role: {row for row, value in enumerate(values) if is_missing(value)} for role, values in inputs.items()}
+    bad = set.intersection(*empty.values())  # one text of a pair may be empty, such as a title that is optional
+    for role, name in names.items():
+        missing = sorted(empty[role] if len(empty[role]) == len(table) else bad)
+        check_missing(table, f"texts in {name!r}", missing, "--text_column names another column", drop)
+        if bad < empty[role]:
+            notes.append(f"{counted(len(empty[role] - bad), 'row')} of {split} without {name}: read as an empty text")
+            inputs[role] = ["" if row in empty[role] else value for row, value in enumerate(inputs[role])]
+    if bad:
+        notes.append(f"{counted(len(bad), 'row')} of {split} without {' and '.join(names.values())}: dropped")
+    return inputs, bad, notes
+
+
+def _is(value: Any, unlabelled: int | None) -> bool:
+    return unlabelled is not None and str(value).strip() == str(unlabelled)
+
+
+def check_missing(table: Table, what: str, missing: list[int], other: str, drop: bool) -> None:
+    """Refuses rows that lack something, unless they may be dropped and some remain."""
+    if len(missing) == len(table):
+        raise HfkitError(f"All {what} are missing", where=table.origin, fix=other)
+    if missing and not drop:
+        raise HfkitError(
+            f"{len(missing):,} of {len(table):,} {what} are missing (empty or null)",
+            where=table.places(missing),
+            fix="fill them in, or drop those rows with --drop_bad_rows",
+        )
+
+
+def check_strings(table: Table, name: str, values: list[Any]) -> None:
+    """Refuses a column whose values are not all texts."""
+    odd = [row for row, value in enumerate(values) if not isinstance(value, str) and not is_missing(value)]
+    if odd:
+        kind = type(values[odd[0]]).__name__
+        raise HfkitError(
+            f"{counted(len(odd), 'value')} of {name!r} cannot be read as text: the first is {kind}",
+            where=table.places(odd),
+            fix="name the column of texts with --text_column, or write its values as strings",
+        )

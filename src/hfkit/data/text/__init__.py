@@ -1,0 +1,1 @@
+"""Texts: documents, chats, and how they become token ids."""

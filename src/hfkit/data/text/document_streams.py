@@ -1,0 +1,235 @@
+"""DocumentStream: the training documents of a stream, window by window, checked as they come."""
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from hfkit.base.errors import HfkitError
+from hfkit.base.network import hub_access
+from hfkit.base.processes import is_first
+from hfkit.config import DataArguments
+from hfkit.data.readers.streams import Row, RowStream
+from hfkit.data.sources.source import Source
+from hfkit.data.tables.rows import Rows
+from hfkit.data.tables.table import Table, counted
+from hfkit.data.text.documents import columns_of, dataset, take_documents
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+CHARACTERS = 2**25
+"""Of a window, whatever --streaming_window says: 2,000 books would fill the memory."""
+
+LOOKED_AT = 100
+"""First rows of the stream, from which the columns are told."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place between two windows, and what was counted before it. Plain JSON.
+
+    Attributes:
+        epoch: Whole passes over the stream.
+        row: Documents of this pass that were read, those held out among them.
+        documents, bytes: Learnt, over all passes.
+        dropped, leaked: Documents left out: without a text; with that of one that is held out.
+        digest: Of the documents that were learnt: sha256 over the digest of the windows before and the fingerprint of
+            the last one.
+        source: Where the source stands, if it can tell: a resume then need not read all that was read.
+    """
+
+    epoch: int = 0
+    row: int = 0
+    documents: int = 0
+    bytes: int = 0
+    dropped: int = 0
+    leaked: int = 0
+    digest: str = ""
+    source: Any = None
+
+
+@dataclass(frozen=True)
+class Window:
+    """Some documents of the stream, in its order, and the places before and after them."""
+
+    rows: "Dataset"
+    begin: Position
+    end: Position
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+
+class DocumentStream:
+    """The training documents of a stream.
+
+    Args:
+        stream: The split, row by row.
+        opened: Where it comes from.
+        arguments: Window, encoding, and what happens to bad rows and repeats.
+        start: The line that begins a document, where rows are lines.
+
+    Attributes:
+        unused: What is said of the columns.
+        held: Documents at the start of each pass that are another split's.
+        first: The first window.
+    """
+
+    first: Window
+
+    def __init__(self, stream: RowStream, opened: Source, arguments: DataArguments, start: str | None) -> None:
+        self.stream, self.opened, self.arguments, self.start = stream, opened, arguments, start
+        with self._reached():
+            head = [row for _, row, _ in islice(stream.open(0), LOOKED_AT)]
+        if not head:
+            raise HfkitError("The stream is empty: it holds no document", where=stream.origin)
+        names = list(dict.fromkeys(name for row in head for name in row))
+        table = Table(stream.origin, {name: [row.get(name) for row in head] for name in names})
+        self.layout, self.unused = columns_of(table, opened, arguments)
+        self.columns = self.layout.used
+        self.held, self._known = 0, frozenset[bytes]()
+        self._place: tuple[int, int] | None = None  # where `_rows` stands
+        self._rows: Iterator[Row] = iter(())
+
+    def hold(self, count: int, split: str) -> Rows:
+        """The next `count` documents of the stream's start, for another split; training never sees them."""
+        with self._reached():
+            rows = list(islice(self._documents(self.held), count))
+        self.held += len(rows)
+        if not rows:
+            raise self._nothing(self.begin())
+        return self._checked(rows, split, self.held - len(rows))[0]
+
+    def keep_out(self, splits: dict[str, Rows]) -> None:
+        """Leave out of training what has the text of a document of `splits`."""
+        if not self.arguments.keep_duplicates:
+            keys = [key for rows in splits.values() for key in rows.keys()]  # noqa: SIM118 - no dictionary
+            self._known = frozenset(map(_digest, keys))
+
+    def begin(self) -> Position:
+        """Where training begins."""
+        return Position(row=self.held)
+
+    def window(self, begin: Position) -> Window:
+        """The documents after `begin`: the same whenever it is asked, and in whichever process.
+
+        A window ends with the stream; the next one is then the first of another pass.
+
+        Raises:
+            HfkitError: The stream cannot be read, holds what is no document, or nothing but what is held out.
+        """
+        passes = 0
+        while True:
+            rows = self._take(begin)
+            if not rows:
+                passes += 1
+                if passes == 2 or begin.row <= self.held:
+                    raise self._nothing(begin)
+                _say(f"data {self.opened.name}: the stream has ended after {begin.row:,} documents and begins again")
+                begin = dataclasses.replace(begin, epoch=begin.epoch + 1, row=self.held, source=None)
+                continue
+            found = self._checked_window(rows, begin)
+            if len(found.rows):
+                return found
+            begin = found.end
+
+    def _checked_window(self, rows: list[Row], begin: Position) -> Window:
+        from hfkit.data.summary import describe
+
+        kept, notes = self._checked(rows, "train", begin.row, part=True)
+        dropped = len(rows) - len(kept)
+        fresh = [row for row, key in enumerate(kept.keys()) if _digest(key) not in self._known]
+        leaked = len(kept) - len(fresh)
+        documents = dataset(kept.select(fresh) if leaked else kept)
+        what = describe(documents)
+        end = dataclasses.replace(
+            begin,
+            row=begin.row + len(rows),
+            documents=begin.documents + len(documents),
+            bytes=begin.bytes + what["bytes"],
+            dropped=begin.dropped + dropped,
+            leaked=begin.leaked + leaked,
+            digest=hashlib.sha256((begin.digest + what["fingerprint"]).encode()).hexdigest(),
+            source=None if self.start else self.stream.state(),
+        )
+        return Window(documents, begin, end, notes)
+
+    def _take(self, begin: Position) -> list[Row]:
+        """The rows of the window after `begin`; none at the end of the stream."""
+        found: list[Row] = []
+        size = 0
+        with self._reached():
+            if self._place != (begin.epoch, begin.row):
+                self._rows = self._documents(begin.row, begin.source)
+            self._place = None  # an error on the way leaves the rows at their end, which is not the stream's
+            for row in self._rows:
+                found.append(row)
+                size += sum(len(value if isinstance(value, str) else str(value)) for value in row[1].values())
+                if len(found) == self.arguments.streaming_window or size >= CHARACTERS:
+                    break
+        self._place = (begin.epoch, begin.row + len(found))
+        return found
+
+    def _documents(self, skip: int, state: Any = None) -> Iterator[Row]:
+        """The documents from number `skip` on, with the columns that count."""
+        if self.start:
+            return islice(self._joined(self.start), skip, None)
+        return (
+            (place, {name: row.get(name) for name in self.columns}, ends)
+            for place, row, ends in self.stream.open(skip, state)
+        )
+
+    def _joined(self, start: str) -> Iterator[Row]:
+        """Documents of rows that are lines."""
+        begins, lines, first, found = re.compile(start), list[str](), None, False
+        for place, row, _ in self.stream.open(0):
+            line = str(row.get(self.columns[0]) or "")
+            line = line if line.endswith("\n") else f"{line}\n"
+            matched = bool(begins.match(line))
+            found |= matched
+            if lines and matched and "".join(lines).strip():
+                yield first, {self.columns[0]: "".join(lines)}, True
+                lines = []
+            first = first if lines else place
+            lines.append(line)
+        if not found:
+            raise HfkitError(
+                f"No line begins a document by the pattern {start!r}", where=self.stream.origin, fix="--document_start"
+            )
+        if "".join(lines).strip():
+            yield first, {self.columns[0]: "".join(lines)}, True
+
+    def _checked(self, rows: Sequence[Row], split: str, first: int, part: bool = False) -> tuple[Rows, list[str]]:
+        """Rows as documents, those that are none refused or dropped, and what is to be said of them."""
+        columns = {name: [row[name] for _, row, _ in rows] for name in self.columns}
+        table = Table(self.stream.origin, columns, [place for place, *_ in rows], self.stream.unit)
+        found, notes = take_documents(table, split, self.layout, self.arguments, part=part)
+        found.id = [f"{split}-{first + row}" for row in found.index]
+        found.label = [rows[row][2] for row in found.index]
+        card = self.opened.card
+        return found, notes + found.substitute(card.replace if card else {}, split)
+
+    def _reached(self) -> AbstractContextManager[None]:
+        """Around what may ask the Hub."""
+        return hub_access(f"data set {self.opened.location}") if self.opened.kind == "hub" else nullcontext()
+
+    def _nothing(self, begin: Position) -> HfkitError:
+        if begin.row > self.held or begin.epoch:
+            return HfkitError("The stream holds no document to learn from", where=self.stream.origin)
+        return HfkitError(
+            f"The stream ends within the {counted(self.held, 'document')} that are held out of it",
+            where=self.stream.origin,
+            fix="give a smaller --max_eval_samples and --max_test_samples, or leave out --streaming",
+        )
+
+
+def _digest(key: tuple[str, ...]) -> bytes:
+    return hashlib.blake2b("\0".join(key).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def _say(sentence: str) -> None:
+    if is_first():
+        print(sentence, flush=True)

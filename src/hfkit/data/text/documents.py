@@ -1,0 +1,226 @@
+"""What a language model reads: texts, prompts with their completions, or chats, as checked splits without labels."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from hfkit.base.errors import HfkitError, after
+from hfkit.config import DataArguments
+from hfkit.data.cards.card import DataCard
+from hfkit.data.labels.column import LANGUAGE_MODELING
+from hfkit.data.sources.source import Source, open_source
+from hfkit.data.sources.text_files import FEW, begun_by, cut_by_place, sections, text_source
+from hfkit.data.splits import ROLES, carve, limited, remove_repeats, share_of
+from hfkit.data.tables.columns import ID_NAMES, find_text, identifies
+from hfkit.data.tables.roles import choose_splits
+from hfkit.data.tables.rows import Rows, check_missing, check_strings
+from hfkit.data.tables.table import Table, counted, is_missing
+from hfkit.data.text.chats import is_learnt, packed
+from hfkit.data.text.layouts import Layout, layout_of
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from hfkit.data.summary import LoadedData
+
+LANGUAGE = "text-generation"
+
+
+def load_documents(arguments: DataArguments, only_test: bool = False) -> "LoadedData":
+    """Documents as three splits, or with `only_test` the test split alone (of a single file, all of it).
+
+    Columns: `id`, and one of
+
+    - `text`, with `ends`: whether the document ends here. A text that was cut into sections goes on.
+    - `prompt` and `completion`, where the source has texts in columns of these names: the completion is what is learnt.
+    - `messages`, lists of `{"role", "content"}` with the rest of a message as JSON in `extra`, and `tools`, JSON too,
+      where the source has chats, or a question and its answer (`hfkit.data.text.layouts`): the assistant's are learnt.
+
+    Where there are fewer than 30 texts, held-out splits are the ends of each, and are cut into some fifty sections,
+    so that figures have intervals.
+
+    Raises:
+        HfkitError: As `hfkit.load_data`; and chats without the assistant's turns or the keys that make one.
+    """
+    files = text_source(arguments)
+    opened = files or open_source(arguments)
+    card = opened.card
+    start = None if files else arguments.document_start or (card.document_start if card else None)
+    notes = list(opened.notes)
+    whole = only_test and opened.single and opened.kind == "file"
+    if whole:
+        tables = {"test": next(iter(opened.tables.values()))}
+    else:
+        tables, notes = choose_splits(opened, arguments)
+    layout, unused = columns_of(next(iter(tables.values())), opened, arguments)
+    notes += unused
+    splits = {}
+    with after(notes):
+        for role, table in tables.items():
+            table = joined_lines(table, layout.columns[0], start) if start else table
+            splits[role], found = take_documents(table, role, layout, arguments, None if start else card)
+            notes += found + splits[role].substitute(card.replace if card else {}, role)
+        splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
+        if not whole:
+            splits = _held_out(splits, opened, arguments, notes)
+        for role in ("validation", "test"):
+            if role in splits:
+                splits[role] = few_cut(splits[role], role, notes)
+        splits = limited({role: splits[role] for role in ROLES if role in splits}, _alike, arguments, notes)
+    return _finish(opened, layout.used, {"test": splits["test"]} if only_test else splits, notes)
+
+
+def columns_of(table: Table, opened: Source, arguments: DataArguments) -> tuple[Layout, list[str]]:
+    """The columns that are read, a flag before the card and the names; and what is to be said of all of them."""
+    card = opened.card
+    text = arguments.text_column or (card.columns.get("text") if card else None)
+    layout = None if text else layout_of(table.columns)
+    if layout is None:
+        named = {name.casefold(): name for name in reversed(list(table.columns))}
+        text = text or find_text(table, named, (), "")[0]
+        table.known(text)
+        layout = Layout("text", (text,))
+    layout = layout.settled(table.head(layout.columns[-1], 100))
+    used = {*layout.used, *ID_NAMES, card.group if card else None}
+    unused = [name for name in table.columns if name.casefold() not in used and name not in used]
+    notes = [f"columns not used: {', '.join(unused)}"] if unused else []
+    return layout, [*([said] if (said := layout.read_as()) else []), *notes]
+
+
+def few_cut(rows: Rows, role: str, notes: list[str]) -> Rows:
+    """A held-out split, cut into sections where its texts are too few for intervals."""
+    if "text" not in rows.inputs or len(rows) >= FEW:
+        return rows
+    found = sections(rows)
+    if len(found) > len(rows):
+        notes.append(f"{role}: {counted(len(rows), 'text')} cut into {len(found)} sections")
+    return found
+
+
+def joined_lines(table: Table, column: str, start: str) -> Table:
+    """A column of lines as a column of documents, each beginning at a line that `start` matches."""
+    lines = [line if line and line.endswith("\n") else f"{line or ''}\n" for line in table.column(column)]
+    return Table(table.origin, {column: begun_by("".join(lines), start, table.origin)})
+
+
+def take_documents(
+    table: Table,
+    split: str,
+    layout: Layout,
+    arguments: DataArguments,
+    card: DataCard | None = None,
+    part: bool = False,
+) -> tuple[Rows, list[str]]:
+    """The documents of a table; rows that lack one are refused or, with `--drop_bad_rows`, dropped and counted.
+
+    Blocks or groups of the card, of like documents, stay in one split. A `part` of a split may hold nothing but what is
+    dropped.
+    """
+    table.missing = arguments.missing_values
+    named = {name.casefold(): name for name in reversed(list(table.columns))}
+    id = next((named[name] for name in ID_NAMES if name in named and named[name] not in layout.used), None)
+    ids = table.column(id) if id else []
+    ids = [str(value) for value in ids] if id and identifies(ids) else [f"{split}-{row}" for row in range(len(table))]
+    bad: set[int] = set()
+    notes: list[str] = []
+    values = {name: table.column(name) for name in layout.columns}
+    for name, column in values.items():
+        chats = layout.kind in ("chat", "turns")
+        missing = [row for row, value in enumerate(column) if (not value if chats else is_missing(value))]
+        if name == layout.columns[0] and layout.kind in ("completion", "turns"):  # there need be no prompt
+            column, missing = [value or ("[]" if chats else "") for value in column], []
+            values[name] = column
+        if not (part and arguments.drop_bad_rows):
+            check_missing(table, f"{name!r}", missing, "--text_column names another column", arguments.drop_bad_rows)
+        if not chats:
+            check_strings(table, name, column)
+        bad.update(missing)
+        notes += [f"{counted(len(missing), 'row')} of {split} without {name}: dropped"] if missing else []
+    if layout.kind == "text":
+        inputs = {"text": values[layout.columns[0]]}
+    elif layout.kind == "completion":
+        inputs = dict(zip(("prompt", "completion"), values.values(), strict=True))
+    else:
+        values |= {name: table.column(name) for name in layout.beside if name in table.columns}
+        inputs, found = _chats(table, split, layout, values, bad)
+        notes += found
+    blocks = card.blocks if card and card.blocks else None
+    unit: list[Any] | None = [row // blocks for row in range(len(table))] if blocks else None
+    if card and card.group:
+        unit = [str(value) for value in table.column(card.group)]
+    rows = Rows(table, list(range(len(table))), ids, inputs, [True] * len(table), unit)
+    if bad:
+        rows = rows.select([row for row in range(len(table)) if row not in bad])
+    if not len(rows) and not part:
+        raise HfkitError("No row holds a document", where=table.origin)
+    return rows, notes
+
+
+def _chats(
+    table: Table, split: str, layout: Layout, values: dict[str, list[Any]], bad: set[int]
+) -> tuple[dict[str, list[str]], list[str]]:
+    """The chats of all rows but the bad ones as JSON, and how many end with what nobody answers."""
+    inputs: dict[str, list[str]] = {name: [""] * len(table) for name in layout.stores}
+    open_ended = unasked = 0
+    for row in range(len(table)):
+        if row in bad:
+            continue
+        messages, tools = layout.chat({name: column[row] for name, column in values.items()}, table.place(row))
+        if messages and is_learnt(messages[0]):
+            messages[0], unasked = {**messages[0], "weight": 0}, unasked + 1
+        if not any(map(is_learnt, messages)):
+            raise HfkitError(
+                "No message of the chat has the role assistant and answers one: there is nothing to learn",
+                where=table.place(row),
+            )
+        open_ended += not is_learnt(messages[-1])
+        for name, value in zip(layout.stores, (messages, tools), strict=False):
+            inputs[name][row] = json.dumps(value, ensure_ascii=False)
+    said = {
+        f"{counted(open_ended, 'chat')} of {split} with messages after the last answer: these are not read": open_ended,
+        f"{counted(unasked, 'chat')} of {split} opened by the assistant: read, and not learnt": unasked,
+    }
+    return inputs, [sentence for sentence, chats in said.items() if chats]
+
+
+def _held_out(splits: dict[str, Rows], opened: Source, arguments: DataArguments, notes: list[str]) -> dict[str, Rows]:
+    """Held-out splits that the source lacks: documents drawn at random, or the ends of a few long texts."""
+    missing = [role for role in ("test", "validation") if role not in splits]
+    if not missing or "text" not in splits["train"].inputs or len(splits["train"]) >= FEW:
+        return carve(splits, _alike, arguments, opened.card, notes)
+    shares = {role: share_of(role, arguments, opened.card) for role in missing}
+    notes += [f"{role}: {100 * share:g} % of each text, from its end" for role, share in shares.items()]
+    return {**splits, **cut_by_place(splits["train"], shares)}
+
+
+def _alike(rows: Rows) -> list[int]:
+    """Documents are of one kind when some are drawn."""
+    return [0] * len(rows)
+
+
+def _finish(opened: Source, columns: tuple[str, ...], splits: dict[str, Rows], notes: list[str]) -> "LoadedData":
+    from hfkit.data.summary import finished
+
+    return finished(
+        opened,
+        {role: dataset(rows) for role, rows in splits.items()},
+        notes,
+        problem_type=LANGUAGE_MODELING,
+        text_column=", ".join(columns),
+        label_column=None,
+    )
+
+
+def dataset(rows: Rows) -> "Dataset":
+    """Documents as a data set in memory."""
+    from datasets import Dataset, Features, List, Value
+
+    columns: dict[str, Any] = {"id": rows.id, **rows.inputs}
+    features: dict[str, Any] = dict.fromkeys(columns, Value("string"))
+    if "messages" in rows.inputs:
+        columns["messages"] = [packed(json.loads(chat)) for chat in rows.inputs["messages"]]
+        extra = any("extra" in message for chat in columns["messages"] for message in chat)
+        names = ("role", "content", "extra") if extra else ("role", "content")
+        features["messages"] = List({name: Value("string") for name in names})
+    if "text" in rows.inputs:
+        columns["ends"], features["ends"] = rows.label, Value("bool")
+    return Dataset.from_dict(columns, features=Features(features))

@@ -1,0 +1,123 @@
+"""Layouts: which columns of a table a language model reads, and as what: a text, a prompt's completion, or a chat."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from hfkit.data.text.chats import Message, holds_messages, is_learnt, messages_of, tools_of
+
+CHATS = ("messages", "conversations", "conversation")
+PAIRS = (
+    ("instruction", "output"), ("instruction", "response"), ("question", "answer"), ("prompt", "response"),
+    ("query", "response"), ("input", "output"),
+)  # fmt: skip
+"""What the user says and what is answered."""
+
+INPUTS = ("input", "context")
+"""Beside an instruction: what it is about. May be empty."""
+
+Prompt = str | list[Message] | dict[str, Any]
+"""A text; a chat, oldest message first; or `{"messages": ..., "tools": ...}`."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of a table that a language model reads.
+
+    Attributes:
+        kind: What they hold: a text; a prompt and its completion; the same as lists of messages (turns), as TRL has
+            them; a chat; or a question and its answer (pair), which is a chat of two messages.
+        columns: What must be there: the text; prompt and completion; the chat; question and answer.
+        beside: What may be empty or missing: the system's message, tools, an instruction's input.
+    """
+
+    kind: Literal["text", "completion", "turns", "chat", "pair"]
+    columns: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """All its columns."""
+        return (*self.columns, *self.beside)
+
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """The columns that its chats become."""
+        return ("messages", *("tools" for name in self.beside if name.casefold() == "tools"))
+
+    def read_as(self) -> str | None:
+        """What is said of columns that do not say it by their names."""
+        if self.kind != "pair":
+            return None
+        user = " and ".join(self.columns[:1] + tuple(name for name in self.beside if name.casefold() in INPUTS))
+        return f"read as chats: {user} is what the user says, {self.columns[1]} the answer that is learnt"
+
+    def settled(self, values: list[Any]) -> "Layout":
+        """With `turns` for a completion, by some of its values, where they are lists of messages."""
+        if self.kind != "completion":
+            return self
+        turns = any(holds_messages(value) for value in values)
+        return replace(self, kind="turns") if turns else replace(self, beside=())
+
+    def chat(self, row: dict[str, Any], where: str) -> tuple[list[Message], list[Any]]:
+        """The messages of a row, the answer last if there is one, and the tools.
+
+        Of a prompt that is a chat nothing is learnt.
+
+        Raises:
+            HfkitError: As `messages_of` and `tools_of`.
+        """
+        first, last = row.get(self.columns[0]), row.get(self.columns[-1])
+        beside = {name.casefold(): row.get(name) for name in self.beside}
+        if self.kind == "chat":
+            messages = messages_of(first, where)
+        elif self.kind == "turns":
+            messages = messages_of(first, where)
+            messages = [{**message, "weight": 0} if is_learnt(message) else message for message in messages]
+            messages += messages_of(last, where) if len(self.columns) == 2 and last else []
+        else:
+            inputs = [str(beside[name] or "") for name in INPUTS if name in beside]
+            said = "\n".join([str(first), *(text for text in inputs if text.strip())])
+            messages = [{"role": "user", "content": said}]
+            messages += [{"role": "assistant", "content": last}] if len(self.columns) == 2 and last else []
+        if (system := beside.get("system")) and messages and messages[0]["role"] != "system":
+            messages = [{"role": "system", "content": str(system)}, *messages]
+        return messages, tools_of(beside.get("tools"), where)
+
+    def prompt(self, row: dict[str, Any], where: str) -> Prompt:
+        """What a model is to continue or to answer: of a question and its answer the question.
+
+        Raises:
+            HfkitError: As `chat`.
+        """
+        value = row[self.columns[0]]
+        layout = replace(self, columns=self.columns[:1]).settled([value])
+        if layout.kind in ("text", "completion"):
+            return value
+        messages, tools = layout.chat(row, where)
+        return {"messages": messages, "tools": tools}
+
+
+def layout_of(names: Iterable[str], asking: bool = False) -> Layout | None:
+    """The layout that the names of a table's columns tell; None where it is a table of texts.
+
+    Args:
+        names: The columns.
+        asking: The rows are prompts: completions and answers need not be there.
+    """
+    named = {name.casefold(): name for name in reversed(list(names))}
+
+    def layout(kind: Any, columns: tuple[str, ...], *beside: str) -> Layout:
+        there = tuple(named[name] for name in columns if name in named)
+        return Layout(kind, there, tuple(named[name] for name in (*beside, "tools") if name in named))
+
+    for name in CHATS:
+        if name in named:
+            return layout("chat", (name,), "system")
+    if {"prompt", "completion"} <= named.keys():
+        return layout("completion", ("prompt", "completion"))
+    for question, answer in () if "text" in named else PAIRS:
+        alone = asking and question in ("instruction", "question", "query")
+        if question in named and (answer in named or alone):
+            return layout("pair", (question, answer), "system", *(INPUTS if question == "instruction" else ()))
+    return layout("completion", ("prompt",)) if asking and "prompt" in named else None

@@ -1,0 +1,140 @@
+"""Encoded rows are kept, and an earlier run's are taken again where nothing that makes them has changed.
+
+`datasets.map` goes by a fingerprint of the function, and has answered with another tokenizer's tokens. Here the name
+of a table is a hash of everything that tokens come from: each row's content, the tokenizer's whole definition, the
+task's settings, the versions of the libraries and hfkit's source. What is read is checked three times:
+the file against its own hash, the number of its rows, and some rows against what the tokenizer says now.
+"""
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from datasets import Dataset, DatasetDict
+
+from hfkit.base import hardware, table_cache
+from hfkit.data.tables.table import counted
+from hfkit.data.text.unknown_tokens import MUCH, lost_in_tokens
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from hfkit.tasks import Task
+
+FEWEST = 300
+"""Rows below which a tokenizer is as fast as a disk: they are not kept."""
+
+PROBES = 8
+"""Rows that are encoded anew to check what was kept."""
+
+
+def encode_splits(
+    task: "Task", data: DatasetDict, processor: Any, accelerator: "Accelerator", reuse: bool = True
+) -> DatasetDict:
+    """Every split as the model reads it; on the screen, which of them an earlier run has encoded."""
+    if not reuse:
+        return DatasetDict({name: task.encode(split, processor) for name, split in data.items()})
+    reader, write = reader_digest(task, processor), accelerator.is_main_process
+    found = {name: encode(task, split, processor, write, reader) for name, split in data.items()}
+    if again := [name for name, (_, kept) in found.items() if kept]:
+        accelerator.print(f"tokens of {', '.join(again)}: an earlier run's, from {table_cache.folder()}")
+    return DatasetDict({name: rows for name, (rows, _) in found.items()})
+
+
+def encode(
+    task: "Task", split: Dataset, processor: Any, write: bool = True, reader: str | None = None
+) -> tuple[Dataset, bool]:
+    """`task.encode(split, processor)`, from an earlier run where that is certain to be the same.
+
+    Args:
+        task: For the model.
+        split: Not encoded.
+        processor: A tokenizer. Others, and slow tokenizers, whose definition cannot be hashed, keep nothing.
+        write: Keep what had to be made. A disk that refuses costs the next run its time, and this one nothing.
+        reader: `reader_digest(task, processor)`, where it is known already.
+
+    Returns:
+        The encoded rows, and whether an earlier run made them.
+    """
+    reader = reader or reader_digest(task, processor)
+    if len(split) < FEWEST or reader is None:
+        return task.encode(split, processor), False
+    name = key(split, reader)
+    table = table_cache.read(name)
+    # As a data set "in memory" it has no cache of its own beside the file.
+    kept = None if table is None else Dataset(table, fingerprint=name)
+    if kept is not None and len(kept) and _same(task, split, processor, kept):
+        return kept, True
+    made = task.encode(split, processor)
+    if write and len(made) == len(split):  # what is cut into other rows could not be checked, and so not be taken
+        features = made.features.arrow_schema.metadata
+        table_cache.write(name, made.with_format("arrow")[:].replace_schema_metadata(features))
+    return made, False
+
+
+def lost(
+    accelerator: "Accelerator", task: "Task", data: DatasetDict, encoded: DatasetDict, processor: Any
+) -> dict[str, dict[str, Any]]:
+    """What the model will not see of each split's texts, on the screen and for run.json: `task.truncation`, and of a
+    tokenizer `lost_in_tokens`; and whatever else is to be said of how they are read."""
+    found = {}
+    for name, split in encoded.items():
+        cut = found[name] = task.truncation(split) | lost_in_tokens(processor, data[name], split)
+        for note in cut.get("notes", []):
+            accelerator.print(f"{name}: {note}")
+        if cut["rows"]:
+            accelerator.print(
+                f"{name}: {counted(cut['rows'], 'text')} ({cut['share']:.1%}) cut to {cut['max_length']} tokens"
+                f" (--long_text {cut['long_text']})"
+            )
+        if cut.get("unknown") or cut.get("equal"):
+            equal = f"{counted(cut['equal'], 'different text')} ({cut['equal_share']:.1%})"
+            accelerator.print(
+                f"{name}: {cut['unknown']:.2%} of the tokens are unknown to the tokenizer;"
+                f" {equal} became the tokens of another one"
+            )
+    if any(max(cut.get("unknown", 0), cut.get("equal_share", 0)) > MUCH for cut in found.values()):
+        accelerator.print(
+            "warning: the tokenizer does not know what these texts are written in. Choose a model that does, such as"
+            " --model FacebookAI/xlm-roberta-base or --model google-bert/bert-base-multilingual-cased"
+        )
+    return found
+
+
+def reader_digest(task: "Task", processor: Any) -> str | None:
+    """The hash of everything but the rows that decides what `task.encode` answers; None for what cannot be hashed."""
+    if not hasattr(processor, "backend_tokenizer"):
+        return None
+    definition = json.loads(processor.backend_tokenizer.to_str())
+    for state in ("truncation", "padding"):  # what the last call left, and the next one sets
+        definition.pop(state, None)
+    reading = ("chat_template", "padding_side", "split_special_tokens")
+    facts = {
+        "task": task.settings(),
+        "tokenizer": [type(processor).__qualname__, definition, processor.model_input_names],
+        "special": {name: str(value) for name, value in processor.special_tokens_map.items()},
+        "reading": [str(getattr(processor, name, None)) for name in reading],
+        "versions": {name: hardware.versions().get(name) for name in ("transformers", "tokenizers", "datasets")},
+        "source": table_cache.source_digest(),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def key(split: Dataset, reader: str) -> str:
+    """The hash of a split's rows and of what reads them."""
+    found = hashlib.sha256(f"{reader} {split.features}".encode())
+    for batch in split.with_format("arrow")[:].to_batches(max_chunksize=10_000):
+        found.update(batch.serialize())
+    return found.hexdigest()[:40]
+
+
+def _same(task: "Task", split: Dataset, processor: Any, kept: Dataset) -> bool:
+    """Whether some rows, encoded now, are those that were kept.
+
+    It also leaves the tokenizer as encoding all rows would: a call sets its truncation, which is saved with the model.
+    """
+    places = sorted({round(at * (len(split) - 1) / (PROBES - 1)) for at in range(PROBES)})
+    now = task.encode(split.select(places), processor)
+    if len(now) != len(places) or len(kept) != len(split):
+        return False  # packed or cut into others: nothing says which rows belong together
+    return bool(kept.features == now.features and kept.select(places).to_dict() == now.to_dict())

@@ -1,0 +1,267 @@
+"""Pictures: the column of a table that holds images, each looked at once before anything is trained on it."""
+
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from hfkit.base.errors import HfkitError
+from hfkit.data.sources.image_folders import pictures_below
+from hfkit.data.tables.table import Table, counted
+from hfkit.data.vision.decode import SUFFIXES, BadImage, Facts, examine
+
+NAMES = ("image", "img", "picture", "photo", "image_path", "image_file_path", "file_name", "filename", "filepath",
+         "path", "file")  # fmt: skip
+IMAGES = "image-classification"
+SHOWN = 5
+FEW = 64
+"""Grey levels of 256 that the middle 99 % of the pixels may share without a word."""
+
+_TRICKS = re.compile(r"\\|^[A-Za-z]:|:|\0")
+
+
+def image_column(table: Table, asked: str | None) -> str | None:
+    """The column that holds pictures: the one asked for, a declared one, else one of paths; None if there is none."""
+    if asked is not None:
+        table.known(asked)
+        return asked
+    if table.pictures:
+        return table.pictures[0]
+    named = {name.casefold(): name for name in reversed(list(table.columns))}
+    known = [named[name] for name in NAMES if name in named]
+    order = [*known, *table.columns]
+    found = next((name for name in order if _paths(table, name)), None)
+    if found is None and Path(table.origin).exists():
+        below = names_below(_root(table))
+        found = next((name for name in order if below and _names(table, name, below)), None)
+    return found
+
+
+def _paths(table: Table, name: str) -> bool:
+    """Whether most of the first values are pictures or paths of some: a bad one is told by its row."""
+    values = [value for value in table.head(name, 100) if value not in (None, "")]
+    if any(isinstance(value, dict) and "bytes" in value for value in values):
+        return True
+    return sum(isinstance(value, str) and value.lower().endswith(SUFFIXES) for value in values) > len(values) / 2
+
+
+def _names(table: Table, name: str, below: dict[str, list[Path]]) -> bool:
+    """Whether most of the first values are names, each of one picture and hardly any twice."""
+    values = [_key(value) for value in table.head(name, 100) if value not in (None, "")]
+    return len({value for value in values if len(below.get(value, ())) == 1}) > len(values) / 2
+
+
+def _key(value: Any) -> str:
+    return str(value).removeprefix("./")
+
+
+def _root(table: Table) -> Path:
+    """The folder that a table's paths are seen from."""
+    origin = Path(table.origin)
+    return origin if origin.is_dir() else origin.parent
+
+
+def names_below(root: Path) -> dict[str, list[Path]]:
+    """What may name a picture in a folder below -> the pictures: the ends of its path, with and without its ending."""
+    found: dict[str, list[Path]] = {}
+    for file in pictures_below(root, []):
+        parts = file.relative_to(root).parts
+        for start in range(len(parts)):
+            name = "/".join(parts[start:])
+            for key in {name, name.removesuffix(file.suffix)}:
+                found.setdefault(key, []).append(file)
+    return found
+
+
+def examined(table: Table, column: str, split: str, skip: bool) -> tuple[list[str], set[int], list[str]]:
+    """Decodes every picture of a split once, in threads.
+
+    Paths in a table become paths that can be opened: seen from the table's folder, and inside it.
+
+    Returns:
+        A digest of each picture's pixels, the rows that hold none, and notes: what was skipped, animations.
+
+    Raises:
+        HfkitError: A picture is missing, damaged or a bomb (all are listed, unless `skip`); a path leads out of the
+            folder.
+    """
+    notes: list[str] = []
+    table.columns[column] = stored = _located(table, column, split, notes)
+    # Decoding leaves Python's lock alone, so threads do.
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        found = list(pool.map(_look, (stored[row] for row in range(len(stored)))))
+    bad = {row: what for row, what in enumerate(found) if isinstance(what, str)}
+    if bad and not skip:
+        first = min(bad)
+        raise HfkitError(
+            f"{counted(len(bad), 'image')} of {split} cannot be used; the first {bad[first]}",
+            where=table.places(sorted(bad)),
+            fix="mend or remove them, or --skip_corrupt to go on without them, counted",
+        )
+    if len(bad) == len(found):
+        raise HfkitError(f"No image of {split} can be used", where=table.places(sorted(bad)))
+    if bad:
+        listed = [f"{table.place(row)} {what}" for row, what in list(bad.items())[:SHOWN]]
+        more = f"; and {len(bad) - SHOWN:,} more" if len(bad) > SHOWN else ""
+        notes.append(f"{counted(len(bad), 'image')} of {split} skipped: {'; '.join(listed)}{more}")
+    facts = [what for what in found if isinstance(what, Facts)]
+    moving = sum(what.frames > 1 for what in facts)
+    notes += [f"{counted(moving, 'animation')} in {split}: the first frame is used"] if moving else []
+    halved = sum(what.halved for what in facts)
+    notes += [f"{counted(halved, 'image')} in {split} of 16 bits a colour: Pillow reads the upper 8"] if halved else []
+    deep = [what.deep for what in facts if what.deep is not None]
+    if deep:
+        lows, firsts, lasts, highs = np.array(deep).T
+        table.deep = float(lows.min()), float(firsts.min()), float(lasts.max()), float(highs.max())
+        notes.append(
+            f"{counted(len(deep), 'image')} of {split} with pixels from {table.deep[0]:,g} to {table.deep[-1]:,g} in"
+            " place of 8 bits"
+        )
+    notes.append(_described(split, facts))
+    return [what.digest if isinstance(what, Facts) else "" for what in found], set(bad), notes
+
+
+def _look(stored: Any) -> Facts | str:
+    value = stored.as_py() if hasattr(stored, "as_py") else stored
+    if value is None or value == "":
+        return "is missing"
+    try:
+        return examine(value)
+    except BadImage as error:
+        gone = isinstance(value, str) and not Path(value).exists()
+        return f"{error}: {value}, or one of its name in a folder below" if gone else str(error)
+
+
+def _described(split: str, facts: Sequence[Facts]) -> str:
+    """The sizes of a split in a line: `images of train: 8 x 8, grey`."""
+    sizes = Counter((what.width, what.height) for what in facts)
+    (width, height), _ = sizes.most_common(1)[0]
+    size = f"{width} x {height}"
+    if len(sizes) > 1:
+        sides = [min(what.width, what.height) for what in facts], [max(what.width, what.height) for what in facts]
+        size = f"{len(sizes):,} sizes, sides from {min(sides[0])} to {max(sides[1])} pixels, most often {size}"
+    grey = sum(what.grey for what in facts)
+    colour = "grey" if grey == len(facts) else "colour" if not grey else f"{grey:,} of {len(facts):,} grey"
+    return f"images of {split}: {size}, {colour}"
+
+
+def pixel_range(train: Table, asked: Sequence[float], notes: list[str]) -> list[float] | None:
+    """What becomes black and white of pixels of more than 8 bits: what is asked for, else the range of the training
+    images, whose levels are so kept. What that does is added to `notes`."""
+    if asked and not (len(asked) == 2 and -math.inf < asked[0] < asked[1] < math.inf):
+        raise HfkitError(f"pixel_range {list(asked)} is no range", fix="give two numbers, the smaller one first")
+    if train.deep is None:
+        if asked:
+            notes.append("--pixel_range has no effect: no training image has more than 8 bits")
+        return list(asked) or None
+    low, first, last, high = train.deep
+    black, white = asked or (low, max(high, low + 1))
+    notes.append(f"pixels of more than 8 bits: {black:,g} to {white:,g} become the grey levels 0 to 255")
+    levels = 255 * (min(last, white) - max(first, black)) / (white - black)
+    if levels < FEW and last > first:
+        notes[-1] += (
+            f"; 99 % of them lie from {first:,g} to {last:,g}, {max(levels, 0):.0f} of the 256 levels:"
+            f" --pixel_range {first:g} {last:g} shows more of them"
+        )
+    return [black, white]
+
+
+def _located(table: Table, column: str, split: str, notes: list[str]) -> Any:
+    """The column with every path made whole. What is not a path stays as it is.
+
+    A name of no file, an id without an ending or one whose file lies further below, stands for the picture of that
+    name; how many did is added to `notes`.
+    """
+    stored = table.columns[column]
+    some = stored if isinstance(stored, list) else table.head(column, 100)
+    if table.unit == "file" or not any(isinstance(value, str | int) and value != "" for value in some):
+        return stored
+    values = [str(value) if isinstance(value, int) else value for value in table.column(column)]
+    root = _root(table)
+    if not root.is_dir():
+        raise HfkitError(f"The column {column!r} holds paths, and the data set has no folder", where=table.origin)
+    root = root.resolve()
+    bad = [row for row, value in enumerate(values) if isinstance(value, str) and _leads_out(root, value)]
+    if bad:
+        raise HfkitError(
+            f"{counted(len(bad), 'path')} of {column!r} may not be followed: {values[bad[0]]!r}",
+            where=table.places(bad),
+            fix=f"write paths below {root.name or root}/ with forward slashes, such as images/cat/1.png",
+        )
+    below: dict[str, list[Path]] | None = None
+    by_name = []
+    for row, value in enumerate(values):
+        if not isinstance(value, str) or not value:
+            continue
+        file = root / value
+        if not file.is_file():
+            below = names_below(root) if below is None else below
+            named = below.get(_key(value), [])
+            if len(named) > 1:
+                paths = [one.relative_to(root).as_posix() for one in named]
+                raise HfkitError(
+                    f"{value!r} names {len(named)} pictures: {', '.join(paths[:3])}",
+                    where=table.place(row),
+                    fix=f"write the path, seen from {root.name or root}/",
+                )
+            by_name += [row] if named else []
+            file = named[0] if named else file
+        values[row] = str(file)
+    if by_name:
+        notes.append(f"{counted(len(by_name), 'image')} of {split} found by name, as {values[by_name[0]]}")
+    return values
+
+
+def _leads_out(root: Path, value: str) -> bool:
+    """A path of Windows, one with `..`, or one that ends outside the folder, by a link too."""
+    if PurePosixPath(value).is_absolute():
+        return not Path(value).resolve().is_relative_to(root)
+    return bool(_TRICKS.search(value)) or ".." in value.split("/") or not (root / value).resolve().is_relative_to(root)
+
+
+def stored_column(table: Table, column: str, rows: Sequence[int]) -> Any:
+    """The undecoded pictures of some rows as an Arrow array of {"bytes", "path"}: datasets' own form."""
+    import datasets
+    import pyarrow as pa
+
+    values = table.columns[column]
+    if isinstance(values, list):
+        kept = [values[row] for row in rows]
+        return pa.array([value if isinstance(value, dict) else {"bytes": None, "path": value} for value in kept],
+                        type=datasets.Image().pa_type)  # fmt: skip
+    if len(rows) == len(values):
+        return values  # stays in the file that it is mapped from
+    mask = [False] * len(values)
+    for row in rows:
+        mask[row] = True
+    return values.filter(pa.array(mask))  # rows stand in the source's order, and a chunk alone never overflows
+
+
+def wanted(tables: dict[str, Table], asked: str | None, task: str | None, dataset: str) -> str | None:
+    """The column of pictures that is to be read; None where texts are.
+
+    Raises:
+        HfkitError: The task is of the other kind than what the tables hold.
+    """
+    first = next(iter(tables.values()))
+    if task == "text-classification" and asked is None:
+        if first.pictures:
+            raise HfkitError(f"{dataset} holds images", fix=f"say --task {IMAGES}")
+        return None
+    if task is None and asked is None and not first.pictures:
+        return None
+    found = image_column(first, asked)
+    if found is None:
+        raise HfkitError(
+            f"No column holds images, paths, or names of pictures that lie beside the file or below; there are"
+            f" {', '.join(list(first.columns)[:20])}",
+            where=first.origin,
+            fix="name it with --image_column: paths seen from the file's folder, or images of a Hub data set",
+        )
+    return found

@@ -1,0 +1,170 @@
+"""How figures, names and foreign strings are written, on every page, card and table alike."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from hfkit.base.sanitize import clean as clean
+from hfkit.base.sanitize import flat
+from hfkit.base.sanitize import line as line
+from hfkit.evaluation.metric_names import LOWER_IS_BETTER, TITLES
+
+ALPHA = 0.05
+# Figures in a unit of their own; the others are shares, told in points of 100 when they are compared.
+OWN_UNIT = frozenset({"mse", "mae", "bits_per_byte", "loss", "perplexity", "word_perplexity"})
+
+_BASELINES = {
+    "tfidf_logreg": "TF-IDF + logistic regression",
+    "pixels_logreg": "logistic regression on pixels",
+    "features_logreg": "logistic regression on frozen features",
+    "majority": "majority class",
+    "byte_ngram": "counts of six bytes in a row",
+    "byte_unigram": "counts of single bytes",
+}
+_REGRESSION_BASELINES = {
+    "tfidf_logreg": "TF-IDF + ridge regression",
+    "pixels_logreg": "ridge regression on pixels",
+    "features_logreg": "ridge regression on frozen features",
+    "majority": "mean of the training labels",
+}
+
+
+def python(value: Any) -> str:
+    """A path as a string of Python, for a snippet that is copied."""
+    return json.dumps(flat(value), ensure_ascii=False)
+
+
+def shell(value: Any) -> str:
+    """A path as one word of a shell, for a command that is copied; a backtick would end the code that it stands in."""
+    return shlex.quote(flat(value).replace("`", "\ufffd"))
+
+
+def title(figure: str) -> str:
+    """A figure's name on a page."""
+    return TITLES.get(figure, figure.replace("_", " "))
+
+
+def capital(text: str) -> str:
+    """The text with a capital first letter, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def baseline_title(name: str, problem_type: str, rows: int | None = None) -> str:
+    """A baseline's name on a page; with `rows`, the training rows it was fitted on where those are not all."""
+    names = _REGRESSION_BASELINES if problem_type == "regression" else _BASELINES
+    known = names.get(name, name.replace("_", " "))
+    return known if rows is None else f"{known}, fitted on {count(rows)} rows"
+
+
+def rival(metrics: Mapping[str, Any]) -> str | None:
+    """The baseline that the verdict is about: the one that looks at the rows. None where there is none."""
+    return next((name for name in metrics["baselines"] if name != "majority"), None)
+
+
+def number(value: float, figure: str = "accuracy") -> str:
+    """A figure's value: shares with three decimals, errors in their own unit with four digits."""
+    return _unsigned_zero(f"{value:.4g}" if figure in OWN_UNIT else f"{value:.3f}")
+
+
+def interval(entry: Mapping[str, float], figure: str = "accuracy") -> str:
+    """`0.889 to 0.912`."""
+    return f"{number(entry['low'], figure)} to {number(entry['high'], figure)}"
+
+
+def gap(value: float, figure: str = "accuracy") -> str:
+    """A difference with its sign: shares in points of 100, errors in their own unit."""
+    return _unsigned_zero(f"{value:+.3g}" if figure in OWN_UNIT else f"{100 * value:+.1f}")
+
+
+def gaps(entry: Mapping[str, float], figure: str = "accuracy") -> str:
+    """A difference's interval: `-1.2 to +3.4`."""
+    return f"{gap(entry['low'], figure)} to {gap(entry['high'], figure)}"
+
+
+def _unsigned_zero(text: str) -> str:
+    """A number that is rounded to nothing has no sign."""
+    return text if float(text) else text.lstrip("+-")
+
+
+def unit(figure: str) -> str:
+    """What stands after a difference: " points", or nothing for a figure in a unit of its own."""
+    return "" if figure in OWN_UNIT else " points"
+
+
+def p_value(value: float) -> str:
+    """`0.034`, `1e-10`; with one digit, since more would claim what no test knows."""
+    if value < 1e-99:
+        return "< 1e-99"
+    return f"{value:.0e}".replace("e-0", "e-") if value < 0.001 else f"{value:.2g}"
+
+
+def p_equals(value: float) -> str:
+    """`p = 0.034`, `p < 1e-99`."""
+    text = p_value(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min 44 s`, `2 h 05 min`."""
+    if seconds < 0.05:
+        return "under 0.1 s"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def count(value: float) -> str:
+    """`22,713,986`."""
+    return f"{value:,.0f}"
+
+
+def big(value: float) -> str:
+    """`22.7 M`."""
+    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.0f}"
+
+
+def better(value: float, figure: str) -> float:
+    """A difference turned so that more is better."""
+    return -value if figure in LOWER_IS_BETTER else value
+
+
+def verdict(metrics: Mapping[str, Any]) -> str | None:
+    """One plain sentence: whether the model beats its rival, by how much, and how sure that is. None without one."""
+    baseline = rival(metrics)
+    if baseline is None:
+        return None
+    figure, test = metrics["primary_metric"], metrics["baselines"][baseline]["difference"]
+    name = baseline_title(baseline, metrics["problem_type"])
+    ahead = better(test["value"], figure)
+    size = gap(ahead, figure).lstrip("+-")
+    amount = f"{size} in {title(figure)}" if figure in OWN_UNIT else f"{size} points"
+    # As the table beside it has it: of model minus baseline.
+    proof = f"95 % interval {gaps(test, figure)}, {test['test']} {p_equals(test['p_value'])}"
+    if test["p_value"] < ALPHA and ahead > 0:
+        return f"The model beats {name} by {amount} ({proof})."
+    if test["p_value"] < ALPHA:
+        return f"The model is worse than {name} by {amount} ({proof})."
+    if not float(size):
+        return f"The model does not beat {name}: the two are level ({proof})."
+    side = "ahead" if ahead > 0 else "behind"
+    return f"The model does not beat {name}: it is {amount} {side}, which may be chance ({proof})."
+
+
+def wins(metrics: Mapping[str, Any]) -> bool:
+    """Whether the model has a rival and beats it, significantly."""
+    baseline = rival(metrics)
+    if baseline is None:
+        return False
+    test = metrics["baselines"][baseline]["difference"]
+    return bool(test["p_value"] < ALPHA and better(test["value"], metrics["primary_metric"]) > 0)

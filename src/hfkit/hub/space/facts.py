@@ -1,0 +1,126 @@
+"""What the app of a run says and offers: its title, its figures in a sentence, examples of the test rows."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hfkit.base.sanitize import line
+from hfkit.evaluation import wording
+from hfkit.report import public
+from hfkit.report.page import job
+from hfkit.runs.run import Run, reading
+
+EXAMPLES = 6
+LONGEST = 1500
+"""Characters of an example: enough for a text of several windows."""
+
+
+@dataclass
+class Facts:
+    """Of an app.
+
+    Attributes:
+        title: The run's name.
+        task: As transformers' pipelines call it.
+        about: Markdown, above the form.
+        labels: Of a classifier.
+        regression, pair: Whether the answer is a number; whether the model reads two texts.
+        examples: A list of inputs each: texts, or the path of a picture in the app's folder.
+        pictures: Path in the app's folder -> bytes.
+    """
+
+    title: str
+    task: str
+    about: str = ""
+    labels: list[str] = field(default_factory=list)
+    regression: bool = False
+    pair: bool = False
+    examples: list[list[str]] = field(default_factory=list)
+    pictures: dict[str, bytes] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the pictures."""
+        return {name: value for name, value in asdict(self).items() if name != "pictures"}
+
+
+def facts(run: Run) -> Facts:
+    """The facts of a finished run, from its files.
+
+    Raises:
+        HfkitError: The run is not finished, or damaged.
+    """
+    run.check_finished()
+    with reading(run):
+        settings, found = run.info["task_settings"], run.metrics
+        pictures = _pictures(run)
+        return Facts(
+            title=str(run.info["name"]),
+            task=str(run.info["task"]),
+            about=_about(run),
+            labels=[str(name) for name in settings.get("labels") or []],
+            regression=found["problem_type"] == "regression",
+            pair=bool(settings.get("pair")),
+            examples=[[path] for path in pictures] or _texts(run),
+            pictures=pictures,
+        )
+
+
+def _about(run: Run) -> str:
+    """What the model is and how good, as Markdown."""
+    info, found = run.info, run.metrics
+    primary = found["primary_metric"]
+    figure, data = found[primary], info["data"]
+    what = job(str(found["problem_type"]), bool(info["task_settings"].get("pair")), str(info["task"]))
+    said = (
+        f"{wording.capital(what)}, learnt from {data.get('pretty_name') or public.path(data['name'])}."
+        f" {wording.capital(wording.title(primary))} on {figure['n']:,} test rows:"
+        f" {wording.number(figure['value'], primary)} (95 % interval {wording.interval(figure, primary)})."
+    )
+    if found.get("baselines"):
+        said += f" {wording.verdict(found)}"
+    return line(said, 1000).replace("<", "&lt;")
+
+
+def _texts(run: Run) -> list[list[str]]:
+    """Test texts: for each label in turn the one answered right and most surely, and a long one."""
+    table = run.predictions()
+    names = [name for name in ("text", "text_pair") if name in table.column_names]
+    if not names or "label" not in table.column_names:
+        return []
+    columns = [table[name].to_pylist() for name in names]
+    rows = [[line(text, LONGEST) for text in row] for row in zip(*columns, strict=True)]
+    length = np.array([sum(map(len, row)) for row in rows])
+    order = np.argsort(-_sureness(table), kind="stable")
+    seen: dict[str, list[int]] = {}
+    for row in order:
+        if 20 <= length[row] <= 400:
+            seen.setdefault(str(table["label"][int(row)].as_py()), []).append(int(row))
+    chosen = [rows_of[0] for _, rows_of in sorted(seen.items())][: EXAMPLES - 1]
+    longest = int(length.argmax())
+    return [rows[row] for row in dict.fromkeys([*chosen, longest])]
+
+
+def _sureness(table: Any) -> np.ndarray:
+    """(rows,) the probability of a right answer; of a regression how close it was; wrong ones last."""
+    label, answer = table["label"].to_pylist(), table["prediction"].to_pylist()
+    if "probabilities" not in table.column_names:
+        return -np.abs(np.array(label, dtype=float) - np.array(answer, dtype=float))
+    best = np.array([max(row) for row in table["probabilities"].to_pylist()])
+    return np.where([one == other for one, other in zip(label, answer, strict=True)], best, -1.0)
+
+
+def _pictures(run: Run) -> dict[str, bytes]:
+    """Small test pictures that the run keeps, one a class."""
+    table = run.pictures()
+    if table is None:
+        return {}
+    found: dict[int, bytes] = {}
+    for row in table.to_pylist():
+        if row["part"] == "class" and len(found) < EXAMPLES:
+            found.setdefault(row["label"], row["image"])
+    return {f"examples/{number}{_ending(found[label])}": found[label] for number, label in enumerate(sorted(found))}
+
+
+def _ending(picture: bytes) -> str:
+    return ".png" if picture.startswith(b"\x89PNG") else ".jpg"

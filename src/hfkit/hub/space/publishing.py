@@ -1,0 +1,152 @@
+"""push_space: the app of a run as a Space on the Hub, in one commit."""
+
+import json
+from pathlib import Path
+
+import jinja2
+from huggingface_hub import SpaceCardData, get_token
+
+from hfkit import __version__
+from hfkit.base.errors import HfkitError
+from hfkit.hub.space.app import SETTINGS
+from hfkit.hub.space.facts import Facts, facts
+from hfkit.hub.upload import commits, publishing
+from hfkit.hub.upload.bundle import Bundle, model_files
+from hfkit.hub.upload.readme import both
+from hfkit.hub.upload.secrets import Secrets
+from hfkit.report import public
+from hfkit.report.metadata import license_of
+from hfkit.runs.run import Run, reading
+
+GRADIO = "6.31.0"
+"""The version that a Space gets: the newest that the app was tried with."""
+
+PINNED = ("transformers", "peft", "timm")
+"""Packages whose version decides what a model answers, beside hfkit's own."""
+
+
+def push_space(
+    run: Run | str | Path,
+    repository: str,
+    *,
+    model: str | None = None,
+    private: bool = False,
+    message: str | None = None,
+    overwrite_card: bool = False,
+    dry_run: bool = False,
+) -> str | None:
+    """Publish the app of a finished run as a Space: app.py, requirements.txt, the card, examples and the model.
+
+    All files go into one commit on the newest state. Each is searched for tokens and private paths before, as in
+    `hfkit push`. The run is only read.
+
+    Args:
+        run: A finished run.
+        repository: `user/space`.
+        model: A published model, `user/name` or `user/name@commit`, that the app shall open; else the Space holds the
+            run's own.
+        private: Make a new Space private.
+        message: The commit's.
+        overwrite_card: Put the card in the place of a README.md that was edited there.
+        dry_run: List the files and show the card; no network.
+
+    Returns:
+        The commit; None for a dry run.
+
+    Raises:
+        HfkitError: The run is not finished, is an adapter and `model` is not given, a file holds what is private, or
+            the Hub refuses.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    publishing.check_name(repository)
+    secrets = Secrets(get_token(), [Path.cwd(), run.path])
+    files = space_files(run, repository, model, secrets)
+    files.check(secrets)
+    if dry_run:
+        print(f"{repository} would get, in one commit:\n{files.listing()}\n\n{files.read('README.md').decode()}")
+        return None
+    api = publishing.connect(repository)
+    publishing.prepare(api, repository, private, kind="space")
+    print(f"{run.path} -> {repository}:\n{files.listing()}", flush=True)
+    title = message or f"{run.info['name']}, by hfkit push-space"
+    made = commits.commit(api, repository, files, title, kind="space", overwrite_card=overwrite_card)
+    print(f"Published: {api.endpoint}/spaces/{repository} at {made}", flush=True)
+    return made
+
+
+def space_files(run: Run, repository: str, model: str | None, secrets: Secrets) -> Bundle:
+    """What the Space holds.
+
+    Raises:
+        HfkitError: The run is an adapter, whose base the Space would lack, and no published model is named.
+    """
+    with reading(run):
+        about = facts(run)
+        about.title = repository.split("/")[1]
+        name, _, revision = (model or "").partition("@")
+        found = Bundle({})
+        settings = about.to_json()
+        if name:
+            publishing.check_name(name)
+            settings |= {"model": name, "revision": revision or None}
+        elif run.config.get("lora"):
+            raise HfkitError(
+                f"{run.path} is an adapter, and a Space with it alone would have no model",
+                fix="publish it first (hfkit push), and name it: --model user/name",
+            )
+        else:
+            found.files |= {f"model/{path}": content for path, content in model_files(run.model_path).items()}
+        found.files |= about.pictures
+        text, reasons = secrets.without(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
+        found.said += [f"{SETTINGS}: rewritten: {reason}" for reason in sorted(set(reasons))]
+        found.files[SETTINGS] = text.encode()
+        found.files["app.py"] = _template("app.py.jinja", title=_word(about.title)).encode()
+        found.files["requirements.txt"] = requirements(run).encode()
+        found.files |= both(secrets.without(card(run, about, name or None))[0])
+    return found
+
+
+def requirements(run: Run) -> str:
+    """What the Space installs: this hfkit, and the versions that the run was made with."""
+    versions = run.info.get("versions", {})
+    pinned = [f"{package}=={versions[package]}" for package in PINNED if package in versions]
+    return "\n".join([f"hfkit[space]=={__version__}", *pinned]) + "\n"
+
+
+def card(run: Run, about: Facts, model: str | None) -> str:
+    """The Space's README.md."""
+    front = SpaceCardData(
+        title=_word(about.title),
+        sdk="gradio",
+        sdk_version=GRADIO,
+        app_file="app.py",
+        license=license_of(run),
+        models=[model] if model else None,
+        tags=["hfkit", about.task],
+    )
+    data = run.info["data"]
+    body = _template(
+        "space.md.jinja",
+        about=about,
+        title=_word(about.title),
+        model=model,
+        data=data.get("pretty_name") or public.path(data["name"]),
+    )
+    return f"---\n{front.to_yaml()}\n---\n\n{body}"
+
+
+def _word(title: str) -> str:
+    """A title without what would end a line of code or of a heading."""
+    return "".join(character for character in title if character.isalnum() or character in " ._-")[:100] or "model"
+
+
+def _template(name: str, **context: object) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("hfkit.hub.space", "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return environment.get_template(name).render(**context)

@@ -1,0 +1,211 @@
+"""Bundle: the files of a run that are published, each looked through for secrets first."""
+
+import io
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hfkit.base import atomic
+from hfkit.base.errors import HfkitError
+from hfkit.hub.upload.readme import README, WRITTEN, both
+from hfkit.hub.upload.secrets import Secrets
+from hfkit.runs.run import Run
+
+if TYPE_CHECKING:
+    from hfkit.hub.editions import Edition
+
+OF_THE_DATA = ("text", "text_pair", "prompt", "completion", "messages", "image", "reference")
+"""Columns of predictions.parquet that repeat the data, which may be anybody's: they are not published."""
+
+TEXTS = ("report.html", "metrics.json")
+# What save_pretrained writes. Anything else in model/ (training_args.bin, optimizer.pt) stays on this machine.
+_MODEL_FILES = re.compile(r"[\w.-]+\.(safetensors|json|txt|model|jinja|py)")
+_NOT_MODEL = re.compile(r"(optimizer|scheduler|trainer_state|training_args|rng_state).*")
+
+
+@dataclass
+class Bundle:
+    """What is sent.
+
+    Attributes:
+        files: The path in the repository -> its bytes, or the file that holds them.
+        said: What was left out or rewritten, a sentence each.
+    """
+
+    files: dict[str, bytes | Path] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+
+    def size(self, path: str) -> int:
+        content = self.files[path]
+        return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+    def read(self, path: str) -> bytes:
+        content = self.files[path]
+        return content if isinstance(content, bytes) else content.read_bytes()
+
+    def listing(self) -> str:
+        """A line a file with its size, and the sum."""
+        sizes = {path: self.size(path) for path in sorted(self.files)}
+        width = max(map(len, sizes))
+        lines = [f"  {path:<{width}}  {size:>14,}" for path, size in sizes.items()]
+        total = f"  {'in all':<{width}}  {sum(sizes.values()):>14,} bytes in {len(sizes)} files"
+        return "\n".join([*lines, total, *(f"  {sentence}" for sentence in self.said)])
+
+    def check(self, secrets: Secrets) -> None:
+        """Search every byte.
+
+        Raises:
+            HfkitError: A file holds a token or a private path, which it is told where to find.
+        """
+        for path, content in sorted(self.files.items()):
+            if path == "predictions.parquet":
+                continue  # its columns were searched before they were compressed
+            found = secrets.search(content) if isinstance(content, bytes) else secrets.search_file(content)
+            if found:
+                raise HfkitError(
+                    f"{path} holds what is private: {found[0]}, at byte {found[0].start:,}"
+                    + (f", and {len(found) - 1} more" if len(found) > 1 else ""),
+                    where=str(content) if isinstance(content, Path) else None,
+                    fix="take it out of the file; nothing was sent. A token that was written to a file should be"
+                    " revoked at https://huggingface.co/settings/tokens",
+                )
+
+
+def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
+    """The files of an edition, in the layout that transformers opens: the model at the top, the run beside it.
+
+    Args:
+        made: What is published of a run, which is read and not written.
+        repository: `user/name`, which the card then names where the run named its folder.
+        secrets: What must not be sent.
+
+    Raises:
+        HfkitError: The run is damaged.
+    """
+    run = made.run
+    damaged = atomic.damage(run.path, run.info.get("files", {}))
+    if damaged:
+        raise HfkitError(f"{run.path} is damaged: {damaged[0]}", fix="restore the file; see hfkit verify")
+    found = Bundle(dict(model_files(made.model)) | dict(made.changed))
+    texts = {README: _card(made, repository)}
+    texts |= {name: (run.path / name).read_text(encoding="utf-8") for name in TEXTS if (run.path / name).is_file()}
+    for name, text in texts.items():
+        text = _cleaned(found, name, _addressed(text, run, repository), secrets)
+        found.files |= both(text) if name == README else {name: text.encode()}
+    shown = (run.info.get("pictures") or {}).get("kept")
+    if shown and "report.html" in found.files:
+        found.said.append(f"report.html: shows {shown} small pictures of the data")
+    predictions = _predictions(found, run, secrets)
+    if predictions is not None:
+        found.files["predictions.parquet"] = predictions
+    found.files["run.json"] = _run_json(found, run, repository, secrets)
+    return found
+
+
+def model_files(folder: Path) -> dict[str, Path]:
+    """What save_pretrained wrote into a folder, by name."""
+    paths = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+    return {name: path for name, path in paths.items() if _MODEL_FILES.fullmatch(name) and not _NOT_MODEL.match(name)}
+
+
+def _card(made: "Edition", repository: str) -> str:
+    """The run's card as that of `repository`. A card that somebody went on writing by hand stays theirs."""
+    from huggingface_hub import ModelCard
+
+    from hfkit.report.card import card
+
+    path = made.run.path / "README.md"
+    if path.is_file() and not _as_made(made.run, text := path.read_text(encoding="utf-8")):
+        return text
+    text = card(made.run, repository)
+    if not made.merged:
+        return text
+    merged = ModelCard(text)
+    told: dict[str, Any] = vars(merged.data)
+    told["library_name"] = "transformers"
+    if told.get("base_model_relation"):
+        told["base_model_relation"] = "finetune"
+    return str(merged)
+
+
+def _as_made(run: Run, text: str) -> bool:
+    """Whether a card is as `write_report` made it, here or where the run lay before it was moved."""
+    from hfkit.report.card import card
+
+    made = run.info.get("card")
+    return atomic.digest_of(text.encode())["sha256"] == made if made else text == card(Run(run.path))
+
+
+def _addressed(text: str, run: Run, repository: str) -> str:
+    """The text with the repository where its code names the run's folder."""
+    folders = {str(run.path), str(run.config.get("output_dir") or run.path)}
+    for folder in sorted(folders, key=len, reverse=True):
+        place = re.escape(folder.rstrip("/"))
+        text = re.sub(rf"([\"'])(?:\./)?{place}(?:/model)?/?\1", rf"\g<1>{repository}\g<1>", text)
+        text = re.sub(rf"(hfkit (?:evaluate|predict|compare|demo) ){place}/?(?=\s)", rf"\g<1>{repository}", text)
+    return text
+
+
+def _cleaned(found: Bundle, name: str, text: str, secrets: Secrets) -> str:
+    text, reasons = secrets.without(text)
+    found.said += _told(name, reasons)
+    return text
+
+
+def _told(name: str, reasons: list[str]) -> list[str]:
+    return [f"{name}: taken out {reasons.count(reason)} x: {reason}" for reason in sorted(set(reasons))]
+
+
+def _predictions(found: Bundle, run: Run, secrets: Secrets) -> bytes | None:
+    """The answers without the texts: enough to compare runs, and no copy of somebody's data."""
+    import pyarrow.parquet as parquet
+
+    if not (run.path / "predictions.parquet").is_file():
+        return None
+    table = run.predictions()
+    kept = [name for name in table.column_names if name not in OF_THE_DATA]
+    table = table.select(kept).replace_schema_metadata(None)
+    words = "\n".join(str(value) for name in kept if name == "id" for value in table[name].to_pylist())
+    if private := secrets.search(words.encode("utf-8", "surrogatepass")):
+        found.said.append(f"predictions.parquet: left out, its ids hold what is private: {private[0]}")
+        return None
+    buffer = io.BytesIO()
+    parquet.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _run_json(found: Bundle, run: Run, repository: str, secrets: Secrets) -> bytes:
+    """run.json under the published name, without private paths and tokens, with the published files' hashes."""
+    reasons: list[str] = []
+    info = {key: _without(value, secrets, reasons, key in _OF_THIS_MACHINE) for key, value in run.info.items()}
+    info["name"] = repository
+    info["data"]["location"] = _without(info["data"].get("location"), secrets, reasons, True)
+    found.said += _told("run.json", reasons)
+    info["files"] = {
+        path: atomic.digest(content) if isinstance(content, Path) else atomic.digest_of(content)
+        for path, content in sorted(found.files.items())
+        if path not in (README, WRITTEN)  # people go on writing it
+    }
+    return (json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+
+
+_OF_THIS_MACHINE = ("name", "recipe", "config", "command", "model")
+"""Entries of run.json in which what begins with a slash is a path, and no label."""
+
+
+def _without(value: Any, secrets: Secrets, reasons: list[str], paths: bool) -> Any:
+    """`value` with its strings cleaned; of a path the last part is kept, for no other machine has the rest."""
+    if isinstance(value, dict):
+        return {key: _without(entry, secrets, reasons, paths) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_without(entry, secrets, reasons, paths) for entry in value]
+    if not isinstance(value, str):
+        return value
+    if paths and re.fullmatch(r"(/|~/|[A-Za-z]:\\)[^\n]+", value):
+        reasons.append("a path of this machine")
+        value = re.split(r"[/\\]", value.rstrip("/\\"))[-1]
+    value, said = secrets.without(value)
+    reasons += said
+    return value

@@ -1,0 +1,1 @@
+"""Other runtimes that answer as torch does."""

@@ -1,0 +1,1 @@
+"""Generation: prompts in, samples out, in a program and over files."""

@@ -1,0 +1,199 @@
+"""TextGenerator: prompts -> continuations, alone and told as they are made, or in batches that change no answer."""
+
+import copy
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import LogitsProcessorList
+
+from hfkit.base.errors import HfkitError
+from hfkit.config import GenerationArguments
+from hfkit.data.text.layouts import Prompt
+from hfkit.inference.generation.prompts import token_ids
+from hfkit.inference.generation.sampling import Draw, Sound, Telling, before_stop, drawn_as_likeliest, said, settle
+from hfkit.inference.text_pipeline import pipeline
+from hfkit.models.loading import quiet
+
+TOKENS_CPU, TOKENS = 4096, 65536
+"""Tokens in a batch, prompt, padding and answer together: what fits into a CPU's and a GPU's memory with room left."""
+
+
+class TextGenerator:
+    """Continues texts with a language model.
+
+    Greedy answers and those of beam search are `generate`'s of transformers. Where tokens are drawn, an answer depends
+    on the seed, its prompt and its place alone; a batch changes none.
+
+    Args:
+        model: A run, a model's folder, an adapter's folder or a Hub id.
+        options: How; see `GenerationArguments`.
+        pipeline_options: Arguments of `hfkit.pipeline`.
+
+    Attributes:
+        config: The transformers GenerationConfig that came of it.
+        context: Tokens that the model reads, prompt and answer together; None where any number.
+
+    Raises:
+        HfkitError: The model is no language model, or the options cannot work.
+    """
+
+    def __init__(self, model: str | Path, options: GenerationArguments | None = None, **pipeline_options: Any) -> None:
+        options = options or GenerationArguments()
+        said(options)  # wrong numbers are told before anything is read
+        loaded = pipeline(model, **pipeline_options)
+        if loaded.task != "text-generation":
+            raise HfkitError(f"{model} does not continue texts: it is for {loaded.task}", fix="hfkit predict RUN")
+        self.name = str(model)
+        self.model, self.tokenizer, self.device = loaded.model, loaded.tokenizer, loaded.device
+        self.config = settle(options, self.model.generation_config, self.tokenizer)
+        self.stops: list[str] = self.config.stop_strings or []
+        self.asked = options.max_new_tokens
+        self.seed = options.seed
+        self.context: int | None = getattr(self.model.config, "max_position_embeddings", None)
+        self.tokens_per_batch = TOKENS_CPU if self.device.type == "cpu" else TOKENS
+
+    def ids(self, prompt: Prompt, where: str | None = None) -> list[int]:
+        """A prompt's tokens.
+
+        Raises:
+            HfkitError: What `token_ids` refuses; the prompt, or it and the tokens asked for, are more than the model
+                reads.
+        """
+        where = where or "--prompt"
+        ids = token_ids(self.tokenizer, prompt, where)
+        if self.context is None:
+            return ids
+        room = self.context - len(ids)
+        if room < 1:
+            raise HfkitError(
+                f"The prompt has {len(ids):,} tokens, and the model reads {self.context:,} with its answer",
+                where=where,
+                fix="shorten it: what is cut should be your choice",
+            )
+        if self.asked is not None and self.asked > room:
+            raise HfkitError(
+                f"The prompt has {len(ids):,} tokens and --max_new_tokens is {self.asked:,}; the model reads"
+                f" {self.context:,} in all",
+                where=where,
+                fix=f"set --max_new_tokens {room} or fewer, or shorten the prompt",
+            )
+        return ids
+
+    def complete(self, prompts: Sequence[list[int]], first: int = 0) -> list[list[str]]:
+        """The answers to each prompt: `num_return_sequences` texts, without the prompt.
+
+        Args:
+            prompts: Tokens, from `ids`.
+            first: The place of the first one among all that are asked, which its draws depend on.
+        """
+        answers: list[list[str]] = [[]] * len(prompts)
+        order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
+        start = 0
+        while start < len(order):
+            # Longest first: it says how many fit, and neighbours in length need little padding.
+            each = (len(prompts[order[start]]) + self._new(prompts[order[start]])) * self._rows()
+            count = 1 if self._draws_beams() else max(1, self.tokens_per_batch // each)
+            # A default length may be cut by the context, and then each prompt has its own.
+            same = self._new(prompts[order[start]])
+            places = [place for place in order[start : start + count] if self._new(prompts[place]) == same]
+            for place, texts in zip(places, self._batch(prompts, places, first), strict=True):
+                answers[place] = texts
+            start += len(places)
+        return answers
+
+    def tell(self, prompt: list[int], say: Callable[[str], None], place: int = 0, sequence: int = 0) -> str:
+        """One answer, told in pieces while it is made; beams, which are compared to the end, in one piece.
+
+        Args:
+            prompt: Tokens, from `ids`.
+            say: Takes each piece.
+            place: Of the prompt, which its draws depend on.
+            sequence: Which of `num_return_sequences`.
+        """
+        if self.config.num_beams > 1:
+            text = self._batch([prompt], [0], place)[0][sequence]
+            say(text)
+            return text
+        telling = Telling(lambda ids: self._text(ids, len(prompt)), say, self.stops)
+        self._generate([prompt], [self._seed(place, sequence)], telling)
+        return telling.said
+
+    def _batch(self, prompts: Sequence[list[int]], places: Sequence[int], first: int) -> list[list[str]]:
+        """Answers to the prompts at `places`, in the order of `places`."""
+        each = self.config.num_return_sequences
+        repeats = each if self.config.num_beams == 1 else 1  # beams return theirs together
+        rows = [prompts[place] for place in places for _ in range(repeats)]
+        seeds = [self._seed(first + place, number) for place in places for number in range(repeats)]
+        made = self._generate(rows, seeds)
+        width = max(map(len, rows))
+        texts = []
+        for number, ids in enumerate(made):
+            prompt = rows[number // (each // repeats)]
+            text = self._text(prompt + self._ended(ids[width:]), len(prompt))
+            texts.append(before_stop(text, self.stops))
+        return [texts[start : start + each] for start in range(0, len(texts), each)]
+
+    def _generate(
+        self, rows: Sequence[list[int]], seeds: Sequence[int], streamer: Telling | None = None
+    ) -> list[list[int]]:
+        """Prompts padded on the left, their answers behind them."""
+        width = max(map(len, rows))
+        pad: Any = self.config.pad_token_id
+        ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows], device=self.device)
+        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=self.device)
+        processors = LogitsProcessorList([Sound()])
+        config: Any = copy.deepcopy(self.config)
+        config.max_new_tokens = self._new(rows[0])
+        if config.do_sample and not self._draws_beams():
+            processors.append(Draw(config, seeds))
+            config = drawn_as_likeliest(config)
+        with quiet(), torch.inference_mode(), torch.random.fork_rng():
+            torch.manual_seed(seeds[0])  # for beams that are drawn
+            made = self.model.generate(
+                ids,
+                attention_mask=mask,
+                generation_config=config,
+                logits_processor=processors,
+                streamer=streamer,
+                tokenizer=self.tokenizer,  # by which stop strings are found
+            )
+        return [row.tolist() for row in made]
+
+    def _new(self, prompt: list[int]) -> int:
+        """Tokens to add: what is wanted, or what the context has room for where nobody asked."""
+        wanted: Any = self.config.max_new_tokens
+        return int(wanted if self.context is None else min(wanted, self.context - len(prompt)))
+
+    def _rows(self) -> int:
+        return int(max(self.config.num_beams, self.config.num_return_sequences))
+
+    def _draws_beams(self) -> bool:
+        return bool(self.config.do_sample and self.config.num_beams > 1)
+
+    def _seed(self, place: int, sequence: int) -> int:
+        """A seed of its own for every answer. Neighbouring numbers would make neighbouring streams."""
+        return int(np.random.SeedSequence([self.seed, place, sequence]).generate_state(1, np.uint64)[0] >> 1)
+
+    def _ended(self, ids: list[int]) -> list[int]:
+        """An answer up to its end token, or the one that completes a stop: what follows in a batch is padding."""
+        ends = self.config.eos_token_id
+        known = set(ends) if isinstance(ends, list) else {ends}
+        ids = ids[: next((at for at, token in enumerate(ids) if token in known), len(ids))]
+
+        def stopped(count: int) -> bool:
+            text = str(self.tokenizer.decode(ids[:count], skip_special_tokens=False)).rstrip("\ufffd")
+            return any(stop in text for stop in self.stops)
+
+        return ids[: bisect_left(range(len(ids)), True, key=stopped)]
+
+    def _text(self, ids: list[int], prompt: int) -> str:
+        """The text of `ids` after the first `prompt` tokens."""
+        head, whole = self._decode(ids[:prompt]), self._decode(ids)
+        return whole[len(head) :] if whole.startswith(head) else self._decode(ids[prompt:])
+
+    def _decode(self, ids: list[int]) -> str:
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))

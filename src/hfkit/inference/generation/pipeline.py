@@ -1,0 +1,45 @@
+"""generation_pipeline: transformers' own text-generation pipeline, on a run's model and its generation config."""
+
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TextGenerationPipeline
+
+from hfkit.base.errors import HfkitError
+
+
+def generation_pipeline(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    device: int | str | torch.device | None = None,
+    mixed_precision: str = "auto",
+    **options: Any,
+) -> TextGenerationPipeline:
+    """The pipeline for a language model, in float32.
+
+    transformers' pipeline draws at a temperature of 0.7 where a model does not say how it wants to be asked. This one
+    takes the likeliest token, as `model.generate` and `hfkit generate` do.
+
+    Args:
+        model, tokenizer: From `hfkit.models.load_model`.
+        device: As in transformers: by default the first accelerator, else the CPU.
+        mixed_precision: auto or no.
+        options: Arguments of transformers' pipeline, those of generating too: `max_new_tokens`, `do_sample`, ...
+
+    Raises:
+        HfkitError: Another precision.
+    """
+    if mixed_precision not in ("auto", "no"):
+        raise HfkitError(
+            f"A language model answers in float32, and mixed_precision is {mixed_precision!r}", fix="leave it out"
+        )
+    if tokenizer.pad_token is None:  # GPT-2: padding on the left, which the mask hides
+        tokenizer.pad_token = tokenizer.eos_token
+    own = {} if "generation_config" in options else model.generation_config.to_diff_dict()
+    own.pop("transformers_version", None)
+    # Said again: before 5.20 the pipeline's own defaults go before those of the model and its tokenizer.
+    own["clean_up_tokenization_spaces"] = tokenizer.clean_up_tokenization_spaces
+    options = {"do_sample": False} | own | options
+    pipe = TextGenerationPipeline(model=model, tokenizer=tokenizer, device=device, task="text-generation", **options)
+    pipe._forward_params["tokenizer"] = tokenizer  # stop strings need it, and transformers' pipeline leaves it out
+    return pipe

@@ -1,0 +1,205 @@
+"""Decoding: a generation config that can work, tokens drawn the same in any batch, and texts told as they are made."""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import (
+    EpsilonLogitsWarper,
+    EtaLogitsWarper,
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    MinPLogitsWarper,
+    PreTrainedTokenizerBase,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+    TypicalLogitsWarper,
+)
+from transformers.generation.streamers import BaseStreamer
+
+from hfkit.base.errors import HfkitError
+from hfkit.config import GenerationArguments
+from hfkit.models.inspection import first_line
+
+NEW_TOKENS = 50
+"""Tokens that are added where neither the user nor the model says: two or three sentences."""
+
+# name: what is refused, and what to give instead.
+RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "max_new_tokens": (lambda value: value < 1, "give a number of at least 1"),
+    "temperature": (
+        lambda value: not 0 < value < math.inf,
+        "give a number above 0; for the likeliest token each time leave --do_sample out",
+    ),
+    "top_k": (lambda value: value < 0, "give a number of tokens; 0 is all of them"),
+    "top_p": (lambda value: not 0 < value <= 1, "give a probability above 0 and at most 1"),
+    "min_p": (lambda value: not 0 <= value <= 1, "give a share from 0 to 1, such as 0.05; 0 is off"),
+    "repetition_penalty": (lambda value: not 0 < value < math.inf, "give a number above 0, such as 1.1; 1 is off"),
+    "no_repeat_ngram_size": (lambda value: value < 0, "give a number of tokens; 0 is off"),
+    "num_beams": (lambda value: value < 1, "give a number of at least 1; 1 is off"),
+    "num_return_sequences": (lambda value: value < 1, "give a number of at least 1"),
+    "stop": (lambda value: not all(value), "give texts with at least one character"),
+    "seed": (lambda value: not 0 <= value < 2**32, "give a whole number from 0 to 4,294,967,295"),
+}
+ONLY_DRAWN = ("temperature", "top_k", "top_p", "min_p")
+
+# In the order in which transformers applies them; each with the value that leaves everything as it is.
+_WARPERS: tuple[tuple[str, type, float], ...] = (
+    ("temperature", TemperatureLogitsWarper, 1.0),
+    ("top_k", TopKLogitsWarper, 0),
+    ("top_p", TopPLogitsWarper, 1.0),
+    ("min_p", MinPLogitsWarper, 0.0),
+    ("typical_p", TypicalLogitsWarper, 1.0),
+    ("epsilon_cutoff", EpsilonLogitsWarper, 0.0),
+    ("eta_cutoff", EtaLogitsWarper, 0.0),
+)
+
+
+def said(options: GenerationArguments) -> dict[str, Any]:
+    """What the user says.
+
+    Raises:
+        HfkitError: A number that cannot be.
+    """
+    given = {field.name: getattr(options, field.name) for field in fields(options)}
+    given = {name: value for name, value in given.items() if value not in (None, [])}
+    for name, (wrong, fix) in RULES.items():
+        if name in given and wrong(given[name]):
+            raise HfkitError(f"--{name} is {given[name]}", fix=fix)
+    return given
+
+
+def settle(options: GenerationArguments, own: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
+    """The model's own generation config with what the user says instead.
+
+    Raises:
+        HfkitError: As `said`; a flag without effect; more answers than there can be.
+    """
+    given = said(options)
+    del given["seed"]
+    if "stop" in given:
+        given["stop_strings"] = given.pop("stop")
+    drawn = given.get("do_sample", own.do_sample)
+    beams = given.get("num_beams", own.num_beams) or 1
+    wanted = given.get("num_return_sequences", own.num_return_sequences) or 1
+    for name in ONLY_DRAWN:
+        if name in given and not drawn:
+            raise HfkitError(f"--{name} has no effect without --do_sample", fix=f"add --do_sample, or drop --{name}")
+    if wanted > beams and (beams > 1 or not drawn):
+        one = "the likeliest tokens give one answer" if beams == 1 else f"{beams} beams give {beams} answers at most"
+        raise HfkitError(
+            f"--num_return_sequences is {wanted}, and {one}",
+            fix=f"add --do_sample, or --num_beams {wanted}" if beams == 1 else f"set --num_beams {wanted}",
+        )
+    settled: Any = copy.deepcopy(own)
+    try:
+        settled.update(**given | {"max_length": None, "num_beams": beams, "num_return_sequences": wanted})
+    except ValueError as error:  # transformers looks at what the model brings only now
+        raise HfkitError(f"The model's generation_config.json cannot work: {first_line(error)}") from error
+    if isinstance(settled.stop_strings, str):
+        settled.stop_strings = [settled.stop_strings]
+    settled.max_new_tokens = settled.max_new_tokens or NEW_TOKENS
+    if settled.eos_token_id is None:
+        settled.eos_token_id = tokenizer.eos_token_id
+    ends = settled.eos_token_id
+    first = ends[0] if isinstance(ends, list) else ends
+    pads = [settled.pad_token_id, tokenizer.pad_token_id, first, 0]
+    settled.pad_token_id = next(pad for pad in pads if pad is not None)
+    return settled
+
+
+def before_stop(text: str, stops: Sequence[str]) -> str:
+    """The text up to where the first of `stops` begins."""
+    return text[: min((place for place in map(text.find, stops) if place >= 0), default=None)]
+
+
+class Draw(LogitsProcessor):
+    """Draws each row's token with a generator of its own, so that an answer does not depend on its batch.
+
+    The likeliest token after Gumbel noise is one drawn by its probability (Gumbel 1954), hence this goes with
+    `do_sample=False`. transformers' own sampling takes one stream of numbers for the whole batch.
+
+    Args:
+        config: Its temperature, top_k, top_p, min_p, typical_p, epsilon_cutoff and eta_cutoff are applied.
+        seeds: One for each row of the batch.
+    """
+
+    def __init__(self, config: GenerationConfig, seeds: Sequence[int]) -> None:
+        defaults = {"top_k": 50}  # transformers'
+        self.warpers = LogitsProcessorList()
+        for name, warper, idle in _WARPERS:
+            value = getattr(config, name)
+            value = defaults.get(name, idle) if value is None else value
+            if value != idle:
+                self.warpers.append(warper(value))
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """(rows, tokens), (rows, vocabulary) -> (rows, vocabulary)."""
+        scores = self.warpers(input_ids, scores.float())  # type: ignore[arg-type]
+        drawn = [torch.empty(scores.size(1)).exponential_(generator=one) for one in self.generators]
+        noise = torch.stack(drawn).clamp_min(torch.finfo(torch.float32).tiny)
+        return scores - noise.log().to(scores.device)
+
+
+def drawn_as_likeliest(config: GenerationConfig) -> GenerationConfig:
+    """The config that goes with `Draw`: nothing is left to draw for transformers."""
+    plain: Any = copy.deepcopy(config)
+    plain.do_sample, plain.num_return_sequences = False, 1
+    for name, _, _ in _WARPERS:
+        setattr(plain, name, None)
+    return plain
+
+
+class Sound(LogitsProcessor):
+    """Refuses NaN, from which any token could follow."""
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        if bool(scores.isnan().any()):
+            raise HfkitError("The model answers with NaN", fix="its weights are damaged, or its training diverged")
+        return scores
+
+
+class Telling(BaseStreamer):
+    """Tells a text as it is made, in pieces that are whole characters and together the whole text.
+
+    Args:
+        decode: The tokens so far -> the text after the prompt.
+        say: Takes each piece.
+        stops: Texts that end it and are not told.
+    """
+
+    def __init__(
+        self, decode: Callable[[list[int]], str], say: Callable[[str], None], stops: Sequence[str] = ()
+    ) -> None:
+        self.decode, self.say, self.stops = decode, say, stops
+        self.ids: list[int] = []
+        self.said = ""
+
+    def put(self, value: Tensor) -> None:
+        """The prompt first, then a token at a time."""
+        first = not self.ids
+        self.ids += value.flatten().tolist()
+        if not first:
+            self._tell(self.decode(self.ids), last=False)
+
+    def end(self) -> None:
+        self._tell(self.decode(self.ids), last=True)
+
+    def _tell(self, text: str, last: bool) -> None:
+        if not last and text.endswith("\ufffd"):
+            return  # it may be the first bytes of a character whose last are still to come
+        text = before_stop(text, self.stops)
+        if not last:  # the end may be how a stop begins
+            begun = (stop[:size] for stop in self.stops for size in range(1, len(stop)))
+            text = text.removesuffix(max(filter(text.endswith, begun), key=len, default=""))
+        if text.startswith(self.said):
+            if len(text) > len(self.said):
+                self.say(text[len(self.said) :])
+            self.said = text

@@ -1,0 +1,1 @@
+"""What changes a pretrained model before it learns: LoRA, frozen layers, four bits."""

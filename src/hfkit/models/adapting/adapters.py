@@ -1,0 +1,180 @@
+"""Adapters: several on one base, and one merged into its base for good."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import safe_open
+
+from hfkit.base.atomic import whole_folder, writing
+from hfkit.base.errors import HfkitError, nearest
+from hfkit.models.adapting import four_bit
+from hfkit.models.adapting.lora import put_adapter, quiet_peft, read_adapter
+from hfkit.models.bases import load_base
+from hfkit.models.inspection import first_line, say
+from hfkit.models.language_models import settle_generation
+from hfkit.models.loading import load_model, quiet
+from hfkit.models.names import locate
+from hfkit.runs.run import Run
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+CLOSE = 1e-5
+"""What a merged model's logits may differ from the adapter's, as a share of the largest: rounding of float32."""
+
+STORED = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
+"""What safetensors calls the types in which a merged model may be written."""
+
+PROBE = "The merged model has to answer this as the adapter on its base does, to five digits."
+
+
+def load_adapters(paths: Sequence[str | Path]) -> "tuple[PeftModel, Any]":
+    """Several adapters on one copy of their base: as many models in the memory of little more than one.
+
+    Args:
+        paths: Runs or adapters' folders, each named after its folder. The first one is active; `set_adapter(name)` of
+            the model chooses another.
+
+    Returns:
+        A PeftModel, ready to answer, and the tokenizer or image processor of the first.
+
+    Raises:
+        HfkitError: One is no adapter, stands on another base or has other labels, or two have one name.
+    """
+    folders = [_adapter_folder(path) for path in paths]
+    names = [Path(path).resolve().name for path in paths]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if not names or twice is not None:
+        raise HfkitError(f"Two adapters are called {twice}" if names else "There are no adapters to load")
+    base, reader = load_base(folders[0], paths[0])
+    model = put_adapter(base, folders[0], names[0])
+    for path, folder, name in zip(paths[1:], folders[1:], names[1:], strict=True):
+        if read_adapter(folder) != read_adapter(folders[0]):
+            mine, other = read_adapter(folder)[0], read_adapter(folders[0])[0]
+            raise HfkitError(f"{path} stands on {mine}, and {paths[0]} on {other}", fix="load them apart")
+        try:
+            with quiet_peft():
+                model.load_adapter(str(folder), adapter_name=name)
+        except Exception as error:  # each kind of adapter fails in its own way
+            what = f"The adapter {path} does not go beside {paths[0]}: {first_line(error)}"
+            raise HfkitError(what, where=str(folder), fix="load them apart") from error
+    model.set_adapter(names[0])
+    return model.eval(), reader
+
+
+def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto") -> tuple[Path, float]:
+    """Write an adapter and its base as one plain model, which opens without PEFT.
+
+    The sum is made in float32, and asked: its logits are those of the adapter on its base, or nothing is left. What was
+    written is read again and has to answer as it did in memory.
+
+    Args:
+        path: A finished run or an adapter's folder.
+        output: The folder to write. Default: `merged` in the run.
+        dtype: float32, bfloat16 or float16, in which the weights are written; auto is that of the base's files.
+
+    Returns:
+        The folder, and by how much its logits differ from the adapter's at most, as a share of the largest: what
+        rounding to `dtype` costs.
+
+    Raises:
+        HfkitError: There is no adapter or no such dtype, the folder is in use, or the merged model answers otherwise.
+    """
+    if dtype not in ("auto", *STORED.values()):
+        raise HfkitError(f"There is no dtype {dtype!r}", where="--dtype", fix=nearest(dtype, STORED.values()))
+    folder = _adapter_folder(path)
+    dtype = stored_dtype(locate(*read_adapter(folder))) if dtype == "auto" else dtype
+    place = Path(output) if output is not None else Path(path) / "merged"
+    if place.exists():
+        raise HfkitError(f"{place} is there already", fix="set --output to a new folder")
+    model, reader = load_model(path)
+    inputs = _probe(reader)
+    with torch.inference_mode():
+        wanted = model(**inputs).logits
+    if four_bit.is_four_bit(model.config):
+        plain, _ = load_base(folder, path, whole=True)
+        four_bit.unfold(model.get_base_model(), plain)
+        model = put_adapter(plain, folder).eval()
+    merged = summed(model)
+    settle_generation(merged, reader)
+    with torch.inference_mode():
+        _same(merged(**inputs).logits, wanted, folder)
+        for parameter in merged.parameters():  # not the buffers: what rotates is computed anew, in float32
+            parameter.data = parameter.data.to(getattr(torch, dtype))
+    with quiet(), writing(place, "set --output"), whole_folder(place) as staged:
+        merged.save_pretrained(staged)
+        reader.save_pretrained(staged)
+        again, _ = load_model(staged)
+        with torch.inference_mode():
+            found = again(**inputs).logits
+            _same(found, merged.float()(**inputs).logits, folder)
+    say(f"weights: {dtype}")
+    return place, _difference(found, wanted)
+
+
+def summed(model: "PeftModel") -> Any:
+    """The base with the adapter added. Where token vectors that are the output layer too have an adapter, each end is
+    summed on its own; ends that differ then (PEFT adapts GPT-2's first one alone) stay two matrices."""
+    base: Any = model.get_base_model()
+    ends = [base.get_input_embeddings(), base.get_output_embeddings()]
+    first, second = (getattr(end, "base_layer", end) for end in ends)
+    apart = first is not ends[0] and second is not None and second.weight is first.weight
+    if apart:
+        second.weight = torch.nn.Parameter(second.weight.detach().clone())
+    with quiet_peft():
+        merged: Any = model.merge_and_unload()
+    if apart:
+        first, second = merged.get_input_embeddings(), merged.get_output_embeddings()
+        merged.config.tie_word_embeddings = torch.allclose(first.weight, second.weight, atol=1e-6)
+        if merged.config.tie_word_embeddings:
+            second.weight = first.weight
+    return merged
+
+
+def _difference(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    """The largest difference, as a share of the largest of `wanted`."""
+    return float((found - wanted).abs().max()) / max(float(wanted.abs().max()), 1.0)
+
+
+def _same(found: torch.Tensor, wanted: torch.Tensor, folder: Path) -> None:
+    difference = _difference(found, wanted)
+    if not difference <= CLOSE:
+        raise HfkitError(
+            f"The merged model's logits differ from the adapter's by {difference:.1e} of the largest",
+            where=str(folder),
+            fix="keep the adapter on its base: this kind cannot be merged without loss",
+        )
+
+
+def stored_dtype(folder: Path) -> str:
+    """In what most weights of a folder are stored."""
+    sizes: Counter[str] = Counter()
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, "pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 - it is no dictionary
+                tensor = tensors.get_slice(name)
+                sizes[STORED.get(tensor.get_dtype(), "float32")] += math.prod(tensor.get_shape())
+    return max(sizes, key=sizes.__getitem__, default="float32")
+
+
+def _adapter_folder(path: str | Path) -> Path:
+    if (Path(path) / "run.json").is_file():
+        Run(path).check_finished()
+    folder = locate(path)
+    if not (folder / "adapter_config.json").is_file():
+        raise HfkitError(f"{path} has no adapter: its model is whole already", where=str(folder), fix="use it as it is")
+    return folder
+
+
+def _probe(reader: Any) -> dict[str, Any]:
+    """Something for a model to answer: a sentence, or noise as an image."""
+    if hasattr(reader, "decode"):
+        return dict(reader(PROBE, truncation=True, return_tensors="pt"))
+    from PIL import Image
+
+    noise = torch.randint(0, 256, (64, 64, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    return dict(reader(images=Image.fromarray(noise.numpy()), return_tensors="pt"))

@@ -1,0 +1,285 @@
+"""build_model: a model that fits the task, and its tokenizer."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from accelerate.utils import set_seed  # transformers' own brings peft along, and whatever peft can use
+from datasets import DatasetDict
+from torch import nn
+from transformers import (
+    AutoModelForSequenceClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
+
+from hfkit.base.errors import HfkitError, nearest
+from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig
+from hfkit.config import LoopArguments, ModelArguments
+from hfkit.config.rules import check
+from hfkit.data.text.special_tokens import has_padding
+from hfkit.data.text.truncation import PADDED_POSITIONS
+from hfkit.models.adapting import four_bit
+from hfkit.models.adapting.freezing import check_single, freeze, in_head, still_norms
+from hfkit.models.adapting.lora import add_lora
+from hfkit.models.configs import PooledConfig
+from hfkit.models.inspection import check_memory, check_vocabulary, first_line
+from hfkit.models.inspection import say as _say
+from hfkit.models.loading import read_config, read_tokenizer, read_weights
+from hfkit.models.names import check_folder, locate
+from hfkit.models.padding import settle_padding
+from hfkit.models.settings import override, same_labels, set_dropout, set_labels
+
+if TYPE_CHECKING:
+    from hfkit.tasks import Task
+
+BASELINES: dict[str, tuple[type[PreTrainedConfig], dict[str, Any]]] = {
+    "lstm": (RecurrentConfig, {"cell": "lstm"}),
+    "bilstm": (RecurrentConfig, {"cell": "lstm", "bidirectional": True}),
+    "gru": (RecurrentConfig, {"cell": "gru"}),
+    "rnn": (RecurrentConfig, {"cell": "rnn"}),
+    "transformer": (BaselineTransformerConfig, {}),
+}
+"""baseline:<name> -> its config and the fields that make it the one of that name."""
+
+BASELINE_LENGTH = 512
+"""Tokens that a baseline reads of a text when --max_length does not say."""
+
+
+def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None = None) -> tuple[PreTrainedModel, Any]:
+    """A model that fits the task, with what may learn decided, and its tokenizer or image processor.
+
+    A pretrained classifier whose labels have the task's names keeps its head and its order of the labels; any other
+    model gets a new head. Weights are float32, from safetensors. One line says what was built.
+
+    Args:
+        config: The model's knobs. A whole TrainConfig is one, and its `seed` decides what starts at random; without it,
+            that is left to torch's generator.
+        task: From `hfkit.build_task`. Its labels, problem type and reading of long texts go into the model's config.
+        data: The splits. A `baseline:...` trains its tokenizer on the training split; other models do not look.
+
+    Returns:
+        A transformers PreTrainedModel (with `config.lora` a PeftModel around one) and a tokenizer.
+
+    Raises:
+        HfkitError: Nothing has the name, a part of the model is missing, it is a model for another task, or a knob
+            does not fit it.
+    """
+    check(config)
+    if isinstance(config, LoopArguments):
+        set_seed(config.seed)
+    if task.auto_model == "AutoModelForImageClassification":
+        model, processor, new = _for_images(config, task, data)
+    elif task.auto_model == "AutoModelForCausalLM":
+        from hfkit.models.language_models import build_language_model
+
+        model, processor = build_language_model(config, task, data)
+        new = []
+    elif config.model.startswith("baseline:"):
+        model, processor, new = _from_scratch(config, task, data)
+    else:
+        model, processor, new = _pretrained(config, task)
+    _rename(model, config.model)
+    if config.load_in_4bit:
+        four_bit.compute_in(model, torch.bfloat16)
+    if config.gradient_checkpointing:
+        _checkpoint_activations(model, config.model)
+    if config.lora:
+        model = add_lora(model, config, new, processor)  # type: ignore[assignment]
+    elif getattr(config, "linear_probe", False):
+        freeze(model, ["backbone"])
+    elif config.freeze:
+        freeze(model, config.freeze, new)
+    still_norms(model)
+    rows = min(getattr(config, "per_device_train_batch_size", 2), len(data["train"]) if data else 2)
+    if rows == 1 and task.auto_model == "AutoModelForImageClassification":
+        fitted: Any = task.for_model(model.config, processor)
+        seen = fitted.seen
+        picture = torch.zeros(1, seen.channels, seen.height, seen.width)
+        check_single(model, picture, config.model, getattr(config, "unfreeze_epoch", None) is not None)
+    _say(describe(model, config.model))
+    return model, processor
+
+
+def _for_images(config: Any, task: "Task", data: DatasetDict | None) -> tuple[PreTrainedModel, Any, list[str]]:
+    from hfkit.models import image_models
+
+    if config.model.startswith("baseline:"):
+        from hfkit.models.image_baselines import build_image_baseline
+
+        model, processor = build_image_baseline(config, task, data)
+        new: list[str] = []
+    else:
+        model, processor, new = image_models.build_image_model(config, task)
+    image_models.try_out(model, task.for_model(model.config, processor), config.model)
+    return model, processor, new
+
+
+def _from_scratch(
+    config: ModelArguments, task: "Task", data: DatasetDict | None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+    from hfkit.baselines.tokenizer import train_tokenizer
+
+    name = config.model.removeprefix("baseline:")
+    if name not in BASELINES:
+        raise HfkitError(f"there is no baseline {name!r}", where="--model", fix=nearest(name, BASELINES))
+    if data is None:
+        raise HfkitError(f"{config.model} trains its tokenizer on the training split: give build_model the data")
+    length = task.model_kwargs()["hfkit"].get("max_length") or BASELINE_LENGTH
+    processor = train_tokenizer(_texts(data), config.vocab_size, length)
+    config_class, fields = BASELINES[name]
+    if "max_position_embeddings" in config_class.__annotations__:
+        fields = {**fields, "max_position_embeddings": max(length, BASELINE_LENGTH)}
+    settings = config_class(**fields)
+    set_dropout(settings, config.dropout, config.attention_dropout)
+    override(settings, config.model_args)
+    settings.vocab_size = len(processor)
+    settings.pad_token_id = processor.pad_token_id
+    set_labels(settings, task.model_kwargs())
+    set_labels(settings, task.for_model(settings, processor).model_kwargs())
+    try:
+        check_memory(AutoModelForSequenceClassification, settings)
+        model = AutoModelForSequenceClassification.from_config(settings)
+    except (ValueError, RuntimeError, ZeroDivisionError) as error:
+        raise HfkitError(first_line(error), where="--model_args") from error
+    return model, processor, []
+
+
+def _texts(data: DatasetDict) -> Iterator[str]:
+    """The training texts, both of a pair."""
+    train = data["train"]
+    for column in ("text", "text_pair"):
+        if column in train.column_names:
+            for rows in train.select_columns(column).iter(1000):
+                yield from rows[column]
+
+
+def _pretrained(config: ModelArguments, task: "Task") -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+    folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
+    check_folder(folder, config.model)
+    settings = read_config(folder, config.model, config.trust_remote_code)
+    _check_kind(settings, config)
+    processor = read_tokenizer(folder, config.model, config.trust_remote_code)
+    backbone = getattr(settings, "backbone_config", None) or settings
+    set_dropout(backbone, config.dropout, config.attention_dropout)
+    override(backbone, config.model_args)
+    pooled = config.pooling == "mean" and not isinstance(settings, PooledConfig)
+    keep_head = not pooled and same_labels(settings, task.model_kwargs())
+    if pooled:
+        dropout = 0.1 if config.dropout is None else config.dropout
+        settings = PooledConfig(backbone_config=settings, classifier_dropout=dropout)
+    if not keep_head:
+        set_labels(settings, task.model_kwargs())
+    _settle_padding(settings, processor, config.model)
+    # The task takes the model's order of the labels and its limit, and what comes of it is saved with the model.
+    set_labels(settings, task.for_model(settings, processor).model_kwargs())
+    four_bit.mark(settings, config.load_in_4bit)
+    check_vocabulary(processor, settings, folder)
+    model, new = read_weights(folder, settings, config.trust_remote_code, fewer_layers=bool(config.model_args))
+    if not keep_head:
+        _renew_head(model)
+    _say_head(model, keep_head, new, folder)
+    if sentence := settle_padding(model, processor, config.model):
+        _say(sentence)
+    return model, processor, new
+
+
+def _check_kind(settings: PreTrainedConfig, config: ModelArguments) -> None:
+    """Refuse a model that cannot classify texts, or that was trained for another job."""
+    built_as = (settings.architectures or [""])[0]
+    if "ForSequenceClassification" in built_as:
+        return
+    known = type(settings) in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
+    remote = config.trust_remote_code and "AutoModelForSequenceClassification" in getattr(settings, "auto_map", {})
+    if config.pooling != "mean" and not known and not remote:
+        raise HfkitError(
+            f"{config.model} is a {built_as or settings.model_type}, and there is no text classifier of its kind",
+            where="--model",
+            fix="choose a text model, such as google-bert/bert-base-uncased",
+        )
+    if config.pooling == "mean":
+        if settings.is_encoder_decoder or not getattr(settings, "vocab_size", None):
+            raise HfkitError(
+                f"{config.model} is no text encoder or decoder: there are no token vectors to take the mean of",
+                where="--pooling mean",
+                fix="drop --pooling, or choose another model",
+            )
+        return
+    job = built_as.partition("For")[2]
+    # PreTraining, MaskedLM, CausalLM, ConditionalGeneration: heads of pretraining, which everyone fine-tunes from.
+    if job and job not in ("PreTraining", "MaskedLM", "CausalLM", "ConditionalGeneration"):
+        raise HfkitError(
+            f"{config.model} is a {built_as}: a model for another task",
+            where="--model",
+            fix="choose a text classifier or a pretrained model; --pooling mean takes this one's backbone alone",
+        )
+
+
+def _settle_padding(settings: PreTrainedConfig, processor: PreTrainedTokenizerBase, name: str) -> None:
+    """Decoders such as GPT-2 were trained without padding; batches need it, and the head must know where texts end."""
+    if processor.pad_token_id is None:
+        if processor.eos_token is None:
+            raise HfkitError(
+                f"the tokenizer of {name} has neither a padding nor an end token",
+                fix="set tokenizer.pad_token and save the tokenizer again",
+            )
+        processor.pad_token = processor.eos_token
+        _say(f"tokenizer: no padding token, {processor.eos_token} takes its place")
+    backbone = getattr(settings, "backbone_config", None) or settings
+    if not (has_padding(settings) and any(family in backbone.model_type for family in PADDED_POSITIONS)):
+        settings.pad_token_id = backbone.pad_token_id = processor.pad_token_id
+    if hasattr(backbone, "use_cache"):
+        backbone.use_cache = False  # a cache is for generating; here it would only cost memory
+
+
+def _renew_head(model: PreTrainedModel) -> None:
+    """Start the head afresh: one of the right size but for other labels may have come with the weights."""
+    own: Any = model
+    for name, module in model.named_modules():
+        if name and in_head(model, name):
+            for parameter in module.parameters(recurse=False):
+                parameter._is_hf_initialized = False
+            own._init_weights(module)
+
+
+def _rename(model: PreTrainedModel, name: str) -> None:
+    """Call the model what the user called it: transformers noted the folder, and would publish this machine's path."""
+    configs = [part.config for part in model.modules() if isinstance(part, PreTrainedModel)]
+    for config in [*configs, getattr(model.config, "backbone_config", None) or model.config]:
+        config.name_or_path = name
+    model.name_or_path = name
+
+
+def _checkpoint_activations(model: PreTrainedModel, name: str) -> None:
+    own: Any = model
+    # transformers is renaming the switch.
+    enable = getattr(own, "activation_checkpointing_enable", None) or own.gradient_checkpointing_enable
+    try:
+        enable()
+    except ValueError as error:
+        raise HfkitError(
+            f"{name} cannot recompute its activations: {first_line(error)}",
+            where="--gradient_checkpointing",
+            fix="drop the flag; --gradient_accumulation_steps saves memory too",
+        ) from error
+
+
+def describe(model: nn.Module, name: str) -> str:
+    """One line: class, parameters, and the share of them that learns."""
+    total = sum(map(four_bit.size, model.parameters()))
+    learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    base = getattr(model, "get_base_model", lambda: model)()
+    kind = f"LoRA on {type(base).__name__}" if base is not model else type(model).__name__
+    share = "all learn" if learning == total else f"{learning:,} ({learning / total:.1%}) learn"
+    return f"model: {kind} from {name}, {total:,} parameters, {share}"
+
+
+def _say_head(model: PreTrainedModel, kept: bool, new: list[str], folder: Path) -> None:
+    labels = ", ".join(str(name) for name in list((model.config.id2label or {}).values())[:10])
+    _say(f"head: {'kept, its labels are the same' if kept else 'new'} ({labels})")
+    lacked = [name for name in new if not in_head(model, name)]
+    if lacked:
+        _say(f"not in the weights, so they start at random: {', '.join(lacked[:4])} ({len(lacked)} in all)")

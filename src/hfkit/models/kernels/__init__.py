@@ -1,0 +1,1 @@
+"""What makes torch's own layers faster on a CPU."""

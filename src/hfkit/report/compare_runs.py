@@ -1,0 +1,237 @@
+"""Runs side by side: ranking with intervals, paired tests on the same test rows, and what each cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hfkit.base.atomic import write_json, write_text, writing
+from hfkit.base.errors import HfkitError
+from hfkit.data.labels.column import LANGUAGE_MODELING
+from hfkit.evaluation import metric_names, stats, wording
+from hfkit.evaluation.intervals import paired
+from hfkit.evaluation.screen import aligned
+from hfkit.report.analysis import Predictions
+from hfkit.report.page import templates, totals
+from hfkit.report.plots import forest
+from hfkit.runs.run import Run
+
+# The other figures worth a column, beside the primary one.
+_MORE = {
+    "single_label_classification": ["f1_macro", "mcc", "log_loss", "ece"],
+    "multi_label_classification": ["f1_micro", "subset_accuracy", "roc_auc"],
+    "regression": ["mae", "pearson", "spearman"],
+    "language_modeling": ["loss", "perplexity", "word_perplexity", "next_token_accuracy"],
+}
+
+
+@dataclass
+class Comparison:
+    """The result: `str()` is the table for a screen, `data` the same as JSON, `html()` a page."""
+
+    data: dict[str, Any]
+
+    def __str__(self) -> str:
+        return _text(self.data)
+
+    def html(self) -> str:
+        """One self-contained page."""
+        figure = self.data["figure"]
+        plot = forest([{**row, **row["figures"][figure]} for row in self.data["ranking"]], figure)
+        template = templates().get_template("ranking.html.jinja")
+        return template.render(**self.data, plot=plot, sentence=sentence(self.data), speed=_speed(self.data))
+
+
+def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison:
+    """Rank finished runs by their primary figure and test every pair on the rows that both answered.
+
+    Args:
+        runs: Two runs or more.
+        output: A folder that gets `compare.json` and `compare.html`. Nothing is written without it.
+
+    P-values are corrected together by Holm's method: with many pairs, one small p-value by chance is likely.
+
+    Raises:
+        HfkitError: Fewer than two runs, a run that is named twice, or runs whose test rows or kinds of problem differ:
+            a test on other rows would compare the rows and not the models. Or `output` cannot be written.
+    """
+    if len(runs) < 2:
+        raise HfkitError("A comparison needs at least two runs.", fix="hfkit compare RUN RUN ...")
+    paths = [run.path.resolve() for run in runs]
+    twice = next((run.path for place, run in enumerate(runs) if paths[place] in paths[:place]), None)
+    if twice:
+        raise HfkitError(f"{twice} is named twice, and a run does not differ from itself.", fix="name each run once")
+    seen = [Predictions.of(run) for run in runs]
+    order = _same_rows(runs, seen)
+    problem, figure = seen[0].problem_type, metric_names.PRIMARY[seen[0].problem_type]
+    names = _names(runs)
+    ranking = [_row(run, name, problem) for run, name in zip(runs, names, strict=True)]
+    answers = [_answers(one, seen[0].names, rows) for one, rows in zip(seen, order, strict=True)]
+    truth = seen[0].truth[order[0]]
+    ranked = sorted(range(len(runs)), key=lambda i: -wording.better(ranking[i]["figures"][figure]["value"], figure))
+    pairs = [
+        {"first": names[a], "second": names[b], **paired(problem, truth, answers[a], answers[b])}
+        for a, b in combinations(ranked, 2)
+    ]
+    for pair, p_value in zip(pairs, stats.holm([pair["p_value"] for pair in pairs]), strict=True):
+        pair["p_holm"] = p_value
+    rows = [{"rank": place + 1, **ranking[index]} for place, index in enumerate(ranked)]
+    for row in rows[1:]:
+        mine = next(p for p in pairs if p["first"] == rows[0]["name"] and p["second"] == row["name"])
+        row["behind_best"] = bool(mine["p_holm"] < wording.ALPHA)
+    data = {
+        "problem_type": problem,
+        "figure": figure,
+        "n": len(truth),
+        "data": runs[0].info["data"]["name"],
+        "split": runs[0].metrics.get("split", "test"),
+        "ranking": rows,
+        "pairs": pairs,
+        "hardware": _hardware(runs),
+    }
+    found = Comparison(data)
+    if output is not None:
+        folder = Path(output)
+        with writing(folder, "set --output"):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(folder / "compare.json", data)
+            write_text(folder / "compare.html", found.html())
+    return found
+
+
+def _same_rows(runs: Sequence[Run], seen: Sequence[Predictions]) -> list[np.ndarray]:
+    """For each run, the order that puts its rows by id. Refuses runs that answered different rows."""
+    where = f"{runs[0].path} and "
+    ids = [np.asarray(one.table["id"].to_pylist(), dtype=str) for one in seen]
+    for run, one, mine in zip(runs[1:], seen[1:], ids[1:], strict=True):
+        if one.problem_type != seen[0].problem_type:
+            reason = f"one is {seen[0].problem_type}, the other {one.problem_type}"
+            raise HfkitError(f"These runs solve different problems: {reason}.", where=where + str(run.path))
+        if {name.casefold() for name in one.names} != {name.casefold() for name in seen[0].names}:
+            here, there = (", ".join(map(wording.line, names[:8])) for names in (seen[0].names, one.names))
+            reason = f"{here} against {there}"
+            raise HfkitError(f"These runs answer with different labels: {reason}.", where=where + str(run.path))
+        _same_ids(ids[0], mine, where + str(run.path))
+        first, other = _fingerprint(runs[0]), _fingerprint(run)
+        if first != other:
+            raise HfkitError(
+                f"The test rows of these runs have the same ids and different contents (fingerprints {first[:12]} and"
+                f" {other[:12]}): a text or a label was changed.",
+                where=where + str(run.path),
+                fix="evaluate both on one data set: hfkit evaluate RUN --dataset DATA",
+            )
+    return [np.argsort(mine, kind="stable") for mine in ids]
+
+
+def _same_ids(first: np.ndarray, second: np.ndarray, where: str) -> None:
+    here, there = set(first.tolist()), set(second.tolist())
+    if here != there or len(first) != len(second):
+        raise HfkitError(
+            f"These runs were evaluated on different rows: {len(here & there):,} in common, {len(here - there):,} only"
+            f" in the first, {len(there - here):,} only in the second. A paired test needs the same rows.",
+            where=where,
+            fix="train both with the same --dataset, --data_seed, --test_size and --max_test_samples",
+        )
+
+
+def _fingerprint(run: Run) -> str:
+    split = run.metrics.get("split", "test")
+    return str(run.info["data"]["splits"][split]["fingerprint"])
+
+
+def _answers(seen: Predictions, names: list[str], rows: np.ndarray) -> np.ndarray:
+    """The run's answers in the common order of rows, and in the first run's order of labels (matched by name)."""
+    answer = seen.answer[rows]
+    if seen.regression or seen.language:
+        return answer
+    place = [[name.casefold() for name in names].index(name.casefold()) for name in seen.names]
+    if seen.multi:
+        return np.asarray(answer[:, np.argsort(place)])
+    return np.asarray(place)[answer]
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """The runs' names; where two are alike, their paths."""
+    names = [wording.line(run.info["name"], 60) for run in runs]
+    return names if len(set(names)) == len(names) else [wording.line(run.path, 80) for run in runs]
+
+
+def _row(run: Run, name: str, problem: str) -> dict[str, Any]:
+    times = totals(run)
+    figures = [metric_names.PRIMARY[problem], *_MORE[problem]]
+    return {
+        "name": name,
+        "path": str(run.path),
+        "model": wording.line(run.info["model"]["name"], 80),
+        "figures": {figure: run.metrics[figure] for figure in figures if figure in run.metrics},
+        "parameters": run.info["model"]["parameters"],
+        "trainable_parameters": run.info["model"]["trainable_parameters"],
+        "total_seconds": times.get("total_seconds"),
+        "samples_per_second": times.get("samples_per_second"),
+        "tokens_per_second": times.get("tokens_per_second"),
+        "seed": run.info["seed"],
+        "behind_best": False,
+    }
+
+
+def _hardware(runs: Sequence[Run]) -> list[str]:
+    """Every machine that made one of the runs: times from different ones do not compare."""
+    found = [run.info["hardware"] for run in runs]
+    return sorted(
+        {
+            f"{one['name']}, {one['cores']} cores, {one['num_processes']} process{'es' * (one['num_processes'] != 1)}"
+            for one in found
+        }
+    )
+
+
+def _text(data: dict[str, Any]) -> str:
+    figure = data["figure"]
+    title = (
+        f"{len(data['ranking'])} runs on the same {data['n']:,} {data['split']} rows of {wording.line(data['data'])}"
+    )
+    speed, unit = _speed(data)
+    rows = [["", wording.title(figure), "95 % interval", "parameters", "that learn", "time", f"{unit}/s"]]
+    for row in data["ranking"]:
+        entry = row["figures"][figure]
+        seconds, each = row["total_seconds"], row[speed]
+        rows.append(
+            [
+                f"{row['rank']}. {row['name']}",
+                wording.number(entry["value"], figure),
+                wording.interval(entry, figure),
+                wording.big(row["parameters"]),
+                wording.big(row["trainable_parameters"]),
+                "-" if seconds is None else wording.duration(seconds),
+                "-" if each is None else f"{each:,.0f}" if each >= 100 else f"{each:.3g}",
+            ]
+        )
+    tests = [["pair", "difference", "95 % interval", "p", "p (Holm)"]]
+    for pair in data["pairs"]:
+        ends = wording.gaps(pair, figure)
+        gap = wording.gap(pair["value"], figure)
+        p_values = [wording.p_value(pair["p_value"]), wording.p_value(pair["p_holm"])]
+        tests.append([f"{pair['first']} - {pair['second']}", gap, ends, *p_values])
+    test = data["pairs"][0]["test"]
+    lines = [title, "", *aligned(rows), "", *aligned(tests), "", f"{sentence(data)} Test: {test}, corrected by Holm."]
+    if len(data["hardware"]) > 1:
+        lines.append(f"Times are from different machines: {'; '.join(map(wording.line, data['hardware']))}.")
+    return "\n".join(lines)
+
+
+def _speed(data: dict[str, Any]) -> tuple[str, str]:
+    """The entry that says how fast a run learnt, and what it counts: a packed row of a language model is no measure."""
+    texts = data["problem_type"] == LANGUAGE_MODELING
+    return ("tokens_per_second", "tokens") if texts else ("samples_per_second", "rows")
+
+
+def sentence(data: dict[str, Any]) -> str:
+    """Who is best, and who can't be told from the best."""
+    best, *others = data["ranking"]
+    level = [row["name"] for row in others if not row["behind_best"]]
+    if not level:
+        return f"{best['name']} is best, significantly so against each of the others."
+    return f"{best['name']} has the best figure; these rows do not tell it from {', '.join(level)}."

@@ -1,0 +1,36 @@
+"""layers.json: what the model of a run is made of, layer by layer."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from hfkit.base.atomic import write_json, writing
+from hfkit.base.sanitize import line
+from hfkit.models.summary import summarise
+
+if TYPE_CHECKING:
+    from hfkit.runs.run import Run
+
+FILE = "layers.json"
+
+
+def write_layers(run: "Run", task: Any, model: torch.nn.Module) -> None:
+    """Shows the model one empty picture and writes its layers, in the order in which they run, with their sums.
+
+    A model that cannot be looked at so has no layers.json, and a line on the screen says why.
+
+    Args:
+        run: Where layers.json goes.
+        task: An ImageClassification, fitted to the model: the size of a picture comes from it.
+        model: As it begins to learn, so that what is frozen counts as such.
+    """
+    size = (task.seen.channels, task.seen.height, task.seen.width)
+    device = next(model.parameters()).device
+    try:
+        found = summarise(model, {"pixel_values": torch.zeros(1, *size, device=device)})
+    except Exception as error:  # each architecture fails in its own way
+        print(line(f"no {FILE}: {type(error).__name__}: {error}"), flush=True)
+        return
+    with writing(run.path):
+        write_json(run.path / FILE, {"input": size, **asdict(found)})

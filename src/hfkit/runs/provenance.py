@@ -1,0 +1,155 @@
+"""Provenance: what a run is made of, for run.json: versions, hardware, commit, data, model."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hfkit import __version__
+from hfkit.base import hardware
+from hfkit.config import TrainConfig
+from hfkit.data.summary import summary_of
+from hfkit.base.errors import HfkitError
+from hfkit.models.adapting import four_bit
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from datasets import Dataset, DatasetDict
+    from torch import nn
+
+    from hfkit.runs.run import Run
+    from hfkit.tasks import Task
+
+
+def facts(
+    config: TrainConfig,
+    task: "Task",
+    model: "nn.Module",
+    data: "DatasetDict",
+    encoded: "DatasetDict",
+    accelerator: "Accelerator",
+    truncation: dict[str, Any],
+) -> dict[str, Any]:
+    """The entries of run.json that are known before the first update."""
+    total = sum(map(four_bit.size, model.parameters()))
+    learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    return {
+        "hfkit": __version__,
+        "state": "running",
+        "task": task.name,
+        "command": sys.argv,
+        "versions": hardware.versions(),
+        "hardware": hardware.describe(config.use_cpu) | {"num_processes": accelerator.num_processes},
+        "git": git_commit(),
+        "seed": config.seed,
+        "data": summary_of(data).to_json(),
+        "model": {
+            "name": config.model,
+            "revision": config.model_revision,
+            "class": type(model).__name__,
+            "parameters": total,
+            "trainable_parameters": learning,
+            "plain_transformers": opens_in_plain_transformers(config, model),
+            "frozen_weights": frozen_digest(model),
+        },
+        "encoded": {name: encoded_digest(split) for name, split in encoded.items()},
+        "batches_per_update": config.gradient_accumulation_steps * accelerator.num_processes,
+        "task_settings": task.settings(),
+        "truncation": truncation,
+        "precision": accelerator.mixed_precision,
+    }
+
+
+def check_same(run: "Run", now: dict[str, Any]) -> list[str]:
+    """Whether a checkpoint can be gone on from here: the flags say nothing of rows, weights and machines.
+
+    Returns:
+        A sentence for each difference that leaves the updates what they were, and only their last bits in doubt.
+
+    Raises:
+        HfkitError: The rows, the tokenizer, the frozen weights or the precision are not those of the run so far.
+    """
+    before, here = _ground(run.info), _ground(now)
+    changed = [name for name in here if name in before and before[name] != here[name]]
+    if changed:
+        raise HfkitError(
+            f"{run.path} was begun with another {' and '.join(changed)}, and cannot go on as the same run",
+            fix="restore what changed, or begin again with --overwrite",
+        )
+    before, here = _machine(run.info), _machine(now)
+    moved = [f"{name} {before[name]} -> {here[name]}" for name in here if before.get(name, here[name]) != here[name]]
+    if not moved:
+        return []
+    return [
+        f"{run.path} goes on elsewhere ({', '.join(moved)}): the same rows in the same updates, and the same dropout;"
+        " sums are rounded in another order, so the weights are not bit-identical to those of one machine"
+    ]
+
+
+def _ground(facts: dict[str, Any]) -> dict[str, Any]:
+    """What decides the updates."""
+    splits = facts.get("data", {}).get("splits", {})
+    found = {f"rows of {name}": split.get("fingerprint") for name, split in splits.items()}
+    found |= {f"tokens of {name}": digest for name, digest in facts.get("encoded", {}).items()}
+    if "frozen_weights" in facts.get("model", {}):
+        found["set of frozen weights"] = facts["model"]["frozen_weights"]
+    return found | {"precision": facts.get("precision")}
+
+
+def _machine(facts: dict[str, Any]) -> dict[str, Any]:
+    """What decides in which order, and by which kernels, the sums of an update are made."""
+    hardware = facts.get("hardware", {})
+    found = {"processes": hardware.get("num_processes"), "device": hardware.get("name")}
+    found |= {"threads": hardware.get("threads")} if hardware.get("device") == "cpu" else {}
+    found |= {name: facts.get("versions", {}).get(name) for name in ("torch", "transformers", "peft")}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def encoded_digest(split: "Dataset") -> str:
+    """sha256 over the token ids and lengths of a split: another tokenizer makes other batches of the same rows."""
+    found = hashlib.sha256()
+    for name in sorted({"length", "input_ids"} & set(split.column_names)):
+        for chunk in split.with_format("arrow")[:][name].chunks:
+            while chunk.type.num_fields:  # lists of numbers; of lists, for windows
+                chunk = chunk.flatten()
+            found.update(chunk.to_numpy(zero_copy_only=False).tobytes())
+    return found.hexdigest()
+
+
+def frozen_digest(model: "nn.Module") -> str:
+    """A fingerprint of the weights that no checkpoint holds, because `build_model` makes them again.
+
+    Each tensor counts by the exclusive or of its numbers, which one pass over the memory gives.
+    """
+    import torch
+
+    found = hashlib.sha256()
+    for name, weight in model.named_parameters():
+        if not weight.requires_grad and weight.numel():
+            bits = torch.hash_tensor(weight.detach().flatten(), dim=0).view(torch.int64).item()
+            found.update(f"{name} {tuple(weight.shape)} {bits}\n".encode())
+    return found.hexdigest()
+
+
+def opens_in_plain_transformers(config: TrainConfig, model: "nn.Module") -> bool:
+    """Whether `transformers.pipeline` alone gives this run's answers: a library model that reads a text's head
+    or an image once."""
+    own = any(base.__module__.startswith("hfkit.") for base in type(model).__mro__)
+    once = config.long_text == "head" and config.test_time_augmentation == "none"
+    return not own and once and not config.lora and not config.model.startswith("baseline:")
+
+
+def git_commit() -> dict[str, Any] | None:
+    """The commit of the working folder and whether files differ from it; None outside a repository."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    done = subprocess.run(command, cwd=Path.cwd(), capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()

@@ -1,0 +1,102 @@
+"""The best model so far, and when to stop looking for a better one."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hfkit.base import atomic
+from hfkit.base.errors import HfkitError, nearest
+from hfkit.training.callbacks.base import Callback
+
+if TYPE_CHECKING:
+    from hfkit.training.engine import Engine
+
+
+class ModelKeeper(Callback):
+    """Writes `model/`: whenever the figure on validation is the best so far, or at the end, the last one.
+
+    The best model has a place of its own, so no limit on checkpoints ever deletes it. Its files' hashes are in every
+    checkpoint after it: what a run ends with is the model that it called the best.
+
+    Args:
+        metric: The figure that says best, without `eval_`.
+        greater_is_better: Its direction.
+        folder: `model/`.
+        save: Writes the model there as it stands.
+        only_best: Whether the last model is wanted only where it is the best.
+    """
+
+    def __init__(
+        self, metric: str, greater_is_better: bool, folder: Path, save: Callable[[], None], only_best: bool
+    ) -> None:
+        self.metric, self.sign = f"eval_{metric}", 1 if greater_is_better else -1
+        self.folder, self.save, self.only_best = folder, save, only_best
+        self.files: dict[str, Any] = {}
+
+    def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None:
+        value, state = measured(figures, self.metric), engine.state
+        if math.isnan(value):
+            return
+        if state.best_value is None or self.sign * (value - state.best_value) > 0:
+            state.best_value, state.best_step = value, state.step
+            if self.only_best:
+                self._keep(engine)
+
+    def on_train_end(self, engine: "Engine") -> None:
+        if engine.state.stopped == "interrupted":
+            return
+        if not self.only_best:
+            with engine.averaged():
+                self._keep(engine)
+        damage = atomic.damage(self.folder, self.files)  # empty but on the first process
+        if damage:
+            raise HfkitError(
+                f"the best model, of update {engine.state.best_step}, is damaged: {damage[0]}",
+                where=str(self.folder),
+                fix="look at the disk, then begin again with --overwrite",
+            )
+
+    def _keep(self, engine: "Engine") -> None:
+        self.save()
+        if engine.accelerator.is_main_process:
+            self.files = atomic.digests(self.folder)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"files": self.files}
+
+    def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None:
+        if engine.accelerator.is_main_process:
+            self.files = state["files"]
+
+
+class EarlyStopping(Callback):
+    """Stops after `patience` looks that were not better than the best by `threshold`. Patience survives a resume."""
+
+    def __init__(self, metric: str, greater_is_better: bool, patience: int, threshold: float) -> None:
+        self.metric, self.sign = f"eval_{metric}", 1 if greater_is_better else -1
+        self.patience, self.threshold = patience, threshold
+        self.best: float | None = None
+        self.waited = 0
+
+    def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None:
+        value = measured(figures, self.metric)
+        better = self.best is None or self.sign * (value - self.best) > self.threshold
+        self.best, self.waited = (value, 0) if better else (self.best, self.waited + 1)
+        if self.waited >= self.patience:
+            engine.state.stopped = f"early: {self.metric} was not better at {self.waited} evaluations in a row"
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "waited": self.waited}
+
+    def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None:
+        self.best, self.waited = state["best"], state["waited"]
+
+
+def measured(figures: dict[str, float], metric: str) -> float:
+    """A figure by name; a name that is not measured is the user's `--metric_for_best_model`."""
+    if metric not in figures:
+        known = (name.removeprefix("eval_") for name in figures)
+        fix = nearest(metric.removeprefix("eval_"), known)
+        raise HfkitError(f"{metric.removeprefix('eval_')} is not measured", where="--metric_for_best_model", fix=fix)
+    return figures[metric]

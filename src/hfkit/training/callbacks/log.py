@@ -1,0 +1,102 @@
+"""Log: what a run writes down as it goes."""
+
+import contextlib
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hfkit.base.atomic import write_text, writing
+from hfkit.training.callbacks.base import Callback
+
+if TYPE_CHECKING:
+    from hfkit.data.batching import Update
+    from hfkit.training.engine import Engine
+
+
+class Log(Callback):
+    """log.jsonl (nothing in it depends on a clock), timing.jsonl (all of it does), the trackers, and a line on screen.
+
+    A checkpoint holds the log so far and a resume writes it anew, so that it reads as if nothing had happened, whatever
+    became of the file.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.log, self.timing = run / "log.jsonl", run / "timing.jsonl"
+        self.padding: list[float] = []
+
+    def on_train_begin(self, engine: "Engine") -> None:
+        self.began, self.rows, self.tokens = time.perf_counter(), engine.state.examples, engine.state.tokens
+        if engine.accelerator.is_main_process:
+            with writing(self.log):
+                self.log.touch()
+
+    def on_update_end(self, engine: "Engine", update: "Update") -> None:
+        state = engine.state
+        self.padding.append(engine.plan.padding(update.batches))
+        if state.step % engine.config.logging_steps and state.step != engine.total_steps:
+            return
+        (loss,) = engine.sum([state.loss_sum])
+        entry = {
+            "step": state.step,
+            "epoch": round(state.epoch, 6),
+            "tokens": state.tokens,
+            "loss": round(loss / state.loss_weight, 6),
+            "learning_rate": max(group["lr"] for group in engine.optimizer.param_groups),
+            # fp16 overflows now and then, and JSON has no Infinity.
+            "grad_norm": round(engine.grad_norm, 5) if math.isfinite(engine.grad_norm) else None,
+            "padding": round(sum(self.padding) / len(self.padding), 4),
+        }
+        state.loss_sum, state.loss_weight, self.padding = 0.0, 0.0, []
+        self._write(engine, entry)
+        now = time.perf_counter()
+        speed = {"step": state.step, "seconds": round(now - self.began, 3)}
+        speed["samples_per_second"] = round((state.examples - self.rows) / (now - self.began), 2)
+        speed["tokens_per_second"] = round((state.tokens - self.tokens) / (now - self.began), 1)
+        self.began, self.rows, self.tokens = now, state.examples, state.tokens
+        if engine.accelerator.is_main_process:
+            append(self.timing, speed)
+
+    def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None:
+        state = engine.state
+        entry = {"step": state.step, "epoch": round(state.epoch, 6), "tokens": state.tokens}
+        self._write(engine, entry | {name: round(value, 6) for name, value in figures.items()})
+        name = f"eval_{engine.task.primary_metric}"
+        engine.accelerator.print(
+            f"update {state.step}, epoch {state.epoch:.2f}: {name} {figures[name]:.4f}, loss {figures['eval_loss']:.4f}"
+        )
+
+    @contextlib.contextmanager
+    def evaluating(self, engine: "Engine") -> Iterator[None]:
+        """Validation is no training time; the updates before it still count in the next line's speed."""
+        stopped = time.perf_counter()
+        yield
+        self.began += time.perf_counter() - stopped
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"lines": self.log.read_text(encoding="utf-8") if self.log.exists() else "", "padding": self.padding}
+
+    def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None:
+        self.padding = list(state["padding"])
+        if engine.accelerator.is_main_process:
+            with writing(self.log):
+                write_text(self.log, state["lines"])
+
+    def _write(self, engine: "Engine", entry: dict[str, Any]) -> None:
+        if engine.accelerator.is_main_process:
+            append(self.log, entry)
+        if engine.config.report_to:
+            engine.accelerator.log({k: v for k, v in entry.items() if k != "step"}, step=entry["step"])
+
+
+def append(path: Path, entry: dict[str, Any]) -> None:
+    """Add one line of JSON. Half a line at the end, left by a kill or a full disk, goes first."""
+    with writing(path), path.open("a+b") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":
+                file.truncate(path.read_bytes().rfind(b"\n") + 1)
+        file.write((json.dumps(entry) + "\n").encode())

@@ -1,0 +1,103 @@
+"""Samples: what a language model makes of the same few beginnings at every look at the validation split."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from datasets import Dataset
+from transformers import GenerationConfig, PreTrainedTokenizerBase
+
+from hfkit.base.atomic import write_text, writing
+from hfkit.models import sharding
+from hfkit.training.callbacks.base import Callback
+from hfkit.training.callbacks.log import append
+
+if TYPE_CHECKING:
+    from hfkit.training.engine import Engine
+
+FILE = "samples.jsonl"
+DOCUMENTS, BEGINNING = 3, 8
+"""Documents of the validation split whose first tokens are continued where no prompts are given."""
+
+HOW = {"do_sample": True, "temperature": 0.8, "top_k": 50, "max_new_tokens": 40}
+"""Drawn, because the likeliest token of a young model is the same one again and again."""
+
+
+class Samples(Callback):
+    """samples.jsonl: a line a prompt and look, with `step`, `prompt` and `completion`.
+
+    Drawn with the run's seed, so that only the model changes from look to look, and equal runs have equal samples. Like
+    the log it is part of every checkpoint. Sharded weights give no samples: all processes would have to take part.
+
+    Args:
+        run: The run's folder.
+        task: The fitted task, which knows the start and the end token.
+        tokenizer: The model's.
+        validation: The split as its batches read it.
+        prompts: What to continue; none take the beginnings of documents.
+    """
+
+    def __init__(
+        self, run: Path, task: Any, tokenizer: PreTrainedTokenizerBase, validation: Dataset, prompts: list[str]
+    ) -> None:
+        self.path, self.task, self.tokenizer = run / FILE, task, tokenizer
+        self.prompts = [self._tokens(text) for text in prompts] or beginnings(validation)
+
+    def on_train_begin(self, engine: "Engine") -> None:
+        if engine.accelerator.is_main_process and engine.state.step == 0:
+            with writing(self.path):
+                self.path.unlink(missing_ok=True)
+
+    def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None:
+        if not engine.accelerator.is_main_process or sharding.is_sharded(engine.module):
+            return
+        model: Any = engine.module
+        training = model.training
+        model.eval()
+        devices = [engine.accelerator.device] if engine.accelerator.device.type == "cuda" else []
+        with torch.random.fork_rng(devices), torch.no_grad(), engine.accelerator.autocast():
+            for ids in self.prompts:
+                torch.manual_seed(engine.config.seed)
+                prompt, completion = self._sample(model, ids)
+                append(self.path, {"step": engine.state.step, "prompt": prompt, "completion": completion})
+        model.train(training)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"lines": self.path.read_text(encoding="utf-8") if self.path.exists() else ""}
+
+    def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None:
+        if engine.accelerator.is_main_process:
+            with writing(self.path):
+                self.path.unlink(missing_ok=True)
+                if state["lines"]:  # sharded weights give none
+                    write_text(self.path, state["lines"])
+
+    def _sample(self, model: Any, ids: list[int]) -> tuple[str, str]:
+        context = getattr(model.config, "max_position_embeddings", None)
+        new = HOW["max_new_tokens"] if context is None else max(1, min(HOW["max_new_tokens"], context - len(ids)))
+        how = HOW | {"max_new_tokens": new, "use_cache": True}
+        config: Any = GenerationConfig(**how, eos_token_id=self.task.end_token_id, pad_token_id=self.task.pad_token_id)
+        rows = torch.tensor([ids], device=next(model.parameters()).device)
+        inputs = {"input_ids": rows, "attention_mask": torch.ones_like(rows)}
+        # The tokenizer finds the stop strings that the model's own generation config may have.
+        made = model.generate(**inputs, generation_config=config, tokenizer=self.tokenizer)
+        prompt, whole = (self.tokenizer.decode(row, skip_special_tokens=True) for row in (ids, made[0].tolist()))
+        return str(prompt), str(whole)[len(prompt) :]
+
+    def _tokens(self, text: str) -> list[int]:
+        ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        start = self.task.start_token_id
+        return ids if start is None else [start, *ids]
+
+
+def beginnings(validation: Dataset) -> list[list[int]]:
+    """The first tokens of the first documents, at most half of each, its start token included."""
+    found: list[list[int]] = []
+    documents = validation["document"][:]
+    for row, document in enumerate(documents):
+        if row == 0 or documents[row - 1] != document:
+            ids = validation[row]["input_ids"]
+            found.append(ids[: max(1, min(BEGINNING + 1, len(ids) // 2))])
+        if len(found) == DOCUMENTS:
+            break
+    return found

@@ -1,0 +1,271 @@
+"""fit: a whole job, from encoded rows to a finished run directory."""
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs
+from datasets import DatasetDict
+
+from hfkit.base import atomic, hardware, versions
+from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.processes import meet
+from hfkit.config import TrainConfig
+from hfkit.config.rules import check
+from hfkit.data.tables.table import counted
+from hfkit.data.text import token_cache
+from hfkit.evaluation.metric_names import FIGURES, LOWER_IS_BETTER
+from hfkit.models import sharding
+from hfkit.models.adapting.freezing import fewest_rows
+from hfkit.models.kernels.cpu_attention import products
+from hfkit.models.kernels.cpu_dropout import drawn_fast
+from hfkit.runs import provenance
+from hfkit.runs import run as runs
+from hfkit.runs.run import Run
+from hfkit.training import callbacks, checkpoint, linear_probe, streaming, test_split
+from hfkit.training.callbacks.log import append
+from hfkit.training.engine import Engine
+from hfkit.training.optim import build_optimizer, build_scheduler
+from hfkit.training.saving import prove_savable, save_model
+from hfkit.training.signals import stopped_by_signals
+from hfkit.training.streaming import StreamPlan, plan_of
+from hfkit.training.trackers import tracked, tracker_names
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from hfkit.tasks import Task
+
+
+def fit(
+    config: TrainConfig,
+    task: "Task",
+    model: "PreTrainedModel",
+    processor: "PreTrainedTokenizerBase",
+    data: DatasetDict,
+) -> Run:
+    """Train, pick the best model, and write every file of the run but the report.
+
+    The same call again takes up an unfinished run where its newest checkpoint stands. The final figures come from the
+    model as it is read back from `model/`: what is published is what was measured. Of several processes the others
+    return when the test split is done, and the run is finished once the first has fitted the baselines and written.
+
+    Args:
+        config: Every knob.
+        task: What is learnt.
+        model: From `build_model`, which seeds what starts at random, or any PreTrainedModel or PeftModel that fits the
+            task. Order, dropout and baselines depend on `config.seed` alone.
+        processor: Its tokenizer or image processor.
+        data: `train`, `validation` and `test` splits, not encoded.
+
+    Raises:
+        HfkitError: A knob's value cannot be; the output folder holds another run, memory or disk ran out, the loss is
+            not finite.
+        KeyboardInterrupt: A signal stopped training; a checkpoint is written, and the message says how to go on.
+    """
+    check(config)
+    began = time.perf_counter()
+    if config.full_determinism:
+        from transformers import enable_full_determinism  # with it come peft and whatever peft can use
+
+        enable_full_determinism(config.seed)  # for the rest of the process, and before anything is on a GPU
+    precision, why = hardware.mixed_precision(config.mixed_precision, config.use_cpu)
+    AcceleratorState._reset_state()  # A notebook may fit twice; Accelerate would refuse a second precision.
+    accelerator = meet(
+        Accelerator,
+        mixed_precision=precision,
+        cpu=config.use_cpu,
+        log_with=tracker_names(config.report_to) or None,
+        project_dir=str(output_dir(config)),
+        # No second copy of gradients. A model that must not see padding runs once a length, on each process another
+        # number of times: no buffer may be sent around at each.
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(
+                gradient_as_bucket_view=True,
+                broadcast_buffers=(getattr(model.config, "hfkit", None) or {}).get("padding") != "none",
+            )
+        ],
+    )
+    sharding.check(accelerator, model)
+    accelerator.print(why)
+    if line := versions.newer():
+        accelerator.print(line)
+    run = open_run(config, accelerator)
+    task = task.for_model(model.config, processor)
+    _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
+    prove_savable(run.model_path, accelerator, model, processor)
+    encoded = token_cache.encode_splits(task, data, processor, accelerator, config.reuse_tokens)
+    truncation = token_cache.lost(accelerator, task, data, encoded, processor)
+    facts = provenance.facts(config, task, model, data, encoded, accelerator, truncation)
+    place, skipped = checkpoint.newest(run.path / "checkpoints")
+    if place:
+        for sentence in provenance.check_same(run, facts):
+            accelerator.print(sentence)
+        facts["batches_per_update"] = run.info.get("batches_per_update", facts["batches_per_update"])
+    run.info.update(facts)
+    if accelerator.is_main_process:
+        run.update(**facts)
+        if task.name == "image-classification":
+            from hfkit.report import gallery
+
+            gallery.write_layers(run, task, model)
+    if config.report_to:
+        accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(config)))
+    reads = {name: task.to_train if name == "train" else task.to_evaluate for name in encoded}
+    learner, learnt = None, DatasetDict({name: reads[name](split) for name, split in encoded.items()})
+    if config.linear_probe:
+        learner, learnt = linear_probe.computed(config, task, model, encoded, accelerator)
+    streaming.streamed(task, data, learnt, processor)
+    engine = build_engine(config, task, model, processor, learnt, run, accelerator, learner)
+    _resume(engine, run, place, skipped)
+    with (
+        stopped_by_signals(engine),
+        callbacks.closing(engine.callbacks),
+        products(accelerator.device, precision),
+        drawn_fast(engine.module, accelerator.device),
+    ):
+        engine.train(learnt["train"], learnt.get("validation"))
+    trained = time.perf_counter()
+    if engine.state.stopped == "interrupted" or engine.sum([float(engine.interrupted)])[0]:
+        if accelerator.is_main_process:
+            run.update(state="stopped")
+            append(run.path / "timing.jsonl", {"session_seconds": round(trained - began, 3)})
+        raise KeyboardInterrupt(f"stopped at update {engine.state.step}; the same command again goes on from there")
+    test_split.write(run, accelerator, task, data, encoded, config, trained - began)
+    if accelerator.is_main_process:
+        read = streaming.facts(engine.plan, run.info["data"])
+        run.update(
+            state="finished",
+            training=_training(engine, _best_metric(config, task)),
+            files=test_split.files(run),
+            **read,
+        )
+        run.release()
+    return Run(run.path)
+
+
+def output_dir(config: TrainConfig) -> Path:
+    """Where the run is kept; a call without a recipe and without `output_dir` writes to runs/run."""
+    return Path(config.output_dir or "runs/run")
+
+
+def open_run(config: TrainConfig, accelerator: Accelerator) -> Run:
+    """The run's folder, made by the first process; the others wait for it."""
+    path = output_dir(config)
+    if accelerator.is_main_process:
+        runs.claim(config, path, recipe=sys.argv[0])
+    accelerator.wait_for_everyone()
+    run = Run(path)
+    if accelerator.is_main_process:
+        run.hold()
+    return run
+
+
+def build_engine(
+    config: TrainConfig,
+    task: "Task",
+    model: "PreTrainedModel",
+    processor: "PreTrainedTokenizerBase",
+    encoded: DatasetDict,
+    run: Run,
+    accelerator: Accelerator,
+    learner: "nn.Module | None" = None,
+) -> Engine:
+    """Optimizer, schedule, plan and callbacks around a model.
+
+    `learner` is what learns where it is a part of the model, all of which is saved. An update keeps the batches that
+    the run began with: with other processes than before, they are dealt anew.
+    """
+    batches = config.gradient_accumulation_steps * accelerator.num_processes
+    optimizer = build_optimizer(learner or model, config)
+    plan = plan_of(
+        encoded["train"],
+        rows_per_batch=config.per_device_train_batch_size,
+        batches_per_update=run.info.get("batches_per_update", batches),
+        strategy=config.train_sampling_strategy,
+        tokens_per_batch=config.tokens_per_batch,
+        seed=config.seed,
+        fewest=fewest_rows(learner or model, config.unfreeze_epoch is not None),
+    )
+    total_steps = config.max_steps if config.max_steps > 0 else plan.count(config.num_train_epochs)
+    scheduler = build_scheduler(optimizer, config, total_steps)
+    sharding.compile_in_place(accelerator, learner or model)
+    prepared, optimizer = accelerator.prepare(learner or model, optimizer)
+
+    def save() -> None:
+        save_model(run.model_path, accelerator, model, processor)
+
+    hooks = build_callbacks(config, task, encoded, run, save, processor)
+    if isinstance(plan, StreamPlan):
+        hooks.insert(0, callbacks.StreamPosition(plan))  # Speed comes last
+    return Engine(accelerator, task, prepared, optimizer, scheduler, plan, total_steps, config, hooks)
+
+
+def build_callbacks(
+    config: TrainConfig, task: "Task", encoded: DatasetDict, run: Run, save: Any, processor: Any
+) -> list[callbacks.Callback]:
+    """The callbacks that `config` asks for, in the order in which they hear of an event."""
+    metric = _best_metric(config, task)
+    greater = metric not in LOWER_IS_BETTER
+    looks = config.eval_strategy != "no" and "validation" in encoded
+    chosen: list[callbacks.Callback] = [callbacks.NanGuard(encoded["train"])]
+    if config.unfreeze_epoch is not None:
+        chosen.append(callbacks.Unfreeze(config.unfreeze_epoch))
+    if config.ema_decay:
+        chosen.append(callbacks.Ema(config.ema_decay))
+    chosen += [callbacks.Progress(), callbacks.Log(run.path)]
+    if looks and task.name == "text-generation":
+        chosen.append(callbacks.Samples(run.path, task, processor, encoded["validation"], config.sample_prompts))
+    only_best = looks and config.load_best_model_at_end
+    chosen.append(callbacks.ModelKeeper(metric, greater, run.model_path, save, only_best))
+    if config.early_stopping_patience is not None:
+        patience, threshold = config.early_stopping_patience, config.early_stopping_threshold
+        chosen.append(callbacks.EarlyStopping(metric, greater, patience, threshold))
+    chosen.append(callbacks.Saver(run.path / "checkpoints", config.save_total_limit))
+    return [*chosen, callbacks.Speed(run)] if config.explain_speed else chosen
+
+
+def _best_metric(config: TrainConfig, task: "Task") -> str:
+    """The figure that says which model is best, known to be measured."""
+    metric = (config.metric_for_best_model or task.primary_metric).removeprefix("eval_")
+    measured = ("loss", *FIGURES[task.settings()["problem_type"]])
+    if metric not in measured:
+        raise HfkitError(f"{metric} is not measured", where="--metric_for_best_model", fix=nearest(metric, measured))
+    return metric
+
+
+def _training(engine: Engine, metric: str) -> dict[str, Any]:
+    """How training went, for run.json."""
+    state = engine.state
+    stream = {"stream": engine.plan.told()} if isinstance(engine.plan, StreamPlan) else {}
+    return {
+        "steps": state.step,
+        "epochs": state.epoch,
+        "examples": state.examples,
+        "tokens": state.tokens,
+        "rows_per_batch": state.rows_per_batch,
+        "best_step": state.best_step,
+        "best_metric": metric,
+        "best_value": state.best_value,
+        "stopped": state.stopped,
+        **stream,
+    }
+
+
+def _resume(engine: Engine, run: Run, place: Path | None, skipped: list[str]) -> None:
+    """Take up the newest whole checkpoint, and name the damaged ones that were passed over."""
+    for sentence in skipped:
+        engine.accelerator.print(sentence)
+    if place is None:
+        engine.accelerator.print(f"{run.path}: {counted(engine.total_steps, 'update')} to make")
+        if engine.accelerator.is_main_process:
+            with atomic.writing(run.path):
+                for stale in ("log.jsonl", "timing.jsonl"):
+                    (run.path / stale).unlink(missing_ok=True)
+        return
+    callbacks.restore(engine, place)
+    engine.accelerator.print(f"{run.path}: resumed at update {engine.state.step} of {engine.total_steps}")

@@ -1,0 +1,76 @@
+"""Linear probe: the head alone learns, on features that the frozen model computes once."""
+
+from typing import TYPE_CHECKING, Any
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import torch
+from accelerate import Accelerator
+from datasets import Dataset, DatasetDict
+from torch import nn
+from transformers.modeling_outputs import ImageClassifierOutput
+
+from hfkit.config import TrainConfig
+from hfkit.evaluation.predict import Tensors, evaluate
+from hfkit.models.image_models import head_of
+
+if TYPE_CHECKING:
+    from hfkit.tasks import Task
+
+
+class Probe(nn.Module):
+    """A model's head, called with features as the model is with pictures. It is the model's own: what it learns, the
+    model knows."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, features: torch.Tensor) -> ImageClassifierOutput:
+        """(rows, width) -> `.logits` (rows, labels)."""
+        return ImageClassifierOutput(logits=self.head(features))
+
+
+class Features:
+    """Stands in for a task in an evaluation whose answers are the features."""
+
+    def __init__(self, task: "Task", head: nn.Module) -> None:
+        self.read, self.collate = task.read, task.collate
+        self.seen: list[torch.Tensor] = []
+        head.register_forward_pre_hook(lambda module, inputs: self.seen.append(inputs[0].detach()))
+
+    def loss_and_predictions(self, model: nn.Module, batch: Tensors) -> tuple[None, Tensors]:
+        self.seen.clear()
+        model(pixel_values=batch["pixel_values"])
+        return None, {"prediction": self.seen.pop().float()}
+
+
+def computed(
+    config: TrainConfig, task: "Task", model: nn.Module, encoded: DatasetDict, accelerator: Accelerator
+) -> tuple[Probe, DatasetDict]:
+    """The head as a model of its own, and the training and validation splits with features in the place of pictures.
+
+    The features are what the last layer of the model gets to see, without augmentation and with dropout off: the head
+    learns what it would learn under a frozen backbone, in a thousandth of the time. They stay in memory: 4 bytes a
+    number, 0.4 GB for 50,000 pictures and a ResNet-50.
+
+    Raises:
+        HfkitError: The model's head is not one linear layer.
+    """
+    _, head = head_of(model)
+    asked: Any = Features(task, head)
+    model.to(accelerator.device)
+    splits = {}
+    for name in [name for name in ("train", "validation") if name in encoded]:
+        found = evaluate(accelerator, asked, model, encoded[name], config, f"features of {name}")
+        splits[name] = _with_features(encoded[name], found["prediction"])
+    return Probe(head), DatasetDict(splits)
+
+
+def _with_features(split: Dataset, features: np.ndarray) -> Dataset:
+    width = features.shape[1]
+    column = pa.FixedSizeListArray.from_arrays(pa.array(features.reshape(-1)), width)
+    kind = datasets.Features(features=datasets.List(datasets.Value("float32"), length=width))
+    cached = Dataset(pa.table({"features": column}), info=datasets.DatasetInfo(features=kind))
+    return datasets.concatenate_datasets([split.remove_columns("image"), cached], axis=1).with_format("numpy")

@@ -1,0 +1,68 @@
+"""Saving: the folder `model/`, the whole model or the one before."""
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelerate import Accelerator
+
+from hfkit.base.atomic import whole_folder, writing
+from hfkit.base.errors import HfkitError
+from hfkit.models import sharding
+from hfkit.models.inspection import first_line
+from hfkit.models.loading import quiet
+from hfkit.training import checkpoint
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def prove_savable(folder: Path, accelerator: Accelerator, model: "PreTrainedModel", processor: Any) -> None:
+    """Write all of `model/` but the weights beside it, and take it away again: what cannot be saved is told before the
+    first update and not after the first epoch.
+
+    Raises:
+        HfkitError: Which part cannot be saved, and why; or the disk refuses.
+    """
+    if not accelerator.is_main_process:
+        return
+    adapters = list(getattr(model, "peft_config", {}).values())
+    speaks = not adapters and model.can_generate()
+    parts = [model.config, processor, *adapters, *([model.generation_config] if speaks else [])]
+    with ExitStack() as stack:
+        stack.enter_context(writing(folder))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        trial = stack.enter_context(tempfile.TemporaryDirectory(dir=folder.parent, prefix=".trial-"))
+        stack.enter_context(quiet())
+        for part in parts:
+            try:
+                part.save_pretrained(trial)
+            except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
+                raise HfkitError(
+                    f"What is trained could not be saved: the {type(part).__name__} cannot be: {first_line(error)}",
+                    where="--model",
+                    fix="mend the model's folder: plain save_pretrained fails there too",
+                ) from error
+
+
+def save_model(folder: Path, accelerator: Accelerator, model: "PreTrainedModel", processor: Any) -> None:
+    """Write `save_pretrained` of model and processor; the folder changes once all of it is written.
+
+    An adapter folder also gets the config of its base, which holds the labels and how texts are read.
+    """
+    # PEFT would look up the base's config, on the Hub too, to guess whether the embeddings learnt: they did not.
+    adapter = hasattr(model, "peft_config")
+    options: dict[str, Any] = {"save_embedding_layers": False} if adapter else {}
+    if sharding.is_sharded(model):
+        kept = checkpoint.model_state(model) if adapter else model.state_dict()  # of an adapter not its frozen base
+        options["state_dict"] = sharding.whole(kept, keep=accelerator.is_main_process)
+    if not accelerator.is_main_process:
+        return
+    if adapter:  # as save_pretrained does for a whole model: the base may have had another head, or none
+        base: Any = model
+        model.config.architectures = [type(base.get_base_model()).__name__.removeprefix("FSDP")]
+    with writing(folder), whole_folder(folder) as staged:
+        model.save_pretrained(staged, **options)
+        model.config.save_pretrained(staged)
+        processor.save_pretrained(staged)

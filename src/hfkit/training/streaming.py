@@ -1,0 +1,183 @@
+"""Streaming: the training rows of a stream, a window at a time, each planned as a small data set of its own.
+
+A window's documents are read, tokenized, packed and trained on, then dropped, and the next ones are read. Within it
+everything is as for rows in memory: the plan depends on (seed, window) alone, whole batches are dealt to the processes,
+and an update is an index. So a checkpoint holds a place in the stream and the number of the window's first update;
+every process reads the same windows, and takes its share of their batches.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hfkit.base.errors import HfkitError
+from hfkit.data.batching import BatchPlan, Update
+from hfkit.data.tables.table import counted
+from hfkit.data.text.document_streams import DocumentStream, Position, Window
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+
+    from hfkit.tasks import Task
+
+
+class Windows:
+    """The rows of the window at hand, which the engine takes for a data set; and the way to the next.
+
+    Args:
+        stream: The documents.
+        prepare: Documents to rows as batches read them.
+        rows: Those of the stream's first window, which were prepared to look at them.
+
+    Attributes:
+        number: Windows before this one.
+    """
+
+    def __init__(self, stream: DocumentStream, prepare: "Callable[[Dataset], Dataset]", rows: "Dataset") -> None:
+        self.stream, self.prepare, self.rows = stream, prepare, rows
+        self.number, self.begin, self.end = 0, stream.first.begin, stream.first.end
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.rows[key]
+
+    def __getitems__(self, rows: list[int]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.rows.__getitems__(rows)
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What the loader's workers need, where processes are not forked (macOS): a stream cannot go along."""
+        return {"rows": self.rows}
+
+    def next(self) -> None:
+        """Drop this window and read the next one."""
+        self._take(self.number + 1, self.stream.window(self.end))
+
+    def seek(self, number: int, begin: Position, digest: str) -> None:
+        """Read the window that a checkpoint was written in.
+
+        Raises:
+            HfkitError: Its documents are others than they were.
+        """
+        window = self.stream.window(begin)
+        if window.end.digest != digest:
+            raise HfkitError(
+                f"The documents after number {begin.row:,} of the stream are not those that the run has learnt from",
+                where=self.stream.opened.location,
+                fix="restore them, or begin again with --overwrite (and a pinned --dataset_revision)",
+            )
+        self._take(number, window)
+
+    def _take(self, number: int, window: Window) -> None:
+        self.number, self.begin, self.end = number, window.begin, window.end
+        self.rows = _without_bar(lambda: self.prepare(window.rows))
+
+
+class StreamPlan(BatchPlan):
+    """The updates of a stream: those of one window after the other.
+
+    A window's last update holds the rows that are left. For the engine a window is an epoch, at whose end it may
+    evaluate and save; the epochs that it counts are whole passes over the stream.
+
+    Args:
+        windows: The rows.
+        settings: As for `BatchPlan`.
+    """
+
+    def __init__(self, windows: Windows, **settings: Any) -> None:
+        self.windows, self.first_update = windows, 0
+        super().__init__(self._lengths(), **settings)
+
+    def updates(self, start: int, total: int) -> Iterator[Update]:
+        """The updates from number `start` to the end of its window, reading on where it is not the one at hand.
+
+        Raises:
+            HfkitError: As `DocumentStream.window`; a row is longer than `tokens_per_batch`.
+        """
+        planned = self.epoch(self.windows.number)
+        while start >= self.first_update + len(planned):
+            self.first_update += len(planned)
+            self.windows.next()
+            self._take_lengths()
+            planned = self.epoch(self.windows.number)
+        yield from planned[start - self.first_update : total - self.first_update]
+
+    def epochs(self, examples: int) -> float:
+        """Whole passes over the stream before this window: how long the present one is, nobody knows."""
+        return float(self.windows.begin.epoch)
+
+    def state(self) -> dict[str, Any]:
+        """The window at hand, in JSON."""
+        windows = self.windows
+        place = {"window": windows.number, "first_update": self.first_update, "digest": windows.end.digest}
+        return place | {"begin": asdict(windows.begin)}
+
+    def seek(self, state: dict[str, Any]) -> None:
+        """Go to the window of `state`."""
+        self.windows.seek(state["window"], Position(**state["begin"]), state["digest"])
+        self.first_update = state["first_update"]
+        self._take_lengths()
+
+    def told(self) -> dict[str, Any]:
+        """What was read of the stream, for run.json: the windows that training began, the last of them perhaps in
+        part."""
+        end = self.windows.end
+        found = {name: getattr(end, name) for name in ("documents", "bytes", "dropped", "leaked", "digest")}
+        return {"windows": self.windows.number + 1, "passes": end.epoch, "held_out": self.windows.stream.held} | found
+
+    def _lengths(self) -> np.ndarray:
+        return np.asarray(self.windows["length"][:])
+
+    def _take_lengths(self) -> None:
+        self.lengths = self._lengths().astype(np.int64)
+        self.check_lengths()
+
+
+def streamed(task: "Task", data: "DatasetDict", learnt: "DatasetDict", processor: Any) -> None:
+    """Put the windows of a stream, where there is one, in the place of the training rows of its first window."""
+    stream = getattr(data, "stream", None)
+    if stream is not None:
+        windows: Any = Windows(stream, lambda rows: task.to_train(task.encode(rows, processor)), learnt["train"])
+        learnt["train"] = windows
+
+
+def plan_of(rows: Any, **settings: Any) -> BatchPlan:
+    """The plan for training rows, those of a data set or a stream's."""
+    if isinstance(rows, Windows):
+        return StreamPlan(rows, **settings)
+    return BatchPlan(np.asarray(rows["length"][:]), **settings)
+
+
+def facts(plan: BatchPlan, data: dict[str, Any]) -> dict[str, Any]:
+    """What run.json says of the data once a stream has been read: nothing else, for rows in memory."""
+    if not isinstance(plan, StreamPlan):
+        return {}
+    told = plan.told()
+    train = {"rows": told["documents"], "bytes": told["bytes"], "fingerprint": told["digest"]}
+    return {"data": data | {"splits": data["splits"] | {"train": train}, "notes": [*data["notes"], sentence(told)]}}
+
+
+def sentence(told: dict[str, Any]) -> str:
+    """What was read of the stream, for the screen and the data's notes."""
+    left = {"without a text": told["dropped"], "that are also held out": told["leaked"]}
+    parts = [f"{counted(told['documents'], 'document')} read in {counted(told['windows'], 'window')}"]
+    parts += [f"pass {told['passes'] + 1} over it"] * bool(told["passes"])
+    parts += [f"{number:,} {what} left out" for what, number in left.items() if number]
+    return f"stream: {', '.join(parts)}"
+
+
+def _without_bar(prepare: "Callable[[], Dataset]") -> "Dataset":
+    """A window is prepared every few seconds: its bar would be in the way of the training's."""
+    import datasets
+
+    if datasets.are_progress_bars_disabled():
+        return prepare()
+    datasets.disable_progress_bars()
+    try:
+        return prepare()
+    finally:
+        datasets.enable_progress_bars()
