@@ -22,7 +22,7 @@ from hfkit.data.tables.rows import Rows, take_rows
 from hfkit.data.tables.table import Table, counted
 from hfkit.data.text.documents import LANGUAGE, load_documents
 from hfkit.data.text.streams import load_stream
-from hfkit.data.vision.pictures import IMAGES, pixel_range, unnamed, wanted
+from hfkit.data.vision.pictures import pixel_range, reads_images, unnamed, wanted
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
@@ -54,7 +54,7 @@ def load_data(source: DataArguments | str | PathLike[str], **options: Any) -> "L
     name = prepared.key(arguments, problem_type, task) if getattr(source, "reuse_tokens", False) else None
     if (kept := prepared.read(name)) is not None:
         return _again(kept)
-    opened = open_source(arguments, images=task == IMAGES)
+    opened = open_source(arguments, images=reads_images(task))
     tables, notes = choose_splits(opened, arguments)
     with after(notes):
         columns = _columns(opened, arguments, tables, task)
@@ -101,7 +101,7 @@ def load_test(
         raise HfkitError("--streaming is for training: figures are taken on rows in memory", fix="drop --streaming")
     if task == LANGUAGE:
         return load_documents(arguments, only_test=True)
-    opened = open_source(arguments, images=task == IMAGES)
+    opened = open_source(arguments, images=reads_images(task))
     arguments = _as_trained(arguments, trained or {}, opened)
     if not (opened.single and opened.kind == "file"):
         data = load_data(arguments, problem_type=problem_type, task=task)
