@@ -1,5 +1,6 @@
-"""`evaluate.Metric` modules over scikit-learn: `hfkit.metrics.Accuracy().compute(predictions=..., references=...)`.
+"""`evaluate.Metric` modules of our metrics: `hfkit.metrics.Accuracy().compute(predictions=..., references=...)`.
 
+Where arguments are given that scikit-learn has and a metric has not (`average`, `normalize`), it computes the figure.
 Unlike `evaluate.load("accuracy")` they need no network and, in one process, leave no file behind.
 """
 
@@ -9,19 +10,18 @@ from typing import Any
 import evaluate
 import numpy as np
 from datasets import Features, Sequence, Value
-from scipy import stats
 from sklearn import metrics as sk
 
-from hfkit.evaluation import metrics
+from hfkit.evaluation import metric, metrics
 
 _CITATION = "Pedregosa et al., Scikit-learn: Machine Learning in Python, JMLR 12, 2011."
 
 
 class _Module(evaluate.Metric):
-    """One figure: its name, its function of (references, predictions), and what the two columns hold."""
+    """A metric of ours by its name, what it is called here, and what the two columns hold."""
 
-    key: str
-    function: Callable[..., Any]
+    metric, key = "", ""
+    function: Callable[..., Any] = staticmethod(lambda references, predictions: float("nan"))  # given arguments
     columns: tuple[tuple[Any, Any], ...]  # (predictions, references), the forms tried in order
 
     def __init__(self, *args: Any, num_process: int = 1, keep_in_memory: bool | None = None, **kwargs: Any) -> None:
@@ -41,8 +41,12 @@ class _Module(evaluate.Metric):
         )
 
     def _compute(self, predictions: np.ndarray, references: np.ndarray, **kwargs: Any) -> dict[str, Any]:
-        value = type(self).function(np.asarray(references), np.asarray(predictions), **kwargs)
-        return {self.key: value if np.ndim(value) else float(value)}
+        answer, truth, known = np.asarray(predictions), np.asarray(references), metrics.BY_NAME.get(self.metric)
+        if known is None or kwargs:
+            value = type(self).function(truth, answer, **kwargs)
+            return {self.key: value if np.ndim(value) else float(value)}
+        found = metric.figures([known], {"label": truth, known.columns[1]: answer})
+        return {self.key: found.get(self.metric, float("nan"))}
 
 
 _LABELS = (
@@ -60,7 +64,7 @@ _PROBABILITIES = (
 class Accuracy(_Module):
     """Share of rows answered right (for lists of labels: with every label right). Arguments as `accuracy_score`."""
 
-    key, function, columns = "accuracy", staticmethod(sk.accuracy_score), _LABELS
+    metric, key, function, columns = "accuracy", "accuracy", staticmethod(sk.accuracy_score), _LABELS
 
 
 class Precision(_Module):
@@ -84,54 +88,46 @@ class F1(_Module):
 class MatthewsCorrelation(_Module):
     """Correlation of truth and answer, from -1 to 1; 0 is guessing. Arguments as `matthews_corrcoef`."""
 
-    key, function, columns = "matthews_correlation", staticmethod(sk.matthews_corrcoef), _LABELS[:1]
+    metric, key, function, columns = "mcc", "matthews_correlation", staticmethod(sk.matthews_corrcoef), _LABELS[:1]
 
 
 class RocAuc(_Module):
     """Area under the ROC curve. Predictions are probabilities, one a row or one a class (macro, one vs rest)."""
 
-    key, function, columns = "roc_auc", staticmethod(metrics.roc_auc), _PROBABILITIES
+    metric, key, columns = "roc_auc", "roc_auc", _PROBABILITIES
 
 
 class LogLoss(_Module):
     """Mean of minus the log of the probability given to the truth. Predictions are probabilities, one a class."""
 
-    key, function, columns = "log_loss", staticmethod(metrics.log_loss), _PROBABILITIES[:2]
+    metric, key, columns = "log_loss", "log_loss", _PROBABILITIES[:2]
 
 
 class ExpectedCalibrationError(_Module):
     """Gap between claimed probability and share of right answers, over `bins=15`. Predictions are probabilities."""
 
-    key, function, columns = "ece", staticmethod(metrics.expected_calibration_error), _PROBABILITIES[:2]
+    metric, key, function, columns = "ece", "ece", staticmethod(metrics.expected_calibration_error), _PROBABILITIES[:2]
 
 
 class MeanSquaredError(_Module):
     """Mean of the squared differences. Arguments as `mean_squared_error`."""
 
-    key, function, columns = "mse", staticmethod(sk.mean_squared_error), _NUMBERS
+    metric, key, function, columns = "mse", "mse", staticmethod(sk.mean_squared_error), _NUMBERS
 
 
 class MeanAbsoluteError(_Module):
     """Mean of the absolute differences. Arguments as `mean_absolute_error`."""
 
-    key, function, columns = "mae", staticmethod(sk.mean_absolute_error), _NUMBERS
-
-
-def _pearson(references: np.ndarray, predictions: np.ndarray) -> float:
-    return float(stats.pearsonr(references, predictions)[0])
-
-
-def _spearman(references: np.ndarray, predictions: np.ndarray) -> float:
-    return float(stats.spearmanr(references, predictions)[0])
+    metric, key, function, columns = "mae", "mae", staticmethod(sk.mean_absolute_error), _NUMBERS
 
 
 class Pearson(_Module):
     """Linear correlation of truth and answer, from -1 to 1."""
 
-    key, function, columns = "pearson", staticmethod(_pearson), _NUMBERS
+    metric, key, columns = "pearson", "pearson", _NUMBERS
 
 
 class Spearman(_Module):
     """Correlation of the ranks of truth and answer, from -1 to 1."""
 
-    key, function, columns = "spearman", staticmethod(_spearman), _NUMBERS
+    metric, key, columns = "spearman", "spearman", _NUMBERS

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from hfkit.tasks.discover import find
+
 if TYPE_CHECKING:
     import pyarrow as pa
     import torch
@@ -15,6 +17,17 @@ if TYPE_CHECKING:
 
 class BaseTask:
     """Stands before a task's class."""
+
+    name: str
+
+    def settings(self) -> dict[str, Any]:
+        """See `hfkit.tasks.Task`."""
+        raise NotImplementedError
+
+    @property
+    def primary_metric(self) -> str:
+        """The first of the metrics in metrics.py."""
+        return find(self.name).metrics(self.settings())[0].name
 
     def before_training(self, run: "Run", model: "torch.nn.Module") -> None:
         """Keep in the run what the model tells of itself, in the first process."""

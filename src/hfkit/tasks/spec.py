@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hfkit.evaluation.metric import Metric
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class TaskSpec:
         labelled: The model's outputs are labels, which its config names.
         marks: Keys of a config.json that no other task's models have.
         reads: Columns that a data set has for it; one of each tuple's is enough. The first is what the model looks at.
+        job: What its models do, in the words of a page; nothing: the main name.
         inputs: What it looks at, in the words of a page: texts, images.
         keepsakes: Files that a run keeps for its report, hashed as the others are.
         demo: What `hfkit train --demo` changes.
@@ -35,6 +39,7 @@ class TaskSpec:
     peft: str = ""
     marks: tuple[str, ...] = ()
     labelled: bool = True
+    job: str = ""
     inputs: str = "texts"
     keepsakes: tuple[str, ...] = ()
     demo: Mapping[str, Any] = field(default_factory=dict)
@@ -54,6 +59,12 @@ class TaskSpec:
         """Whether the task has a file of this name. What it leaves out, it gets the shared default of."""
         return find_spec(f"{self.package}.{file}") is not None
 
+    def metrics(self, settings: Mapping[str, Any]) -> "tuple[Metric, ...]":
+        """What its answers are judged by, the primary metric first: METRICS of metrics.py, or its metrics_of(settings)
+        where that depends on the settings of the task."""
+        room = self.room("metrics")
+        return room.metrics_of(settings) if hasattr(room, "metrics_of") else room.METRICS
+
     def room(self, file: str) -> ModuleType:
-        """One of the task's files: task, models, baselines, report, inference, app, ..."""
+        """One of the task's files: task, models, metrics, baselines, report, inference, app, ..."""
         return import_module(f"{self.package}.{file}")

@@ -83,7 +83,7 @@ def write(
     baselines = fit_baselines(data, settings, config.seed)
     fitted = time.perf_counter()
     table = prediction_table(data["test"], rows, predictions, baselines)
-    figures = intervals(table, settings["problem_type"], baselines, seed=config.seed)
+    figures = intervals(table, settings, baselines, seed=config.seed)
     sizes = run.info["model"]
     figures |= {
         "split": "test",
@@ -157,7 +157,7 @@ def evaluate_rows(run: "Run", config: TrainConfig, task: "Task", data: "DatasetD
     encoded = task.encode(data["test"], processor)
     predictions = answers(accelerator, task, model, encoded, config)
     table = prediction_table(data["test"], encoded, predictions, {})
-    figures = intervals(table, task.settings()["problem_type"], {}, seed=config.seed) | {"split": "test"}
+    figures = intervals(table, task.settings(), {}, seed=config.seed) | {"split": "test"}
     figures["seen_in_training"] = seen_in_training(run, data["test"])
     if accelerator.is_main_process:
         with writing(folder, "set --output"):
@@ -263,5 +263,6 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 def _arrow(values: np.ndarray) -> Any:
     """One entry a row: a number, or a list of them."""
-    array = np.asarray(values)
-    return array if array.ndim == 1 else pa.array(list(array))
+    if isinstance(values, list):
+        return pa.array(values)
+    return values if values.ndim == 1 else pa.array(list(values))

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from hfkit.base.sanitize import line
 from hfkit.evaluation import wording
@@ -52,18 +53,24 @@ def facts(run: Run) -> Facts:
     """
     run.check_finished()
     with reading(run):
-        settings, found = run.info["task_settings"], run.metrics
+        settings = run.info["task_settings"]
         pictures = _pictures(run)
         return Facts(
             title=str(run.info["name"]),
             task=str(run.info["task"]),
             about=_about(run),
             labels=[str(name) for name in settings.get("labels") or []],
-            regression=found["problem_type"] == "regression",
+            regression=_numbers(run),
             pair=bool(settings.get("pair")),
             examples=[[path] for path in pictures] or _texts(run),
             pictures=pictures,
         )
+
+
+def _numbers(run: Run) -> bool:
+    """Whether the answers are numbers, as the labels are."""
+    table = run.predictions()
+    return "label" in table.column_names and pa.types.is_floating(table["label"].type)
 
 
 def _about(run: Run) -> str:
@@ -71,7 +78,7 @@ def _about(run: Run) -> str:
     info, found = run.info, run.metrics
     primary = found["primary_metric"]
     figure, data = found[primary], info["data"]
-    what = job(str(found["problem_type"]), bool(info["task_settings"].get("pair")), str(info["task"]))
+    what = job(str(found.get("problem_type")), bool(info["task_settings"].get("pair")), str(info["task"]))
     said = (
         f"{wording.capital(what)}, learnt from {data.get('pretty_name') or public.path(data['name'])}."
         f" {wording.capital(wording.title(primary))} on {figure['n']:,} test rows:"

@@ -9,6 +9,7 @@ SPEC = TaskSpec(
     heads=("ForCausalLM", "LMHeadModel"),
     peft="CAUSAL_LM",
     labelled=False,
+    job="language modelling",
     reads=("text", "completion", "messages"),
     keepsakes=("passages.json", "samples.jsonl"),
     demo={  # as in recipes/gpt2_wikitext.py
