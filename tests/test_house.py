@@ -53,8 +53,6 @@ STILL_ASK: set[str] = {
     "data/text/streams.py",
     "data/vision/pictures.py",
     "data/vision/reading.py",
-    "evaluation/linear.py",
-    "evaluation/majority.py",
     "inference/writers.py",
     "models/settings.py",
     "training/judge.py",

@@ -18,9 +18,9 @@ _CITATION = "Pedregosa et al., Scikit-learn: Machine Learning in Python, JMLR 12
 
 
 class _Module(evaluate.Metric):
-    """A metric of ours by its name, what it is called here, and what the two columns hold."""
+    """A metric of ours by its name, what it is called here (else the same), and what the two columns hold."""
 
-    metric, key = "", ""
+    metric = key = ""
     function: Callable[..., Any] = staticmethod(lambda references, predictions: float("nan"))  # given arguments
     columns: tuple[tuple[Any, Any], ...]  # (predictions, references), the forms tried in order
 
@@ -44,9 +44,9 @@ class _Module(evaluate.Metric):
         answer, truth, known = np.asarray(predictions), np.asarray(references), metrics.BY_NAME.get(self.metric)
         if known is None or kwargs:
             value = type(self).function(truth, answer, **kwargs)
-            return {self.key: value if np.ndim(value) else float(value)}
-        found = metric.figures([known], {"label": truth, known.columns[1]: answer})
-        return {self.key: found.get(self.metric, float("nan"))}
+        else:
+            value = metric.figures([known], {"label": truth, known.columns[1]: answer}).get(self.metric, np.nan)
+        return {self.key or self.metric: value if np.ndim(value) else float(value)}
 
 
 _LABELS = (
@@ -64,7 +64,7 @@ _PROBABILITIES = (
 class Accuracy(_Module):
     """Share of rows answered right (for lists of labels: with every label right). Arguments as `accuracy_score`."""
 
-    metric, key, function, columns = "accuracy", "accuracy", staticmethod(sk.accuracy_score), _LABELS
+    metric, function, columns = "accuracy", staticmethod(sk.accuracy_score), _LABELS
 
 
 class Precision(_Module):
@@ -94,40 +94,40 @@ class MatthewsCorrelation(_Module):
 class RocAuc(_Module):
     """Area under the ROC curve. Predictions are probabilities, one a row or one a class (macro, one vs rest)."""
 
-    metric, key, columns = "roc_auc", "roc_auc", _PROBABILITIES
+    metric, columns = "roc_auc", _PROBABILITIES
 
 
 class LogLoss(_Module):
     """Mean of minus the log of the probability given to the truth. Predictions are probabilities, one a class."""
 
-    metric, key, columns = "log_loss", "log_loss", _PROBABILITIES[:2]
+    metric, columns = "log_loss", _PROBABILITIES[:2]
 
 
 class ExpectedCalibrationError(_Module):
     """Gap between claimed probability and share of right answers, over `bins=15`. Predictions are probabilities."""
 
-    metric, key, function, columns = "ece", "ece", staticmethod(metrics.expected_calibration_error), _PROBABILITIES[:2]
+    metric, function, columns = "ece", staticmethod(metrics.expected_calibration_error), _PROBABILITIES[:2]
 
 
 class MeanSquaredError(_Module):
     """Mean of the squared differences. Arguments as `mean_squared_error`."""
 
-    metric, key, function, columns = "mse", "mse", staticmethod(sk.mean_squared_error), _NUMBERS
+    metric, function, columns = "mse", staticmethod(sk.mean_squared_error), _NUMBERS
 
 
 class MeanAbsoluteError(_Module):
     """Mean of the absolute differences. Arguments as `mean_absolute_error`."""
 
-    metric, key, function, columns = "mae", "mae", staticmethod(sk.mean_absolute_error), _NUMBERS
+    metric, function, columns = "mae", staticmethod(sk.mean_absolute_error), _NUMBERS
 
 
 class Pearson(_Module):
     """Linear correlation of truth and answer, from -1 to 1."""
 
-    metric, key, columns = "pearson", "pearson", _NUMBERS
+    metric, columns = "pearson", _NUMBERS
 
 
 class Spearman(_Module):
     """Correlation of the ranks of truth and answer, from -1 to 1."""
 
-    metric, key, columns = "spearman", "spearman", _NUMBERS
+    metric, columns = "spearman", _NUMBERS

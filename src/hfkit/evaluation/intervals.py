@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from hfkit.evaluation import stats
-from hfkit.evaluation.metric import Columns, Metric, as_array, columns_of, figures, readable, rival
+from hfkit.evaluation.metric import Columns, Metric, as_array, columns_of, figures, rival
 from hfkit.tasks.discover import find
 
 
@@ -86,9 +86,8 @@ def _with_intervals(
     rows = max(map(len, columns.values()), default=0)
     width = max((one.shape[1] for one in columns.values() if one.ndim == 2 and one.dtype.kind == "f"), default=1)
     enough = int(np.clip(4e8 / (rows * width), 200, n_resamples)) if n_resamples > 200 else n_resamples
-    known = [metric for metric in readable(metrics, columns) if metric.name in points]
-    shares = {metric.name for metric in known if metric.right and groups is None}
-    resampled = [metric for metric in known if metric.name not in shares]
+    shares = {metric.name for metric in metrics if metric.right and groups is None}
+    resampled = [metric for metric in metrics if metric.name in points and metric.name not in shares]
     blocks = [
         {metric.name: metric.values(columns, weights) for metric in resampled}
         for weights in stats.resample_counts(rows, enough, seed, groups=groups)

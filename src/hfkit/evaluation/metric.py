@@ -91,20 +91,16 @@ def mean_of(row: Callable[[Columns], np.ndarray]) -> Of:
     return lambda columns, weights: total(weights, columns.of_rows(row)) / weights.sum(axis=1)
 
 
-def readable(metrics: Iterable[Metric], columns: Mapping[str, Any]) -> list[Metric]:
-    """The metrics that find all that they read."""
-    return [metric for metric in metrics if set(metric.columns) <= set(columns)]
-
-
 def figures(metrics: Iterable[Metric], columns: Mapping[str, Any]) -> dict[str, float]:
     """The figures of one set of predictions as plain floats.
 
     A figure that finds not all its columns, or that these rows do not define (ROC AUC where only one class occurs, a
     correlation with a constant), is left out: a run's JSON has no NaN.
     """
-    read = Columns(columns)
+    read = columns if isinstance(columns, Columns) else Columns(columns)
     ones = np.ones((1, max(map(len, read.values()), default=0)))
-    found = {metric.name: float(metric.values(read, ones)[0]) for metric in readable(metrics, read)}
+    known = [metric for metric in metrics if set(metric.columns) <= set(read)]
+    found = {metric.name: float(metric.values(read, ones)[0]) for metric in known}
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 

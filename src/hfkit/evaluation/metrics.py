@@ -4,10 +4,9 @@ The modules (`metrics.Accuracy()`) are for anyone who knows Hugging Face's `eval
 importing `evaluate` takes seconds.
 """
 
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from hfkit.evaluation import classification, metric
@@ -46,19 +45,16 @@ def figures(
 
 def roc_auc(labels: ArrayLike, probabilities: ArrayLike) -> float:
     """Area under the ROC curve, as `classification.roc_auc` has it; NaN where it is not defined."""
-    return _one("roc_auc", labels, probabilities)
+    columns = {"label": labels, "probabilities": probabilities}
+    return metric.figures([BY_NAME["roc_auc"]], columns).get("roc_auc", float("nan"))
 
 
 def log_loss(labels: ArrayLike, probabilities: ArrayLike) -> float:
     """The mean of `row_log_loss`."""
-    return _one("log_loss", labels, probabilities)
+    return float(row_log_loss(labels, probabilities).mean())
 
 
 def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
     """How far claims lie from what is right, as `classification.calibration_error` has it."""
-    ece = replace(BY_NAME["ece"], of=partial(classification.calibration_error, bins=bins))
-    return metric.figures([ece], {"label": labels, "probabilities": probabilities})["ece"]
-
-
-def _one(name: str, labels: ArrayLike, probabilities: ArrayLike) -> float:
-    return metric.figures([BY_NAME[name]], {"label": labels, "probabilities": probabilities}).get(name, float("nan"))
+    columns = metric.Columns({"label": labels, "probabilities": probabilities})
+    return float(classification.calibration_error(columns, np.ones((1, len(columns["label"]))), bins)[0])

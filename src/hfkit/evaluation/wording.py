@@ -58,6 +58,11 @@ def baseline_title(name: str, problem_type: str | None, rows: int | None = None)
     return known if rows is None else f"{known}, fitted on {count(rows)} rows"
 
 
+def figures(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The figures of metrics.json that have an interval."""
+    return {name: entry for name, entry in metrics.items() if isinstance(entry, dict) and "low" in entry}
+
+
 def rival(metrics: Mapping[str, Any]) -> str | None:
     """The baseline that the verdict is about: the one that looks at the rows. None where there is none."""
     return next((name for name in metrics["baselines"] if name != "majority"), None)

@@ -22,7 +22,7 @@ def metadata(run: Run, energy: Energy | None) -> ModelCardData:
     """The front matter of a finished run's card. What is not known has no key."""
     info, data = run.info, run.info["data"]
     base, rows, adapter = base_model(run), data_set(run), bool(run.config.get("lora"))
-    found = figures(run)
+    found = wording.figures(run.metrics)
     return ModelCardData(
         license=license_of(run),
         language=_languages(data.get("language")) if find(info["task"]).inputs == "texts" else None,
@@ -38,11 +38,6 @@ def metadata(run: Run, energy: Energy | None) -> ModelCardData:
         co2_eq_emissions=_emissions(run, energy),
         eval_results=[_result(run, name, entry) for name, entry in found.items()],
     )
-
-
-def figures(run: Run) -> dict[str, dict[str, Any]]:
-    """The figures of the model with an interval."""
-    return {name: entry for name, entry in run.metrics.items() if isinstance(entry, dict) and "low" in entry}
 
 
 def base_model(run: Run) -> str | None:

@@ -133,9 +133,8 @@ def speeds(totals: Mapping[str, Any], probe: bool) -> list[tuple[str, float]]:
 
 def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The figures with their intervals, the primary one first."""
-    names = [name for name, entry in found.items() if isinstance(entry, dict) and "low" in entry]
     primary = found["primary_metric"]
-    return [{"name": name, **found[name]} for name in sorted(names, key=lambda name: name != primary)]
+    return [{"name": name, **found[name]} for name in sorted(wording.figures(found), key=lambda name: name != primary)]
 
 
 def job(problem: str, pair: bool, task: str) -> str:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 from hfkit.tasks.discover import find
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
     import torch
     from accelerate import Accelerator
@@ -19,10 +21,7 @@ class BaseTask:
     """Stands before a task's class."""
 
     name: str
-
-    def settings(self) -> dict[str, Any]:
-        """See `hfkit.tasks.Task`."""
-        raise NotImplementedError
+    settings: "Callable[[], dict[str, Any]]"
 
     @property
     def primary_metric(self) -> str:

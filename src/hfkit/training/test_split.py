@@ -210,8 +210,7 @@ def figure_lines(figures: dict[str, Any]) -> str:
     rows = [["", "value", "95 % interval"]]
     rows += [
         [wording.title(name), wording.number(entry["value"], name), wording.interval(entry, name)]
-        for name, entry in figures.items()
-        if isinstance(entry, dict) and "low" in entry
+        for name, entry in wording.figures(figures).items()
     ]
     lines, seen = aligned(rows), figures.get("seen_in_training")
     if seen is not None:

@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from hfkit.base.sanitize import line
 from hfkit.evaluation import wording
@@ -53,24 +52,18 @@ def facts(run: Run) -> Facts:
     """
     run.check_finished()
     with reading(run):
-        settings = run.info["task_settings"]
+        settings, names = run.info["task_settings"], run.predictions().column_names
         pictures = _pictures(run)
         return Facts(
             title=str(run.info["name"]),
             task=str(run.info["task"]),
             about=_about(run),
             labels=[str(name) for name in settings.get("labels") or []],
-            regression=_numbers(run),
+            regression="label" in names and "probabilities" not in names,
             pair=bool(settings.get("pair")),
             examples=[[path] for path in pictures] or _texts(run),
             pictures=pictures,
         )
-
-
-def _numbers(run: Run) -> bool:
-    """Whether the answers are numbers, as the labels are."""
-    table = run.predictions()
-    return "label" in table.column_names and pa.types.is_floating(table["label"].type)
 
 
 def _about(run: Run) -> str:
