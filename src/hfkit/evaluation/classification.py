@@ -182,46 +182,42 @@ def _error_of(name: str, title: str, size: np.ufunc, **more: Any) -> Metric:
     return Metric(name, title, ANSWERS, of, better="lower", unit="", hub=name, **more)
 
 
-_WEIGHTED = _average("f1", "weighted", lambda s, c, r: _ratio((_ratio(2 * r, s + c) * s).sum(axis=1), s.sum(axis=1)))
+_WEIGHTED = _average(
+    "f1", "weighted", lambda s, c, r: _ratio((_ratio(2 * r, s + c) * s).sum(axis=1), s.sum(axis=1)), compared=False
+)
 _OF_PROBABILITIES = (
-    Metric("roc_auc", "ROC AUC", SHARES, roc_auc, compared=True, hub="roc_auc"),
-    Metric("log_loss", "log loss", SHARES, mean_of(_log_loss), better="lower", compared=True),
+    Metric("roc_auc", "ROC AUC", SHARES, roc_auc, hub="roc_auc"),
+    Metric("log_loss", "log loss", SHARES, mean_of(_log_loss), better="lower"),
     Metric(
         *("ece", "calibration error (ECE)", SHARES, calibration_error),
         better="lower",
-        compared=True,
         hub="expected_calibration_error",
         hub_arguments={"bins": 15},
     ),
 )
 PROBLEMS: dict[str, tuple[Metric, ...]] = {
     "single_label_classification": (
-        Metric("accuracy", "accuracy", ANSWERS, mean_of(_right), right=_right, compared=True, hub="accuracy"),
-        _average("f1", "macro", lambda s, c, r: _macro(_ratio(2 * r, s + c), s, c), compared=True),
+        Metric("accuracy", "accuracy", ANSWERS, mean_of(_right), right=_right, hub="accuracy"),
+        _average("f1", "macro", lambda s, c, r: _macro(_ratio(2 * r, s + c), s, c)),
         _WEIGHTED,
-        _average("precision", "macro", lambda s, c, r: _macro(_ratio(r, c), s, c)),
-        _average("recall", "macro", lambda s, c, r: _macro(_ratio(r, s), s, c)),
-        Metric("mcc", "Matthews correlation", ANSWERS, _of_counts(_mcc), compared=True, hub="matthews_correlation"),
+        _average("precision", "macro", lambda s, c, r: _macro(_ratio(r, c), s, c), compared=False),
+        _average("recall", "macro", lambda s, c, r: _macro(_ratio(r, s), s, c), compared=False),
+        Metric("mcc", "Matthews correlation", ANSWERS, _of_counts(_mcc), hub="matthews_correlation"),
         *_OF_PROBABILITIES,
     ),
     "multi_label_classification": (
         # Over all labels, those too that no row has.
-        _average("f1", "macro", lambda s, c, r: _ratio(2 * r, s + c).mean(axis=1), compared=True),
-        _average("f1", "micro", lambda s, c, r: _ratio(2 * r.sum(axis=1), (s + c).sum(axis=1)), compared=True),
+        _average("f1", "macro", lambda s, c, r: _ratio(2 * r, s + c).mean(axis=1)),
+        _average("f1", "micro", lambda s, c, r: _ratio(2 * r.sum(axis=1), (s + c).sum(axis=1))),
         _WEIGHTED,
-        Metric(
-            *("subset_accuracy", "subset accuracy", ANSWERS, mean_of(_right)),
-            right=_right,
-            compared=True,
-            hub="accuracy",
-        ),
+        Metric("subset_accuracy", "subset accuracy", ANSWERS, mean_of(_right), right=_right, hub="accuracy"),
         *_OF_PROBABILITIES,
     ),
     "regression": (
         _error_of("mse", "mean squared error", np.square),
-        _error_of("mae", "mean absolute error", np.abs, compared=True),
-        Metric("pearson", "Pearson correlation", ANSWERS, _pearson, compared=True, hub="pearsonr"),
-        Metric("spearman", "Spearman correlation", ANSWERS, _spearman, compared=True, hub="spearmanr"),
+        _error_of("mae", "mean absolute error", np.abs),
+        Metric("pearson", "Pearson correlation", ANSWERS, _pearson, hub="pearsonr"),
+        Metric("spearman", "Spearman correlation", ANSWERS, _spearman, hub="spearmanr"),
     ),
 }
 """By transformers' problem type; the first of each is the primary one."""

@@ -5,6 +5,7 @@ Unlike `evaluate.load("accuracy")` they need no network and, in one process, lea
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import evaluate
@@ -12,17 +13,18 @@ import numpy as np
 from datasets import Features, Sequence, Value
 from sklearn import metrics as sk
 
-from hfkit.evaluation import metric, metrics
+from hfkit.evaluation import metrics
+from hfkit.evaluation.metric import named
 
 _CITATION = "Pedregosa et al., Scikit-learn: Machine Learning in Python, JMLR 12, 2011."
 
 
 class _Module(evaluate.Metric):
-    """A metric of ours by its name, what it is called here (else the same), and what the two columns hold."""
+    """A metric of ours by its name, what the two columns hold, and who computes it where arguments are given."""
 
-    metric = key = ""
-    function: Callable[..., Any] = staticmethod(lambda references, predictions: float("nan"))  # given arguments
+    metric: str
     columns: tuple[tuple[Any, Any], ...]  # (predictions, references), the forms tried in order
+    function: Callable[..., Any] | None
 
     def __init__(self, *args: Any, num_process: int = 1, keep_in_memory: bool | None = None, **kwargs: Any) -> None:
         # Across processes `evaluate` gathers through files; one process needs none.
@@ -41,93 +43,52 @@ class _Module(evaluate.Metric):
         )
 
     def _compute(self, predictions: np.ndarray, references: np.ndarray, **kwargs: Any) -> dict[str, Any]:
-        answer, truth, known = np.asarray(predictions), np.asarray(references), metrics.BY_NAME.get(self.metric)
-        if known is None or kwargs:
-            value = type(self).function(truth, answer, **kwargs)
+        truth, answer = np.asarray(references), np.asarray(predictions)
+        if self.function and (kwargs or self.metric in ("precision", "recall", "f1")):  # these ask how to average
+            value = self.function(truth, answer, **kwargs)
         else:
-            value = metric.figures([known], {"label": truth, known.columns[1]: answer}).get(self.metric, np.nan)
-        return {self.key or self.metric: value if np.ndim(value) else float(value)}
+            value = metrics.one(self.metric, truth, answer, **kwargs)
+        return {_KEYS.get(self.metric, self.metric): value if np.ndim(value) else float(value)}
 
 
-_LABELS = (
-    (Value("int64"), Value("int64")),
-    (Sequence(Value("int64")), Sequence(Value("int64"))),
+_KEYS = {"mcc": "matthews_correlation"}  # as `evaluate` has it
+_LABELS = ("labels", ((Value("int64"), Value("int64")), (Sequence(Value("int64")), Sequence(Value("int64")))))
+_IDS = (_LABELS[0], _LABELS[1][:1])
+_NUMBERS = ("numbers", ((Value("float64"), Value("float64")),))
+_ROWS = Sequence(Value("float64"))
+_SHARES = ("probabilities, one a class", ((_ROWS, Value("int64")), (_ROWS, Sequence(Value("int64")))))
+_SCORES = (f"{_SHARES[0]} or one a row", (*_SHARES[1], (Value("float64"), Value("int64"))))
+    f"{_SHARES[0]} (macro, one against the rest) or one a row",
+    (*_SHARES[1], (Value("float64"), Value("int64"))),
 )
-_NUMBERS = ((Value("float64"), Value("float64")),)
-_PROBABILITIES = (
-    (Sequence(Value("float64")), Value("int64")),
-    (Sequence(Value("float64")), Sequence(Value("int64"))),
-    (Value("float64"), Value("int64")),
-)
+# Name -> the metric (or what scikit-learn computes only with arguments), its columns, scikit-learn's function.
+_MODULES: dict[str, tuple[str, Any, Callable[..., Any] | None]] = {
+    "Accuracy": ("accuracy", _LABELS, sk.accuracy_score),
+    "Precision": ("precision", _LABELS, sk.precision_score),
+    "Recall": ("recall", _LABELS, sk.recall_score),
+    "F1": ("f1", _LABELS, sk.f1_score),
+    "MatthewsCorrelation": ("mcc", _IDS, sk.matthews_corrcoef),
+    "RocAuc": ("roc_auc", _SCORES, None),
+    "LogLoss": ("log_loss", _SHARES, None),
+    "ExpectedCalibrationError": ("ece", _SHARES, metrics.expected_calibration_error),
+    "MeanSquaredError": ("mse", _NUMBERS, sk.mean_squared_error),
+    "MeanAbsoluteError": ("mae", _NUMBERS, sk.mean_absolute_error),
+    "Pearson": ("pearson", _NUMBERS, None),
+    "Spearman": ("spearman", _NUMBERS, None),
+}
 
 
-class Accuracy(_Module):
-    """Share of rows answered right (for lists of labels: with every label right). Arguments as `accuracy_score`."""
+@cache
+def module(name: str) -> type[_Module]:
+    """The class `hfkit.metrics.<name>`.
 
-    metric, function, columns = "accuracy", staticmethod(sk.accuracy_score), _LABELS
-
-
-class Precision(_Module):
-    """Share of the answers that are right. Arguments as `precision_score`: `average="macro"`, `pos_label`..."""
-
-    key, function, columns = "precision", staticmethod(sk.precision_score), _LABELS
-
-
-class Recall(_Module):
-    """Share of the truth that is found. Arguments as `recall_score`: `average="macro"`, `pos_label`..."""
-
-    key, function, columns = "recall", staticmethod(sk.recall_score), _LABELS
-
-
-class F1(_Module):
-    """Harmonic mean of precision and recall. Arguments as `f1_score`: `average="macro" | "micro" | "weighted"`..."""
-
-    key, function, columns = "f1", staticmethod(sk.f1_score), _LABELS
-
-
-class MatthewsCorrelation(_Module):
-    """Correlation of truth and answer, from -1 to 1; 0 is guessing. Arguments as `matthews_corrcoef`."""
-
-    metric, key, function, columns = "mcc", "matthews_correlation", staticmethod(sk.matthews_corrcoef), _LABELS[:1]
-
-
-class RocAuc(_Module):
-    """Area under the ROC curve. Predictions are probabilities, one a row or one a class (macro, one vs rest)."""
-
-    metric, columns = "roc_auc", _PROBABILITIES
-
-
-class LogLoss(_Module):
-    """Mean of minus the log of the probability given to the truth. Predictions are probabilities, one a class."""
-
-    metric, columns = "log_loss", _PROBABILITIES[:2]
-
-
-class ExpectedCalibrationError(_Module):
-    """Gap between claimed probability and share of right answers, over `bins=15`. Predictions are probabilities."""
-
-    metric, function, columns = "ece", staticmethod(metrics.expected_calibration_error), _PROBABILITIES[:2]
-
-
-class MeanSquaredError(_Module):
-    """Mean of the squared differences. Arguments as `mean_squared_error`."""
-
-    metric, function, columns = "mse", staticmethod(sk.mean_squared_error), _NUMBERS
-
-
-class MeanAbsoluteError(_Module):
-    """Mean of the absolute differences. Arguments as `mean_absolute_error`."""
-
-    metric, function, columns = "mae", staticmethod(sk.mean_absolute_error), _NUMBERS
-
-
-class Pearson(_Module):
-    """Linear correlation of truth and answer, from -1 to 1."""
-
-    metric, columns = "pearson", _NUMBERS
-
-
-class Spearman(_Module):
-    """Correlation of the ranks of truth and answer, from -1 to 1."""
-
-    metric, columns = "spearman", _NUMBERS
+    Raises:
+        AttributeError: There is none.
+    """
+    if name not in _MODULES:
+        raise AttributeError(f"hfkit.metrics has no module {name!r}")
+    metric, (kind, columns), function = _MODULES[name]
+    about = f"{named(metric).title}. Predictions are {kind}."
+    about += f" Arguments as `{function.__name__}`." if function else ""
+    told = {"metric": metric, "columns": columns, "function": function and staticmethod(function), "__doc__": about}
+    return type(name, (_Module,), told)

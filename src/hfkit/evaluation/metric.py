@@ -69,7 +69,7 @@ class Metric:
     better: Literal["higher", "lower"] = "higher"
     unit: Literal["points", ""] = "points"
     right: Callable[[Columns], np.ndarray] | None = None
-    compared: bool = False
+    compared: bool = True
     hub: str = ""
     hub_arguments: Mapping[str, Any] = field(default_factory=dict)
 

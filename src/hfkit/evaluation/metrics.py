@@ -13,17 +13,12 @@ from hfkit.evaluation import classification, metric
 from hfkit.evaluation.classification import calibration as calibration
 from hfkit.evaluation.classification import row_log_loss as row_log_loss
 
-BY_NAME = {known.name: known for known in classification.METRICS}
-
 
 def __getattr__(name: str) -> Any:
-    if name in (
-        *("Accuracy", "Precision", "Recall", "F1", "MatthewsCorrelation", "RocAuc", "LogLoss"),
-        *("ExpectedCalibrationError", "MeanSquaredError", "MeanAbsoluteError", "Pearson", "Spearman"),
-    ):
+    if name[:1].isupper():
         from hfkit.evaluation import hf_modules
 
-        return getattr(hf_modules, name)
+        return hf_modules.module(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -43,15 +38,20 @@ def figures(
     return metric.figures(classification.metrics_of({"problem_type": problem_type}), columns)
 
 
+def one(name: str, labels: ArrayLike, answer: ArrayLike) -> float:
+    """One figure by its name; `answer` is what it reads, predictions or probabilities. NaN where it is not defined."""
+    known = next(known for known in classification.METRICS if known.name == name)
+    return metric.figures([known], {"label": labels, known.columns[1]: answer}).get(name, float("nan"))
+
+
 def roc_auc(labels: ArrayLike, probabilities: ArrayLike) -> float:
     """Area under the ROC curve, as `classification.roc_auc` has it; NaN where it is not defined."""
-    columns = {"label": labels, "probabilities": probabilities}
-    return metric.figures([BY_NAME["roc_auc"]], columns).get("roc_auc", float("nan"))
+    return one("roc_auc", labels, probabilities)
 
 
 def log_loss(labels: ArrayLike, probabilities: ArrayLike) -> float:
     """The mean of `row_log_loss`."""
-    return float(row_log_loss(labels, probabilities).mean())
+    return one("log_loss", labels, probabilities)
 
 
 def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:

@@ -63,7 +63,7 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
     primary, figure = metrics[0], metrics[0].name
     answers, groups = _answers(runs, primary)
     names = _names(runs)
-    shown = [metric.name for metric in metrics if metric.compared or metric is primary]
+    shown = [metric.name for metric in metrics if metric.compared]
     ranking = [_row(run, name, shown) for run, name in zip(runs, names, strict=True)]
     ranked = sorted(range(len(runs)), key=lambda i: -wording.better(ranking[i]["figures"][figure]["value"], figure))
     pairs = [

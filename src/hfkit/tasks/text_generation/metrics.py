@@ -13,7 +13,7 @@ def _metric(name: str, title: str, top: str, per: str, scale: Any = np.positive,
     def of(columns: Columns, weights: np.ndarray) -> Any:
         return scale(total(weights, columns[top]) / total(weights, columns[per]))
 
-    usual: dict[str, Any] = {"given": (), "better": "lower", "unit": "", "compared": True}
+    usual: dict[str, Any] = {"given": (), "better": "lower", "unit": ""}
     return Metric(name, title, (top, per), of, **usual | more)
 
 
