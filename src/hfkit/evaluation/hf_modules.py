@@ -58,9 +58,6 @@ _NUMBERS = ("numbers", ((Value("float64"), Value("float64")),))
 _ROWS = Sequence(Value("float64"))
 _SHARES = ("probabilities, one a class", ((_ROWS, Value("int64")), (_ROWS, Sequence(Value("int64")))))
 _SCORES = (f"{_SHARES[0]} or one a row", (*_SHARES[1], (Value("float64"), Value("int64"))))
-    f"{_SHARES[0]} (macro, one against the rest) or one a row",
-    (*_SHARES[1], (Value("float64"), Value("int64"))),
-)
 # Name -> the metric (or what scikit-learn computes only with arguments), its columns, scikit-learn's function.
 _MODULES: dict[str, tuple[str, Any, Callable[..., Any] | None]] = {
     "Accuracy": ("accuracy", _LABELS, sk.accuracy_score),
