@@ -10,14 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
+from datasets import Dataset
 from run_fixture import write_run
 
 from hfkit import report
 from hfkit.evaluation import metric, stats, wording
-from hfkit.evaluation.intervals import intervals
+from hfkit.evaluation.intervals import groups_of, intervals
 from hfkit.evaluation.metric import Columns, Metric, as_array, figures, looked_at, mean_of, named
 from hfkit.tasks import discover
 from hfkit.tasks.spec import TaskSpec
+from hfkit.training.test_split import prediction_table
 
 ROWS = 240
 Answers = tuple[str, pa.Table, dict[str, np.ndarray]]
@@ -97,6 +99,7 @@ def test_rows_of_a_group_are_drawn_together(problem: str) -> None:
     assert narrow < 0.45 * width
     assert whole == pytest.approx(width, rel=0.2)
     assert grouped[primary]["value"] == pytest.approx(few[primary]["value"])
+    assert (grouped["groups"], "groups" in apart) == (ROWS, False)
     # McNemar's test takes each row for a witness of its own.
     assert grouped["baselines"]["majority"]["difference"]["test"] == "paired bootstrap"
 
@@ -109,6 +112,14 @@ def test_a_block_of_groups_holds_no_more_numbers_than_one_of_rows() -> None:
     assert (drawn[:, 1] == drawn[:, 2]).all()
     assert (drawn[:, 6:] == drawn[:, 6:7]).all()
     assert drawn[:, [0, 1, 3, 6]].sum(axis=1) == pytest.approx(np.full(30, 4))
+
+
+def test_a_predictions_table_keeps_groups_and_ragged_answers() -> None:
+    rows = Dataset.from_dict({"id": ["a", "b"], "group": ["x", "x"]})
+    encoded = Dataset.from_dict({"id": ["a", "b"], "length": [1, 2], "truncated": [False, False]})
+    table = prediction_table(rows, encoded, {"prediction": [[1, 2], [3]], "loss": np.ones(2)}, {})  # type: ignore[dict-item]
+    assert groups_of(table).tolist() == ["x", "x"]
+    assert table["prediction"].to_pylist() == [[1, 2], [3]]
 
 
 def test_columns_may_be_ragged() -> None:
@@ -150,6 +161,7 @@ def test_a_figure_without_its_columns_or_without_a_value_is_left_out() -> None:
 STRANGER = {
     "__init__.py": """
 from hfkit.tasks.spec import TaskSpec
+from hfkit.training.test_split import prediction_table
 SPEC = TaskSpec(("word-finding",), "Finding", "AutoModel", ("ForFinding",), ("tokens",))
 """,
     "metrics.py": """

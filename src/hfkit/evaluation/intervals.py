@@ -31,8 +31,9 @@ def intervals(
 
     Returns:
         `{"accuracy": {"value", "low", "high", "n"}, ..., "baselines": {name: {figure: ..., "difference": {"value",
-        "low", "high", "p_value", "test"}}}, "problem_type" of a task that has one, "primary_metric"}`. A difference is
-        the model's primary figure minus the baseline's. Nothing comes from a clock: equal runs have equal bytes here.
+        "low", "high", "p_value", "test"}}}, "problem_type" and "groups" where there are some, "primary_metric"}`. A
+        difference is the model's primary figure minus the baseline's. Nothing comes from a clock: equal runs have
+        equal bytes here.
     """
     metrics = find(str(settings["name"])).metrics(settings)
     seen, groups = columns_of(predictions_table, metrics), groups_of(predictions_table)
@@ -45,6 +46,7 @@ def intervals(
         if "rows" in baseline:
             beside[name]["rows"] = int(baseline["rows"])
     kept = {name: settings[name] for name in ("problem_type",) if name in settings}
+    kept |= {} if groups is None else {"groups": len(np.unique(groups))}
     return found | {"baselines": beside, **kept, "primary_metric": metrics[0].name}
 
 

@@ -238,7 +238,7 @@ def fit_baselines(data: "DatasetDict", settings: dict[str, Any], seed: int) -> d
 def prediction_table(
     rows: "Dataset", encoded: "Dataset", predictions: dict[str, np.ndarray], baselines: dict[str, Any]
 ) -> pa.Table:
-    """A row per example: id, text, label, the model's and the baselines' answers, loss, length, truncated."""
+    """A row per example: id, text, group, label, the model's and the baselines' answers, loss, length, truncated."""
     columns: dict[str, Any] = {"id": encoded["id"][:]}
     for name in ("text", "text_pair", "prompt", "completion"):
         if name in rows.column_names:
@@ -248,6 +248,7 @@ def prediction_table(
             "\n".join(f"{turn['role']}: {said(turn)}" for turn in unpacked(chat))[:TEXT_KEPT]
             for chat in rows["messages"]
         ]
+    columns |= {"group": rows["group"][:]} if "group" in rows.column_names else {}
     columns |= {name: _arrow(values) for name, values in predictions.items()}
     columns |= {"length": encoded["length"][:], "truncated": encoded["truncated"][:]}
     columns |= {f"baseline_{name}": _arrow(answer["prediction"]) for name, answer in baselines.items()}
