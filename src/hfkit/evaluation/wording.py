@@ -3,12 +3,14 @@
 import json
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hfkit.base.sanitize import clean as clean
 from hfkit.base.sanitize import flat
 from hfkit.base.sanitize import line as line
-from hfkit.evaluation.metric import named
+
+if TYPE_CHECKING:
+    from hfkit.evaluation.metric import Metric
 
 ALPHA = 0.05
 
@@ -35,9 +37,15 @@ def shell(value: Any) -> str:
     return shlex.quote(flat(value).replace("`", "\ufffd"))
 
 
+def _metric(figure: str) -> "Metric":
+    from hfkit.evaluation.metric import named  # with numpy, which `hfkit runs` can do without until a run has figures
+
+    return named(figure)
+
+
 def title(figure: str) -> str:
     """A figure's name on a page."""
-    return named(figure).title
+    return _metric(figure).title
 
 
 def capital(text: str) -> str:
@@ -64,7 +72,7 @@ def rival(metrics: Mapping[str, Any]) -> str | None:
 
 def number(value: float, figure: str = "accuracy") -> str:
     """A figure's value: shares with three decimals, errors in their own unit with four digits."""
-    return _unsigned_zero(f"{value:.3f}" if named(figure).unit else f"{value:.4g}")
+    return _unsigned_zero(f"{value:.3f}" if _metric(figure).unit else f"{value:.4g}")
 
 
 def interval(entry: Mapping[str, float], figure: str = "accuracy") -> str:
@@ -74,7 +82,7 @@ def interval(entry: Mapping[str, float], figure: str = "accuracy") -> str:
 
 def gap(value: float, figure: str = "accuracy") -> str:
     """A difference with its sign: shares in points of 100, errors in their own unit."""
-    return _unsigned_zero(f"{100 * value:+.1f}" if named(figure).unit else f"{value:+.3g}")
+    return _unsigned_zero(f"{100 * value:+.1f}" if _metric(figure).unit else f"{value:+.3g}")
 
 
 def gaps(entry: Mapping[str, float], figure: str = "accuracy") -> str:
@@ -89,7 +97,7 @@ def _unsigned_zero(text: str) -> str:
 
 def unit(figure: str) -> str:
     """What stands after a difference: " points", or nothing for a figure in a unit of its own."""
-    return f" {named(figure).unit}".rstrip()
+    return f" {_metric(figure).unit}".rstrip()
 
 
 def p_value(value: float) -> str:
@@ -136,7 +144,7 @@ def big(value: float) -> str:
 
 def better(value: float, figure: str) -> float:
     """A difference turned so that more is better."""
-    return value if named(figure).better == "higher" else -value
+    return value if _metric(figure).better == "higher" else -value
 
 
 def verdict(metrics: Mapping[str, Any]) -> str | None:
