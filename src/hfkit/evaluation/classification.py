@@ -47,12 +47,16 @@ def calibration_error(columns: Columns, weights: np.ndarray, bins: int = 15) -> 
 
     15 bins, as in Guo et al. 2017, "On Calibration of Modern Neural Networks".
     """
-    claimed, right = calibration(columns["label"], columns["probabilities"])
+    claimed, right = columns.of_rows(_claims)
     each = len(claimed) // len(columns["label"])
     row = np.repeat(np.arange(len(columns["label"])), each)
     bin_of = np.minimum((claimed * bins).astype(int), bins - 1)
     gaps = _grouped(weights, bin_of, bins, claimed - right, row)
     return np.asarray(np.abs(gaps).sum(axis=1) / (weights.sum(axis=1) * each))
+
+
+def _claims(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
+    return calibration(columns["label"], columns["probabilities"])
 
 
 def roc_auc(columns: Columns, weights: np.ndarray) -> np.ndarray:
@@ -61,7 +65,7 @@ def roc_auc(columns: Columns, weights: np.ndarray) -> np.ndarray:
     One column or two classes: of the last class. More classes: each against the rest, plain mean over those that occur
     and are not alone. A 0/1 matrix of labels: the same, column by column.
     """
-    truth, shares = columns["label"], np.asarray(columns["probabilities"], dtype=np.float64)
+    truth, shares = columns["label"], columns["probabilities"]
     if shares.ndim == 1:
         shares = np.stack([1 - shares, shares], axis=1)
     classes = [1] if truth.ndim == 1 and shares.shape[1] == 2 else range(shares.shape[1])

@@ -97,9 +97,10 @@ def figures(metrics: Iterable[Metric], columns: Mapping[str, Any]) -> dict[str, 
     A figure that finds not all its columns, or that these rows do not define (ROC AUC where only one class occurs, a
     correlation with a constant), is left out: a run's JSON has no NaN.
     """
-    read = columns if isinstance(columns, Columns) else Columns(columns)
-    ones = np.ones((1, max(map(len, read.values()), default=0)))
-    known = [metric for metric in metrics if set(metric.columns) <= set(read)]
+    known = [metric for metric in metrics if set(metric.columns) <= set(columns)]
+    names = dict.fromkeys(name for metric in known for name in metric.columns)
+    read = columns if isinstance(columns, Columns) else Columns({name: columns[name] for name in names})
+    ones = np.ones((1, max((len(read[name]) for name in names), default=0)))
     found = {metric.name: float(metric.values(read, ones)[0]) for metric in known}
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
@@ -129,12 +130,11 @@ def as_array(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _column(values: Any) -> np.ndarray:
-    if isinstance(values, np.ndarray):
-        return values
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
     except ValueError:  # rows of different lengths
         return np.fromiter(values, dtype=object, count=len(values))
+    return array.astype(np.float64, copy=False) if array.dtype.kind == "f" else array
 
 
 def rival(metrics: Sequence[Metric], columns: Columns, answer: Mapping[str, Any]) -> Columns:
