@@ -38,7 +38,8 @@ def write_run(
     path.mkdir(parents=True)
     table = _predictions(problem, names, rows, skill, seed)
     baselines = {name: {"prediction": _plain(table[f"baseline_{name}"])} for name in ("tfidf_logreg", "majority")}
-    figures = intervals(table, problem, baselines, n_resamples=300)
+    settings = {"name": "text-classification", "problem_type": problem}
+    figures = intervals(table, settings, baselines, n_resamples=300)
     figures |= {"split": "test", "parameters": {"total": 22_713_986, "trainable": 22_713_986}}
     parquet.write_table(table, path / "predictions.parquet")
     (path / "run.json").write_text(json.dumps(_info(path, problem, names, rows, seed) | changes))

@@ -103,12 +103,12 @@ def test_a_run_of_pictures_is_held_against_them(monkeypatch: pytest.MonkeyPatch)
     assert list(found) == ["pixels_logreg", "majority"]
     truth = data["test"]["label"][:]
     table = pa.table({"label": truth, "prediction": [0] * 20, "probabilities": [[0.9, 0.1]] * 20})
-    figures = intervals(table, settings["problem_type"], found, n_resamples=200)
+    figures = intervals(table, settings, found, n_resamples=200)
     assert "The model is worse than logistic regression on pixels by 50.0 points" in wording.verdict(figures)
     assert not wording.wins(figures)
     assert "rows" not in figures["baselines"]["pixels_logreg"]
     monkeypatch.setattr(baselines, "FITTED", 30)
-    figures = intervals(table, settings["problem_type"], fit_baselines(data, settings, seed=0), n_resamples=200)
+    figures = intervals(table, settings, fit_baselines(data, settings, seed=0), n_resamples=200)
     rows = figures["baselines"]["pixels_logreg"]["rows"]
     title = wording.baseline_title("pixels_logreg", settings["problem_type"], rows)
     assert title == "logistic regression on pixels, fitted on 30 rows"

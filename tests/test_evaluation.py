@@ -84,7 +84,7 @@ def test_what_goes_wrong_in_a_look_costs_no_update(run_fit: Fit, monkeypatch: py
     knobs: dict[str, Any] = {"ema_decay": 0.9, "early_stopping_patience": 3}
     whole = run_fit("whole", **knobs)
 
-    def fails(self: TextClassification, predictions: Any) -> Any:
+    def fails(task: TextClassification, predictions: Any) -> Any:
         raise HfkitError("a picture has gone")
 
     updates: list[int] = []
@@ -95,7 +95,7 @@ def test_what_goes_wrong_in_a_look_costs_no_update(run_fit: Fit, monkeypatch: py
         updates.append(self.state.step)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TextClassification, "metrics", fails)
+        patch.setattr("hfkit.training.engine.looked_at", fails)
         with pytest.raises(HfkitError, match="a picture has gone"):
             run_fit("again", **knobs)
     again = whole.path.parent / "again"

@@ -6,13 +6,18 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.stats import pearsonr, spearmanr
 from sklearn import metrics as sk
 
-from hfkit.evaluation import metrics
+from hfkit.evaluation import classification, metrics
 from hfkit.evaluation.intervals import intervals
-from hfkit.evaluation.weighted import weighted_figures
+from hfkit.evaluation.metric import Columns
 
 ROWS = 300
+
+
+def settings(problem: str) -> dict[str, str]:
+    return {"name": "text-classification", "problem_type": problem}
 
 
 def classes(k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -58,6 +63,32 @@ def test_figures_of_classes_are_scikit_learns(k: int) -> None:
     assert set(found) - set(expected) == {"ece"}
 
 
+def test_figures_of_labels_and_numbers_are_scikit_learns_and_scipys() -> None:
+    truth, answer, shares = many_labels()
+    expected = {
+        "f1_micro": sk.f1_score(truth, answer, average="micro", zero_division=0),
+        "f1_macro": sk.f1_score(truth, answer, average="macro", zero_division=0),
+        "f1_weighted": sk.f1_score(truth, answer, average="weighted", zero_division=0),
+        "subset_accuracy": sk.accuracy_score(truth, answer),
+        "roc_auc": sk.roc_auc_score(truth[:, :3], shares[:, :3]),
+        "log_loss": np.mean([sk.log_loss(truth[:, k], shares[:, k], labels=[0, 1]) for k in range(4)]),
+    }
+    found = metrics.figures("multi_label_classification", truth, answer, shares)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-9)
+    truth, answer = numbers()
+    for size in (1.0, 1e-6):  # a correlation has no unit
+        found = metrics.figures("regression", size * truth, size * answer)
+        assert found == pytest.approx(
+            {
+                "mse": sk.mean_squared_error(size * truth, size * answer),
+                "mae": sk.mean_absolute_error(size * truth, size * answer),
+                "pearson": pearsonr(truth, answer)[0],
+                "spearman": spearmanr(truth, answer)[0],
+            },
+            rel=1e-9,
+        )
+
+
 def test_calibration_error_by_hand() -> None:
     shares = [[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.0, 1.0]]
     # 0.9 twice, one right: gap 0.4 for two rows; 0.7 right: 0.3; 1.0 right: 0.
@@ -76,7 +107,9 @@ def test_weights_of_one_give_the_figures_and_counts_give_repeated_rows(problem: 
     name = {"single": "single_label_classification", "multi": "multi_label_classification"}.get(problem, "regression")
     truth, answer, shares = {"single": classes(3), "multi": many_labels()}.get(problem, (*numbers(), None))
     counts = np.random.default_rng(5).multinomial(ROWS, np.full(ROWS, 1 / ROWS)).astype(float)
-    found = weighted_figures(name, truth, answer, shares, np.stack([np.ones(ROWS), counts]))
+    weights = np.stack([np.ones(ROWS), counts])
+    columns = Columns({"label": truth, "prediction": answer} | ({} if shares is None else {"probabilities": shares}))
+    found = {one.name: one.values(columns, weights) for one in classification.metrics_of({"problem_type": name})}
     rows = np.repeat(np.arange(ROWS), counts.astype(int))
     drawn = metrics.figures(name, truth[rows], answer[rows], None if shares is None else shares[rows])
     assert {key: value[0] for key, value in found.items()} == pytest.approx(
@@ -116,8 +149,6 @@ def test_modules_equal_scikit_learn_at_any_batch_size(
         module.add_batch(predictions=answer[start : start + batch], references=truth[start : start + batch])
     (value,) = module.compute(**arguments).values()
     if reference is None:
-        from scipy.stats import spearmanr
-
         assert value == pytest.approx(spearmanr(truth, answer)[0])
     else:
         assert value == pytest.approx(reference(truth, answer, **arguments))
@@ -160,7 +191,9 @@ def test_intervals_hold_their_figure_and_the_baseline_is_paired() -> None:
     truth, answer, shares = classes(2)
     table = pa.table({"label": truth, "prediction": answer, "probabilities": shares.tolist()})
     always = np.zeros(ROWS, dtype=int)
-    found = intervals(table, "single_label_classification", {"majority": {"prediction": always}}, n_resamples=200)
+    found = intervals(
+        table, settings("single_label_classification"), {"majority": {"prediction": always}}, n_resamples=200
+    )
     for name in metrics.figures("single_label_classification", truth, answer, shares):
         figure = found[name]
         assert figure["low"] <= figure["value"] <= figure["high"], name
@@ -178,7 +211,7 @@ def test_intervals_hold_their_figure_and_the_baseline_is_paired() -> None:
 def test_intervals_of_many_labels_and_of_numbers() -> None:
     truth, answer, shares = many_labels()
     table = pa.table({"label": truth.tolist(), "prediction": answer.tolist(), "probabilities": shares.tolist()})
-    found = intervals(table, "multi_label_classification", {"same": {"prediction": answer}}, n_resamples=100)
+    found = intervals(table, settings("multi_label_classification"), {"same": {"prediction": answer}}, n_resamples=100)
     assert found["baselines"]["same"]["difference"] == {
         "value": 0,
         "low": 0,
@@ -188,7 +221,9 @@ def test_intervals_of_many_labels_and_of_numbers() -> None:
     }
     truth, answer = numbers()
     table = pa.table({"label": truth, "prediction": answer})
-    found = intervals(table, "regression", {"mean": {"prediction": np.full(ROWS, truth.mean())}}, n_resamples=100)
+    found = intervals(
+        table, settings("regression"), {"mean": {"prediction": np.full(ROWS, truth.mean())}}, n_resamples=100
+    )
     assert found["primary_metric"] == "mse"
     assert found["spearman"]["low"] < found["spearman"]["value"] < found["spearman"]["high"]
     assert "pearson" not in found["baselines"]["mean"]

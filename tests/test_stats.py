@@ -8,6 +8,8 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from hfkit.evaluation import stats
+from hfkit.evaluation.intervals import paired
+from hfkit.evaluation.metric import Columns, named
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (10, 10), (1, 3), (450, 500), (2252, 2500)])
@@ -67,16 +69,12 @@ def test_paired_bootstrap_sees_the_pairing() -> None:
     rng = np.random.default_rng(4)
     truth = rng.normal(size=200)
     hard = rng.normal(size=200) * 3  # noise that both models share
-
-    def mse(y: np.ndarray, x: np.ndarray) -> float:
-        return float(((y - x) ** 2).mean())
-
-    better, worse = truth + hard, truth + hard * 1.1
-    found = stats.paired_bootstrap(mse, truth, better, worse)
-    assert found.high < 0
-    assert found.p_value == pytest.approx(2 / 1001)
-    same = stats.paired_bootstrap(mse, truth, better, better)
-    assert (same.value, same.low, same.high, same.p_value) == (0, 0, 0, 1)
+    better, worse = (Columns({"label": truth, "prediction": truth + hard * size}) for size in (1, 1.1))
+    found = paired(named("mse"), better, worse)
+    assert found["high"] < 0
+    assert found["p_value"] == pytest.approx(2 / 1001)
+    same = paired(named("mse"), better, better)
+    assert (same["value"], same["low"], same["high"], same["p_value"]) == (0, 0, 0, 1)
 
 
 @pytest.mark.parametrize("n", [3, 2_000, 2_000_000])

@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from hfkit.base.errors import HfkitError
 from hfkit.config import TaskArguments
 from hfkit.data.text.truncation import positions_of
+from hfkit.evaluation.metric import looked_at
 from hfkit.tasks import build_task
 from hfkit.tasks.text_classification.task import TextClassification
 
@@ -304,7 +305,7 @@ def test_a_number(learnt: Any, tiny_bert: Path, tokenizer: Any, config: Any) -> 
     assert set(said) == {"prediction", "loss"}
     off = (said["prediction"] - batch["labels"]).abs()
     assert float(loss) / 4 == pytest.approx(float(off.mean() if learnt == "mae" else (off**2).mean()))
-    figures = task.metrics({"label": batch["labels"].numpy(), **{k: v.numpy() for k, v in said.items()}})
+    figures = looked_at(task, {"label": batch["labels"].numpy(), **{k: v.numpy() for k, v in said.items()}})
     assert figures[learnt] == pytest.approx(figures["loss"], rel=1e-5)
     assert abs(figures["mse"] - figures["mae"]) > 0.01
     assert TextClassification.from_settings(task.settings()).regression_loss == learnt
@@ -317,7 +318,7 @@ def test_the_loss_is_float32_under_bf16(tiny_bert: Path, tokenizer: Any, config:
     with torch.autocast("cpu", torch.bfloat16):
         loss, said = task.loss_and_predictions(model, batch)
     assert loss.dtype == said["probabilities"].dtype == said["loss"].dtype == torch.float32
-    figures = task.metrics({"label": batch["labels"].numpy(), **{k: v.numpy() for k, v in said.items()}})
+    figures = looked_at(task, {"label": batch["labels"].numpy(), **{k: v.numpy() for k, v in said.items()}})
     assert 0 <= figures["accuracy"] <= 1
     assert figures["loss"] > 0
 

@@ -26,6 +26,7 @@ from hfkit.config import DataArguments
 from hfkit.data.text.chat_samples import samples
 from hfkit.data.text.packing import Segment, enclosed, tokenised
 from hfkit.data.text.windows import IGNORED, packed, pieces
+from hfkit.evaluation.metric import looked_at
 from hfkit.models import build_model, load_model
 from hfkit.tasks import build_task
 from hfkit.tasks.text_generation.baselines import END, byte_ngram, classical_language
@@ -282,7 +283,7 @@ def test_figures_are_those_of_the_text_and_its_tokens(pretrained: Callable[[str]
     with torch.no_grad():
         _, found = task.loss_and_predictions(model, task.collate(windows.to_list()))
     predictions = {name: value.numpy() for name, value in found.items()}
-    figures = task.metrics(predictions)
+    figures = looked_at(task, predictions)
     texts = rows["text"][:]
     tokens = sum(len(processor(text)["input_ids"]) + 1 for text in texts)  # each with its end
     nats = float(losses(task, model, windows).sum())

@@ -12,6 +12,7 @@ import pytest
 from datasets import Dataset
 from upstream import trainer
 
+from hfkit.evaluation.metric import looked_at
 from hfkit.runs.run import Run
 from hfkit.tasks.text_classification.task import TextClassification
 
@@ -48,12 +49,12 @@ def test_hfkit_keeps_the_best_model_and_the_newest_checkpoint(
     run_fit: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = run_fit("first", num_train_epochs=1, lr_scheduler_type="constant")
-    left, measured = iter(ACCURACIES), TextClassification.metrics
+    left = iter(ACCURACIES)
 
-    def scripted(self: TextClassification, predictions: dict[str, np.ndarray]) -> dict[str, float]:
-        return measured(self, predictions) | {"accuracy": next(left)}
+    def scripted(task: TextClassification, predictions: dict[str, np.ndarray]) -> dict[str, float]:
+        return looked_at(task, predictions) | {"accuracy": next(left)}
 
-    monkeypatch.setattr(TextClassification, "metrics", scripted)
+    monkeypatch.setattr("hfkit.training.engine.looked_at", scripted)
     run = run_fit("run", num_train_epochs=3, lr_scheduler_type="constant", save_total_limit=1)
     assert [path.name for path in (run.path / "checkpoints").iterdir()] == ["step-000030"]
     assert run.info["training"]["best_step"] == 10

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportions_ztest
 
-from hfkit.evaluation.stats import mcnemar_exact, paired_bootstrap
+from hfkit.evaluation.intervals import paired
+from hfkit.evaluation.metric import Columns, named
+from hfkit.evaluation.stats import mcnemar_exact
 
 pytestmark = pytest.mark.pain("unpaired-test")
 
@@ -25,5 +27,5 @@ def test_upstream_sees_nothing_between_independent_samples() -> None:
 
 def test_hfkit_compares_the_same_rows() -> None:
     assert mcnemar_exact(A, B).p_value < 0.001
-    found = paired_bootstrap(lambda truth, said: float(np.mean(truth == said)), np.ones(len(A)), B, A)
-    assert found.low > 0
+    better, worse = (Columns({"label": np.ones(len(A)), "prediction": right}) for right in (B, A))
+    assert paired(named("accuracy"), better, worse)["low"] > 0

@@ -281,7 +281,7 @@ def _only_test(data: "LoadedData", label_names: list[str] | None, drop_unseen: b
 
     only = LoadedData({"test": data["test"]})
     only.summary = dataclasses.replace(data.summary)
-    if label_names is not None:
+    if label_names is not None and data.summary.label_names is not None:
         only["test"], notes = rename_labels(data["test"], label_names, data.summary.location, drop_unseen)
         only.summary.label_names, only.summary.notes = label_names, [*data.summary.notes, *notes]
         if notes and is_first():

@@ -1,28 +1,30 @@
-"""`evaluate.Metric` modules over scikit-learn: `hfkit.metrics.Accuracy().compute(predictions=..., references=...)`.
+"""`evaluate.Metric` modules of our metrics: `hfkit.metrics.Accuracy().compute(predictions=..., references=...)`.
 
+Where arguments are given that scikit-learn has and a metric has not (`average`, `normalize`), it computes the figure.
 Unlike `evaluate.load("accuracy")` they need no network and, in one process, leave no file behind.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import evaluate
 import numpy as np
 from datasets import Features, Sequence, Value
-from scipy import stats
 from sklearn import metrics as sk
 
 from hfkit.evaluation import metrics
+from hfkit.evaluation.metric import named
 
 _CITATION = "Pedregosa et al., Scikit-learn: Machine Learning in Python, JMLR 12, 2011."
 
 
 class _Module(evaluate.Metric):
-    """One figure: its name, its function of (references, predictions), and what the two columns hold."""
+    """A metric of ours by its name, what the two columns hold, and who computes it where arguments are given."""
 
-    key: str
-    function: Callable[..., Any]
+    metric: str
     columns: tuple[tuple[Any, Any], ...]  # (predictions, references), the forms tried in order
+    function: Callable[..., Any] | None
 
     def __init__(self, *args: Any, num_process: int = 1, keep_in_memory: bool | None = None, **kwargs: Any) -> None:
         # Across processes `evaluate` gathers through files; one process needs none.
@@ -41,97 +43,49 @@ class _Module(evaluate.Metric):
         )
 
     def _compute(self, predictions: np.ndarray, references: np.ndarray, **kwargs: Any) -> dict[str, Any]:
-        value = type(self).function(np.asarray(references), np.asarray(predictions), **kwargs)
-        return {self.key: value if np.ndim(value) else float(value)}
+        truth, answer = np.asarray(references), np.asarray(predictions)
+        if self.function and (kwargs or self.metric in ("precision", "recall", "f1")):  # these ask how to average
+            value = self.function(truth, answer, **kwargs)
+        else:
+            value = metrics.one(self.metric, truth, answer, **kwargs)
+        return {_KEYS.get(self.metric, self.metric): value if np.ndim(value) else float(value)}
 
 
-_LABELS = (
-    (Value("int64"), Value("int64")),
-    (Sequence(Value("int64")), Sequence(Value("int64"))),
-)
-_NUMBERS = ((Value("float64"), Value("float64")),)
-_PROBABILITIES = (
-    (Sequence(Value("float64")), Value("int64")),
-    (Sequence(Value("float64")), Sequence(Value("int64"))),
-    (Value("float64"), Value("int64")),
-)
+_KEYS = {"mcc": "matthews_correlation"}  # as `evaluate` has it
+_LABELS = ("labels", ((Value("int64"), Value("int64")), (Sequence(Value("int64")), Sequence(Value("int64")))))
+_IDS = (_LABELS[0], _LABELS[1][:1])
+_NUMBERS = ("numbers", ((Value("float64"), Value("float64")),))
+_ROWS = Sequence(Value("float64"))
+_SHARES = ("probabilities, one a class", ((_ROWS, Value("int64")), (_ROWS, Sequence(Value("int64")))))
+_SCORES = (f"{_SHARES[0]} or one a row", (*_SHARES[1], (Value("float64"), Value("int64"))))
+# Name -> the metric (or what scikit-learn computes only with arguments), its columns, scikit-learn's function.
+_MODULES: dict[str, tuple[str, Any, Callable[..., Any] | None]] = {
+    "Accuracy": ("accuracy", _LABELS, sk.accuracy_score),
+    "Precision": ("precision", _LABELS, sk.precision_score),
+    "Recall": ("recall", _LABELS, sk.recall_score),
+    "F1": ("f1", _LABELS, sk.f1_score),
+    "MatthewsCorrelation": ("mcc", _IDS, sk.matthews_corrcoef),
+    "RocAuc": ("roc_auc", _SCORES, None),
+    "LogLoss": ("log_loss", _SHARES, None),
+    "ExpectedCalibrationError": ("ece", _SHARES, metrics.expected_calibration_error),
+    "MeanSquaredError": ("mse", _NUMBERS, sk.mean_squared_error),
+    "MeanAbsoluteError": ("mae", _NUMBERS, sk.mean_absolute_error),
+    "Pearson": ("pearson", _NUMBERS, None),
+    "Spearman": ("spearman", _NUMBERS, None),
+}
 
 
-class Accuracy(_Module):
-    """Share of rows answered right (for lists of labels: with every label right). Arguments as `accuracy_score`."""
+@cache
+def module(name: str) -> type[_Module]:
+    """The class `hfkit.metrics.<name>`.
 
-    key, function, columns = "accuracy", staticmethod(sk.accuracy_score), _LABELS
-
-
-class Precision(_Module):
-    """Share of the answers that are right. Arguments as `precision_score`: `average="macro"`, `pos_label`..."""
-
-    key, function, columns = "precision", staticmethod(sk.precision_score), _LABELS
-
-
-class Recall(_Module):
-    """Share of the truth that is found. Arguments as `recall_score`: `average="macro"`, `pos_label`..."""
-
-    key, function, columns = "recall", staticmethod(sk.recall_score), _LABELS
-
-
-class F1(_Module):
-    """Harmonic mean of precision and recall. Arguments as `f1_score`: `average="macro" | "micro" | "weighted"`..."""
-
-    key, function, columns = "f1", staticmethod(sk.f1_score), _LABELS
-
-
-class MatthewsCorrelation(_Module):
-    """Correlation of truth and answer, from -1 to 1; 0 is guessing. Arguments as `matthews_corrcoef`."""
-
-    key, function, columns = "matthews_correlation", staticmethod(sk.matthews_corrcoef), _LABELS[:1]
-
-
-class RocAuc(_Module):
-    """Area under the ROC curve. Predictions are probabilities, one a row or one a class (macro, one vs rest)."""
-
-    key, function, columns = "roc_auc", staticmethod(metrics.roc_auc), _PROBABILITIES
-
-
-class LogLoss(_Module):
-    """Mean of minus the log of the probability given to the truth. Predictions are probabilities, one a class."""
-
-    key, function, columns = "log_loss", staticmethod(metrics.log_loss), _PROBABILITIES[:2]
-
-
-class ExpectedCalibrationError(_Module):
-    """Gap between claimed probability and share of right answers, over `bins=15`. Predictions are probabilities."""
-
-    key, function, columns = "ece", staticmethod(metrics.expected_calibration_error), _PROBABILITIES[:2]
-
-
-class MeanSquaredError(_Module):
-    """Mean of the squared differences. Arguments as `mean_squared_error`."""
-
-    key, function, columns = "mse", staticmethod(sk.mean_squared_error), _NUMBERS
-
-
-class MeanAbsoluteError(_Module):
-    """Mean of the absolute differences. Arguments as `mean_absolute_error`."""
-
-    key, function, columns = "mae", staticmethod(sk.mean_absolute_error), _NUMBERS
-
-
-def _pearson(references: np.ndarray, predictions: np.ndarray) -> float:
-    return float(stats.pearsonr(references, predictions)[0])
-
-
-def _spearman(references: np.ndarray, predictions: np.ndarray) -> float:
-    return float(stats.spearmanr(references, predictions)[0])
-
-
-class Pearson(_Module):
-    """Linear correlation of truth and answer, from -1 to 1."""
-
-    key, function, columns = "pearson", staticmethod(_pearson), _NUMBERS
-
-
-class Spearman(_Module):
-    """Correlation of the ranks of truth and answer, from -1 to 1."""
-
-    key, function, columns = "spearman", staticmethod(_spearman), _NUMBERS
+    Raises:
+        AttributeError: There is none.
+    """
+    if name not in _MODULES:
+        raise AttributeError(f"hfkit.metrics has no module {name!r}")
+    metric, (kind, columns), function = _MODULES[name]
+    about = f"{named(metric).title}. Predictions are {kind}."
+    about += f" Arguments as `{function.__name__}`." if function else ""
+    told = {"metric": metric, "columns": columns, "function": function and staticmethod(function), "__doc__": about}
+    return type(name, (_Module,), told)

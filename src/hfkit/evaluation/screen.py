@@ -9,7 +9,7 @@ from hfkit.runs.run import Run
 def table(run: Run) -> str:
     """The primary figure of the model and its baselines with intervals and paired differences, and the verdict."""
     found, info = run.metrics, run.info
-    primary, problem = found["primary_metric"], found["problem_type"]
+    primary, problem = found["primary_metric"], found.get("problem_type")
     header = ["", wording.title(primary), "95 % interval"]
     rows = [[wording.line(info["model"]["name"], 48), *_figure(found, primary)]]
     if found["baselines"]:

@@ -3,16 +3,16 @@
 import json
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hfkit.base.sanitize import clean as clean
 from hfkit.base.sanitize import flat
 from hfkit.base.sanitize import line as line
-from hfkit.evaluation.metric_names import LOWER_IS_BETTER, TITLES
+
+if TYPE_CHECKING:
+    from hfkit.evaluation.metric import Metric
 
 ALPHA = 0.05
-# Figures in a unit of their own; the others are shares, told in points of 100 when they are compared.
-OWN_UNIT = frozenset({"mse", "mae", "bits_per_byte", "loss", "perplexity", "word_perplexity"})
 
 _BASELINES = {
     "tfidf_logreg": "TF-IDF + logistic regression",
@@ -22,12 +22,9 @@ _BASELINES = {
     "byte_ngram": "counts of six bytes in a row",
     "byte_unigram": "counts of single bytes",
 }
-_REGRESSION_BASELINES = {
-    "tfidf_logreg": "TF-IDF + ridge regression",
-    "pixels_logreg": "ridge regression on pixels",
-    "features_logreg": "ridge regression on frozen features",
-    "majority": "mean of the training labels",
-}
+# Of a problem type, where the same baseline is another model.
+_RIDGE = {name: known.replace("logistic", "ridge") for name, known in _BASELINES.items()}
+_BASELINES_OF = {"regression": _RIDGE | {"majority": "mean of the training labels"}}
 
 
 def python(value: Any) -> str:
@@ -40,9 +37,15 @@ def shell(value: Any) -> str:
     return shlex.quote(flat(value).replace("`", "\ufffd"))
 
 
+def _metric(figure: str) -> "Metric":
+    from hfkit.evaluation.metric import named  # with numpy, which `hfkit runs` can do without until a run has figures
+
+    return named(figure)
+
+
 def title(figure: str) -> str:
     """A figure's name on a page."""
-    return TITLES.get(figure, figure.replace("_", " "))
+    return _metric(figure).title
 
 
 def capital(text: str) -> str:
@@ -50,11 +53,16 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def baseline_title(name: str, problem_type: str, rows: int | None = None) -> str:
+def baseline_title(name: str, problem_type: str | None, rows: int | None = None) -> str:
     """A baseline's name on a page; with `rows`, the training rows it was fitted on where those are not all."""
-    names = _REGRESSION_BASELINES if problem_type == "regression" else _BASELINES
+    names = _BASELINES | _BASELINES_OF.get(problem_type or "", {})
     known = names.get(name, name.replace("_", " "))
     return known if rows is None else f"{known}, fitted on {count(rows)} rows"
+
+
+def figures(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The figures of metrics.json that have an interval."""
+    return {name: entry for name, entry in metrics.items() if isinstance(entry, dict) and "low" in entry}
 
 
 def rival(metrics: Mapping[str, Any]) -> str | None:
@@ -64,7 +72,7 @@ def rival(metrics: Mapping[str, Any]) -> str | None:
 
 def number(value: float, figure: str = "accuracy") -> str:
     """A figure's value: shares with three decimals, errors in their own unit with four digits."""
-    return _unsigned_zero(f"{value:.4g}" if figure in OWN_UNIT else f"{value:.3f}")
+    return _unsigned_zero(f"{value:.3f}" if _metric(figure).unit else f"{value:.4g}")
 
 
 def interval(entry: Mapping[str, float], figure: str = "accuracy") -> str:
@@ -74,7 +82,7 @@ def interval(entry: Mapping[str, float], figure: str = "accuracy") -> str:
 
 def gap(value: float, figure: str = "accuracy") -> str:
     """A difference with its sign: shares in points of 100, errors in their own unit."""
-    return _unsigned_zero(f"{value:+.3g}" if figure in OWN_UNIT else f"{100 * value:+.1f}")
+    return _unsigned_zero(f"{100 * value:+.1f}" if _metric(figure).unit else f"{value:+.3g}")
 
 
 def gaps(entry: Mapping[str, float], figure: str = "accuracy") -> str:
@@ -89,7 +97,7 @@ def _unsigned_zero(text: str) -> str:
 
 def unit(figure: str) -> str:
     """What stands after a difference: " points", or nothing for a figure in a unit of its own."""
-    return "" if figure in OWN_UNIT else " points"
+    return f" {_metric(figure).unit}".rstrip()
 
 
 def p_value(value: float) -> str:
@@ -136,7 +144,7 @@ def big(value: float) -> str:
 
 def better(value: float, figure: str) -> float:
     """A difference turned so that more is better."""
-    return -value if figure in LOWER_IS_BETTER else value
+    return value if _metric(figure).better == "higher" else -value
 
 
 def verdict(metrics: Mapping[str, Any]) -> str | None:
@@ -145,10 +153,10 @@ def verdict(metrics: Mapping[str, Any]) -> str | None:
     if baseline is None:
         return None
     figure, test = metrics["primary_metric"], metrics["baselines"][baseline]["difference"]
-    name = baseline_title(baseline, metrics["problem_type"])
+    name = baseline_title(baseline, metrics.get("problem_type"))
     ahead = better(test["value"], figure)
     size = gap(ahead, figure).lstrip("+-")
-    amount = f"{size} in {title(figure)}" if figure in OWN_UNIT else f"{size} points"
+    amount = f"{size}{unit(figure)}" if unit(figure) else f"{size} in {title(figure)}"
     # As the table beside it has it: of model minus baseline.
     proof = f"95 % interval {gaps(test, figure)}, {test['test']} {p_equals(test['p_value'])}"
     if test["p_value"] < ALPHA and ahead > 0:

@@ -9,8 +9,9 @@ import pyarrow as pa
 from sklearn import metrics as sk
 
 from hfkit.base.errors import HfkitError
-from hfkit.evaluation import metric_names, metrics, stats
-from hfkit.evaluation.intervals import columns
+from hfkit.evaluation import stats
+from hfkit.evaluation.classification import calibration
+from hfkit.evaluation.metric import as_array
 from hfkit.runs.run import Run
 
 
@@ -19,14 +20,12 @@ class Predictions:
     """The test rows of a run as arrays.
 
     Attributes:
-        problem_type: As in a transformers config.
-        names: Label names in the order of the ids; none for a language model.
-        truth, answer: (rows,) ids or numbers, or (rows, labels) 0/1; a language model's are bytes and nats.
+        names: Label names in the order of the ids.
+        truth, answer: (rows,) ids or numbers, or (rows, labels) 0/1; empty for a task whose answers are others.
         shares: (rows, classes) probabilities, None for regression.
         table: The whole of predictions.parquet.
     """
 
-    problem_type: str
     names: list[str]
     truth: np.ndarray
     answer: np.ndarray
@@ -35,12 +34,19 @@ class Predictions:
 
     @classmethod
     def of(cls, run: Run) -> "Predictions":
-        table, problem = run.predictions(), str(run.metrics["problem_type"])
-        names = [str(name) for name in run.info["task_settings"].get("labels", [])]
-        if problem not in metric_names.PRIMARY:
-            raise HfkitError(f"{problem!r} is no problem type", where=str(run.path / "metrics.json"))
-        seen = cls(problem, names, *columns(table, problem), table)
-        if seen.language:
+        table, none, settings = run.predictions(), np.zeros(0), run.info["task_settings"]
+        names, problem = [str(name) for name in settings.get("labels") or []], run.metrics.get("problem_type")
+        if problem != settings.get("problem_type", problem):
+            raise HfkitError(
+                f"the run has figures of another problem: {problem!r}", where=str(run.path / "metrics.json")
+            )
+        read = ("label", "prediction", "probabilities")
+        columns = {name: as_array(table[name]) for name in read if name in table.column_names}
+        truth, answer = columns.get("label", none), columns.get("prediction", none)
+        if truth.shape != answer.shape or truth.dtype.kind not in "iuf":
+            truth = answer = none
+        seen = cls(names, truth, answer, columns.get("probabilities"), table)
+        if not seen.labelled:
             return seen
         known = seen.truth.shape[1] if seen.multi else int(max(seen.truth.max(), seen.answer.max())) + 1
         if not seen.regression and known > len(names):
@@ -48,7 +54,12 @@ class Predictions:
         return seen
 
     def __len__(self) -> int:
-        return len(self.truth)
+        return len(self.table)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the answers are a label, labels or a number a row."""
+        return len(self.truth) > 0
 
     @property
     def multi(self) -> bool:
@@ -56,11 +67,7 @@ class Predictions:
 
     @property
     def regression(self) -> bool:
-        return self.problem_type == "regression"
-
-    @property
-    def language(self) -> bool:
-        return self.problem_type == "language_modeling"
+        return self.truth.dtype.kind == "f"
 
     def right(self) -> np.ndarray:
         """(rows,) whether the answer is right, every label of it."""
@@ -146,7 +153,7 @@ def by_length(seen: Predictions, groups: int = 5) -> list[dict[str, Any]]:
 
 def reliability(seen: Predictions, bins: int = 15) -> list[dict[str, Any]]:
     """Claimed probability against the share that was right, in the bins of the calibration error."""
-    claimed, right = metrics.calibration(seen.truth, seen.shares if seen.shares is not None else [])
+    claimed, right = calibration(seen.truth, seen.shares if seen.shares is not None else [])
     bin_of = np.minimum((claimed * bins).astype(int), bins - 1)
     found = []
     for index in np.unique(bin_of):

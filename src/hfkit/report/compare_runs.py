@@ -10,22 +10,15 @@ import numpy as np
 
 from hfkit.base.atomic import write_json, write_text, writing
 from hfkit.base.errors import HfkitError
-from hfkit.data.labels.column import LANGUAGE_MODELING
-from hfkit.evaluation import metric_names, stats, wording
-from hfkit.evaluation.intervals import paired
+from hfkit.evaluation import stats, wording
+from hfkit.evaluation.intervals import groups_of, paired
+from hfkit.evaluation.metric import Columns, Metric, columns_of
 from hfkit.evaluation.screen import aligned
 from hfkit.report.analysis import Predictions
 from hfkit.report.page import templates, totals
 from hfkit.report.plots import forest
 from hfkit.runs.run import Run
-
-# The other figures worth a column, beside the primary one.
-_MORE = {
-    "single_label_classification": ["f1_macro", "mcc", "log_loss", "ece"],
-    "multi_label_classification": ["f1_micro", "subset_accuracy", "roc_auc"],
-    "regression": ["mae", "pearson", "spearman"],
-    "language_modeling": ["loss", "perplexity", "word_perplexity", "next_token_accuracy"],
-}
+from hfkit.tasks.discover import find
 
 
 @dataclass
@@ -42,7 +35,8 @@ class Comparison:
         figure = self.data["figure"]
         plot = forest([{**row, **row["figures"][figure]} for row in self.data["ranking"]], figure)
         template = templates().get_template("ranking.html.jinja")
-        return template.render(**self.data, plot=plot, sentence=sentence(self.data), speed=_speed(self.data))
+        told = {"sentence": sentence(self.data), "speed": _speed(self.data)}
+        return template.render(**self.data | told, plot=plot)
 
 
 def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison:
@@ -64,16 +58,16 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
     twice = next((run.path for place, run in enumerate(runs) if paths[place] in paths[:place]), None)
     if twice:
         raise HfkitError(f"{twice} is named twice, and a run does not differ from itself.", fix="name each run once")
-    seen = [Predictions.of(run) for run in runs]
-    order = _same_rows(runs, seen)
-    problem, figure = seen[0].problem_type, metric_names.PRIMARY[seen[0].problem_type]
+    spec = find(str(runs[0].info["task"]))
+    metrics = spec.metrics(runs[0].info["task_settings"])
+    primary, figure = metrics[0], metrics[0].name
+    answers, groups = _answers(runs, primary)
     names = _names(runs)
-    ranking = [_row(run, name, problem) for run, name in zip(runs, names, strict=True)]
-    answers = [_answers(one, seen[0].names, rows) for one, rows in zip(seen, order, strict=True)]
-    truth = seen[0].truth[order[0]]
+    shown = [metric.name for metric in metrics if metric.compared]
+    ranking = [_row(run, name, shown) for run, name in zip(runs, names, strict=True)]
     ranked = sorted(range(len(runs)), key=lambda i: -wording.better(ranking[i]["figures"][figure]["value"], figure))
     pairs = [
-        {"first": names[a], "second": names[b], **paired(problem, truth, answers[a], answers[b])}
+        {"first": names[a], "second": names[b], **paired(primary, answers[a], answers[b], groups=groups)}
         for a, b in combinations(ranked, 2)
     ]
     for pair, p_value in zip(pairs, stats.holm([pair["p_value"] for pair in pairs]), strict=True):
@@ -83,9 +77,11 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
         mine = next(p for p in pairs if p["first"] == rows[0]["name"] and p["second"] == row["name"])
         row["behind_best"] = bool(mine["p_holm"] < wording.ALPHA)
     data = {
-        "problem_type": problem,
+        "problem_type": runs[0].metrics.get("problem_type"),
         "figure": figure,
-        "n": len(truth),
+        # A packed row of a language model is no measure of speed.
+        "speed": "samples_per_second" if spec.labelled else "tokens_per_second",
+        "n": len(answers[0][primary.columns[0]]),
         "data": runs[0].info["data"]["name"],
         "split": runs[0].metrics.get("split", "test"),
         "ranking": rows,
@@ -107,8 +103,9 @@ def _same_rows(runs: Sequence[Run], seen: Sequence[Predictions]) -> list[np.ndar
     where = f"{runs[0].path} and "
     ids = [np.asarray(one.table["id"].to_pylist(), dtype=str) for one in seen]
     for run, one, mine in zip(runs[1:], seen[1:], ids[1:], strict=True):
-        if one.problem_type != seen[0].problem_type:
-            reason = f"one is {seen[0].problem_type}, the other {one.problem_type}"
+        problems = [one.metrics.get("problem_type", one.info["task"]) for one in (runs[0], run)]
+        if problems[0] != problems[1]:
+            reason = f"one is {problems[0]}, the other {problems[1]}"
             raise HfkitError(f"These runs solve different problems: {reason}.", where=where + str(run.path))
         if {name.casefold() for name in one.names} != {name.casefold() for name in seen[0].names}:
             here, there = (", ".join(map(wording.line, names[:8])) for names in (seen[0].names, one.names))
@@ -142,15 +139,22 @@ def _fingerprint(run: Run) -> str:
     return str(run.info["data"]["splits"][split]["fingerprint"])
 
 
-def _answers(seen: Predictions, names: list[str], rows: np.ndarray) -> np.ndarray:
-    """The run's answers in the common order of rows, and in the first run's order of labels (matched by name)."""
-    answer = seen.answer[rows]
-    if seen.regression or seen.language:
-        return answer
-    place = [[name.casefold() for name in names].index(name.casefold()) for name in seen.names]
-    if seen.multi:
-        return np.asarray(answer[:, np.argsort(place)])
-    return np.asarray(place)[answer]
+def _answers(runs: Sequence[Run], metric: Metric) -> tuple[list[Columns], np.ndarray | None]:
+    """What the metric reads of each run, in a common order of rows and of labels; and what the rows belong to."""
+    seen = [Predictions.of(run) for run in runs]
+    order = _same_rows(runs, seen)
+    answers = [_answer(one, seen[0], rows, metric) for one, rows in zip(seen, order, strict=True)]
+    given = {name: answers[0][name] for name in metric.given}
+    return [Columns(answer | given) for answer in answers], groups_of(seen[0].table.take(order[0]))
+
+
+def _answer(seen: Predictions, first: Predictions, rows: np.ndarray, metric: Metric) -> Columns:
+    found, names = columns_of(seen.table.take(rows), [metric]), [name.casefold() for name in first.names]
+    place = [names.index(name.casefold()) for name in seen.names]
+    if seen.labelled and place != sorted(place):
+        for name in set(metric.columns) - set(metric.given):
+            found[name] = found[name][:, np.argsort(place)] if seen.multi else np.asarray(place)[found[name]]
+    return found
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
@@ -159,9 +163,8 @@ def _names(runs: Sequence[Run]) -> list[str]:
     return names if len(set(names)) == len(names) else [wording.line(run.path, 80) for run in runs]
 
 
-def _row(run: Run, name: str, problem: str) -> dict[str, Any]:
+def _row(run: Run, name: str, figures: list[str]) -> dict[str, Any]:
     times = totals(run)
-    figures = [metric_names.PRIMARY[problem], *_MORE[problem]]
     return {
         "name": name,
         "path": str(run.path),
@@ -223,9 +226,8 @@ def _text(data: dict[str, Any]) -> str:
 
 
 def _speed(data: dict[str, Any]) -> tuple[str, str]:
-    """The entry that says how fast a run learnt, and what it counts: a packed row of a language model is no measure."""
-    texts = data["problem_type"] == LANGUAGE_MODELING
-    return ("tokens_per_second", "tokens") if texts else ("samples_per_second", "rows")
+    """The entry that says how fast a run learnt, and what it counts."""
+    return data["speed"], "rows" if data["speed"] == "samples_per_second" else "tokens"
 
 
 def sentence(data: dict[str, Any]) -> str:

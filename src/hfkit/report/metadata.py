@@ -7,6 +7,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from hfkit.data.sources.embedded import origin
 from hfkit.evaluation import wording
+from hfkit.evaluation.metric import named
 from hfkit.report import public
 from hfkit.report.energy import Energy
 from hfkit.report.weaknesses import examples
@@ -16,34 +17,12 @@ from hfkit.tasks.discover import find
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 LEVEL = 0.95
 
-# Our names -> the Hub's metric ids, with the arguments that make them ours. A figure that is not here keeps our name.
-_HUB_METRICS: dict[str, tuple[str, dict[str, Any]]] = {
-    "accuracy": ("accuracy", {}),
-    "subset_accuracy": ("accuracy", {}),
-    "f1_macro": ("f1", {"average": "macro"}),
-    "f1_micro": ("f1", {"average": "micro"}),
-    "f1_weighted": ("f1", {"average": "weighted"}),
-    "precision_macro": ("precision", {"average": "macro"}),
-    "recall_macro": ("recall", {"average": "macro"}),
-    "mcc": ("matthews_correlation", {}),
-    "roc_auc": ("roc_auc", {}),
-    "ece": ("expected_calibration_error", {"bins": 15}),
-    "mse": ("mse", {}),
-    "mae": ("mae", {}),
-    "pearson": ("pearsonr", {}),
-    "spearman": ("spearmanr", {}),
-    "perplexity": ("perplexity", {}),
-    "bleu": ("bleu", {}),
-    "chrf": ("chrf", {}),
-    "rouge_l": ("rouge", {"rouge_types": ["rougeL"]}),
-}
-
 
 def metadata(run: Run, energy: Energy | None) -> ModelCardData:
     """The front matter of a finished run's card. What is not known has no key."""
     info, data = run.info, run.info["data"]
     base, rows, adapter = base_model(run), data_set(run), bool(run.config.get("lora"))
-    found = figures(run)
+    found = wording.figures(run.metrics)
     return ModelCardData(
         license=license_of(run),
         language=_languages(data.get("language")) if find(info["task"]).inputs == "texts" else None,
@@ -51,7 +30,7 @@ def metadata(run: Run, energy: Energy | None) -> ModelCardData:
         base_model=base,
         base_model_relation=("adapter" if adapter else "finetune") if base else None,
         datasets=[rows] if rows else None,
-        metrics=sorted({_HUB_METRICS[name][0] for name in found if name in _HUB_METRICS}),
+        metrics=sorted({named(name).hub for name in found} - {""}),
         model_name=wording.line(info["name"]),
         pipeline_tag=info["task"],
         tags=["hfkit", *(["lora"] if adapter else []), *([] if base else ["trained-from-scratch"] * _scratch(run))],
@@ -59,11 +38,6 @@ def metadata(run: Run, energy: Energy | None) -> ModelCardData:
         co2_eq_emissions=_emissions(run, energy),
         eval_results=[_result(run, name, entry) for name, entry in found.items()],
     )
-
-
-def figures(run: Run) -> dict[str, dict[str, Any]]:
-    """The figures of the model with an interval."""
-    return {name: entry for name, entry in run.metrics.items() if isinstance(entry, dict) and "low" in entry}
 
 
 def base_model(run: Run) -> str | None:
@@ -132,7 +106,7 @@ def _emissions(run: Run, energy: Energy | None) -> dict[str, Any] | None:
 
 def _result(run: Run, name: str, entry: dict[str, Any]) -> EvalResult:
     info, data = run.info, run.info["data"]
-    metric, arguments = _HUB_METRICS.get(name, (name, {}))
+    metric = named(name)
     on_hub = data["source"] == "hub" and data_set(run)
     shown = wording.line(public.path(data["name"]))
     interval = [round(entry["low"], 6), round(entry["high"], 6)]
@@ -142,8 +116,13 @@ def _result(run: Run, name: str, entry: dict[str, Any]) -> EvalResult:
         dataset_name=wording.line(data.get("pretty_name") or shown),
         dataset_split=run.metrics.get("split", "test"),
         dataset_revision=data.get("revision") if on_hub else None,
-        metric_type=metric,
-        metric_name=wording.title(name),
+        metric_type=metric.hub or name,
+        metric_name=metric.title,
         metric_value=round(entry["value"], 6),
-        metric_args=arguments | {"confidence_level": LEVEL, "confidence_interval": interval, "rows": entry["n"]},
+        metric_args={
+            **metric.hub_arguments,
+            "confidence_level": LEVEL,
+            "confidence_interval": interval,
+            "rows": entry["n"],
+        },
     )

@@ -81,8 +81,8 @@ def page(run: Run) -> str:
         "language": None,
         "beside": _beside(run),
         "sections": _sections(seen),
-        "lengths": None if "lengths" in own else _lengths(seen),
-        "mistakes": None if "mistakes" in own else _mistakes(seen, own.pop("mistakes_shown", MISTAKES)),
+        "lengths": _lengths(seen) if seen.labelled and "lengths" not in own else None,
+        "mistakes": _mistakes(seen, own.pop("mistakes_shown", MISTAKES)) if seen.labelled else None,
         "seen": seen,
     }
     context |= own
@@ -92,7 +92,7 @@ def page(run: Run) -> str:
 def overview(run: Run) -> dict[str, Any]:
     """What the report and the model card both tell."""
     info, found = run.info, run.metrics
-    problem = str(found["problem_type"])
+    problem = str(found.get("problem_type", ""))
     here = run.config | {"output_dir": str(run.path)}
     return {
         "run": run,
@@ -134,9 +134,8 @@ def speeds(totals: Mapping[str, Any], probe: bool) -> list[tuple[str, float]]:
 
 def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The figures with their intervals, the primary one first."""
-    names = [name for name, entry in found.items() if isinstance(entry, dict) and "low" in entry]
     primary = found["primary_metric"]
-    return [{"name": name, **found[name]} for name in sorted(names, key=lambda name: name != primary)]
+    return [{"name": name, **found[name]} for name in sorted(wording.figures(found), key=lambda name: name != primary)]
 
 
 def job(info: Mapping[str, Any]) -> str:
@@ -188,7 +187,7 @@ def _curves(run: Run, own: list[Markup | None]) -> list[Markup]:
 def _beside(run: Run) -> dict[str, Any]:
     """The model and its baselines: rows of a table, and the plot."""
     found = run.metrics
-    primary, problem = found["primary_metric"], found["problem_type"]
+    primary, problem = found["primary_metric"], found.get("problem_type")
     rows = [{"name": run.info["model"]["name"], **found[primary], "difference": None, "seconds": None}]
     seconds = totals(run).get("baselines", {})
     for name, entry in found["baselines"].items():
@@ -206,7 +205,7 @@ def _beside(run: Run) -> dict[str, Any]:
 def _sections(seen: Predictions) -> dict[str, Any]:
     """The parts that depend on the kind of problem; a part that does not apply is None."""
     parts: dict[str, Any] = dict.fromkeys(("matrix", "confusions", "reliability", "roc", "pr", "classes", "scatter"))
-    if seen.language:
+    if not seen.labelled:
         return parts
     if seen.regression:
         return parts | {"scatter": [plots.scatter(seen.truth, seen.answer), plots.errors(seen.truth, seen.answer)]}

@@ -36,6 +36,6 @@ def argument(value: Any) -> str:
     if equals and flag.startswith("--"):
         return f"{flag}={path(given)}"
     place = PurePosixPath(str(value))
-    if place.is_absolute() and place.suffix == ".py" and place.parent.name == "recipes":
+    if place.is_absolute() and place.suffix == ".py" and place.parts[-2:-1] == ("recipes",):
         return f"recipes/{place.name}"
     return path(value)

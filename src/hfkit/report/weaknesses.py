@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from hfkit.evaluation import metric_names, wording
+from hfkit.evaluation import wording
 from hfkit.report import analysis
 from hfkit.report.analysis import Predictions
 from hfkit.runs.run import Run
@@ -30,9 +30,9 @@ def weaknesses(run: Run) -> dict[str, Any]:
             ("classes", "confusions", "lengths", "calibration", "errors", "mistakes")
         )
         return nothing | {"multi": False, "passages": _passages(table)}
-    if run.metrics["problem_type"] not in metric_names.PRIMARY or "label" not in table.column_names:
-        return {}
     seen = Predictions.of(run)
+    if not seen.labelled:
+        return {}
     lengths = [] if "text" not in seen.table.column_names else analysis.by_length(seen)
     found: dict[str, Any] = {"lengths": lengths, "mistakes": _mistakes(seen), "multi": seen.multi, "errors": None}
     found["passages"] = None
@@ -90,12 +90,11 @@ def examples(run: Run, at_most: int = 3) -> list[dict[str, Any]]:
     """
     table = run.predictions()
     wanted = {"text", "label", "prediction", "probabilities"}
-    if run.info["task"] != "text-classification" or "text_pair" in table.column_names:
-        return []
-    if not wanted <= set(table.column_names) or run.metrics["problem_type"] != "single_label_classification":
+    if not wanted <= set(table.column_names) or "text_pair" in table.column_names:
         return []
     seen = Predictions.of(run)
-    assert seen.shares is not None
+    if seen.multi or seen.shares is None or not seen.labelled:
+        return []
     length = np.array([len(text) for text in table["text"].to_pylist()])
     score = seen.shares.max(axis=1)
     fine = seen.right() & (length >= 20) & (length <= 300)

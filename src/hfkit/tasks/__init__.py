@@ -29,7 +29,8 @@ Processor = Any
 class Task(Protocol):
     """What the engine, the report and the pipeline ask of a job. Every setting is plain JSON (`settings`).
 
-    The last four, but for `metrics`, are `hfkit.tasks.base`'s where a task does not say otherwise.
+    The last four, and `primary_metric`, are `hfkit.tasks.base`'s where a task does not say otherwise. What an answer is
+    judged by stands beside the task, in metrics.py.
     """
 
     @property
@@ -97,7 +98,8 @@ class Task(Protocol):
     def loss_and_predictions(
         self, model: "torch.nn.Module", batch: "dict[str, torch.Tensor]"
     ) -> "tuple[torch.Tensor, dict[str, torch.Tensor]]":
-        """The SUM of the rows' losses (divide by `weight`), and tensors with one row per example."""
+        """The SUM of the rows' losses (divide by `weight`), and tensors with one row per example: what its metrics
+        read, and `loss`, a row's own, where no metric has that name."""
         ...
 
     def before_training(self, run: "Run", model: "torch.nn.Module") -> None: ...
@@ -110,9 +112,6 @@ class Task(Protocol):
     def keep(
         self, run: "Run", processor: "Processor", model: Any, encoded: "DatasetDict", table: "pa.Table"
     ) -> None: ...
-    def metrics(self, predictions: "dict[str, np.ndarray]") -> dict[str, float]:
-        """Point figures of an evaluation, for the loop."""
-        ...
 
 
 def task_class(name: str) -> Any:

@@ -2,7 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from hfkit.tasks.discover import find
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
     import torch
     from accelerate import Accelerator
@@ -15,6 +19,14 @@ if TYPE_CHECKING:
 
 class BaseTask:
     """Stands before a task's class."""
+
+    name: str
+    settings: "Callable[[], dict[str, Any]]"
+
+    @property
+    def primary_metric(self) -> str:
+        """The first of the metrics in metrics.py."""
+        return find(self.name).metrics(self.settings())[0].name
 
     def before_training(self, run: "Run", model: "torch.nn.Module") -> None:
         """Keep in the run what the model tells of itself, in the first process."""

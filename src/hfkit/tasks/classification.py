@@ -1,4 +1,4 @@
-"""Classification: what learning labels means, whatever is labelled: the loss, the answers and the figures."""
+"""Classification: what learning labels means, whatever is labelled: the loss and the answers."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -52,11 +52,6 @@ class Classification(BaseTask):
             "label_smoothing": config.label_smoothing_factor,
             "regression_loss": config.regression_loss,
         }
-
-    @property
-    def primary_metric(self) -> str:
-        """accuracy; for multi-label f1_macro; for regression mse."""
-        return {SINGLE: "accuracy", MULTI: "f1_macro", REGRESSION: "mse"}[self.problem_type]
 
     def settings(self) -> dict[str, Any]:
         """All fields as JSON, with the task's name."""
@@ -172,18 +167,6 @@ class Classification(BaseTask):
             probabilities = logits.sigmoid()
             return {"prediction": (probabilities >= 0.5).to(torch.int8), "probabilities": probabilities}
         return {"prediction": logits.argmax(dim=1), "probabilities": logits.softmax(dim=1)}
-
-    def metrics(self, predictions: dict[str, np.ndarray]) -> dict[str, float]:
-        """`loss` (the rows' mean) and the figures of `hfkit.metrics` for the problem type.
-
-        Args:
-            predictions: Arrays with a row per example: `label`, `prediction`, `loss`, and `probabilities` unless it is
-                a regression.
-        """
-        from hfkit.evaluation.metrics import figures
-
-        said = (predictions["label"], predictions["prediction"], predictions.get("probabilities"))
-        return {"loss": float(np.mean(predictions["loss"])), **figures(self.problem_type, *said)}
 
 
 def label_names(model_config: PreTrainedConfig) -> list[str]:

@@ -6,7 +6,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import resolve_name
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hfkit.evaluation.metric import Metric
 
 from hfkit.base.errors import HfkitError, nearest
 
@@ -76,6 +79,12 @@ class TaskSpec:
         """Whether the task has a file of this name. What it leaves out, it gets the shared default of."""
         return find_spec(f"{self.package}.{file}") is not None
 
+    def metrics(self, settings: Mapping[str, Any]) -> "tuple[Metric, ...]":
+        """What its answers are judged by, the primary metric first: METRICS of metrics.py, or its metrics_of(settings)
+        where that depends on the settings of the task."""
+        room = self.room("metrics")
+        return room.metrics_of(settings) if hasattr(room, "metrics_of") else room.METRICS
+
     def room(self, file: str) -> ModuleType:
-        """One of the task's files: task, models, baselines, report, inference, app, ..."""
+        """One of the task's files: task, models, metrics, baselines, report, inference, app, ..."""
         return import_module(f"{self.package}.{file}")

@@ -28,6 +28,7 @@ from hfkit.base import hardware
 from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
 from hfkit.data.batching import BatchPlan, Update
+from hfkit.evaluation.metric import looked_at
 from hfkit.evaluation.predict import Plan, Tensors, evaluate, load_batches, named, try_largest
 from hfkit.models import sharding
 from hfkit.models.inspection import readable
@@ -283,13 +284,12 @@ class Engine:
     def _validate(self, validation: Dataset) -> None:
         """Figures on the validation split, with the averaged weights where there are any."""
         with self.averaged():
-            predictions = evaluate(
-                self.accelerator, self.task, self.module, validation, self.config, "validate", lambda: self.interrupted
-            )
+            asked = (self.accelerator, self.task, self.module, validation, self.config)
+            predictions = evaluate(*asked, "validate", lambda: self.interrupted)
             if not predictions:
                 self.state.stopped = "interrupted"
                 return
-            figures = {f"eval_{name}": value for name, value in self.task.metrics(predictions).items()}
+            figures = {f"eval_{name}": value for name, value in looked_at(self.task, predictions).items()}
             if isinstance(self.scheduler, ON_METRIC):
                 self.scheduler.step(figures["eval_loss"])
             self._emit("on_evaluate", figures)

@@ -18,13 +18,13 @@ from hfkit.config.rules import check
 from hfkit.config.trackers import tracked, tracker_names
 from hfkit.data.tables.table import counted
 from hfkit.data.text import token_cache
-from hfkit.evaluation.metric_names import FIGURES, LOWER_IS_BETTER
 from hfkit.models import sharding
 from hfkit.models.adapting.freezing import fewest_rows
 from hfkit.models.kernels.cpu_attention import products
 from hfkit.models.kernels.cpu_dropout import drawn_fast
 from hfkit.runs import run as runs
 from hfkit.runs.run import Run
+from hfkit.tasks.discover import find
 from hfkit.training import callbacks, checkpoint, provenance, streaming, test_split
 from hfkit.training.callbacks.log import append
 from hfkit.training.engine import Engine
@@ -101,7 +101,7 @@ def fit(
         raise KeyboardInterrupt(f"stopped at update {engine.state.step}; the same command again goes on from there")
     test_split.write(run, accelerator, task, data, encoded, config, trained - began)
     if accelerator.is_main_process:
-        _finish(engine, run, _best_metric(config, task))
+        _finish(engine, run, _best_metric(config, task)[0])
     return Run(run.path)
 
 
@@ -227,8 +227,7 @@ def build_callbacks(
     config: TrainConfig, task: "Task", encoded: DatasetDict, run: Run, save: Any, processor: Any
 ) -> list[callbacks.Callback]:
     """The callbacks that `config` asks for, in the order in which they hear of an event."""
-    metric = _best_metric(config, task)
-    greater = metric not in LOWER_IS_BETTER
+    metric, greater = _best_metric(config, task)
     looks = config.eval_strategy != "no" and "validation" in encoded
     chosen: list[callbacks.Callback] = [callbacks.NanGuard(encoded["train"])]
     if config.unfreeze_epoch is not None:
@@ -247,13 +246,13 @@ def build_callbacks(
     return [*chosen, callbacks.Speed(run)] if config.explain_speed else chosen
 
 
-def _best_metric(config: TrainConfig, task: "Task") -> str:
-    """The figure that says which model is best, known to be measured."""
+def _best_metric(config: TrainConfig, task: "Task") -> tuple[str, bool]:
+    """The figure that says which model is best, known to be measured, and whether more of it is better."""
     metric = (config.metric_for_best_model or task.primary_metric).removeprefix("eval_")
-    measured = ("loss", *FIGURES[task.settings()["problem_type"]])
-    if metric not in measured:
-        raise HfkitError(f"{metric} is not measured", where="--metric_for_best_model", fix=nearest(metric, measured))
-    return metric
+    better = {"loss": "lower"} | {one.name: one.better for one in find(task.name).metrics(task.settings())}
+    if metric not in better:
+        raise HfkitError(f"{metric} is not measured", where="--metric_for_best_model", fix=nearest(metric, better))
+    return metric, better[metric] == "higher"
 
 
 def _training(engine: Engine, metric: str) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def write(
     baselines = fit_baselines(data, settings, config.seed)
     fitted = time.perf_counter()
     table = prediction_table(data["test"], rows, predictions, baselines)
-    figures = intervals(table, settings["problem_type"], baselines, seed=config.seed)
+    figures = intervals(table, settings, baselines, seed=config.seed)
     sizes = run.info["model"]
     figures |= {
         "split": "test",
@@ -163,7 +163,7 @@ def evaluate_rows(run: "Run", config: TrainConfig, task: "Task", data: "DatasetD
     encoded = task.encode(data["test"], processor)
     predictions = answers(accelerator, task, model, encoded, config)
     table = prediction_table(data["test"], encoded, predictions, {})
-    figures = intervals(table, task.settings()["problem_type"], {}, seed=config.seed) | {"split": "test"}
+    figures = intervals(table, task.settings(), {}, seed=config.seed) | {"split": "test"}
     figures["seen_in_training"] = seen_in_training(run, data["test"])
     if accelerator.is_main_process:
         with writing(folder, "set --output"):
@@ -216,8 +216,7 @@ def figure_lines(figures: dict[str, Any]) -> str:
     rows = [["", "value", "95 % interval"]]
     rows += [
         [wording.title(name), wording.number(entry["value"], name), wording.interval(entry, name)]
-        for name, entry in figures.items()
-        if isinstance(entry, dict) and "low" in entry
+        for name, entry in wording.figures(figures).items()
     ]
     lines, seen = aligned(rows), figures.get("seen_in_training")
     if seen is not None:
@@ -245,7 +244,7 @@ def fit_baselines(data: "DatasetDict", settings: dict[str, Any], seed: int) -> d
 def prediction_table(
     rows: "Dataset", encoded: "Dataset", predictions: dict[str, np.ndarray], baselines: dict[str, Any]
 ) -> pa.Table:
-    """A row per example: id, text, label, the model's and the baselines' answers, loss, length, truncated."""
+    """A row per example: id, text, group, label, the model's and the baselines' answers, loss, length, truncated."""
     columns: dict[str, Any] = {"id": encoded["id"][:]}
     for name in ("text", "text_pair", "prompt", "completion"):
         if name in rows.column_names:
@@ -255,6 +254,7 @@ def prediction_table(
             "\n".join(f"{turn['role']}: {said(turn)}" for turn in unpacked(chat))[:TEXT_KEPT]
             for chat in rows["messages"]
         ]
+    columns |= {"group": rows["group"][:]} if "group" in rows.column_names else {}
     columns |= {name: _arrow(values) for name, values in predictions.items()}
     columns |= {"length": encoded["length"][:], "truncated": encoded["truncated"][:]}
     columns |= {f"baseline_{name}": _arrow(answer["prediction"]) for name, answer in baselines.items()}
@@ -269,5 +269,6 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 def _arrow(values: np.ndarray) -> Any:
     """One entry a row: a number, or a list of them."""
-    array = np.asarray(values)
-    return array if array.ndim == 1 else pa.array(list(array))
+    if isinstance(values, list):
+        return pa.array(values)
+    return values if values.ndim == 1 else pa.array(list(values))

@@ -52,14 +52,14 @@ def facts(run: Run) -> Facts:
     """
     run.check_finished()
     with reading(run):
-        settings, found = run.info["task_settings"], run.metrics
+        settings, names = run.info["task_settings"], run.predictions().column_names
         pictures = _pictures(run)
         return Facts(
             title=str(run.info["name"]),
             task=str(run.info["task"]),
             about=_about(run),
             labels=[str(name) for name in settings.get("labels") or []],
-            regression=found["problem_type"] == "regression",
+            regression="label" in names and "probabilities" not in names,
             pair=bool(settings.get("pair")),
             examples=[[path] for path in pictures] or _texts(run),
             pictures=pictures,

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from hfkit.tasks.linear import Answer, linear
-from hfkit.tasks.majority import label_count, majority, targets
+from hfkit.tasks.rivals import Answer, linear, majority, targets
 
 # A word is a run of letters and digits, one letter included; Chinese and Japanese, written without spaces, go
 # character by character, so that their 1-2-grams are the usual strong features.
@@ -44,10 +43,10 @@ def classical(
         regression), "seconds"}. Shapes: (rows,) and (rows, classes); multi-label predictions are 0/1 (rows, labels).
         For regression the first is TF-IDF + ridge regression and the second the mean of the training labels.
     """
-    truth, _ = targets(train, problem_type, labels)
+    truth, classes = targets(train, problem_type, labels)
     return {
         "tfidf_logreg": tfidf_logreg(train, test, problem_type, seed, labels),
-        "majority": majority(truth, len(test), problem_type, label_count(train, problem_type, labels)),
+        "majority": majority(truth, len(test), problem_type, classes),
     }
 
 

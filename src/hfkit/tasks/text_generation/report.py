@@ -21,8 +21,7 @@ HEAT = (0.25, 0.75, 1.5, 3.0, 5.0, 8.0)
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
     """What the page shows of a language model, and leaves out."""
-    own = {"language": language(run, seen), "curves": curves(run.log())}
-    return own | {"lengths": None, "mistakes": None}
+    return {"language": language(run, seen), "curves": curves(run.log())}
 
 
 def language(run: Run, seen: Predictions) -> dict[str, Any]:
@@ -74,7 +73,7 @@ def _bits(log: plots.Lines) -> Markup | None:
 
 def distribution(seen: Predictions) -> dict[str, Any]:
     """How many bits per byte each document took: a histogram, and the quartiles."""
-    sizes, nats = np.asarray(seen.truth, dtype=float), np.asarray(seen.answer, dtype=float)
+    sizes, nats = (seen.table[name].to_numpy().astype(float) for name in ("bytes", "nll"))
     bits = nats[sizes > 0] / sizes[sizes > 0] / math.log(2)
     if not len(bits):
         return {"plot": None, "documents": 0, "quartiles": []}

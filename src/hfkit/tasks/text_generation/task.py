@@ -25,9 +25,6 @@ from hfkit.tasks.text_generation.samples import Samples
 CONTEXT = 1024
 """Tokens of a row when --max_length does not say and the model could read more: what a step's memory allows."""
 
-FIGURES = ("nll", "tokens", "right", "bytes", "words")
-"""What is summed over a document: nats, tokens that were told, those told right, and the size of the text."""
-
 _IDS = List(Value("int32"))
 
 
@@ -56,7 +53,6 @@ class TextGeneration(BaseTask):
     name = "text-generation"
     auto_model = "AutoModelForCausalLM"
     problem_type = "language_modeling"
-    primary_metric = "bits_per_byte"
 
     @classmethod
     def build(cls, config: TaskArguments, data: DatasetDict) -> Self:
@@ -268,7 +264,8 @@ class TextGeneration(BaseTask):
     def loss_and_predictions(
         self, model: torch.nn.Module, batch: dict[str, torch.Tensor]
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """The sum of the losses of all tokens that are learnt, and in evaluation of each row the sums of FIGURES."""
+        """The sum of the losses of all tokens that are learnt, and in evaluation of each row the sums
+        that its metrics read: nats, tokens, those told right, and the size of the text."""
         inputs = {name: batch[name] for name in ("input_ids", "position_ids") if name in batch}
         targets, settings = batch["targets"], getattr(getattr(model, "module", model), "config", None)
         if "position_ids" in inputs and "flash" in str(getattr(settings, "_attn_implementation", "")):
@@ -291,13 +288,6 @@ class TextGeneration(BaseTask):
             "right": zeros.index_add(0, row, right),
         }
         return losses.sum(), found | {name: batch[name] for name in ("bytes", "words") if name in batch}
-
-    def metrics(self, predictions: dict[str, np.ndarray]) -> dict[str, float]:
-        """The figures of `hfkit.metrics.language_figures` over all rows together."""
-        from hfkit.evaluation.metrics import language_figures
-
-        sums = {name: np.array([predictions[name].sum(dtype=np.float64)]) for name in FIGURES}
-        return {name: float(value[0]) for name, value in language_figures(sums).items() if np.isfinite(value[0])}
 
 
 def _dataset(columns: dict[str, Any]) -> Dataset:

@@ -1,0 +1,162 @@
+"""Metric: one definition of a figure. Its value, interval and paired test, its names and its direction come from it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hfkit.tasks.discover import find, specs
+
+if TYPE_CHECKING:
+    from hfkit.tasks import Task
+
+
+class Columns(dict[str, np.ndarray]):
+    """What metrics read, by the names of predictions.parquet, a row an example; and the sums that they share."""
+
+    def __init__(self, columns: Mapping[str, Any]) -> None:
+        super().__init__({name: _column(values) for name, values in columns.items()})
+        self._weights: np.ndarray | None = None
+        self._sums: dict[Any, Any] = {}
+        self._rows: dict[Any, Any] = {}
+
+    def of_rows(self, make: Callable[["Columns"], Any]) -> Any:
+        """`make(self)`, made once: what a metric needs of each row, whatever the weights."""
+        if make not in self._rows:
+            self._rows[make] = make(self)
+        return self._rows[make]
+
+    def of_sums(self, make: "Of", weights: np.ndarray) -> Any:
+        """`make(self, weights)`, made for the first of several metrics that ask for it with the same weights."""
+        if self._weights is not weights:
+            self._weights, self._sums = weights, {}
+        if make not in self._sums:
+            self._sums[make] = make(self, weights)
+        return self._sums[make]
+
+
+Of = Callable[[Columns, np.ndarray], Any]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure, made of what can be summed over rows.
+
+    Attributes:
+        name: In a run's files.
+        title: On a page.
+        columns: What it reads of predictions.parquet. Where one is missing, the figure is left out.
+        of: Its values under several sets of weights: (columns, weights (resamples, rows)) -> (resamples,), NaN where a
+            set does not define it. A weight says how often a row was drawn. Weights of one give the figure itself.
+        given: Those of `columns` that the rows have whoever answers. The others are the model's answer.
+        better: Which direction is.
+        unit: What a difference is told in: points of 100, or nothing for a figure in a unit of its own.
+        right: Whether each row counts, (columns) -> (rows,), where the figure is the share of rows that do: it then has
+            Wilson's interval and McNemar's exact test, and needs no resampling.
+        compared: Whether it has a column where runs are compared.
+        hub: The Hub's id of the metric, `hub_arguments` those that make it this one; nothing: it has our name there.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    of: Of
+    given: tuple[str, ...] = ("label",)
+    better: Literal["higher", "lower"] = "higher"
+    unit: Literal["points", ""] = "points"
+    right: Callable[[Columns], np.ndarray] | None = None
+    compared: bool = True
+    hub: str = ""
+    hub_arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def values(self, columns: Columns, weights: np.ndarray) -> np.ndarray:
+        """`of`, where dividing by nothing is no cause for a warning."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return np.asarray(self.of(columns, weights), dtype=np.float64)
+
+
+def total(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The weighted sum of a number per row, (resamples,), or of several, (resamples, several)."""
+    numbers = np.asarray(values, dtype=np.float64)
+    # Of the rows as they are numpy's own sum, which is the more exact one and the same on every machine.
+    return numbers.sum(axis=0, keepdims=True) if len(weights) == 1 and (weights == 1).all() else weights @ numbers
+
+
+def mean_of(row: Callable[[Columns], np.ndarray]) -> Of:
+    """The `of` of a mean: of a number per row."""
+    return lambda columns, weights: total(weights, columns.of_rows(row)) / weights.sum(axis=1)
+
+
+def figures(metrics: Iterable[Metric], columns: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of one set of predictions as plain floats.
+
+    A figure that finds not all its columns, or that these rows do not define (ROC AUC where only one class occurs, a
+    correlation with a constant), is left out: a run's JSON has no NaN.
+    """
+    known = [metric for metric in metrics if set(metric.columns) <= set(columns)]
+    names = dict.fromkeys(name for metric in known for name in metric.columns)
+    read = columns if isinstance(columns, Columns) else Columns({name: columns[name] for name in names})
+    ones = np.ones((1, max((len(read[name]) for name in names), default=0)))
+    found = {metric.name: float(metric.values(read, ones)[0]) for metric in known}
+    return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
+def looked_at(task: "Task", predictions: Mapping[str, Any]) -> dict[str, float]:
+    """What the training loop sees of an evaluation: the rows' mean `loss`, where each has one, and the figures."""
+    loss = {"loss": float(np.mean(predictions["loss"]))} if "loss" in predictions else {}
+    return loss | figures(find(task.name).metrics(task.settings()), predictions)
+
+
+def columns_of(table: pa.Table, metrics: Iterable[Metric]) -> Columns:
+    """What the metrics read of a predictions table, as far as it is there."""
+    names = dict.fromkeys(name for metric in metrics for name in metric.columns)
+    return Columns({name: as_array(table[name]) for name in names if name in table.column_names})
+
+
+def as_array(column: pa.ChunkedArray) -> np.ndarray:
+    """A column as (rows,); one of lists of one length as (rows, length), of other lists as (rows,) objects."""
+    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if not (
+        pa.types.is_list(values.type) or pa.types.is_large_list(values.type) or pa.types.is_fixed_size_list(values.type)
+    ):
+        return np.asarray(values.to_numpy(zero_copy_only=False))
+    if len(pc.unique(pc.list_value_length(values))) == 1 and not pa.types.is_nested(values.type.value_type):
+        return np.asarray(values.flatten().to_numpy(zero_copy_only=False)).reshape(len(values), -1)
+    return np.fromiter(values.to_pylist(), dtype=object, count=len(values))
+
+
+def _column(values: Any) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        return np.fromiter(values, dtype=object, count=len(values))
+    return array.astype(np.float64, copy=False) if array.dtype.kind == "f" else array
+
+
+def rival(metrics: Sequence[Metric], columns: Columns, answer: Mapping[str, Any]) -> Columns:
+    """The columns of another answer to the same rows: what the rows have, and its own in the place of the model's.
+
+    Args:
+        metrics: The first is the primary one: what it reads of an answer is what a rival has to give.
+        columns: The model's.
+        answer: {"prediction": ...}, or the columns by their names.
+    """
+    own = {name for name in metrics[0].columns if name not in metrics[0].given}
+    given = {name for metric in metrics for name in metric.given} & set(columns)
+    found = {name: answer[name if name in answer else "prediction"] for name in own}
+    return Columns({name: columns[name] for name in given} | found)
+
+
+def named(name: str) -> Metric:
+    """The metric of a name, whatever task it belongs to; one of which no task knows, by its name alone."""
+    return _known().get(name) or Metric(name, name.replace("_", " "), (), lambda _, weights: weights[:, 0] + np.nan)
+
+
+@cache
+def _known() -> dict[str, Metric]:
+    rooms = [spec.room("metrics") for spec in reversed(specs()) if spec.has("metrics")]  # our own names are ours
+    return {metric.name: metric for room in rooms for metric in room.METRICS}
