@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hfkit.base.errors import HfkitError, after, nearest
 from hfkit.base.processes import is_first
 from hfkit.base.sanitize import flat
-from hfkit.config import DataArguments
+from hfkit.config import DataArguments, RowArguments
 from hfkit.config.rules import check
 from hfkit.data import prepared
 from hfkit.data.labels.column import MULTI, REGRESSION, Labels, check_counts, read_labels
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
 
 
-def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
+def load_data(source: RowArguments | str, **options: Any) -> "LoadedData":
     """Loads a data set as three checked splits.
 
     Args:
@@ -76,7 +76,7 @@ def load_data(source: DataArguments | str, **options: Any) -> "LoadedData":
 
 
 def load_test(
-    source: DataArguments | str,
+    source: RowArguments | str,
     *,
     label_names: list[str] | None = None,
     trained: Mapping[str, Any] | None = None,
@@ -120,15 +120,16 @@ def load_test(
         return _only_test(data, label_names, arguments.drop_unseen_labels)
 
 
-def _arguments(source: DataArguments | str, options: dict[str, Any]) -> tuple[DataArguments, str, str | None]:
+def _arguments(source: RowArguments | str, options: dict[str, Any]) -> tuple[DataArguments, str, str | None]:
     problem_type = options.pop("problem_type", None) or getattr(source, "problem_type", "auto")
     task = options.pop("task", None) or getattr(source, "task", None)
     known = {entry.name for entry in dataclasses.fields(DataArguments)}
     for name in options:
         if name not in known:
             raise HfkitError(f"load_data has no option {name!r}", fix=nearest(name, known))
-    arguments = DataArguments(dataset=source) if isinstance(source, str) else source
-    arguments = dataclasses.replace(arguments, **options)
+    # A task's configuration has the knobs of the kinds that it reads, and no others.
+    given = {name: getattr(source, name) for name in known if hasattr(source, name)}
+    arguments = DataArguments(**({"dataset": source} if isinstance(source, str) else given) | options)
     check(arguments)
     return arguments, problem_type, task
 

@@ -8,9 +8,9 @@ from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.baselines.language.configs import LSTMLMConfig, TransformerLMConfig
 from hfkit.baselines.language.tokenizers import TOKENIZERS
-from hfkit.config import ModelArguments
 from hfkit.models.inspection import first_line
 from hfkit.models.settings import override, set_dropout
+from hfkit.tasks.text_generation.config import Config
 
 LANGUAGE_BASELINES: dict[str, tuple[type[PreTrainedConfig], dict[str, Any]]] = {
     "transformer_lm": (TransformerLMConfig, {}),
@@ -23,7 +23,7 @@ CONTEXT = 256
 
 
 def build_language_baseline(
-    config: ModelArguments, texts: Iterable[str], tokenizer: str = "bpe", max_length: int | None = None
+    config: Config, texts: Iterable[str], tokenizer: str = "bpe", max_length: int | None = None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """An untrained language model and its tokenizer, which learns the training texts.
 
