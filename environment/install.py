@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent
@@ -39,12 +40,13 @@ def main() -> None:
     began = time.monotonic()
     environment = Environment(arguments.folder)
     wanted = requirements(arguments.extra)
-    if arguments.versions == "locked":
-        locked(environment, arguments.extra, wanted)
+    if arguments.versions == "newest":
+        environment.install(wanted, upgrade=True)
+    elif arguments.versions == "floor":
+        environment.install_or_tested(wanted, wanted, [floor(line) for line in requirements(None)])
     else:
-        pins = [floor(line) for line in requirements(None)] if arguments.versions == "floor" else []
-        environment.install(wanted, pins, upgrade=arguments.versions == "newest")
-        environment.install(ALONE, without_dependencies=True)
+        locked(environment, arguments.extra, wanted)
+    environment.install(ALONE, without_dependencies=True)
     environment.install(["--editable", str(PROJECT)], without_dependencies=True)
     size = sum(file.lstat().st_size for file in arguments.folder.rglob("*") if file.is_file()) / 1e9
     minutes, seconds = divmod(round(time.monotonic() - began), 60)
@@ -87,11 +89,7 @@ def locked(environment: Environment, extra: str, wanted: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "lock.txt")
         file.write_text("".join(text for _, _, text in entries), encoding="utf-8")
-        missing = environment.try_lock(file)
-    if missing:
-        print(f"{missing} is not served here: the newest versions up to the tested ones are taken", flush=True)
-        environment.install(wanted, [at_most(line, tested) for line in wanted])
-        environment.install(ALONE, without_dependencies=True)
+        environment.install_or_tested(["--no-deps", "--require-hashes", "--requirement", str(file)], wanted)
 
 
 def lock(name: str) -> list[tuple[str, str, str]]:
@@ -137,28 +135,32 @@ class Environment:
     ) -> None:
         """Install requirements; the process ends where that fails, after the installer's own message."""
         command = self._installer() + ["--upgrade"] * upgrade + ["--no-deps"] * without_dependencies
-        with tempfile.TemporaryDirectory() as folder:
-            if constraints:
-                file = Path(folder, "constraints.txt")
-                file.write_text("\n".join(constraints), encoding="utf-8")
-                command += ["--constraint", str(file)]
-            if subprocess.run(command + wanted).returncode:
-                sys.exit("the environment is not complete; the same command again goes on")
+        if self._run(command + wanted, constraints).returncode:
+            sys.exit("the environment is not complete; the same command again goes on")
 
-    def try_lock(self, file: Path) -> str:
-        """Install a lock file; returns the requirement that the index does not serve, where that is what fails.
+    def install_or_tested(self, arguments: list[str], wanted: list[str], constraints: list[str] | None = None) -> None:
+        """Install; where the index does not serve a version of it, say so and take the range that was tested.
 
         A file with another hash than the tested one is never taken: the process ends with the installer's message.
         """
-        command = [*self._installer(), "--no-deps", "--require-hashes", "--requirement", str(file)]
-        ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        ended = self._run([*self._installer(), *arguments], constraints, stdout=subprocess.PIPE, text=True)
         lacking = re.search(
             r"(?:No matching distribution found for|there is no version of|Cannot install) ([\w.=+-]+)", ended.stdout
         )
         if ended.returncode and lacking is None:
             print(ended.stdout[-4000:])
             sys.exit("the environment is not complete; the same command again goes on")
-        return lacking[1] if ended.returncode and lacking else ""
+        if ended.returncode and lacking:
+            print(f"{lacking[1]} is not served here: the newest versions up to the tested ones are taken", flush=True)
+            tested = {name: version for file in ("demo", "dev") for name, version, _ in lock(file)}
+            self.install(wanted, [at_most(line, tested) for line in wanted])
+
+    def _run(self, command: list[str], constraints: list[str] | None, **options: Any) -> subprocess.CompletedProcess:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "constraints.txt")
+            file.write_text("\n".join(constraints or []), encoding="utf-8")
+            command = command + ["--constraint", str(file)] * bool(constraints)
+            return subprocess.run(command, stderr=subprocess.STDOUT, **options)
 
     def cpu_builds(self, versions: dict[str, str]) -> list[str]:
         """The CPU builds of these versions, where pip is pointed at all of them: one alone would not import."""

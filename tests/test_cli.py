@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 from processes import in_child
 
+from hfkit.cli import runs
 from hfkit.cli.command import _demo, main
 from hfkit.cli.launch import exit_cleanly
 from hfkit.config import TrainConfig
 from hfkit.config.parsing import parse
 from hfkit.runs.run import _HELD, Run, claim, held
 from hfkit.tasks import discover
-from hfkit.training import health
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 Captured = pytest.CaptureFixture[str]
@@ -93,6 +93,13 @@ def test_evaluate_on_other_data(tiny_run: Path, tmp_path: Path, capsys: Captured
     assert figures["accuracy"]["low"] <= figures["accuracy"]["value"] <= figures["accuracy"]["high"]
     assert figures["seen_in_training"] == 0
     assert "\n0 of the 3 texts stood in training.\n" in capsys.readouterr().out
+
+
+def test_evaluate_reads_the_columns_that_the_run_has_read(tiny_run: Path, tmp_path: Path) -> None:
+    rows = "a,x,a superb film,pos\nb,y,a dreadful film,neg\nc,y,a warm story,pos\n"
+    (tmp_path / "new.csv").write_text(f"text,label,review,sentiment\n{rows}")
+    assert hfkit("evaluate", tiny_run, "--dataset", "new.csv", "--output", "figures") == 0
+    assert json.loads((tmp_path / "figures" / "metrics.json").read_text())["accuracy"]["n"] == 3
 
 
 def test_evaluate_says_how_much_it_knows_from_training(tiny_run: Path, capsys: Captured) -> None:
@@ -205,6 +212,46 @@ for arguments in {NAMES!r}:
     assert done.stderr.count("did you mean runs/bert_imdb?") == done.stderr.count("error: ") == len(NAMES)
 
 
+WRONG_MODELS = {
+    ("train", "--dataset", "x.csv", "--model", "baseline:lsmt"): "did you mean lstm",
+    ("train", "--dataset", "x.csv", "--model", "baseline:lstm_ml", "--task", "text-generation"): "did you mean lstm_lm",
+    ("train", "--dataset", "x.csv", "--model", "baseline:lenet", "--task", "image-classification"): "mean lenet5",
+    ("train", "--dataset", "x.csv", "--model", "baseline:lstm", "--task", "text-clasification"): "text-classification",
+    ("train", "--dataset", "x.csv", "--model", "demo:minilm6"): "did you mean minilm?",
+    ("train", "--dataset", "x.csv", "--model", "./models/fimls"): "did you mean models/films?",
+    ("train", "--dataset", "x.csv", "--model", "models/fimls/"): "did you mean models/films?",
+    ("predict", "demo:minilm6", "--input", "x.csv"): "did you mean minilm?",
+}
+
+
+def test_a_model_that_there_is_not_is_told_before_torch_is_imported_and_the_nearest_named() -> None:
+    Path("models/films").mkdir(parents=True)
+    code = f"""import sys
+from hfkit.cli.main import main
+for arguments in {list(WRONG_MODELS)!r}:
+    try: main(arguments)
+    except SystemExit as ended: print(ended.code, *sorted({{"torch", "datasets", "accelerate"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["1"] * len(WRONG_MODELS)
+    for told, near in zip(done.stderr.split("error: ")[1:], WRONG_MODELS.values(), strict=True):
+        assert near in told
+
+
+def test_a_warning_of_a_library_is_one_line_without_its_source() -> None:
+    code = """import sys, warnings
+from hfkit.cli.launch import exit_cleanly
+said = "lr_scheduler.step() comes first\\n (Triggered internally at /pytorch/aten/src/ATen/Context.cpp:84.)"
+sys.exit(exit_cleanly(lambda: warnings.warn(said, UserWarning)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "warning: lr_scheduler.step() comes first\n"
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"HFKIT_DEBUG": "1"}
+    )
+    assert "UserWarning" in told.stderr and ":4: " in told.stderr
+
+
 def test_a_wrong_command_or_model_is_told_with_what_is_near(capsys: Captured) -> None:
     assert hfkit("trian", "--dataset", "x.csv") == 2
     assert "there is no command trian; did you mean train?" in capsys.readouterr().err
@@ -226,7 +273,7 @@ def test_train_asks_for_data_with_three_examples(capsys: Captured) -> None:
 def test_what_a_killed_run_is_called_does_not_depend_on_who_is_asked(capsys: Captured) -> None:
     run = claim(TrainConfig(), Path("runs/killed"), "x")  # run.json says "running", and no process holds it
     assert run.info["state"] == "running" and run.state == "stopped" and "stopped" in repr(run)
-    assert health.state(run.path).startswith("stopped")
+    assert runs.state(run.path).startswith("stopped")
     others = (("evaluate", run.path, "--dataset", "x.csv"), ("predict", run.path, "--input", "x.csv"))
     for command in (("report", run.path), ("push", run.path, "me/it"), ("compare", run.path, run.path), *others):
         assert hfkit(*command) == 1

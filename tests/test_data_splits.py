@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow
 import pyarrow.parquet
@@ -135,7 +136,25 @@ def test_a_column_of_other_values_is_no_split_column() -> None:
     assert "columns not used: part" in load_data(split_csv("train")).summary.notes
 
 
-def test_splits_inside_a_json_file_are_splits() -> None:
+@pytest.mark.parametrize("form", ["alone", "metadata", "data", "columns", "numbers", "index"])
+def test_splits_inside_a_json_file_are_splits(form: str) -> None:
     rows = [{"text": f"text {n}", "label": "ab"[n % 2]} for n in range(60)]
-    write("in.json", json.dumps({"train": rows[:40], "dev": rows[40:50], "test": rows[50:]}))
-    assert [len(part) for part in load_data("./in.json").values()] == [40, 10, 10]
+    splits: dict[str, Any] = {"train": rows[:40], "dev": rows[40:50], "test": rows[50:]}
+    columns = {key: {name: [row[name] for row in part] for name in rows[0]} for key, part in splits.items()}
+    content = {
+        "alone": splits,
+        "metadata": {"version": "1.0", **splits, "labels": ["a", "b"]},
+        "data": {"version": "1.0", "data": splits},
+        "columns": columns,
+        "numbers": {
+            key: {name: dict(enumerate(column)) for name, column in part.items()} for key, part in columns.items()
+        },
+        "index": {key: dict(enumerate(part)) for key, part in splits.items()},
+    }[form]
+    data = load_data(write("in.json", json.dumps(content)))
+    assert [len(part) for part in data.values()] == [40, 10, 10]
+    said = {
+        "metadata": "rows read under 'train', 'dev', 'test'; not read: version, labels",
+        "data": "rows read under 'data'; not read: version",
+    }
+    assert [note for note in data.summary.notes if "not read" in note] == ([said[form]] if form in said else [])

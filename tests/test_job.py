@@ -10,9 +10,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as parquet
 import pytest
 import torch
 from accelerate import Accelerator
+from datasets import DatasetDict
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, BertForSequenceClassification
 
@@ -21,10 +24,9 @@ from hfkit.cli import launch
 from hfkit.config import TrainConfig
 from hfkit.data.summary import DataSummary
 from hfkit.models import sharding
-from hfkit.runs import provenance
 from hfkit.runs import run as runs
 from hfkit.tasks.text_classification.task import TextClassification
-from hfkit.training import job, test_split
+from hfkit.training import job, provenance, test_split
 from hfkit.training.engine import Engine
 from hfkit.training.signals import stopped_by_signals
 
@@ -229,6 +231,19 @@ def test_full_determinism_acts_without_the_launcher(run_fit: Fit) -> None:
         assert torch.are_deterministic_algorithms_enabled()
     finally:
         torch.use_deterministic_algorithms(False)
+
+
+def test_the_kept_models_answers_on_validation_are_kept_and_hashed(run_fit: Fit, splits: DatasetDict) -> None:
+    """What is chosen after training is chosen on them: they are those of the model in `model/`, row by row."""
+    run = run_fit(load_best_model_at_end=True)
+    kept = parquet.read_table(run.path / "validation.parquet")
+    assert kept["id"].to_pylist() == splits["validation"]["id"][:]
+    assert set(kept.column_names) == {
+        name for name in run.predictions().column_names if not name.startswith("baseline_")
+    }
+    right = np.mean(np.equal(kept["label"].to_numpy(), kept["prediction"].to_numpy()))
+    assert right == pytest.approx(run.info["training"]["best_value"])
+    assert "validation.parquet" in run.info["files"]
 
 
 def test_nobody_waits_in_a_collective_while_the_baselines_are_fitted(

@@ -17,6 +17,7 @@ from hfkit.config.rules import check
 from hfkit.data import load_data, load_test
 from hfkit.data.cards.draft import draft_card
 from hfkit.data.labels.names import canonical
+from hfkit.data.labels.values import pointed
 
 SINGLE, MULTI = "single_label_classification", "multi_label_classification"
 
@@ -352,3 +353,124 @@ def test_a_drafted_card_reads_the_labels_as_the_flags_did(options: dict[str, Any
     by_card = load_data("pets").summary
     assert by_card.problem_type == MULTI
     assert (by_card.label_names, by_card.splits) == (asked.label_names, asked.splits)
+
+
+# Decimal commas
+
+
+def table(values: list[str], name: str = "data.csv", extra: str = "") -> str:
+    """A file with these labels, separated by semicolons."""
+    lines = "".join(f"text {row} of {name};{value}\n" for row, value in enumerate(values))
+    return write(name, f"text;score\n{lines}{extra}")
+
+
+def test_decimal_commas_are_numbers_where_they_are_learnt_as_such_and_said_once() -> None:
+    Path("marks").mkdir()
+    for split in ("train", "test"):
+        table([f"{n % 7},{n % 2 * 5}" for n in range(40)], f"marks/{split}.csv")
+    data = load_data("marks", delimiter=";")
+    assert (data.summary.problem_type, data.summary.decimal) == ("regression", ",")
+    assert max(data["train"]["label"]) <= 6.5
+    assert [note for note in data.summary.notes if "comma" in note] == [
+        "labels with a decimal comma: 0,0 is 0.0 (--decimal)"
+    ]
+
+
+def test_a_class_that_looks_like_a_number_with_a_comma_keeps_its_name() -> None:
+    chapters = table([f"{n % 2 + 3},{n % 4 // 2 + 1}" for n in range(60)])
+    data = load_data(chapters, delimiter=";", problem_type=SINGLE)
+    assert data.summary.label_names == ["3,1", "3,2", "4,1", "4,2"]
+    assert not any("comma" in note for note in data.summary.notes)
+    told = load_data(chapters, delimiter=";", problem_type=SINGLE, decimal=",").summary
+    assert told.label_names == ["3,1", "3,2", "4,1", "4,2"]
+    assert "no label is read with a decimal comma (--decimal)" in told.notes
+
+
+def test_a_decimal_comma_is_decided_over_all_splits() -> None:
+    Path("rooms").mkdir()
+    table([f"{n % 2},5" for n in range(40)], "rooms/train.csv")
+    table(["0,5", "1,5", "hall"] * 4, "rooms/test.csv")
+    assert "labels that training lacks: hall" in refused("rooms", delimiter=";")
+
+
+def test_a_text_is_not_changed_by_its_commas() -> None:
+    write("codes.csv", "text;score\n" + "".join(f"{n},5;{'ab'[n % 2]}\n" for n in range(40)))
+    data = load_data("codes.csv", delimiter=";", text_column="text", label_column="score")
+    assert all("," in text for part in data.values() for text in part["text"])
+
+
+@pytest.mark.parametrize(
+    ("values", "decimal", "read"),
+    [
+        (["1,000", "2,500"], "auto", None),
+        (["1,000", "2,500"], ",", ["1.000", "2.500"]),
+        (["1,5", "2,5"], ".", None),
+        (["1", "2", "1,2"], "auto", None),
+        (["1,2,3", "2,5"], "auto", None),
+        (["1,5", "2"], "auto", ["1.5", "2"]),
+        (["1,5", "2.5"], ",", None),
+        ([["1,5"], "2,5"], ",", None),
+    ],
+)
+def test_a_comma_that_may_mean_something_else_stays(values: list[Any], decimal: str, read: list[str] | None) -> None:
+    assert pointed({"train": values}, decimal) == (
+        {"train": read or values},
+        "1,5" if read == ["1.5", "2"] else read and "1,000",
+    )
+
+
+def test_what_is_missing_has_no_comma() -> None:
+    data = load_data(
+        table([f"{n},5" if n % 2 else "n/a" for n in range(60)]),
+        delimiter=";",
+        missing_values=["n/a"],
+        drop_bad_rows=True,
+    )
+    assert data.summary.problem_type == "regression"
+
+
+def test_other_rows_are_read_as_the_run_read_its_own() -> None:
+    write("new.csv", "text;label;score\n" + "".join(f"text {n};{'ab'[n % 2]};{n},125\n" for n in range(9)))
+    trained = {"decimal": ",", "label_column": "score", "text_column": "text", "label_columns": []}
+    options = {"delimiter": ";", "problem_type": "regression"}
+    found = load_test("new.csv", trained=trained, **options)
+    assert found["test"]["label"][1] == pytest.approx(1.125) and found.summary.label_column == "score"
+    with pytest.raises(HfkitError, match="--decimal ','"):
+        load_test("new.csv", trained=trained | {"decimal": "auto"}, **options)
+    asked = load_test("new.csv", trained=trained, delimiter=";", label_column="label", problem_type=SINGLE)
+    assert asked.summary.label_names == ["a", "b"]
+
+
+# What is missing
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet", "separator"])
+def test_a_missing_value_in_a_list_is_left_out_and_counted(form: str) -> None:
+    lists = [["a", "NA"], ["b"], ["a", "b"]]
+    separator = "|" if form == "separator" else None
+    cells = ["|".join(one) for one in lists] if separator else lists
+    name = column(cells, f"data.{'csv' if separator else form}")
+    data = load_data(name, missing_values=["NA"], label_separator=separator)
+    assert data.summary.label_names == ["a", "b"]
+    assert "missing values left out of 20 lists of labels in train" in data.summary.notes
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_list_of_missing_values_is_refused_or_named(form: str) -> None:
+    name = column([["NA"], ["b"], ["a", "b"]], f"data.{form}")
+    message = refused(name, missing_values=["NA"])
+    assert "holds missing values alone (20 of 60 rows)" in message
+    cell = "['NA']" if form == "jsonl" else '["NA"]'
+    assert repr(cell) in message
+    data = load_data(name, missing_values=["NA", cell], drop_bad_rows=True)
+    assert "20 rows of train without label: dropped" in data.summary.notes
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_label_that_cannot_be_seen_is_missing(form: str) -> None:
+    name = column(["a", "b", "\u200b", " \ufeff\u3164"], f"data.{form}")
+    assert "30 of 60 labels in 'label' are missing (empty, null or nothing that can be seen)" in refused(name)
+    data = load_data(name, drop_bad_rows=True)
+    assert data.summary.label_names == ["a", "b"]
+    assert "30 rows of train without label: dropped" in data.summary.notes
+    assert "A label is text" in refused(column([["a"], ["b", "\u200b"]], "lists.jsonl"))

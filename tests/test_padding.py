@@ -48,6 +48,15 @@ def test_a_config_with_another_padding_token_than_its_tokenizer(tmp_path: Path) 
     assert pipe.reading.pad_token_id == 0 and pipe.tokenizer.pad_token_id != 0
 
 
+@pytest.mark.parametrize(("length", "unknown"), [(3, False), (None, True)])
+def test_the_probe_pads_also_where_texts_are_cut_short_or_unknown(length: int | None, unknown: bool) -> None:
+    model, tokenizer = classifier("fnet")
+    model.config.hfkit = {"max_length": length}
+    if unknown:  # any text is the one token that stands for what is not known
+        tokenizer.backend_tokenizer.pre_tokenizer = tokenizer.backend_tokenizer.post_processor = None
+    assert settle_padding(model, tokenizer, "mine") is not None and model.config.hfkit["padding"] == "none"
+
+
 def test_a_tokenizer_that_pads_on_the_wrong_side_is_told_the_other() -> None:
     model, tokenizer = classifier("gpt2")
     tokenizer.padding_side = "left"

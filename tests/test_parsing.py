@@ -1,16 +1,19 @@
 """Flags: grouped, defaulted, never guessed; and combinations that cannot work are refused."""
 
 import dataclasses
+import json
 import pickle
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 import hfkit
-from hfkit import build_model, build_task, fit
+from hfkit import build_model, build_task, fit, load_data
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments, TrainConfig
 from hfkit.config.parsing import HABITS, ConfigParser, check, default_output_dir, parse
@@ -273,7 +276,9 @@ def test_a_run_is_named_after_its_recipe_or_its_data(tmp_path: Path) -> None:
         ({"freeze": "backbone"}, "--freeze is 'backbone'"),
         ({"freeze": [1]}, "--freeze is [1]"),
         ({"pooling": "max"}, "--pooling is 'max'"),
-        ({"dataset": Path("my.csv")}, "--dataset is PosixPath('my.csv')"),
+        ({"dataset": b"my.csv"}, "--dataset is b'my.csv'"),
+        ({"learning_rate": np.float32(-1)}, "--learning_rate is -1.0"),
+        ({"max_steps": np.float64(2.5)}, "--max_steps is 2.5"),
         ({"max_length": "none"}, "--max_length is 'none'"),
         ({"lora": True, "freeze": ["backbone"]}, "--lora already freezes"),
     ],
@@ -291,6 +296,20 @@ def test_a_program_is_checked_as_a_command_line_is(knobs: dict[str, Any], what: 
             call()
         assert what in refused.value.what
         assert refused.value.fix
+
+
+def test_paths_and_numpy_numbers_of_a_program_become_plain() -> None:
+    config = TrainConfig(output_dir=Path("x"), dataset=Path("my.csv"))  # type: ignore[arg-type]
+    config.learning_rate, config.max_steps, config.lora = np.float32(1e-4), np.int64(5), np.bool_(True)  # type: ignore
+    config.dropout, config.pixel_range = torch.tensor(0.5), [np.int16(0), np.float64(9.5)]  # type: ignore[assignment]
+    check(config)
+    assert (config.output_dir, config.dataset, config.max_steps, config.lora) == ("x", "my.csv", 5, True)
+    assert config.learning_rate == pytest.approx(1e-4) and config.pixel_range == [0, 9.5] and config.dropout == 0.5
+    assert json.loads(json.dumps(dataclasses.asdict(config))) == dataclasses.asdict(config)
+
+
+def test_load_data_takes_a_path(reviews_csv: Path) -> None:
+    assert load_data(reviews_csv).num_rows == load_data(str(reviews_csv)).num_rows
 
 
 def test_one_group_of_knobs_is_checked_too() -> None:

@@ -233,6 +233,21 @@ def test_rows_without_a_text_can_be_left_out(classify: Any, tmp_path: Path, caps
     assert "2 rows without a text got no answer" in capsys.readouterr().err
 
 
+def test_what_stands_for_a_missing_text_is_none(classify: Any, tmp_path: Path) -> None:
+    write_csv(tmp_path / "in.csv", [["text"], ["a warm film"], ["NA"], ["boring"]])
+    assert predict_file(classify, "in.csv", "out.csv", skip_bad_rows=True, missing_values=["NA"]) == 3
+    rows = read_csv(tmp_path / "out.csv")
+    assert [bool(row["label"]) for row in rows] == [True, False, True] and rows[1]["text"] == "NA"
+    with pytest.raises(HfkitError, match="no text in its column 'text': 'NA'"):
+        predict_file(classify, "in.csv", "out.csv", missing_values=["NA"])
+    classify.model.save_pretrained(tmp_path / "run" / "model")
+    classify.tokenizer.save_pretrained(tmp_path / "run" / "model")
+    info = {"state": "finished", "data": {"text_column": "text"}, "config": {"missing_values": ["NA"]}}
+    (tmp_path / "run" / "run.json").write_text(json.dumps(info))
+    with pytest.raises(HfkitError, match="no text in its column 'text': 'NA'"):
+        predict_file("run", "in.csv", "out.csv", disable_tqdm=True)
+
+
 def test_other_encodings_and_separators(classify: Any, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes("text;n\nune fête;1\n".encode("cp1252"))
     predict_file(classify, "in.csv", "out.tsv", encoding="cp1252", delimiter=";")

@@ -16,6 +16,7 @@ from accelerate import Accelerator
 from datasets import DatasetDict
 from processes import free_port, in_child, in_children, printed_to
 from safetensors.torch import load_file, save_file
+from tiny_classifiers import classifier, saved
 from transformers import AutoTokenizer, BertForSequenceClassification
 
 from hfkit import build_model, build_task, fit
@@ -93,6 +94,18 @@ def test_loss_and_gradients_do_not_depend_on_how_an_update_is_cut(
         assert other.keys() == whole.keys()
         for key, value in whole.items():
             torch.testing.assert_close(other[key], value, rtol=0, atol=1e-6, msg=f"{cut}: {key}")
+
+
+def test_a_model_that_must_not_see_padding_runs_another_number_of_times_on_each_process(
+    splits: DatasetDict, tmp_path: Path
+) -> None:
+    """Once for each length in its batch: a buffer that was sent around at each would meet another one, or nobody."""
+    model = saved(tmp_path / "fnet", *classifier("fnet"))
+    whole, other = (updates_of(tmp_path, model, splits, *cut) for cut in ((1, 16, 1), (2, 8, 1)))
+    assert "rows of one length are computed together" in (tmp_path / "2-8-1.txt").read_text()
+    assert len(whole) > 100 and other.keys() == whole.keys()
+    for key, value in whole.items():
+        torch.testing.assert_close(other[key], value, rtol=1e-4, atol=1e-5, msg=key)
 
 
 @pytest.mark.pain("duplicated-tail")

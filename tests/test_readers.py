@@ -28,6 +28,9 @@ FORMS = {
     "lists.json": json.dumps(COLUMNS),
     "columns.json": json.dumps(BY_NUMBER),
     "wrapped.json": json.dumps({"version": "1.0", "data": ROWS}),
+    "index.json": json.dumps({str(n): row for n, row in enumerate(ROWS)}),
+    "split.json": json.dumps({"columns": [*COLUMNS], "index": [*range(40)], "data": [[*row.values()] for row in ROWS]}),
+    "inside.json": json.dumps({"name": "films", "data": {"rows": BY_NUMBER}}),
     "pretty.jsonl": "\n".join(json.dumps(row, indent=2) for row in ROWS),
     "concat.jsonl": "".join(map(json.dumps, ROWS)),
     "lines.json": "\n".join(map(json.dumps, ROWS)),
@@ -57,6 +60,8 @@ def test_training_and_prediction_read_the_same_rows(name: str) -> None:
     [
         ('{"text": ["a", "b"], "label": [1]}', "differ in length: text 2, label 1"),
         ("[]", "holds no rows"),
+        ('{"columns": ["text", "label"], "data": [["a", "b"], ["c"], []]}', "differ in length"),
+        ('{"columns": ["text", "text"], "data": [["a", "b"]]}', "'text' stands twice"),
         ("[[1], [2]]", "The item holds list"),
         ('[{"text": "a"}] [', "not JSON"),
         ('{"text": "a"\n{"text": "b"}\n', "The line is not JSON"),
@@ -80,6 +85,26 @@ def test_a_chat_of_one_row_is_no_table_of_messages() -> None:
 def test_what_stands_beside_the_rows_is_named() -> None:
     write("wrapped.json", FORMS["wrapped.json"])
     assert "rows read under 'data'; not read: version" in load_data("./wrapped.json").summary.notes
+    table = {"schema": {"fields": []}, "data": [{"index": n, **row} for n, row in enumerate(ROWS)]}
+    notes = load_data(write("table.json", json.dumps(table))).summary.notes
+    assert "rows read under 'data'; not read: schema" in notes and "columns not used: index" in notes
+    other = {"columns": [*COLUMNS], "index": ["x", "y"], "data": [["a", "b"], ["c", "d"]]}
+    write("split.json", json.dumps(other))
+    assert read_table(Path("split.json")).notes == ["rows read under 'data'; not read: index"]
+
+
+def test_rows_under_their_names_keep_them() -> None:
+    write("named.json", json.dumps({f"r{n}": row for n, row in enumerate(ROWS)}))
+    assert rows_of("named.json") == [{"id": f"r{n}", **row} for n, row in enumerate(ROWS)]
+    chat = {who: {"role": who, "content": who} for who in ("system", "prompt", "completion")}
+    write("one.json", json.dumps(chat))
+    assert rows_of("one.json") == [chat]
+
+
+def test_rows_are_not_looked_for_below_the_ground() -> None:
+    write("deep.json", '{"data": ' * 500 + '"x"' + "}" * 500)
+    with pytest.raises(HfkitError, match="nested too deeply"):
+        rows_of("deep.json")
 
 
 def test_columns_that_the_first_line_lacks_are_known() -> None:
@@ -167,36 +192,7 @@ def test_names_that_do_not_fit_the_rows_are_refused() -> None:
         rows_of(rows_csv(), column_names=["a", "a"])
 
 
-# Numbers
-
-
-def test_decimal_commas_are_read_as_numbers_and_said() -> None:
-    rows = "".join(f"essay {n};{n % 7},{n % 2 * 5}\n" for n in range(40))
-    name = write("marks.csv", f"text;score\n{rows}")
-    data = load_data(name, delimiter=";")
-    assert data.summary.problem_type == "regression"
-    assert max(data["train"]["label"]) <= 6.5
-    assert any("decimal comma in 'score': 0,0 is 0.0" in note for note in data.summary.notes)
-
-
-@pytest.mark.parametrize(
-    ("values", "decimal", "read"),
-    [
-        (["1,000", "2,500"], "auto", ["1,000", "2,500"]),
-        (["1,000", "2,500"], ",", ["1.000", "2.500"]),
-        (["1,5", "2,5"], ".", ["1,5", "2,5"]),
-        (["1", "2", "1,2"], "auto", ["1", "2", "1,2"]),
-        (["1,2,3", "2,5"], "auto", ["1,2,3", "2,5"]),
-        (["1,5", ""], "auto", ["1.5", ""]),
-    ],
-)
-def test_a_comma_that_may_mean_something_else_stays(values: list[str], decimal: str, read: list[str]) -> None:
-    from hfkit.config import DataArguments
-    from hfkit.data.sources.source import open_source
-
-    write("n.csv", "text;n\n" + "".join(f"t;{value}\n" for value in values))
-    arguments = DataArguments("n.csv", delimiter=";", decimal=decimal)  # type: ignore[arg-type]
-    assert open_source(arguments).tables["train"].column("n") == read
+# Arrow
 
 
 @pytest.mark.parametrize(
@@ -222,9 +218,9 @@ def test_the_flags_are_the_same_for_every_command(capsys: pytest.CaptureFixture[
 
     for command in ("train", "evaluate", "predict", "generate"):
         with pytest.raises(SystemExit):
-            main([command, "--help"])
+            main([command, "--help_all" if command == "train" else "--help"])
         shown = capsys.readouterr().out
-        for flag in ("--encoding", "--delimiter", "--quoting", "--column_names"):
+        for flag in ("--encoding", "--delimiter", "--quoting", "--column_names", "--missing_values"):
             assert flag in shown, f"{command} {flag}"
 
 
@@ -245,12 +241,6 @@ def test_columns_by_row_number_are_joined_by_it(tmp_path: Path) -> None:
         read_table(file)
 
 
-def test_a_decimal_comma_passes_over_what_is_missing(tmp_path: Path) -> None:
-    (tmp_path / "n.csv").write_text("text;score\n" + "".join(f"text {n};{n},5\ntext {n} b;n/a\n" for n in range(30)))
-    data = load_data(str(tmp_path / "n.csv"), delimiter=";", missing_values=["n/a"], drop_bad_rows=True)
-    assert data.summary.problem_type == "regression"
-
-
 def test_values_of_another_kind_are_refused_in_python_too(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\nx,A\ny,B\n")
     for options in ({"missing_values": "NA"}, {"quoting": "bogus"}, {"pixel_range": "1"}):
@@ -262,3 +252,21 @@ def test_a_column_called_split_may_name_others(tmp_path: Path) -> None:
     rows = [(f"text {n}", "ab"[n % 2], ("train", "train", "test", "unsup")[n // 2 % 4]) for n in range(160)]
     (tmp_path / "s.csv").write_text("text,label,split\n" + "".join(f"{','.join(row)}\n" for row in rows))
     assert load_data(str(tmp_path / "s.csv")).num_rows["test"] == 40
+
+
+@pytest.mark.parametrize("flag", [{"column_names": ["text", "label"]}, {"quoting": "none"}, {"delimiter": ";"}])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet", "a.txt", "pictures", "demo:imdb", "someone/data"])
+def test_flags_of_csv_files_are_refused_for_others(
+    flag: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write("a.jsonl", FORMS["lines.json"])
+    write("a.txt", "Once upon a time.\n")
+    write("pictures/cat/1.png", b"")
+    parquet.write_table(pa.Table.from_pylist(ROWS), "a.parquet")
+    task = {"a.txt": "text-generation", "pictures": "image-classification"}.get(name)
+    message = refused(name if "." not in name else f"./{name}", task=task, **flag)
+    assert f"--{next(iter(flag))} is for CSV files" in message and name in message
+    if name in ("a.jsonl", "a.parquet"):
+        with pytest.raises(HfkitError, match="is for CSV files"):
+            rows_of(name, **flag)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from huggingface_hub import ModelCard
 from run_fixture import NAMES, write_run
 
 from hfkit.base.errors import HfkitError
-from hfkit.evaluation import wording
+from hfkit.evaluation import wording as words
 from hfkit.report import table, write_report
 from hfkit.report.analysis import Predictions, by_length, confusion, mistakes, per_class, reliability
 from hfkit.report.page import command
@@ -67,9 +68,9 @@ def test_page_is_whole_and_self_contained(problem: str, tmp_path: Path) -> None:
     figures = json.loads((tmp_path / "one" / "metrics.json").read_text())
     for name, entry in figures.items():
         if isinstance(entry, dict) and "low" in entry:
-            assert wording.number(entry["value"], name) in page.text
-            assert wording.interval(entry, name) in page.text
-    assert wording.verdict(figures) in page.text
+            assert words.number(entry["value"], name) in page.text
+            assert words.interval(entry, name) in page.text
+    assert words.verdict(figures) in page.text
     for said in (
         "python recipes/bert_imdb.py --demo",
         "96 duplicated texts removed",
@@ -125,7 +126,7 @@ def test_card_is_complete_and_the_hub_can_read_it(tmp_path: Path) -> None:
     assert results["F1 (macro)"].metric_type == "f1"
     assert results["F1 (macro)"].metric_args["average"] == "macro"
     assert results["accuracy"].dataset_split == "test"
-    assert wording.verdict(figures)[:40] in text
+    assert words.verdict(figures)[:40] in text
     assert f'hfkit.pipeline("{path}")' in text
     assert "It also works in plain transformers" in text
 
@@ -192,18 +193,18 @@ def test_table_shows_model_baselines_test_and_verdict(tmp_path: Path) -> None:
     path = write_run(tmp_path / "one")
     text, figures = table(path), Run(path).metrics
     model, tfidf = (next(x for x in text.splitlines() if x.strip().startswith(s)) for s in ("demo:minilm", "TF-IDF"))
-    assert wording.interval(figures["accuracy"]) in model
+    assert words.interval(figures["accuracy"]) in model
     gap = figures["baselines"]["tfidf_logreg"]["difference"]
     assert f"{100 * gap['value']:+.1f} points" in tfidf
-    assert tfidf.endswith(wording.p_value(gap["p_value"]))
-    assert text.splitlines()[-1] == wording.verdict(figures)
+    assert tfidf.endswith(words.p_value(gap["p_value"]))
+    assert text.splitlines()[-1] == words.verdict(figures)
 
 
 def test_verdict_says_beats_level_and_worse() -> None:
     def said(value: float, low: float, high: float, p: float, figure: str = "accuracy") -> str:
         test = {"value": value, "low": low, "high": high, "p_value": p, "test": "exact McNemar"}
         problem = "regression" if figure == "mse" else "single_label_classification"
-        return wording.verdict(
+        return words.verdict(
             {"primary_metric": figure, "problem_type": problem, "baselines": {"tfidf_logreg": {"difference": test}}}
         )
 
@@ -233,8 +234,8 @@ def test_verdict_says_beats_level_and_worse() -> None:
     [(-0.0004, "accuracy", "0.0"), (0.0004, "accuracy", "0.0"), (-0.0, "mse", "0"), (-0.031, "mcc", "-3.1")],
 )
 def test_what_is_rounded_to_nothing_has_no_sign(value: float, figure: str, shown: str) -> None:
-    assert wording.gap(value, figure) == shown
-    assert wording.number(-0.0001, "mcc") == "0.000"
+    assert words.gap(value, figure) == shown
+    assert words.number(-0.0001, "mcc") == "0.000"
 
 
 def test_analysis_counts(tmp_path: Path) -> None:
@@ -257,12 +258,12 @@ def test_analysis_counts(tmp_path: Path) -> None:
 
 
 def test_words() -> None:
-    assert wording.duration(224) == "3 min 44 s"
-    assert wording.duration(7500) == "2 h 05 min"
-    assert wording.p_value(0.0342) == "0.034"
-    assert wording.p_equals(1e-120) == "p < 1e-99"
-    assert wording.big(22_713_986) == "22.7 M"
-    assert wording.line("a\n\tb\x07" + "c" * 300, 10) == "a b\ufffdccccc…"
+    assert words.duration(224) == "3 min 44 s"
+    assert words.duration(7500) == "2 h 05 min"
+    assert words.p_value(0.0342) == "0.034"
+    assert words.p_equals(1e-120) == "p < 1e-99"
+    assert words.big(22_713_986) == "22.7 M"
+    assert words.line("a\n\tb\x07" + "c" * 300, 10) == "a b\ufffdccccc…"
 
 
 def test_command_gets_its_launcher_back(tmp_path: Path) -> None:
@@ -272,6 +273,21 @@ def test_command_gets_its_launcher_back(tmp_path: Path) -> None:
     assert command(run) == "ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 recipes/bert_imdb.py --demo"
     run.info["command"] = ["hfkit", "train", "--dataset", "my file.csv"]
     assert command(run) == "hfkit train --dataset 'my file.csv'"
+
+
+@pytest.mark.parametrize("words", [["--output_dir", "runs/old"], ["--output_dir=runs/old"]])
+def test_a_moved_run_says_where_it_is(tmp_path: Path, words: list[str]) -> None:
+    path = write_run(tmp_path / "best", rows=50)
+    info = json.loads((path / "run.json").read_text())
+    info["command"], info["config"]["output_dir"] = ["hfkit", "train", *words], "runs/old"
+    (path / "run.json").write_text(json.dumps(info))
+    write_report(path)
+    shown = (path / "report.html").read_text()
+    assert "runs/old" not in shown and "<h1>best</h1>" in shown
+    assert shlex.join([*words[:-1], words[-1].replace("runs/old", str(path))]) in shown
+    assert "runs/old" not in (path / "README.md").read_text()
+    kept = json.loads((path / "run.json").read_text())
+    assert kept["command"][-1] == words[-1], "what was said stays as it was"
 
 
 @pytest.mark.parametrize("high", [3.3e6, 2e-4, 1.7e4, 0.9, 730.0])

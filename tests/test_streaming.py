@@ -4,7 +4,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -257,6 +257,17 @@ def test_what_cannot_stream_is_told_before_anything_is_read(reviews_csv: Path) -
             check(TrainConfig(**{"task": "text-generation", "streaming": True, "max_steps": 5} | changes))
     with pytest.raises(SystemExit):  # a flag of another task
         parse(TrainConfig, {}, ["--streaming", "--max_steps", "5"])
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_rows_for_the_test_are_not_learnt_from_a_stream(header: bool) -> None:
+    lines = [f"{one},{'test' if number % 3 else 'train'}\n" for number, one in enumerate(TEXTS)]
+    Path("docs.csv").write_text("text,split\n" * header + "".join(lines))
+    names = [] if header else ["text", "split"]
+    with pytest.raises(HfkitError, match="A stream is one split; its column 'split' names several"):
+        load_stream(replace(arguments("docs.csv"), column_names=names))
+    loaded = load_stream(replace(arguments("docs.csv"), column_names=names, split_column="none"))
+    assert "columns not used: split" in loaded.summary.notes
 
 
 def test_an_embedded_data_set_streams_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:

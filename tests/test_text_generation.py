@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,30 @@ def _apart(task: TextGeneration, encoded: Dataset) -> list[dict[str, Any]]:
     from dataclasses import replace
 
     return replace(task, packing=False).to_train(encoded).to_list()
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_rows_are_one_for_an_attention_that_keeps_documents_apart_in_a_single_row_alone(
+    kind: str, pretrained: Callable[[str], Path], rows: Dataset
+) -> None:
+    model, processor, task = built(TextGeneration(), pretrained(kind))
+    batch = task.collate(task.to_train(task.encode(rows, processor)).to_list())
+    assert len(batch["input_ids"]) > 1 and "position_ids" in batch
+
+    class Flash(torch.nn.Module):
+        """As transformers' flash attention: `_is_packed_sequence` answers no for more than one row."""
+
+        config = SimpleNamespace(_attn_implementation="flash_attention_2")
+
+        def forward(self, input_ids: Tensor, position_ids: Tensor | None = None, **options: Any) -> Any:
+            places = position_ids if len(input_ids) == 1 else None
+            return model(input_ids=input_ids, position_ids=places, **options)
+
+    with torch.no_grad():
+        expected, found = task.loss_and_predictions(model, batch)
+        loss, same = task.loss_and_predictions(Flash().eval(), batch)
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(same, found, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from hfkit.base.errors import HfkitError
-from hfkit.training.trackers import TRACKERS, tracker_names
+from hfkit.config.trackers import TRACKERS, tracker_names
 
 
 def test_names_come_once_and_none_means_none():

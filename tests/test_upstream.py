@@ -42,6 +42,13 @@ def _parser() -> bool:
     return callable(HfArgumentParser._parse_dataclass_field) and callable(HfArgumentParser._add_dataclass_arguments)
 
 
+def _forward_params() -> bool:
+    """What every call of a pipeline hands on to `generate`."""
+    from transformers import Pipeline
+
+    return "forward_params = {**self._forward_params, **forward_params}" in inspect.getsource(Pipeline.__call__)
+
+
 def _fresh_head() -> bool:
     """A parameter marked as not initialised is drawn anew by `_init_weights`, and one that is marked is left alone."""
     from transformers import BertConfig, BertForSequenceClassification
@@ -121,6 +128,7 @@ TOUCHED: dict[str, tuple[str, Callable[[], bool]]] = {
     "transformers: every config is a dataclass (5.4)": ("baselines/configs.py", _configs_are_dataclasses),
     "transformers.integrations.sdpa_attention, AttentionInterface": ("models/attention.py", _sdpa),
     "HfArgumentParser._parse_dataclass_field": ("config/parsing.py", _parser),
+    "Pipeline._forward_params": ("inference/generation_pipeline.py", _forward_params),
     "PreTrainedModel._init_weights, Parameter._is_hf_initialized": ("models/building.py", _fresh_head),
     "AutoModel._model_mapping": ("hub/sources.py", _mapping),
     "transformers.models.auto: the modules and their MODEL_FOR_ mappings": ("_register.py", _registries),
@@ -161,10 +169,28 @@ def test_no_private_name_is_touched_unlisted() -> None:
         )
     }  # fmt: skip
     for file, tree in trees.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr, re.IGNORECASE):
-                known = node.attr in own | listed or node.attr.endswith("__")
-                assert known, f"{file.relative_to(ROOT)}:{node.lineno} touches {node.attr}: list it above"
+        for name, line in _touched(tree):
+            known = name in own | listed or name.endswith("__")
+            assert known, f"{file.relative_to(ROOT)}:{line} touches {name}: list it above"
+
+
+def _touched(tree: ast.AST) -> list[tuple[str, int]]:
+    """Private names as attributes, as imports from other libraries, and as texts given to getattr and its like."""
+    found: list[tuple[str, int]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            found.append((node.attr, node.lineno))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] not in ("hfkit", "__future__"):
+            found += [(name, node.lineno) for name in (node.module or "").split(".")]
+            found += [(alias.name, node.lineno) for alias in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "hasattr", "setattr", "delattr"):
+            found += [(str(text.value), node.lineno) for text in node.args if isinstance(text, ast.Constant)]
+    return [(name, line) for name, line in found if re.match(r"_[a-z]", name, re.IGNORECASE)]
+
+
+def test_private_names_are_found_in_every_way_of_touching_them() -> None:
+    source = 'from a._b import _C\nx._d = 1\ngetattr(x, "_e")\nfrom hfkit.a import _f\nx.g\n'
+    assert [name for name, _ in _touched(ast.parse(source))] == ["_b", "_C", "_d", "_e"]
 
 
 def test_the_page_shows_the_list() -> None:

@@ -33,7 +33,8 @@ from hfkit.baselines.vision.configs import (
 from hfkit.baselines.vision.mobilenet import DepthwiseSeparable
 from hfkit.baselines.vision.processor import make_processor, native_shape
 from hfkit.config import TrainConfig
-from hfkit.tasks.image_classification.scratch import IMAGE_BASELINES, build_image_baseline
+from hfkit.tasks.image_classification import SPEC
+from hfkit.tasks.image_classification.scratch import build_image_baseline
 
 RESNET18: dict[str, Any] = {
     "depths": [2, 2, 2, 2],
@@ -387,7 +388,7 @@ def data_of(images: list[Image.Image]) -> DatasetDict:
     return DatasetDict(train=Dataset.from_dict(rows, features=features))
 
 
-@pytest.mark.parametrize("name", sorted(IMAGE_BASELINES))
+@pytest.mark.parametrize("name", sorted(SPEC.baselines))
 def test_every_name_builds_a_model_of_the_datas_shape(name: str) -> None:
     images = noise("L", 28, 28)
     config, data = TrainConfig(task="image-classification", model=f"baseline:{name}"), data_of(images)
@@ -419,7 +420,7 @@ def test_flags_reach_the_picture_baselines(capsys: pytest.CaptureFixture[str]) -
         "classifier.bias",
     }
     for fields, message in (
-        ({"model": "baseline:resnet19"}, "no baseline 'resnet19' for images"),
+        ({"model": "baseline:resnet19"}, "no baseline 'resnet19' for image-classification"),
         ({"model": "baseline:vit", "model_args": '{"patch_size": 7}'}, "patches of 7 pixels do not fill"),
         ({"model": "baseline:cnn", "image_size": 7}, "7 pixels are too small"),
         ({"model": "baseline:resnet20", "drop_path": 0.1}, "has no stochastic depth"),

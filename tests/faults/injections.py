@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hfkit.training import checkpoint, health
+from hfkit.cli import runs
+from hfkit.training import checkpoint
 
 from .failpoints import Fault
 from .sessions import Ended, command, fingerprint, session
@@ -165,7 +166,7 @@ class Injector:
                 self._truncate(victim, outcome)
             else:
                 self._flip(victim, outcome)
-            if health.verify(run)[1] == []:
+            if runs.verify(run)[1] == []:
                 outcome.faults.append("hfkit verify does not see it")
         return True
 
@@ -193,7 +194,7 @@ class Injector:
         for place in checkpoint.by_step(run / "checkpoints"):
             if why := checkpoint.damage(place):
                 outcome.faults.append(f"{place.name} has its name and is not whole: {why}")
-        if (run / "run.json").exists() and (state := health.state(run)).startswith(("running", "damaged")):
+        if (run / "run.json").exists() and (state := runs.state(run)).startswith(("running", "damaged")):
             outcome.faults.append(f"hfkit runs says {state}")
         return hit
 
@@ -215,9 +216,9 @@ class Injector:
         different = sorted(name for name in names if found.get(name) != self.reference.files.get(name))
         if different:
             outcome.faults.append(f"other bytes: {', '.join(different)}")
-        if (state := health.state(run)) != "finished":
+        if (state := runs.state(run)) != "finished":
             outcome.faults.append(f"at the end hfkit runs says {state}")
-        outcome.faults += health.verify(run)[1]
+        outcome.faults += runs.verify(run)[1]
         left = [path.relative_to(self.folder).as_posix() for path in self.folder.rglob(".*") if path.name != ".lock"]
         if left:
             outcome.faults.append(f"left behind: {', '.join(left)}")

@@ -84,6 +84,24 @@ def test_hfkit_says_in_one_message_what_refuses(refusing: Any, hub: Any, number:
         call(NAME)
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT])
+def test_hfkit_says_so_of_a_data_set_whose_lock_stands_in_the_cache(
+    monkeypatch: pytest.MonkeyPatch, hub: Any, number: int
+) -> None:
+    """datasets locks its cache even to read what is there."""
+    lock = "/home/anna/.cache/huggingface/datasets/films.lock"
+
+    def refused(*_: Any, **__: Any) -> Any:
+        raise OSError(number, os.strerror(number), lock)
+
+    monkeypatch.setattr("datasets.load_dataset", refused)
+    with pytest.raises(
+        HfkitError, match=r"data set tester/films cannot be kept in the Hub's cache(?s:.*)HF_HOME"
+    ) as told:
+        hfkit.load_data(NAME)
+    assert told.value.where == lock
+
+
 def test_hfkit_tells_any_other_refusal_of_the_disk_in_one_message(
     tiny_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,9 +10,9 @@ from hfkit.base.errors import HfkitError
 FLOORS = {
     "torch": ((2, 10), "before 2.10 a file of weights can run code, also with weights_only (CVE-2026-24747)"),
     "transformers": (
-        (5, 4),
-        "before 5.3 a model's config.json can run code without trust_remote_code (CVE-2026-4372), and 5.3 has no"
-        " configs that check their fields",
+        (5, 5, 4),
+        "before 5.3 a model's config.json can run code without trust_remote_code (CVE-2026-4372), and before 5.5.4 its"
+        " Trainer divides an accumulated gradient twice",
     ),
 }
 """pip keeps to them when it installs hfkit; a later `pip install something-else` may go below them."""
@@ -38,7 +38,7 @@ def check() -> None:
     """
     for name, (floor, why) in FLOORS.items():
         found = installed(name)
-        if found is not None and tuple(int(part) for part in found.split(".")[:2]) < floor:
+        if found is not None and _parts(found) < floor:
             needed = ".".join(map(str, floor))
             raise HfkitError(
                 f"{name} {found} is installed, and hfkit needs {needed} or newer: {why}",
@@ -48,14 +48,13 @@ def check() -> None:
 
 def newer() -> str:
     """One line on the libraries that are newer than those that hfkit was tested with; empty where none is."""
-    found = {name: installed(name) for name in TESTED}
-    beyond = [f"{name} {found[name]} ({version})" for name, version in TESTED.items() if _beyond(found[name], version)]
+    pairs = [(name, installed(name), version) for name, version in TESTED.items()]
+    beyond = [f"{name} {found} ({version})" for name, found, version in pairs if _parts(found) > _parts(version)]
     return f"newer than what hfkit was tested with: {', '.join(beyond)}" if beyond else ""
 
 
-def _beyond(found: str | None, tested: str) -> bool:
-    parts = [[int(part) for part in re.findall(r"\d+", version or "0")[:3]] for version in (found, tested)]
-    return parts[0] > parts[1]
+def _parts(version: str | None) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version or "0")[:3])
 
 
 def check_docstrings() -> None:

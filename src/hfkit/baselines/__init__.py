@@ -1,1 +1,1 @@
-"""From-scratch reference models, and the classical baselines every run is held against."""
+"""From-scratch reference models, which each task names in its SPEC."""

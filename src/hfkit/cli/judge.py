@@ -82,14 +82,14 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _runs(options: argparse.Namespace) -> None:
-    from hfkit.training.health import table
+    from hfkit.cli.runs import table
 
     print(table(options.folder))
 
 
 def _verify(options: argparse.Namespace) -> None:
     from hfkit.base.errors import HfkitError
-    from hfkit.training.health import verify
+    from hfkit.cli.runs import verify
 
     count, damaged = verify(options.run_folder)
     if damaged:

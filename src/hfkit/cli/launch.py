@@ -3,7 +3,9 @@
 import gc
 import logging
 import os
+import re
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -14,8 +16,9 @@ from hfkit.base import hardware
 from hfkit.base.atomic import refusal, remove, unwritable
 from hfkit.base.errors import HfkitError
 from hfkit.base.processes import first_to_tell, is_first, meet, rank
+from hfkit.base.sanitize import line
 from hfkit.config import TrainConfig
-from hfkit.models.names import here
+from hfkit.models.names import check_name
 from hfkit.runs.run import claim
 from hfkit.tasks.discover import find
 
@@ -81,11 +84,13 @@ def _start(
         created = not (path / "run.json").exists()
     except OSError as error:  # a name of thousands of characters
         raise unwritable(path, error) from error
-    if created and not config.model.startswith(("baseline:", "demo:", "timm/")):
-        here(config.model)  # a folder that is not there is told seconds before anything heavy is imported
+    spec = find(config.task)
+    if created and config.model.startswith("baseline:"):
+        spec.baseline(config.model)
+    elif created:
+        check_name(config.model)
     machine = [hardware.keep_memory(config.use_cpu), hardware.use_all_cores(config.use_cpu)]
     first = join_processes(config)
-    find(config.task)  # before the data are read for it
     if config.push_to_hub and first:
         check_hub(config)
     if finished(config, path, first):
@@ -186,10 +191,18 @@ def hush() -> None:
 
     Call it before tqdm is imported, which reads its defaults from the environment once.
     """
+    if os.environ.get("HFKIT_DEBUG") != "1":
+        warnings.formatwarning = one_line
     for name, beginning in NOISE.items():
         logging.getLogger(name).addFilter(partial(_is_news, beginning))
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", "30")
+
+
+def one_line(message: Warning | str, *_: Any, **__: Any) -> str:
+    """A warning in one line, without where in a library's C++ it arose."""
+    said = re.sub(r"\(Triggered internally at .*?\)", "", str(message))
+    return f"warning: {line(said, 600)}\n"
 
 
 def _is_news(known: str, record: logging.LogRecord) -> bool:

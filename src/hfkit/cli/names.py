@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from hfkit.data.sources import embedded
 from hfkit.models.names import locate
 from hfkit.runs.run import Run
 
@@ -18,7 +19,10 @@ def look_for(command: str, options: argparse.Namespace) -> None:
     """
     one = getattr(options, "run_folder", None)
     names = getattr(options, "run_folders", None) or ([one] if one is not None else [])
-    for name in (str(name) for name in names if not str(name).startswith("demo:")):
+    for name in map(str, names):
+        if name.startswith("demo:"):
+            embedded.check_name(name.removeprefix("demo:"))
+            continue
         published = command in ("evaluate", "compare") and name.count("/") == 1 and not name.startswith("runs/")
         here = Path(name).exists() or (command in NEED_RUNS and not published)
         if here and (command in NEED_RUNS or (Path(name) / "run.json").is_file()):

@@ -21,6 +21,15 @@ class FileArguments:
         "minimal", "none: a quote in a CSV file is a character as any other, as in the TSV files of GLUE."
     )
     column_names: list[str] = knob([], "The columns of a CSV file that has no header, in order: text label.")
+    missing_values: list[str] = knob(
+        [], "What stands for a missing value beside an empty cell and null, as it is written: --missing_values NA '?'."
+    )
+
+    def check_no_csv(self, where: str) -> None:
+        """Refuses the flags of CSV files for a source that is none."""
+        for name in ("delimiter", "quoting", "column_names"):
+            if getattr(self, name) != getattr(FileArguments(), name):
+                raise HfkitError(f"--{name} is for CSV files, and this is none", where=where, fix=f"drop --{name}")
 
     def separator(self, suffix: str = ".csv") -> str:
         """What parts the fields of a CSV file of this ending. Refuses what is not one character."""
@@ -66,9 +75,6 @@ class RowArguments(FileArguments):
     data_seed: int = knob(
         0, "Seed of the splits and of max_*_samples. Apart from seed, so that seeds can be compared.", low=0
     )
-    missing_values: list[str] = knob(
-        [], "What stands for a missing value beside an empty cell and null, as it is written: --missing_values NA '?'."
-    )
     drop_bad_rows: bool = knob(False, "Drop rows without a text or label, counted, instead of stopping.")
     keep_duplicates: bool = knob(False, "Keep repeated texts, also those that stand in training and test at once.")
     max_train_samples: int | None = knob(None, "Train on at most so many rows, drawn with data_seed.", low=1)
@@ -110,7 +116,7 @@ class LabelColumns:
         against=("label_columns", "problem_type regression", "problem_type single_label_classification"),
     )
     decimal: Literal["auto", ".", ","] = knob(
-        "auto", "The decimal mark of numbers in a CSV file. auto: a comma in a column that holds nothing else."
+        "auto", "Decimal mark of labels written as text. auto: a comma, where half have one that parts no thousands."
     )
     merge_labels: bool = knob(
         False, "Merge labels that look equal: they differ in case, spacing, width or what cannot be seen (Pos, pos )."

@@ -11,13 +11,13 @@ from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import text_codec
 from hfkit.config import TrainConfig
 from hfkit.config.knobs import Broken, default_of, definitions, holds
-from hfkit.config.values import numbers, types
+from hfkit.config.values import numbers, settle, types
 
 JSON_OBJECTS = ("model_args", "optim_args", "lr_scheduler_kwargs")
 
 
 def check(config: Any) -> None:
-    """Refuse what cannot work, whether a command line or a program has made it.
+    """Refuse what cannot work, whether a command line or a program has made it. Paths and NumPy's numbers become plain.
 
     Args:
         config: A TrainConfig; of one of its groups alone each value is looked at, and not what they do together.
@@ -25,6 +25,7 @@ def check(config: Any) -> None:
     Raises:
         HfkitError: The first rule that is broken, with the flags at fault and the way out.
     """
+    settle(config)
     whole = (_texts, _exclusive, _model, _loop, _hub, _own) if isinstance(config, TrainConfig) else ()
     for rules in (types, numbers, *whole):
         for what, fix in rules(config):

@@ -2,10 +2,25 @@
 
 import dataclasses
 import math
+import os
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hfkit.config.knobs import Broken, definitions
+
+
+def settle(config: Any) -> None:
+    """Put plain values, which JSON takes, where a program gave a path for a text, or a number of NumPy's or torch's."""
+    for entry in dataclasses.fields(config):
+        setattr(config, entry.name, _plain(getattr(config, entry.name)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if getattr(value, "shape", None) == () else value
 
 
 def types(config: Any) -> Broken:

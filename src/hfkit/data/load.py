@@ -4,6 +4,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from hfkit.base.errors import HfkitError, after, nearest
@@ -21,13 +22,13 @@ from hfkit.data.tables.rows import Rows, take_rows
 from hfkit.data.tables.table import Table, counted
 from hfkit.data.text.documents import LANGUAGE, load_documents
 from hfkit.data.text.streams import load_stream
-from hfkit.data.vision.pictures import IMAGES, pixel_range, unnamed, wanted
+from hfkit.data.vision.pictures import pixel_range, reads_images, unnamed, wanted
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
 
 
-def load_data(source: RowArguments | str, **options: Any) -> "LoadedData":
+def load_data(source: RowArguments | str | PathLike[str], **options: Any) -> "LoadedData":
     """Loads a data set as three checked splits.
 
     Args:
@@ -53,7 +54,7 @@ def load_data(source: RowArguments | str, **options: Any) -> "LoadedData":
     name = prepared.key(arguments, problem_type, task) if getattr(source, "reuse_tokens", False) else None
     if (kept := prepared.read(name)) is not None:
         return _again(kept)
-    opened = open_source(arguments, images=task == IMAGES)
+    opened = open_source(arguments, images=reads_images(task))
     tables, notes = choose_splits(opened, arguments)
     with after(notes):
         columns = _columns(opened, arguments, tables, task)
@@ -76,7 +77,7 @@ def load_data(source: RowArguments | str, **options: Any) -> "LoadedData":
 
 
 def load_test(
-    source: RowArguments | str,
+    source: RowArguments | str | PathLike[str],
     *,
     label_names: list[str] | None = None,
     trained: Mapping[str, Any] | None = None,
@@ -87,7 +88,7 @@ def load_test(
     Args:
         source, options: As for `load_data`.
         label_names: The model's labels. The data's are mapped to them by name (case does not count), never by position.
-        trained: The configuration of the model's run: labels are read as it read them where `source` does not say how.
+        trained: The model's run's configuration and data: rows are read as it read them where `source` leaves it open.
 
     Returns:
         As `load_data`, with the split `test` alone and, where given, exactly `label_names` as classes.
@@ -100,11 +101,8 @@ def load_test(
         raise HfkitError("--streaming is for training: figures are taken on rows in memory", fix="drop --streaming")
     if task == LANGUAGE:
         return load_documents(arguments, only_test=True)
-    told = bool(arguments.label_column or arguments.label_columns)
-    names = ("missing_values", "label_separator", *([] if told else ["label_columns"]))
-    read = {name: value for name in names if (value := (trained or {}).get(name)) and not getattr(arguments, name)}
-    arguments = dataclasses.replace(arguments, **({} if arguments.label_columns else read))
-    opened = open_source(arguments, images=task == IMAGES)
+    opened = open_source(arguments, images=reads_images(task))
+    arguments = _as_trained(arguments, trained or {}, opened)
     if not (opened.single and opened.kind == "file"):
         data = load_data(arguments, problem_type=problem_type, task=task)
         return _only_test(data, label_names, arguments.drop_unseen_labels)
@@ -120,7 +118,7 @@ def load_test(
         return _only_test(data, label_names, arguments.drop_unseen_labels)
 
 
-def _arguments(source: RowArguments | str, options: dict[str, Any]) -> tuple[DataArguments, str, str | None]:
+def _arguments(source: Any, options: dict[str, Any]) -> tuple[DataArguments, str, str | None]:
     problem_type = options.pop("problem_type", None) or getattr(source, "problem_type", "auto")
     task = options.pop("task", None) or getattr(source, "task", None)
     known = {entry.name for entry in dataclasses.fields(DataArguments)}
@@ -129,9 +127,23 @@ def _arguments(source: RowArguments | str, options: dict[str, Any]) -> tuple[Dat
             raise HfkitError(f"load_data has no option {name!r}", fix=nearest(name, known))
     # A task's configuration has the knobs of the kinds that it reads, and no others.
     given = {name: getattr(source, name) for name in known if hasattr(source, name)}
-    arguments = DataArguments(**({"dataset": source} if isinstance(source, str) else given) | options)
+    arguments = DataArguments(**(given or {"dataset": fspath(source)}) | options)
     check(arguments)
     return arguments, problem_type, task
+
+
+def _as_trained(arguments: DataArguments, trained: Mapping[str, Any], opened: Source) -> DataArguments:
+    """The arguments, with what they leave open as the run had it; columns only where there are such and no card."""
+    there = () if opened.card else next(iter(opened.tables.values())).columns
+    labels = [*filter(None, [arguments.label_column]), *arguments.label_columns]
+    names = ["text_column", "text_pair_column", "missing_values", "decimal"]
+    names += [] if labels else ["label_column", "label_columns"]
+    names += [] if arguments.label_columns else ["label_separator"]
+    asked = [arguments.text_column, arguments.text_pair_column, *labels]
+    read = {name: trained[name] for name in names if trained.get(name)}
+    read = {name: value for name, value in read.items() if getattr(arguments, name) in (None, [], "auto")}
+    wrong = {name for name in read if name.endswith("_column") and (read[name] not in there or read[name] in asked)}
+    return dataclasses.replace(arguments, **{name: value for name, value in read.items() if name not in wrong})
 
 
 def _columns(opened: Source, arguments: DataArguments, tables: dict[str, Table], task: str | None) -> Columns:
@@ -188,7 +200,7 @@ def _labelled(
             notes += splits[role].substitute(card.replace if card else {}, role)
     labels = read_labels(
         splits, names=names, problem_type=problem_type, merge=arguments.merge_labels,
-        separator=separator, drop_unseen=arguments.drop_unseen_labels, known=known,
+        separator=separator, decimal=arguments.decimal, drop_unseen=arguments.drop_unseen_labels, known=known,
     )  # fmt: skip
     for role, kept in labels.kept.items():
         splits[role] = splits[role].select(kept)
@@ -249,6 +261,7 @@ def _finish(
         image_column=columns.image,
         label_column=columns.label,
         label_names=labels.names,
+        decimal=labels.decimal,
         pixel_range=levels,
     )
 

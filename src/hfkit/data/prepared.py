@@ -18,11 +18,10 @@ from hfkit.config import DataArguments
 from hfkit.data.cards.card import DataCard, known_cards
 from hfkit.data.readers import SUFFIXES
 from hfkit.data.sources.embedded import embedded_file
+from hfkit.data.vision.pictures import reads_images
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
-
-TEXTS = "text-classification"
 
 FEWEST = 1000
 """Rows below which reading is as fast as looking: they are not kept."""
@@ -32,7 +31,7 @@ SUMMARY = b"hfkit_summary"
 
 def key(arguments: DataArguments, problem_type: str, task: str | None) -> str | None:
     """The hash of everything that decides what `load_data` answers; None for what is not kept."""
-    files = _files(arguments.dataset.strip()) if task == TEXTS else []
+    files = _files(arguments.dataset.strip()) if task is not None and not reads_images(task) else []
     if not files:
         return None
     from hfkit.base import table_cache

@@ -45,6 +45,7 @@ class DataSummary:
         text_column, text_pair_column, image_column, label_column: As the source calls them.
         problem_type: One of transformers' three; language_modeling where there are no labels.
         label_names: The classes in order; None for regression.
+        decimal: A comma, where that is the decimal mark of the labels.
         pixel_range: What becomes black and white of pixels of more than 8 bits.
         splits: For each split `rows`, `labels` (a count for each name, or mean, std, min, max) and `fingerprint`;
             of documents, which have no labels, `bytes`.
@@ -61,6 +62,7 @@ class DataSummary:
     text_pair_column: str | None = None
     image_column: str | None = None
     label_names: list[str] | None = None
+    decimal: str | None = None
     pixel_range: list[float] | None = None
     revision: str | None = None
     card: str | None = None

@@ -60,8 +60,8 @@ def pipeline(
     spec = discover.of_model(loaded)
     assert spec is not None, "load_model opens nothing else"
     make = spec.room("inference").pipeline
-    for name, value in (("tokens_per_batch", tokens_per_batch), ("backend", backend if backend != "torch" else None)):
-        if value is None:
+    for name, value, default in (("tokens_per_batch", tokens_per_batch, None), ("backend", backend, "torch")):
+        if value == default:
             continue
         if name not in signature(make).parameters:
             raise HfkitError(f"{name}={value!r} is for text classifiers", where=str(model), fix="leave it out")

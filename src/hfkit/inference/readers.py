@@ -47,7 +47,7 @@ def open_rows(path: str | Path, how: FileArguments | None = None) -> Iterator[So
     """Open a file by its ending; `-` is standard input, a text a line. Raises as `hfkit.data.readers.open_records`."""
     how = how or FileArguments()
     if str(path) == STDIN:
-        yield Source(STDIN_NAME, ["text"], stream_rows(sys.stdin.buffer, STDIN_NAME, how.encoding))
+        yield Source(STDIN_NAME, ["text"], stream_rows(sys.stdin.buffer, STDIN_NAME, how))
         return
     with open_records(Path(path), how) as records:
         columns = records.columns or _named(Path(path), how)
@@ -66,7 +66,8 @@ def _named(path: Path, how: FileArguments) -> list[str]:
     return list(names)
 
 
-def stream_rows(stream: BinaryIO, name: str, encoding: str) -> Iterator[Row]:
+def stream_rows(stream: BinaryIO, name: str, how: FileArguments) -> Iterator[Row]:
     """A row a line, in the column `text`; `name` is what messages call the stream."""
-    for number, line in enumerate(text_lines(stream, name, encoding), start=1):
+    how.check_no_csv(name)
+    for number, line in enumerate(text_lines(stream, name, how.encoding), start=1):
         yield f"{name}, line {number}", {"text": line.rstrip("\r\n")}

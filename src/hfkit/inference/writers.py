@@ -13,20 +13,11 @@ import pyarrow.parquet as parquet
 from hfkit.base.atomic import unwritable
 from hfkit.base.errors import HfkitError
 from hfkit.base.sanitize import flat
-from hfkit.data.labels.problem import MULTI
 from hfkit.data.readers import CSV_SUFFIXES, SUFFIXES
 from hfkit.data.tables.table import counted
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula."""
-
-
-def answer_types(problem_type: str) -> dict[str, pa.DataType]:
-    """What answers are stored as in Parquet: a first chunk may hold none, or no label, to take their types from."""
-    label, score = pa.string(), pa.float64()
-    if problem_type == MULTI:
-        label, score = pa.list_(label), pa.list_(score)
-    return {"label": label, "score": score, "value": pa.float64()}
 
 
 class Writer(Protocol):

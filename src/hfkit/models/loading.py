@@ -56,7 +56,7 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
     """
     folder = locate(path, revision, code=trust_remote_code)
     if (folder / "adapter_config.json").is_file():
-        from hfkit.models.bases import load_base
+        from hfkit.models.adapting.bases import load_base
 
         base, processor = load_base(folder, path)
         model, spec = put_adapter(base, folder), task_of(folder)
@@ -68,7 +68,7 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
         if spec is None:
             built_as = (config.architectures or [config.model_type])[0]
             raise HfkitError(
-                f"{path} is a {built_as}, which answers none of the tasks {', '.join(discover.names())}",
+                f"{path} is a {built_as}, not fine-tuned for any task ({', '.join(discover.names())})",
                 where=str(folder),
                 fix=f"fine-tune it first: hfkit train --model {path}",
             )

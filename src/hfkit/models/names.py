@@ -1,5 +1,6 @@
 """Where a model is: a name on the command line -> a folder with all that a model needs."""
 
+from difflib import get_close_matches
 from pathlib import Path
 
 from hfkit.base import versions
@@ -36,6 +37,14 @@ def locate(name: str | Path, revision: str | None = None, code: bool = False) ->
         raise HfkitError(error.what, where=error.where, fix=f"{run} Else: {error.fix}") if run else error from error
 
 
+def check_name(name: str) -> None:
+    """Refuse an embedded model or a folder that there is not, before anything heavy is imported."""
+    if name.startswith("demo:"):
+        embedded.check_name(name.removeprefix("demo:"))
+    elif not name.startswith("timm/"):
+        here(name)
+
+
 def here(name: str | Path) -> Path | None:
     """The folder of a model on this machine, as `locate` finds it; None for what may be a Hub id.
 
@@ -59,8 +68,10 @@ def here(name: str | Path) -> Path | None:
         raise HfkitError(f"{name} is a file; a model is a folder", where="--model", fix="name the folder it is in")
     if text.startswith("runs/"):
         raise HfkitError(f"there is no run {name}", fix=like_runs(name) or "train it first, or name a run's folder")
-    if path.is_absolute() or text.startswith((".", "~")) or text.count("/") > 1:
-        fix = like_runs(name) or "name a folder or a Hub id"
+    if path.is_absolute() or text.startswith((".", "~")) or text.endswith("/") or text.count("/") > 1:
+        beside = {place.name: str(place) for place in path.parent.glob("*/")}
+        close = [beside[one] for one in get_close_matches(path.name, beside, n=2)]
+        fix = like_runs(name) or (f"did you mean {' or '.join(close)}?" if close else "name a folder or a Hub id")
         raise HfkitError(f"there is no folder {name!r}", where="--model", fix=fix)
     return None
 

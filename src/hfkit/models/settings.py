@@ -1,12 +1,13 @@
 """What the command line changes in a model's config: single fields, dropout, labels."""
 
+import re
 from typing import Any
 
-from transformers import PreTrainedConfig
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.untrusted import read_json
-from hfkit.models.inspection import check_size
+from hfkit.models.inspection import check_size, first_line, say
 
 # One thing, many names. A field counts when the config has it; None means that the model takes another field's value.
 HIDDEN_DROPOUT = (
@@ -82,10 +83,34 @@ def set_labels(config: PreTrainedConfig, kwargs: dict[str, Any]) -> None:
             setattr(config, name, value)
 
 
-def same_labels(config: PreTrainedConfig, kwargs: dict[str, Any]) -> bool:
-    """Whether the model already answers with the task's labels, in whatever order; names given by default count not."""
-    if config.problem_type not in (None, kwargs["problem_type"]):
-        return False
-    own = sorted(str(name).strip().casefold() for name in (config.id2label or {}).values())
-    wanted = sorted(str(name).strip().casefold() for name in kwargs["id2label"].values())
-    return own == wanted and own != sorted(f"label_{index}" for index in range(len(own)))
+def settle_generation(model: PreTrainedModel, processor: PreTrainedTokenizerBase) -> None:
+    """Make the model's generation config one that can be saved, and say what had to go.
+
+    Many published ones set a temperature and do not draw. It has no effect, and transformers saves such a config only
+    as long as nothing in it is changed. Where a config does not say how it wants to be asked, transformers' pipeline
+    draws and its `generate` does not: now both take the likeliest token, and are what `hfkit.pipeline` is.
+
+    Raises:
+        HfkitError: It asks for what cannot be.
+    """
+    own: Any = getattr(model, "generation_config", None)
+    if own is None:
+        return
+    own.pad_token_id = processor.pad_token_id
+    own.do_sample = bool(own.do_sample)
+    try:
+        try:
+            own.validate(strict=True)
+        except ValueError as error:  # a line for each setting without effect
+            idle = {name: getattr(own, name) for name in re.findall(r"^- `(\w+)`: ", str(error), re.MULTILINE)}
+            for name in idle:
+                setattr(own, name, None)
+            own.validate(strict=True)
+            told = ", ".join(f"{name} {value}" for name, value in idle.items())
+            say(f"generation config: left out, as it has no effect there and could not be saved: {told}")
+    except ValueError as error:
+        raise HfkitError(
+            f"The model's generation config cannot work: {first_line(error)}",
+            where="generation_config.json",
+            fix="mend the file, or take it away: a model needs none",
+        ) from error

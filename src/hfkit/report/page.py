@@ -95,6 +95,7 @@ def overview(run: Run) -> dict[str, Any]:
     """What the report and the model card both tell."""
     info, found = run.info, run.metrics
     problem = str(found["problem_type"])
+    here = run.config | {"output_dir": str(run.path)}
     return {
         "run": run,
         "info": info,
@@ -102,15 +103,15 @@ def overview(run: Run) -> dict[str, Any]:
         "primary": found["primary_metric"],
         "headline": headline(found),
         "problem": problem,
-        "job": job(problem, bool(info["task_settings"].get("pair")), str(info["task"])),
+        "job": job(info),
         "inputs": find(str(info["task"])).inputs,
         "verdict": wording.verdict(found),
         "wins": wording.wins(found),
         "data": info["data"],
         "totals": totals(run),
         "command": command(run),
-        "changed": settings(run.config)[0],
-        "defaults": settings(run.config)[1],
+        "changed": settings(here)[0],
+        "defaults": settings(here)[1],
         "example": example(info),
     }
 
@@ -140,21 +141,17 @@ def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"name": name, **found[name]} for name in sorted(names, key=lambda name: name != primary)]
 
 
-def job(problem: str, pair: bool, task: str = "text-classification") -> str:
+def job(info: Mapping[str, Any]) -> str:
     """What the model does, in words."""
-    if problem == "language_modeling":
-        return "language modelling"
-    kind = task.partition("-")[0]
-    what = {
-        "regression": f"{kind} regression",
-        "multi_label_classification": f"multi-label {kind} classification",
-    }.get(problem, f"{kind} classification")
-    return f"{what} of pairs" if pair else what
+    return str(find(str(info["task"])).room("app").job(info))
 
 
 def command(run: Run) -> str:
-    """The command that made the run, ready for a shell; a recipe's own arguments get their launcher back."""
-    parts, machine = [str(part) for part in run.info.get("command", [])], run.info["hardware"]
+    """The command that made the run, ready for a shell; a recipe's own arguments get their launcher back, and a run
+    that was moved has the folder where it is."""
+    old, machine = run.config.get("output_dir"), run.info["hardware"]
+    moved = {str(old): str(run.path), f"--output_dir={old}": f"--output_dir={run.path}"}
+    parts = [moved.get(str(part), str(part)) for part in run.info.get("command", [])]
     if parts and parts[0].endswith(".py"):
         several = ["torchrun", "--nproc_per_node", str(machine["num_processes"])]
         parts = [*(several if machine["num_processes"] > 1 else ["python"]), *parts]

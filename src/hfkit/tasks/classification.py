@@ -1,5 +1,6 @@
 """Classification: what learning labels means, whatever is labelled: the loss, the answers and the figures."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -193,3 +194,25 @@ class Classification(BaseTask):
 def label_names(model_config: PreTrainedConfig) -> list[str]:
     """Names in the order of the model's outputs; a config read from JSON may hold the numbers as text."""
     return [str(name) for _, name in sorted((model_config.id2label or {}).items(), key=lambda item: int(item[0]))]
+
+
+def same_labels(config: PreTrainedConfig, kwargs: dict[str, Any]) -> bool:
+    """Whether the model already answers with the task's labels, in whatever order; names given by default count not."""
+    if config.problem_type not in (None, kwargs["problem_type"]):
+        return False
+    own = sorted(str(name).strip().casefold() for name in (config.id2label or {}).values())
+    wanted = sorted(str(name).strip().casefold() for name in kwargs["id2label"].values())
+    return own == wanted and own != sorted(f"label_{index}" for index in range(len(own)))
+
+
+def job(kind: str, info: Mapping[str, Any]) -> str:
+    """What the model of a run does, in words.
+
+    Args:
+        kind: text or image.
+        info: run.json.
+    """
+    settings = info["task_settings"]
+    what = {REGRESSION: "regression", MULTI: "classification"}.get(settings["problem_type"], "classification")
+    named = f"{'multi-label ' if settings['problem_type'] == MULTI else ''}{kind} {what}"
+    return f"{named} of pairs" if settings.get("pair") else named

@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import Any, ClassVar
 
+import pyarrow as pa
 import torch
 import transformers
 
@@ -29,6 +30,14 @@ def check_count(name: str, value: Any) -> None:
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise HfkitError(f"{name}={value!r} is no such number", fix="give a whole number from 1")
+
+
+def answer_types(problem_type: str) -> dict[str, pa.DataType]:
+    """What answers are stored as in Parquet: a first chunk may hold none, or no label, to take their types from."""
+    label, score = pa.string(), pa.float64()
+    if problem_type == MULTI:
+        label, score = pa.list_(label), pa.list_(score)
+    return {"label": label, "score": score, "value": pa.float64()}
 
 
 class ClassifyingPipeline(transformers.Pipeline):

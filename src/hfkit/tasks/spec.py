@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
+
+from hfkit.base.errors import HfkitError, nearest
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class TaskSpec:
         reads: Columns that a data set has for it; one of each tuple's is enough. The first is what the model looks at.
         inputs: What it looks at, in the words of a page: texts, images.
         keepsakes: Files that a run keeps for its report, hashed as the others are.
+        baselines: Of `baseline:<name>` where its config's class lives, and the fields that make it that one.
         demo: What `hfkit train --demo` changes.
         package: The folder with its files, which `discover` fills in.
     """
@@ -37,6 +41,7 @@ class TaskSpec:
     labelled: bool = True
     inputs: str = "texts"
     keepsakes: tuple[str, ...] = ()
+    baselines: Mapping[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     demo: Mapping[str, Any] = field(default_factory=dict)
     package: str = ""
 
@@ -49,6 +54,23 @@ class TaskSpec:
     def task_class(self) -> Any:
         """The class of task.py."""
         return getattr(self.room("task"), self.task)
+
+    def baseline(self, model: str) -> tuple[str, Mapping[str, Any]]:
+        """What `baselines` has of `baseline:<name>`.
+
+        Raises:
+            HfkitError: The task has none of that name.
+        """
+        name = model.removeprefix("baseline:")
+        if name not in self.baselines:
+            fix = nearest(name, self.baselines) if self.baselines else None
+            raise HfkitError(f"there is no baseline {name!r} for {self.name}", where="--model", fix=fix)
+        return self.baselines[name]
+
+    def baseline_config(self, model: str) -> tuple[Any, dict[str, Any]]:
+        """The class of a baseline's config, and its fields."""
+        place, fields = self.baseline(model)
+        return resolve_name(place), dict(fields)
 
     def has(self, file: str) -> bool:
         """Whether the task has a file of this name. What it leaves out, it gets the shared default of."""

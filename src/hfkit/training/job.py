@@ -15,6 +15,7 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.processes import meet
 from hfkit.config import TrainConfig
 from hfkit.config.rules import check
+from hfkit.config.trackers import tracked, tracker_names
 from hfkit.data.tables.table import counted
 from hfkit.data.text import token_cache
 from hfkit.evaluation.metric_names import FIGURES, LOWER_IS_BETTER
@@ -22,17 +23,15 @@ from hfkit.models import sharding
 from hfkit.models.adapting.freezing import fewest_rows
 from hfkit.models.kernels.cpu_attention import products
 from hfkit.models.kernels.cpu_dropout import drawn_fast
-from hfkit.runs import provenance
 from hfkit.runs import run as runs
 from hfkit.runs.run import Run
-from hfkit.training import callbacks, checkpoint, streaming, test_split
+from hfkit.training import callbacks, checkpoint, provenance, streaming, test_split
 from hfkit.training.callbacks.log import append
 from hfkit.training.engine import Engine
 from hfkit.training.optim import build_optimizer, build_scheduler
 from hfkit.training.saving import prove_savable, save_model
 from hfkit.training.signals import stopped_by_signals
 from hfkit.training.streaming import StreamPlan, plan_of
-from hfkit.training.trackers import tracked, tracker_names
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,6 +68,45 @@ def fit(
     """
     check(config)
     began = time.perf_counter()
+    accelerator = _accelerator(config, model)
+    run = open_run(config, accelerator)
+    task = task.for_model(model.config, processor)
+    _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
+    prove_savable(run.model_path, accelerator, model, processor)
+    encoded = token_cache.encode_splits(task, data, processor, accelerator, config.reuse_tokens)
+    place, skipped = checkpoint.newest(run.path / "checkpoints")
+    _tell(run, config, task, model, processor, data, encoded, accelerator, resumed=place is not None)
+    if config.report_to:
+        accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(config)))
+    reads = {name: task.to_train if name == "train" else task.to_evaluate for name in encoded}
+    learner, learnt = task.learner(config, model, encoded, accelerator) or (
+        None,
+        DatasetDict({name: reads[name](split) for name, split in encoded.items()}),
+    )
+    streaming.streamed(task, data, learnt, processor)
+    engine = build_engine(config, task, model, processor, learnt, run, accelerator, learner)
+    _resume(engine, run, place, skipped)
+    with (
+        stopped_by_signals(engine),
+        callbacks.closing(engine.callbacks),
+        products(accelerator.device, accelerator.mixed_precision),
+        drawn_fast(engine.module, accelerator.device),
+    ):
+        engine.train(learnt["train"], learnt.get("validation"))
+    trained = time.perf_counter()
+    if engine.state.stopped == "interrupted" or engine.sum([float(engine.interrupted)])[0]:
+        if accelerator.is_main_process:
+            run.update(state="stopped")
+            append(run.path / "timing.jsonl", {"session_seconds": round(trained - began, 3)})
+        raise KeyboardInterrupt(f"stopped at update {engine.state.step}; the same command again goes on from there")
+    test_split.write(run, accelerator, task, data, encoded, config, trained - began)
+    if accelerator.is_main_process:
+        _finish(engine, run, _best_metric(config, task))
+    return Run(run.path)
+
+
+def _accelerator(config: TrainConfig, model: "PreTrainedModel") -> Accelerator:
+    """Device, precision and processes; what was chosen is said."""
     if config.full_determinism:
         from transformers import enable_full_determinism  # with it come peft and whatever peft can use
 
@@ -94,15 +132,24 @@ def fit(
     accelerator.print(why)
     if line := versions.newer():
         accelerator.print(line)
-    run = open_run(config, accelerator)
-    task = task.for_model(model.config, processor)
-    _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
-    prove_savable(run.model_path, accelerator, model, processor)
-    encoded = token_cache.encode_splits(task, data, processor, accelerator, config.reuse_tokens)
+    return accelerator
+
+
+def _tell(
+    run: Run,
+    config: TrainConfig,
+    task: "Task",
+    model: "PreTrainedModel",
+    processor: "PreTrainedTokenizerBase",
+    data: DatasetDict,
+    encoded: DatasetDict,
+    accelerator: Accelerator,
+    resumed: bool,
+) -> None:
+    """Write into the run where it comes from; of one that goes on, say what has changed since it began."""
     truncation = token_cache.lost(accelerator, task, data, encoded, processor)
     facts = provenance.facts(config, task, model, data, encoded, accelerator, truncation)
-    place, skipped = checkpoint.newest(run.path / "checkpoints")
-    if place:
+    if resumed:
         for sentence in provenance.check_same(run, facts):
             accelerator.print(sentence)
         facts["batches_per_update"] = run.info.get("batches_per_update", facts["batches_per_update"])
@@ -110,40 +157,13 @@ def fit(
     if accelerator.is_main_process:
         run.update(**facts)
         task.before_training(run, model)
-    if config.report_to:
-        accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(config)))
-    reads = {name: task.to_train if name == "train" else task.to_evaluate for name in encoded}
-    learner, learnt = task.learner(config, model, encoded, accelerator) or (
-        None,
-        DatasetDict({name: reads[name](split) for name, split in encoded.items()}),
-    )
-    streaming.streamed(task, data, learnt, processor)
-    engine = build_engine(config, task, model, processor, learnt, run, accelerator, learner)
-    _resume(engine, run, place, skipped)
-    with (
-        stopped_by_signals(engine),
-        callbacks.closing(engine.callbacks),
-        products(accelerator.device, precision),
-        drawn_fast(engine.module, accelerator.device),
-    ):
-        engine.train(learnt["train"], learnt.get("validation"))
-    trained = time.perf_counter()
-    if engine.state.stopped == "interrupted" or engine.sum([float(engine.interrupted)])[0]:
-        if accelerator.is_main_process:
-            run.update(state="stopped")
-            append(run.path / "timing.jsonl", {"session_seconds": round(trained - began, 3)})
-        raise KeyboardInterrupt(f"stopped at update {engine.state.step}; the same command again goes on from there")
-    test_split.write(run, accelerator, task, data, encoded, config, trained - began)
-    if accelerator.is_main_process:
-        read = streaming.facts(engine.plan, run.info["data"])
-        run.update(
-            state="finished",
-            training=_training(engine, _best_metric(config, task)),
-            files=test_split.files(run),
-            **read,
-        )
-        run.release()
-    return Run(run.path)
+
+
+def _finish(engine: Engine, run: Run, metric: str) -> None:
+    """Say in run.json that all is written."""
+    read = streaming.facts(engine.plan, run.info["data"])
+    run.update(state="finished", training=_training(engine, metric), files=test_split.files(run), **read)
+    run.release()
 
 
 def output_dir(config: TrainConfig) -> Path:

@@ -47,7 +47,7 @@ def evaluate(
     if data.pixel_range and data.pixel_range != settings.get("pixel_range"):
         raise HfkitError("--pixel_range: the model reads pixels as it did in training", fix="drop --pixel_range")
     asked = {"problem_type": settings["problem_type"], "task": task.name}
-    rows = load_test(data, label_names=labels, trained=finished.config, **asked)
+    rows = load_test(data, label_names=labels, trained=finished.config | (finished.info.get("data") or {}), **asked)
     pair = settings.get("pair")
     if pair is not None and pair != ("text_pair" in rows["test"].column_names):
         kind, other = ("pairs of texts", "single texts") if pair else ("single texts", "pairs")

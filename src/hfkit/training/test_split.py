@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 # What a run keeps of a text, in characters: enough to show it; a data set of books is not copied into every run.
 TEXT_KEPT = 2000
 
+VALIDATION = "validation.parquet"
+
 SEEN = "seen.parquet"
 """A digest of each training text, 8 bytes a row: enough to tell later whether a text was among them."""
 
@@ -55,7 +57,8 @@ def write(
 ) -> None:
     """Evaluate `model/` on the test split and write predictions.parquet, metrics.json and the totals of timing.jsonl.
 
-    Of images pictures.parquet too: what the report shows of them.
+    The validation split's predictions go to validation.parquet: what is chosen after training, such as a threshold, is
+    chosen on them, and never on test rows. With what the task keeps for its report.
 
     Every process evaluates its share; then the process group ends, and the first one fits the baselines and writes.
     The others return: to wait in a collective for as long as baselines take would end a finished run at NCCL's limit.
@@ -73,7 +76,8 @@ def write(
 
     began = time.perf_counter()
     model, processor = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
-    model, rows = model.to(accelerator.device), encoded["test"]
+    model, rows, held_out = model.to(accelerator.device), encoded["test"], encoded.get("validation")
+    validated = held_out and answers(accelerator, task, model, held_out, config, "validation")
     loaded = time.perf_counter()
     predictions = answers(accelerator, task, model, rows, config, "test")
     evaluated = time.perf_counter()
@@ -92,6 +96,8 @@ def write(
     }
     with writing(run.path):
         write_table(run.path / "predictions.parquet", table)
+        if held_out and validated:
+            write_table(run.path / VALIDATION, prediction_table(data["validation"], held_out, validated, {}))
         # What a stream has learnt grows without end, and is not written down.
         if "text" in data["train"].column_names and getattr(data, "stream", None) is None:
             write_table(run.path / SEEN, pa.table({"text": _digests(data["train"])}))
@@ -113,7 +119,7 @@ def write(
 def files(run: "Run") -> dict[str, Any]:
     """The digests of what a finished run is judged by, for `hfkit verify`. A report can be made anew at any time."""
     paths = [run.path / name for name in ("log.jsonl", "metrics.json", "predictions.parquet")]
-    kept = (SEEN, *find(run.info["task"]).keepsakes)
+    kept = (SEEN, VALIDATION, *find(run.info["task"]).keepsakes)
     paths += [path for path in map(run.path.joinpath, kept) if path.is_file()]
     paths += sorted(path for path in run.model_path.rglob("*") if path.is_file())
     return {path.relative_to(run.path).as_posix(): atomic.digest(path) for path in paths}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from datasets import Dataset
 from datasets import Image as ImageFeature
 from transformers import ViTImageProcessor
@@ -56,7 +57,8 @@ def make_processor(image_size: int, num_channels: int, images: Sequence["Image"]
         size={"height": image_size, "width": image_size}, do_convert_rgb=num_channels == 3 or None
     )
     same = [image.convert("L" if num_channels == 1 else "RGB") for image in images]
-    pixels = processor(same, do_normalize=False, return_tensors="pt")["pixel_values"]
+    with torch.device("cpu"):  # wherever the model is built, these are data
+        pixels = processor(same, do_normalize=False, return_tensors="pt")["pixel_values"]
     # Four decimals: finer is noise of the sample. An even picture has no deviation to divide by.
     processor.image_mean = [round(float(mean), 4) for mean in pixels.mean(dim=(0, 2, 3))]
     processor.image_std = [round(float(std), 4) or 1.0 for std in pixels.std(dim=(0, 2, 3))]

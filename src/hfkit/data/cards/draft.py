@@ -20,9 +20,10 @@ from hfkit.data.cards.vocabulary import size_category
 from hfkit.data.labels.column import MULTI, REGRESSION
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.tables.roles import choose_splits
+from hfkit.tasks import discover
 
 if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
+    from hfkit.data.summary import DataSummary, LoadedData
 
 MARK = "fill in:"
 """Stands where a person has something to say. `hfkit card check` refuses a card that still has it."""
@@ -83,7 +84,7 @@ def _context(name: str, path: Path, data: DataArguments, opened: Source, loaded:
         "used": _used(summary) | ({"label": data.label_columns} if data.label_columns else {}),
         "separator": data.label_separator,
         "declared": _declared(opened, summary),
-        "task": "image-classification" if summary.image_column else "text-classification",
+        "task": _task(summary),
         "languages": languages,
         "language": ", ".join(code for code, _ in languages) or "en",
         "rows": sum(len(split) for split in loaded.values()),
@@ -99,6 +100,12 @@ def _context(name: str, path: Path, data: DataArguments, opened: Source, loaded:
         "largest": _largest(labels["train"]) if summary.problem_type != REGRESSION else None,
         "examples": _examples(loaded) if texts else [],
     }
+
+
+def _task(summary: "DataSummary") -> str:
+    """The task that learns the labels of such rows."""
+    column = "image" if summary.image_column else "text"
+    return next(spec.name for spec in discover.specs() if spec.labelled and spec.reads == (column,))
 
 
 def source_of(opened: Source, path: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from hfkit.base.errors import HfkitError
 from hfkit.data.labels.indicators import bit, places
 from hfkit.data.labels.names import declared, learnable, merged, natural, refuse, separator_note, short
-from hfkit.data.labels.values import Values, cells, is_regression, named, numbers
+from hfkit.data.labels.values import Values, cells, is_regression, named, numbers, pointed
 from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import counted
 
@@ -29,6 +29,7 @@ class Labels:
         values: Split to a class index, a sorted list of them, or a float, for each row.
         notes: What was merged, joined, trimmed or left out, counted.
         kept: Split to the rows that stay, where some were left out; `values` are theirs.
+        decimal: A comma, where that was the decimal mark of numbers.
     """
 
     problem_type: str
@@ -36,6 +37,7 @@ class Labels:
     values: Values
     notes: list[str] = field(default_factory=list)
     kept: dict[str, list[int]] = field(default_factory=dict)
+    decimal: str | None = None
 
 
 def read_labels(
@@ -45,6 +47,7 @@ def read_labels(
     problem_type: str = "auto",
     merge: bool = False,
     separator: str | None = None,
+    decimal: str = "auto",
     drop_unseen: bool = False,
     known: list[str] | None = None,
 ) -> Labels:
@@ -56,6 +59,7 @@ def read_labels(
         problem_type: auto reads it: lists are multi-label, numbers with a fraction are regression, all else classes.
         merge: Merge names that look equal, instead of refusing them.
         separator: What parts several labels in one cell.
+        decimal: The decimal mark of numbers that are written as text; auto: a comma, where most have one.
         drop_unseen: Leave out rows of other splits with a label that training never shows, instead of refusing them.
         known: The names of the model that the labels are for: they stay as they are.
 
@@ -64,18 +68,22 @@ def read_labels(
     """
     values = cells(splits, separator, problem_type == SINGLE)
     kind, notes = problem_type, list[str]()
+    with_point, comma = pointed(values, decimal)
     everything = [value for labels in values.values() for value in labels]
     listed = {isinstance(value, list) for value in everything}
     if listed == {True} and (width := places(everything, names)):
         names = names or [str(place) for place in range(width)]
         values, kind, notes = _by_place(splits, values, kind, names)
     elif kind == "auto":
-        kind = MULTI if True in listed else REGRESSION if is_regression(values) and not names else SINGLE
+        kind = MULTI if True in listed else REGRESSION if is_regression(with_point) and not names else SINGLE
         notes = _number_note(everything) if kind == REGRESSION else []
+    if kind == REGRESSION and comma:
+        notes.append(f"labels with a decimal comma: {comma} is {comma.replace(',', '.')} (--decimal)")
+    elif decimal == ",":
+        notes.append("no label is read with a decimal comma (--decimal)")
     if kind == REGRESSION:
-        return Labels(
-            REGRESSION, None, {split: numbers(splits[split], found) for split, found in values.items()}, notes
-        )
+        quantities = {split: numbers(splits[split], found) for split, found in with_point.items()}
+        return Labels(REGRESSION, None, quantities, notes, decimal="," if comma else None)
     lists, joined = named(splits, values, kind == MULTI, [*(known or []), *(names or [])])
     if names is None:
         lists, found = merged(lists, next(iter(splits.values())).table.origin, merge)

@@ -1,29 +1,18 @@
 """Label names: which spellings are one name, which names the data declares, and what training never shows."""
 
 import math
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 from hfkit.base.errors import HfkitError
+from hfkit.base.sanitize import visible
 from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import counted
 
 Lists = dict[str, list[list[str]]]
 """Split to the names of each row's labels."""
-
-# What no one sees: format characters but the tags that tell one flag from another, and the selectors of a variant.
-_UNSEEN = re.compile("[\ufe00-\ufe0f\u034f\u115f\u1160\u3164]")
-
-
-def visible(name: str) -> str:
-    """The name without the characters that cannot be seen: zero-width space, byte order mark, soft hyphen."""
-    if name.isascii():
-        return name
-    seen = (sign for sign in name if unicodedata.category(sign) != "Cf" or "\U000e0020" <= sign <= "\U000e007f")
-    return _UNSEEN.sub("", "".join(seen))
 
 
 def canonical(name: str) -> str:

@@ -13,7 +13,7 @@ from hfkit.base.untrusted import read_json
 from hfkit.data.labels.indicators import places
 from hfkit.data.labels.names import refuse
 from hfkit.data.tables.rows import Rows
-from hfkit.data.tables.table import counted
+from hfkit.data.tables.table import counted, is_missing
 
 Values = dict[str, list[Any]]
 """Split to each row's label: a name, a number, a truth value, or a list of them."""
@@ -23,6 +23,7 @@ _NO_NUMBER = re.compile(r"[+-]?0\d|.*_|.*[^\x00-\x7f]", re.DOTALL)
 _WHOLE = re.compile(r"(0|-?[1-9]\d*)(\.0)?")
 _ITEM = r"""(?:np\.\w+\()?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[-+.\w]+)\)?"""
 _LIST = re.compile(rf"\[\s*(?:{_ITEM}(?:\s*,\s*|\s+|\s*(?=\])))*\]")
+_COMMA, _THOUSANDS = re.compile(r"\s*[+-]?\d+(,\d+)?\s*"), re.compile(r"\s*[+-]?\d{1,3},\d{3}\s*")
 _FLOAT32 = 3.4e38  # beyond it, training would see infinity
 
 
@@ -76,7 +77,7 @@ def _plain(value: Any) -> Any:
 def _parted(value: Any, separator: str) -> Any:
     if isinstance(value, list):
         return value
-    return list(dict.fromkeys(part.strip() for part in str(value).split(separator) if part.strip()))
+    return list(dict.fromkeys(part.strip() for part in str(value).split(separator) if not is_missing(part)))
 
 
 def _list(text: str) -> list[Any] | None:
@@ -92,6 +93,20 @@ def _list(text: str) -> list[Any] | None:
     except (ValueError, SyntaxError):  # a word without quotes; half a character
         return None
     return items
+
+
+def pointed(values: Values, decimal: str) -> tuple[Values, str | None]:
+    """Numbers that are written with a decimal comma, with a point; and one of them as it stands, if they are.
+
+    Unasked (auto), 1,000 may be a thousand, and a few commas among whole numbers may part a list.
+    """
+    flat = [value for labels in values.values() for value in labels]
+    commas = [value for value in flat if isinstance(value, str) and "," in value]
+    sure = 2 * len(commas) >= len(flat) and not all(map(_THOUSANDS.fullmatch, commas))
+    fits = commas and all(isinstance(value, str) and _COMMA.fullmatch(value) for value in flat)
+    if not fits or decimal == "." or not (sure or decimal == ","):
+        return values, None
+    return {split: [value.replace(",", ".") for value in labels] for split, labels in values.items()}, commas[0]
 
 
 def is_regression(values: Values) -> bool:
@@ -124,7 +139,8 @@ def numbers(rows: Rows, values: list[Any]) -> list[float]:
     found = [_number(value) for value in values]
     bad = [row for row, number in enumerate(found) if not math.isfinite(number)]
     if bad:
-        refuse(rows, bad, f"Regression needs finite numbers; the label {str(values[bad[0]])[:60]!r} is none")
+        fix = "--decimal ',' reads commas, where each is a decimal mark" if "," in str(values[bad[0]]) else None
+        refuse(rows, bad, f"Regression needs finite numbers; the label {str(values[bad[0]])[:60]!r} is none", fix)
     return found
 
 
@@ -138,7 +154,7 @@ def _number(value: Any) -> float:
 
 
 def named(splits: dict[str, Rows], values: Values, many: bool, known: list[str]) -> tuple[Values, list[str]]:
-    """Every label as a list of names, one name long for single labels, and notes on what was joined.
+    """Every label as a list of names, one name long for single labels, and notes on what was joined or left out.
 
     A name is the text that stands there. pandas makes 1.0 of 1 where a value is missing: where all labels of all splits
     are whole numbers, they are one label.
@@ -155,7 +171,15 @@ def named(splits: dict[str, Rows], values: Values, many: bool, known: list[str])
         if wrong:
             shape = "a list of labels" if many else "one label"
             refuse(splits[split], wrong, f"Each row needs {shape}; {labels[wrong[0]]!r} is not")
-    lists = {split: [value if many else [value] for value in labels] for split, labels in values.items()}
+    lists, notes = {}, []
+    for split, labels in values.items():
+        words = splits[split].table.missing if many else ()
+        lists[split] = [[item for item in one if str(item).strip() not in words] if many else [one] for one in labels]
+        fewer = [row for row, value in enumerate(labels) if many and value != lists[split][row]]
+        if empty := [row for row in fewer if not lists[split][row]]:
+            fix = f"write [] where no label holds, or --missing_values {str(splits[split].label[empty[0]])!r}, too"
+            refuse(splits[split], empty, f"The list {labels[empty[0]]} holds missing values alone", fix)
+        notes += [f"missing values left out of {counted(len(fewer), 'list')} of labels in {split}"] if fewer else []
     items = [item for labels in lists.values() for value in labels for item in value]
     whole = all(_is_whole(item) and abs(item) < 2**53 for item in items if isinstance(item, float))
     joins = whole and all(_WHOLE.fullmatch(text) and text not in known for text in _texts(items))
@@ -169,7 +193,7 @@ def named(splits: dict[str, Rows], values: Values, many: bool, known: list[str])
 
     names = {split: [list(map(name, value)) for value in labels] for split, labels in lists.items()}
     for split, labels in names.items():
-        broken = [row for row, value in enumerate(labels) if "" in value]
+        broken = [row for row, value in enumerate(labels) if any(map(is_missing, value))]
         if broken:
             what = f"A label is text, a number or a truth value; {values[split][broken[0]]!r} is not"
             refuse(splits[split], broken, what)
@@ -179,7 +203,7 @@ def named(splits: dict[str, Rows], values: Values, many: bool, known: list[str])
             refuse(splits[split], twice, f"A label stands twice in {values[split][twice[0]]!r}", fix)
     flat = [one for labels in names.values() for value in labels for one in value]
     changed = [f"{item} as {one}" for item, one in zip(items, flat, strict=True) if str(item).strip() != one]
-    return names, [f"{counted(len(changed), 'label')} read as whole numbers: {changed[0]}"] if changed else []
+    return names, notes + ([f"{counted(len(changed), 'label')} read as whole numbers: {changed[0]}"] if changed else [])
 
 
 def _texts(items: list[Any]) -> Iterator[str]:

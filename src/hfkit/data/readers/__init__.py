@@ -60,6 +60,8 @@ def open_records(path: Path, how: FileArguments) -> Iterator[Records]:
     if suffix not in SUFFIXES:
         fix = f"give a file ending in {', '.join(SUFFIXES)}, or a folder of them"
         raise HfkitError(f"Files ending in {suffix or 'nothing'} are not read", where=str(path), fix=fix)
+    if suffix not in CSV_SUFFIXES:
+        how.check_no_csv(str(path))
     with open_bytes(path, text=suffix != ".parquet") as stream:
         if suffix == ".parquet":
             yield open_parquet(path, stream)

@@ -1,7 +1,8 @@
 """JSON: an object a line, read line by line; and everything else that holds rows, read whole.
 
-Whole are a list of objects, objects over many lines, columns ({"text": [...], "label": [...]}, or by row number as
-pandas writes them), rows under a key such as "data", and splits ({"train": [...], "test": [...]}).
+Whole are a list of objects, objects over many lines, columns ({"text": [...], "label": [...]}), what pandas writes
+(orient: columns, index, records, split and table), any of these under a key such as "data", or under the names of
+splits ({"train": ..., "test": ...}).
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json
 from hfkit.data.readers.lines import LONGEST_LINE, text_lines
-from hfkit.data.readers.records import Records
+from hfkit.data.readers.records import Records, check_names
 from hfkit.data.sources.image_folders import SPLITS
 
 SPLIT = "split"
@@ -66,8 +67,7 @@ def _whole(name: str, lines: list[tuple[int, str]]) -> Records:
         parts += ["\n" * (number - at), line]  # blank lines, passed over above: a fault is told with its line
         at = number + 1
     text, where = "".join(parts), name if len(lines) > 1 else f"{name}, line {lines[0][0]}"
-    values = read_json(text, where, decode=_values)
-    rows, unit, notes = (values, "item", []) if len(values) > 1 else _rows(values[0], name)
+    rows, unit, notes = read_json(text, where, decode=lambda text: _rows(_values(text), name))
     if not rows:
         raise HfkitError("The file holds no rows", where=name)
     names: dict[str, None] = {}
@@ -79,49 +79,78 @@ def _whole(name: str, lines: list[tuple[int, str]]) -> Records:
     return records
 
 
-def _values(text: str) -> list[Any]:
-    """Every value of a text, whatever space stands between them."""
+def _values(text: str) -> Any:
+    """What a text holds: its value, or several as a list, whatever space stands between them."""
     decoder, values, at = json.JSONDecoder(), [], 0
     while (at := _BLANK.match(text, at).end()) < len(text):  # type: ignore[union-attr]
         value, at = decoder.raw_decode(text, at)
         values.append(value)
-    return values
+    return values if len(values) > 1 else values[0]
 
 
 def _rows(value: Any, name: str) -> tuple[list[Any], str, list[str]]:
-    """The rows that one JSON value holds, what they are called, and what was left out."""
+    """The rows that a JSON value holds, what they are called, and what was left out."""
     if isinstance(value, list):
         return value, "item", []
     parts = value if isinstance(value, dict) else {}
-    if parts and all(key.casefold() in SPLITS and _objects(rows) for key, rows in parts.items()):
-        return [{**row, SPLIT: key} for key, rows in parts.items() for row in rows], "item", []
-    key = next((key for key in WRAPPERS if _objects(parts.get(key))), None)
-    if key is not None:
-        other = [name for name in parts if name != key]
-        return parts[key], "item", [f"rows read under {key!r}; not read: {', '.join(other)}"] if other else []
+    names: Any = parts.get("columns")
+    cells: Any = parts.get("data")
+    held: dict[str, tuple[list[Any], list[str]]] = {}
+    tabled = isinstance(names, list) and isinstance(cells, list)
+    if tabled and all(isinstance(row, list) and len(row) == len(names) for row in cells):  # orient="split"
+        check_names(names := list(map(str, names)), name)
+        held = {"data": ([dict(zip(names, row, strict=True)) for row in cells], [])}
+        parts = {key: value for key, value in parts.items() if key != "columns" and value != list(range(len(cells)))}
+    elif _by_name(parts):  # orient="index"
+        return [row if key.isdecimal() else {"id": key, **row} for key, row in parts.items()], "item", []
+    held |= {key: inner for key in parts if key.casefold() in SPLITS and (inner := _held(parts[key], name))}
+    columns = {} if held else _columns(parts, name)
+    if not held and len(columns) < 2:
+        held = next(({key: inner} for key in WRAPPERS if key in parts and (inner := _held(parts[key], name))), {})
+    if held:
+        rows = [row if len(held) == 1 else {**row, SPLIT: key} for key, (found, _) in held.items() for row in found]
+        other = ", ".join(key for key in parts if key not in held)
+        beside = [f"rows read under {', '.join(map(repr, held))}; not read: {other}"] if other else []
+        return rows, "item", beside + [note for _, notes in held.values() for note in notes]
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return (rows, "row", []) if columns else ([value], "line", [])  # a single row
+
+
+def _held(value: Any, name: str) -> tuple[list[Any], list[str]] | None:
+    """The rows that stand under a key, and what was left out; None where it is a cell."""
+    rows, unit, notes = _rows(value, name)
+    return (rows, notes) if unit != "line" and _objects(rows) else None
+
+
+def _columns(parts: dict[str, Any], name: str) -> dict[str, list[Any]]:
+    """The columns of a table, each a list or an object by row number; none where it is none."""
     numbered = [list(values) for values in parts.values() if isinstance(values, dict)]
+    if not all(_by_number(values) or (isinstance(values, list) and not _objects(values)) for values in parts.values()):
+        return {}
     if numbered and any(set(keys) != set(numbered[0]) for keys in numbered):
         raise HfkitError("The columns do not number the same rows", where=name, fix="write an object a row")
-    columns = {name: _column(values, numbered[0] if numbered else []) for name, values in parts.items()}
-    if not columns or None in columns.values():
-        return [value], "line", []  # a single row
-    lengths = {name: len(values or ()) for name, values in columns.items()}
+    by = numbered[0] if numbered else []
+    columns = {key: cells if isinstance(cells, list) else [cells[at] for at in by] for key, cells in parts.items()}
+    lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name} {length:,}" for name, length in lengths.items())
         raise HfkitError(f"The columns differ in length: {shown}", where=name)
-    rows = zip(*(values or () for values in columns.values()), strict=True)
-    return [dict(zip(columns, row, strict=True)) for row in rows], "row", []
+    return columns
+
+
+def _by_name(parts: dict[str, Any]) -> bool:
+    """Whether rows stand under their numbers or names, and not cells under those of columns."""
+    rows = list(parts.values())
+    alike = len(rows) > 4 and all(isinstance(r, dict) and list(r) == list(rows[0]) and len(r) < len(rows) for r in rows)
+    return (alike or _by_number(parts)) and all(isinstance(row, dict) and not _by_number(row) for row in rows)
+
+
+def _by_number(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(map(str.isdecimal, value))
 
 
 def _objects(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
-
-
-def _column(value: Any, numbers: list[str]) -> list[Any] | None:
-    """The values of a column: a list, or an object by row number; None for the cell of a single row."""
-    if isinstance(value, dict) and value and all(key.isdecimal() for key in value):
-        return [value[number] for number in numbers]
-    return value if isinstance(value, list) and not _objects(value) else None
 
 
 def _object(value: Any, where: str, unit: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.cards.card import DataCard, known_cards
@@ -69,16 +70,21 @@ def origin(name: str) -> tuple[str | None, str | None]:
     return _ORIGINS.get(name.removeprefix("demo:"), (None, None))
 
 
+def check_name(name: str) -> None:
+    """Refuse the name of an embedded model that there is not. Nothing is opened for it."""
+    if name not in (known := [*_MODELS, *_MADE]):
+        raise HfkitError(f"There is no embedded model {name!r}", where="--model", fix=nearest(name, known))
+
+
 def model_path(name: str) -> Path:
     """The folder of the embedded model `name` (for `demo:minilm`: minilm), its files checked.
 
     Raises:
         HfkitError: No such model, the package is not installed, or a file is not the known one.
     """
+    check_name(name)
     if name in _MADE:
         return _MADE[name]()
-    if name not in _MODELS:
-        raise HfkitError(f"There is no embedded model {name!r}", fix=nearest(name, [*_MODELS, *_MADE]))
     package, module, folder, checksums = _MODELS[name]
     for file, sha256 in checksums.items():
         package_file(package, module, f"{folder}/{file}", sha256)
@@ -123,14 +129,14 @@ def _smollm2_path() -> Path:
 
     def write(folder: Path) -> None:
         from safetensors.torch import save_file
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM
 
         model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype="float32")
         settings = model.config
         if hasattr(settings, "quantization_config"):  # with it transformers takes the plain weights for packed ones
             del settings.quantization_config
         settings.architectures = [type(model).__name__]
-        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+        tokenizer = _gguf_tokenizer(file)
         tokenizer.model_max_length = settings.max_position_embeddings
         weights = {name: tensor for name, tensor in model.state_dict().items() if name != "lm_head.weight"}  # tied
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
@@ -138,6 +144,26 @@ def _smollm2_path() -> Path:
             part.save_pretrained(folder)
 
     return _made_once(f"smollm2-{_SMOLLM2[3][:12]}", write)
+
+
+def _gguf_tokenizer(file: Path) -> Any:
+    """The byte-level tokenizer that a GGUF file lists; transformers 5.5 reads that of a Llama as Code Llama's."""
+    from gguf import GGUFReader
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    fields = GGUFReader(file).fields
+    told = {name.rpartition(".")[2]: fields[name].contents() for name in fields if name.startswith("tokenizer.")}
+    tokens = told["tokens"]
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    made = Tokenizer(models.BPE(vocabulary, [tuple(merge.split(" ")) for merge in told["merges"]]))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    control = [token for token, kind in zip(tokens, told["token_type"], strict=True) if kind == 3]
+    made.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in control])
+    names = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
+    special = {name: tokens[told[f"{key}_token_id"]] for name, key in names.items()}
+    return PreTrainedTokenizerFast(tokenizer_object=made, chat_template=told["chat_template"], **special)
 
 
 # name -> what makes a folder of a package's file in another format

@@ -10,7 +10,6 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.network import endpoint, hub_access, hub_unreachable
 from hfkit.config import DataArguments
 from hfkit.data.cards.card import DataCard, known_cards
-from hfkit.data.labels.decimals import read_file
 from hfkit.data.readers import SUFFIXES, read_table
 from hfkit.data.readers.streams import FileRows, HubRows, RowStream
 from hfkit.data.sources.folder_tables import SHARD, data_files, metadata_of, stray_tables, tables_below, tables_in
@@ -130,6 +129,7 @@ def _by_card(card: DataCard, arguments: DataArguments, images: bool) -> Source:
 def _embedded(name: str, arguments: DataArguments) -> Source:
     from hfkit.data.sources.embedded import dataset_card, embedded_file
 
+    arguments.check_no_csv(name)
     card = dataset_card(name.removeprefix("demo:"))
     embedded = card.embedded
     assert embedded is not None
@@ -158,18 +158,17 @@ def _files(name: str, path: Path, arguments: DataArguments, images: bool) -> Sou
     beside = tables_in(path, arguments) if path.is_dir() else []
     stray = stray_tables(path, beside, arguments) if images and beside else []
     if path.is_dir() and (stray or (not beside and (images or is_image_folder(path)))):
+        arguments.check_no_csv(str(path))
         tables = idx_tables(path) if idx_files(path) else image_tables(path, arguments.skip_corrupt)
         notes = [note for table in tables.values() for note in table.notes]
         return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes + stray)
     if arguments.streaming:
         return _streamed_files(name, path, arguments)
     if not path.is_dir():
-        table = read_file(path, arguments)
+        table = read_table(path, arguments)
         return Source(name, "file", str(path), {"train": table}, single=True, notes=table.notes)
     by_split, other = _files_by_split(path, arguments)
-    tables = {}
-    for split, files in by_split.items():
-        tables[split] = joined(str(path), [read_file(file, arguments) for file in files])
+    tables = {name: joined(str(path), [read_table(f, arguments) for f in files]) for name, files in by_split.items()}
     notes = [note for table in tables.values() for note in table.notes]
     if other:
         notes.append(f"files not read: {', '.join(file.name for file in other)}")
@@ -231,6 +230,7 @@ def _hub(name: str, arguments: DataArguments) -> Source:
     import datasets
     from huggingface_hub import HfApi
 
+    arguments.check_no_csv(f"data set {name}")
     config, revision = arguments.dataset_config_name, arguments.dataset_revision
     with hub_access(f"data set {name}"):
         if arguments.streaming and not _COMMIT.fullmatch(revision or ""):

@@ -52,6 +52,7 @@ def text_source(arguments: DataArguments) -> Source | None:
         if pattern:
             raise HfkitError(f"No file matches {name!r}", fix="check the path; quote the pattern for the shell")
         return None
+    arguments.check_no_csv(name)
     by_split: dict[str, list[Path]] = {}
     stems = {file.stem.lower() for file in files}
     for file in files:

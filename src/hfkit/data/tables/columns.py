@@ -161,6 +161,6 @@ def identifies(values: list[Any]) -> bool:
 
 def _is_number(value: str) -> bool:
     try:
-        return not math.isnan(float(value))
+        return not math.isnan(float(value.replace(",", ".")))
     except ValueError:
         return not value.strip()

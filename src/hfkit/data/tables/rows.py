@@ -115,15 +115,11 @@ def take_rows(
     )
     bad.update(missing)
     notes += [f"{counted(len(missing), 'row')} of {split} without {columns.label}: dropped"] if missing else []
-    ids = (
-        [str(value) for value in table.column(columns.id)]
-        if columns.id
-        else [f"{split}-{row}" for row in range(len(table))]
-    )
+    own = table.column(columns.id) if columns.id else [f"{split}-{row}" for row in range(len(table))]
     unit: list[Any] | None = [row // blocks for row in range(len(table))] if blocks else None
     if group:
         unit = [str(value) for value in table.column(group)]
-    rows = Rows(table, list(range(len(table))), ids, inputs, label, unit)
+    rows = Rows(table, list(range(len(table))), list(map(str, own)), inputs, label, unit)
     if bad:
         rows = rows.select([row for row in range(len(table)) if row not in bad])
     with after(notes):
@@ -164,7 +160,7 @@ def check_missing(table: Table, what: str, missing: list[int], other: str, drop:
         raise HfkitError(f"All {what} are missing", where=table.origin, fix=other)
     if missing and not drop:
         raise HfkitError(
-            f"{len(missing):,} of {len(table):,} {what} are missing (empty or null)",
+            f"{len(missing):,} of {len(table):,} {what} are missing (empty, null or nothing that can be seen)",
             where=table.places(missing),
             fix="fill them in, or drop those rows with --drop_bad_rows",
         )

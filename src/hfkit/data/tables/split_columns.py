@@ -42,6 +42,14 @@ def split_by_column(source: "Source", arguments: DataArguments) -> "Source":
     return replace(source, tables=tables, single=False, notes=[*source.notes, f"splits by {column!r}: {sizes} rows"])
 
 
+def refuse_in_stream(head: Table, arguments: DataArguments, source: "Source") -> None:
+    """Refuses a stream whose first rows say of which split they are: all would be learnt, those for the test too."""
+    for name in head.columns if arguments.split_column == "auto" and len(source.streams) == 1 else ():
+        if name.casefold() in CALLED and {str(value).strip().casefold() for value in head.column(name)} & SPLITS.keys():
+            fix = "write a file for each split, or drop --streaming; --split_column none learns from all rows"
+            raise HfkitError(f"A stream is one split; its column {name!r} names several", where=head.origin, fix=fix)
+
+
 def _names_splits(table: Table, column: str) -> bool:
     """Whether the column holds nothing but names of splits, of two at least, that of training among them. One that is
     called a split may hold others: IMDB's `unsup`."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.sanitize import visible
 from hfkit.base.untrusted import read_json
 
 
@@ -84,10 +85,10 @@ class Table:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a cell holds nothing: None, NaN or an empty text. "nan", "null" and "NA" are words: Min Nan, Namibia."""
-    return (
-        not value.strip() if isinstance(value, str) else value is None or (isinstance(value, float) and value != value)
-    )
+    """Whether a cell holds nothing: None, NaN or nothing to be seen. "nan" and "NA" are words: Min Nan, Namibia."""
+    if isinstance(value, str):
+        return not visible(value[:100]).strip() and not visible(value).strip()  # the start tells of nearly all
+    return value is None or (isinstance(value, float) and value != value)
 
 
 def counted(number: int, noun: str) -> str:

@@ -16,6 +16,7 @@ from hfkit.config import DataArguments
 from hfkit.data.readers.streams import Row, RowStream
 from hfkit.data.sources.source import Source
 from hfkit.data.tables.rows import Rows
+from hfkit.data.tables.split_columns import refuse_in_stream
 from hfkit.data.tables.table import Table, counted
 from hfkit.data.text.documents import columns_of, dataset, take_documents
 
@@ -88,6 +89,7 @@ class DocumentStream:
             raise HfkitError("The stream is empty: it holds no document", where=stream.origin)
         names = list(dict.fromkeys(name for row in head for name in row))
         table = Table(stream.origin, {name: [row.get(name) for row in head] for name in names})
+        refuse_in_stream(table, arguments, opened)
         self.layout, self.unused = columns_of(table, opened, arguments)
         self.columns = self.layout.used
         self.held, self._known = 0, frozenset[bytes]()

@@ -15,10 +15,10 @@ from hfkit.base.errors import HfkitError
 from hfkit.data.sources.image_folders import SPLITS, pictures_below
 from hfkit.data.tables.table import Table, counted
 from hfkit.data.vision.decode import SUFFIXES, BadImage, Facts, examine
+from hfkit.tasks import discover
 
 NAMES = ("image", "img", "picture", "photo", "image_path", "image_file_path", "file_name", "filename", "filepath",
          "path", "file")  # fmt: skip
-IMAGES = "image-classification"
 SHOWN = 5
 FEW = 64
 """Grey levels of 256 that the middle 99 % of the pixels may share without a word."""
@@ -259,6 +259,11 @@ def stored_column(table: Table, column: str, rows: Sequence[int]) -> Any:
     return values.filter(pa.array(mask))  # rows stand in the source's order, and a chunk alone never overflows
 
 
+def reads_images(task: str | None) -> bool:
+    """Whether a task looks at pictures; None says nothing of it."""
+    return task is not None and "image" in discover.find(task).reads
+
+
 def wanted(tables: dict[str, Table], asked: str | None, task: str | None, dataset: str) -> str | None:
     """The column of pictures that is to be read; None where texts are.
 
@@ -266,9 +271,10 @@ def wanted(tables: dict[str, Table], asked: str | None, task: str | None, datase
         HfkitError: The task is of the other kind than what the tables hold.
     """
     first = next(iter(tables.values()))
-    if task == "text-classification" and asked is None:
+    if task is not None and not reads_images(task) and asked is None:
         if first.pictures:
-            raise HfkitError(f"{dataset} holds images", fix=f"say --task {IMAGES}")
+            those = [spec.name for spec in discover.specs() if reads_images(spec.name)]
+            raise HfkitError(f"{dataset} holds images", fix=f"say --task {' or '.join(those)}")
         return None
     if task is None and asked is None and not first.pictures:
         return None

@@ -71,7 +71,7 @@ def _about(run: Run) -> str:
     info, found = run.info, run.metrics
     primary = found["primary_metric"]
     figure, data = found[primary], info["data"]
-    what = job(str(found["problem_type"]), bool(info["task_settings"].get("pair")), str(info["task"]))
+    what = job(info)
     said = (
         f"{wording.capital(what)}, learnt from {data.get('pretty_name') or public.path(data['name'])}."
         f" {wording.capital(wording.title(primary))} on {figure['n']:,} test rows:"

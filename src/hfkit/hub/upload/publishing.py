@@ -107,12 +107,16 @@ def push(
         print(f"{run.path} -> {repository}:\n{files.listing()}", flush=True)
         title = message or f"{run.info['name']}, by hfkit push"
         commit = commits.commit(api, repository, files, title, revision, overwrite_card=overwrite_card)
-        if tag:
-            commits.persist(lambda: api.create_tag(repository, tag=tag, revision=commit), repository)
-        url = f"{api.endpoint}/{repository}"
-        print(f"Published: {url} at {commit}", flush=True)
-        rows = _verified(made, api, repository, commit) if verify else 0
-    return Published(repository, commit, url, rows)
+        return _proven(api, repository, commit, tag, made if verify else None)
+
+
+def _proven(api: "HfApi", repository: str, commit: str, tag: str | None, made: "editions.Edition | None") -> Published:
+    """What was published, tagged, and opened again as `made` answers; None is taken at its word."""
+    if tag:
+        commits.persist(lambda: api.create_tag(repository, tag=tag, revision=commit), repository)
+    url = f"{api.endpoint}/{repository}"
+    print(f"Published: {url} at {commit}", flush=True)
+    return Published(repository, commit, url, _verified(made, api, repository, commit) if made else 0)
 
 
 def check_name(repository: str) -> None:

@@ -65,6 +65,7 @@ def generate_file(
     delimiter: str | None = None,
     quoting: Literal["minimal", "none"] = "minimal",
     column_names: Sequence[str] = (),
+    missing_values: Sequence[str] = (),
     disable_tqdm: bool = False,
     **loading: Any,
 ) -> int:
@@ -79,7 +80,7 @@ def generate_file(
         output: A file of these kinds but .txt, written whole or not at all. None: JSON lines on standard output.
         options: How.
         prompt_column: Default: `messages` (chats), a question or `prompt` as in training, or a usual name.
-        encoding, delimiter, quoting, column_names: Of the input's text formats, as in `hfkit.config.FileArguments`.
+        encoding, delimiter, quoting, column_names, missing_values: Of the input, as in `hfkit.config.FileArguments`.
         disable_tqdm: No progress bar on standard error.
         loading: Arguments of `hfkit.pipeline`.
 
@@ -105,7 +106,7 @@ def generate_file(
         bar = stack.enter_context(Bar("generate", "prompt", None, hidden=hidden))
         rows = 0
         while chunk := list(islice(source.rows, CHUNK)):
-            write(_answered(generator, chunk, layout, added, rows))
+            write(_answered(generator, chunk, layout, added, rows, missing_values))
             rows += len(chunk)
             bar.update(len(chunk))
         if not rows:
@@ -176,11 +177,11 @@ def _print(text: str) -> None:
 
 
 def _answered(
-    generator: TextGenerator, chunk: list[Row], layout: Layout, added: str, first: int
+    generator: TextGenerator, chunk: list[Row], layout: Layout, added: str, first: int, missing: Sequence[str]
 ) -> list[dict[str, Any]]:
     ids = []
     for place, row in chunk:
-        if row.get(layout.columns[0]) is None:
+        if (value := row.get(layout.columns[0])) is None or str(value).strip() in missing:
             raise HfkitError(f"There is nothing in the column {layout.columns[0]!r}", where=place)
         ids.append(generator.ids(layout.prompt(row, place), place))
     answers = generator.complete(ids, first)

@@ -31,18 +31,18 @@ def open_prompts(path: str | Path, how: FileArguments | None = None) -> Iterator
     """
     how = how or FileArguments()
     if str(path) == STDIN:
-        yield _lines(sys.stdin.buffer, STDIN_NAME, how.encoding)
+        yield _lines(sys.stdin.buffer, STDIN_NAME, how)
         return
     if Path(path).suffix.lower() != ".txt":
         with open_rows(path, how) as source:
             yield source
         return
     with open_bytes(Path(path)) as stream:
-        yield _lines(stream, str(path), how.encoding)
+        yield _lines(stream, str(path), how)
 
 
-def _lines(stream: BinaryIO, name: str, encoding: str) -> Source:
-    rows = ((at, row["text"]) for at, row in stream_rows(stream, name, encoding))
+def _lines(stream: BinaryIO, name: str, how: FileArguments) -> Source:
+    rows = ((at, row["text"]) for at, row in stream_rows(stream, name, how))
     return Source(name, ["prompt"], ((at, {"prompt": text}) for at, text in rows if text.strip()))
 
 

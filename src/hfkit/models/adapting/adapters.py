@@ -12,13 +12,13 @@ from safetensors import safe_open
 from hfkit.base.atomic import whole_folder, writing
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.models.adapting import four_bit
+from hfkit.models.adapting.bases import load_base
 from hfkit.models.adapting.lora import put_adapter, quiet_peft, read_adapter
-from hfkit.models.bases import load_base
 from hfkit.models.inspection import first_line, say
 from hfkit.models.loading import load_model, quiet
 from hfkit.models.names import locate
+from hfkit.models.settings import settle_generation
 from hfkit.runs.run import Run
-from hfkit.tasks.text_generation.models import settle_generation
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -100,7 +100,8 @@ def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto
         four_bit.unfold(model.get_base_model(), plain)
         model = put_adapter(plain, folder).eval()
     merged = summed(model)
-    settle_generation(merged, reader)
+    if merged.can_generate():
+        settle_generation(merged, reader)
     with torch.inference_mode():
         _same(merged(**inputs).logits, wanted, folder)
         for parameter in merged.parameters():  # not the buffers: what rotates is computed anew, in float32

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfkit.hub.space.forms import BARS, mistake, told
+from hfkit.tasks import classification
 
 if TYPE_CHECKING:
     from hfkit.hub.space.facts import Facts
@@ -29,3 +30,8 @@ def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
 def example(info: Mapping[str, Any]) -> str:
     """An input for the snippets of a card, as Python."""
     return '"picture.png"'
+
+
+def job(info: Mapping[str, Any]) -> str:
+    """What the model of a run does, in words."""
+    return classification.job("image", info)

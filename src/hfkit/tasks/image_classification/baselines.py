@@ -16,8 +16,8 @@ from PIL.Image import Resampling
 
 from hfkit.baselines.vision.processor import native_shape, sample, undecoded
 from hfkit.data.vision.decode import decode_again
-from hfkit.evaluation.linear import Answer, linear
-from hfkit.evaluation.majority import majority, targets
+from hfkit.tasks.linear import Answer, linear
+from hfkit.tasks.majority import majority, targets
 
 LARGEST = {1: 32, 3: 16}
 """Pixels a side by channels: about a thousand numbers a picture. On more the fit takes minutes, for the same figure."""

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.progress import Bar
+from hfkit.config import FileArguments
 from hfkit.data.labels.problem import MULTI, REGRESSION
 from hfkit.data.readers import SUFFIXES
 from hfkit.data.sources.image_folders import pictures_below
@@ -21,15 +22,11 @@ from hfkit.data.vision.decode import FORMATS, BadImage, decode
 from hfkit.data.vision.reading import ImageReading
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.tally import Tally
-from hfkit.inference.writers import answer_types, open_writer
+from hfkit.inference.writers import open_writer
+from hfkit.tasks.classifying import answer_types
 from hfkit.tasks.image_classification.inference import ImageClassificationPipeline
 
 SHOWN = 20
-
-OF_TABLES = (
-    "text_column text_pair_column encoding delimiter quoting column_names skip_bad_rows missing_values decimal".split()
-)
-"""What `hfkit predict` says of tables, and a folder has not."""
 
 
 def predict(
@@ -39,6 +36,10 @@ def predict(
     *,
     workers: int | None = None,
     disable_tqdm: bool = False,
+    text_column: str | None = None,
+    text_pair_column: str | None = None,
+    skip_bad_rows: bool = False,
+    missing_values: Sequence[str] = (),
     **options: Any,
 ) -> int:
     """Classify every picture of a folder and of the folders in it, in the order of their names.
@@ -54,7 +55,8 @@ def predict(
             output.
         workers: Processes that decode. Default: one for each core but one, at most 8.
         disable_tqdm: No progress bar on standard error.
-        options: Arguments of `hfkit.pipeline`; those of a table have no meaning here.
+        text_column, text_pair_column, skip_bad_rows, missing_values: Of texts; `hfkit predict` passes them on.
+        options: Arguments of `hfkit.pipeline`; those of a table's dialect are refused.
 
     Returns:
         The number of pictures, those without an answer too.
@@ -65,8 +67,11 @@ def predict(
     root = Path(input)
     if root.suffix.lower() in SUFFIXES or not root.exists():
         raise HfkitError(f"{model} reads images", where=f"--input {input}", fix="give a folder of images")
-    how = {name: value for name, value in options.items() if name not in OF_TABLES}
-    classify = model if isinstance(model, ImageClassificationPipeline) else pipeline(model, **how)
+    table = {
+        name: options.pop(name) for name in ("encoding", "delimiter", "quoting", "column_names") if name in options
+    }
+    FileArguments(**table).check_no_csv(str(input))
+    classify = model if isinstance(model, ImageClassificationPipeline) else pipeline(model, **options)
     left: list[Path] = []
     files = [root] if root.is_file() else list(pictures_below(root, left))
     if not files:

@@ -5,46 +5,15 @@ from typing import TYPE_CHECKING, Any
 from datasets import DatasetDict
 from transformers import AutoModelForImageClassification, PreTrainedModel
 
-from hfkit.base.errors import HfkitError, nearest
-from hfkit.baselines.vision.configs import (
-    BaselineResNetConfig,
-    BaselineViTConfig,
-    CnnConfig,
-    ImageConfig,
-    LeNetConfig,
-    MlpConfig,
-    MobileNetConfig,
-    VggConfig,
-)
+from hfkit.base.errors import HfkitError
 from hfkit.baselines.vision.processor import make_processor, native_shape, sample
 from hfkit.models.loading import first_line
 from hfkit.models.settings import override, set_dropout, set_labels
+from hfkit.tasks.image_classification import SPEC
 from hfkit.tasks.image_classification.config import Config
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
-
-
-def _imagenet(*depths: int) -> dict[str, Any]:
-    return {"depths": depths, "widths": (64, 128, 256, 512), "stem": "imagenet", "shortcut": "B"}
-
-
-IMAGE_BASELINES: dict[str, tuple[type[ImageConfig], dict[str, Any]]] = {
-    "mlp": (MlpConfig, {}),
-    "lenet5": (LeNetConfig, {}),
-    "cnn": (CnnConfig, {}),
-    "resnet": (BaselineResNetConfig, {}),
-    "resnet20": (BaselineResNetConfig, {}),
-    "resnet32": (BaselineResNetConfig, {"depths": (5, 5, 5)}),
-    "resnet44": (BaselineResNetConfig, {"depths": (7, 7, 7)}),
-    "resnet56": (BaselineResNetConfig, {"depths": (9, 9, 9)}),
-    "resnet18": (BaselineResNetConfig, _imagenet(2, 2, 2, 2)),
-    "resnet34": (BaselineResNetConfig, _imagenet(3, 4, 6, 3)),
-    "vgg": (VggConfig, {}),
-    "mobilenet": (MobileNetConfig, {}),
-    "vit": (BaselineViTConfig, {}),
-}
-"""baseline:<name> -> its config and the fields that make it the one of that name."""
 
 # Enough to know the pictures' size, and the mean of a channel to a hundredth; decoding a whole training split is not.
 _LOOKED_AT = 256
@@ -62,18 +31,13 @@ def build_image_baseline(config: Config, task: "Task", data: DatasetDict | None)
     Raises:
         HfkitError: No baseline has the name, `data` is missing, or a knob does not fit.
     """
-    name = config.model.removeprefix("baseline:")
-    if name not in IMAGE_BASELINES:
-        raise HfkitError(
-            f"there is no baseline {name!r} for images", where="--model", fix=nearest(name, IMAGE_BASELINES)
-        )
+    config_class, fields = SPEC.baseline_config(config.model)
     if data is None:
         raise HfkitError(f"{config.model} takes its size from the training images: give build_model the data")
     if config.drop_path is not None:
         raise HfkitError(
             f"{config.model} has no stochastic depth", where="--drop_path", fix="drop the flag, or choose a timm model"
         )
-    config_class, fields = IMAGE_BASELINES[name]
     images = sample(data["train"], _LOOKED_AT, getattr(task, "pixel_range", None))
     size, channels = native_shape(images, 224 if fields.get("stem") == "imagenet" else 64)
     settings = config_class(image_size=config.image_size or size, num_channels=channels, **fields)

@@ -9,6 +9,13 @@ SPEC = TaskSpec(
     heads=("ForSequenceClassification",),
     peft="SEQ_CLS",
     reads=("text",),
+    baselines={
+        "lstm": ("hfkit.baselines.configs:RecurrentConfig", {"cell": "lstm"}),
+        "bilstm": ("hfkit.baselines.configs:RecurrentConfig", {"cell": "lstm", "bidirectional": True}),
+        "gru": ("hfkit.baselines.configs:RecurrentConfig", {"cell": "gru"}),
+        "rnn": ("hfkit.baselines.configs:RecurrentConfig", {"cell": "rnn"}),
+        "transformer": ("hfkit.baselines.configs:BaselineTransformerConfig", {}),
+    },
     demo={
         "dataset": "demo:rotten_tomatoes",
         "model": "demo:minilm",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hfkit.hub.space.forms import BARS, mistake, told
+from hfkit.tasks import classification
 
 if TYPE_CHECKING:
     from hfkit.hub.space.facts import Facts
@@ -51,3 +52,8 @@ def example(info: Mapping[str, Any]) -> str:
     if info["task_settings"].get("pair"):
         return '{"text": "The first text.", "text_pair": "The second text."}'
     return '"Write your text here."'
+
+
+def job(info: Mapping[str, Any]) -> str:
+    """What the model of a run does, in words."""
+    return classification.job("text", info)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from hfkit.evaluation.linear import Answer, linear
-from hfkit.evaluation.majority import label_count, majority, targets
+from hfkit.tasks.linear import Answer, linear
+from hfkit.tasks.majority import label_count, majority, targets
 
 # A word is a run of letters and digits, one letter included; Chinese and Japanese, written without spaces, go
 # character by character, so that their 1-2-grams are the usual strong features.

@@ -1,8 +1,9 @@
 """predict: a file of any size through a model, in constant memory."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -18,8 +19,9 @@ from hfkit.data.tables.table import counted, is_missing
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.readers import STDIN, Row, Source, open_rows
 from hfkit.inference.tally import Tally
-from hfkit.inference.writers import answer_types, open_writer
+from hfkit.inference.writers import open_writer
 from hfkit.runs.run import Run
+from hfkit.tasks.classifying import answer_types
 from hfkit.tasks.text_classification.inference import TextClassificationPipeline
 
 Answer = dict[str, Any]
@@ -36,6 +38,7 @@ def predict(
     delimiter: str | None = None,
     quoting: Literal["minimal", "none"] = "minimal",
     column_names: Sequence[str] = (),
+    missing_values: Sequence[str] = (),
     skip_bad_rows: bool = False,
     disable_tqdm: bool = False,
     **options: Any,
@@ -53,6 +56,7 @@ def predict(
         text_column, text_pair_column: Default: the columns that the run was trained on, else a usual name (text,
             review, ...).
         encoding, delimiter, quoting, column_names: Of the input's text formats, as in `hfkit.config.FileArguments`.
+        missing_values: What stands for a missing text. Default: the run's.
         skip_bad_rows: Give a row without a text no answer, counted, instead of stopping.
         disable_tqdm: No progress bar on standard error.
         options: Arguments of `hfkit.pipeline`.
@@ -65,9 +69,11 @@ def predict(
             `hfkit.pipeline` and the writers raise. No output is left then.
     """
     how = FileArguments(encoding=encoding, delimiter=delimiter, quoting=quoting, column_names=list(column_names))
+    info = Run(model).info if isinstance(model, str | Path) and (Path(model) / "run.json").is_file() else {}
+    missing = missing_values or info.get("config", {}).get("missing_values", ())
     with ExitStack() as stack:
         source = stack.enter_context(open_rows(input, how))
-        columns = _text_columns(model, source, text_column, text_pair_column)
+        columns = _text_columns(info.get("data"), source, text_column, text_pair_column)
         classify = model if isinstance(model, TextClassificationPipeline) else pipeline(model, **options)
         names = _added(source.columns, classify.reading.problem_type)
         types = answer_types(classify.reading.problem_type)
@@ -81,7 +87,7 @@ def predict(
         tally, rows, skipped = Tally(), 0, 0
         told = "value" if "value" in names else "label"
         while chunk := list(islice(source.rows, size)):
-            answers = _answers(classify, chunk, columns, skip_bad_rows)
+            answers = _answers(classify, chunk, partial(_input, columns=columns, skip=skip_bad_rows, missing=missing))
             writer.write([_joined(row, names, answer) for (_, row), answer in zip(chunk, answers, strict=True)])
             tally.add(answer and answer[told] for answer in answers)
             rows += len(chunk)
@@ -96,19 +102,17 @@ def predict(
     return rows
 
 
-def _text_columns(model: Any, source: Source, text: str | None, pair: str | None) -> tuple[str, str | None]:
+def _text_columns(trained: Any, source: Source, text: str | None, pair: str | None) -> tuple[str, str | None]:
     """The columns to read: those asked for, else those of the run, else a usual name, else the only one."""
     for name in (text, pair):
         if name is not None and name not in source.columns:
             raise HfkitError(f"There is no column {name!r}", where=source.name, fix=nearest(name, source.columns))
-    is_run = isinstance(model, str | Path) and (Path(model) / "run.json").is_file()
-    trained = Run(model).info.get("data") if is_run else None
     trained = trained if isinstance(trained, dict) else {}
     first, second = trained.get("text_column"), trained.get("text_pair_column")
     if second is not None and pair is None:
         if second not in source.columns or second == text:
             raise HfkitError(
-                f"{model} was trained on pairs of texts, and there is no column {second!r} for the second one",
+                f"the model was trained on pairs of texts, and there is no column {second!r} for the second one",
                 where=source.name,
                 fix="give a file with both texts, and name the columns with --text_column and --text_pair_column",
             )
@@ -139,12 +143,10 @@ def _added(columns: list[str], problem_type: str) -> dict[str, str]:
     return names
 
 
-def _answers(
-    classify: TextClassificationPipeline, chunk: list[Row], columns: tuple[str, str | None], skip: bool
-) -> list[Answer | None]:
+def _answers(classify: TextClassificationPipeline, chunk: list[Row], read: Callable[..., Any]) -> list[Answer | None]:
     """An answer to each row; None to one without a text."""
     answers: list[Answer | None] = [None] * len(chunk)
-    inputs = [_input(place, row, columns, skip) for place, row in chunk]
+    inputs = [read(place, row) for place, row in chunk]
     asked = [number for number, given in enumerate(inputs) if given is not None]
     every_label = classify.reading.problem_type == MULTI
     found = classify([inputs[number] for number in asked], top_k=None if every_label else 1)
@@ -158,10 +160,10 @@ def _answers(
     return answers
 
 
-def _input(place: str, row: dict[str, Any], columns: tuple[str, str | None], skip: bool) -> Any:
+def _input(place: str, row: dict[str, Any], columns: tuple[str, str | None], skip: bool, missing: Sequence[str]) -> Any:
     """What the pipeline takes of a row; None for one to skip. One text of a pair may be empty, as in training."""
     values = {key: row.get(name) for key, name in zip(("text", "text_pair"), columns, strict=True) if name is not None}
-    empty = [key for key, value in values.items() if is_missing(value)]
+    empty = [key for key, value in values.items() if is_missing(value) or str(value).strip() in missing]
     bad = [key for key, value in values.items() if not isinstance(value, str) and key not in empty]
     bad = bad or (empty if len(empty) == len(values) else [])
     if not bad:

@@ -14,8 +14,7 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
-from hfkit.base.errors import HfkitError, nearest
-from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig
+from hfkit.base.errors import HfkitError
 from hfkit.data.text.special_tokens import has_padding
 from hfkit.data.text.truncation import PADDED_POSITIONS
 from hfkit.models.adapting import four_bit
@@ -25,21 +24,14 @@ from hfkit.models.inspection import check_memory, check_vocabulary, first_line
 from hfkit.models.inspection import say as _say
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
-from hfkit.models.settings import override, same_labels, set_dropout, set_labels
+from hfkit.models.settings import override, set_dropout, set_labels
+from hfkit.tasks.classification import same_labels
+from hfkit.tasks.text_classification import SPEC
 from hfkit.tasks.text_classification.config import Config
 from hfkit.tasks.text_classification.padding import settle_padding
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
-
-BASELINES: dict[str, tuple[type[PreTrainedConfig], dict[str, Any]]] = {
-    "lstm": (RecurrentConfig, {"cell": "lstm"}),
-    "bilstm": (RecurrentConfig, {"cell": "lstm", "bidirectional": True}),
-    "gru": (RecurrentConfig, {"cell": "gru"}),
-    "rnn": (RecurrentConfig, {"cell": "rnn"}),
-    "transformer": (BaselineTransformerConfig, {}),
-}
-"""baseline:<name> -> its config and the fields that make it the one of that name."""
 
 BASELINE_LENGTH = 512
 """Tokens that a baseline reads of a text when --max_length does not say."""
@@ -67,14 +59,11 @@ def _from_scratch(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     from hfkit.baselines.tokenizer import train_tokenizer
 
-    name = config.model.removeprefix("baseline:")
-    if name not in BASELINES:
-        raise HfkitError(f"there is no baseline {name!r}", where="--model", fix=nearest(name, BASELINES))
+    config_class, fields = SPEC.baseline_config(config.model)
     if data is None:
         raise HfkitError(f"{config.model} trains its tokenizer on the training split: give build_model the data")
     length = task.model_kwargs()["hfkit"].get("max_length") or BASELINE_LENGTH
     processor = train_tokenizer(_texts(data), config.vocab_size, length)
-    config_class, fields = BASELINES[name]
     if "max_position_embeddings" in config_class.__annotations__:
         fields = {**fields, "max_position_embeddings": max(length, BASELINE_LENGTH)}
     settings = config_class(**fields)

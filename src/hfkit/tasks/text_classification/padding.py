@@ -7,6 +7,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
+from hfkit.data.text.truncation import COLUMNS
 from hfkit.models.inspection import first_line
 from hfkit.tasks.text_classification.task import TextClassification
 
@@ -17,7 +18,7 @@ SHORT, LONG = "a text", "a text that goes on for a while and then comes to an en
 
 
 def settle_padding(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) -> str | None:
-    """Ask a text classifier for a short text alone and beside a longer one; its config keeps how batches are filled.
+    """Ask a text classifier for short texts alone and beside a longer one; its config keeps how batches are filled.
 
     The tokenizer's own side comes first, then the other one. A model that answers otherwise in a batch with either
     reads padding (FNet, ConvBERT, MobileBERT), and gets rows of one length only.
@@ -35,18 +36,23 @@ def settle_padding(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) ->
     """
     task = replace(TextClassification.from_model(model.config, tokenizer), long_text="head")
     columns = task.truncated.encode(tokenizer, [SHORT, LONG])
-    features = [{key: column[place] for key, column in columns.items()} for place in range(2)]
+    short, long = ({key: columns[key][place] for key in COLUMNS & columns.keys()} for place in range(2))
+    if len(long["input_ids"]) == 1:  # a tokenizer that knows nothing of it
+        long = {key: column * 2 for key, column in long.items()}
+    # Both may be cut to one length, and would prove nothing: hence the end of the long one, which is shorter, too.
+    end = {key: column[-(len(column) // 4 or 1) :] for key, column in long.items()}
+    features = [short, end, long]
     own = tokenizer.padding_side
     sides = (own, "left" if own == "right" else "right")
     training = model.training
     model.eval()
     try:
         with torch.no_grad():
-            alone = task.logits(model, task.collate(features[:1]))
-            close = CLOSE * float(alone.abs().max())
+            alone = torch.cat([task.logits(model, task.collate([row])) for row in features[:2]])
+            close = CLOSE * alone.abs().amax(dim=1, keepdim=True)
             for padding in sides:
                 batch = task.logits(model, replace(task, padding=padding).collate(features))
-                if float((batch[:1] - alone).abs().max()) <= close:
+                if bool(((batch[:2] - alone).abs() <= close).all()):
                     break
             else:
                 padding = "none"

@@ -11,6 +11,10 @@ SPEC = TaskSpec(
     labelled=False,
     reads=("text", "completion", "messages"),
     keepsakes=("passages.json", "samples.jsonl"),
+    baselines={
+        "transformer_lm": ("hfkit.baselines.language.configs:TransformerLMConfig", {}),
+        "lstm_lm": ("hfkit.baselines.language.configs:LSTMLMConfig", {}),
+    },
     demo={  # as in recipes/gpt2_wikitext.py
         "dataset": "demo:imdb",
         "max_train_samples": 160,

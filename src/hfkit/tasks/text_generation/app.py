@@ -36,3 +36,8 @@ def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
 def example(info: Mapping[str, Any]) -> str:
     """An input for the snippets of a card, as Python."""
     return '"The first words", max_new_tokens=50'
+
+
+def job(info: Mapping[str, Any]) -> str:
+    """What the model of a run does, in words."""
+    return "language modelling"

@@ -35,8 +35,11 @@ def pipeline(
         )
     if processor.pad_token is None:  # GPT-2: padding on the left, which the mask hides
         processor.pad_token = processor.eos_token
-    if model.generation_config.do_sample is None:
-        options = {"do_sample": False} | options
-    if model.generation_config.stop_strings:  # which transformers' pipeline hands on without the tokenizer they need
-        options = {"stop_sequence": model.generation_config.stop_strings} | options
-    return TextGenerationPipeline(model=model, tokenizer=processor, device=device, task="text-generation", **options)
+    own = {} if "generation_config" in options else model.generation_config.to_diff_dict()
+    own.pop("transformers_version", None)
+    # Said again: before 5.20 the pipeline's own defaults go before those of the model and its processor.
+    own["clean_up_tokenization_spaces"] = processor.clean_up_tokenization_spaces
+    options = {"do_sample": False} | own | options
+    pipe = TextGenerationPipeline(model=model, tokenizer=processor, device=device, task="text-generation", **options)
+    pipe._forward_params["tokenizer"] = processor  # stop strings need it, and transformers' pipeline leaves it out
+    return pipe

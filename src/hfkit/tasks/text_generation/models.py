@@ -1,6 +1,5 @@
 """Language models by name: pretrained causal models, tried out before anything is trained, and baselines."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,10 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from hfkit.base.errors import HfkitError
 from hfkit.data.text.packing import segments
 from hfkit.models.adapting import four_bit
-from hfkit.models.inspection import check_vocabulary, first_line, say
+from hfkit.models.inspection import check_vocabulary, first_line
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
-from hfkit.models.settings import override, set_dropout
+from hfkit.models.settings import override, set_dropout, settle_generation
 from hfkit.tasks.text_generation.config import Config
 from hfkit.tasks.text_generation.scratch import build_language_baseline
 
@@ -64,39 +63,6 @@ def build_language_model(
     settle_generation(model, processor)
     try_out(model, config.model, packing=bool(settled.settings()["packing"]))
     return model, processor
-
-
-def settle_generation(model: PreTrainedModel, processor: PreTrainedTokenizerBase) -> None:
-    """Make the model's generation config one that can be saved, and say what had to go.
-
-    Many published ones set a temperature and do not draw. It has no effect, and transformers saves such a config only
-    as long as nothing in it is changed. Where a config does not say how it wants to be asked, transformers' pipeline
-    draws and its `generate` does not: now both take the likeliest token, and are what `hfkit.pipeline` is.
-
-    Raises:
-        HfkitError: It asks for what cannot be.
-    """
-    own: Any = getattr(model, "generation_config", None)
-    if own is None:
-        return
-    own.pad_token_id = processor.pad_token_id
-    own.do_sample = bool(own.do_sample)
-    try:
-        try:
-            own.validate(strict=True)
-        except ValueError as error:  # a line for each setting without effect
-            idle = {name: getattr(own, name) for name in re.findall(r"^- `(\w+)`: ", str(error), re.MULTILINE)}
-            for name in idle:
-                setattr(own, name, None)
-            own.validate(strict=True)
-            told = ", ".join(f"{name} {value}" for name, value in idle.items())
-            say(f"generation config: left out, as it has no effect there and could not be saved: {told}")
-    except ValueError as error:
-        raise HfkitError(
-            f"The model's generation config cannot work: {first_line(error)}",
-            where="generation_config.json",
-            fix="mend the file, or take it away: a model needs none",
-        ) from error
 
 
 def _begin_texts(processor: PreTrainedTokenizerBase) -> None:

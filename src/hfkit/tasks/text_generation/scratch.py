@@ -3,20 +3,14 @@
 from collections.abc import Iterable
 from typing import Any
 
-from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from hfkit.base.errors import HfkitError, nearest
-from hfkit.baselines.language.configs import LSTMLMConfig, TransformerLMConfig
 from hfkit.baselines.language.tokenizers import TOKENIZERS
 from hfkit.models.inspection import first_line
 from hfkit.models.settings import override, set_dropout
+from hfkit.tasks.text_generation import SPEC
 from hfkit.tasks.text_generation.config import Config
-
-LANGUAGE_BASELINES: dict[str, tuple[type[PreTrainedConfig], dict[str, Any]]] = {
-    "transformer_lm": (TransformerLMConfig, {}),
-    "lstm_lm": (LSTMLMConfig, {}),
-}
-"""baseline:<name> -> its config and the fields that make it the one of that name."""
 
 CONTEXT = 256
 """Tokens of a training text when --max_length does not say."""
@@ -36,18 +30,11 @@ def build_language_baseline(
     Raises:
         HfkitError: No baseline or tokenizer has the name, or `--model_args` do not fit.
     """
-    name = config.model.removeprefix("baseline:")
-    if name not in LANGUAGE_BASELINES:
-        raise HfkitError(
-            f"there is no baseline {name!r} for language modelling",
-            where="--model",
-            fix=nearest(name, LANGUAGE_BASELINES),
-        )
+    config_class, fields = SPEC.baseline_config(config.model)
     if tokenizer not in TOKENIZERS:
         raise HfkitError(
             f"there is no tokenizer {tokenizer!r}", where="--tokenizer", fix=nearest(tokenizer, TOKENIZERS)
         )
-    config_class, fields = LANGUAGE_BASELINES[name]
     context = max_length or CONTEXT
     if "max_position_embeddings" in config_class.__annotations__:
         fields = {**fields, "max_position_embeddings": context}

@@ -18,7 +18,9 @@ from hfkit.data.text.packing import enclosed, measured, tokenised
 from hfkit.data.text.truncation import NO_LIMIT, positions_of
 from hfkit.data.text.windows import IGNORED, Piece, cut_prompts, documents_of, filled, packed, pieces
 from hfkit.tasks.base import BaseTask
+from hfkit.tasks.text_generation import hardest_documents
 from hfkit.tasks.text_generation.config import Config
+from hfkit.tasks.text_generation.samples import Samples
 
 CONTEXT = 1024
 """Tokens of a row when --max_length does not say and the model could read more: what a step's memory allows."""
@@ -69,14 +71,10 @@ class TextGeneration(BaseTask):
 
     def callbacks(self, config: Any, run: Any, encoded: DatasetDict, processor: Any) -> list[Any]:
         """What the model says to some prompts after each look."""
-        from hfkit.tasks.text_generation.samples import Samples
-
         return [Samples(run.path, self, processor, encoded["validation"], config.sample_prompts)]
 
     def keep(self, run: Any, processor: Any, model: Any, encoded: DatasetDict, table: Any) -> None:
         """The passages that the model found hardest."""
-        from hfkit.tasks.text_generation import hardest_documents
-
         hardest_documents.keep(run.path, self, processor, model, encoded["test"], table)
 
     @classmethod
@@ -271,9 +269,12 @@ class TextGeneration(BaseTask):
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The sum of the losses of all tokens that are learnt, and in evaluation of each row the sums of FIGURES."""
         inputs = {name: batch[name] for name in ("input_ids", "position_ids") if name in batch}
+        targets, settings = batch["targets"], getattr(getattr(model, "module", model), "config", None)
+        if "position_ids" in inputs and "flash" in str(getattr(settings, "_attn_implementation", "")):
+            # transformers' flash attention keeps documents apart in a single row alone: all rows are one.
+            inputs = {name: value.reshape(1, -1) for name, value in inputs.items()}
         # A cache would only hold memory, and transformers looks at position_ids only where there is none.
-        logits = model(**inputs, use_cache=False).logits
-        targets = batch["targets"]
+        logits = model(**inputs, use_cache=False).logits.reshape(*targets.shape, -1)
         kept = targets != IGNORED
         # Logits are a batch's largest tensor, and picking rows out of it copies it.
         logits, wanted = (logits.flatten(0, 1) if kept.all() else logits[kept]).float(), targets[kept]

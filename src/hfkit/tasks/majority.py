@@ -7,7 +7,7 @@ import numpy as np
 from datasets import Dataset
 from numpy.typing import ArrayLike
 
-from hfkit.evaluation.linear import Answer
+from hfkit.tasks.linear import Answer
 
 
 def majority(train_labels: ArrayLike, rows: int, problem_type: str, classes: int | None = None) -> Answer:

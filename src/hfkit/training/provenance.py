@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from hfkit import __version__
 from hfkit.base import hardware
+from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
 from hfkit.data.summary import summary_of
-from hfkit.base.errors import HfkitError
 from hfkit.models.adapting import four_bit
 
 if TYPE_CHECKING:
