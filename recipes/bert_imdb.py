@@ -13,7 +13,7 @@ import hfkit
 
 
 @dataclass
-class BertImdb(hfkit.TrainConfig):
+class BertImdb(hfkit.text_classification.Config):
     """Fine-tune BERT on IMDB reviews."""
 
     dataset: str = "imdb"

@@ -13,7 +13,7 @@ import hfkit
 
 
 @dataclass
-class BertImdbLora(hfkit.TrainConfig):
+class BertImdbLora(hfkit.text_classification.Config):
     """Fine-tune a LoRA adapter of BERT on IMDB reviews."""
 
     dataset: str = "imdb"

@@ -12,7 +12,7 @@ import hfkit
 
 
 @dataclass
-class BertRottenTomatoes(hfkit.TrainConfig):
+class BertRottenTomatoes(hfkit.text_classification.Config):
     """Fine-tune BERT on rotten_tomatoes."""
 
     dataset: str = "rotten_tomatoes"

@@ -13,10 +13,9 @@ import hfkit
 
 
 @dataclass
-class CnnCifar10(hfkit.TrainConfig):
+class CnnCifar10(hfkit.image_classification.Config):
     """Train a small convolutional network on CIFAR-10."""
 
-    task: str = "image-classification"
     dataset: str = "cifar10"
     model: str = "baseline:cnn"
     augment: list[str] = field(default_factory=lambda: ["light"])

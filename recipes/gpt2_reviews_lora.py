@@ -12,10 +12,9 @@ import hfkit
 
 
 @dataclass
-class Gpt2ReviewsLora(hfkit.TrainConfig):
+class Gpt2ReviewsLora(hfkit.text_generation.Config):
     """Train a LoRA adapter of GPT-2 on IMDB reviews."""
 
-    task: str = "text-generation"
     dataset: str = "imdb"
     model: str = "openai-community/gpt2"
     model_revision: str | None = "607a30d783dfa663caf39e06633721c8d4cfcd7e"

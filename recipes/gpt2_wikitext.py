@@ -13,10 +13,9 @@ import hfkit
 
 
 @dataclass
-class Gpt2Wikitext(hfkit.TrainConfig):
+class Gpt2Wikitext(hfkit.text_generation.Config):
     """Fine-tune GPT-2 on WikiText-2."""
 
-    task: str = "text-generation"
     dataset: str = "wikitext2"
     model: str = "openai-community/gpt2"
     model_revision: str | None = "607a30d783dfa663caf39e06633721c8d4cfcd7e"

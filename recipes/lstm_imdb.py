@@ -13,7 +13,7 @@ import hfkit
 
 
 @dataclass
-class LstmImdb(hfkit.TrainConfig):
+class LstmImdb(hfkit.text_classification.Config):
     """Train a bidirectional LSTM on IMDB reviews."""
 
     dataset: str = "imdb"

@@ -13,10 +13,9 @@ import hfkit
 
 
 @dataclass
-class LstmLM(hfkit.TrainConfig):
+class LstmLM(hfkit.text_generation.Config):
     """Train an LSTM language model from scratch."""
 
-    task: str = "text-generation"
     dataset: str = "wikitext2"
     model: str = "baseline:lstm_lm"
     vocab_size: int = 8000

@@ -13,10 +13,9 @@ import hfkit
 
 
 @dataclass
-class MlpMnist(hfkit.TrainConfig):
+class MlpMnist(hfkit.image_classification.Config):
     """Train a multilayer perceptron on MNIST."""
 
-    task: str = "image-classification"
     dataset: str = "mnist"
     model: str = "baseline:mlp"
     augment: list[str] = field(default_factory=lambda: ["crop"])

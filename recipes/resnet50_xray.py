@@ -14,10 +14,9 @@ import hfkit
 
 
 @dataclass
-class Resnet50Xray(hfkit.TrainConfig):
+class Resnet50Xray(hfkit.image_classification.Config):
     """Train a new head of a frozen ResNet-50 on chest X-rays."""
 
-    task: str = "image-classification"
     dataset: str = "chest_xray"
     model: str = "timm/resnet50.a1_in1k"
     model_revision: str | None = "767268603ca0cb0bfe326fa87277f19c419566ef"

@@ -13,10 +13,9 @@ import hfkit
 
 
 @dataclass
-class ResnetCifar10(hfkit.TrainConfig):
+class ResnetCifar10(hfkit.image_classification.Config):
     """Fine-tune ResNet-18 on CIFAR-10."""
 
-    task: str = "image-classification"
     dataset: str = "cifar10"
     model: str = "timm/resnet18.a1_in1k"
     model_revision: str | None = "491b427b45c94c7fb0e78b5474cc919aff584bbf"

@@ -12,7 +12,7 @@ import hfkit
 
 
 @dataclass
-class TransformerImdb(hfkit.TrainConfig):
+class TransformerImdb(hfkit.text_classification.Config):
     """Train a small Transformer encoder on IMDB reviews."""
 
     dataset: str = "imdb"

@@ -13,10 +13,9 @@ import hfkit
 
 
 @dataclass
-class TransformerLM(hfkit.TrainConfig):
+class TransformerLM(hfkit.text_generation.Config):
     """Train a decoder-only Transformer from scratch."""
 
-    task: str = "text-generation"
     dataset: str = "wikitext2"
     model: str = "baseline:transformer_lm"
     vocab_size: int = 8000

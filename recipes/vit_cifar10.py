@@ -13,10 +13,9 @@ import hfkit
 
 
 @dataclass
-class VitCifar10(hfkit.TrainConfig):
+class VitCifar10(hfkit.image_classification.Config):
     """Fine-tune ViT-Tiny on CIFAR-10."""
 
-    task: str = "image-classification"
     dataset: str = "cifar10"
     model: str = "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
     model_revision: str | None = "7d3afdd0cf93ad84d986eb2d6bcc5812ebd0b106"

@@ -13,10 +13,9 @@ import hfkit
 
 
 @dataclass
-class VitLora(hfkit.TrainConfig):
+class VitLora(hfkit.image_classification.Config):
     """Train a LoRA adapter of ViT-Base on CIFAR-10."""
 
-    task: str = "image-classification"
     dataset: str = "cifar10"
     model: str = "timm/vit_base_patch16_224.augreg2_in21k_ft_in1k"
     model_revision: str | None = "063c6c38a5d8510b2e57df480445e94b231dad2c"

@@ -318,6 +318,16 @@ def test_a_reader_that_has_seen_enough_ends_predict_quietly() -> None:
     assert (done.stderr, done.returncode) == ("", 141)
 
 
+def test_help_shows_the_commands_in_groups(capsys: Captured) -> None:
+    assert hfkit("--help") == 0
+    page = capsys.readouterr().out
+    groups = re.split(r"^(data|train|judge|use|publish):$", page, flags=re.MULTILINE)
+    assert groups[1::2] == ["data", "train", "judge", "use", "publish"]
+    shown = [re.findall(r"^  ([a-z-]+) ", text, re.MULTILINE) for text in groups[2::2]]
+    assert [names[0] for names in shown] == ["card", "train", "evaluate", "predict", "push"]
+    assert sum(map(len, shown)) == 16 and len(page.splitlines()) <= 40
+
+
 def test_help_is_quick() -> None:
     command = [sys.executable, "-c", "from hfkit.cli.command import main; main(['--help'])"]
     seconds = []

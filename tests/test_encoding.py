@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 import hfkit
 from hfkit.base import table_cache
-from hfkit.config import DataArguments, TaskArguments
+from hfkit.config import DataArguments, TrainConfig
 from hfkit.data import prepared
 from hfkit.data.text import token_cache
 from hfkit.tasks import build_task
@@ -29,7 +29,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def ready(folder: Path, splits: DatasetDict, **settings: Any) -> tuple[Any, Any]:
     """The task for the model in `folder`, and its tokenizer."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    task = build_task(TaskArguments(**settings), splits).for_model(AutoConfig.from_pretrained(folder), tokenizer)
+    task = build_task(TrainConfig(**settings), splits).for_model(AutoConfig.from_pretrained(folder), tokenizer)
     return task, tokenizer
 
 

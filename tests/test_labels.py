@@ -329,10 +329,10 @@ def test_evaluation_can_leave_out_what_the_model_does_not_know(capsys: pytest.Ca
         ({"label_columns": ["a"]}, "--label_column a"),
         ({"label_columns": ["a", "b"], "label_column": "c"}, "--label_column has no meaning beside"),
         ({"label_columns": ["a", "b"], "label_separator": "|"}, "--label_separator has no meaning beside"),
-        ({"label_columns": ["a", "b"], "problem_type": "regression"}, "regression has no meaning beside"),
+        ({"label_columns": ["a", "b"], "problem_type": "regression"}, "--label_columns has no meaning beside"),
         ({"label_columns": ["a", "text"], "text_column": "text"}, "one column is named for two things"),
         ({"label_separator": ""}, "--label_separator makes several labels"),
-        ({"label_separator": "|", "problem_type": SINGLE}, "--label_separator makes several labels"),
+        ({"label_separator": "|", "problem_type": SINGLE}, "--label_separator has no meaning beside"),
     ],
 )
 def test_flags_of_labels_that_contradict(flags: dict[str, Any], told: str) -> None:

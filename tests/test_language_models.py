@@ -28,7 +28,7 @@ from hfkit.baselines.language.configs import LSTMLMConfig, TransformerLMConfig
 from hfkit.baselines.language.lstm import LockedDropout, LSTMDecoder
 from hfkit.baselines.language.packing import documents
 from hfkit.baselines.language.tokenizers import END_TOKEN, TOKENIZERS
-from hfkit.config import ModelArguments
+from hfkit.config import TrainConfig
 from hfkit.data.sources import embedded
 from hfkit.tasks.text_generation.gpt2_weights import from_gpt2
 from hfkit.tasks.text_generation.scratch import build_language_baseline
@@ -392,7 +392,7 @@ def test_tokens_are_bytes_joined_or_characters() -> None:
 @pytest.fixture
 def build() -> Callable[..., tuple[Any, PreTrainedTokenizerBase]]:
     def call(name: str, tokenizer: str = "bpe", max_length: int | None = None, **knobs: Any) -> tuple[Any, Any]:
-        config = ModelArguments(model=f"baseline:{name}", vocab_size=300, **knobs)
+        config = TrainConfig(task="text-generation", model=f"baseline:{name}", vocab_size=300, **knobs)
         return build_language_baseline(config, TEXTS, tokenizer, max_length)
 
     return call

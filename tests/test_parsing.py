@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,16 @@ import numpy as np
 import pytest
 import torch
 
+import hfkit
 from hfkit import build_model, build_task, fit, load_data
 from hfkit.base.errors import HfkitError
-from hfkit.config import TaskArguments, TrainConfig
+from hfkit.config import DataArguments, TrainConfig
 from hfkit.config.parsing import HABITS, ConfigParser, check, default_output_dir, parse
+from hfkit.tasks.discover import find, names
 
 
 @dataclass
-class Recipe(TrainConfig):
+class Recipe(hfkit.text_classification.Config):
     """A recipe for tests.
 
     With a second paragraph that the help leaves out.
@@ -42,7 +45,7 @@ def test_defaults_are_the_recipes() -> None:
 
 def test_every_field_is_a_flag_with_help_and_default() -> None:
     parser = ConfigParser(Recipe)
-    help_text = " ".join(parser.format_help().split())
+    help_text = " ".join(parser.format_all().split())
     for field in dataclasses.fields(Recipe):
         action = parser._option_string_actions[f"--{field.name}"]
         assert action.help, field.name
@@ -54,14 +57,17 @@ def test_every_field_is_a_flag_with_help_and_default() -> None:
 
 
 def test_help_keeps_the_groups_of_config_in_their_order() -> None:
-    help_text = ConfigParser(Recipe).format_help()
+    help_text = ConfigParser(Recipe).format_all()
     titles = [
+        "What is done",
         "Which rows are read",
-        "What the job means",
         "Which model",
         "How a gradient",
         "How long, in which batches",
         "Where the run is kept",
+        "How a text becomes tokens",
+        "What is learnt from a label",
+        "Text classification:",
     ]
     places = [help_text.index(title) for title in titles]
     assert places == sorted(places)
@@ -79,7 +85,7 @@ def test_a_recipes_own_field_is_a_flag_under_its_own_title() -> None:
         colour: str = "red"
 
     assert parse(Own, argv=["--colour", "blue"]).colour == "blue"
-    assert "My own job:" in ConfigParser(Own).format_help()
+    assert "My own job:" in ConfigParser(Own.for_task()).format_all()
 
 
 def test_parsing_leaves_the_class_as_it_was() -> None:
@@ -92,7 +98,7 @@ def test_parsing_leaves_the_class_as_it_was() -> None:
 def test_demo_changes_defaults_and_the_users_flags_win() -> None:
     config = parse(Recipe, DEMO, ["--demo", "--learning_rate", "5e-5"])
     assert (config.model, config.learning_rate, config.max_train_samples) == ("demo:minilm", 5e-5, 2000)
-    assert parse(Recipe, DEMO, []).model == TrainConfig.model
+    assert parse(Recipe, DEMO, []).model == TrainConfig().model
 
 
 def test_a_pinned_revision_goes_with_the_model_it_pins() -> None:
@@ -136,6 +142,9 @@ def test_values(flags: list[str], name: str, value: Any) -> None:
         (["--learning_rate", "fast"], "invalid float value: 'fast'"),
         (["--max_length", "long"], "invalid int value: 'long'"),
         (["--demo"], "this job has no --demo"),
+        (["--augment", "strong"], "--augment belongs to --task image-classification"),
+        (["--no_packing"], "--packing belongs to --task text-generation"),
+        (["--streaming"], "--streaming belongs to --task text-generation"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_one_message(
@@ -161,8 +170,9 @@ def test_only_the_first_process_complains(monkeypatch: pytest.MonkeyPatch, capsy
 
 
 def test_habits_lead_to_flags_that_exist() -> None:
-    assert set(HABITS.values()) <= {field.name for field in dataclasses.fields(TrainConfig)}
-    assert not set(HABITS) & {field.name for field in dataclasses.fields(TrainConfig)}
+    every = {field.name for task in names() for field in dataclasses.fields(TrainConfig.for_task(task))}
+    assert set(HABITS.values()) <= every
+    assert not set(HABITS) & every
 
 
 def test_a_demo_with_a_wrong_name_is_the_recipes_mistake() -> None:
@@ -201,21 +211,9 @@ def test_a_demo_with_a_wrong_name_is_the_recipes_mistake() -> None:
         ("--lora_alpha 4", "--lora_alpha has no effect without --lora"),
         ("--lora_dropout 0.1", "--lora_dropout has no effect without --lora"),
         ("--stride 64", "--stride has no effect without --long_text windows"),
-        ("--augment strong", "--augment has no effect without --task image-classification"),
-        ("--test_time_augmentation flip", "--test_time_augmentation has no effect without --task image-classification"),
-        ("--mixup 0.2", "--mixup has no effect without --task image-classification"),
-        ("--task text-generation --long_text head --decimal ,", "--decimal has no effect without a task with labels"),
-        ("--task image-classification --max_length 64", "--max_length has no effect without a task of texts"),
-        ("--task image-classification --long_text head_tail", "--long_text has no effect without a task of texts"),
-        (
-            "--task text-generation --long_text head --merge_labels",
-            "--merge_labels has no effect without a task with labels",
-        ),
+        ("--task image-classification", "Recipe is a configuration of --task text-classification"),
         ("--vocab_size 500", "--vocab_size has no effect without --model baseline:NAME"),
-        (
-            "--task text-generation --long_text head --tokenizer char",
-            "--tokenizer has no effect without --model baseline:NAME",
-        ),
+        ("--hub_private_repo", "--hub_private_repo has no effect without --push_to_hub"),
         ("--freeze none --unfreeze_epoch 1", "has nothing to unfreeze"),
         ("--unfreeze_epoch 3", "--unfreeze_epoch 3 never comes"),
         ("--eval_strategy steps", "--eval_strategy steps needs to know how many"),
@@ -315,8 +313,101 @@ def test_load_data_takes_a_path(reviews_csv: Path) -> None:
 
 
 def test_one_group_of_knobs_is_checked_too() -> None:
-    check(TaskArguments(max_length=128))
+    check(DataArguments(streaming_window=128))
     check(TrainConfig(learning_rate=1, max_length=None, freeze=["backbone"]))
-    with pytest.raises(HfkitError, match="--max_length is '128'") as refused:
-        check(TaskArguments(max_length="128"))  # type: ignore[arg-type]
+    with pytest.raises(HfkitError, match="--max_train_samples is '128'") as refused:
+        check(DataArguments(max_train_samples="128"))  # type: ignore[arg-type]
     assert refused.value.fix == "give a whole number or None, not str"
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ("--task image-classification --max_length 64", "--max_length belongs to --task text-classification and"),
+        ("--task image-classification --max_seq_length 64", "--max_length belongs to"),
+        ("--task=text-generation --merge_labels", "--merge_labels belongs to --task image-classification and text-cl"),
+        ("--task text-generation --pooling mean", "--pooling belongs to --task text-classification"),
+        ("--task text-generation --label_column x", "--label_column belongs to"),
+        ("--eval_stride 8", "--eval_stride belongs to --task text-generation"),
+    ],
+)
+def test_another_tasks_flag_does_not_exist(flags: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        parse(TrainConfig, argv=flags.split())
+    assert stopped.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_flag_that_needs_another_says_so() -> None:
+    with pytest.raises(HfkitError, match="--tokenizer has no effect without --model baseline:NAME"):
+        parse(TrainConfig, argv="--task text-generation --tokenizer char".split())
+    with pytest.raises(HfkitError, match="--streaming_window has no effect without --streaming"):
+        parse(TrainConfig, argv="--task text-generation --streaming_window 8".split())
+
+
+@pytest.mark.parametrize("task", names())
+def test_a_tasks_first_page_fits_a_screen(
+    task: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    for flag in ("--help", "--help_all"):
+        with pytest.raises(SystemExit) as stopped:
+            parse(TrainConfig, dict(find(task).demo), ["--task", task, flag], prog="hfkit train")
+        assert stopped.value.code == 0
+    first, every = capsys.readouterr().out.split("usage: hfkit train")[1:]
+    assert len(first.splitlines()) <= 40
+    own = {field.name for field in dataclasses.fields(TrainConfig.for_task(task))}
+    few = [name for name in own if f"--{name} " in first]
+    assert {"dataset", "model", "task", "output_dir", "num_train_epochs", "learning_rate", "demo"} <= set(few)
+    assert f"--help_all shows {len(own) - len(few)} more" in " ".join(first.split())
+    assert all(f"--{name} " in every for name in own)
+    assert all(name in " ".join(first.split()) for name in names())
+
+
+def test_a_program_gets_the_tasks_configuration() -> None:
+    for task in names():
+        assert type(TrainConfig(task=task)) is TrainConfig.for_task(task)
+        assert TrainConfig.for_task(task)().task == task
+    assert type(TrainConfig()) is hfkit.text_classification.Config
+    assert TrainConfig(task="text-generation", eval_stride=8).eval_stride == 8
+    copied = pickle.loads(pickle.dumps(TrainConfig(task="image-classification", image_size=8)))
+    assert dataclasses.replace(copied, seed=1).image_size == 8
+    with pytest.raises(HfkitError, match="--image_size belongs to --task image-classification"):
+        TrainConfig(image_size=8)
+    with pytest.raises(HfkitError, match="there is no knob 'lr'"):
+        hfkit.text_generation.Config(lr=8)
+    with pytest.raises(HfkitError, match="Config is a configuration of --task text-classification"):
+        hfkit.text_classification.Config(task="text-generation")
+    with pytest.raises(HfkitError, match="No task is called 'nothing'"):
+        TrainConfig(task="nothing")
+
+
+def test_a_recipe_that_subclasses_train_config_has_its_tasks_knobs() -> None:
+    """What every recipe was, when one class had all knobs."""
+
+    @dataclass
+    class Old(TrainConfig):
+        """An old recipe."""
+
+        task: str = "text-generation"
+        eval_stride: int | None = 64
+        learning_rate: float = 3e-5
+
+    @dataclass
+    class Older(Old):
+        max_length: int | None = 256
+
+        def longest(self) -> int:
+            return self.max_length or 0
+
+    config = parse(Older, {"packing": False}, ["--demo", "--max_steps", "3"])
+    assert isinstance(config, Older) and isinstance(config, hfkit.text_generation.Config)
+    assert (config.packing, config.eval_stride, config.learning_rate, config.max_steps) == (False, 64, 3e-5, 3)
+    assert config.longest() == 256 and Older().longest() == 256
+    assert parse(Older, argv=[]) == Older()
+    with pytest.raises(HfkitError, match="--eval_stride 300 is above --max_length 256"):
+        parse(Older, argv=["--eval_stride", "300"])
+    with pytest.raises(HfkitError, match="--eval_stride is 0"):
+        parse(Older, argv=["--eval_stride", "0"])
+    with pytest.raises(HfkitError, match="Older is a configuration of --task text-generation"):
+        parse(Older, argv=["--task", "text-classification"])

@@ -11,7 +11,7 @@ from PIL import Image
 
 import hfkit
 from hfkit import HfkitError, TrainConfig
-from hfkit.config.rules import check, check_idle
+from hfkit.config.rules import check
 from hfkit.data.tables.table import Table
 from hfkit.data.vision.decode import BadImage, Facts, decode, decode_pixels, examine
 from hfkit.data.vision.pictures import pixel_range
@@ -136,6 +136,6 @@ def test_the_flag_is_for_images() -> None:
 
     flags = ["--task", "image-classification", "--model", "baseline:cnn", "--pixel_range", "-1000", "400"]
     assert parse(TrainConfig, None, flags).pixel_range == [-1000, 400]
-    with pytest.raises(HfkitError, match="has no effect without --task image-classification"):
-        check_idle(TrainConfig(pixel_range=[0.0, 1.0]), TrainConfig())
+    with pytest.raises(HfkitError, match="--pixel_range belongs to --task image-classification"):
+        TrainConfig(pixel_range=[0.0, 1.0])
     assert Facts(1, 1, True, 1, "").deep is None

@@ -7,7 +7,7 @@ import pytest
 
 import hfkit
 from hfkit.base import table_cache
-from hfkit.config import TrainConfig
+from hfkit.config import DataArguments, TrainConfig
 from hfkit.data import prepared
 
 AGAIN = "splits: an earlier run's, from "
@@ -133,13 +133,13 @@ def test_a_source_that_changes_while_it_is_read_is_not_kept(
 
 
 def test_only_what_can_be_hashed_is_kept(source: Path, tmp_path: Path) -> None:
-    arguments = TrainConfig(dataset=str(source))
+    arguments = DataArguments(dataset=str(source))
     assert prepared.key(arguments, "auto", "text-classification")
     assert prepared.key(arguments, "auto", "image-classification") is None
     assert prepared.key(arguments, "auto", None) is None
-    assert prepared.key(TrainConfig(dataset="imdb"), "auto", "text-classification") is None, "from the Hub"
-    assert prepared.key(TrainConfig(dataset="someone/else"), "auto", "text-classification") is None
-    assert prepared.key(TrainConfig(dataset=str(tmp_path / "none.csv")), "auto", "text-classification") is None
-    demo = prepared.key(TrainConfig(dataset="demo:rotten_tomatoes"), "auto", "text-classification")
+    assert prepared.key(DataArguments(dataset="imdb"), "auto", "text-classification") is None, "from the Hub"
+    assert prepared.key(DataArguments(dataset="someone/else"), "auto", "text-classification") is None
+    assert prepared.key(DataArguments(dataset=str(tmp_path / "none.csv")), "auto", "text-classification") is None
+    demo = prepared.key(DataArguments(dataset="demo:rotten_tomatoes"), "auto", "text-classification")
     assert demo
-    assert demo != prepared.key(TrainConfig(dataset="demo:imdb"), "auto", "text-classification")
+    assert demo != prepared.key(DataArguments(dataset="demo:imdb"), "auto", "text-classification")

@@ -218,7 +218,7 @@ def test_the_flags_are_the_same_for_every_command(capsys: pytest.CaptureFixture[
 
     for command in ("train", "evaluate", "predict", "generate"):
         with pytest.raises(SystemExit):
-            main([command, "--help"])
+            main([command, "--help_all" if command == "train" else "--help"])
         shown = capsys.readouterr().out
         for flag in ("--encoding", "--delimiter", "--quoting", "--column_names", "--missing_values"):
             assert flag in shown, f"{command} {flag}"

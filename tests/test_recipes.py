@@ -14,8 +14,8 @@ from language_files import tiny_model
 
 ROOT = Path(__file__).parents[1]
 EVERY = sorted((ROOT / "recipes").glob("*.py"))
-IMAGES = [file for file in EVERY if '"image-classification"' in file.read_text(encoding="utf-8")]
-LANGUAGE = [file for file in EVERY if '"text-generation"' in file.read_text(encoding="utf-8")]
+IMAGES = [file for file in EVERY if "image_classification.Config" in file.read_text(encoding="utf-8")]
+LANGUAGE = [file for file in EVERY if "text_generation.Config" in file.read_text(encoding="utf-8")]
 RECIPES = [file for file in EVERY if file not in IMAGES + LANGUAGE]
 SMALL = (
     "--max_train_samples 64 --max_eval_samples 16 --max_test_samples 32 --max_steps 4 --logging_steps 1 --disable_tqdm"

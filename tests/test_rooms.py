@@ -61,16 +61,18 @@ except hfkit.HfkitError as error: print(error)
 
 def test_a_strangers_task_trains_judges_and_answers(tiny_bert: Path, reviews_csv: Path, tmp_path: Path) -> None:
     flags = f"--task shouting --dataset {reviews_csv} --model {tiny_bert} --max_length 16 --max_steps 4 --use_cpu"
-    flags += f" --mixed_precision no --disable_tqdm --output_dir {tmp_path / 'run'}"
+    flags += f" --volume 3 --mixed_precision no --disable_tqdm --output_dir {tmp_path / 'run'}"
     code = f"from hfkit.cli import main; main({['train', *flags.split()]!r})"
     source = Path(hfkit.__file__).parents[1]
     python(code, STRANGER, source)
     info = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert (info["task"], info["state"]) == ("shouting", "finished")
+    assert (info["task"], info["state"], info["config"]["volume"]) == ("shouting", "finished", 3)
     config = json.loads((tmp_path / "run" / "model" / "config.json").read_text())
     assert config["hfkit"]["task"] == "shouting"
     code = f"import hfkit; print(hfkit.pipeline({str(tmp_path / 'run')!r})('a warm film')[0]['label'])"
     assert python(code, STRANGER, source).split()[-1] in ("neg", "pos")
     assert (tmp_path / "run" / "report.html").is_file()
+    code = "from hfkit.cli import main; main(['train', '--task', 'shouting', '--help_all'])"
+    assert "Shouting: texts that shout, or do not" in python(code, STRANGER, source)
     with pytest.raises(hfkit.HfkitError, match="No task is called 'shouting'"):
         discover.find("shouting")

@@ -5,6 +5,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from processes import in_child
@@ -13,7 +14,10 @@ import hfkit
 from hfkit import HfkitError, Run
 from hfkit.base.atomic import write_json, write_text
 from hfkit.config import TrainConfig
+from hfkit.config.by_task import elsewhere
+from hfkit.report.page import settings
 from hfkit.runs.run import claim
+from hfkit.training.test_split import saved_config
 
 CONFIG = TrainConfig(learning_rate=1e-4)
 
@@ -33,6 +37,38 @@ def test_another_configuration_is_refused_with_the_flags_that_differ(tmp_path: P
     with pytest.raises(HfkitError, match=r"learning_rate 0.0001 -> 0.01, seed 42 -> 7(.|\n)*--overwrite"):
         claim(replace(CONFIG, learning_rate=1e-2, seed=7), tmp_path, "x")
     assert json.loads((tmp_path / "run.json").read_text())["config"]["seed"] == 42
+
+
+def from_one_class(path: Path, **changes: Any) -> dict[str, Any]:
+    """Make a run what it was when one class had the knobs of all tasks: its configuration holds every one of them."""
+    info = json.loads((path / "run.json").read_text())
+    info["config"] = elsewhere(info["config"]["task"]) | info["config"] | changes
+    write_json(path / "run.json", info)
+    config: dict[str, Any] = info["config"]
+    return config
+
+
+def test_a_run_that_holds_the_knobs_of_all_tasks_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    claim(CONFIG, tmp_path, "x").update(state="stopped")
+    assert {"image_size", "augment", "eval_stride", "packing"} <= set(from_one_class(tmp_path))
+    assert claim(CONFIG, tmp_path, "x").state == "stopped"
+    assert capsys.readouterr().out == ""
+    from_one_class(tmp_path, image_size=64, packing=False)
+    assert claim(CONFIG, tmp_path, "x").state == "stopped"
+    said = capsys.readouterr().out
+    assert "--image_size 64" in said and "--packing False" in said and "had no effect: --task text-class" in said
+    with pytest.raises(HfkitError, match="another configuration: stride 128 -> 64\n"):
+        claim(replace(CONFIG, stride=64), tmp_path, "x")
+
+
+def test_such_a_run_is_judged_and_reported_as_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = claim(CONFIG, tmp_path, "x")
+    plain = settings(run.config)
+    old = from_one_class(tmp_path, mixup=0.5)
+    assert saved_config(Run(tmp_path), False) == CONFIG
+    assert capsys.readouterr().out.endswith("--mixup 0.5 had no effect: --task text-classification has no such flag\n")
+    assert (settings(old)[0], settings(old)[1]) == ([("mixup", 0.5), *plain[0]], plain[1])
+    assert ("learning_rate", 1e-4) in plain[0] and ("task", "text-classification") in plain[1]
 
 
 def test_overwrite_deletes_the_run_and_nothing_but_a_run(tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def test_what_cannot_stream_is_told_before_anything_is_read(reviews_csv: Path) -
     for message, changes in bad.items():
         with pytest.raises(HfkitError, match=message):
             check(TrainConfig(**{"task": "text-generation", "streaming": True, "max_steps": 5} | changes))
-    with pytest.raises(HfkitError, match="--streaming has no effect without --task text-generation"):
+    with pytest.raises(SystemExit):  # a flag of another task
         parse(TrainConfig, {}, ["--streaming", "--max_steps", "5"])
 
 

@@ -13,7 +13,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, RobertaConfig
 
 from hfkit.base.errors import HfkitError
-from hfkit.config import TaskArguments
+from hfkit.config import TrainConfig
 from hfkit.data.text.truncation import positions_of
 from hfkit.evaluation.metric import looked_at
 from hfkit.tasks import build_task
@@ -63,9 +63,9 @@ def batch_of(task: TextClassification, data: DatasetDict, tokenizer: Any) -> dic
 
 
 def test_the_label_column_decides_the_problem() -> None:
-    single = build_task(TaskArguments(), rows([0, 1, 0, 1], BINARY))
-    many = build_task(TaskArguments(), rows([[0], [], [0, 1], [1]], List(BINARY)))
-    number = build_task(TaskArguments(), rows([0.5, 1, 2, 3], Value("float32")))
+    single = build_task(TrainConfig(), rows([0, 1, 0, 1], BINARY))
+    many = build_task(TrainConfig(), rows([[0], [], [0, 1], [1]], List(BINARY)))
+    number = build_task(TrainConfig(), rows([0.5, 1, 2, 3], Value("float32")))
     assert isinstance(single, TextClassification)
     assert (single.problem_type, single.labels, single.primary_metric) == (
         "single_label_classification",
@@ -79,7 +79,7 @@ def test_the_label_column_decides_the_problem() -> None:
 
 def test_ratings_can_be_learnt_as_numbers(tokenizer: Any, config: Any) -> None:
     data = rows([0, 1, 2, 1], ClassLabel(names=["1", "2", "5"]))
-    task = build_task(TaskArguments(problem_type="regression"), data).for_model(config, tokenizer)
+    task = build_task(TrainConfig(problem_type="regression"), data).for_model(config, tokenizer)
     assert batch_of(task, data, tokenizer)["labels"].tolist() == [1.0, 2.0, 5.0, 2.0]
 
 
@@ -93,23 +93,23 @@ def test_ratings_can_be_learnt_as_numbers(tokenizer: Any, config: Any) -> None:
 )
 def test_what_the_labels_cannot_be_is_refused(knobs: dict[str, Any], said: str) -> None:
     with pytest.raises(HfkitError, match=said):
-        build_task(TaskArguments(**knobs), rows([0, 1, 0, 1], BINARY))
+        build_task(TrainConfig(**knobs), rows([0, 1, 0, 1], BINARY))
 
 
 def test_knobs_that_need_classes_are_refused_for_numbers() -> None:
     data = rows([0.5, 1, 2, 3], Value("float32"))
     with pytest.raises(HfkitError, match="Class weights need classes"):
-        build_task(TaskArguments(class_weights="balanced"), data)
+        build_task(TrainConfig(class_weights="balanced"), data)
     with pytest.raises(HfkitError, match="Label smoothing"):
-        build_task(TaskArguments(label_smoothing_factor=0.1), data)
+        build_task(TrainConfig(label_smoothing_factor=0.1), data)
     with pytest.raises(HfkitError, match="has a loss of its own"):
-        build_task(TaskArguments(regression_loss="mae"), rows([0, 1, 0, 1], BINARY))
+        build_task(TrainConfig(regression_loss="mae"), rows([0, 1, 0, 1], BINARY))
 
 
 def test_labels_follow_the_model_by_name(tokenizer: Any, config: Any) -> None:
     config.id2label, config.label2id = {0: "POS", 1: "Neg"}, {"POS": 0, "Neg": 1}
     data = rows([0, 0, 0, 1], BINARY)
-    task = build_task(TaskArguments(class_weights="balanced"), data)
+    task = build_task(TrainConfig(class_weights="balanced"), data)
     assert task.settings()["class_weights"] == pytest.approx([4 / 6, 2.0])
     fitted = task.for_model(config, tokenizer)
     assert fitted.settings()["labels"] == ["pos", "neg"]
@@ -118,14 +118,14 @@ def test_labels_follow_the_model_by_name(tokenizer: Any, config: Any) -> None:
 
 
 def test_a_label_the_model_does_not_know_is_refused(tokenizer: Any, config: Any) -> None:
-    task = build_task(TaskArguments(), rows([0, 1, 0, 1], BINARY)).for_model(config, tokenizer)
+    task = build_task(TrainConfig(), rows([0, 1, 0, 1], BINARY)).for_model(config, tokenizer)
     strange = rows([0, 1, 2, 1], ClassLabel(names=["neg", "pos", "meh"]))["train"]
     with pytest.raises(HfkitError, match="does not know: meh"):
         task.encode(strange, tokenizer)
 
 
 def test_settings_are_json_and_come_back() -> None:
-    task = build_task(TaskArguments(max_length=16, class_weights="balanced"), rows([0, 0, 0, 1], BINARY))
+    task = build_task(TrainConfig(max_length=16, class_weights="balanced"), rows([0, 0, 0, 1], BINARY))
     assert TextClassification.from_settings(json.loads(json.dumps(task.settings()))) == task
 
 
@@ -140,7 +140,7 @@ def encoded_texts(task: TextClassification, data: DatasetDict, tokenizer: Any) -
 def test_head_and_tail_are_the_tokenizers_own(long_text: Any, side: str, tiny_bert: Path, config: Any) -> None:
     mine, plain = (AutoTokenizer.from_pretrained(tiny_bert) for _ in range(2))
     data = rows([0, 1, 0, 1], BINARY)
-    task = build_task(TaskArguments(max_length=16, long_text=long_text), data).for_model(config, mine)
+    task = build_task(TrainConfig(max_length=16, long_text=long_text), data).for_model(config, mine)
     plain.truncation_side = side
     assert encoded_texts(task, data, mine) == plain(TEXTS, truncation=True, max_length=16)["input_ids"]
     # What is saved with the model cuts the same way in plain transformers.
@@ -151,7 +151,7 @@ def test_head_and_tail_are_the_tokenizers_own(long_text: Any, side: str, tiny_be
 def test_head_tail_keeps_a_quarter_and_three_quarters(tokenizer: Any, config: Any) -> None:
     whole = tokenizer(LONG)["input_ids"]
     data = rows([0, 1, 0, 1], BINARY)
-    task = build_task(TaskArguments(max_length=18, long_text="head_tail"), data).for_model(config, tokenizer)
+    task = build_task(TrainConfig(max_length=18, long_text="head_tail"), data).for_model(config, tokenizer)
     kept = encoded_texts(task, data, tokenizer)[1]
     assert kept == [*whole[:5], *whole[-13:]]  # [CLS] + 4 of 16, 12 of 16 + [SEP]
 
@@ -160,7 +160,7 @@ def test_of_a_pair_the_longer_text_is_shortened_first(tokenizer: Any, config: An
     short = "boring clumsy cold"
     data = rows([0, 1, 0, 1], BINARY, pairs=[LONG, short, LONG, short])
     for long_text in ("head", "tail", "head_tail"):
-        task = build_task(TaskArguments(max_length=24, long_text=long_text), data).for_model(config, tokenizer)
+        task = build_task(TrainConfig(max_length=24, long_text=long_text), data).for_model(config, tokenizer)
         encoded = task.encode(data["train"], tokenizer)
         assert encoded["length"][:] == [24, 24, 24, len(encoded["input_ids"][3])]
         shorts = tokenizer(short, add_special_tokens=False)["input_ids"]
@@ -168,13 +168,13 @@ def test_of_a_pair_the_longer_text_is_shortened_first(tokenizer: Any, config: An
         assert sum(encoded["token_type_ids"][1]) == len(shorts) + 1
     head = tokenizer([LONG], [LONG], truncation=True, max_length=24)
     both = rows([0, 1, 0, 1], BINARY, pairs=[LONG] * 4)
-    task = build_task(TaskArguments(max_length=24, long_text="head_tail"), both).for_model(config, tokenizer)
+    task = build_task(TrainConfig(max_length=24, long_text="head_tail"), both).for_model(config, tokenizer)
     assert task.encode(both["train"], tokenizer)["token_type_ids"][1] == head["token_type_ids"][0]
 
 
 def test_windows_read_everything_and_share_the_stride(tokenizer: Any, config: Any) -> None:
     data = rows([0, 1, 0, 1], BINARY)
-    knobs = TaskArguments(max_length=16, long_text="windows", stride=4)
+    knobs = TrainConfig(max_length=16, long_text="windows", stride=4)
     task = build_task(knobs, data).for_model(config, tokenizer)
     windows = encoded_texts(task, data, tokenizer)[1]
     assert all(len(window) <= 16 and window[0] == 2 and window[-1] == 3 for window in windows)
@@ -191,7 +191,7 @@ def test_windows_read_everything_and_share_the_stride(tokenizer: Any, config: An
 def test_truncated_texts_are_counted(tokenizer: Any, config: Any) -> None:
     data = rows([0, 1, 0, 1], BINARY)
     for long_text in ("head", "tail", "head_tail"):
-        task = build_task(TaskArguments(max_length=10, long_text=long_text), data).for_model(config, tokenizer)
+        task = build_task(TrainConfig(max_length=10, long_text=long_text), data).for_model(config, tokenizer)
         found = task.truncation(task.encode(data["train"], tokenizer))
         longer = sum(len(ids) > 10 for ids in tokenizer(TEXTS)["input_ids"])
         assert found == {"rows": longer, "share": longer / 4, "max_length": 10, "long_text": long_text}
@@ -207,16 +207,16 @@ def test_truncated_texts_are_counted(tokenizer: Any, config: Any) -> None:
 )
 def test_limits_are_checked(knobs: dict[str, Any], said: str, tokenizer: Any, config: Any) -> None:
     with pytest.raises(HfkitError, match=said):
-        build_task(TaskArguments(**knobs), rows([0, 1, 0, 1], BINARY)).for_model(config, tokenizer)
+        build_task(TrainConfig(**knobs), rows([0, 1, 0, 1], BINARY)).for_model(config, tokenizer)
 
 
 def test_windows_are_for_single_texts() -> None:
     with pytest.raises(HfkitError, match="these rows are pairs"):
-        build_task(TaskArguments(long_text="windows"), rows([0, 1], BINARY, pairs=["a", "b"]))
+        build_task(TrainConfig(long_text="windows"), rows([0, 1], BINARY, pairs=["a", "b"]))
 
 
 def test_the_default_length_is_the_models(tokenizer: Any, config: Any) -> None:
-    task = build_task(TaskArguments(), rows([0, 1, 0, 1], BINARY)).for_model(config, tokenizer)
+    task = build_task(TrainConfig(), rows([0, 1, 0, 1], BINARY)).for_model(config, tokenizer)
     assert task.settings()["max_length"] == 64
     reading = {"max_length": 64, "long_text": "head", "stride": 128, "padding": "right"}
     assert config.hfkit == {"task": "text-classification", **reading}
@@ -243,7 +243,7 @@ def test_an_empty_text_of_a_tokenizer_without_special_tokens(tiny_bert: Path) ->
 
 def test_a_text_in_windows_gets_the_mean_of_their_logits(tiny_bert: Path, tokenizer: Any, config: Any) -> None:
     data = rows([0, 1, 0, 1], BINARY)
-    knobs = TaskArguments(max_length=16, long_text="windows", stride=4)
+    knobs = TrainConfig(max_length=16, long_text="windows", stride=4)
     task = build_task(knobs, data).for_model(config, tokenizer)
     model = model_of(tiny_bert, task)
     batch = batch_of(task, data, tokenizer)
@@ -258,7 +258,7 @@ def test_a_text_in_windows_gets_the_mean_of_their_logits(tiny_bert: Path, tokeni
 @pytest.mark.parametrize("weights", ["none", "balanced"])
 def test_the_loss_of_parts_is_the_loss_of_the_whole(weights: Any, tiny_bert: Path, tokenizer: Any, config: Any) -> None:
     data = rows([0, 1, 1, 1], BINARY)
-    knobs = TaskArguments(class_weights=weights, label_smoothing_factor=0.1)
+    knobs = TrainConfig(class_weights=weights, label_smoothing_factor=0.1)
     task = build_task(knobs, data).for_model(config, tokenizer)
     model = model_of(tiny_bert, task)
     for module in model.modules():  # training switches smoothing on; the comparison needs dropout off
@@ -286,7 +286,7 @@ def test_the_loss_of_parts_is_the_loss_of_the_whole(weights: Any, tiny_bert: Pat
 
 def test_several_labels(tiny_bert: Path, tokenizer: Any, config: Any) -> None:
     data = rows([[0], [], [0, 1], [2]], List(ClassLabel(names=["a", "b", "c"])))
-    task = build_task(TaskArguments(), data).for_model(config, tokenizer)
+    task = build_task(TrainConfig(), data).for_model(config, tokenizer)
     model, batch = model_of(tiny_bert, task), batch_of(task, data, tokenizer)
     assert batch["labels"].tolist() == [[1, 0, 0], [0, 0, 0], [1, 1, 0], [0, 0, 1]]
     loss, said = task.loss_and_predictions(model, batch)
@@ -299,7 +299,7 @@ def test_several_labels(tiny_bert: Path, tokenizer: Any, config: Any) -> None:
 @pytest.mark.parametrize("learnt", ["mse", "mae"])
 def test_a_number(learnt: Any, tiny_bert: Path, tokenizer: Any, config: Any) -> None:
     data = rows([0.5, 1, 2, 3], Value("float32"))
-    task = build_task(TaskArguments(regression_loss=learnt), data).for_model(config, tokenizer)
+    task = build_task(TrainConfig(regression_loss=learnt), data).for_model(config, tokenizer)
     model, batch = model_of(tiny_bert, task), batch_of(task, data, tokenizer)
     loss, said = task.loss_and_predictions(model, batch)
     assert set(said) == {"prediction", "loss"}
@@ -313,7 +313,7 @@ def test_a_number(learnt: Any, tiny_bert: Path, tokenizer: Any, config: Any) -> 
 
 def test_the_loss_is_float32_under_bf16(tiny_bert: Path, tokenizer: Any, config: Any) -> None:
     data = rows([0, 1, 0, 1], BINARY)
-    task = build_task(TaskArguments(), data).for_model(config, tokenizer)
+    task = build_task(TrainConfig(), data).for_model(config, tokenizer)
     model, batch = model_of(tiny_bert, task), batch_of(task, data, tokenizer)
     with torch.autocast("cpu", torch.bfloat16):
         loss, said = task.loss_and_predictions(model, batch)
@@ -332,7 +332,7 @@ def test_a_model_without_padding_token_pads_with_its_end(tiny_bert: Path) -> Non
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     config = GPT2Config(vocab_size=len(tokenizer), n_embd=32, n_layer=1, n_head=2, n_positions=64, eos_token_id=3)
     data = rows([0, 1, 0, 1], BINARY)
-    task = build_task(TaskArguments(max_length=16), data).for_model(config, tokenizer)
+    task = build_task(TrainConfig(max_length=16), data).for_model(config, tokenizer)
     model = GPT2ForSequenceClassification(config).eval()
     batch = batch_of(task, data, tokenizer)
     with torch.no_grad():

@@ -9,7 +9,7 @@ from datasets import Dataset, DatasetDict
 from tiny_classifiers import tokenizer_of
 from transformers import AutoConfig, AutoTokenizer
 
-from hfkit.config import TaskArguments
+from hfkit.config import TrainConfig
 from hfkit.data.text import token_cache
 from hfkit.data.text.unknown_tokens import lost_in_tokens
 from hfkit.report.card import card
@@ -24,7 +24,7 @@ THAI = ["หนังดีมาก", "หนังแย่มาก", "หน
 def encoded(folder: Path, texts: list[str], tokenizer: Any = None, **knobs: Any) -> tuple[Any, Dataset, Any]:
     rows = Dataset.from_dict({"text": texts, "label": ["a", "b"] * (len(texts) // 2)}).class_encode_column("label")
     tokenizer = tokenizer or AutoTokenizer.from_pretrained(folder)
-    task = build_task(TaskArguments(**knobs), DatasetDict(train=rows))
+    task = build_task(TrainConfig(**knobs), DatasetDict(train=rows))
     task = task.for_model(AutoConfig.from_pretrained(folder), tokenizer)
     return task, rows, tokenizer
 

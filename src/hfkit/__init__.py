@@ -6,6 +6,7 @@ library too old to be safe is refused (see `hfkit.base.versions`).
 """
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfkit.base import versions
@@ -56,6 +57,8 @@ register_models()
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(_MODULES[name])
+    if (Path(__file__).parent / "tasks" / name / "config.py").is_file():
+        return import_module(f"hfkit.tasks.{name}.config")  # a recipe subclasses hfkit.<task>.Config
     if name not in _HOMES:
         raise AttributeError(f"module 'hfkit' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -12,7 +12,7 @@ import torch
 from datasets import DatasetDict
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from hfkit.config import TaskArguments
+from hfkit.config import TrainConfig
 from hfkit.runs.run import Run
 from hfkit.tasks import build_task
 
@@ -48,7 +48,7 @@ def test_upstream_compares_numbers_and_accuracy_collapses(swapped: Path, splits:
 def test_hfkit_maps_labels_by_name(swapped: Path, splits: DatasetDict) -> None:
     model: Any = AutoModelForSequenceClassification.from_pretrained(swapped).eval()
     tokenizer = AutoTokenizer.from_pretrained(swapped)
-    task = build_task(TaskArguments(), splits).for_model(model.config, tokenizer)
+    task = build_task(TrainConfig(), splits).for_model(model.config, tokenizer)
     assert task.settings()["labels"] == ["pos", "neg"]
     batch = task.collate(list(task.encode(splits["test"], tokenizer)))
     with torch.inference_mode():

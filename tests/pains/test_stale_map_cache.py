@@ -12,7 +12,7 @@ import pytest
 from datasets import Dataset, DatasetDict, load_from_disk
 from transformers import AutoTokenizer
 
-from hfkit.config import TaskArguments
+from hfkit.config import TrainConfig
 from hfkit.tasks import build_task
 
 pytestmark = pytest.mark.pain("stale-map-cache")
@@ -55,7 +55,7 @@ def test_hfkit_encodes_with_the_tokenizer_it_is_given(
 
     def ids(folder: Path) -> list[list[int]]:
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        task = build_task(TaskArguments(), DatasetDict(train=train))
+        task = build_task(TrainConfig(), DatasetDict(train=train))
         task = task.for_model(AutoConfig.from_pretrained(folder), tokenizer)
         return task.encode(train, tokenizer)["input_ids"][:]
 

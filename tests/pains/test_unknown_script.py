@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from datasets import Dataset, DatasetDict
 from transformers import AutoConfig, AutoTokenizer
 
-from hfkit.config import TaskArguments
+from hfkit.config import TrainConfig
 from hfkit.data.text import token_cache
 from hfkit.tasks import build_task
 
@@ -28,7 +28,7 @@ def test_upstream_makes_one_text_of_all(tiny_bert: Path) -> None:
 def test_hfkit_counts_them_and_names_other_models(tiny_bert: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = Dataset.from_dict({"text": TEXTS, "label": ["a", "b", "a", "b"]}).class_encode_column("label")
     data, tokenizer = DatasetDict(train=rows), AutoTokenizer.from_pretrained(tiny_bert)
-    task = build_task(TaskArguments(), data).for_model(AutoConfig.from_pretrained(tiny_bert), tokenizer)
+    task = build_task(TrainConfig(), data).for_model(AutoConfig.from_pretrained(tiny_bert), tokenizer)
     encoded = DatasetDict(train=task.encode(rows, tokenizer))
     found = token_cache.lost(Accelerator(cpu=True), task, data, encoded, tokenizer)["train"]
     assert (found["unknown"], found["equal"], found["equal_share"]) == (1.0, 4, 1.0)

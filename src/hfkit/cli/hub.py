@@ -38,6 +38,9 @@ def hub_commands(commands: Any) -> None:
     pull.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
     pull.set_defaults(run=_pull)
 
+
+def push_data_command(commands: Any) -> None:
+    """Add `hfkit push-data` to the parser of `hfkit`."""
     data = commands.add_parser("push-data", allow_abbrev=False, help="publish a data set with its card, as Parquet")
     data.add_argument("card", metavar="CARD", help="the card's name, such as imdb, or demo:imdb")
     data.add_argument("repository", metavar="USER/NAME", help="where: your name or an organization's, and the data's")

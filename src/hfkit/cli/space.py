@@ -7,14 +7,17 @@ from typing import Any
 from hfkit.cli.hub import OVERWRITE_HELP
 
 
-def space_commands(commands: Any) -> None:
-    """Add the commands to the parser of `hfkit`."""
+def demo_command(commands: Any) -> None:
+    """Add `hfkit demo` to the parser of `hfkit`."""
     demo = commands.add_parser("demo", allow_abbrev=False, help="try a run in the browser, on this machine alone")
     demo.add_argument("run_folder", metavar="RUN", help="a run, a model folder or a Hub id")
     demo.add_argument("--port", type=int, default=7860, help="the first port to try (default: %(default)s)")
     demo.add_argument("--open", action="store_true", help="open the browser too")
     demo.set_defaults(run=_demo)
 
+
+def push_space_command(commands: Any) -> None:
+    """Add `hfkit push-space` to the parser of `hfkit`."""
     space = commands.add_parser("push-space", allow_abbrev=False, help="publish a run's app as a Space on the Hub")
     space.add_argument("run_folder", metavar="RUN", type=Path, help="a finished run")
     space.add_argument(

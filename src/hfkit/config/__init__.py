@@ -1,20 +1,37 @@
-"""TrainConfig: every knob of a run, under the names that transformers.TrainingArguments uses.
+"""TrainConfig: the knobs of a run that every task has, under the names that transformers.TrainingArguments uses.
 
 The knobs stand in groups. A group is a dataclass of its own, so that `load_data` takes `DataArguments` alone and
-never sees a learning rate. A recipe subclasses `TrainConfig` and changes defaults; `hfkit.config.parsing` turns every
-field into a flag. This room imports no library, so that `--help` costs nothing.
+never sees a learning rate. What only some tasks have stands in groups too, which their Config inherits beside
+TrainConfig, in the `config.py` of the task's folder. A recipe subclasses a task's Config and changes defaults;
+`hfkit.config.parsing` turns every field into a flag. This room imports no library, so that `--help` costs nothing.
 """
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, fields, make_dataclass
+from functools import cache
+from inspect import get_annotations
+from typing import Any, Self
 
-from hfkit.config.data import DataArguments, FileArguments
+from hfkit.base.errors import HfkitError
+from hfkit.config.data import (
+    DataArguments,
+    DocumentArguments,
+    FileArguments,
+    ImageColumns,
+    LabelColumns,
+    PairColumns,
+    RowArguments,
+    TextColumns,
+)
 from hfkit.config.knobs import knob
-from hfkit.config.tasks import GenerationArguments, ImageArguments, LanguageArguments, TaskArguments
+from hfkit.config.tasks import GenerationArguments, LabelArguments, TextArguments
 from hfkit.config.training import LoopArguments, ModelArguments, OptimArguments
+from hfkit.tasks.discover import DEFAULT, find
 
 __all__ = [
-    "DataArguments", "FileArguments", "GenerationArguments", "ImageArguments", "LanguageArguments", "LoopArguments",
-    "ModelArguments", "OptimArguments", "RunArguments", "TaskArguments", "TrainConfig",
+    "DataArguments", "DocumentArguments", "FileArguments", "GenerationArguments", "ImageColumns", "JobArguments",
+    "LabelArguments", "LabelColumns", "LoopArguments", "ModelArguments", "OptimArguments", "PairColumns",
+    "RowArguments", "RunArguments", "TextArguments", "TextColumns", "TrainConfig",
 ]  # fmt: skip
 
 
@@ -25,6 +42,7 @@ class RunArguments:
     output_dir: str | None = knob(
         None,
         "The run's folder. Default: runs/<recipe>, of hfkit train runs/<data>-<model>; with --demo it ends in -demo.",
+        lead=9,
     )
     reuse_tokens: bool = knob(
         True,
@@ -37,22 +55,64 @@ class RunArguments:
         False, "Say what was chosen for speed, what came of it, and what holds the run back; kept in run.json."
     )
     push_to_hub: bool = knob(False, "Publish the finished run on the Hub, verified; see hfkit push.")
-    hub_model_id: str | None = knob(None, "Where to publish: user/name (--push_to_hub).")
-    hub_private_repo: bool = knob(False, "Make a new repository private (--push_to_hub).")
-    hub_revision: str = knob("main", "The branch to publish on (--push_to_hub).")
+    hub_model_id: str | None = knob(None, "Where to publish: user/name (--push_to_hub).", needs="push_to_hub")
+    hub_private_repo: bool = knob(False, "Make a new repository private (--push_to_hub).", needs="push_to_hub")
+    hub_revision: str = knob("main", "The branch to publish on (--push_to_hub).", needs="push_to_hub")
 
 
 @dataclass
-class TrainConfig(
-    RunArguments,
-    LoopArguments,
-    OptimArguments,
-    ModelArguments,
-    ImageArguments,
-    LanguageArguments,
-    TaskArguments,
-    DataArguments,
-):
-    """Every knob of a run. A recipe is a subclass with other defaults."""
+class JobArguments:
+    """What is done."""
 
-    demo: bool = knob(False, "Run on the embedded model and data, without a network.")
+    task: str = knob("", "The transformers pipeline's name of the job.", lead=3)
+    demo: bool = knob(False, "Run on the embedded model and data, without a network.", lead=10)
+
+
+@dataclass
+class TrainConfig(RunArguments, LoopArguments, OptimArguments, ModelArguments, RowArguments, JobArguments):
+    """What every task can be asked for. A task's Config adds its own knobs; a recipe is a subclass of that.
+
+    `TrainConfig(task="...", ...)` makes an object of that task's Config, as `pathlib.Path(...)` makes a PosixPath:
+    scripts of the time when one class had all knobs go on working, and a knob that the task lacks is told.
+    """
+
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        config_class = cls.for_task(given.get("task", ""))
+        for name in given.keys() - {field.name for field in fields(config_class)}:
+            from hfkit.config.by_task import of_other_tasks
+
+            what = of_other_tasks(name) or f"there is no knob {name!r}"
+            raise HfkitError(what, where=f"{cls.__name__}({name}=...)", fix="drop it, or name the task that it is for")
+        made: Self = super().__new__(config_class)
+        return made
+
+    @classmethod
+    def for_task(cls, name: str = "") -> type[Any]:
+        """The Config of a task. Of a recipe that subclasses TrainConfig itself: the recipe with the task's knobs.
+
+        Args:
+            name: The transformers pipeline's name of the job. Default: the class's own task, else text-classification.
+
+        Raises:
+            HfkitError: No task has the name, or this is the Config of another one.
+        """
+        spec = find(name or cls.task or DEFAULT)
+        if cls.task and cls.task not in spec.names:
+            raise HfkitError(
+                f"{cls.__name__} is a configuration of --task {cls.task}",
+                where=f"--task {name}",
+                fix="take a recipe of the other task, or hfkit train",
+            )
+        own = spec.room("config").Config if spec.has("config") else TrainConfig
+        if issubclass(cls, own):
+            return cls
+        return own if cls is TrainConfig else _with_knobs_of(own, cls)  # type: ignore[arg-type]  # classes have a hash
+
+
+@cache
+def _with_knobs_of(own: Any, recipe: Any) -> type[Any]:
+    """A recipe of the time when it subclassed TrainConfig, beside the Config that it would subclass today."""
+    told = {name for owner in recipe.__mro__ if owner not in own.__mro__ for name in get_annotations(owner)}
+    rest = [(field.name, field.type, copy(field)) for field in fields(own) if field.name not in told]
+    named = {"__doc__": recipe.__doc__, "__module__": recipe.__module__}
+    return make_dataclass(recipe.__name__, rest, bases=(recipe, own), namespace=named)

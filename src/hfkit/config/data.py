@@ -1,10 +1,14 @@
-"""DataArguments: which rows are read, and how they are split; FileArguments: how a file of rows is read."""
+"""What the data are: which rows are read, how they are split, and, a group a kind, which columns hold what.
 
+A task's Config inherits the groups of the kinds that it reads. `DataArguments` is all of them.
+"""
+
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from hfkit.base.errors import HfkitError
-from hfkit.config.knobs import knob
+from hfkit.config.knobs import Broken, knob
 
 
 @dataclass(kw_only=True)
@@ -37,38 +41,17 @@ class FileArguments:
 
 
 @dataclass
-class DataArguments(FileArguments):
+class RowArguments(FileArguments):
     """Which rows are read, and how they are split."""
 
     dataset: str = knob(
         "imdb",
         "A card's name (imdb), a Hub id (stanfordnlp/imdb), a CSV, JSON lines or Parquet file, a folder of them,"
         " a folder of images by class, or demo:imdb.",
+        lead=1,
     )
     dataset_config_name: str | None = knob(None, "The configuration of a Hub data set, such as mnli of nyu-mll/glue.")
     dataset_revision: str | None = knob(None, "Commit, tag or branch of a Hub data set. A card pins its own.")
-    text_column: str | None = knob(None, "The column with the text. Found by name and content when not given.")
-    text_pair_column: str | None = knob(None, "The column with the second text of a pair (MNLI, MRPC).")
-    document_start: str | None = knob(
-        None,
-        "Regular expression of the line that begins a document, where many stand in one text file, or in a column"
-        " line by line. Default: the card's.",
-    )
-    image_column: str | None = knob(
-        None, "The column with the images, or their paths seen from the file's folder. Found when not given."
-    )
-    pixel_range: list[float] = knob(
-        [],
-        "Two numbers: which pixels of images of more than 8 bits become black and which white, as a CT window says it."
-        " Default: the lowest and the highest of the training images.",
-    )
-    label_column: str | None = knob(None, "The column with the label. Found by name and content when not given.")
-    label_columns: list[str] = knob(
-        [], "Columns that hold a 0 or 1 for a label each, which has the column's name: --label_columns toxic insult."
-    )
-    label_separator: str | None = knob(
-        None, "What stands between several labels in one cell, such as '|' in sad|proud: a multi-label problem."
-    )
     train_split: str | None = knob(None, "The split to train on. Default: train.")
     validation_split: str | None = knob(None, "The split that picks the best model, such as validation_matched.")
     test_split: str | None = knob(None, "The split that the final figures come from. Default: test.")
@@ -92,6 +75,46 @@ class DataArguments(FileArguments):
     data_seed: int = knob(
         0, "Seed of the splits and of max_*_samples. Apart from seed, so that seeds can be compared.", low=0
     )
+    drop_bad_rows: bool = knob(False, "Drop rows without a text or label, counted, instead of stopping.")
+    keep_duplicates: bool = knob(False, "Keep repeated texts, also those that stand in training and test at once.")
+    max_train_samples: int | None = knob(None, "Train on at most so many rows, drawn with data_seed.", low=1)
+    max_eval_samples: int | None = knob(None, "Validate on at most so many rows, drawn with data_seed.", low=1)
+    max_test_samples: int | None = knob(
+        None, "Take the final figures on at most so many rows, drawn with data_seed.", low=1
+    )
+
+
+@dataclass
+class TextColumns:
+    """Which column holds the text."""
+
+    text_column: str | None = knob(None, "The column with the text. Found by name and content when not given.")
+
+
+@dataclass
+class PairColumns:
+    """Which column holds the second text of a pair."""
+
+    text_pair_column: str | None = knob(None, "The column with the second text of a pair (MNLI, MRPC).")
+
+
+@dataclass
+class LabelColumns:
+    """Which columns hold the labels, and how they are read."""
+
+    label_column: str | None = knob(
+        None, "The column with the label. Found by name and content when not given.", against=("label_columns",)
+    )
+    label_columns: list[str] = knob(
+        [],
+        "Columns that hold a 0 or 1 for a label each, which has the column's name: --label_columns toxic insult.",
+        against=("problem_type regression",),
+    )
+    label_separator: str | None = knob(
+        None,
+        "What stands between several labels in one cell, such as '|' in sad|proud: a multi-label problem.",
+        against=("label_columns", "problem_type regression", "problem_type single_label_classification"),
+    )
     decimal: Literal["auto", ".", ","] = knob(
         "auto", "Decimal mark of labels written as text. auto: a comma, where half have one that parts no thousands."
     )
@@ -101,22 +124,70 @@ class DataArguments(FileArguments):
     drop_unseen_labels: bool = knob(
         False, "Leave out, counted, validation and test rows with a label that training never shows."
     )
+
+    def rules(self) -> Broken:
+        """What these knobs cannot be together."""
+        if len(self.label_columns) == 1:
+            yield "--label_columns names one column", f"say --label_column {self.label_columns[0]}"
+        if self.label_separator == "":
+            yield "--label_separator makes several labels of a cell", "give the sign between them"
+        columns = [getattr(self, name, None) for name in ("text_column", "text_pair_column", "label_column")]
+        named = [column for column in [*columns, *self.label_columns] if column is not None]
+        if len(set(named)) < len(named):
+            yield "one column is named for two things", "give a column of its own to each"
+
+
+@dataclass
+class ImageColumns:
+    """Which column holds the images, and how they are read."""
+
+    image_column: str | None = knob(
+        None, "The column with the images, or their paths seen from the file's folder. Found when not given."
+    )
+    pixel_range: list[float] = knob(
+        [],
+        "Two numbers: which pixels of images of more than 8 bits become black and which white, as a CT window says it."
+        " Default: the lowest and the highest of the training images.",
+    )
+    skip_corrupt: bool = knob(False, "Go on without images that cannot be read, counted, instead of stopping.")
+
+
+@dataclass
+class DocumentArguments:
+    """How documents are cut out of files, or read as training goes on."""
+
+    document_start: str | None = knob(
+        None,
+        "Regular expression of the line that begins a document, where many stand in one text file, or in a column"
+        " line by line. Default: the card's.",
+    )
     streaming: bool = knob(
         False,
         "Read documents as training goes on, from the Hub, .jsonl or .parquet files or texts that need not fit into"
-        " memory (--task text-generation, --max_steps).",
+        " memory (--max_steps).",
     )
     streaming_window: int = knob(
         2000,
         "Documents of a stream that are held, packed and shuffled at a time. Where epochs are spoken of, as in"
         " --eval_strategy epoch, a stream has its windows.",
         low=1,
+        needs="streaming",
     )
-    drop_bad_rows: bool = knob(False, "Drop rows without a text or label, counted, instead of stopping.")
-    keep_duplicates: bool = knob(False, "Keep repeated texts, also those that stand in training and test at once.")
-    skip_corrupt: bool = knob(False, "Go on without images that cannot be read, counted, instead of stopping.")
-    max_train_samples: int | None = knob(None, "Train on at most so many rows, drawn with data_seed.", low=1)
-    max_eval_samples: int | None = knob(None, "Validate on at most so many rows, drawn with data_seed.", low=1)
-    max_test_samples: int | None = knob(
-        None, "Take the final figures on at most so many rows, drawn with data_seed.", low=1
-    )
+
+    def rules(self) -> Broken:
+        """What these knobs cannot be, alone and with those of a run."""
+        if self.document_start is not None:
+            try:
+                re.compile(self.document_start)
+            except re.error as error:
+                yield f"--document_start is no regular expression: {error}", "such as '^ = [^=]'"
+        if self.streaming and getattr(self, "max_steps", 0) < 0:
+            yield "--streaming does not know where to end: a stream has no known length", "add --max_steps 1000"
+        for name in ("max_train_samples", "validation_size", "test_size", "unfreeze_epoch"):
+            if self.streaming and getattr(self, name, None) is not None:
+                yield f"--{name} goes by the number of all rows, which a stream does not tell", f"drop --{name}"
+
+
+@dataclass
+class DataArguments(DocumentArguments, ImageColumns, LabelColumns, PairColumns, TextColumns, RowArguments):
+    """All that a data set can be asked for, whatever the task: what `hfkit.load_data` reads."""

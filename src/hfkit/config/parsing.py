@@ -1,8 +1,9 @@
 """parse: a command line becomes a TrainConfig, or one line that says which flag is meant.
 
-The parser is transformers' HfArgumentParser, with the flags grouped as the classes group their fields. Wrong usage
-(an unknown flag, a value of the wrong kind) ends with exit status 2, as argparse does; a combination that cannot
-work is an HfkitError from `hfkit.config.rules`. Nothing here imports torch, so `--help` answers in half a second.
+The parser is transformers' HfArgumentParser, with the flags grouped as the classes group their fields. `--task` is
+looked for first: the flags are those of that task's Config. Wrong usage (an unknown flag, a value of the wrong kind)
+ends with exit status 2, as argparse does; a combination that cannot work is an HfkitError from `hfkit.config.rules`.
+Nothing here imports torch, so `--help` answers in half a second.
 """
 
 import argparse
@@ -24,8 +25,10 @@ from hfkit.base.errors import HfkitError
 from hfkit.base.processes import first_to_tell
 from hfkit.base.sanitize import line
 from hfkit.config import TrainConfig
-from hfkit.config.knobs import BOUNDS
+from hfkit.config.by_task import of_other_tasks, peek
+from hfkit.config.knobs import NOTES, definitions
 from hfkit.config.rules import check, check_idle
+from hfkit.tasks.discover import names
 
 __all__ = ["ConfigParser", "check", "default_output_dir", "parse"]
 
@@ -66,7 +69,7 @@ def parse(
     """The configuration that a command line asks for, checked.
 
     Args:
-        config_class: A TrainConfig; a recipe's subclass brings its own defaults.
+        config_class: TrainConfig for the Config of the task that `--task` names; a recipe brings its own defaults.
         demo: Values that take the place of the defaults under `--demo`. The user's own flags still win.
         argv: The flags. Default: those of this process.
         prog: The command, as help and errors show it. Default: the script's name.
@@ -75,7 +78,11 @@ def parse(
         HfkitError: The flags are well formed and cannot work together.
         SystemExit: 2 on wrong usage, 0 after `--help`.
     """
+    several, asked = config_class is TrainConfig, peek(argv, "task").task
+    config_class = config_class.for_task(asked if isinstance(asked, str) else "")
     parser = ConfigParser(config_class, prog)
+    if several:
+        parser.hint = f"Each task has flags of its own: --task {', '.join(names())}."
     unknown = set(demo or {}) - {field.name for field in dataclasses.fields(config_class)}
     if unknown:
         raise HfkitError(f"DEMO sets {unknown.pop()!r}, which is no field of {config_class.__name__}")
@@ -117,6 +124,8 @@ class ConfigParser(HfArgumentParser):
         prog: The command, as the help shows it. Default: the script's name.
     """
 
+    hint = ""
+
     def __init__(self, config_class: type, prog: str | None = None) -> None:
         super().__init__(
             [config_class],  # type: ignore[list-item]
@@ -126,6 +135,12 @@ class ConfigParser(HfArgumentParser):
             formatter_class=_Help,
             allow_abbrev=False,
         )
+        self.of_a_task = issubclass(config_class, TrainConfig)
+        if self.of_a_task:
+            self.add_argument("--help_all", action=_HelpAll, help="show every flag, in groups, and exit")
+            known = definitions(config_class).items()
+            lead = sorted((entry.metadata["lead"], name) for name, entry in known if "lead" in entry.metadata)
+            self.few = [self._option_string_actions[f"--{name}"] for _, name in lead]
 
     def _add_dataclass_arguments(self, dtype: Any) -> None:
         for group, fields in _groups(dtype):
@@ -138,6 +153,25 @@ class ConfigParser(HfArgumentParser):
                 off = self._option_string_actions.get(f"--no_{field.name}")
                 if off is not None:
                     off.help = f"Turn --{field.name} off. Default: it is on."
+
+    def format_help(self) -> str:
+        """The few flags that everybody uses, and how to see all; of other parsers all."""
+        if not self.of_a_task:
+            return super().format_help()
+        page = self._get_formatter()
+        page.add_usage(self.usage, self._actions, [])
+        page.add_text(self.description)
+        page.start_section("the flags that most jobs need")
+        page.add_arguments(self.few)
+        page.end_section()
+        others = len({action.dest for action in self._actions}) - len(self.few) - 2  # but for the two that help
+        page.add_text(f"--help_all shows {others} more, in groups. {self.hint}")
+        page.add_text(self.epilog)
+        return page.format_help()
+
+    def format_all(self) -> str:
+        """Every flag, in groups."""
+        return super().format_help()
 
     def require(self, name: str) -> None:
         """Make a flag one that cannot be left out."""
@@ -157,14 +191,19 @@ class ConfigParser(HfArgumentParser):
         """One message, from one process, without the hundred flags that argparse would print above it."""
         if not first_to_tell():
             self.exit(2)
-        self.exit(2, f"{self.prog}: {line(message, 600)}\n  what to do: {self.prog} --help lists every flag\n")
+        every = "--help_all" if self.of_a_task else "--help"
+        self.exit(2, f"{self.prog}: {line(message, 600)}\n  what to do: {self.prog} {every} lists every flag\n")
 
     def _unknown(self, flag: str) -> str:
         if not flag.startswith("-"):
             return f"{flag!r} stands alone; a value follows its flag, as in --learning_rate 3e-5"
         name = flag.lstrip("-").split("=")[0].replace("-", "_")
         known = [option[2:] for option in self._option_string_actions if "-" not in option[2:]]
-        close = [HABITS[name]] if name in HABITS else get_close_matches(name, known, n=3, cutoff=0.6)
+        meant = HABITS.get(name, name.removeprefix("no_"))
+        elsewhere = of_other_tasks(meant) if self.of_a_task and meant not in known else None
+        if elsewhere:
+            return elsewhere
+        close = [meant] if meant in known else get_close_matches(name, known, n=3, cutoff=0.6)
         close = close or [other for other in known if name and name in other][:3]
         hint = f"; did you mean {' or '.join('--' + other for other in close)}?" if close else ""
         return f"there is no flag {flag.split('=')[0]}{hint}"
@@ -186,7 +225,7 @@ def _groups(config_class: Any) -> Iterator[tuple[type, list[dataclasses.Field]]]
         for name in names:
             field = copy(first[name])
             field.type = get_type_hints(owner)[name]
-            argued = {key: value for key, value in field.metadata.items() if key not in BOUNDS}
+            argued = {key: value for key, value in field.metadata.items() if key not in NOTES}
             field.metadata = MappingProxyType(argued)
             field.default, field.default_factory = defaults[name].default, defaults[name].default_factory
             fields.append(field)
@@ -204,6 +243,17 @@ def _or_none(read: Any) -> Callable[[str], Any]:
     return value
 
 
+class _HelpAll(argparse.Action):
+    """The whole page, as `--help` shows the first."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: Any, *_: Any) -> None:
+        print(parser.format_all(), end="")
+        parser.exit()
+
+
 class _Help(argparse.HelpFormatter):
     """Help with the value that holds when the flag is left out, unless its text already says what that is."""
 
@@ -214,7 +264,8 @@ class _Help(argparse.HelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""
-        if action.dest == "help" or action.required or "Default:" in text or "when not given" in text:
+        unset = action.dest == "help" or action.required or action.default == argparse.SUPPRESS
+        if unset or "Default:" in text or "when not given" in text:
             return text
         empty = action.default is None or action.default == []
         return f"{text} (default: {'none' if empty else '%(default)s'})"

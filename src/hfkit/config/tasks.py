@@ -1,88 +1,90 @@
-"""What a job means: texts, language models, images, and how a text is continued."""
+"""What several tasks share: how a text is read, what a label means, and how a text is continued.
+
+A task's Config inherits the groups that it has a use for, and adds its own knobs.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from hfkit.config.knobs import knob
+from hfkit.config.data import LabelColumns, TextColumns
+from hfkit.config.knobs import Broken, knob
 
 
 @dataclass
-class TaskArguments:
-    """What the job means: how a row becomes model inputs, and what is learnt from it."""
+class TextArguments(TextColumns):
+    """How a text becomes tokens, and tokens batches."""
 
-    task: str = knob("text-classification", "The transformers pipeline's name of the job.")
+    max_length: int | None = knob(
+        None,
+        "Tokens a text may have, special tokens included. Default: the model's limit.",
+        low=1,
+        high=100_000_000,
+        lead=4,
+    )
+    tokens_per_batch: int | None = knob(
+        None, "Padded tokens in a training batch, instead of a fixed number of rows.", low=1
+    )
+    eval_tokens_per_batch: int | None = knob(
+        None,
+        "Padded tokens in an evaluation batch, at most. Default: no limit; for a language model what makes 2 GiB of"
+        " logits.",
+        low=1,
+    )
+    vocab_size: int = knob(
+        20000,
+        "Entries of the tokenizer that a from-scratch baseline trains on the training split.",
+        low=100,
+        high=10_000_000,
+        needs="model baseline:NAME",
+    )
+    lora_tokens: list[str] = knob(
+        [],
+        "Tokens whose vectors learn beside the adapter. Default: added ones that no training has touched.",
+        needs="lora",
+    )
+    load_in_4bit: bool = knob(
+        False,
+        "QLoRA: the matrices of the frozen model in four bits a weight (NF4, through bitsandbytes).",
+        needs="lora",
+    )
+
+    def rules(self) -> Broken:
+        """What these knobs cannot be together, and with those of a run."""
+        tokens, longest = self.tokens_per_batch, self.max_length
+        if tokens is not None and getattr(self, "auto_find_batch_size", False):
+            yield (
+                "--tokens_per_batch and --auto_find_batch_size both decide how large a batch is",
+                "drop one of the two",
+            )
+        if tokens is not None and longest and tokens < longest:
+            yield (
+                f"--tokens_per_batch {tokens} is below --max_length {longest}:"
+                " one long text would not fit into a batch",
+                f"give at least {longest}",
+            )
+
+
+@dataclass
+class LabelArguments(LabelColumns):
+    """What is learnt from a label."""
+
     problem_type: Literal["auto", "single_label_classification", "multi_label_classification", "regression"] = knob(
         "auto", "auto reads it from the labels: classes, lists of classes, or numbers with a fraction."
     )
-    max_length: int | None = knob(
-        None, "Tokens a text may have, special tokens included. Default: the model's limit.", low=1, high=100_000_000
+    class_weights: Literal["none", "balanced"] = knob(
+        "none", "balanced weighs a class by 1 / its frequency.", against=("problem_type regression",)
     )
-    long_text: Literal["head", "tail", "head_tail", "windows"] = knob(
-        "head",
-        "What is kept of a text that is too long: its head, its tail, a quarter head and three quarters tail,"
-        " or all of it in overlapping windows.",
-    )
-    stride: int = knob(128, "Tokens that two neighbouring windows share (--long_text windows).", low=0)
-    class_weights: Literal["none", "balanced"] = knob("none", "balanced weighs a class by 1 / its frequency.")
     label_smoothing_factor: float = knob(
-        0.0, "Share of a label's weight spread over the other classes.", low=0, below=1
-    )
-    regression_loss: Literal["mse", "mae"] = knob(
-        "mse", "What a regression learns to make small: mse the mean of the squared errors, mae of their sizes."
-    )
-
-
-@dataclass
-class LanguageArguments:
-    """How texts are laid out for a language model (--task text-generation)."""
-
-    packing: bool = knob(
-        True, "Fill rows of max_length tokens with several documents, none of which sees another; false pads instead."
-    )
-    eval_stride: int | None = knob(
-        None,
-        "Tokens between two windows of a long text in evaluation: fewer show each token more of what came before it,"
-        " for more work. Default: max_length, windows side by side.",
-        low=1,
-    )
-    sample_prompts: list[str] = knob(
-        [], "Texts that are continued at every look at the validation split. Default: how three of its texts begin."
-    )
-    tokenizer: Literal["bpe", "char"] = knob(
-        "bpe", "What a baseline's tokenizer learns from the training texts: pairs of bytes, or single characters."
-    )
-
-
-@dataclass
-class ImageArguments:
-    """How images are read, changed in training, and looked at."""
-
-    image_size: int | None = knob(
-        None,
-        "Pixels of each side of what the model sees. Default: the model's own; a baseline's is the images'.",
-        low=2,
-    )
-    augment: list[str] = knob(
-        ["light"],
-        "How training images are changed: none, light, medium or strong, or names: flip, vertical_flip, crop,"
-        " resized_crop, rotate, zoom, color, randaugment, autoaugment, trivialaugment, erase.",
-    )
-    mixup: float = knob(0.0, "Add images up in pairs, with shares drawn from Beta(a, a) of this a; 0 is off.", low=0)
-    cutmix: float = knob(
-        0.0, "Paste boxes of other images in, with shares drawn from Beta(a, a) of this a; 0 is off.", low=0
-    )
-    test_time_augmentation: Literal["none", "flip"] = knob(
-        "none", "flip answers with the mean over the image and its mirror image: twice the work."
-    )
-    drop_path: float | None = knob(
-        None,
-        "Stochastic depth: share of the residual branches that training leaves out. Default: the model's own.",
+        0.0,
+        "Share of a label's weight spread over the other classes.",
         low=0,
         below=1,
+        against=("problem_type regression",),
     )
-    from_scratch: bool = knob(False, "Take the architecture of the model and not its weights.")
-    linear_probe: bool = knob(
-        False, "Train the head alone, on features that the model computes once: seconds instead of minutes."
+    regression_loss: Literal["mse", "mae"] = knob(
+        "mse",
+        "What a regression learns to make small: mse the mean of the squared errors, mae of their sizes.",
+        against=("problem_type single_label_classification", "problem_type multi_label_classification"),
     )
 
 

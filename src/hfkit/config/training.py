@@ -13,13 +13,11 @@ class ModelArguments:
     model: str = knob(
         "google-bert/bert-base-uncased",
         "A Hub id or folder, timm/NAME, a baseline (baseline:lstm, baseline:cnn), or an embedded one (demo:minilm).",
+        lead=2,
     )
     model_revision: str | None = knob(None, "Commit, tag or branch of a Hub model.")
     model_args: str | None = knob(
         None, "JSON object that overrides fields of the model's config, such as '{\"hidden_size\": 128}'."
-    )
-    pooling: Literal["model", "mean"] = knob(
-        "model", "model keeps the architecture's own head; mean puts a linear head on the mean of the token vectors."
     )
     dropout: float | None = knob(None, "Dropout of the hidden layers. Default: the model's own.", low=0, below=1)
     attention_dropout: float | None = knob(
@@ -27,12 +25,6 @@ class ModelArguments:
         "Dropout of attention weights. Above 0 it leaves the fast attention kernel and costs a third of a CPU step.",
         low=0,
         below=1,
-    )
-    vocab_size: int = knob(
-        20000,
-        "Entries of the tokenizer that a from-scratch baseline trains on the training split.",
-        low=100,
-        high=10_000_000,
     )
     trust_remote_code: bool = knob(False, "Run Python code that a model's repository ships. Off unless you trust it.")
     freeze: list[str] = knob(
@@ -42,23 +34,20 @@ class ModelArguments:
     gradient_checkpointing: bool = knob(
         False, "Recompute activations in the backward pass: less memory, a third slower."
     )
-    lora: bool = knob(False, "Train a low-rank adapter and the head instead of all weights.")
-    lora_r: int = knob(8, "Rank of the adapter.", low=1, high=65536)
-    lora_alpha: int = knob(16, "The adapter's output is scaled by lora_alpha / lora_r.", low=1)
-    lora_dropout: float = knob(0.0, "Dropout on the adapter's input.", low=0, below=1)
+    lora: bool = knob(False, "Train a low-rank adapter and the head instead of all weights.", lead=8)
+    lora_r: int = knob(8, "Rank of the adapter.", low=1, high=65536, needs="lora")
+    lora_alpha: int = knob(16, "The adapter's output is scaled by lora_alpha / lora_r.", low=1, needs="lora")
+    lora_dropout: float = knob(0.0, "Dropout on the adapter's input.", low=0, below=1, needs="lora")
     lora_target_modules: list[str] = knob(
         [],
         "Layers that get an adapter: names (query), shell patterns (*.layer.1.*) or all-linear. Default: PEFT's for the"
         " model.",
+        needs="lora",
     )
-    lora_tokens: list[str] = knob(
-        [], "Tokens whose vectors learn beside the adapter. Default: added ones that no training has touched."
+    use_dora: bool = knob(False, "DoRA: learn the size of each adapted weight apart from its direction.", needs="lora")
+    use_rslora: bool = knob(
+        False, "rsLoRA: scale the adapter by lora_alpha / sqrt(lora_r), for high ranks.", needs="lora"
     )
-    use_dora: bool = knob(False, "DoRA: learn the size of each adapted weight apart from its direction.")
-    load_in_4bit: bool = knob(
-        False, "QLoRA: the matrices of the frozen model in four bits a weight (NF4, through bitsandbytes)."
-    )
-    use_rslora: bool = knob(False, "rsLoRA: scale the adapter by lora_alpha / sqrt(lora_r), for high ranks.")
 
 
 @dataclass
@@ -67,7 +56,7 @@ class OptimArguments:
 
     optim: str = knob("adamw", "adamw (fused), sgd, adafactor, or the name of any class in torch.optim.")
     optim_args: str | None = knob(None, "JSON object of further arguments for the optimizer.")
-    learning_rate: float = knob(5e-5, "The highest learning rate of the schedule.", above=0)
+    learning_rate: float = knob(5e-5, "The highest learning rate of the schedule.", above=0, lead=6)
     layer_wise_lr_decay: float = knob(
         1.0, "Factor on the learning rate for each layer further from the head.", above=0, high=1
     )
@@ -90,20 +79,11 @@ class OptimArguments:
 class LoopArguments:
     """How long, in which batches, and when to look."""
 
-    num_train_epochs: float = knob(3.0, "Passes over the training rows.", above=0, high=2**31 - 1)
+    num_train_epochs: float = knob(3.0, "Passes over the training rows.", above=0, high=2**31 - 1, lead=5)
     max_steps: int = knob(-1, "Updates to make, whatever num_train_epochs says; -1 is off.")
-    per_device_train_batch_size: int = knob(16, "Rows in a training batch on each device.", low=1)
+    per_device_train_batch_size: int = knob(16, "Rows in a training batch on each device.", low=1, lead=7)
     per_device_eval_batch_size: int = knob(32, "Rows in an evaluation batch on each device.", low=1)
-    eval_tokens_per_batch: int | None = knob(
-        None,
-        "Padded tokens in an evaluation batch, at most. Default: no limit; for a language model what makes 2 GiB of"
-        " logits.",
-        low=1,
-    )
     gradient_accumulation_steps: int = knob(1, "Batches in one update.", low=1)
-    tokens_per_batch: int | None = knob(
-        None, "Padded tokens in a training batch, instead of a fixed number of rows.", low=1
-    )
     train_sampling_strategy: Literal["random", "sequential", "group_by_length"] = knob(
         "group_by_length", "Order of the rows. group_by_length pads little: rows of like length share a batch."
     )

@@ -3,12 +3,10 @@
 import dataclasses
 import math
 import os
-from collections.abc import Iterator
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-Broken = Iterator[tuple[str, str]]
-"""What is wrong, and what to do."""
+from hfkit.config.knobs import Broken, definitions
 
 
 def settle(config: Any) -> None:
@@ -57,12 +55,7 @@ def _wanted(hint: Any) -> str:
 
 def numbers(config: Any) -> Broken:
     """Numbers out of their bounds."""
-    # The class that first defines a field says its bounds: a recipe gives another default and no more.
-    first: dict[str, dataclasses.Field] = {}
-    for owner in reversed(type(config).__mro__):
-        for entry in dataclasses.fields(owner) if dataclasses.is_dataclass(owner) else ():
-            first.setdefault(entry.name, entry)
-    for name, entry in first.items():
+    for name, entry in definitions(type(config)).items():
         value = getattr(config, name)
         if isinstance(value, int | float) and not isinstance(value, bool):
             wanted = _out_of_bounds(value, entry)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hfkit.base.errors import HfkitError, after, nearest
 from hfkit.base.processes import is_first
 from hfkit.base.sanitize import flat
-from hfkit.config import DataArguments
+from hfkit.config import DataArguments, RowArguments
 from hfkit.config.rules import check
 from hfkit.data import prepared
 from hfkit.data.labels.column import MULTI, REGRESSION, Labels, check_counts, read_labels
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
 
 
-def load_data(source: DataArguments | str | PathLike[str], **options: Any) -> "LoadedData":
+def load_data(source: RowArguments | str | PathLike[str], **options: Any) -> "LoadedData":
     """Loads a data set as three checked splits.
 
     Args:
@@ -77,7 +77,7 @@ def load_data(source: DataArguments | str | PathLike[str], **options: Any) -> "L
 
 
 def load_test(
-    source: DataArguments | str | PathLike[str],
+    source: RowArguments | str | PathLike[str],
     *,
     label_names: list[str] | None = None,
     trained: Mapping[str, Any] | None = None,
@@ -125,8 +125,9 @@ def _arguments(source: Any, options: dict[str, Any]) -> tuple[DataArguments, str
     for name in options:
         if name not in known:
             raise HfkitError(f"load_data has no option {name!r}", fix=nearest(name, known))
-    arguments = source if isinstance(source, DataArguments) else DataArguments(dataset=fspath(source))
-    arguments = dataclasses.replace(arguments, **options)
+    # A task's configuration has the knobs of the kinds that it reads, and no others.
+    given = {name: getattr(source, name) for name in known if hasattr(source, name)}
+    arguments = DataArguments(**(given or {"dataset": fspath(source)}) | options)
     check(arguments)
     return arguments, problem_type, task
 

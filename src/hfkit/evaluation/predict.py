@@ -118,7 +118,8 @@ def planned(model: torch.nn.Module, dataset: Dataset, config: LoopArguments) -> 
     lengths = np.asarray(dataset["length"][:])
     head: Any = getattr(model, "get_output_embeddings", lambda: None)()
     words = head.weight.shape[0] if hasattr(head, "weight") else 0
-    limits = [limit for limit in (config.eval_tokens_per_batch, words and LOGITS // words) if limit]
+    asked = getattr(config, "eval_tokens_per_batch", None)
+    limits = [limit for limit in (asked, words and LOGITS // words) if limit]
     batches = evaluation_batches(lengths, config.per_device_eval_batch_size, min(limits, default=None))
     return batches, [len(batch) * int(lengths[batch[0]]) for batch in batches]
 

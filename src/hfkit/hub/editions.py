@@ -77,7 +77,7 @@ def edition(run: Run, stack: ExitStack, merged: bool = False) -> Edition:
 
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hfkit-merged-")))
         folder, _ = merge(run.path, scratch / "model")
-        told.info["model"]["plain_transformers"] = run.config["long_text"] == "head" and not sources(folder)
+        told.info["model"]["plain_transformers"] = run.config.get("long_text", "head") == "head" and not sources(folder)
     made = Edition(told, folder, merged=merged)
     if not made.adapter:
         made.changed |= sources(folder)

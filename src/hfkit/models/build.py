@@ -49,7 +49,7 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
     models = find(task.name).room("models")
     model, processor, new = models.build(config, task, data)
     _rename(model, config.model)
-    if config.load_in_4bit:
+    if getattr(config, "load_in_4bit", False):
         four_bit.compute_in(model, torch.bfloat16)
     if config.gradient_checkpointing:
         _checkpoint_activations(model, config.model)

@@ -12,6 +12,8 @@ import numpy as np
 from markupsafe import Markup
 
 from hfkit.config import TrainConfig
+from hfkit.config.by_task import elsewhere
+from hfkit.config.knobs import default_of
 from hfkit.evaluation import wording
 from hfkit.report import analysis, plots
 from hfkit.report.analysis import Predictions
@@ -157,16 +159,15 @@ def command(run: Run) -> str:
 
 
 def settings(config: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
-    """The knobs that differ from TrainConfig's defaults, and the others."""
-    fields = {field.name: field for field in dataclasses.fields(TrainConfig)}
+    """The knobs that differ from their task's defaults, and the others. What only other tasks have is passed over."""
+    task = str(config["task"])
+    known = {entry.name: default_of(entry) for entry in dataclasses.fields(TrainConfig.for_task(task))}
+    lacking = elsewhere(task)
     changed: list[tuple[str, Any]] = []
     same: list[tuple[str, Any]] = []
     for name, value in config.items():
-        field = fields.get(name)
-        default = field.default if field else dataclasses.MISSING
-        if field and field.default_factory is not dataclasses.MISSING:
-            default = field.default_factory()
-        (same if value == default else changed).append((name, value))
+        if name not in lacking or value != lacking[name]:
+            (same if name in known and value == known[name] else changed).append((name, value))
     return changed, same
 
 

@@ -8,10 +8,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hfkit.config import TrainConfig
 from hfkit.base.atomic import remove, write_json, writing
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json, read_json_file
+from hfkit.config import TrainConfig
+from hfkit.config.by_task import elsewhere, say_idle
 
 if TYPE_CHECKING:
     import pyarrow
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 
 # Knobs that change where a run is kept or how it is shown, not what is computed: not part of its identity.
 NOT_IDENTITY = {"output_dir", "overwrite", "disable_tqdm", "report_to", "dataloader_num_workers", "reuse_tokens"}
-NOT_IDENTITY |= {"explain_speed"}
-NOT_IDENTITY |= {"push_to_hub", "hub_model_id", "hub_private_repo", "hub_revision"}
+NOT_IDENTITY |= {"explain_speed", "push_to_hub", "hub_model_id", "hub_private_repo", "hub_revision"}
 
 
 class Run:
@@ -287,7 +287,8 @@ def _in_use(path: Path) -> HfkitError:
 def _same_or_refuse(run: Run, config: TrainConfig) -> None:
     """Refuse to mix two configurations in one folder; name the flags in which they differ."""
     there, here = identity(run.config), identity(config)
-    differing = sorted(name for name in there.keys() | here.keys() if there.get(name) != here.get(name))
+    lacking = elsewhere(config.task).keys() - here.keys()  # which runs hold that began when one class had all knobs
+    differing = sorted(name for name in (there.keys() | here.keys()) - lacking if there.get(name) != here.get(name))
     if differing:
         changes = ", ".join(f"{name} {there.get(name)!r} -> {here.get(name)!r}" for name in differing[:5])
         more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
@@ -295,3 +296,4 @@ def _same_or_refuse(run: Run, config: TrainConfig) -> None:
             f"{run.path} holds a run of another configuration: {changes}{more}",
             fix="set --output_dir to a new folder, or --overwrite to delete the run that is there",
         )
+    say_idle({name: value for name, value in there.items() if name in lacking}, config.task, str(run.path))

@@ -6,8 +6,6 @@ Importing this package loads neither torch nor transformers, so that names can b
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hfkit.config import TaskArguments
-from hfkit.config.rules import check
 from hfkit.tasks.discover import find
 
 if TYPE_CHECKING:
@@ -123,11 +121,11 @@ def task_class(name: str) -> Any:
     return find(name).task_class
 
 
-def build_task(config: TaskArguments, data: "DatasetDict") -> Task:
+def build_task(config: "TrainConfig", data: "DatasetDict") -> Task:
     """The task that `config` asks for, with what it reads from the training rows: labels, problem type, class weights.
 
     Args:
-        config: The task's knobs; a whole TrainConfig is one.
+        config: Of the task, as `TrainConfig.for_task` gives its class.
         data: Splits from `hfkit.load_data`, or any DatasetDict with a `train` split of columns `text`, perhaps
             `text_pair`, or `image`; and `label`, but for language models.
 
@@ -135,5 +133,7 @@ def build_task(config: TaskArguments, data: "DatasetDict") -> Task:
         HfkitError: an unknown task, labels that do not fit `problem_type`, a knob's value that cannot be, or settings
             that exclude each other.
     """
+    from hfkit.config.rules import check  # the configuration finds its task through this package
+
     check(config)
     return task_class(config.task).build(config, data)

@@ -28,6 +28,11 @@ class BaseTask:
         """The first of the metrics in metrics.py."""
         return find(self.name).metrics(self.settings())[0].name
 
+    @property
+    def classes(self) -> list[str] | None:
+        """The labels that an answer is one or several of; None where it is a number or a text."""
+        return None
+
     def before_training(self, run: "Run", model: "torch.nn.Module") -> None:
         """Keep in the run what the model tells of itself, in the first process."""
 

@@ -11,7 +11,7 @@ from datasets import Dataset, List, Value
 from transformers import PreTrainedConfig
 
 from hfkit.base.errors import HfkitError
-from hfkit.config import TaskArguments
+from hfkit.config import LabelArguments
 from hfkit.data.labels.problem import MULTI, REGRESSION, SINGLE, balanced, encoder, problem_of
 from hfkit.tasks.base import BaseTask
 
@@ -27,7 +27,7 @@ class Classification(BaseTask):
     regression_loss: str
 
     @staticmethod
-    def learnt(config: TaskArguments, train: Dataset) -> dict[str, Any]:
+    def learnt(config: LabelArguments, train: Dataset) -> dict[str, Any]:
         """The five fields above as the training rows and the flags make them.
 
         Raises:
@@ -52,6 +52,11 @@ class Classification(BaseTask):
             "label_smoothing": config.label_smoothing_factor,
             "regression_loss": config.regression_loss,
         }
+
+    @property
+    def classes(self) -> list[str] | None:
+        """The labels, in their order; a regression has none."""
+        return None if self.problem_type == REGRESSION else self.labels
 
     def settings(self) -> dict[str, Any]:
         """All fields as JSON, with the task's name."""

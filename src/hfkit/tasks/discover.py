@@ -16,6 +16,9 @@ from hfkit.tasks.spec import TaskSpec
 
 GROUP = "hfkit.tasks"
 
+DEFAULT = "text-classification"
+"""The job where nobody names one."""
+
 
 def find(name: str) -> TaskSpec:
     """The task of a pipeline's name.

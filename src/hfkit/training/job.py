@@ -205,7 +205,7 @@ def build_engine(
         rows_per_batch=config.per_device_train_batch_size,
         batches_per_update=run.info.get("batches_per_update", batches),
         strategy=config.train_sampling_strategy,
-        tokens_per_batch=config.tokens_per_batch,
+        tokens_per_batch=getattr(config, "tokens_per_batch", None),
         seed=config.seed,
         fewest=fewest_rows(learner or model, config.unfreeze_epoch is not None),
     )

@@ -43,7 +43,7 @@ def evaluate(
         task = task_class(finished.info["task"]).from_settings(finished.info["task_settings"])
         config = test_split.saved_config(finished, trust_remote_code)
         settings = task.settings()
-        labels = list(settings["labels"]) if "labels" in settings else None
+        labels = None if task.classes is None else list(task.classes)
     if data.pixel_range and data.pixel_range != settings.get("pixel_range"):
         raise HfkitError("--pixel_range: the model reads pixels as it did in training", fix="drop --pixel_range")
     asked = {"problem_type": settings.get("problem_type"), "task": task.name}

@@ -136,7 +136,8 @@ def opens_in_plain_transformers(config: TrainConfig, model: "nn.Module") -> bool
     """Whether `transformers.pipeline` alone gives this run's answers: a library model that reads a text's head
     or an image once."""
     own = any(base.__module__.startswith("hfkit.") for base in type(model).__mro__)
-    once = config.long_text == "head" and config.test_time_augmentation == "none"
+    long_text, augmented = getattr(config, "long_text", "head"), getattr(config, "test_time_augmentation", "none")
+    once = long_text == "head" and augmented == "none"
     return not own and once and not config.lora and not config.model.startswith("baseline:")
 
 

@@ -19,6 +19,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.base.processes import meet
 from hfkit.base.untrusted import read_json_file
 from hfkit.config import TrainConfig
+from hfkit.config.by_task import say_idle
 from hfkit.config.rules import check
 from hfkit.data.tables.table import counted
 from hfkit.data.text.chats import said, unpacked
@@ -140,8 +141,10 @@ def answers(
 
 def saved_config(run: "Run", trust_remote_code: bool) -> TrainConfig:
     """The run's configuration, checked anew since anyone may have written it, with the trust that is given here."""
-    known = {name: value for name, value in run.config.items() if name in TrainConfig.__dataclass_fields__}
-    config = TrainConfig(**known | {"trust_remote_code": trust_remote_code})
+    config_class = TrainConfig.for_task(str(run.config["task"]))
+    known = {name: value for name, value in run.config.items() if name in config_class.__dataclass_fields__}
+    config: TrainConfig = config_class(**known | {"trust_remote_code": trust_remote_code})
+    say_idle(run.config, config.task, str(run.path))
     try:
         check(config)
     except HfkitError as error:

@@ -142,14 +142,15 @@ def _token_settings(
     if any(place == name or place.endswith(f".{name}") for name in taken):
         return {"ensure_weight_tying": True} if tied else {}
     known = processor.get_vocab() if hasattr(processor, "get_added_vocab") else {}
-    for token in config.lora_tokens:
+    asked = getattr(config, "lora_tokens", [])
+    for token in asked:
         if token not in known:
             raise HfkitError(
                 f"{token!r} is no token of the model",
                 where="--lora_tokens",
                 fix=nearest(token, list(processor.get_added_vocab())),
             )
-    tokens = config.lora_tokens or _untouched(table.weight, processor)
+    tokens = asked or _untouched(table.weight, processor)
     if not tokens:
         return {}
     say(f"LoRA: the vectors of {len(tokens)} tokens learn beside the adapter: {', '.join(tokens[:5])}")

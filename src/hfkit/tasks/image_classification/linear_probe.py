@@ -11,8 +11,8 @@ from datasets import Dataset, DatasetDict
 from torch import nn
 from transformers.modeling_outputs import ImageClassifierOutput
 
-from hfkit.config import TrainConfig
 from hfkit.evaluation.predict import Tensors, evaluate
+from hfkit.tasks.image_classification.config import Config
 from hfkit.tasks.image_classification.models import head_of
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Features:
 
 
 def computed(
-    config: TrainConfig, task: "Task", model: nn.Module, encoded: DatasetDict, accelerator: Accelerator
+    config: Config, task: "Task", model: nn.Module, encoded: DatasetDict, accelerator: Accelerator
 ) -> tuple[Probe, DatasetDict]:
     """The head as a model of its own, and the training and validation splits with features in the place of pictures.
 

@@ -11,13 +11,13 @@ from transformers import PreTrainedModel as Model
 
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.untrusted import read_json_file
-from hfkit.config import TrainConfig
 from hfkit.models.adapting.freezing import check_single, timm_heads
 from hfkit.models.inspection import first_line
 from hfkit.models.loading import quiet, read_config, read_weights
 from hfkit.models.names import check_weights, locate
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.classification import same_labels
+from hfkit.tasks.image_classification.config import Config
 from hfkit.tasks.image_classification.image_sizes import at_size
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def check_training(config: Any, task: "Task", model: Model, processor: Any, data
         check_single(model, picture, config.model, getattr(config, "unfreeze_epoch", None) is not None)
 
 
-def build_image_model(config: TrainConfig, task: "Task") -> tuple[Model, Any, list[str]]:
+def build_image_model(config: Config, task: "Task") -> tuple[Model, Any, list[str]]:
     """A pretrained image classifier with a head for the task; or its architecture alone (`from_scratch`).
 
     Returns:
@@ -134,7 +134,7 @@ def _check_kind(settings: PreTrainedConfig, name: str) -> None:
         )
 
 
-def _resize(settings: PreTrainedConfig, config: TrainConfig) -> None:
+def _resize(settings: PreTrainedConfig, config: Config) -> None:
     """Write the flags into the config: size, dropout, stochastic depth, and fields by name."""
     timm = settings.model_type == "timm_wrapper"
     if timm:

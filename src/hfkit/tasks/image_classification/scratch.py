@@ -7,10 +7,10 @@ from transformers import AutoModelForImageClassification, PreTrainedModel
 
 from hfkit.base.errors import HfkitError
 from hfkit.baselines.vision.processor import make_processor, native_shape, sample
-from hfkit.config import TrainConfig
 from hfkit.models.loading import first_line
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.image_classification import SPEC
+from hfkit.tasks.image_classification.config import Config
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _LOOKED_AT = 256
 
 
-def build_image_baseline(config: TrainConfig, task: "Task", data: DatasetDict | None) -> tuple[PreTrainedModel, Any]:
+def build_image_baseline(config: Config, task: "Task", data: DatasetDict | None) -> tuple[PreTrainedModel, Any]:
     """An untrained picture baseline and its image processor, both of the training pictures' shape.
 
     Pictures of 28 x 28 grey pixels make a model that reads those. Larger ones are shrunk to 64 pixels a side (224 for

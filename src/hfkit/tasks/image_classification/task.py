@@ -11,12 +11,12 @@ from PIL.Image import Image as Picture
 from transformers import PreTrainedConfig
 
 from hfkit.base.errors import HfkitError
-from hfkit.config import TrainConfig
 from hfkit.data.labels.problem import REGRESSION, SINGLE
 from hfkit.data.vision.augment import mixed, seeded, steps, varied
 from hfkit.data.vision.decode import decode_again
 from hfkit.data.vision.reading import ImageReading
 from hfkit.tasks.classification import Classification, label_names
+from hfkit.tasks.image_classification.config import Config
 
 MODEL_INPUTS = ("pixel_values", "features")
 
@@ -52,7 +52,7 @@ class ImageClassification(Classification):
     auto_model = "AutoModelForImageClassification"
 
     @classmethod
-    def build(cls, config: TrainConfig, data: DatasetDict) -> Self:
+    def build(cls, config: Config, data: DatasetDict) -> Self:
         """See `hfkit.build_task`."""
         train = data["train"]
         if "image" not in train.column_names:

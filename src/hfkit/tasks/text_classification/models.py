@@ -15,7 +15,6 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from hfkit.base.errors import HfkitError
-from hfkit.config import ModelArguments
 from hfkit.data.text.special_tokens import has_padding
 from hfkit.data.text.truncation import PADDED_POSITIONS
 from hfkit.models.adapting import four_bit
@@ -28,6 +27,7 @@ from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.classification import same_labels
 from hfkit.tasks.text_classification import SPEC
+from hfkit.tasks.text_classification.config import Config
 from hfkit.tasks.text_classification.padding import settle_padding
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ BASELINE_LENGTH = 512
 
 
 def build(
-    config: ModelArguments, task: "Task", data: DatasetDict | None
+    config: Config, task: "Task", data: DatasetDict | None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     if config.model.startswith("baseline:"):
@@ -55,7 +55,7 @@ def opened(model: Any, tokenizer: PreTrainedTokenizerBase, name: str | Path) -> 
 
 
 def _from_scratch(
-    config: ModelArguments, task: "Task", data: DatasetDict | None
+    config: Config, task: "Task", data: DatasetDict | None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     from hfkit.baselines.tokenizer import train_tokenizer
 
@@ -90,7 +90,7 @@ def _texts(data: DatasetDict) -> Iterator[str]:
                 yield from rows[column]
 
 
-def _pretrained(config: ModelArguments, task: "Task") -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+def _pretrained(config: Config, task: "Task") -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)
     settings = read_config(folder, config.model, config.trust_remote_code)
@@ -120,7 +120,7 @@ def _pretrained(config: ModelArguments, task: "Task") -> tuple[PreTrainedModel, 
     return model, processor, new
 
 
-def _check_kind(settings: PreTrainedConfig, config: ModelArguments) -> None:
+def _check_kind(settings: PreTrainedConfig, config: Config) -> None:
     """Refuse a model that cannot classify texts, or that was trained for another job."""
     built_as = (settings.architectures or [""])[0]
     if "ForSequenceClassification" in built_as:

@@ -10,11 +10,11 @@ from datasets import Dataset, DatasetDict, Features, List, Value
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
-from hfkit.config import TaskArguments
 from hfkit.data.labels.problem import REGRESSION, SINGLE
 from hfkit.data.text.special_tokens import has_padding, read_as_text
 from hfkit.data.text.truncation import MODEL_INPUTS, Truncation
 from hfkit.tasks.classification import Classification, label_names
+from hfkit.tasks.text_classification.config import Config
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class TextClassification(Classification):
     auto_model = "AutoModelForSequenceClassification"
 
     @classmethod
-    def build(cls, config: TaskArguments, data: DatasetDict) -> Self:
+    def build(cls, config: Config, data: DatasetDict) -> Self:
         """See `hfkit.build_task`."""
         train = data["train"]
         learnt = cls.learnt(config, train)

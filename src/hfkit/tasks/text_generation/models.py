@@ -10,13 +10,13 @@ from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from hfkit.base.errors import HfkitError
-from hfkit.config import LanguageArguments, ModelArguments
 from hfkit.data.text.packing import segments
 from hfkit.models.adapting import four_bit
 from hfkit.models.inspection import check_vocabulary, first_line
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, set_dropout, settle_generation
+from hfkit.tasks.text_generation.config import Config
 from hfkit.tasks.text_generation.scratch import build_language_baseline
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 def build(
-    config: ModelArguments, task: "Task", data: DatasetDict | None
+    config: Config, task: "Task", data: DatasetDict | None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     """See `hfkit.build_model`: the model, its tokenizer, and no parameters that a checkpoint has not filled."""
     return *build_language_model(config, task, data), []
 
 
 def build_language_model(
-    config: ModelArguments, task: "Task", data: DatasetDict | None
+    config: Config, task: "Task", data: DatasetDict | None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A causal language model and its tokenizer. A baseline's is trained on the training texts.
 
@@ -42,9 +42,8 @@ def build_language_model(
     if config.model.startswith("baseline:"):
         if data is None:
             raise HfkitError(f"{config.model} trains its tokenizer on the training split: give build_model the data")
-        known = config if isinstance(config, LanguageArguments) else LanguageArguments()
         length = task.model_kwargs()["hfkit"].get("max_length")
-        built = build_language_baseline(config, _texts(data), known.tokenizer, length)
+        built = build_language_baseline(config, _texts(data), config.tokenizer, length)
         task.for_model(built[0].config, built[1])  # which tells the config how it is read
         _begin_texts(built[1])
         settle_generation(*built)
@@ -143,7 +142,7 @@ def _moved(first: torch.Tensor, second: torch.Tensor) -> bool:
     return bool((first - second).abs().max() > 1e-4 * first.abs().max())
 
 
-def _check_kind(settings: PreTrainedConfig, config: ModelArguments) -> None:
+def _check_kind(settings: PreTrainedConfig, config: Config) -> None:
     remote = config.trust_remote_code and "AutoModelForCausalLM" in getattr(settings, "auto_map", {})
     if type(settings) not in MODEL_FOR_CAUSAL_LM_MAPPING and not remote:
         built_as = (settings.architectures or [settings.model_type])[0]

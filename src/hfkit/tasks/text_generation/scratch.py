@@ -7,17 +7,17 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.baselines.language.tokenizers import TOKENIZERS
-from hfkit.config import ModelArguments
 from hfkit.models.inspection import first_line
 from hfkit.models.settings import override, set_dropout
 from hfkit.tasks.text_generation import SPEC
+from hfkit.tasks.text_generation.config import Config
 
 CONTEXT = 256
 """Tokens of a training text when --max_length does not say."""
 
 
 def build_language_baseline(
-    config: ModelArguments, texts: Iterable[str], tokenizer: str = "bpe", max_length: int | None = None
+    config: Config, texts: Iterable[str], tokenizer: str = "bpe", max_length: int | None = None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """An untrained language model and its tokenizer, which learns the training texts.
 

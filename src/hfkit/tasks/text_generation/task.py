@@ -12,7 +12,6 @@ from datasets import Dataset, DatasetDict, Features, List, Value
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
-from hfkit.config import LanguageArguments, TaskArguments
 from hfkit.data.tables.table import counted
 from hfkit.data.text.chat_samples import samples
 from hfkit.data.text.packing import enclosed, measured, tokenised
@@ -20,6 +19,7 @@ from hfkit.data.text.truncation import NO_LIMIT, positions_of
 from hfkit.data.text.windows import IGNORED, Piece, cut_prompts, documents_of, filled, packed, pieces
 from hfkit.tasks.base import BaseTask
 from hfkit.tasks.text_generation import hardest_documents
+from hfkit.tasks.text_generation.config import Config
 from hfkit.tasks.text_generation.samples import Samples
 
 CONTEXT = 1024
@@ -55,7 +55,7 @@ class TextGeneration(BaseTask):
     problem_type = "language_modeling"
 
     @classmethod
-    def build(cls, config: TaskArguments, data: DatasetDict) -> Self:
+    def build(cls, config: Config, data: DatasetDict) -> Self:
         """See `hfkit.build_task`."""
         columns = data["train"].column_names
         if not {"text", "completion", "messages"} & set(columns):
@@ -63,8 +63,7 @@ class TextGeneration(BaseTask):
                 f"A language model learns texts, and the rows have {', '.join(columns)}",
                 fix="load them with hfkit.load_data(..., task='text-generation')",
             )
-        known = config if isinstance(config, LanguageArguments) else LanguageArguments()
-        return cls(max_length=config.max_length, eval_stride=known.eval_stride, packing=known.packing)
+        return cls(max_length=config.max_length, eval_stride=config.eval_stride, packing=config.packing)
 
     def callbacks(self, config: Any, run: Any, encoded: DatasetDict, processor: Any) -> list[Any]:
         """What the model says to some prompts after each look."""

@@ -1,0 +1,38 @@
+"""What a text classifier can be asked for, beside what every task has."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hfkit.config import LabelArguments, PairColumns, TextArguments, TrainConfig
+from hfkit.config.knobs import Broken, knob
+
+
+@dataclass
+class Config(PairColumns, LabelArguments, TextArguments, TrainConfig):
+    """Text classification: texts, or pairs of texts, get labels."""
+
+    task: str = "text-classification"
+    long_text: Literal["head", "tail", "head_tail", "windows"] = knob(
+        "head",
+        "What is kept of a text that is too long: its head, its tail, a quarter head and three quarters tail,"
+        " or all of it in overlapping windows.",
+    )
+    stride: int = knob(
+        128, "Tokens that two neighbouring windows share (--long_text windows).", low=0, needs="long_text windows"
+    )
+    pooling: Literal["model", "mean"] = knob(
+        "model", "model keeps the architecture's own head; mean puts a linear head on the mean of the token vectors."
+    )
+
+    def rules(self) -> Broken:
+        """What these knobs cannot be together."""
+        if self.long_text == "windows" and self.max_length is not None and self.stride >= self.max_length:
+            yield (
+                f"--stride {self.stride} is not below --max_length {self.max_length}: windows would not move on",
+                f"give a smaller overlap, such as --stride {self.max_length // 4}",
+            )
+        if self.pooling == "mean" and self.model.startswith("baseline:"):
+            yield (
+                f"--pooling mean replaces a pretrained model's head, and {self.model} has its own",
+                "drop --pooling",
+            )
