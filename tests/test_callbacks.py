@@ -19,8 +19,8 @@ from hfkit.config import TrainConfig
 from hfkit.data.batching import BatchPlan, Update
 from hfkit.runs.run import Run
 from hfkit.tasks.text_classification.task import TextClassification
+from hfkit.tasks.text_generation.samples import Samples
 from hfkit.training import callbacks
-from hfkit.training.callbacks import Samples
 from hfkit.training.engine import Engine
 from hfkit.training.state import State
 

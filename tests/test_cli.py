@@ -227,7 +227,7 @@ WRONG_MODELS = {
 def test_a_model_that_there_is_not_is_told_before_torch_is_imported_and_the_nearest_named() -> None:
     Path("models/films").mkdir(parents=True)
     code = f"""import sys
-from hfkit.cli.main import main
+from hfkit.cli import main
 for arguments in {list(WRONG_MODELS)!r}:
     try: main(arguments)
     except SystemExit as ended: print(ended.code, *sorted({{"torch", "datasets", "accelerate"}} & set(sys.modules)))

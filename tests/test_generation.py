@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel, T
 
 import hfkit
 from hfkit.base.errors import HfkitError
+from hfkit.base.sanitize import clean
 from hfkit.baselines.language.tokenizers import train_byte_bpe
 from hfkit.cli import main
 from hfkit.config import GenerationArguments
@@ -322,11 +323,11 @@ def test_the_command(gpt2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
 
     prompt = ("--prompt", "the film", "--max_new_tokens", "8")
     (wanted,) = answers(gpt2, ["the film"], max_new_tokens=8)[0]
-    assert hfkit_generate(*prompt) == (0, hfkit.plain.clean(f"the film{wanted}\n"), "")
+    assert hfkit_generate(*prompt) == (0, clean(f"the film{wanted}\n"), "")
     drawn = answers(gpt2, ["the film"], max_new_tokens=8, do_sample=True, num_return_sequences=2, seed=3, top_p=0.9)[0]
     flags = ("--do_sample", "--num_return_sequences", "2", "--seed", "3", "--top_p", "0.9")
-    assert hfkit_generate(*prompt, *flags)[1] == hfkit.plain.clean("".join(f"the film{text}\n" for text in drawn))
-    assert hfkit_generate(*prompt, "--stop", "#", wanted[5:7])[1] == hfkit.plain.clean(
+    assert hfkit_generate(*prompt, *flags)[1] == clean("".join(f"the film{text}\n" for text in drawn))
+    assert hfkit_generate(*prompt, "--stop", "#", wanted[5:7])[1] == clean(
         f"the film{wanted[: wanted.index(wanted[5:7])]}\n"
     )
     status, _, said = hfkit_generate(*prompt, "--do_sample", "--temperature", "0")

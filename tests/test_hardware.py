@@ -82,7 +82,7 @@ def test_the_user_can_keep_the_run_on_the_cpu(monkeypatch, value):
 
 KEEPS = """
 import ctypes, resource, sys
-from hfkit import hardware
+from hfkit.base import hardware
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
 size = int(sys.argv[2]) << 20
@@ -113,7 +113,7 @@ def test_memory_is_kept_between_steps_without_importing_torch(way: str, mib: int
 SHOW_THREADS = """
 import sys
 if sys.argv[1] == "late": import torch
-from hfkit import hardware
+from hfkit.base import hardware
 said = hardware.use_all_cores()
 import torch
 print(torch.get_num_threads(), said is not None)

@@ -140,7 +140,7 @@ def test_verify_looks_at_the_checkpoints_of_a_run_that_is_not_finished(tmp_path:
 
 def test_runs_needs_no_torch(tmp_path: Path) -> None:
     """It is typed while training has the machine."""
-    code = f"import sys; from hfkit import health; health.state({str(unfinished(tmp_path / 'half', 4))!r})"
+    code = f"import sys; from hfkit.cli import runs; runs.state({str(unfinished(tmp_path / 'half', 4))!r})"
     code += "; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "transformers", "datasets"} & set(loaded)

@@ -14,7 +14,7 @@ from hfkit import HfkitError, TrainConfig
 from hfkit.baselines.language.tokenizers import train_byte_bpe
 from hfkit.tasks.text_generation.hardest_documents import text_pieces
 from hfkit.tasks.text_generation.report import shade
-from hfkit.training.callbacks import Samples
+from hfkit.tasks.text_generation.samples import Samples
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
 

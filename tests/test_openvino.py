@@ -78,7 +78,7 @@ def test_a_file_is_predicted_with_it(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("text\n" + "\n".join(f'"{text} film"' for text in TEXTS) + "\n")
     for backend in ("torch", "openvino"):
         with pytest.raises(SystemExit) as ended:
-            main.main(["predict", str(folder), "--input", "in.csv", "--output", f"{backend}.csv", "--backend", backend])
+            main(["predict", str(folder), "--input", "in.csv", "--output", f"{backend}.csv", "--backend", backend])
         assert not ended.value.code
     labels = [
         [line.split(",")[-2] for line in (tmp_path / f"{backend}.csv").read_text().splitlines()]
@@ -123,13 +123,8 @@ def test_a_model_that_cannot_be_traced_is_refused(folder: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("kind", ["language", "image"])
 def test_it_is_for_text_classifiers(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Other:
-        main_input_name = "pixel_values" if kind == "image" else "input_ids"
-
-        def can_generate(self) -> bool:
-            return kind == "language"
-
-    monkeypatch.setattr("hfkit.tasks.text_classification.inference.load_model", lambda *_: (Other(), None))
+    other = type({"language": "GPT2LMHeadModel", "image": "ViTForImageClassification"}[kind], (), {})
+    monkeypatch.setattr("hfkit.inference.pipelines.load_model", lambda *_: (other(), None))
     with pytest.raises(HfkitError, match="backend='openvino' is for text classifiers"):
         pipeline("any", backend="openvino")
 

@@ -237,7 +237,7 @@ def test_a_fork_of_a_process_that_has_computed_does_not_wait_for_its_threads() -
     """In a process of its own: a suite that has computed with two threads before cannot fork one that computes."""
     script = """
 import os, signal, torch
-from hfkit import processes
+from hfkit.base import processes
 processes.one_thread_after_fork()
 torch.set_num_threads(2)
 numbers = torch.randn(512, 512)

@@ -20,7 +20,7 @@ CARDS = sorted((ROOT / "data_cards").glob("*.md"))
 
 # What opens connections, and who may: one room asks whether the Hub is there, one looks for a free port of loopback.
 NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "requests", "httpx", "aiohttp", "urllib3"}
-MAY_CONNECT = {"hubaccess.py", "processes.py", "space/app.py"}  # processes: to the launcher's own address
+MAY_CONNECT = {"base/network.py", "base/processes.py", "hub/space/app.py"}  # processes: to the launcher's own address
 SWITCHED_OFF = r"analytics_enabled=False|\"GRADIO_ANALYTICS_ENABLED\"\] = \"False\""
 
 

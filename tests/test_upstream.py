@@ -126,18 +126,18 @@ def _groups() -> bool:
 TOUCHED: dict[str, tuple[str, Callable[[], bool]]] = {
     "transformers: `past_key_values`, since 5.24 `cache`": ("baselines/language/auto.py", _cache),
     "transformers: every config is a dataclass (5.4)": ("baselines/configs.py", _configs_are_dataclasses),
-    "transformers.integrations.sdpa_attention, AttentionInterface": ("models/attention.py", _sdpa),
+    "transformers.integrations.sdpa_attention, AttentionInterface": ("models/kernels/cpu_attention.py", _sdpa),
     "HfArgumentParser._parse_dataclass_field": ("config/parsing.py", _parser),
-    "Pipeline._forward_params": ("inference/generation_pipeline.py", _forward_params),
-    "PreTrainedModel._init_weights, Parameter._is_hf_initialized": ("models/building.py", _fresh_head),
+    "Pipeline._forward_params": ("tasks/text_generation/inference.py", _forward_params),
+    "PreTrainedModel._init_weights, Parameter._is_hf_initialized": ("tasks/text_classification/models.py", _fresh_head),
     "AutoModel._model_mapping": ("hub/sources.py", _mapping),
-    "transformers.models.auto: the modules and their MODEL_FOR_ mappings": ("_register.py", _registries),
-    "config._attn_implementation": ("callbacks/speed.py", _implementation),
-    "transformers.optimization.TYPE_TO_SCHEDULER_FUNCTION": ("optim.py", _schedules),
-    "AcceleratorState._reset_state": ("job.py", _state),
-    "peft.utils.constants: the layers that LoRA adapts by default": ("models/lora.py", _lora_targets),
-    "torch.nn.modules.batchnorm._BatchNorm": ("models/freezing.py", _batch_norm),
-    "timm.models.group_parameters": ("optim.py", _groups),
+    "transformers.models.auto: the modules and their MODEL_FOR_ mappings": ("models/register.py", _registries),
+    "config._attn_implementation": ("training/callbacks/speed.py", _implementation),
+    "transformers.optimization.TYPE_TO_SCHEDULER_FUNCTION": ("training/optim.py", _schedules),
+    "AcceleratorState._reset_state": ("training/job.py", _state),
+    "peft.utils.constants: the layers that LoRA adapts by default": ("models/adapting/lora.py", _lora_targets),
+    "torch.nn.modules.batchnorm._BatchNorm": ("models/adapting/freezing.py", _batch_norm),
+    "timm.models.group_parameters": ("training/optim.py", _groups),
 }
 """What is touched: the file that leans on it, and what has to hold."""
 

@@ -13,8 +13,8 @@ from tiny_language import write_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
 from hfkit.inference.generation.generator import TextGenerator
+from hfkit.tasks.text_generation.samples import Samples
 from hfkit.tasks.text_generation.task import TextGeneration
-from hfkit.training.callbacks import Samples
 
 pytestmark = pytest.mark.pain("stop-strings")
 

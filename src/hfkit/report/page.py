@@ -83,8 +83,8 @@ def page(run: Run) -> str:
         "language": None,
         "beside": _beside(run),
         "sections": _sections(seen),
-        "lengths": None if {"lengths"} & set(own) else _lengths(seen),
-        "mistakes": _mistakes(seen, own.pop("mistakes_shown", MISTAKES)),
+        "lengths": None if "lengths" in own else _lengths(seen),
+        "mistakes": None if "mistakes" in own else _mistakes(seen, own.pop("mistakes_shown", MISTAKES)),
         "seen": seen,
     }
     context |= own
