@@ -246,6 +246,16 @@ def test_the_kept_models_answers_on_validation_are_kept_and_hashed(run_fit: Fit,
     assert "validation.parquet" in run.info["files"]
 
 
+def test_what_a_kill_left_of_the_trial_save_goes_the_next_time(run_fit: Fit, tmp_path: Path) -> None:
+    left = run_fit("first", max_steps=1).path / ".model.tmp"
+    left.mkdir()
+    (left / "config.json").write_text("{}")
+    (left.parent / "run.json").write_text((left.parent / "run.json").read_text().replace('"finished"', '"stopped"'))
+    again = run_fit("first", max_steps=1)
+    assert again.state == "finished"
+    assert not left.exists()
+
+
 def test_nobody_waits_in_a_collective_while_the_baselines_are_fitted(
     run_fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -181,7 +181,9 @@ def train(tiny_bert: Path, splits: DatasetDict, tmp_path: Path) -> Train:
     def call(name: str, processes: int = 1, kill: int | None = None, **knobs: Any) -> list[int]:
         def work() -> None:
             watch(tmp_path / f"{name}.rows", kill, last=processes - 1)
-            settings: dict[str, Any] = {"model": str(tiny_bert), "max_length": 12, "vocab_size": 300, "dropout": 0.1}
+            settings: dict[str, Any] = {"model": str(tiny_bert), "dropout": 0.1}
+            if knobs.get("task") != "image-classification":
+                settings |= {"max_length": 12, "vocab_size": 300}
             several = processes > 1 or "gradient_accumulation_steps" in knobs
             settings |= {"per_device_train_batch_size": 8 if several else 16, "max_steps": 18, "learning_rate": 3e-3}
             settings |= {"save_strategy": "steps", "save_steps": 4, "logging_steps": 3, "disable_tqdm": True}

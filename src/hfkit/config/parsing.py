@@ -158,13 +158,13 @@ class ConfigParser(HfArgumentParser):
         """The few flags that everybody uses, and how to see all; of other parsers all."""
         if not self.of_a_task:
             return super().format_help()
-        page = self._get_formatter()
-        page.add_usage(self.usage, self._actions, [])
+        page = self.formatter_class(prog=self.prog)
+        page.add_usage(self.usage, [], [])
         page.add_text(self.description)
         page.start_section("the flags that most jobs need")
         page.add_arguments(self.few)
         page.end_section()
-        others = len({action.dest for action in self._actions}) - len(self.few) - 2  # but for the two that help
+        others = len({action.dest for action in self._option_string_actions.values()}) - len(self.few) - 2  # but for the two that help
         page.add_text(f"--help_all shows {others} more, in groups. {self.hint}")
         page.add_text(self.epilog)
         return page.format_help()

@@ -141,8 +141,10 @@ def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def job(info: Mapping[str, Any]) -> str:
-    """What the model does, in words."""
-    return str(find(str(info["task"])).room("app").job(info))
+    """What the model does, in words; of a task that does not say, its name."""
+    task = str(info["task"])
+    said = getattr(find(task).room("app"), "job", None)
+    return str(said(info)) if said else task.replace("-", " ")
 
 
 def command(run: Run) -> str:

@@ -1,6 +1,6 @@
 """Saving: the folder `model/`, the whole model or the one before."""
 
-import tempfile
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,10 @@ def prove_savable(folder: Path, accelerator: Accelerator, model: "PreTrainedMode
     with ExitStack() as stack:
         stack.enter_context(writing(folder))
         folder.parent.mkdir(parents=True, exist_ok=True)
-        trial = stack.enter_context(tempfile.TemporaryDirectory(dir=folder.parent, prefix=".trial-"))
+        trial = folder.with_name(f".{folder.name}.tmp")  # as where it is saved: what a kill leaves goes the next time
+        shutil.rmtree(trial, ignore_errors=True)
+        stack.callback(shutil.rmtree, trial, ignore_errors=True)
+        trial.mkdir()
         stack.enter_context(quiet())
         for part in parts:
             try:
