@@ -164,7 +164,8 @@ class ConfigParser(HfArgumentParser):
         page.start_section("the flags that most jobs need")
         page.add_arguments(self.few)
         page.end_section()
-        others = len({action.dest for action in self._option_string_actions.values()}) - len(self.few) - 2  # but for the two that help
+        # All but the two flags that help.
+        others = len({action.dest for action in self._option_string_actions.values()}) - len(self.few) - 2
         page.add_text(f"--help_all shows {others} more, in groups. {self.hint}")
         page.add_text(self.epilog)
         return page.format_help()
