@@ -93,7 +93,6 @@ PICTURES: dict[str, Any] = {
     "augment": ["crop", "flip", "rotate", "zoom", "color", "erase"],
     "mixup": 0.4,
     "cutmix": 0.4,
-    "max_length": None,
 }
 CNN = {"model": "baseline:cnn", "model_args": '{"widths": [8, 8], "hidden_size": 16}'}
 RESNET = {"model": "baseline:resnet", "model_args": '{"depths": [1, 1, 1], "widths": [4, 8, 8]}'}
