@@ -18,9 +18,9 @@ def test_unknown_names_answer_with_the_nearest() -> None:
     with pytest.raises(HfkitError, match="did you mean minilm"):
         embedded.model_path("minilm6")
     with pytest.raises(HfkitError, match="did you mean imdb"):
-        embedded.dataset_path("imbd")
+        embedded.dataset_card("imbd")
     with pytest.raises(HfkitError, match="no embedded data set 'sst2'"):
-        embedded.dataset_path("sst2")
+        embedded.dataset_card("sst2")
 
 
 def test_a_package_that_is_not_installed_names_the_extra() -> None:

@@ -193,6 +193,16 @@ def test_no_room_asks_which_task_runs() -> None:
     assert found == STILL_ASK, "what is mended leaves the list"
 
 
+def test_no_task_imports_another() -> None:
+    rooms = {spec.package.rpartition(".")[2] for spec in discover.specs()}
+    for file in FILES:
+        name = _name(file).split("/")
+        if name[0] == "tasks" and name[1] in rooms:
+            targets = {str(_file_of(found)) for found in _imports(ast.parse(file.read_text(encoding="utf-8")))}
+            others = {room for room in rooms - {name[1]} for target in targets if f"/tasks/{room}/" in target}
+            assert not others, f"{_name(file)}: what tasks share goes down, never sideways"
+
+
 def test_rooms_are_few_and_folders_hold_a_handful() -> None:
     folders = [SOURCE, *(path for path in SOURCE.rglob("*") if path.is_dir() and list(path.glob("*.py")))]
     full = set()

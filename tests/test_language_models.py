@@ -25,12 +25,12 @@ from hfkit.base.errors import HfkitError
 from hfkit.baselines.attention import MultiHeadAttention, causal_mask
 from hfkit.baselines.language.auto import LanguageModel, LSTMForCausalLM, RecurrentState, TransformerForCausalLM
 from hfkit.baselines.language.configs import LSTMLMConfig, TransformerLMConfig
+from hfkit.baselines.language.gpt2_weights import from_gpt2
 from hfkit.baselines.language.lstm import LockedDropout, LSTMDecoder
 from hfkit.baselines.language.packing import documents
 from hfkit.baselines.language.tokenizers import END_TOKEN, TOKENIZERS
 from hfkit.config import TrainConfig
 from hfkit.data.sources import embedded
-from hfkit.tasks.text_generation.gpt2_weights import from_gpt2
 from hfkit.tasks.text_generation.scratch import build_language_baseline
 
 VOCAB, END, PAD = 61, 0, 1

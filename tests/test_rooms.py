@@ -24,12 +24,12 @@ print(*discover.names())
 """
 
 
-def python(code: str, *places: Path, **environment: str) -> str:
+def python(code: str, *places: Path) -> str:
     """What a new process prints that looks for packages in `places` first."""
     path = os.pathsep.join(map(str, places))
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=os.environ | {"PYTHONPATH": path} | environment,
+        env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
         text=True,
     )
@@ -69,8 +69,19 @@ def test_a_strangers_task_trains_judges_and_answers(tiny_bert: Path, reviews_csv
     assert (info["task"], info["state"], info["config"]["volume"]) == ("shouting", "finished", 3)
     config = json.loads((tmp_path / "run" / "model" / "config.json").read_text())
     assert config["hfkit"]["task"] == "shouting"
-    code = f"import hfkit; print(hfkit.pipeline({str(tmp_path / 'run')!r})('a warm film')[0]['label'])"
-    assert python(code, STRANGER, source).split()[-1] in ("neg", "pos")
+    code = f"""
+import hfkit
+from hfkit.inference import predict_file
+from hfkit.models import load_model
+from hfkit.tasks import discover
+model, _ = load_model({str(tmp_path / "run")!r})
+print(discover.of_model(model).name, hfkit.pipeline({str(tmp_path / "run")!r})("a warm film")[0]["label"])
+try: predict_file({str(tmp_path / "run")!r}, "in.csv")
+except hfkit.HfkitError as error: print(error.what)
+"""
+    answered, refused = python(code, STRANGER, source).splitlines()[-2:]
+    assert answered in ("shouting neg", "shouting pos"), "what the config says goes before the class"
+    assert refused.endswith("is for shouting, which answers no files")
     assert (tmp_path / "run" / "report.html").is_file()
     code = "from hfkit.cli import main; main(['train', '--task', 'shouting', '--help_all'])"
     assert "Shouting: texts that shout, or do not" in python(code, STRANGER, source)

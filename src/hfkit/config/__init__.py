@@ -103,7 +103,7 @@ class TrainConfig(RunArguments, LoopArguments, OptimArguments, ModelArguments, R
                 where=f"--task {name}",
                 fix="take a recipe of the other task, or hfkit train",
             )
-        own = spec.room("config").Config if spec.has("config") else TrainConfig
+        own = spec.offers("config", "Config") or TrainConfig
         if issubclass(cls, own):
             return cls
         return own if cls is TrainConfig else _with_knobs_of(own, cls)  # type: ignore[arg-type]  # classes have a hash

@@ -158,5 +158,5 @@ def named(name: str) -> Metric:
 
 @cache
 def _known() -> dict[str, Metric]:
-    rooms = [spec.room("metrics") for spec in reversed(specs()) if spec.has("metrics")]  # our own names are ours
-    return {metric.name: metric for room in rooms for metric in room.METRICS}
+    known = [spec.offers("metrics", "METRICS") or () for spec in reversed(specs())]  # our own names are ours
+    return {metric.name: metric for metrics in known for metric in metrics}

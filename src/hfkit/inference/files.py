@@ -25,11 +25,12 @@ def predict_file(model: Any, input: str | Path, output: str | Path | None = None
     """
     loaded = getattr(model, "model", None)
     spec = task_of(locate(model)) if loaded is None else discover.of_model(loaded)
-    if spec is not None and not spec.has("files"):
-        raise HfkitError(f"{model} continues texts, and gives no labels", fix="hfkit generate RUN --input FILE")
     if spec is None:
         from hfkit.models import load_model
 
         load_model(model)  # says what it is, and that no task knows it
         raise HfkitError(f"{model} answers none of the tasks {', '.join(discover.names())}")
-    return int(spec.room("files").predict(model, input, output, **options))
+    predict = spec.offers("files", "predict")
+    if predict is None:
+        raise HfkitError(f"{model} is for {spec.name}, which answers no files", fix="hfkit.pipeline answers in Python")
+    return int(predict(model, input, output, **options))

@@ -59,7 +59,9 @@ def pipeline(
     loaded, processor = load_model(model, revision, trust_remote_code)
     spec = discover.of_model(loaded)
     assert spec is not None, "load_model opens nothing else"
-    make = spec.room("inference").pipeline
+    make = spec.offers("inference", "pipeline")
+    if make is None:
+        raise HfkitError(f"{model} is for {spec.name}, which has no pipeline", where=str(model))
     for name, value, default in (("tokens_per_batch", tokens_per_batch, None), ("backend", backend, "torch")):
         if value == default:
             continue

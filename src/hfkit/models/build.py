@@ -46,8 +46,8 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
     check(config)
     if isinstance(config, LoopArguments):
         set_seed(config.seed)
-    models = find(task.name).room("models")
-    model, processor, new = models.build(config, task, data)
+    spec = find(task.name)
+    model, processor, new = spec.room("models").build(config, task, data)
     _rename(model, config.model)
     if getattr(config, "load_in_4bit", False):
         four_bit.compute_in(model, torch.bfloat16)
@@ -60,8 +60,8 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
     elif config.freeze:
         freeze(model, config.freeze, new)
     still_norms(model)
-    if hasattr(models, "check_training"):
-        models.check_training(config, task, model, processor, data)
+    if check_training := spec.offers("models", "check_training"):
+        check_training(config, task, model, processor, data)
     _say(describe(model, config.model))
     return model, processor
 

@@ -80,8 +80,8 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
                 fix=f"train it first: hfkit train --model {path}",
             )
         processor = read_processor(folder, config, trust_remote_code)
-    if spec and hasattr(models := spec.room("models"), "opened"):
-        models.opened(model, processor, path)
+    if opened := spec and spec.offers("models", "opened"):
+        opened(model, processor, path)
     return model.eval(), processor
 
 
@@ -95,19 +95,17 @@ def task_of(folder: Path) -> TaskSpec | None:
 
 def ways(spec: TaskSpec | None) -> tuple[Callable[..., None], Callable[..., Any], Callable[..., Any]]:
     """How a task's folder is checked, its weights are read and its processor: its own ways, else those of texts."""
-    models = spec.room("models") if spec else None
 
     def read_texts(folder: Path, config: PreTrainedConfig, trust_remote_code: bool = False) -> Any:
         tokenizer = read_tokenizer(folder, config.name_or_path or folder, trust_remote_code)
         check_vocabulary(tokenizer, config, folder)
         return tokenizer
 
-    weights = partial(read_weights, auto_model=getattr(transformers, spec.auto_model)) if spec else read_weights
-    return (
-        getattr(models, "check_folder", check_folder),
-        weights,
-        getattr(models, "read_processor", read_texts),
-    )
+    if spec is None:
+        return check_folder, read_weights, read_texts
+    weights = partial(read_weights, auto_model=getattr(transformers, spec.auto_model))
+    check, read_processor = spec.offers("models", "check_folder"), spec.offers("models", "read_processor")
+    return check or check_folder, weights, read_processor or read_texts
 
 
 def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False) -> PreTrainedConfig:

@@ -73,7 +73,8 @@ def _cleaned(value: Any) -> Any:
 def page(run: Run) -> str:
     """The report of a finished run, as HTML."""
     seen, spec = Predictions.of(run), find(str(run.info["task"]))
-    own = spec.room("report").parts(run, seen) if spec.has("report") else {}
+    parts = spec.offers("report", "parts")
+    own = parts(run, seen) if parts else {}
     context = overview(run) | {
         "images": False,
         "pictures": None,
@@ -143,7 +144,7 @@ def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 def job(info: Mapping[str, Any]) -> str:
     """What the model does, in words; of a task that does not say, its name."""
     task = str(info["task"])
-    said = getattr(find(task).room("app"), "job", None)
+    said = find(task).offers("app", "job")
     return str(said(info)) if said else task.replace("-", " ")
 
 
@@ -175,7 +176,8 @@ def settings(config: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], list[tup
 
 def example(info: Mapping[str, Any]) -> str:
     """An input for the snippets, as Python."""
-    return find(str(info["task"])).room("app").example(info)
+    said = find(str(info["task"])).offers("app", "example")
+    return str(said(info)) if said else "..."
 
 
 def _curves(run: Run, own: list[Markup | None]) -> list[Markup]:

@@ -54,9 +54,13 @@ def of_config(config: Any) -> TaskSpec | None:
 
 
 def of_model(model: Any) -> TaskSpec | None:
-    """The task of a model that is loaded, by its class; an adapter's is that of what it stands on."""
+    """The task of a model that is loaded: what its config says, else its class; an adapter's, of what it stands on."""
     base = getattr(model, "get_base_model", lambda: model)()
-    return of_class(type(base).__name__) or of_config(base.config)
+    config = getattr(base, "config", None)
+    kept = getattr(config, "hfkit", None)
+    if isinstance(kept, dict) and kept.get("task") in names():
+        return find(kept["task"])
+    return of_class(type(base).__name__) or (of_config(config) if config is not None else None)
 
 
 def of_adapter(config: dict[str, Any]) -> TaskSpec | None:

@@ -22,11 +22,11 @@ class TaskSpec:
         names: The transformers pipeline's names of the job; the first is the main one.
         task: The class in its task.py.
         auto_model: Name of the transformers Auto class that builds a model for the job.
-        heads: What names of saved model classes end with, or have before a number: `ForCausalLM`.
+        heads: What names of saved model classes end with: `ForCausalLM`.
         peft: PEFT's name of the job, which an adapter keeps; empty where PEFT's plain class serves.
         labelled: The model's outputs are labels, which its config names.
         marks: Keys of a config.json that no other task's models have.
-        reads: Columns that a data set has for it; one of each tuple's is enough. The first is what the model looks at.
+        reads: Columns that a data set may have for it; one of them is enough.
         inputs: What it looks at, in the words of a page: texts, images.
         keepsakes: Files that a run keeps for its report, hashed as the others are.
         baselines: Of `baseline:<name>` where its config's class lives, and the fields that make it that one.
@@ -75,15 +75,17 @@ class TaskSpec:
         place, fields = self.baseline(model)
         return resolve_name(place), dict(fields)
 
-    def has(self, file: str) -> bool:
-        """Whether the task has a file of this name. What it leaves out, it gets the shared default of."""
-        return find_spec(f"{self.package}.{file}") is not None
+    def offers(self, file: str, name: str) -> Any:
+        """What one of the task's files calls `name`; None where it leaves that, or the whole file, to the default."""
+        there = find_spec(f"{self.package}.{file}") is not None
+        return getattr(self.room(file), name, None) if there else None
 
     def metrics(self, settings: Mapping[str, Any]) -> "tuple[Metric, ...]":
         """What its answers are judged by, the primary metric first: METRICS of metrics.py, or its metrics_of(settings)
         where that depends on the settings of the task."""
-        room = self.room("metrics")
-        return room.metrics_of(settings) if hasattr(room, "metrics_of") else room.METRICS
+        metrics_of = self.offers("metrics", "metrics_of")
+        found: tuple[Metric, ...] = metrics_of(settings) if metrics_of else self.room("metrics").METRICS
+        return found
 
     def room(self, file: str) -> ModuleType:
         """One of the task's files: task, models, metrics, baselines, report, inference, app, ..."""

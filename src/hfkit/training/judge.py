@@ -21,7 +21,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """A finished run's figures on another data set: a file whole, anything else its test split.
 
-    Writes `metrics.json` and `predictions.parquet` to `output`, by default as `results.folder_for` has it.
+    Writes `metrics.json` and `predictions.parquet` to `output`, by default as `test_split.folder_for` has it.
 
     Args:
         run: The run.

@@ -235,9 +235,10 @@ def fit_baselines(data: "DatasetDict", settings: dict[str, Any], seed: int) -> d
     "rows" of an answer is kept where the baseline was fitted on fewer than all training rows.
     """
     spec = find(settings["name"])
-    if not set(spec.reads) & set(data["test"].column_names):  # features in place of what the rivals look at
+    fit = spec.offers("baselines", "fit")
+    if fit is None or not set(spec.reads) & set(data["test"].column_names):  # features stand for what rivals look at
         return {}
-    answers: dict[str, Any] = spec.room("baselines").fit(data["train"], data["test"], settings, seed)
+    answers: dict[str, Any] = fit(data["train"], data["test"], settings, seed)
     for answer in answers.values():
         if answer.get("rows") == len(data["train"]):
             del answer["rows"]

@@ -194,11 +194,6 @@ def _made_once(name: str, write: Callable[[Path], None]) -> Path:
     return folder
 
 
-def dataset_path(name: str) -> Path:
-    """The file with the embedded data set `name` (for `demo:imdb`: imdb), checked."""
-    return embedded_file(dataset_card(name))
-
-
 def dataset_card(name: str) -> DataCard:
     """The card of the embedded data set `name`; one without an `embedded:` block is refused."""
     cards = known_cards()

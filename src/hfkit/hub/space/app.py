@@ -87,7 +87,10 @@ def build(model: str | Path, about: Facts, folder: Path, revision: str | None = 
     gradio = gradio_or_refuse()
     answer = pipeline(model, revision=revision)
     spec, examples = find(about.task or str(answer.task)), about.examples
-    parts = spec.room("app").form(gradio, answer, about)
+    form = spec.offers("app", "form")
+    if form is None:
+        raise HfkitError(f"{model} is for {spec.name}, which has no form", fix="hfkit.pipeline answers in Python")
+    parts = form(gradio, answer, about)
     if spec.inputs == "images":
         examples = [[str(folder / path)] for (path,) in examples]
     return gradio.Interface(

@@ -6,7 +6,7 @@ Figures: benchmarks/NOTES.md. The model is traced and compiled anew in each proc
 import warnings
 from threading import Lock
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import transformers
@@ -15,9 +15,6 @@ from hfkit.base.errors import HfkitError
 from hfkit.data.text.truncation import MODEL_INPUTS
 from hfkit.models.inspection import first_line
 from hfkit.models.loading import quiet
-
-if TYPE_CHECKING:
-    from hfkit.tasks.text_classification.inference import TextClassificationPipeline
 
 HINTS: dict[torch.dtype | None, str] = {None: "f32", torch.bfloat16: "bf16"}
 """What OpenVINO calls the formats in which it computes."""
@@ -78,7 +75,7 @@ class _Logits(torch.nn.Module):
         return logits
 
 
-def converted(pipe: "TextClassificationPipeline") -> Converted:
+def converted(pipe: Any) -> Converted:
     """The pipeline's model, in the pipeline's precision, compared with torch on texts of other lengths.
 
     Raises:

@@ -1,3 +1,0 @@
-"""As of a text classifier."""
-
-from hfkit.tasks.text_classification.files import *  # noqa: F403
