@@ -112,15 +112,6 @@ class Task(Protocol):
     ) -> None: ...
 
 
-def task_class(name: str) -> Any:
-    """The class of a task by its pipeline name.
-
-    Raises:
-        HfkitError: no task has that name; the nearest ones are listed.
-    """
-    return find(name).task_class
-
-
 def build_task(config: "TrainConfig", data: "DatasetDict") -> Task:
     """The task that `config` asks for, with what it reads from the training rows: labels, problem type, class weights.
 
@@ -136,4 +127,5 @@ def build_task(config: "TrainConfig", data: "DatasetDict") -> Task:
     from hfkit.config.rules import check  # the configuration finds its task through this package
 
     check(config)
-    return task_class(config.task).build(config, data)
+    task: Task = find(config.task).task_class.build(config, data)
+    return task

@@ -8,7 +8,7 @@ from hfkit.config import DataArguments
 from hfkit.data import load_test
 from hfkit.runs import run as runs
 from hfkit.runs.run import Run
-from hfkit.tasks import task_class
+from hfkit.tasks.discover import find
 from hfkit.training import test_split
 
 
@@ -40,7 +40,7 @@ def evaluate(
     finished = Run(run)
     finished.check_finished()
     with runs.reading(finished):
-        task = task_class(finished.info["task"]).from_settings(finished.info["task_settings"])
+        task = find(finished.info["task"]).task_class.from_settings(finished.info["task_settings"])
         config = test_split.saved_config(finished, trust_remote_code)
         settings = task.settings()
         labels = None if task.classes is None else list(task.classes)

@@ -7,9 +7,8 @@ from typing import Any
 from datasets import ClassLabel, Dataset, List, Value
 
 from hfkit.base.errors import HfkitError
+from hfkit.data.labels.column import MULTI, REGRESSION, SINGLE
 from hfkit.data.labels.names import finder
-
-SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
 
 
 def problem_of(feature: Any, asked: str) -> tuple[str, list[str]]:
