@@ -1,7 +1,6 @@
 """The road from `--dataset` to checked splits: open, choose columns, take rows, read labels, clean, carve, draw."""
 
 import dataclasses
-from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 from os import PathLike, fspath
@@ -13,16 +12,16 @@ from hfkit.base.sanitize import flat
 from hfkit.config import DataArguments, RowArguments
 from hfkit.config.rules import check
 from hfkit.data import prepared
-from hfkit.data.labels.column import MULTI, REGRESSION, Labels, check_counts, read_labels
+from hfkit.data.labels.column import Labels, check_counts, read_labels
+from hfkit.data.labels.feature import strata
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.splits import carve, limited, remove_repeats
 from hfkit.data.tables.columns import Columns, choose_columns
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, take_rows
 from hfkit.data.tables.table import Table, counted
-from hfkit.data.text.documents import LANGUAGE, load_documents
-from hfkit.data.text.streams import load_stream
 from hfkit.data.vision.pictures import pixel_range, reads_images, unnamed, wanted
+from hfkit.tasks.discover import find
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
@@ -47,10 +46,11 @@ def load_data(source: RowArguments | str | PathLike[str], **options: Any) -> "Lo
         HfkitError: Anything in the data that is not fit for training; the message names file and line.
     """
     arguments, problem_type, task = _arguments(source, options)
-    if arguments.streaming and task != LANGUAGE:
+    if (load := _own(task, "stream" if arguments.streaming else "load")) is not None:
+        loaded: LoadedData = load(arguments)
+        return loaded
+    if arguments.streaming:
         raise HfkitError("Only texts for a language model can be streamed", fix="add --task text-generation")
-    if task == LANGUAGE:
-        return load_stream(arguments) if arguments.streaming else load_documents(arguments)
     name = prepared.key(arguments, problem_type, task) if getattr(source, "reuse_tokens", False) else None
     if (kept := prepared.read(name)) is not None:
         return _again(kept)
@@ -66,9 +66,9 @@ def load_data(source: RowArguments | str | PathLike[str], **options: Any) -> "Lo
         notes += unnamed(opened.location, tables, columns.image)
         splits = remove_repeats(splits, notes, keep=arguments.keep_duplicates)
         notes += check_counts(labels, splits["train"])
-        strata = partial(_strata, labels=labels)
-        splits = carve(splits, strata, arguments, opened.card, notes)
-        splits = limited(splits, strata, arguments, notes)
+        by_label = partial(_strata, labels=labels)
+        splits = carve(splits, by_label, arguments, opened.card, notes)
+        splits = limited(splits, by_label, arguments, notes)
         levels = pixel_range(splits["train"].table, arguments.pixel_range, notes)
     data = _finish(opened, columns, labels, splits, notes, levels)
     if name is not None:
@@ -99,8 +99,9 @@ def load_test(
     arguments, problem_type, task = _arguments(source, options)
     if arguments.streaming:
         raise HfkitError("--streaming is for training: figures are taken on rows in memory", fix="drop --streaming")
-    if task == LANGUAGE:
-        return load_documents(arguments, only_test=True)
+    if (load := _own(task, "load")) is not None:
+        loaded: LoadedData = load(arguments, only_test=True, label_names=label_names)
+        return loaded
     opened = open_source(arguments, images=reads_images(task))
     arguments = _as_trained(arguments, trained or {}, opened)
     if not (opened.single and opened.kind == "file"):
@@ -118,16 +119,23 @@ def load_test(
         return _only_test(data, label_names, arguments.drop_unseen_labels)
 
 
+def _own(task: str | None, name: str) -> Any:
+    """What a task has in its data.py: its way to load rows that are more than an input and a label, or its arguments
+    to that; None where it has none."""
+    return find(task).offers("data", name) if task else None
+
+
 def _arguments(source: Any, options: dict[str, Any]) -> tuple[DataArguments, str, str | None]:
     problem_type = options.pop("problem_type", None) or getattr(source, "problem_type", "auto")
     task = options.pop("task", None) or getattr(source, "task", None)
-    known = {entry.name for entry in dataclasses.fields(DataArguments)}
+    kind: type[DataArguments] = _own(task, "Arguments") or DataArguments
+    known = {entry.name for entry in dataclasses.fields(kind)}
     for name in options:
         if name not in known:
             raise HfkitError(f"load_data has no option {name!r}", fix=nearest(name, known))
     # A task's configuration has the knobs of the kinds that it reads, and no others.
     given = {name: getattr(source, name) for name in known if hasattr(source, name)}
-    arguments = DataArguments(**(given or {"dataset": fspath(source)}) | options)
+    arguments = kind(**(given or {"dataset": fspath(source)}) | options)
     check(arguments)
     return arguments, problem_type, task
 
@@ -232,13 +240,7 @@ def _declared_names(opened: Source, tables: dict[str, Table], columns: Columns) 
 
 
 def _strata(rows: Rows, labels: Labels) -> Sequence[Hashable]:
-    """What each row counts as when a split is drawn: its class; the rarest of its labels; nothing for numbers."""
-    if labels.problem_type == REGRESSION:
-        return [0] * len(rows)
-    if labels.problem_type != MULTI:
-        return rows.label
-    counts = Counter(number for label in rows.label for number in label)
-    return [min(label, key=lambda number: (counts[number], number), default=-1) for label in rows.label]
+    return strata(labels.problem_type, rows.label)
 
 
 def _finish(

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import statistics
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,7 @@ import pyarrow as pa
 from hfkit.base.errors import HfkitError
 from hfkit.base.processes import is_first
 from hfkit.base.sanitize import flat
-from hfkit.data.labels.column import LANGUAGE_MODELING, MULTI, REGRESSION, SINGLE
+from hfkit.data.labels.feature import feature_of, figures, kind_of, names_of, told
 from hfkit.data.labels.names import finder, left_out
 from hfkit.data.sources.source import Source
 from hfkit.data.tables.columns import Columns
@@ -99,12 +97,12 @@ def summary_of(data: datasets.DatasetDict) -> DataSummary:
     if isinstance(data, LoadedData):
         return data.summary
     feature = data["train"].features.get("label")
-    problem_type = _problem_type(feature)
+    problem_type = kind_of(feature)
     summary = DataSummary(
         name="in memory", source="file", location="in memory", reading="", label_column="label" if feature else None,
         text_column="text" if "text" in data["train"].column_names else None,
         image_column="image" if "image" in data["train"].column_names else None,
-        problem_type=problem_type, label_names=_names(feature),
+        problem_type=problem_type, label_names=names_of(feature),
         text_pair_column="text_pair" if "text_pair" in data["train"].column_names else None,
     )  # fmt: skip
     summary.splits = {split: describe(rows) for split, rows in data.items()}
@@ -142,8 +140,7 @@ def finished(
 
 def build(rows: Rows, columns: Columns, problem_type: str, names: list[str] | None) -> datasets.Dataset:
     """One split as a data set in memory, where no cache of an earlier run can be mistaken for this one's."""
-    label: Any = datasets.Value("float32") if names is None else datasets.ClassLabel(names=names)
-    features = {"label": datasets.List(label) if problem_type == MULTI else label}
+    features = {"label": feature_of(problem_type, names)}
     if columns.image is None:
         features = {"id": datasets.Value("string"), **dict.fromkeys(rows.inputs, datasets.Value("string")), **features}
         return datasets.Dataset.from_dict(
@@ -164,11 +161,11 @@ def rename_labels(
     Raises:
         HfkitError: The rows are of another kind of label, or have a label that `names` lacks and are not to be dropped.
     """
-    own = _names(rows.features["label"])
+    own = names_of(rows.features["label"])
     if own is None:
         raise HfkitError("The labels are numbers, and the model knows classes", where=origin, fix=", ".join(names))
     to = list(map(finder(names), own))
-    multi = _problem_type(rows.features["label"]) == MULTI
+    multi = isinstance(rows.features["label"], datasets.List)
     lists = [label if multi else [label] for label in rows["label"][:]]
     kept = [row for row, label in enumerate(lists) if None not in [to[n] for n in label]]
     unknown = [own[n] for n in sorted({n for label in lists for n in label}) if to[n] is None]
@@ -199,8 +196,8 @@ def describe(rows: datasets.Dataset) -> dict[str, Any]:
         return {"rows": len(rows), "bytes": size, "fingerprint": _fingerprint(rows, None)}
     feature = rows.features["label"]
     labels = rows["label"][:]
-    names = _names(feature)
-    return {"rows": len(rows), "labels": _label_figures(labels, names), "fingerprint": _fingerprint(rows, names)}
+    names = names_of(feature)
+    return {"rows": len(rows), "labels": figures(labels, names), "fingerprint": _fingerprint(rows, names)}
 
 
 def reading(summary: DataSummary) -> str:
@@ -210,16 +207,8 @@ def reading(summary: DataSummary) -> str:
     if summary.label_column is None:
         size = sum(split["bytes"] for split in summary.splits.values())
         return f"text = {summary.text_column}: {size / 1e6:,.3g} MB; {sizes} documents"
-    names = summary.label_names or []
-    shown = ", ".join(names if len(names) <= 10 else [*names[:9], "...", names[-1]])
-    if summary.problem_type == REGRESSION:
-        low = min(split["labels"]["min"] for split in summary.splits.values())
-        high = max(split["labels"]["max"] for split in summary.splits.values())
-        what = f"a number from {low:g} to {high:g}"
-    elif summary.problem_type == MULTI:
-        what = f"any of {len(names)} labels {shown}"
-    else:
-        what = f"{len(names)} classes {shown}"
+    labels = [split["labels"] for split in summary.splits.values()]
+    what = told(summary.problem_type, summary.label_names or [], labels)
     inputs = f"image = {summary.image_column}" if summary.image_column else f"text = {summary.text_column}{pair}"
     return f"{inputs}, label = {summary.label_column}: {what}; {sizes} rows"
 
@@ -235,27 +224,6 @@ def say(summary: DataSummary) -> None:
     """Prints what was read, from the first process."""
     if is_first():
         print(*map(flat, [f"data {summary.name}: {summary.reading}", *summary.notes]), sep="\n  - ", flush=True)
-
-
-def _names(feature: Any) -> list[str] | None:
-    inner = getattr(feature, "feature", feature)
-    return list(inner.names) if isinstance(inner, datasets.ClassLabel) else None
-
-
-def _problem_type(feature: Any) -> str:
-    if feature is None:
-        return LANGUAGE_MODELING
-    if _names(feature) is None:
-        return REGRESSION
-    return SINGLE if isinstance(feature, datasets.ClassLabel) else MULTI
-
-
-def _label_figures(labels: list[Any], names: list[str] | None) -> dict[str, float]:
-    if names is None:
-        figures = {"mean": statistics.fmean(labels), "std": statistics.pstdev(labels)}
-        return {**figures, "min": min(labels), "max": max(labels)}
-    counts = Counter(number for label in labels for number in (label if isinstance(label, list) else [label]))
-    return {name: counts[number] for number, name in enumerate(names)}
 
 
 def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:

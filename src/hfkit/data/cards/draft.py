@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+from datasets import List
 
 from hfkit.base.atomic import write_text, writing
 from hfkit.base.errors import HfkitError
@@ -17,7 +18,6 @@ from hfkit.data import load_data
 from hfkit.data.cards import facts
 from hfkit.data.cards.languages import guess
 from hfkit.data.cards.vocabulary import size_category
-from hfkit.data.labels.column import MULTI, REGRESSION
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.tables.roles import choose_splits
 from hfkit.tasks import discover
@@ -90,14 +90,14 @@ def _context(name: str, path: Path, data: DataArguments, opened: Source, loaded:
         "rows": sum(len(split) for split in loaded.values()),
         "raw": sum(len(table) for table in tables.values()),
         "size": size_category(sum(len(split) for split in loaded.values())),
-        "regression": summary.problem_type == REGRESSION,
-        "multi": summary.problem_type == MULTI,
+        "regression": summary.label_names is None,
+        "multi": isinstance(loaded["train"].features["label"], List),
         "lengths": {split: facts.lengths(rows["text"][:]) for split, rows in loaded.items()} if texts else {},
         "sizes": facts.sizes([row["image"] for row in loaded["train"].select(range(min(200, len(loaded["train"]))))])
         if summary.image_column
         else None,
         "labels": labels,
-        "largest": _largest(labels["train"]) if summary.problem_type != REGRESSION else None,
+        "largest": _largest(labels["train"]) if summary.label_names else None,
         "examples": _examples(loaded) if texts else [],
     }
 

@@ -12,7 +12,7 @@ from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import counted
 
 SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classification", "regression"
-LANGUAGE_MODELING = "language_modeling"
+UNLABELLED = "language_modeling"
 """What stands in a run's files in the place of a problem type where there are no labels: the text itself is learnt."""
 
 FEW_NUMBERS = 20

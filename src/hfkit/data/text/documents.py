@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
 from hfkit.data.cards.card import DataCard
-from hfkit.data.labels.column import LANGUAGE_MODELING
+from hfkit.data.labels.column import UNLABELLED
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.sources.text_files import FEW, begun_by, cut_by_place, sections, text_source
 from hfkit.data.splits import ROLES, carve, limited, remove_repeats, share_of
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from hfkit.data.summary import LoadedData
-
-LANGUAGE = "text-generation"
 
 
 def load_documents(arguments: DataArguments, only_test: bool = False) -> "LoadedData":
@@ -204,7 +202,7 @@ def _finish(opened: Source, columns: tuple[str, ...], splits: dict[str, Rows], n
         opened,
         {role: dataset(rows) for role, rows in splits.items()},
         notes,
-        problem_type=LANGUAGE_MODELING,
+        problem_type=UNLABELLED,
         text_column=", ".join(columns),
         label_column=None,
     )

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from hfkit.config import DataArguments
-from hfkit.data.labels.column import LANGUAGE_MODELING
+from hfkit.data.labels.column import UNLABELLED
 from hfkit.data.readers.streams import TableRows
 from hfkit.data.sources.source import open_source
 from hfkit.data.sources.text_files import text_source
@@ -81,7 +81,7 @@ def _finish(stream: DocumentStream, held: dict[str, Rows], notes: list[str]) -> 
         opened,
         {"train": first.rows, **{role: dataset(rows) for role, rows in held.items()}},
         notes,
-        problem_type=LANGUAGE_MODELING,
+        problem_type=UNLABELLED,
         reading=f"text = {columns}: a stream, {window} at a time; {sizes} documents of validation and test",
         text_column=columns,
         label_column=None,

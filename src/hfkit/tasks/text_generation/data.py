@@ -1,0 +1,17 @@
+"""What a language model learns from: documents in memory, or read as training goes on."""
+
+from typing import TYPE_CHECKING
+
+from hfkit.config import DataArguments
+from hfkit.data.text.documents import load_documents
+from hfkit.data.text.streams import load_stream as stream
+
+if TYPE_CHECKING:
+    from hfkit.data.summary import LoadedData
+
+__all__ = ["load", "stream"]
+
+
+def load(arguments: DataArguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
+    """See `load_documents`; there are no labels."""
+    return load_documents(arguments, only_test)
