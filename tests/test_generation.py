@@ -253,7 +253,7 @@ def test_files_that_hold_no_prompts(gpt2: Path, tmp_path: Path) -> None:
 def test_models_that_cannot_be_asked(gpt2: Path, tiny_run: Path, tmp_path: Path) -> None:
     with pytest.raises(HfkitError, match="does not continue texts: it is for text-classification"):
         TextGenerator(tiny_run)
-    with pytest.raises(HfkitError, match=r"continues texts, and gives no labels[^$]*hfkit generate"):
+    with pytest.raises(HfkitError, match=r"text-generation, which answers no files[^$]*hfkit generate"):
         predict_file(gpt2, "-")
     shutil.copytree(gpt2, tmp_path / "model")
     tokenizer = AutoTokenizer.from_pretrained(gpt2)

@@ -19,7 +19,7 @@ from transformers import (
 
 import hfkit
 from hfkit.models import load_model
-from hfkit.tasks.image_classification.image_sizes import at_size
+from hfkit.models.adapting.image_sizes import at_size
 
 LABELS = {0: "neg", 1: "pos"}
 

@@ -32,5 +32,7 @@ def predict_file(model: Any, input: str | Path, output: str | Path | None = None
         raise HfkitError(f"{model} answers none of the tasks {', '.join(discover.names())}")
     predict = spec.offers("files", "predict")
     if predict is None:
-        raise HfkitError(f"{model} is for {spec.name}, which answers no files", fix="hfkit.pipeline answers in Python")
+        raise HfkitError(
+            f"{model} is for {spec.name}, which answers no files", fix="hfkit.pipeline in Python, hfkit generate"
+        )
     return int(predict(model, input, output, **options))

@@ -12,13 +12,13 @@ from transformers import PreTrainedModel as Model
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.untrusted import read_json_file
 from hfkit.models.adapting.freezing import check_single, timm_heads
+from hfkit.models.adapting.image_sizes import at_size
 from hfkit.models.inspection import first_line
 from hfkit.models.loading import quiet, read_config, read_weights
 from hfkit.models.names import check_weights, locate
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.classification import same_labels
 from hfkit.tasks.image_classification.config import Config
-from hfkit.tasks.image_classification.image_sizes import at_size
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
