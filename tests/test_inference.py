@@ -15,8 +15,8 @@ from transformers.pipelines.pt_utils import KeyDataset
 
 from hfkit.base.errors import HfkitError
 from hfkit.inference import pipeline
+from hfkit.inference.answering import CLOSE
 from hfkit.models.loading import load_model
-from hfkit.tasks.classifying import CLOSE
 from hfkit.tasks.text_classification.task import TextClassification
 
 LONG = " ".join("the a this that film movie story plot actor scene ending director".split() * 8)
@@ -326,7 +326,7 @@ def test_a_program_is_told_that_bf16_is_emulated(folder: Path, monkeypatch: pyte
 def test_on_a_cpu_texts_are_batched_and_blocks_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both make it fast, and no answer depends on them."""
     kept = []
-    monkeypatch.setattr("hfkit.tasks.classifying.keep_blocks", lambda: kept.append(True))
+    monkeypatch.setattr("hfkit.inference.answering.keep_blocks", lambda: kept.append(True))
     classify = pipeline(folder, device="cpu", mixed_precision="no")
     batches = []
     classify.model.register_forward_pre_hook(

@@ -18,6 +18,7 @@ from hfkit.config.data import (
     DocumentArguments,
     FileArguments,
     ImageColumns,
+    LabelColumn,
     LabelColumns,
     PairColumns,
     RowArguments,
@@ -30,7 +31,7 @@ from hfkit.tasks.discover import DEFAULT, find
 
 __all__ = [
     "DataArguments", "DocumentArguments", "FileArguments", "GenerationArguments", "ImageColumns", "JobArguments",
-    "LabelArguments", "LabelColumns", "LoopArguments", "ModelArguments", "OptimArguments", "PairColumns",
+    "LabelArguments", "LabelColumn", "LabelColumns", "LoopArguments", "ModelArguments", "OptimArguments", "PairColumns",
     "RowArguments", "RunArguments", "TextArguments", "TextColumns", "TrainConfig",
 ]  # fmt: skip
 

@@ -99,12 +99,21 @@ class PairColumns:
 
 
 @dataclass
-class LabelColumns:
-    """Which columns hold the labels, and how they are read."""
+class LabelColumn:
+    """Which column holds the labels."""
 
     label_column: str | None = knob(
         None, "The column with the label. Found by name and content when not given.", against=("label_columns",)
     )
+    drop_unseen_labels: bool = knob(
+        False, "Leave out, counted, validation and test rows with a label that training never shows."
+    )
+
+
+@dataclass
+class LabelColumns(LabelColumn):
+    """Which columns hold the labels, and how they are read."""
+
     label_columns: list[str] = knob(
         [],
         "Columns that hold a 0 or 1 for a label each, which has the column's name: --label_columns toxic insult.",
@@ -120,9 +129,6 @@ class LabelColumns:
     )
     merge_labels: bool = knob(
         False, "Merge labels that look equal: they differ in case, spacing, width or what cannot be seen (Pos, pos )."
-    )
-    drop_unseen_labels: bool = knob(
-        False, "Leave out, counted, validation and test rows with a label that training never shows."
     )
 
     def rules(self) -> Broken:

@@ -19,7 +19,7 @@ class Columns(dict[str, np.ndarray]):
     """What metrics read, by the names of predictions.parquet, a row an example; and the sums that they share."""
 
     def __init__(self, columns: Mapping[str, Any]) -> None:
-        super().__init__({name: _column(values) for name, values in columns.items()})
+        super().__init__({name: _column(as_rows(values)) for name, values in columns.items()})
         self._weights: np.ndarray | None = None
         self._sums: dict[Any, Any] = {}
         self._rows: dict[Any, Any] = {}
@@ -129,11 +129,15 @@ def as_array(column: pa.ChunkedArray) -> np.ndarray:
     return np.fromiter(values.to_pylist(), dtype=object, count=len(values))
 
 
-def _column(values: Any) -> np.ndarray:
+def as_rows(values: Any) -> np.ndarray:
+    """An entry a row: numbers, lists of one length as (rows, length), other lists as objects."""
     try:
-        array = np.asarray(values)
-    except ValueError:  # rows of different lengths
+        return np.asarray(values)
+    except ValueError:
         return np.fromiter(values, dtype=object, count=len(values))
+
+
+def _column(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float64, copy=False) if array.dtype.kind == "f" else array
 
 

@@ -17,6 +17,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.base.progress import Bar
 from hfkit.config import LoopArguments
 from hfkit.data.batching import evaluation_batches
+from hfkit.evaluation.metric import as_rows
 from hfkit.models import sharding
 from hfkit.models.inspection import readable
 from hfkit.models.kernels.cpu_attention import products
@@ -81,7 +82,7 @@ def evaluate(
                 with readable(lambda rows=rows: named(dataset, rows)):  # type: ignore[misc]
                     _, predictions = task.loss_and_predictions(model, batch)
                 if len(kept) < len(mine):  # else it stood in, in a last round that has no batch for this process
-                    kept.append({name: value.cpu().numpy() for name, value in predictions.items()})
+                    kept.append({name: rows_of(value) for name, value in predictions.items()})
                     turn = slice((len(kept) - 1) * accelerator.num_processes, len(kept) * accelerator.num_processes)
                     bar.update(sum(map(len, batches[turn])), sum(work[turn]))
     except (RuntimeError, MemoryError) as error:
@@ -101,7 +102,14 @@ def evaluate(
     order = np.argsort(np.concatenate([part[0] for part in parts]))
     chunks = [chunk for part in parts for chunk in part[1]]
     columns = {name: np.concatenate([chunk[name] for chunk in chunks])[order] for name in chunks[0]}
-    return {"label": np.asarray(dataset["labels"][:]), **columns} if "labels" in dataset.column_names else columns
+    return {"label": as_rows(dataset["labels"][:]), **columns} if "labels" in dataset.column_names else columns
+
+
+def rows_of(values: torch.Tensor | list[torch.Tensor]) -> np.ndarray:
+    """A task's predictions, an entry a row; those of a list differ in length, and are objects."""
+    if isinstance(values, torch.Tensor):
+        return values.cpu().numpy()
+    return np.fromiter((value.cpu().numpy() for value in values), dtype=object, count=len(values))
 
 
 def named(dataset: Dataset, rows: list[int], most: int = 8) -> list[Any]:

@@ -95,9 +95,10 @@ class Task(Protocol):
 
     def loss_and_predictions(
         self, model: "torch.nn.Module", batch: "dict[str, torch.Tensor]"
-    ) -> "tuple[torch.Tensor, dict[str, torch.Tensor]]":
-        """The SUM of the rows' losses (divide by `weight`), and tensors with one row per example: what its metrics
-        read, and `loss`, a row's own, where no metric has that name."""
+    ) -> "tuple[torch.Tensor, dict[str, Any]]":
+        """The SUM of the rows' losses (divide by `weight`), and tensors with one row per example, or lists of a tensor
+        a row where they differ in length: what its metrics read, and `loss`, a row's own, where no metric has that
+        name."""
         ...
 
     def before_training(self, run: "Run", model: "torch.nn.Module") -> None: ...

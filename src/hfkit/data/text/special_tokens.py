@@ -1,7 +1,9 @@
 """Special tokens: those that users write in their texts, and the one that fills a batch."""
 
+import json
 import re
 from functools import lru_cache
+from typing import Any
 
 from tokenizers import Regex, pre_tokenizers
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -52,6 +54,26 @@ def read_as_text(processor: PreTrainedTokenizerBase) -> None:
         before = processor.backend_tokenizer.pre_tokenizer
         apart = pre_tokenizers.Split(Regex("|".join(found)), "isolated")
         processor.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*([before] if before else []), apart])
+
+
+def space_before_words(processor: PreTrainedTokenizerBase) -> None:
+    """Have the tokenizer, and every copy that is saved of it, put a space before each word of a text given as words.
+
+    Byte-level tokenizers (RoBERTa, ModernBERT) write a word with the space before it, and know it by that. Given as
+    words, all but the first would look like the ends of other words. RoBERTa refuses them, ModernBERT does not.
+    """
+    if not processor.is_fast:
+        return
+    before = processor.backend_tokenizer.pre_tokenizer
+    state = json.loads(before.__getstate__()) if before is not None else {}
+    levels = [part for part in (state, *state.get("pretokenizers", ())) if part.get("type") == "ByteLevel"]
+    if not levels or levels[0].get("add_prefix_space"):
+        return
+    levels[0]["add_prefix_space"] = True
+    before.__setstate__(json.dumps(state).encode())
+    processor.backend_tokenizer.pre_tokenizer = before
+    own: Any = processor
+    own.add_prefix_space = processor.init_kwargs["add_prefix_space"] = True
 
 
 def has_padding(model_config: PreTrainedConfig) -> bool:

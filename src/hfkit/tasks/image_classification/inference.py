@@ -11,7 +11,8 @@ from transformers.image_utils import load_image
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.vision.decode import BadImage, decode, upright
-from hfkit.tasks.classifying import ClassifyingPipeline, check_count
+from hfkit.inference.answering import check_count
+from hfkit.tasks.classifying import ClassifyingPipeline
 from hfkit.tasks.image_classification.task import ImageClassification
 
 

@@ -1,30 +1,21 @@
 """predict: a file of any size through a model, in constant memory."""
 
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-import pyarrow as pa
-
 from hfkit.base.errors import HfkitError, nearest
-from hfkit.base.progress import Bar
 from hfkit.config import FileArguments
 from hfkit.data.labels.problem import MULTI, REGRESSION
 from hfkit.data.tables.columns import TEXT_NAMES
-from hfkit.data.tables.table import counted, is_missing
+from hfkit.data.tables.table import is_missing
 from hfkit.inference.pipelines import pipeline
-from hfkit.inference.readers import STDIN, Row, Source, open_rows
-from hfkit.inference.tally import Tally
-from hfkit.inference.writers import open_writer
+from hfkit.inference.readers import Row, Source, open_rows
+from hfkit.inference.rows import Answer, answer_rows
 from hfkit.runs.run import Run
 from hfkit.tasks.classifying import answer_types
 from hfkit.tasks.text_classification.inference import TextClassificationPipeline
-
-Answer = dict[str, Any]
 
 
 def predict(
@@ -71,35 +62,21 @@ def predict(
     how = FileArguments(encoding=encoding, delimiter=delimiter, quoting=quoting, column_names=list(column_names))
     info = Run(model).info if isinstance(model, str | Path) and (Path(model) / "run.json").is_file() else {}
     missing = missing_values or info.get("config", {}).get("missing_values", ())
-    with ExitStack() as stack:
-        source = stack.enter_context(open_rows(input, how))
+    with open_rows(input, how) as source:
         columns = _text_columns(info.get("data"), source, text_column, text_pair_column)
         classify = model if isinstance(model, TextClassificationPipeline) else pipeline(model, **options)
-        names = _added(source.columns, classify.reading.problem_type)
-        types = answer_types(classify.reading.problem_type)
-        schema = pa.schema([*(source.schema or ()), *(pa.field(names[name], types[name]) for name in names)])
-        writer = stack.enter_context(open_writer(output, source.columns, list(names.values()), schema))
-        # Answers on a screen are their own progress, and a bar would be drawn across them.
-        hidden = disable_tqdm or (output is None and sys.stdout.isatty())
-        bar = stack.enter_context(_bar(source, hidden))
-        # A person who types lines wants an answer to each.
-        size = 1 if str(input) == STDIN and sys.stdin.isatty() else classify.chunk
-        tally, rows, skipped = Tally(), 0, 0
-        told = "value" if "value" in names else "label"
-        while chunk := list(islice(source.rows, size)):
-            answers = _answers(classify, chunk, partial(_input, columns=columns, skip=skip_bad_rows, missing=missing))
-            writer.write([_joined(row, names, answer) for (_, row), answer in zip(chunk, answers, strict=True)])
-            tally.add(answer and answer[told] for answer in answers)
-            rows += len(chunk)
-            skipped += answers.count(None)
-            bar.note = f"{rows:,} rows"
-            bar.update((rows if source.total is None else source.done()) - bar.count)
-        if not rows and str(input) != STDIN:
-            raise HfkitError("The file has a header and no rows", where=source.name)
-    unread = [f"{counted(skipped, 'row')} without a text got no answer"] if skipped else []
-    for note in [*source.notes, *writer.notes, *unread, *([tally.told(output)] if output else [])]:
-        print(note, file=sys.stderr)
-    return rows
+        problem = classify.reading.problem_type
+        types, told = answer_types(problem), "value" if problem == REGRESSION else "label"
+        read = partial(_input, columns=columns, skip=skip_bad_rows, missing=missing)
+        return answer_rows(
+            source,
+            output,
+            {name: types[name] for name in (("value",) if problem == REGRESSION else ("label", "score"))},
+            lambda chunk: _answers(classify, chunk, read),
+            chunk=classify.chunk,
+            told=lambda answer: answer[told],
+            disable_tqdm=disable_tqdm,
+        )
 
 
 def _text_columns(trained: Any, source: Source, text: str | None, pair: str | None) -> tuple[str, str | None]:
@@ -130,17 +107,6 @@ def _text_columns(trained: Any, source: Source, text: str | None, pair: str | No
         where=source.name,
         fix="say --text_column NAME",
     )
-
-
-def _added(columns: list[str], problem_type: str) -> dict[str, str]:
-    """What is answered -> the column that it goes to, which must not be one of the file's own."""
-    names = {}
-    for name in ("value",) if problem_type == REGRESSION else ("label", "score"):
-        free = name
-        while free in columns:
-            free = f"predicted_{free}"
-        names[name] = free
-    return names
 
 
 def _answers(classify: TextClassificationPipeline, chunk: list[Row], read: Callable[..., Any]) -> list[Answer | None]:
@@ -175,14 +141,3 @@ def _input(place: str, row: dict[str, Any], columns: tuple[str, str | None], ski
         where=place,
         fix="mend the row, or --skip_bad_rows to leave such rows without an answer",
     )
-
-
-def _joined(values: dict[str, Any], names: dict[str, str], answer: Answer | None) -> dict[str, Any]:
-    """A row of the output."""
-    return {**values, **{column: answer and answer[name] for name, column in names.items()}}
-
-
-def _bar(source: Source, hidden: bool) -> Bar:
-    in_bytes = source.unit == "B"
-    scale = {"unit_scale": in_bytes, "unit_divisor": 1024 if in_bytes else 1000}
-    return Bar("predict", source.unit, source.total, hidden=hidden, **scale)

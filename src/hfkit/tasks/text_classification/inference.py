@@ -7,8 +7,9 @@ import torch
 import transformers
 
 from hfkit.base.errors import HfkitError, nearest
+from hfkit.inference.answering import check_count
 from hfkit.models.inspection import readable
-from hfkit.tasks.classifying import ClassifyingPipeline, check_count
+from hfkit.tasks.classifying import ClassifyingPipeline
 from hfkit.tasks.text_classification.task import TextClassification
 from hfkit.tasks.text_classification.texts import text_and_pair
 

@@ -15,10 +15,8 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from hfkit.base.errors import HfkitError
-from hfkit.data.text.special_tokens import has_padding
-from hfkit.data.text.truncation import PADDED_POSITIONS
 from hfkit.models.adapting import four_bit
-from hfkit.models.adapting.freezing import in_head
+from hfkit.models.adapting.heads import renew_head, say_head, settle_padding_token
 from hfkit.models.configs import PooledConfig
 from hfkit.models.inspection import check_memory, check_vocabulary, first_line
 from hfkit.models.inspection import say as _say
@@ -106,15 +104,15 @@ def _pretrained(config: Config, task: "Task") -> tuple[PreTrainedModel, PreTrain
         settings = PooledConfig(backbone_config=settings, classifier_dropout=dropout)
     if not keep_head:
         set_labels(settings, task.model_kwargs())
-    _settle_padding(settings, processor, config.model)
+    settle_padding_token(settings, processor, config.model)
     # The task takes the model's order of the labels and its limit, and what comes of it is saved with the model.
     set_labels(settings, task.for_model(settings, processor).model_kwargs())
     four_bit.mark(settings, config.load_in_4bit)
     check_vocabulary(processor, settings, folder)
     model, new = read_weights(folder, settings, config.trust_remote_code, fewer_layers=bool(config.model_args))
     if not keep_head:
-        _renew_head(model)
-    _say_head(model, keep_head, new, folder)
+        renew_head(model)
+    say_head(model, keep_head, new)
     if sentence := settle_padding(model, processor, config.model):
         _say(sentence)
     return model, processor, new
@@ -149,38 +147,3 @@ def _check_kind(settings: PreTrainedConfig, config: Config) -> None:
             where="--model",
             fix="choose a text classifier or a pretrained model; --pooling mean takes this one's backbone alone",
         )
-
-
-def _settle_padding(settings: PreTrainedConfig, processor: PreTrainedTokenizerBase, name: str) -> None:
-    """Decoders such as GPT-2 were trained without padding; batches need it, and the head must know where texts end."""
-    if processor.pad_token_id is None:
-        if processor.eos_token is None:
-            raise HfkitError(
-                f"the tokenizer of {name} has neither a padding nor an end token",
-                fix="set tokenizer.pad_token and save the tokenizer again",
-            )
-        processor.pad_token = processor.eos_token
-        _say(f"tokenizer: no padding token, {processor.eos_token} takes its place")
-    backbone = getattr(settings, "backbone_config", None) or settings
-    if not (has_padding(settings) and any(family in backbone.model_type for family in PADDED_POSITIONS)):
-        settings.pad_token_id = backbone.pad_token_id = processor.pad_token_id
-    if hasattr(backbone, "use_cache"):
-        backbone.use_cache = False  # a cache is for generating; here it would only cost memory
-
-
-def _renew_head(model: PreTrainedModel) -> None:
-    """Start the head afresh: one of the right size but for other labels may have come with the weights."""
-    own: Any = model
-    for name, module in model.named_modules():
-        if name and in_head(model, name):
-            for parameter in module.parameters(recurse=False):
-                parameter._is_hf_initialized = False
-            own._init_weights(module)
-
-
-def _say_head(model: PreTrainedModel, kept: bool, new: list[str], folder: Path) -> None:
-    labels = ", ".join(str(name) for name in list((model.config.id2label or {}).values())[:10])
-    _say(f"head: {'kept, its labels are the same' if kept else 'new'} ({labels})")
-    lacked = [name for name in new if not in_head(model, name)]
-    if lacked:
-        _say(f"not in the weights, so they start at random: {', '.join(lacked[:4])} ({len(lacked)} in all)")
