@@ -27,6 +27,22 @@ class RecurrentConfig(PreTrainedConfig):
 
 
 @strict
+class RecurrentTaggerConfig(PreTrainedConfig):
+    """A bidirectional LSTM that says a label of each word, with a CRF over them or without (Huang et al. 2015)."""
+
+    model_type = "hfkit-recurrent-tagger"
+
+    cell: Literal["rnn", "gru", "lstm"] = "lstm"
+    crf: bool = True
+    vocab_size: int = 20000
+    embedding_size: int = 128
+    hidden_size: int = 128
+    num_hidden_layers: int = 1
+    dropout: float | int = 0.5
+    pad_token_id: int = 0
+
+
+@strict
 class BaselineTransformerConfig(PreTrainedConfig):
     """The encoder of "Attention Is All You Need", small.
 

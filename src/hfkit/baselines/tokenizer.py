@@ -8,8 +8,10 @@ from transformers import PreTrainedTokenizerFast
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
-def train_tokenizer(texts: Iterable[str], vocab_size: int = 20000, max_length: int = 512) -> PreTrainedTokenizerFast:
-    """Learn a lower-case vocabulary of words and pieces of words.
+def train_tokenizer(
+    texts: Iterable[str], vocab_size: int = 20000, max_length: int = 512, lowercase: bool = True
+) -> PreTrainedTokenizerFast:
+    """Learn a vocabulary of words and pieces of words.
 
     Text is split as BERT splits it: at spaces and punctuation, and around each Chinese character. Each word then
     begins with a mark, and pieces are merged inside words. (WordPiece would mark the pieces that follow, but
@@ -21,13 +23,14 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 20000, max_length: i
         texts: The training texts, read once. The same texts give the same vocabulary.
         vocab_size: Entries at most, special tokens included; few texts give fewer.
         max_length: Tokens that a text may have, saved as the tokenizer's `model_max_length`.
+        lowercase: Capitals are read as small letters, and accents left out; names want theirs.
 
     Returns:
         A tokenizer that pads on the right with `[PAD]`, which is token 0.
     """
     tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.Replace(Regex(r"<br\s*/?>"), " "), normalizers.BertNormalizer(lowercase=True)]
+        [normalizers.Replace(Regex(r"<br\s*/?>"), " "), normalizers.BertNormalizer(lowercase=lowercase)]
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Metaspace(prepend_scheme="always")]

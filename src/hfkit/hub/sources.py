@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hfkit import __version__
-
-AUTO = ("AutoModelForSequenceClassification", "AutoModelForImageClassification", "AutoModelForCausalLM")
+from hfkit.tasks.discover import specs
 
 HEADER = f"# From hfkit {__version__}, Apache-2.0. Opens this model without hfkit: trust_remote_code=True.\n"
 
@@ -38,7 +37,7 @@ def sources(folder: Path) -> dict[str, bytes]:
     if not config.__module__.startswith("hfkit."):
         return {}
     classes: dict[str, Any] = {"AutoConfig": config}
-    for name in AUTO:
+    for name in sorted({spec.auto_model for spec in specs()}):
         known = getattr(transformers, name)._model_mapping
         if config in known:
             classes[name] = known[config]
@@ -82,4 +81,4 @@ def auto_class(files: dict[str, bytes]) -> str | None:
     """The Auto class that opens the model, for its card; None where there are no sources."""
     if not any(name.endswith(".py") for name in files):
         return None
-    return next((name for name in json.loads(files["config.json"])["auto_map"] if name in AUTO), None)
+    return next((name for name in json.loads(files["config.json"])["auto_map"] if name != "AutoConfig"), None)

@@ -16,37 +16,35 @@ from types import ModuleType
 def _configs() -> None:
     from transformers.models.auto.configuration_auto import AutoConfig
 
-    from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig
+    from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig, RecurrentTaggerConfig
     from hfkit.baselines.language.configs import LANGUAGE_CONFIGS
     from hfkit.baselines.vision.configs import IMAGE_CONFIGS
     from hfkit.models.configs import PooledConfig
 
-    for config in (RecurrentConfig, BaselineTransformerConfig, PooledConfig, *IMAGE_CONFIGS, *LANGUAGE_CONFIGS):
+    own = (RecurrentConfig, RecurrentTaggerConfig, BaselineTransformerConfig, PooledConfig)
+    for config in (*own, *IMAGE_CONFIGS, *LANGUAGE_CONFIGS):
         AutoConfig.register(config.model_type, config, exist_ok=True)
 
 
 def _models() -> None:
-    from transformers.models.auto.modeling_auto import (
-        AutoModelForCausalLM,
-        AutoModelForImageClassification,
-        AutoModelForSequenceClassification,
-    )
+    from transformers.models.auto import modeling_auto
 
     from hfkit.baselines import auto
     from hfkit.baselines.language.auto import LANGUAGE_MODELS
+    from hfkit.baselines.tagger import RecurrentForTokenClassification
     from hfkit.baselines.vision.auto import IMAGE_MODELS
     from hfkit.models.pooled import PooledForSequenceClassification
 
-    for model in (
-        auto.RecurrentForSequenceClassification,
-        auto.BaselineTransformerForSequenceClassification,
-        PooledForSequenceClassification,
-    ):
-        AutoModelForSequenceClassification.register(model.config_class, model, exist_ok=True)
-    for image_model in IMAGE_MODELS:
-        AutoModelForImageClassification.register(image_model.config_class, image_model, exist_ok=True)
-    for language_model in LANGUAGE_MODELS:
-        AutoModelForCausalLM.register(language_model.config_class, language_model, exist_ok=True)
+    texts = auto.RecurrentForSequenceClassification, auto.BaselineTransformerForSequenceClassification
+    models = {
+        "AutoModelForSequenceClassification": (*texts, PooledForSequenceClassification),
+        "AutoModelForTokenClassification": (RecurrentForTokenClassification,),
+        "AutoModelForImageClassification": IMAGE_MODELS,
+        "AutoModelForCausalLM": LANGUAGE_MODELS,
+    }
+    for name, own in models.items():
+        for model in own:
+            getattr(modeling_auto, name).register(model.config_class, model, exist_ok=True)
 
 
 _WAITING: dict[str, Callable[[], None]] = {

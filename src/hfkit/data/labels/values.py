@@ -45,7 +45,7 @@ def cells(splits: dict[str, Rows], separator: str | None, names_only: bool) -> V
         return {split: [_parted(value, separator) for value in values] for split, values in raw.items()}
     texts = {value for values in raw.values() for value in values if isinstance(value, str)}
     bracketed = {text for text in texts if text.strip()[:1] == "[" and text.strip()[-1:] == "]"}
-    lists = {text: found for text in bracketed if (found := _list(text)) is not None}
+    lists = {text: found for text in bracketed if (found := spelled_list(text)) is not None}
     typed = any(isinstance(value, list) for values in raw.values() for value in values)
     whole = bool(texts) and len(lists if names_only else bracketed) == len(texts)
     if not typed and not (whole and places([*lists.values()], None) if names_only else whole or lists):
@@ -80,7 +80,7 @@ def _parted(value: Any, separator: str) -> Any:
     return list(dict.fromkeys(part.strip() for part in str(value).split(separator) if not is_missing(part)))
 
 
-def _list(text: str) -> list[Any] | None:
+def spelled_list(text: str) -> list[Any] | None:
     """The list that a text spells as JSON, or as Python or NumPy print one; None where it is none."""
     try:
         return list(read_json(text, ""))

@@ -1,0 +1,197 @@
+"""Spans: names as places in a text, in characters, as annotation tools write them; and what words they make of it."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hfkit.base.errors import HfkitError
+from hfkit.data.tables.table import counted
+from hfkit.tasks.token_classification.schemes import OUTSIDE
+
+BEGIN = ("start", "begin", "start_offset", "begin_offset", "start_char")
+END = ("end", "end_offset", "end_char", "stop")
+LABEL = ("label", "labels", "type", "entity", "entity_group", "tag", "name")
+
+
+@dataclass(frozen=True)
+class Span:
+    """A name in a text: its first character, the one after its last, its type, and its text where the file has it."""
+
+    begin: int
+    end: int
+    label: str
+    text: str | None = None
+
+
+def spans_of(value: Any, place: str) -> list[Span]:
+    """The spans that a cell holds, as doccano, Prodigy, Label Studio or spaCy write them.
+
+    Args:
+        value: A list of [begin, end, label] or of objects with such keys; {"entities": [...]}; Label Studio's
+            annotations, of which the first is taken; None for none.
+        place: Of the row, for messages.
+
+    Raises:
+        HfkitError: Something else, or a span without a whole number of characters or a label.
+    """
+    if isinstance(value, Mapping):
+        value = next((value[key] for key in ("entities", "spans", "ents", "result") if key in value), [value])
+    if value is None:
+        return []
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise _odd(value, place)
+    found: list[Span] = []
+    for item in value:
+        if isinstance(item, Mapping) and isinstance(item.get("result"), list):  # Label Studio: an annotation
+            return spans_of(item["result"], place)
+        if isinstance(item, Mapping) and item.get("type", "labels") not in ("labels", "") and "value" in item:
+            continue  # a choice or a rating beside the spans
+        found.append(_span(item, place))
+    return found
+
+
+def _span(item: Any, place: str) -> Span:
+    if isinstance(item, Mapping):
+        item = item.get("value", item) if isinstance(item.get("value"), Mapping) else item
+        begin, end, label = (_first(item, keys) for keys in (BEGIN, END, LABEL))
+        text = item.get("text")
+    elif isinstance(item, Sequence) and len(item) == 3 and not isinstance(item, str):
+        (begin, end, label), text = item, None
+    else:
+        raise _odd(item, place)
+    if isinstance(label, Sequence) and not isinstance(label, str) and len(label) == 1:
+        label = label[0]
+    begin, end = (int(one) if isinstance(one, float) and one.is_integer() else one for one in (begin, end))
+    if type(begin) is not int or type(end) is not int or not isinstance(label, str):
+        raise _odd(item, place)
+    if not label.strip():
+        raise HfkitError(f"A span has no label: {item}"[:200], where=place)
+    return Span(begin, end, label.strip(), text if isinstance(text, str) else None)
+
+
+def _first(item: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    return next((item[key] for key in keys if item.get(key) is not None), None)
+
+
+def _odd(value: Any, place: str) -> HfkitError:
+    return HfkitError(
+        f"This is no span: {str(value)[:80]}",
+        where=place,
+        fix='write spans as [begin, end, "label"], or as objects with start, end and label',
+    )
+
+
+def by_characters(text: str) -> list[int]:
+    """Where each character begins, counted in characters, with the end."""
+    return list(range(len(text) + 1))
+
+
+def _counted_in(size: Callable[[str], int]) -> Callable[[str], list[int]]:
+    def places(text: str) -> list[int]:
+        found = [0]
+        for character in text:
+            found.append(found[-1] + size(character))
+        return found
+
+    return places
+
+
+UNITS: dict[str, Callable[[str], list[int]]] = {
+    "characters": by_characters,
+    "UTF-16 units": _counted_in(lambda character: 1 + (ord(character) > 0xFFFF)),
+    "bytes": _counted_in(lambda character: len(character.encode("utf-8", "surrogatepass"))),
+}
+"""In what tools count, and where the characters of a text then begin. JavaScript counts UTF-16 units, Go bytes."""
+
+
+def in_characters(texts: Sequence[str], spans: Sequence[Sequence[Span]]) -> tuple[list[list[Span]], str | None]:
+    """All spans with offsets in characters, and a note where they came in something else.
+
+    They are in characters unless some then miss what they mark (its text, the ends of words, the text's end) and all
+    fit in another unit. A text in ASCII says nothing.
+    """
+    rows = [row for row, text in enumerate(texts) if spans[row] and not text.isascii()]
+    misses = {unit: sum(_misses(texts[row], spans[row], UNITS[unit]) for row in rows) for unit in UNITS}
+    unit = next((unit for unit, missed in misses.items() if not missed), "characters")
+    if unit == "characters":
+        return [list(row) for row in spans], None
+    turned = []
+    for text, row in zip(texts, spans, strict=True):
+        at = {offset: place for place, offset in enumerate(UNITS[unit](text))}
+        turned.append([Span(at[one.begin], at[one.end], one.label, one.text) if text else one for one in row])
+    return turned, f"spans are counted in {unit}: in characters {counted(misses['characters'], 'one')} would miss"
+
+
+def _misses(text: str, spans: Sequence[Span], unit: Callable[[str], list[int]]) -> int:
+    at = {offset: place for place, offset in enumerate(unit(text))}
+
+    def fits(span: Span) -> bool:
+        begin, end = at.get(span.begin, -1), at.get(span.end, -1)
+        if begin < 0 or end <= begin:
+            return False
+        if span.text is not None:
+            return text[begin:end].strip() == span.text.strip()
+        around = (text[begin - 1 : begin + 1] if begin else " ", text[end - 1 : end + 1] if end < len(text) else " ")
+        return not any(len(pair) == 2 and pair.isalnum() and not _cjk(pair) for pair in around)
+
+    return sum(not fits(span) for span in spans)
+
+
+def _cjk(pair: str) -> bool:
+    return any("\u3040" <= one <= "\u9fff" or one >= "\U00020000" for one in pair)
+
+
+@dataclass
+class Tagger:
+    """Tags for words from spans; what had to be changed on the way is counted."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def tags(self, text: str, words: Sequence[tuple[int, int]], spans: Sequence[Span], place: str) -> list[str]:
+        """IOB2 tags of the words.
+
+        Raises:
+            HfkitError: A span outside the text.
+        """
+        tags = [OUTSIDE] * len(words)
+        for span in sorted(spans, key=lambda one: (one.begin - one.end, one.begin)):  # the longest first
+            if not 0 <= span.begin <= span.end <= len(text):
+                raise HfkitError(
+                    f"The span {span.begin} to {span.end} ({span.label}) is outside the text, which has"
+                    f" {counted(len(text), 'character')}",
+                    where=place,
+                    fix="mend the row: offsets are characters from 0, the end is not part of the span",
+                )
+            begin, end = self._trimmed(text, span, place)
+            inside = [n for n, (first, last) in enumerate(words) if first < end and last > begin]
+            if not inside:
+                self._count("without a word, left out", place)
+                continue
+            if any(tags[number] != OUTSIDE for number in inside):
+                self._count("that overlap a longer one, left out", place)
+                continue
+            if words[inside[0]][0] < begin or words[inside[-1]][1] > end:
+                self._count("that cut a word: the whole word has the tag", place)
+            for number in inside:
+                tags[number] = f"{'B' if number == inside[0] else 'I'}-{span.label}"
+        return tags
+
+    def _trimmed(self, text: str, span: Span, place: str) -> tuple[int, int]:
+        marked = text[span.begin : span.end]
+        begin, end = span.begin + len(marked) - len(marked.lstrip()), span.end - len(marked) + len(marked.rstrip())
+        if begin < end and (begin, end) != (span.begin, span.end):
+            self._count("with space at an end, taken without it", place)
+        return begin, end
+
+    def _count(self, what: str, place: str) -> None:
+        self.counts[what] += 1
+        self.first.setdefault(what, place)
+
+    def notes(self, split: str) -> list[str]:
+        """A sentence for each thing counted, with the first place."""
+        return [
+            f"{split}: {counted(number, 'span')} {what} (the first in {self.first[what]})"
+            for what, number in self.counts.items()
+        ]

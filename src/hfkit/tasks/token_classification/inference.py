@@ -1,0 +1,223 @@
+"""TokenClassificationPipeline: transformers' own, on the words that the model was trained on, whole texts, sorted."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import transformers
+
+from hfkit.base.errors import HfkitError, nearest
+from hfkit.inference.answering import CLOSE, AnsweringPipeline, check_count
+from hfkit.models.inspection import readable
+from hfkit.tasks.token_classification.formats.words import joined, split_words
+from hfkit.tasks.token_classification.schemes import marks
+from hfkit.tasks.token_classification.task import TokenClassification
+from hfkit.tasks.token_classification.words import Reader
+
+CHUNK_CPU, CHUNK = 256, 1024
+"""Texts that are sorted by length together."""
+
+TOKENS_CPU, TOKENS = 2048, 65536
+"""Padded tokens of a batch, as of a text classifier."""
+
+STRATEGIES = ("none", "simple", "first", "average", "max")
+
+
+def pipeline(
+    model: transformers.PreTrainedModel, processor: Any, *, tokens_per_batch: int | None = None, **options: Any
+) -> "TokenClassificationPipeline":
+    """See `hfkit.pipeline`."""
+    return TokenClassificationPipeline(model=model, tokenizer=processor, tokens_per_batch=tokens_per_batch, **options)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text and where its words stand in it, (begin, end) in characters."""
+
+    text: str
+    places: list[tuple[int, int]]
+
+    @property
+    def words(self) -> list[str]:
+        """The words."""
+        return [self.text[begin:end] for begin, end in self.places]
+
+    @classmethod
+    def of(cls, row: Any) -> "Text":
+        """A text, or the words of one as {"tokens": [...]}, which one space parts.
+
+        Raises:
+            HfkitError: It is neither, or a word is empty.
+        """
+        words = row.get("tokens") if isinstance(row, Mapping) else None
+        if isinstance(row, str):
+            return cls(row, split_words(row))
+        if not isinstance(words, list | tuple) or not all(isinstance(word, str) and word for word in words):
+            raise HfkitError(
+                f"A row is neither a text nor a list of words: {str(row)[:80]!r} ({type(row).__name__}).",
+                fix='give strings, or {"tokens": ["One", "word", "each"]}',
+            )
+        return cls(*joined(list(words)))
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """A text with what the model says of its words: tags (words,), and probabilities (words, labels)."""
+
+    text: Text
+    tags: torch.Tensor
+    probabilities: torch.Tensor
+
+
+class TokenClassificationPipeline(AnsweringPipeline, transformers.TokenClassificationPipeline):
+    """transformers' pipeline, with three differences.
+
+    A text is cut into words as in training, and read whole, in the windows that the model was trained with: no word is
+    left out, however long the text. Words are what is answered, by their first piece, so there is one way to join them:
+    every `aggregation_strategy` but `none` gives whole names, as they are judged; `none` gives a word each. The default
+    is `simple`. Words that stand apart already are given as {"tokens": [...]}, or with `is_split_into_words=True`.
+
+    With `mixed_precision="auto"` texts that hold a word whose two best probabilities are less than 0.05 apart run again
+    in float32, so tags are float32's.
+    """
+
+    one = (str, Mapping)
+    reading: TokenClassification
+
+    def __init__(
+        self,
+        *,
+        model: transformers.PreTrainedModel,
+        tokenizer: transformers.PreTrainedTokenizerBase,
+        mixed_precision: str = "auto",
+        tokens_per_batch: int | None = None,
+        task: str = "token-classification",
+        **options: Any,
+    ) -> None:
+        super().__init__(model=model, tokenizer=tokenizer, task=task, **options)
+        self.settle(TokenClassification.from_model(model.config, tokenizer), mixed_precision)
+        on_cpu = self.device.type == "cpu"
+        self.chunk = CHUNK_CPU if on_cpu else CHUNK
+        if tokens_per_batch is not None:
+            check_count("tokens_per_batch", tokens_per_batch)
+        self.tokens_per_batch = tokens_per_batch or (TOKENS_CPU if on_cpu else TOKENS)
+        self.reader = Reader(tokenizer, self.reading.max_length, self.reading.stride)
+
+    def _sanitize_parameters(  # type: ignore[override]  # the arguments that it lacks are refused by name
+        self,
+        ignore_labels: Any = None,
+        aggregation_strategy: Any = None,
+        **others: Any,
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """Upstream's, without the arguments that say how a text is read: the model says that."""
+        for name, value in others.items():
+            raise HfkitError(
+                f"The pipeline takes no {name}={value!r}: texts are read as the model was trained to read them.",
+                fix=nearest(name, ("aggregation_strategy", "ignore_labels", "is_split_into_words", "batch_size")),
+            )
+        given: dict[str, Any] = {} if ignore_labels is None else {"ignore_labels": list(ignore_labels)}
+        if aggregation_strategy is not None:
+            strategy = str(getattr(aggregation_strategy, "value", aggregation_strategy)).lower()
+            if strategy not in STRATEGIES:
+                fix = nearest(strategy, STRATEGIES)
+                raise HfkitError(f"There is no aggregation_strategy {aggregation_strategy!r}.", fix=fix)
+            given["aggregation_strategy"] = strategy
+        return {}, {}, given
+
+    def __call__(self, inputs: Any, *args: Any, **options: Any) -> Any:
+        """As upstream; {"tokens": [...]} is a text given as its words."""
+        if options.pop("is_split_into_words", False):
+            one = not isinstance(inputs, Iterator) and all(isinstance(word, str) for word in inputs)
+            inputs = {"tokens": list(inputs)} if one else [{"tokens": list(words)} for words in inputs]
+        inputs = self.listed(inputs)
+        return [] if inputs == [] else transformers.Pipeline.__call__(self, inputs, *args, **options)
+
+    def at_once(self, batch_size: int | None) -> int:
+        return self.chunk
+
+    def answered(self, rows: Sequence[Any], batch_size: int | None = None) -> list[Tagged]:
+        """The tags of each text, with the probabilities of all."""
+        texts = [Text.of(row) for row in rows]
+        logits, tags = self._decided(texts, batch_size)
+        return [Tagged(*one) for one in zip(texts, tags, [each.softmax(dim=1) for each in logits], strict=True)]
+
+    def logits(self, rows: Sequence[Any]) -> list[torch.Tensor]:
+        """(words, labels) in float32 on the CPU, of each row."""
+        return self._decided([Text.of(row) for row in rows], None)[0]
+
+    def _decided(self, texts: list[Text], batch_size: int | None) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Logits (words, labels) and tags (words,) of each text, float32's where a word is close."""
+        windows = self.reader.read([text.words for text in texts])
+        features = [
+            {
+                "input_ids": [window.input_ids for window in found],
+                "words": [window.words for window in found],
+                "count": len(text.places),
+                "length": sum(len(window.input_ids) for window in found),
+            }
+            for text, found in zip(texts, windows, strict=True)
+        ]
+        logits, tags = self._run(features, self.low_precision, batch_size)
+        if self.low_precision is not None and self.keeps_labels:
+            close = [row for row, each in enumerate(logits) if _close(each)]
+            again = self._run([features[row] for row in close], None, batch_size)
+            for row, *exact in zip(close, *again, strict=True):
+                logits[row], tags[row] = exact
+        for each in logits:
+            self.check_finite(each)
+        return logits, tags
+
+    def _run(
+        self, features: list[dict[str, Any]], dtype: torch.dtype | None, batch_size: int | None
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """What `_decided` gives, computed in `dtype` (None: the model's own). A text without a word has no answer."""
+        logits = [torch.zeros(0, len(self.reading.labels))] * len(features)
+        tags = [torch.zeros(0, dtype=torch.int64)] * len(features)
+        order = [row for row, each in enumerate(features) if each["count"]]
+        order.sort(key=lambda row: -features[row]["length"])
+        start = 0
+        while start < len(order):
+            count = self.tokens_per_batch // features[order[start]]["length"]
+            rows = order[start : start + max(1, min(count, batch_size or count))]
+            batch = self.reading.collate([features[row] for row in rows])
+            shown = [" ".join(map(str, features[row]["input_ids"][0][:8])) for row in rows[:3]]
+            with self.computing(dtype), readable(lambda shown=shown: shown, "the batch of tokens"):  # type: ignore[misc]
+                said = self.reading.answers(self.model, {k: v.to(self.device) for k, v in batch.items()})
+            sizes = batch["counts"].tolist()
+            for row, *answer in zip(rows, *(each.cpu().clone().split(sizes) for each in said), strict=True):
+                logits[row], tags[row] = answer
+            start += len(rows)
+        return logits, tags
+
+    def said(self, answer: Tagged, options: dict[str, Any]) -> list[dict[str, Any]]:
+        """Names with their place in the text and the mean of their words' probabilities; or each word's tag."""
+        ignored = options.get("ignore_labels", ["O"])
+        names = [self.reading.labels[tag] for tag in answer.tags.tolist()]
+        scores = answer.probabilities.gather(1, answer.tags[:, None])[:, 0].tolist()
+        places, text = answer.text.places, answer.text.text
+        if options.get("aggregation_strategy", "simple") == "none":
+            return [
+                {"entity": name, "score": score, "index": index + 1, "word": text[a:b], "start": a, "end": b}
+                for index, (name, score, (a, b)) in enumerate(zip(names, scores, places, strict=True))
+                if name not in ignored
+            ]
+        return [
+            {
+                "entity_group": kind,
+                "score": sum(scores[first:last]) / (last - first),
+                "word": text[places[first][0] : places[last - 1][1]],
+                "start": places[first][0],
+                "end": places[last - 1][1],
+            }
+            for first, last, kind in marks(names)
+            if kind not in ignored
+        ]
+
+
+def _close(logits: torch.Tensor) -> bool:
+    """Whether a lower precision could have turned the tag of a word."""
+    if logits.shape[1] < 2 or not len(logits):
+        return False
+    best = logits.softmax(dim=1).topk(2, dim=1).values
+    return bool((best[:, 0] - best[:, 1] < CLOSE).any())

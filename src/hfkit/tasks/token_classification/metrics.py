@@ -1,0 +1,96 @@
+"""What a tagger is judged by: whole names, right from their first word to their last, or tags word by word."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+
+from hfkit.evaluation.metric import Columns, Metric, Of, total
+from hfkit.tasks.token_classification.schemes import Entity, entities, has_scheme, lenient_entities
+
+ANSWERS = ("label", "prediction")
+
+Found = Callable[[Sequence[str]], list[Entity]]
+
+
+def counts(columns: Columns, names: tuple[str, ...], found: Found) -> np.ndarray:
+    """(rows, 3): names that are right, that the model says, and that there are."""
+    rows = []
+    for truth, answer in zip(columns["label"], columns["prediction"], strict=True):
+        there, said = (set(found([names[int(tag)] for tag in tags])) for tags in (truth, answer))
+        rows.append((len(there & said), len(said), len(there)))
+    return np.array(rows, dtype=np.float64).reshape(-1, 3)
+
+
+def _of_names(counted: Callable[[Columns], np.ndarray], figure: Callable[[Any, Any, Any], Any]) -> Of:
+    def of(columns: Columns, weights: np.ndarray) -> Any:
+        right, said, there = total(weights, columns.of_rows(counted)).T
+        return figure(right, said, there)
+
+    return of
+
+
+def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    """0 where there is nothing to divide by, as seqeval's zero_division=0."""
+    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+
+
+def _words(columns: Columns) -> np.ndarray:
+    """(rows, 2): words with the right tag, and words."""
+    pairs = zip(columns["label"], columns["prediction"], strict=True)
+    return np.array([(np.sum(np.asarray(truth) == np.asarray(answer)), len(truth)) for truth, answer in pairs], float)
+
+
+def _accuracy(columns: Columns, weights: np.ndarray) -> Any:
+    right, words = total(weights, columns.of_rows(_words)).T
+    return _ratio(right, words)
+
+
+def _per_tag(columns: Columns, tags: int) -> np.ndarray:
+    """(rows, 3 * tags): of each tag the words that are right, that are said to have it, and that have it."""
+    found = np.zeros((len(columns["label"]), 3, tags))
+    for row, (truth, answer) in enumerate(zip(columns["label"], columns["prediction"], strict=True)):
+        there, said = np.asarray(truth, dtype=int), np.asarray(answer, dtype=int)
+        for place, ids in enumerate((there[there == said], said, there)):
+            found[row, place] = np.bincount(ids, minlength=tags)
+    return found.reshape(len(found), -1)
+
+
+def _macro(counted: Callable[[Columns], np.ndarray]) -> Of:
+    def of(columns: Columns, weights: np.ndarray) -> Any:
+        right, said, there = np.split(total(weights, columns.of_rows(counted)), 3, axis=1)
+        return _ratio(2 * right, said + there).sum(axis=1) / ((said + there) > 0).sum(axis=1)
+
+    return of
+
+
+ACCURACY = Metric("tag_accuracy", "accuracy of tags", ANSWERS, _accuracy, hub="accuracy")
+
+
+@cache
+def _of_labels(names: tuple[str, ...]) -> tuple[Metric, ...]:
+    if not has_scheme(names):
+        macro = _macro(partial(_per_tag, tags=len(names)))
+        return ACCURACY, Metric("f1_macro", "F1 (macro)", ANSWERS, macro, hub="f1", hub_arguments={"average": "macro"})
+    strict, lenient = (partial(counts, names=names, found=found) for found in (entities, lenient_entities))
+    seqeval: dict[str, Any] = {"hub": "seqeval", "hub_arguments": {"mode": "strict", "scheme": "IOB2"}}
+    return (
+        Metric("f1", "F1 of names", ANSWERS, _of_names(strict, lambda r, s, t: _ratio(2 * r, s + t)), **seqeval),
+        Metric("precision", "precision of names", ANSWERS, _of_names(strict, lambda r, s, t: _ratio(r, s)), **seqeval),
+        Metric("recall", "recall of names", ANSWERS, _of_names(strict, lambda r, s, t: _ratio(r, t)), **seqeval),
+        Metric(
+            *("f1_lenient", "F1 of names, lenient", ANSWERS, _of_names(lenient, lambda r, s, t: _ratio(2 * r, s + t))),
+            compared=False,
+            hub="seqeval",
+        ),
+        ACCURACY,
+    )
+
+
+def metrics_of(settings: Mapping[str, Any]) -> tuple[Metric, ...]:
+    """The metrics of a tagger by its labels: of names, where tags say where one begins; else of tags."""
+    return _of_labels(tuple(map(str, settings["labels"])))
+
+
+METRICS = tuple({one.name: one for one in (*_of_labels(("B-X", "I-X", "O")), *_of_labels(("X", "Y")))}.values())

@@ -1,0 +1,112 @@
+"""Taggers: from scratch, or a pretrained model with a head for the tags, kept or new."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from datasets import DatasetDict
+from transformers import (
+    AutoModelForTokenClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
+
+from hfkit.base.errors import HfkitError
+from hfkit.models.adapting import four_bit
+from hfkit.models.adapting.heads import renew_head, say_head, settle_padding_token
+from hfkit.models.inspection import check_memory, check_vocabulary, first_line
+from hfkit.models.loading import read_config, read_tokenizer, read_weights
+from hfkit.models.names import check_folder, locate
+from hfkit.models.settings import override, set_dropout, set_labels
+from hfkit.tasks.classification import label_names
+from hfkit.tasks.token_classification import SPEC
+from hfkit.tasks.token_classification.config import Config
+
+if TYPE_CHECKING:
+    from hfkit.tasks import Task
+
+PRETRAINING = ("", "PreTraining", "MaskedLM", "CausalLM", "ConditionalGeneration")
+"""Heads that everyone fine-tunes from."""
+
+
+def build(
+    config: Config, task: "Task", data: DatasetDict | None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+    """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
+    if config.model.startswith("baseline:"):
+        return _from_scratch(config, task, data)
+    folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
+    check_folder(folder, config.model)
+    settings = read_config(folder, config.model, config.trust_remote_code)
+    _check_kind(settings, config)
+    processor = read_tokenizer(folder, config.model, config.trust_remote_code)
+    set_dropout(settings, config.dropout, config.attention_dropout)
+    override(settings, config.model_args)
+    own, wanted = sorted(map(str.casefold, label_names(settings))), task.model_kwargs()["id2label"].values()
+    keep_head = own == sorted(map(str.casefold, wanted))
+    if not keep_head:
+        set_labels(settings, task.model_kwargs())
+    settle_padding_token(settings, processor, config.model)
+    # The task takes the model's order of the tags and its limit, and what comes of it is saved with the model.
+    set_labels(settings, task.for_model(settings, processor).model_kwargs())
+    four_bit.mark(settings, config.load_in_4bit)
+    check_vocabulary(processor, settings, folder)
+    code, fewer = config.trust_remote_code, bool(config.model_args)
+    model, new = read_weights(folder, settings, code, fewer, auto_model=AutoModelForTokenClassification)
+    if not keep_head:
+        renew_head(model)
+    say_head(model, keep_head, new)
+    return model, processor, new
+
+
+def _from_scratch(
+    config: Config, task: "Task", data: DatasetDict | None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+    from hfkit.baselines.tokenizer import train_tokenizer
+
+    config_class, fields = SPEC.baseline_config(config.model)
+    if data is None:
+        raise HfkitError(f"{config.model} trains its tokenizer on the training split: give build_model the data")
+    length = task.model_kwargs()["hfkit"].get("max_length")
+    processor = train_tokenizer(_texts(data), config.vocab_size, length or 10**30, lowercase=False)
+    settings = config_class(**fields)
+    set_dropout(settings, config.dropout, config.attention_dropout)
+    override(settings, config.model_args)
+    settings.vocab_size = len(processor)
+    settings.pad_token_id = processor.pad_token_id
+    set_labels(settings, task.model_kwargs())
+    set_labels(settings, task.for_model(settings, processor).model_kwargs())
+    try:
+        check_memory(AutoModelForTokenClassification, settings)
+        model = AutoModelForTokenClassification.from_config(settings)
+    except (ValueError, RuntimeError, ZeroDivisionError) as error:
+        raise HfkitError(first_line(error), where="--model_args") from error
+    return model, processor, []
+
+
+def _texts(data: DatasetDict) -> Iterator[str]:
+    """The training texts as a tokenizer will see them: their words."""
+    for rows in data["train"].select_columns("tokens").iter(1000):
+        yield from map(" ".join, rows["tokens"])
+
+
+def _check_kind(settings: PreTrainedConfig, config: Config) -> None:
+    """Refuse a model that cannot tag words, or that was trained for another job."""
+    built_as = (settings.architectures or [""])[0]
+    if "ForTokenClassification" in built_as:
+        return
+    known = type(settings) in MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
+    remote = config.trust_remote_code and "AutoModelForTokenClassification" in getattr(settings, "auto_map", {})
+    if not known and not remote:
+        raise HfkitError(
+            f"{config.model} is a {built_as or settings.model_type}, and there is no tagger of its kind",
+            where="--model",
+            fix="choose a text model, such as google-bert/bert-base-cased",
+        )
+    if built_as.partition("For")[2] not in PRETRAINING:
+        raise HfkitError(
+            f"{config.model} is a {built_as}: a model for another task",
+            where="--model",
+            fix="choose a tagger or a pretrained model",
+        )

@@ -1,0 +1,129 @@
+"""Tag schemes: how the tags of words say where a name begins and ends. Everything inside hfkit is IOB2."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from hfkit.base.errors import HfkitError
+
+Entity = tuple[int, int, str]
+"""The first word of a name, the one after its last, and its type."""
+
+OUTSIDE = "O"
+SCHEMES = ("iob1", "iob2", "iobes", "plain")
+
+
+def has_scheme(labels: Iterable[str]) -> bool:
+    """Whether tags say where a name begins, so that names can be counted."""
+    return any(label.startswith("B-") for label in labels)
+
+
+def entities(tags: Sequence[str]) -> list[Entity]:
+    """The names of a text, strictly: one begins at `B-` and goes on with `I-` of its type. Another `I-` is of none."""
+    found: list[Entity] = []
+    begin = None
+    for place, tag in enumerate([*tags, OUTSIDE]):
+        if begin is not None and tag != f"I-{tags[begin][2:]}":
+            found.append((begin, place, tags[begin][2:]))
+            begin = None
+        if tag.startswith("B-"):
+            begin = place
+    return found
+
+
+def lenient_entities(tags: Sequence[str]) -> list[Entity]:
+    """The names of a text as conlleval counts them (Sang & Buchholz 2000): an `I-` that follows no name of its type
+    begins one."""
+    return entities(repaired(tags))
+
+
+def repaired(tags: Sequence[str]) -> list[str]:
+    """The tags with `B-` where an `I-` follows no name of its type."""
+    found: list[str] = []
+    for place, tag in enumerate(tags):
+        orphan = tag.startswith("I-") and (
+            not place or tags[place - 1][1:] != tag[1:] or tags[place - 1][0] not in "BI"
+        )
+        found.append(f"B-{tag[2:]}" if orphan else tag)
+    return found
+
+
+def marks(tags: Sequence[str]) -> list[Entity]:
+    """What is marked in a text: its names; where tags have no scheme, neighbours of one tag."""
+    if has_scheme(tags) or any(tag.startswith("I-") for tag in tags):
+        return entities(tags)
+    found, place = [], 0
+    for tag, same in groupby(tags):
+        length = len(list(same))
+        if tag != OUTSIDE:
+            found.append((place, place + length, tag))
+        place += length
+    return found
+
+
+def scheme_of(rows: Iterable[Sequence[str]]) -> str:
+    """The scheme of texts by their tags.
+
+    Returns:
+        iobes, where last or single words are marked (E-, S-, or BILOU's L-, U-); iob1, where names begin with I- and
+        B- parts two that touch; iob2, where all begin with B-; plain, where tags have no prefix.
+
+    Raises:
+        HfkitError: Some tags have a prefix and some have none, or it stands at the end.
+    """
+    letters: set[str] = set()
+    orphans = begins = parting = 0
+    bare: set[str] = set()
+    for tags in rows:
+        before = OUTSIDE
+        for tag in tags:
+            letter = prefix(tag)
+            if letter is None:
+                bare.add(tag)
+            else:
+                letters.add(letter)
+                touches = before[2:] == tag[2:] and before != OUTSIDE
+                orphans += letter == "I" and not touches
+                begins += letter == "B"
+                parting += letter == "B" and touches
+            before = tag
+    bare.discard(OUTSIDE)
+    if not letters:
+        _check_ends(bare)
+        return "plain"
+    if bare:
+        raise HfkitError(
+            f"Some tags say where a name begins, as B-PER does, and some do not: {', '.join(sorted(bare)[:5])}",
+            fix="write all tags in one way; or --tag_scheme plain, where each stands for itself",
+        )
+    if letters & set("ESLU"):
+        return "iobes"
+    # In IOB1 a B- parts two names that touch, and stands nowhere else; a few orphans alone are slips of IOB2.
+    return "iob1" if orphans and begins == parting else "iob2"
+
+
+def prefix(tag: str) -> str | None:
+    """`B` of B-PER; None of a tag without one."""
+    return tag[0] if len(tag) > 2 and tag[1] == "-" and tag[0] in "BIESLUM" else None
+
+
+def _check_ends(bare: set[str]) -> None:
+    turned = sorted(tag for tag in bare if len(tag) > 2 and (tag[-2:] in ("-B", "-I") or tag[:2] in ("B_", "I_")))
+    if turned:
+        raise HfkitError(
+            f"Tags such as {turned[0]} are of no scheme that hfkit knows",
+            fix="write them as B-PER and I-PER; or --tag_scheme plain, where each stands for itself",
+        )
+
+
+def to_iob2(tags: Sequence[str], scheme: str) -> list[str]:
+    """Tags of a scheme as IOB2; plain ones as they are."""
+    if scheme == "plain":
+        return list(tags)
+    if scheme == "iobes":
+        tags = [f"{'B' if tag[0] in 'SUB' else 'I'}{tag[1:]}" if prefix(tag) else tag for tag in tags]
+    return repaired(tags)
+
+
+def ordered(types: Iterable[str]) -> list[str]:
+    """The labels of names of these types, as a model has them: O, then B- and I- of each."""
+    return [OUTSIDE, *(f"{letter}-{kind}" for kind in sorted(types) for letter in "BI")]

@@ -1,0 +1,341 @@
+"""Token classification: each word of a text gets a tag."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+from uuid import uuid4
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+
+from hfkit.base.errors import HfkitError
+from hfkit.data.labels.names import finder
+from hfkit.data.tables.table import counted
+from hfkit.data.text.special_tokens import has_padding, read_as_text, space_before_words
+from hfkit.data.text.truncation import NO_LIMIT, positions_of
+from hfkit.data.text.windows import IGNORED, filled
+from hfkit.tasks.base import BaseTask
+from hfkit.tasks.classification import label_names
+from hfkit.tasks.token_classification.config import Config
+from hfkit.tasks.token_classification.words import NOT_HERE, Reader
+
+AT_ONCE = 64
+"""Windows that are computed together when a text is asked about, whatever its length."""
+
+_IDS = List(Value("int32"))
+
+
+@dataclass(frozen=True)
+class TokenClassification(BaseTask):
+    """Any AutoModelForTokenClassification on the words of a text.
+
+    Words are judged, not pieces: what the model says of a word's first piece. No word is ever lost, see `Reader`.
+
+    Attributes:
+        labels: The tags in the order of the model's outputs: `O`, `B-X`, `I-X` of names, or any tags.
+        max_length: Pieces of a window with its special tokens. None until `for_model` takes the model's limit; it
+            stays None where the model has none.
+        stride: Pieces that two windows of a text share; None: a quarter of a window.
+        label_all_pieces: The other pieces of a word learn its tag too (`I-X` where the first has `B-X`).
+        pad_token_id, padding: What fills the shorter windows of a batch, and on which side.
+    """
+
+    labels: list[str]
+    max_length: int | None = None
+    stride: int | None = None
+    label_all_pieces: bool = False
+    pad_token_id: int = 0
+    padding: str = "right"
+
+    name = "token-classification"
+    auto_model = "AutoModelForTokenClassification"
+
+    @classmethod
+    def build(cls, config: Config, data: DatasetDict) -> Self:
+        """See `hfkit.build_task`."""
+        feature = data["train"].features.get("label")
+        if not isinstance(getattr(feature, "feature", None), ClassLabel) or "tokens" not in data["train"].column_names:
+            raise HfkitError(
+                f"A tagger learns tokens and their tags, and the rows have {', '.join(data['train'].column_names)}",
+                fix="load them with hfkit.load_data(..., task='token-classification')",
+            )
+        labels = list(feature.feature.names)
+        return cls(labels, config.max_length, config.stride, config.label_all_pieces)
+
+    @classmethod
+    def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
+        """The task that a saved model was trained for, read from its config."""
+        saved = getattr(model_config, "hfkit", None) or {}
+        kept = {key: saved[key] for key in ("max_length", "stride") if key in saved}
+        return cls(labels=label_names(model_config), **kept).for_model(model_config, processor)
+
+    @property
+    def classes(self) -> list[str]:
+        """The tags, in their order."""
+        return self.labels
+
+    def settings(self) -> dict[str, Any]:
+        """All fields as JSON, with the task's name."""
+        return {"name": self.name, **asdict(self)}
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> Self:
+        """The task that `settings` came from."""
+        return cls(**{key: value for key, value in settings.items() if key != "name"})
+
+    def model_kwargs(self) -> dict[str, Any]:
+        """Fields of the model's config."""
+        return {
+            "num_labels": len(self.labels),
+            "id2label": dict(enumerate(self.labels)),
+            "label2id": {label: index for index, label in enumerate(self.labels)},
+            "hfkit": {"task": self.name, "max_length": self.max_length, "stride": self.stride},
+        }
+
+    def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
+        """A copy with the tags in the model's order (matched by name), its limit and its padding.
+
+        Both arguments are told what was settled, because both are saved. Words are given a space before them where the
+        tokenizer marks words by one, and special tokens that stand in a text are read as the text that they are.
+
+        Raises:
+            HfkitError: `max_length` is above what the model can read; and what `Reader` refuses.
+        """
+        if processor.pad_token_id is None:
+            processor.pad_token = processor.eos_token
+        if not has_padding(model_config):
+            model_config.pad_token_id = processor.pad_token_id
+        read_as_text(processor)
+        space_before_words(processor)
+        length = _limit(self.max_length, model_config, processor)
+        Reader(processor, length, self.stride)
+        task = replace(
+            self,
+            labels=self._in_order_of(model_config),
+            max_length=length,
+            pad_token_id=model_config.pad_token_id,
+            padding=processor.padding_side,
+        )
+        model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.model_kwargs()["hfkit"]}
+        return task
+
+    def _in_order_of(self, model_config: PreTrainedConfig) -> list[str]:
+        own = {label.casefold(): label for label in self.labels}
+        theirs = [label.casefold() for label in label_names(model_config)]
+        return [own[name] for name in theirs] if sorted(theirs) == sorted(own) else self.labels
+
+    def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
+        """The windows of a split's texts.
+
+        Returns:
+            A Dataset in the same order with `id`, `input_ids` and `words`, a list of numbers for each window (`words`
+            as in `Window`), `length` (pieces, of all windows), `truncated` (never), `count` of words and, where the
+            split has tags, `labels`: the model's ids of them, found by name.
+
+        Raises:
+            HfkitError: The split has a tag that the task does not know.
+        """
+        reader = Reader(processor, self.max_length, self.stride)
+        ids = self.tag_ids(dataset.features["label"]) if "label" in dataset.column_names else None
+
+        def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+            texts = reader.read(batch["tokens"])
+            found: dict[str, list[Any]] = {
+                "id": batch["id"],
+                "input_ids": [[window.input_ids for window in windows] for windows in texts],
+                "words": [[window.words for window in windows] for windows in texts],
+                "length": [sum(len(window.input_ids) for window in windows) for windows in texts],
+                "truncated": [False] * len(texts),
+                "count": [len(words) for words in batch["tokens"]],
+            }
+            return found | ({} if ids is None else {"labels": [[ids[tag] for tag in tags] for tags in batch["label"]]})
+
+        features = {"id": Value("string"), "input_ids": List(_IDS), "words": List(_IDS), "length": Value("int32")}
+        features |= {"truncated": Value("bool"), "count": Value("int32")} | ({} if ids is None else {"labels": _IDS})
+        if "id" not in dataset.column_names:
+            dataset = dataset.add_column("id", [str(row) for row in range(len(dataset))])
+        return dataset.map(
+            rows,
+            batched=True,
+            remove_columns=dataset.column_names,
+            features=Features(features),
+            desc="Reading texts",
+            # Its own would be a hash of the pickled tokenizer, a tenth of a second each; no cache goes by it here.
+            new_fingerprint=uuid4().hex,
+        )
+
+    def tag_ids(self, feature: Any) -> list[int]:
+        """The model's id of each tag of a data set, by name."""
+        names = list(feature.feature.names)
+        found = list(map(finder(self.labels), names))
+        if unknown := [name for name, number in zip(names, found, strict=True) if number is None]:
+            raise HfkitError(
+                f"The data has tags that the model does not know: {', '.join(unknown)}.",
+                fix=f"rename them to the model's ({', '.join(self.labels)})",
+            )
+        return [int(number) for number in found if number is not None]
+
+    def truncation(self, encoded: Dataset) -> dict[str, Any]:
+        """Nothing is cut; `notes` count the texts that are read in windows."""
+        longer = sum(len(windows) > 1 for windows in encoded["input_ids"])
+        said = f"{counted(longer, 'text')} of more than {self.max_length} tokens: read in overlapping windows, whole"
+        return {"rows": 0, "share": 0.0, "max_length": self.max_length, "notes": [said] if longer else []}
+
+    def to_train(self, encoded: Dataset) -> Dataset:
+        """Each window a row, with the tags of the words that are answered in it: a batch holds no more than it says."""
+        if all(len(windows) == 1 for windows in encoded["input_ids"]):
+            return encoded
+        rows = [row for text in encoded for row in _apart(text)]
+        return Dataset.from_list(rows, features=encoded.features)
+
+    def to_evaluate(self, encoded: Dataset) -> Dataset:
+        """The encoded rows, as they are: a text's windows stay together."""
+        return encoded
+
+    def by_example(self, encoded: Dataset, rows: Dataset, predictions: dict[str, Any]) -> dict[str, Any]:
+        """The predictions, as they are."""
+        return predictions
+
+    def read(self, dataset: Dataset, rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
+        """Encoded rows for `collate`, as they are."""
+        features: list[dict[str, Any]] = dataset.__getitems__(rows)
+        return features
+
+    def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """One batch, padded to its longest window.
+
+        Returns:
+            `input_ids`, `attention_mask` (windows, pieces); `words` (windows, pieces), at the first piece of each word
+            that is answered there its number among all words of the batch, else -1; `counts` (rows,) words of each
+            row. Where there are tags, `targets` (windows, pieces), what is learnt, and `tags` (words,).
+        """
+        starts = np.cumsum([0, *(feature["count"] for feature in features)])
+        windows = [
+            (ids, words, row)
+            for row, feature in enumerate(features)
+            for ids, words in zip(feature["input_ids"], feature["words"], strict=True)
+        ]
+        ids = [window for window, *_ in windows]
+        answered = [_firsts(words, int(starts[row])) for _, words, row in windows]
+        batch = {
+            "input_ids": self._filled(ids, self.pad_token_id),
+            "attention_mask": self._filled([[1] * len(window) for window in ids], 0),
+            "words": self._filled(answered, -1),
+            "counts": torch.tensor([feature["count"] for feature in features]),
+        }
+        if "labels" in features[0]:
+            learnt = [self._targets(words, features[row]["labels"]) for _, words, row in windows]
+            batch["targets"] = self._filled(learnt, IGNORED)
+            batch["tags"] = torch.tensor([tag for feature in features for tag in feature["labels"]])
+        return batch
+
+    def _filled(self, rows: list[list[int]], fill: int) -> torch.Tensor:
+        width = max(map(len, rows))
+        if self.padding == "left":
+            return filled([row[::-1] for row in rows], width, fill).flip(1)
+        return filled(rows, width, fill)
+
+    def _targets(self, words: list[int], labels: list[int]) -> list[int]:
+        """What each piece of a window learns."""
+        seen: set[int] = set()
+        found = []
+        for word in words:
+            if word == NOT_HERE or (word in seen and not self.label_all_pieces):
+                found.append(IGNORED)
+            else:
+                found.append(_inside(self.labels, labels[word]) if word in seen else labels[word])
+            seen.add(word)
+        return found
+
+    def weight(self, batch: dict[str, torch.Tensor]) -> float:
+        """Pieces that are learnt."""
+        return float((batch["targets"] != IGNORED).sum())
+
+    def loss_and_predictions(
+        self, model: torch.nn.Module, batch: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, dict[str, Any]]:
+        """The SUM over pieces of the model's loss; and in evaluation of each row `prediction`, the tags of its words,
+        and `loss`, the mean over them of minus the log of the probability of the right tag."""
+        if model.training:
+            inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+            return model(**inputs, labels=batch["targets"]).loss.float() * self.weight(batch), {}
+        logits, tags = self.answers(model, batch)
+        losses = F.cross_entropy(logits, batch["tags"], reduction="none")
+        counts = batch["counts"]
+        row = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
+        means = losses.new_zeros(len(counts)).index_add(0, row, losses) / counts
+        return losses.sum(), {"prediction": list(tags.split(counts.tolist())), "loss": means}
+
+    def answers(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the model says of each word of a batch.
+
+        Returns:
+            Logits (words, labels) in float32, and the tags (words,): the likeliest of each word, or what a model that
+            tells whole sequences (a CRF) decodes.
+        """
+        decode = getattr(getattr(model, "get_base_model", lambda: model)(), "decode", None)
+        logits = torch.zeros(int(batch["counts"].sum()), len(self.labels), device=batch["words"].device)
+        tags = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
+        for begin in range(0, len(batch["words"]), AT_ONCE):
+            part = {name: batch[name][begin : begin + AT_ONCE] for name in ("input_ids", "attention_mask", "words")}
+            words = part.pop("words")
+            here = words >= 0
+            part |= {} if decode is None else {"word_starts": here}
+            told = model(**part).logits[here].float()
+            logits[words[here]] = told
+            tags[words[here]] = told.argmax(dim=1) if decode is None else decode(**part)[here]
+        return logits, tags
+
+
+def _limit(asked: int | None, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> int | None:
+    """Pieces that the model reads at once; the tokenizer is told.
+
+    Raises:
+        HfkitError: More are asked for than the model has positions.
+    """
+    positions = positions_of(model_config)
+    told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
+    if asked and positions and asked > positions:
+        raise HfkitError(
+            f"The model reads at most {positions} tokens.",
+            where=f"--max_length {asked}",
+            fix=f"--max_length {positions}; longer texts are read in windows",
+        )
+    length = asked or min((limit for limit in (positions, told) if limit), default=None)
+    if length is not None:
+        processor.model_max_length = length
+    return length
+
+
+def _inside(labels: list[str], tag: int) -> int:
+    """What goes on after a tag: `I-X` after `B-X`."""
+    name = labels[tag]
+    other = f"I-{name[2:]}"
+    return labels.index(other) if name.startswith("B-") and other in labels else tag
+
+
+def _firsts(words: list[int], start: int) -> list[int]:
+    """At the first piece of each word its number in the batch, else -1."""
+    return [
+        -1 if word < 0 or (place and words[place - 1] == word) else start + word for place, word in enumerate(words)
+    ]
+
+
+def _apart(text: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """A row for each window of a text, with the words that are answered in it alone."""
+    for number, (ids, words) in enumerate(zip(text["input_ids"], text["words"], strict=True)):
+        here = sorted({word for word in words if word != NOT_HERE})
+        if not here:
+            continue
+        place = {word: index for index, word in enumerate(here)} | {NOT_HERE: NOT_HERE}
+        yield text | {
+            "id": f"{text['id']}#{number}",
+            "input_ids": [ids],
+            "words": [[place[word] for word in words]],
+            "length": len(ids),
+            "count": len(here),
+            "labels": [text["labels"][word] for word in here],
+        }

@@ -1,0 +1,124 @@
+"""Words as a model reads them: pieces, in one window or several, and of each word where it is answered."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from hfkit.base.errors import HfkitError
+
+NOT_HERE = -1
+"""The word of a piece that is answered in another window, or that is none."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a model reads at once of a text.
+
+    Attributes:
+        input_ids: (pieces,), special tokens included.
+        words: (pieces,) the number of the word that a piece belongs to, where the word is answered in this window;
+            else NOT_HERE.
+    """
+
+    input_ids: list[int]
+    words: list[int]
+
+
+class Reader:
+    """Reads words with a tokenizer. No word is ever lost: a text of more than `max_length` pieces is read in windows,
+    and each word is answered in the one that shows most on its shorter side.
+
+    Args:
+        processor: A fast tokenizer.
+        max_length: Pieces of a window, special tokens included; None: there is no limit.
+        stride: Pieces that two windows share. A quarter of the window where it is None.
+
+    Raises:
+        HfkitError: The tokenizer does not say which piece is of which word, or nothing fits into a window.
+    """
+
+    def __init__(self, processor: PreTrainedTokenizerBase, max_length: int | None, stride: int | None) -> None:
+        if not processor.is_fast:
+            raise HfkitError(
+                f"The tokenizer {type(processor).__name__} has no fast version, which says what pieces words have.",
+                where="--model",
+                fix="choose a model with a fast tokenizer",
+            )
+        self.processor = processor
+        self.before, self.after = around(processor)
+        self.room = None if max_length is None else max_length - len(self.before) - len(self.after)
+        if self.room is not None and self.room < 1:
+            raise HfkitError("No word fits beside the special tokens.", where=f"--max_length {max_length}")
+        self.stride = 0 if self.room is None else self.room // 4 if stride is None else stride
+        if self.room is not None and self.stride >= self.room:
+            raise HfkitError(
+                f"Windows of {self.room} tokens of text cannot share {self.stride}.",
+                where=f"--stride {self.stride}",
+                fix=f"a stride below {self.room}, such as {self.room // 4}",
+            )
+
+    def read(self, texts: Sequence[Sequence[str]]) -> list[list[Window]]:
+        """The windows of each text, given as its words."""
+        if not texts:
+            return []
+        encoded = self.processor(
+            [list(words) for words in texts], is_split_into_words=True, add_special_tokens=False, verbose=False
+        )
+        unknown = self.processor.unk_token_id
+        found = []
+        for place, words in enumerate(texts):
+            ids, of = encoded["input_ids"][place], encoded.word_ids(place)
+            ids, of = self._whole(ids, of, len(words), self.processor.pad_token_id if unknown is None else unknown)
+            found.append(list(self._windows(ids, of)))
+        return found
+
+    def _whole(self, ids: list[int], of: list[int], count: int, unknown: int) -> tuple[list[int], list[int]]:
+        """With a piece for each word: one of which the tokenizer makes nothing, such as a lone zero-width space, gets
+        the unknown token, or it would be lost without a word."""
+        if len(set(of)) == count:
+            return ids, of
+        pieces: list[list[int]] = [[] for _ in range(count)]
+        for token, word in zip(ids, of, strict=True):
+            pieces[word].append(token)
+        pieces = [found or [unknown] for found in pieces]
+        return [token for found in pieces for token in found], [w for w, found in enumerate(pieces) for _ in found]
+
+    def _windows(self, ids: list[int], of: list[int]) -> Iterator[Window]:
+        """Windows side by side, each `stride` pieces into the one before; a word is answered by its first piece."""
+        room, total = self.room or max(len(ids), 1), len(ids)
+        begins = [0]
+        while begins[-1] + room < total:
+            begins.append(min(begins[-1] + room - self.stride, total - room))
+        firsts: dict[int, int] = {}
+        for place, word in enumerate(of):
+            firsts.setdefault(word, place)
+        answered = {word: _best(place, begins, room, total) for word, place in firsts.items()}
+        for number, begin in enumerate(begins):
+            inside = of[begin : begin + room]
+            words = [word if answered[word] == number else NOT_HERE for word in inside]
+            none_before, none_after = [NOT_HERE] * len(self.before), [NOT_HERE] * len(self.after)
+            yield Window([*self.before, *ids[begin : begin + room], *self.after], [*none_before, *words, *none_after])
+
+
+def _best(place: int, begins: list[int], room: int, total: int) -> int:
+    """The window that shows most on the shorter side of a piece; the text's own ends cut nothing off."""
+
+    def context(begin: int) -> tuple[int, int]:
+        left = place - begin if begin else place + total
+        end = min(begin + room, total)
+        right = end - 1 - place if end < total else total
+        return min(left, right), left + right
+
+    there = [number for number, begin in enumerate(begins) if begin <= place < begin + room]
+    return max(there, key=lambda number: context(begins[number]))
+
+
+def around(processor: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+    """The special tokens that the tokenizer puts before a text and after it."""
+    encoded: Any = processor(["a"], is_split_into_words=True, verbose=False)
+    of = encoded.word_ids(0)
+    inside = [place for place, word in enumerate(of) if word is not None]
+    ids = encoded["input_ids"]
+    return list(ids[: inside[0]]), list(ids[inside[-1] + 1 :])
