@@ -35,10 +35,10 @@ def main() -> None:
     only = [text for _, _, text in lock("dev") if text not in held]
     (HERE / "dev.txt").write_text("".join(only), encoding="utf-8")
     tested = {name: version for name, version, _ in lock("demo")}
-    floors = PROJECT / "src" / "hfkit" / "floors.py"
+    told = PROJECT / "src" / "hfkit" / "base" / "versions.py"
     lines = "".join(f'    "{name}": "{tested[name]}",\n' for name in TOLD)
-    text = re.sub(r"(?s)(\nTESTED = \{\n).*?(\n?\}\n)", rf"\g<1>{lines}}}\n", floors.read_text(encoding="utf-8"))
-    floors.write_text(text, encoding="utf-8")
+    text = re.sub(r"(?s)(\nTESTED = \{\n).*?(\n?\}\n)", rf"\g<1>{lines}}}\n", told.read_text(encoding="utf-8"))
+    told.write_text(text, encoding="utf-8")
 
 
 def _compile(what: list[str], here: Path) -> str:
