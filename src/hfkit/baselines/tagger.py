@@ -78,7 +78,7 @@ class RecurrentForTokenClassification(BaselineModel):
         loss = None
         if labels is not None:
             tags, _ = _gathered(labels[..., None], starts)
-            loss = self.crf(words, tags[..., 0], mask).sum() / mask.sum()
+            loss = self.crf(words, tags[..., 0].clamp(min=0), mask).sum() / mask.sum()
             if self.training:
                 return TokenClassifierOutput(loss=loss, logits=emissions)
         logits = torch.zeros_like(emissions, dtype=torch.float32)

@@ -22,6 +22,7 @@ def predict_command(commands: Any) -> None:
     predict.add_argument("--text_pair_column", help="the column with the second text of a pair")
     file_flags(predict)
     predict.add_argument("--skip_bad_rows", action="store_true", help="give a row without a text no answer, counted")
+    predict.add_argument("--output_format", help="of names in texts: spans, or words with a tag each (default: spans)")
     predict.add_argument("--backend", default="torch", help="torch, or openvino: a text classifier's, on a CPU")
     predict.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
     predict.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
@@ -48,6 +49,7 @@ def _predict(options: argparse.Namespace) -> None:
     forget_kernels()
     from hfkit.inference import predict_file
 
+    own = {} if options.output_format is None else {"output_format": options.output_format}
     with until_nobody_reads():
         predict_file(
             options.run_folder,
@@ -60,6 +62,7 @@ def _predict(options: argparse.Namespace) -> None:
             disable_tqdm=options.disable_tqdm,
             backend=options.backend,
             trust_remote_code=options.trust_remote_code,
+            **own,
         )
 
 

@@ -1,5 +1,6 @@
 """predict_file: a file or a folder through a model, in constant memory, as the model's task reads it."""
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -35,4 +36,6 @@ def predict_file(model: Any, input: str | Path, output: str | Path | None = None
         raise HfkitError(
             f"{model} is for {spec.name}, which answers no files", fix="hfkit.pipeline in Python, hfkit generate"
         )
+    if "output_format" in options and "output_format" not in signature(predict).parameters:
+        raise HfkitError(f"--output_format: {spec.name} writes its answers in one form", fix="drop the flag")
     return int(predict(model, input, output, **options))

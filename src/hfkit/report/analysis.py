@@ -43,7 +43,7 @@ class Predictions:
         read = ("label", "prediction", "probabilities")
         columns = {name: as_array(table[name]) for name in read if name in table.column_names}
         truth, answer = columns.get("label", none), columns.get("prediction", none)
-        if truth.shape != answer.shape or truth.dtype.kind not in "iuf":
+        if problem is None or truth.shape != answer.shape or truth.dtype.kind not in "iuf":
             truth = answer = none
         seen = cls(names, truth, answer, columns.get("probabilities"), table)
         if not seen.labelled:
@@ -136,12 +136,9 @@ def by_length(seen: Predictions, groups: int = 5) -> list[dict[str, Any]]:
     The groups are equally large, so their intervals are equally wide; equal lengths share a group.
     """
     length = seen.table["length"].to_numpy().astype(np.float64)
-    edges = np.unique(np.quantile(length, np.linspace(0, 1, groups + 1)[1:-1], method="lower"))
-    group = np.searchsorted(edges, length, side="left")
     right = seen.right()
     found = []
-    for index in np.unique(group):
-        rows = group == index
+    for rows in of_like_length(length, groups):
         if seen.regression:
             score = stats.bootstrap(lambda e: float(e.mean()), np.abs(seen.truth - seen.answer)[rows], n_resamples=500)
         else:
@@ -149,6 +146,14 @@ def by_length(seen: Predictions, groups: int = 5) -> list[dict[str, Any]]:
         ends = int(length[rows].min()), int(length[rows].max())
         found.append({"from": ends[0], "to": ends[1], "rows": int(rows.sum()), "score": score})
     return found
+
+
+def of_like_length(length: np.ndarray, groups: int = 5) -> Iterator[np.ndarray]:
+    """(rows,) of bool for each of some groups of about equal size, the shortest first; equal lengths share one."""
+    edges = np.unique(np.quantile(length, np.linspace(0, 1, groups + 1)[1:-1], method="lower"))
+    group = np.searchsorted(edges, length, side="left")
+    for index in np.unique(group):
+        yield group == index
 
 
 def reliability(seen: Predictions, bins: int = 15) -> list[dict[str, Any]]:

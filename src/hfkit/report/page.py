@@ -66,6 +66,13 @@ def templates() -> jinja2.Environment:
     return environment
 
 
+def section(package: str, template: str, **context: Any) -> Markup:
+    """A part of the page from a template of a task's own, in the folder `templates` beside its report.py."""
+    folders = [jinja2.PackageLoader(package, "templates"), jinja2.PackageLoader("hfkit.report", "templates")]
+    environment = templates().overlay(loader=jinja2.ChoiceLoader(folders))
+    return Markup(environment.get_template(template).render(context))  # the template has escaped it
+
+
 def _cleaned(value: Any) -> Any:
     return wording.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
@@ -81,7 +88,7 @@ def page(run: Run) -> str:
         "layers": None,
         "speeds": speeds(totals(run), bool(run.config.get("linear_probe"))),
         "curves": _curves(run, own.pop("curves", [])),
-        "language": None,
+        "own": [],
         "beside": _beside(run),
         "sections": _sections(seen),
         "lengths": _lengths(seen) if seen.labelled and "lengths" not in own else None,

@@ -111,14 +111,14 @@ def precision_recall(curves: Lines) -> Markup:
     return plot.legend(names, on_left=True).svg()
 
 
-def by_length(groups: Lines, y_label: str) -> Markup:
-    """A dot with its interval for each group of lengths."""
+def by_length(groups: Lines, y_label: str, unit: str = "tokens") -> Markup:
+    """A dot with its interval for each group of lengths, counted in `unit`."""
     ends = [end for group in groups for end in (group["score"].low, group["score"].high)]
     margin = max(0.1 * (max(ends) - min(ends)), 0.01)
     low, high = max(0.0, min(ends) - margin), max(ends) + margin
     if y_label != "mean absolute error":
         high = min(high, 1.0)
-    plot = Plot(f"{y_label} by text length", (-0.5, len(groups) - 0.5), (low, high), "length in tokens", y_label)
+    plot = Plot(f"{y_label} by text length", (-0.5, len(groups) - 0.5), (low, high), f"length in {unit}", y_label)
     plot.grid(x_ticks=[])
     for place, group in enumerate(groups):
         plot.whisker(place, group["score"].low, group["score"].high).dots([(place, group["score"].value)], radius=4.5)

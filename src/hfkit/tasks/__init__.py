@@ -109,7 +109,13 @@ class Task(Protocol):
         self, config: "TrainConfig", run: "Run", encoded: "DatasetDict", processor: "Processor"
     ) -> "list[Callback]": ...
     def keep(
-        self, run: "Run", processor: "Processor", model: Any, encoded: "DatasetDict", table: "pa.Table"
+        self,
+        run: "Run",
+        processor: "Processor",
+        model: Any,
+        data: "DatasetDict",
+        encoded: "DatasetDict",
+        table: "pa.Table",
     ) -> None: ...
 
 

@@ -46,5 +46,7 @@ class BaseTask:
         """Callbacks of its own, where there are looks at the validation split."""
         return []
 
-    def keep(self, run: "Run", processor: Any, model: Any, encoded: "DatasetDict", table: "pa.Table") -> None:
+    def keep(
+        self, run: "Run", processor: Any, model: Any, data: "DatasetDict", encoded: "DatasetDict", table: "pa.Table"
+    ) -> None:
         """Keep in the finished run what its report shows, by the test split's predictions: the spec's `keepsakes`."""

@@ -113,7 +113,7 @@ def write(
         each = {name: round(answer["seconds"], 3) for name, answer in baselines.items()}
         line = {name: round(value, 3) for name, value in totals.items()} | {"baselines": each}
         append(run.path / "timing.jsonl", line)
-        task.keep(run, processor, model, encoded, table)
+        task.keep(run, processor, model, data, encoded, table)
 
 
 def files(run: "Run") -> dict[str, Any]:
@@ -258,7 +258,7 @@ def prediction_table(
             "\n".join(f"{turn['role']}: {said(turn)}" for turn in unpacked(chat))[:TEXT_KEPT]
             for chat in rows["messages"]
         ]
-    columns |= {"group": rows["group"][:]} if "group" in rows.column_names else {}
+    columns |= {name: rows[name][:] for name in ("tokens", "group") if name in rows.column_names}
     columns |= {name: _arrow(values) for name, values in predictions.items()}
     columns |= {"length": encoded["length"][:], "truncated": encoded["truncated"][:]}
     columns |= {f"baseline_{name}": _arrow(answer["prediction"]) for name, answer in baselines.items()}

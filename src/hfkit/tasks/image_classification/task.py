@@ -80,7 +80,7 @@ class ImageClassification(Classification):
 
         return computed(config, self, model, encoded, accelerator) if config.linear_probe else None
 
-    def keep(self, run: Any, processor: Any, model: Any, encoded: DatasetDict, table: Any) -> None:
+    def keep(self, run: Any, processor: Any, model: Any, data: DatasetDict, encoded: DatasetDict, table: Any) -> None:
         """The pictures that a report shows."""
         from hfkit.tasks.image_classification import gallery
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from hfkit.base.errors import HfkitError
 from hfkit.report import plots
 from hfkit.report.analysis import Predictions
+from hfkit.report.page import section
 from hfkit.report.svg import Plot, thin
 from hfkit.runs.run import Run
 
@@ -21,7 +22,8 @@ HEAT = (0.25, 0.75, 1.5, 3.0, 5.0, 8.0)
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
     """What the page shows of a language model, and leaves out."""
-    return {"language": language(run, seen), "curves": curves(run.log())}
+    shown = section(__package__, "language.html.jinja", language=language(run, seen))
+    return {"own": [shown], "curves": curves(run.log())}
 
 
 def language(run: Run, seen: Predictions) -> dict[str, Any]:

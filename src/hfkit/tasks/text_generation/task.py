@@ -69,7 +69,7 @@ class TextGeneration(BaseTask):
         """What the model says to some prompts after each look."""
         return [Samples(run.path, self, processor, encoded["validation"], config.sample_prompts)]
 
-    def keep(self, run: Any, processor: Any, model: Any, encoded: DatasetDict, table: Any) -> None:
+    def keep(self, run: Any, processor: Any, model: Any, data: DatasetDict, encoded: DatasetDict, table: Any) -> None:
         """The passages that the model found hardest."""
         hardest_documents.keep(run.path, self, processor, model, encoded["test"], table)
 

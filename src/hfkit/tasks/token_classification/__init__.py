@@ -9,6 +9,7 @@ SPEC = TaskSpec(
     heads=("ForTokenClassification",),
     peft="TOKEN_CLS",
     reads=("tokens",),
+    keepsakes=("names.json",),
     baselines={
         "bilstm_crf": ("hfkit.baselines.configs:RecurrentTaggerConfig", {}),
         "bilstm": ("hfkit.baselines.configs:RecurrentTaggerConfig", {"crf": False}),

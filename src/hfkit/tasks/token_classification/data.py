@@ -15,9 +15,9 @@ from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import Table, counted
 from hfkit.tasks.token_classification.config import TagColumns
-from hfkit.tasks.token_classification.formats.columns import DOCUMENT, column_source
-from hfkit.tasks.token_classification.formats.layouts import Layout, layout_of
-from hfkit.tasks.token_classification.schemes import OUTSIDE, has_scheme, ordered, scheme_of, to_iob2
+from hfkit.tasks.token_classification.words.columns import DOCUMENT, column_source
+from hfkit.tasks.token_classification.words.layouts import Layout, layout_of
+from hfkit.tasks.token_classification.words.schemes import OUTSIDE, has_scheme, ordered, scheme_of, to_iob2
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData

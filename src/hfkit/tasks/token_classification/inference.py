@@ -10,10 +10,10 @@ import transformers
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.inference.answering import CLOSE, AnsweringPipeline, check_count
 from hfkit.models.inspection import readable
-from hfkit.tasks.token_classification.formats.words import joined, split_words
-from hfkit.tasks.token_classification.schemes import marks
 from hfkit.tasks.token_classification.task import TokenClassification
-from hfkit.tasks.token_classification.words import Reader
+from hfkit.tasks.token_classification.words.schemes import marks
+from hfkit.tasks.token_classification.words.splitting import joined, split_words
+from hfkit.tasks.token_classification.words.windows import Reader
 
 CHUNK_CPU, CHUNK = 256, 1024
 """Texts that are sorted by length together."""

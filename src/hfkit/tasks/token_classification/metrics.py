@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hfkit.evaluation.metric import Columns, Metric, Of, total
-from hfkit.tasks.token_classification.schemes import Entity, entities, has_scheme, lenient_entities
+from hfkit.tasks.token_classification.words.schemes import Entity, entities, has_scheme, lenient_entities
 
 ANSWERS = ("label", "prediction")
 

@@ -1,6 +1,5 @@
 """Token classification: each word of a text gets a tag."""
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 from uuid import uuid4
@@ -11,16 +10,18 @@ import torch.nn.functional as F
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
+from hfkit.base.atomic import write_json
 from hfkit.base.errors import HfkitError
 from hfkit.data.labels.names import finder
 from hfkit.data.tables.table import counted
 from hfkit.data.text.special_tokens import has_padding, read_as_text, space_before_words
-from hfkit.data.text.truncation import NO_LIMIT, positions_of
 from hfkit.data.text.windows import IGNORED, filled
 from hfkit.tasks.base import BaseTask
 from hfkit.tasks.classification import label_names
 from hfkit.tasks.token_classification.config import Config
-from hfkit.tasks.token_classification.words import NOT_HERE, Reader
+from hfkit.tasks.token_classification.errors import seen_and_unseen, surfaces
+from hfkit.tasks.token_classification.words.schemes import named
+from hfkit.tasks.token_classification.words.windows import NOT_HERE, Reader, apart, firsts, inside, limit
 
 AT_ONCE = 64
 """Windows that are computed together when a text is asked about, whatever its length."""
@@ -72,6 +73,13 @@ class TokenClassification(BaseTask):
         kept = {key: saved[key] for key in ("max_length", "stride") if key in saved}
         return cls(labels=label_names(model_config), **kept).for_model(model_config, processor)
 
+    def keep(self, run: Any, processor: Any, model: Any, data: DatasetDict, encoded: DatasetDict, table: Any) -> None:
+        """How many names are found of those that training showed, and of others."""
+        train, test = data["train"], data["test"]
+        learnt = surfaces(train["tokens"][:], named(train["label"][:], train.features["label"].feature.names))
+        gold, said = (named(table[name].to_pylist(), self.labels) for name in ("label", "prediction"))
+        write_json(run.path / "names.json", seen_and_unseen(learnt, test["tokens"][:], gold, said))
+
     @property
     def classes(self) -> list[str]:
         """The tags, in their order."""
@@ -110,7 +118,7 @@ class TokenClassification(BaseTask):
             model_config.pad_token_id = processor.pad_token_id
         read_as_text(processor)
         space_before_words(processor)
-        length = _limit(self.max_length, model_config, processor)
+        length = limit(self.max_length, model_config, processor)
         Reader(processor, length, self.stride)
         task = replace(
             self,
@@ -188,7 +196,7 @@ class TokenClassification(BaseTask):
         """Each window a row, with the tags of the words that are answered in it: a batch holds no more than it says."""
         if all(len(windows) == 1 for windows in encoded["input_ids"]):
             return encoded
-        rows = [row for text in encoded for row in _apart(text)]
+        rows = [row for text in encoded for row in apart(text)]
         return Dataset.from_list(rows, features=encoded.features)
 
     def to_evaluate(self, encoded: Dataset) -> Dataset:
@@ -219,7 +227,7 @@ class TokenClassification(BaseTask):
             for ids, words in zip(feature["input_ids"], feature["words"], strict=True)
         ]
         ids = [window for window, *_ in windows]
-        answered = [_firsts(words, int(starts[row])) for _, words, row in windows]
+        answered = [firsts(words, int(starts[row])) for _, words, row in windows]
         batch = {
             "input_ids": self._filled(ids, self.pad_token_id),
             "attention_mask": self._filled([[1] * len(window) for window in ids], 0),
@@ -246,7 +254,7 @@ class TokenClassification(BaseTask):
             if word == NOT_HERE or (word in seen and not self.label_all_pieces):
                 found.append(IGNORED)
             else:
-                found.append(_inside(self.labels, labels[word]) if word in seen else labels[word])
+                found.append(inside(self.labels, labels[word]) if word in seen else labels[word])
             seen.add(word)
         return found
 
@@ -288,54 +296,3 @@ class TokenClassification(BaseTask):
             logits[words[here]] = told
             tags[words[here]] = told.argmax(dim=1) if decode is None else decode(**part)[here]
         return logits, tags
-
-
-def _limit(asked: int | None, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> int | None:
-    """Pieces that the model reads at once; the tokenizer is told.
-
-    Raises:
-        HfkitError: More are asked for than the model has positions.
-    """
-    positions = positions_of(model_config)
-    told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
-    if asked and positions and asked > positions:
-        raise HfkitError(
-            f"The model reads at most {positions} tokens.",
-            where=f"--max_length {asked}",
-            fix=f"--max_length {positions}; longer texts are read in windows",
-        )
-    length = asked or min((limit for limit in (positions, told) if limit), default=None)
-    if length is not None:
-        processor.model_max_length = length
-    return length
-
-
-def _inside(labels: list[str], tag: int) -> int:
-    """What goes on after a tag: `I-X` after `B-X`."""
-    name = labels[tag]
-    other = f"I-{name[2:]}"
-    return labels.index(other) if name.startswith("B-") and other in labels else tag
-
-
-def _firsts(words: list[int], start: int) -> list[int]:
-    """At the first piece of each word its number in the batch, else -1."""
-    return [
-        -1 if word < 0 or (place and words[place - 1] == word) else start + word for place, word in enumerate(words)
-    ]
-
-
-def _apart(text: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    """A row for each window of a text, with the words that are answered in it alone."""
-    for number, (ids, words) in enumerate(zip(text["input_ids"], text["words"], strict=True)):
-        here = sorted({word for word in words if word != NOT_HERE})
-        if not here:
-            continue
-        place = {word: index for index, word in enumerate(here)} | {NOT_HERE: NOT_HERE}
-        yield text | {
-            "id": f"{text['id']}#{number}",
-            "input_ids": [ids],
-            "words": [[place[word] for word in words]],
-            "length": len(ids),
-            "count": len(here),
-            "labels": [text["labels"][word] for word in here],
-        }

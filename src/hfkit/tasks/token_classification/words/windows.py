@@ -1,12 +1,13 @@
 """Words as a model reads them: pieces, in one window or several, and of each word where it is answered."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
+from hfkit.data.text.truncation import NO_LIMIT, positions_of
 
 NOT_HERE = -1
 """The word of a piece that is answered in another window, or that is none."""
@@ -122,3 +123,54 @@ def around(processor: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
     inside = [place for place, word in enumerate(of) if word is not None]
     ids = encoded["input_ids"]
     return list(ids[: inside[0]]), list(ids[inside[-1] + 1 :])
+
+
+def limit(asked: int | None, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> int | None:
+    """Pieces that the model reads at once; the tokenizer is told.
+
+    Raises:
+        HfkitError: More are asked for than the model has positions.
+    """
+    positions = positions_of(model_config)
+    told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
+    if asked and positions and asked > positions:
+        raise HfkitError(
+            f"The model reads at most {positions} tokens.",
+            where=f"--max_length {asked}",
+            fix=f"--max_length {positions}; longer texts are read in windows",
+        )
+    length = asked or min((limit for limit in (positions, told) if limit), default=None)
+    if length is not None:
+        processor.model_max_length = length
+    return length
+
+
+def inside(labels: list[str], tag: int) -> int:
+    """What goes on after a tag: `I-X` after `B-X`."""
+    name = labels[tag]
+    other = f"I-{name[2:]}"
+    return labels.index(other) if name.startswith("B-") and other in labels else tag
+
+
+def firsts(words: list[int], start: int) -> list[int]:
+    """At the first piece of each word its number in the batch, else -1."""
+    return [
+        -1 if word < 0 or (place and words[place - 1] == word) else start + word for place, word in enumerate(words)
+    ]
+
+
+def apart(text: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """A row for each window of a text, with the words that are answered in it alone."""
+    for number, (ids, words) in enumerate(zip(text["input_ids"], text["words"], strict=True)):
+        here = sorted({word for word in words if word != NOT_HERE})
+        if not here:
+            continue
+        place = {word: index for index, word in enumerate(here)} | {NOT_HERE: NOT_HERE}
+        yield text | {
+            "id": f"{text['id']}#{number}",
+            "input_ids": [ids],
+            "words": [[place[word] for word in words]],
+            "length": len(ids),
+            "count": len(here),
+            "labels": [text["labels"][word] for word in here],
+        }

@@ -127,3 +127,8 @@ def to_iob2(tags: Sequence[str], scheme: str) -> list[str]:
 def ordered(types: Iterable[str]) -> list[str]:
     """The labels of names of these types, as a model has them: O, then B- and I- of each."""
     return [OUTSIDE, *(f"{letter}-{kind}" for kind in sorted(types) for letter in "BI")]
+
+
+def named(rows: list[list[int]], names: list[str]) -> list[list[str]]:
+    """Ids as tags."""
+    return [[names[tag] for tag in tags] for tags in rows]

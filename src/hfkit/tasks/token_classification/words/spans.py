@@ -7,7 +7,7 @@ from typing import Any
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.tables.table import counted
-from hfkit.tasks.token_classification.schemes import OUTSIDE
+from hfkit.tasks.token_classification.words.schemes import OUTSIDE
 
 BEGIN = ("start", "begin", "start_offset", "begin_offset", "start_char")
 END = ("end", "end_offset", "end_char", "stop")

@@ -11,10 +11,10 @@ from hfkit.data.labels.values import spelled_list
 from hfkit.data.tables.columns import ID_NAMES, TEXT_NAMES
 from hfkit.data.tables.rows import check_missing, check_strings
 from hfkit.data.tables.table import Table, is_missing
-from hfkit.tasks.token_classification.formats.columns import DOCUMENT
-from hfkit.tasks.token_classification.formats.spans import Tagger, in_characters, spans_of
-from hfkit.tasks.token_classification.formats.words import joined, split_words
-from hfkit.tasks.token_classification.schemes import prefix
+from hfkit.tasks.token_classification.words.columns import DOCUMENT
+from hfkit.tasks.token_classification.words.schemes import prefix
+from hfkit.tasks.token_classification.words.spans import Tagger, in_characters, spans_of
+from hfkit.tasks.token_classification.words.splitting import joined, split_words
 
 WORD_NAMES = ("tokens", "words", "token", "word")
 TAG_NAMES = ("ner_tags", "tags", "ner", "labels", "label", "entities", "upos", "pos_tags", "pos")

@@ -1,0 +1,75 @@
+"""Errors of a tagger: what is wrong with each name, and whether training had shown it."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from hfkit.tasks.token_classification.words.schemes import Entity, marks
+
+Kind = Literal["boundary", "type", "both", "missed", "spurious"]
+KINDS: dict[Kind, str] = {
+    "boundary": "begins or ends elsewhere",
+    "type": "another type",
+    "both": "elsewhere, and another type",
+    "missed": "not seen",
+    "spurious": "where there is none",
+}
+
+MISSES = 20
+"""Names that training never showed and the model misses, which a run keeps."""
+
+
+def errors(gold: Sequence[Entity], said: Sequence[Entity]) -> list[tuple[Kind, Entity | None, Entity | None]]:
+    """The names of a text that are not right: the kind, the name that there is, and the one that the model says.
+
+    A wrong answer belongs to the name that it overlaps most, one of its own type first; each name and each answer
+    counts once.
+    """
+    right = set(gold) & set(said)
+    left = [one for one in gold if one not in right]
+    found: list[tuple[Kind, Entity | None, Entity | None]] = []
+    for answer in (one for one in said if one not in right):
+        touching = [one for one in left if one[0] < answer[1] and answer[0] < one[1]]
+        if not touching:
+            found.append(("spurious", None, answer))
+            continue
+        best = max(touching, key=lambda one: (one[2] == answer[2], min(one[1], answer[1]) - max(one[0], answer[0])))
+        left.remove(best)
+        elsewhere, other = best[:2] != answer[:2], best[2] != answer[2]
+        found.append(("both" if elsewhere and other else "boundary" if elsewhere else "type", best, answer))
+    return found + [("missed", one, None) for one in left]
+
+
+def surfaces(tokens: Iterable[Sequence[str]], tags: Iterable[Sequence[str]]) -> set[str]:
+    """The names of texts as they are written, without case."""
+    return {_surface(words, name) for words, row in zip(tokens, tags, strict=True) for name in marks(row)}
+
+
+def _surface(words: Sequence[str], name: Entity) -> str:
+    return " ".join(words[name[0] : name[1]]).casefold()
+
+
+def seen_and_unseen(
+    learnt: set[str], tokens: Iterable[Sequence[str]], gold: Iterable[Sequence[str]], said: Iterable[Sequence[str]]
+) -> dict[str, Any]:
+    """How many names are found of those that training showed, in whatever text and as whatever type, and of the others.
+
+    Returns:
+        `seen` and `unseen`, each {"right", "names"}; `missed`, the most frequent unseen names that are not found, each
+        {"name", "type", "times"}.
+    """
+    counts: Counter[tuple[bool, bool]] = Counter()
+    missed: Counter[tuple[str, str]] = Counter()
+    for words, truth, answer in zip(tokens, gold, said, strict=True):
+        found = set(marks(answer))
+        for name in marks(truth):
+            known = _surface(words, name) in learnt
+            counts[known, name in found] += 1
+            if not known and name not in found:
+                missed[" ".join(words[name[0] : name[1]]), name[2]] += 1
+    parts = {
+        which: {"right": counts[known, True], "names": counts[known, True] + counts[known, False]}
+        for which, known in (("seen", True), ("unseen", False))
+    }
+    shown = [{"name": name, "type": kind, "times": times} for (name, kind), times in missed.most_common(MISSES)]
+    return {**parts, "missed": shown}

@@ -1,0 +1,163 @@
+"""What only a report of a tagger shows: names by type, wrong names by kind, texts with their marks."""
+
+from typing import Any
+
+import numpy as np
+
+from hfkit.base.errors import HfkitError
+from hfkit.base.untrusted import read_json_file
+from hfkit.evaluation import stats
+from hfkit.report import plots
+from hfkit.report.analysis import Predictions, of_like_length
+from hfkit.report.page import section
+from hfkit.runs.run import Run
+from hfkit.tasks.token_classification.errors import KINDS, errors
+from hfkit.tasks.token_classification.words.schemes import Entity, marks
+
+NAMES = "names.json"
+"""What a run keeps of names that training showed, and of others."""
+
+WORST, TYPES, WORDS = 12, 30, 120
+"""Texts and types that a page shows, and words of a text."""
+
+RESAMPLES = 500
+
+
+def parts(run: Run, seen: Predictions) -> dict[str, Any]:
+    """What the page shows of a tagger."""
+    texts = _texts(run, seen)
+    shown = section(
+        str(__package__),
+        "names.html.jinja",
+        types=_by_type(texts)[:TYPES],
+        kinds=_by_kind(texts),
+        confusion=_confusion(texts),
+        lengths=_by_length(texts, np.array([len(text["words"]) for text in texts])),
+        known=_known(run),
+        worst=_worst(texts),
+    )
+    return {"own": [shown]}
+
+
+def _texts(run: Run, seen: Predictions) -> list[dict[str, Any]]:
+    """The test texts with their names, those there are and those that the model says."""
+    names = [str(name) for name in run.info["task_settings"]["labels"]]
+    columns = (seen.table[name].to_pylist() for name in ("id", "tokens", "label", "prediction"))
+    try:
+        return [
+            {"id": id, "words": words, "gold": marks([names[n] for n in gold]), "said": marks([names[n] for n in said])}
+            for id, words, gold, said in zip(*columns, strict=True)
+        ]
+    except (IndexError, TypeError) as error:
+        raise HfkitError(f"{run.path / 'predictions.parquet'} holds tags that the run does not name") from error
+
+
+def _counts(texts: list[dict[str, Any]], kind: str | None = None) -> np.ndarray:
+    """(rows, 3): names that are right, that are said, and that there are; of one type, or of all."""
+    rows = []
+    for text in texts:
+        gold, said = ({one for one in text[key] if kind in (None, one[2])} for key in ("gold", "said"))
+        rows.append((len(gold & said), len(said), len(gold)))
+    return np.array(rows, dtype=np.float64).reshape(-1, 3)
+
+
+def _f1(counts: np.ndarray) -> stats.Interval:
+    """F1 of names with its interval, texts drawn anew."""
+
+    def of(sums: np.ndarray) -> np.ndarray:
+        return np.divide(
+            2 * sums[:, 0], sums[:, 1] + sums[:, 2], out=np.zeros(len(sums)), where=sums[:, 1:].any(axis=1)
+        )
+
+    drawn = [of(weights @ counts) for weights in stats.resample_counts(len(counts), RESAMPLES)]
+    return stats.percentile(float(of(counts.sum(axis=0, keepdims=True))[0]), np.concatenate(drawn))
+
+
+def _by_type(texts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each type, the most frequent first."""
+    found = []
+    for kind in sorted({one[2] for text in texts for key in ("gold", "said") for one in text[key]}):
+        counts = _counts(texts, kind)
+        right, said, gold = counts.sum(axis=0).astype(int).tolist()
+        recall = stats.wilson(right, gold) if gold else None
+        row = {"name": kind, "names": gold, "said": said, "precision": right / said if said else None}
+        found.append(row | {"recall": recall, "f1": _f1(counts)})
+    return sorted(found, key=lambda row: -row["names"])
+
+
+def _by_kind(texts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How many names are wrong in each way, with the share of all that are wrong."""
+    wrong = [kind for text in texts for kind, *_ in errors(text["gold"], text["said"])]
+    return [
+        {"kind": kind, "told": told, "names": wrong.count(kind), "share": wrong.count(kind) / max(len(wrong), 1)}
+        for kind, told in KINDS.items()
+    ]
+
+
+def _confusion(texts: list[dict[str, Any]], at_most: int = 15) -> list[dict[str, Any]]:
+    """Pairs of types that are taken for each other, the most frequent first."""
+    counts: dict[tuple[str, str], int] = {}
+    for text in texts:
+        for kind, gold, said in errors(text["gold"], text["said"]):
+            if gold and said and kind in ("type", "both"):
+                counts[gold[2], said[2]] = counts.get((gold[2], said[2]), 0) + 1
+    ranked = sorted(counts.items(), key=lambda item: -item[1])[:at_most]
+    return [{"truth": truth, "answer": answer, "names": names} for (truth, answer), names in ranked]
+
+
+def _by_length(texts: list[dict[str, Any]], length: np.ndarray) -> Any:
+    """F1 among short to long texts, drawn."""
+    counts, groups = _counts(texts), []
+    for rows in of_like_length(length.astype(np.float64)):
+        ends = int(length[rows].min()), int(length[rows].max())
+        groups.append({"from": ends[0], "to": ends[1], "rows": int(rows.sum()), "score": _f1(counts[rows])})
+    return plots.by_length(groups, "F1 of names", "words")
+
+
+def _known(run: Run) -> dict[str, Any] | None:
+    """What the run keeps of seen and unseen names, with Wilson's intervals of their recall."""
+    path = run.path / NAMES
+    if not path.is_file():
+        return None
+    found = read_json_file(path)
+    try:
+        rows = [
+            {"which": which, "names": found[which]["names"], "recall": stats.wilson(found[which]["right"], total)}
+            for which in ("seen", "unseen")
+            if (total := int(found[which]["names"]))
+        ]
+        return {"rows": rows, "missed": [(str(m["name"]), str(m["type"]), int(m["times"])) for m in found["missed"]]}
+    except (KeyError, TypeError, ValueError) as error:
+        raise HfkitError(f"{path} holds what hfkit does not write", fix="restore the file, or delete it") from error
+
+
+def _worst(texts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The texts with the most wrong names, each line by line: what there is and what the model says."""
+    counted = [(len(errors(text["gold"], text["said"])), text) for text in texts]
+    ranked = sorted((pair for pair in counted if pair[0]), key=lambda pair: -pair[0])[:WORST]
+    return [
+        {
+            "id": text["id"],
+            "wrong": wrong,
+            "lines": [
+                {"title": title, "parts": _marked(text["words"], text[key], set(text[other]))}
+                for title, key, other in (("truth", "gold", "said"), ("answer", "said", "gold"))
+            ],
+            "more": max(0, len(text["words"]) - WORDS),
+        }
+        for wrong, text in ranked
+    ]
+
+
+def _marked(words: list[str], names: list[Entity], others: set[Entity]) -> list[dict[str, Any]]:
+    """The words of a text in runs: those of a name with its type, and whether the other line has it too."""
+    found: list[dict[str, Any]] = []
+    place = 0
+    for begin, end, kind in sorted(name for name in names if name[0] < WORDS):
+        if place < begin:
+            found.append({"text": " ".join(words[place:begin]), "type": None})
+        right = (begin, end, kind) in others
+        found.append({"text": " ".join(words[begin:end]), "type": kind, "right": right})
+        place = end
+    rest = words[place:WORDS]
+    return [*found, *([{"text": " ".join(rest), "type": None}] if rest else [])]
