@@ -4,6 +4,7 @@ Run as a script, with an order as JSON on standard input and the answer on the l
 hfkit only when the order says so: what plain transformers gives is found out with plain transformers.
 """
 
+import inspect
 import json
 import sys
 from typing import Any
@@ -24,7 +25,8 @@ def logits(how: str, kind: dict[str, Any], model: str, revision: str | None, row
     Args:
         how: `transformers`, alone; `code`, transformers with the Python files that the repository ships; `hfkit`.
         kind: `auto_model`, the Auto class's name; `images`, whether it reads pictures; `last`, whether what it says
-            stands in the last position.
+            stands in the last position; `words`, whether rows are lists of words, and each is answered by its first
+            piece.
         model: A folder or a Hub id.
         revision: Of a Hub id.
         rows: Texts, pairs of texts, or what `picture` makes pictures of.
@@ -34,7 +36,7 @@ def logits(how: str, kind: dict[str, Any], model: str, revision: str | None, row
 
         if not kind["last"]:
             pipe = hfkit.pipeline(model, revision=revision, mixed_precision="no", device="cpu")
-            return [pipe.logits([_given(kind, row)])[0].double().tolist() for row in rows]
+            return [pipe.logits([_given(kind, row)])[0].double().flatten().tolist() for row in rows]
     return _plain(how, kind, model, revision, rows)
 
 
@@ -44,13 +46,21 @@ def _plain(how: str, kind: dict[str, Any], model: str, revision: str | None, row
     loaded, reader = _loaded(how, kind, model, revision)
     found = []
     for row in rows:
+        firsts: Any = slice(None)
         if kind["images"]:
             inputs = reader(_given(kind, row), return_tensors="pt")
+        elif kind["words"]:
+            inputs = reader(row, is_split_into_words=True, truncation=True, return_tensors="pt")
+            of = inputs.word_ids(0)
+            firsts = [of.index(word) for word in range(len(row))]
+            if "word_starts" in inspect.signature(loaded.forward).parameters:
+                inputs["word_starts"] = torch.zeros_like(inputs["input_ids"], dtype=torch.bool)
+                inputs["word_starts"][0, firsts] = True
         else:
             inputs = reader(*(row if isinstance(row, list) else [row]), truncation=True, return_tensors="pt")
         with torch.inference_mode():
             answer = loaded(**inputs).logits[0]
-        found.append((answer[-1] if kind["last"] else answer).double().tolist())
+        found.append((answer[-1] if kind["last"] else answer[firsts]).double().flatten().tolist())
     return found
 
 
@@ -75,6 +85,8 @@ def _given(kind: dict[str, Any], row: Any) -> Any:
     """A row as hfkit's pipelines and image processors take it."""
     if kind["images"]:
         return picture(row)
+    if kind["words"]:
+        return {"tokens": row}
     return {"text": row[0], "text_pair": row[1]} if isinstance(row, list) else row
 
 

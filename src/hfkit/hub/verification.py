@@ -27,10 +27,16 @@ SECONDS = 1800
 
 
 def examples(run: Run) -> list[Any]:
-    """Rows that the run has stored: texts, pairs of texts, pictures as base64 of their files; else a few made ones."""
+    """Rows that the run has stored: texts, pairs of texts, texts as words, pictures as base64 of their files; else
+    a few made ones."""
     if _kind(run)["images"]:
         return _pictures(run) or list(range(EXAMPLES))
     table = run.predictions()
+    if _kind(run)["words"]:
+        most = run.info["task_settings"].get("max_length") or float("inf")  # a longer text has several windows
+        pairs = zip(table["tokens"].to_pylist(), table["length"].to_pylist(), strict=True)
+        texts = [words for words, size in pairs if size <= most]
+        return [texts[place * len(texts) // EXAMPLES] for place in range(min(EXAMPLES, len(texts)))]
     names = [name for name in ("text", "text_pair") if name in table.column_names]
     if not names:
         return MADE
@@ -42,7 +48,12 @@ def examples(run: Run) -> list[Any]:
 def _kind(run: Run) -> dict[str, Any]:
     """What a stranger has to know of the run's task."""
     spec = find(str(run.info["task"]))
-    return {"auto_model": spec.auto_model, "images": spec.inputs == "images", "last": not spec.labelled}
+    return {
+        "auto_model": spec.auto_model,
+        "images": spec.inputs == "images",
+        "last": not spec.labelled,
+        "words": "tokens" in spec.reads,
+    }
 
 
 MADE = ["One text.", "And another one, which is longer than the first!"]

@@ -10,6 +10,7 @@ from hfkit.evaluation import wording
 from hfkit.report import public
 from hfkit.report.page import job
 from hfkit.runs.run import Run, reading
+from hfkit.tasks.discover import find
 
 EXAMPLES = 6
 LONGEST = 1500
@@ -53,15 +54,15 @@ def facts(run: Run) -> Facts:
     run.check_finished()
     with reading(run):
         settings, names = run.info["task_settings"], run.predictions().column_names
-        pictures = _pictures(run)
+        pictures, own = _pictures(run), find(str(run.info["task"])).offers("app", "examples")
         return Facts(
             title=str(run.info["name"]),
             task=str(run.info["task"]),
             about=_about(run),
             labels=[str(name) for name in settings.get("labels") or []],
-            regression="label" in names and "probabilities" not in names,
+            regression="problem_type" in settings and "label" in names and "probabilities" not in names,
             pair=bool(settings.get("pair")),
-            examples=[[path] for path in pictures] or _texts(run),
+            examples=[[path] for path in pictures] or (own(run, EXAMPLES) if own else _texts(run)),
             pictures=pictures,
         )
 

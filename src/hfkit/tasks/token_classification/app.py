@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hfkit.base.sanitize import line
 from hfkit.hub.space.forms import mistake, told
 from hfkit.tasks.token_classification.words.schemes import has_scheme
 
 if TYPE_CHECKING:
     from hfkit.hub.space.facts import Facts
+    from hfkit.runs.run import Run
 
 
 def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
@@ -26,6 +28,14 @@ def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
         "inputs": [gradio.Textbox(label="Text", lines=5)],
         "outputs": [gradio.HighlightedText(label="Names")],
     }
+
+
+def examples(run: "Run", at_most: int) -> list[list[str]]:
+    """Test texts for the form: those with the most types of names, all of them found."""
+    table = run.predictions().select(["text", "label", "prediction"]).to_pylist()
+    right = [row for row in table if row["label"] == row["prediction"] and 20 <= len(row["text"]) <= 400]
+    ranked = sorted(right, key=lambda row: -len(set(row["label"])))
+    return [[line(row["text"], 400)] for row in ranked[:at_most]]
 
 
 def example(info: Mapping[str, Any]) -> str:
