@@ -67,9 +67,10 @@ def crf(
         trainer.append(pycrfsuite.ItemSequence(features(text)), list(map(str, row)))
     tagger = pycrfsuite.Tagger()
     with tempfile.TemporaryDirectory() as folder:
+        # From its file: a model in memory is used without being held, and is gone when Python frees it.
         trainer.train(str(Path(folder, "crf")))
-        tagger.open_inmemory(Path(folder, "crf").read_bytes())
-    return [list(map(int, tagger.tag(pycrfsuite.ItemSequence(features(text))))) for text in asked]
+        tagger.open(str(Path(folder, "crf")))
+        return [list(map(int, tagger.tag(pycrfsuite.ItemSequence(features(text))))) for text in asked]
 
 
 def features(text: Sequence[str]) -> list[list[str]]:
