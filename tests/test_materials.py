@@ -171,7 +171,7 @@ def test_the_command_fetches_names_and_what_recipes_name(
     assert "tiny: 0.0 MB in" in capsys.readouterr().out
     materials.main([])
     assert re.search(r"demo:tiny +0\.0 MB +mit +Tiny\n", capsys.readouterr().out)
-    with pytest.raises(SystemExit, match=r"There is no recipe 'same\.py'(.|\n)*did you mean some\.py"):
+    with pytest.raises(SystemExit, match=r"There is no recipe 'same\.py'(.|\n)*did you mean some\?"):
         materials.main(["same.py"])
 
 

@@ -231,7 +231,7 @@ def _check_block(block: dict[str, Any], path: Path) -> None:
 
 def _check_embedded(embedded: dict[str, Any], path: Path) -> None:
     known = {entry.name for entry in fields(Embedded)}
-    needed = ["file", "sha256", *(["material"] if "material" in embedded else ["package", "module"])]
+    needed = [*(["material"] if "material" in embedded else ["package", "module"]), "file", "sha256"]
     for key in embedded:
         if key not in known:
             raise HfkitError(

@@ -145,8 +145,8 @@ def _held(folder: Path) -> float:
 def named_in(recipe: Path) -> list[str]:
     """The materials that a recipe names, as `"demo:NAME"`."""
     if not recipe.is_file():
-        beside = [str(file) for file in recipe.parent.glob("*.py")]
-        raise HfkitError(f"There is no recipe {str(recipe)!r}", fix=nearest(str(recipe), beside))
+        beside = [file.stem for file in recipe.parent.glob("*.py")]
+        raise HfkitError(f"There is no recipe {str(recipe)!r}", fix=nearest(recipe.stem, beside))
     found = re.findall(r"""["']demo:([\w.-]+)["']""", recipe.read_text(encoding="utf-8"))
     return [name for name in dict.fromkeys(found) if name in MATERIALS]
 
