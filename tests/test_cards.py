@@ -101,3 +101,14 @@ def test_a_card_replaces_markup_and_the_load_counts_it() -> None:
     data = load_data("mine")
     assert not any("<br" in text for split in data.values() for text in split["text"])
     assert "train: '<br />' became ' ' in 20 texts" in data.summary.notes
+
+
+def test_blocks_hold_for_tagged_texts_too() -> None:
+    rows = [f'{{"tokens": ["word{n}", "of"], "tags": ["{"AB"[n % 2]}", "C"]}}\n' for n in range(100)]
+    Path("tagged.jsonl").write_text("".join(rows))
+    front = FRONT.replace("text-classification", "token-classification")
+    card("hfkit: {source: ../tagged.jsonl, columns: {text: tokens, label: tags}, blocks: 10}\n", front)
+    data = load_data("mine", task="token-classification")
+    blocks = [{int(id.split("-")[1]) // 10 for id in split["id"]} for split in data.values()]
+    assert sum(map(len, blocks)) == 10 and len(set.union(*blocks)) == 10
+    assert "group" not in data["train"].column_names

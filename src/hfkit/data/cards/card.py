@@ -5,7 +5,7 @@ they are split. The prose below it is for people.
 """
 
 import re
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,12 @@ COLUMNS = ("text", "text_pair", "image", "label", "id")
 
 @dataclass(frozen=True)
 class Embedded:
-    """The form of a data set that a package of the `demo` extra ships.
+    """The form of a data set that a package of the `demo` extra ships, or that is fetched as a material.
 
     Attributes:
         package: The package's name in the registry.
         module: The folder it installs.
+        material: In place of both, the name of a material (`hfkit.data.sources.materials`).
         file: The file in that folder.
         sha256: The file's checksum; another file is refused.
         rows: Column values that pick this data set's rows out of the file.
@@ -35,10 +36,11 @@ class Embedded:
         pixels: Width, height and highest grey value, for a gzipped CSV of pictures as numbers, the label last.
     """
 
-    package: str
-    module: str
     file: str
     sha256: str
+    package: str = ""
+    module: str = ""
+    material: str = ""
     rows: dict[str, str] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     test_size: float | None = None
@@ -229,7 +231,7 @@ def _check_block(block: dict[str, Any], path: Path) -> None:
 
 def _check_embedded(embedded: dict[str, Any], path: Path) -> None:
     known = {entry.name for entry in fields(Embedded)}
-    needed = [entry.name for entry in fields(Embedded) if entry.default is MISSING and entry.default_factory is MISSING]
+    needed = [*(["material"] if "material" in embedded else ["package", "module"]), "file", "sha256"]
     for key in embedded:
         if key not in known:
             raise HfkitError(
@@ -238,7 +240,9 @@ def _check_embedded(embedded: dict[str, Any], path: Path) -> None:
     for key in needed if embedded else []:
         if key not in embedded:
             raise HfkitError(f"The embedded form needs the key {key}", where=f"{path}, key hfkit.embedded")
-    kinds: dict[str, Any] = dict.fromkeys(needed, str) | {
+    if "material" in embedded and {"package", "module"} & set(embedded):
+        raise HfkitError("The embedded form is a material's or a package's", where=f"{path}, key hfkit.embedded")
+    kinds: dict[str, Any] = dict.fromkeys(("package", "module", "material", "file", "sha256"), str) | {
         "rows": dict,
         "columns": dict,
         "test_size": float,
@@ -247,7 +251,7 @@ def _check_embedded(embedded: dict[str, Any], path: Path) -> None:
     for key, value in embedded.items():
         # A module of a package is imported to be looked into, a path with .. leads out of it.
         climbs = (key == "file" and ".." in str(value)) or (key == "module" and not str(value).isidentifier())
-        if not isinstance(value, kinds[key]) or climbs or (key == "test_size" and not 0 < value < 1):
+        if not isinstance(value, kinds[key]) or value == "" or climbs or (key == "test_size" and not 0 < value < 1):
             raise HfkitError(f"{value!r} cannot be its {key}", where=f"{path}, key hfkit.embedded.{key}")
 
 

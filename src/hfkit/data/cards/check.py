@@ -132,12 +132,14 @@ def numbers(cell: str) -> tuple[int | None, list[int]]:
 
 def _compare(name: str, cells: list[str], card: DataCard) -> tuple[list[str], list[str]]:
     from hfkit.data import load_data
+    from hfkit.tasks import discover
 
     if name not in (card.name, f"demo:{card.name}"):
         return [f"The counts name {name}, which is not this data set"], []
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            loaded = load_data(name, drop_bad_rows=True, skip_corrupt=True)
+            task = card.task if card.task in discover.names() else None
+            loaded = load_data(name, drop_bad_rows=True, skip_corrupt=True, task=task)
     except HfkitError as error:
         return [], [f"counts of {name} not looked at: {error.what}"]
     faults = []

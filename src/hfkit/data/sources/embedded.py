@@ -1,13 +1,11 @@
-"""Embedded models and data: files that packages of the `demo` extra ship, found without running the packages' code.
+"""Embedded models and data: files that packages of the `demo` extra ship, found without running the packages' code, and
+materials, which are fetched once (`hfkit.data.sources.materials`).
 
 A file is used only when its sha256 is the known one: a package of the same name with other contents is refused.
 """
 
-import hashlib
 import importlib.util
 import json
-import shutil
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,6 +13,8 @@ from typing import Any
 
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.cards.card import DataCard, known_cards
+from hfkit.data.sources import materials
+from hfkit.data.sources.archives import check_file, made_once
 
 # name -> (package, module, folder in it, sha256 of the files that decide what the model answers)
 _MODELS: dict[str, tuple[str, str, str, dict[str, str]]] = {
@@ -67,12 +67,15 @@ _ORIGINS: dict[str, tuple[str | None, str]] = {
 
 def origin(name: str) -> tuple[str | None, str | None]:
     """Of an embedded model (`demo:minilm`): its id on the Hub and its license; None for what is not known."""
-    return _ORIGINS.get(name.removeprefix("demo:"), (None, None))
+    name = name.removeprefix("demo:")
+    if name in _FETCHED:
+        return materials.MATERIALS[name].origin, materials.MATERIALS[name].license
+    return _ORIGINS.get(name, (None, None))
 
 
 def check_name(name: str) -> None:
     """Refuse the name of an embedded model that there is not. Nothing is opened for it."""
-    if name not in (known := [*_MODELS, *_MADE]):
+    if name not in (known := [*_MODELS, *_MADE, *_FETCHED]):
         raise HfkitError(f"There is no embedded model {name!r}", where="--model", fix=nearest(name, known))
 
 
@@ -80,9 +83,11 @@ def model_path(name: str) -> Path:
     """The folder of the embedded model `name` (for `demo:minilm`: minilm), its files checked.
 
     Raises:
-        HfkitError: No such model, the package is not installed, or a file is not the known one.
+        HfkitError: No such model, it is not installed or fetched, or a file is not the known one.
     """
     check_name(name)
+    if name in _FETCHED:
+        return materials.find(name)
     if name in _MADE:
         return _MADE[name]()
     package, module, folder, checksums = _MODELS[name]
@@ -111,7 +116,7 @@ def _lite0_path() -> Path:
         save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
         (folder / "config.json").write_text(json.dumps(_LITE0_CONFIG, indent=2) + "\n", encoding="utf-8")
 
-    return _made_once(f"efficientnet_lite0-{_LITE0[3][:12]}", write)
+    return made_once(_folder(f"efficientnet_lite0-{_LITE0[3][:12]}"), write)
 
 
 @cache
@@ -143,7 +148,7 @@ def _smollm2_path() -> Path:
         for part in (settings, model.generation_config, tokenizer):
             part.save_pretrained(folder)
 
-    return _made_once(f"smollm2-{_SMOLLM2[3][:12]}", write)
+    return made_once(_folder(f"smollm2-{_SMOLLM2[3][:12]}"), write)
 
 
 def _gguf_tokenizer(file: Path) -> Any:
@@ -168,30 +173,13 @@ def _gguf_tokenizer(file: Path) -> Any:
 
 # name -> what makes a folder of a package's file in another format
 _MADE: dict[str, Callable[[], Path]] = {"efficientnet_lite0": _lite0_path, "smollm2": _smollm2_path}
+_FETCHED = [name for name, material in materials.MATERIALS.items() if material.kind == "model"]
 
 
-def _made_once(name: str, write: Callable[[Path], None]) -> Path:
-    """The folder `name` in the Hub's cache, filled by `write` where it is not there; half a folder never is."""
+def _folder(name: str) -> Path:
     from huggingface_hub.constants import HF_HOME
 
-    folder = Path(HF_HOME) / "hfkit" / name
-    if (folder / "config.json").is_file():
-        return folder
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(dir=folder.parent))
-        write(staged)
-        staged.chmod(0o755)  # mkdtemp makes folders for the owner alone
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            staged.rename(folder)
-        except OSError:  # another process was faster
-            shutil.rmtree(staged, ignore_errors=True)
-    except OSError as error:
-        raise HfkitError(
-            f"The weights cannot be written: {error}", fix="set HF_HOME to a folder to write in"
-        ) from error
-    return folder
+    return Path(HF_HOME) / "hfkit" / name
 
 
 def dataset_card(name: str) -> DataCard:
@@ -206,8 +194,13 @@ def dataset_card(name: str) -> DataCard:
 
 def embedded_file(card: DataCard) -> Path:
     """The file that the card's `embedded:` block names, checked."""
-    assert card.embedded is not None
-    return package_file(card.embedded.package, card.embedded.module, card.embedded.file, card.embedded.sha256)
+    found = card.embedded
+    assert found is not None
+    if not found.material:
+        return package_file(found.package, found.module, found.file, found.sha256)
+    path = materials.find(found.material) / found.file
+    check_file(path, found.sha256, fix=f"rm -r {path.parent}, and fetch it again")
+    return path
 
 
 @cache
@@ -233,14 +226,7 @@ def package_file(package: str, module: str, file: str, sha256: str, install: str
     path = Path(spec.submodule_search_locations[0]) / file
     if not path.is_file():
         raise HfkitError(f"The package {package} lacks {file}", where=str(path), fix=_reinstall(package))
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != sha256:
-        raise HfkitError(
-            f"The file is not the known one: its sha256 is {found}, not {sha256}",
-            where=str(path),
-            fix=_reinstall(package),
-        )
+    check_file(path, sha256, _reinstall(package))
     return path
 
 

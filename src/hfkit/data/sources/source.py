@@ -14,6 +14,7 @@ from hfkit.data.readers import SUFFIXES, read_table
 from hfkit.data.readers.streams import FileRows, HubRows, RowStream
 from hfkit.data.sources.folder_tables import SHARD, data_files, metadata_of, stray_tables, tables_below, tables_in
 from hfkit.data.sources.image_folders import SPLITS, idx_files, idx_tables, image_tables, is_image_folder, pixel_table
+from hfkit.data.sources.labelled_strings import labelled_strings
 from hfkit.data.tables.split_columns import split_by_column
 from hfkit.data.tables.table import Table, arrow_table, joined
 
@@ -134,7 +135,10 @@ def _embedded(name: str, arguments: DataArguments) -> Source:
     embedded = card.embedded
     assert embedded is not None
     path = embedded_file(card)
-    table = pixel_table(path, *embedded.pixels) if embedded.pixels else replace(read_table(path), origin=path.name)
+    if embedded.pixels:
+        table = pixel_table(path, *embedded.pixels)
+    else:
+        table = labelled_strings(path) if path.suffix == ".xml" else replace(read_table(path), origin=path.name)
     if embedded.rows:
         wanted = {column: table.column(column) for column in embedded.rows}
         rows = [
@@ -145,8 +149,8 @@ def _embedded(name: str, arguments: DataArguments) -> Source:
             del table.columns[column]
     own_size = embedded.test_size or card.test_size
     card = replace(card, columns=embedded.columns or card.columns, splits={}, test_size=own_size)
-    location = f"{embedded.package}: {embedded.file}"
-    return Source(name, "embedded", location, {"train": table}, embedded.sha256[:12], card, single=True)
+    location = f"{embedded.package or embedded.material}: {embedded.file}"
+    return Source(name, "embedded", location, {"train": table}, embedded.sha256[:12], card, True, table.notes)
 
 
 def _files(name: str, path: Path, arguments: DataArguments, images: bool) -> Source:

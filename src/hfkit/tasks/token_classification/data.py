@@ -74,8 +74,11 @@ def _rows(table: Table, role: str, layout: Layout, opened: Source, arguments: Ar
     ids = table.column(id) if id else []
     ids = [str(value) for value in ids] if id and identifies(ids) else [f"{role}-{row}" for row in range(len(table))]
     group = (opened.card.group if opened.card else None) or (DOCUMENT if DOCUMENT in table.columns else None)
-    unit = [str(value) for value in table.column(group)] if group else None
-    columns = {"tokens": [text.words for text in texts], "places": [text.places for text in texts]}
+    blocks = opened.card.blocks if opened.card else None
+    unit: list[Any] | None = [row // blocks for row in range(len(table))] if blocks else None
+    columns: dict[str, Any] = {"tokens": [text.words for text in texts], "places": [text.places for text in texts]}
+    if group:
+        unit = columns[DOCUMENT] = [str(value) for value in table.column(group)]
     held = replace(table, columns=table.columns | columns)
     rows = Rows(held, list(range(len(table))), ids, {"text": [t.text for t in texts]}, [t.tags for t in texts], unit)
     rows = rows.select([row for row in range(len(table)) if row not in bad]) if bad else rows
@@ -205,6 +208,6 @@ def _dataset(rows: Rows, names: list[str]) -> Any:
     }
     features: dict[str, Any] = {"id": Value("string"), "text": Value("string"), "tokens": List(Value("string"))}
     features |= {"begins": List(Value("int32")), "ends": List(Value("int32")), "label": List(ClassLabel(names=names))}
-    if rows.unit is not None:
+    if DOCUMENT in rows.table.columns:
         columns["group"], features["group"] = rows.unit, Value("string")
     return Dataset.from_dict(columns, features=Features(features))

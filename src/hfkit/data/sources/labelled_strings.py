@@ -1,0 +1,64 @@
+"""Labelled strings: the XML in which parserator keeps texts whose every word has a tag.
+
+    <AddressCollection>
+      <AddressString><AddressNumber>3600</AddressNumber> <StreetName>5th</StreetName></AddressString>
+
+No stranger's file is read: what comes here is held against a card's sha256 first.
+"""
+
+from pathlib import Path
+from xml.parsers import expat
+
+from hfkit.base.errors import HfkitError
+from hfkit.data.tables.table import Table, counted
+
+
+def labelled_strings(path: Path) -> Table:
+    """A table of the file's strings: `tokens` (its words) and `tags` (the elements that they stand in), with lines.
+
+    Raises:
+        HfkitError: The file is not such XML: it has text outside of a tag, an empty word, or tags within tags.
+    """
+    parser = expat.ParserCreate()
+    tokens: list[list[str]] = []
+    tags: list[list[str]] = []
+    lines: list[int] = []
+    inside: list[str] = []
+
+    def begin(name: str, _: dict[str, str]) -> None:
+        inside.append(name)
+        if len(inside) == 2:
+            tokens.append([])
+            tags.append([])
+            lines.append(parser.CurrentLineNumber)
+        elif len(inside) == 3:
+            tokens[-1].append("")
+            tags[-1].append(name)
+        elif len(inside) > 3:
+            refuse(f"<{name}> stands within <{inside[-2]}>")
+
+    def end(name: str) -> None:
+        inside.pop()
+        if len(inside) == 2 and not tokens[-1][-1].strip():
+            refuse(f"<{name}> holds no word")
+
+    def text(data: str) -> None:
+        if len(inside) == 3:
+            tokens[-1][-1] += data
+        elif data.strip():
+            refuse(f"{data.strip()!r} stands outside of a tag")
+
+    def refuse(what: str) -> None:
+        raise HfkitError(what, where=f"{path.name} line {parser.CurrentLineNumber}")
+
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = begin, end, text
+    try:
+        parser.Parse(path.read_bytes(), True)
+    except expat.ExpatError as error:
+        raise HfkitError(
+            f"The file is not XML: {expat.ErrorString(error.code)}", where=f"{path.name} line {error.lineno}"
+        ) from error
+    changed = sum(word != word.strip() for words in tokens for word in words)
+    notes = [f"{counted(changed, 'word')} of {path.name} lost white space at an end"] if changed else []
+    columns = {"tokens": [[word.strip() for word in words] for words in tokens], "tags": tags}
+    return Table(path.name, columns, lines, notes=notes)

@@ -1,0 +1,116 @@
+"""Weights out of an ONNX file, in float32 and under the names that transformers gives them.
+
+torch's exporter keeps the names of parameters, but for the weight of a linear layer: that one becomes an anonymous
+matrix, transposed, and only the node that multiplies by it tells the layer: `/encoder/layer.0/output/dense/MatMul`.
+onnxruntime's quantizers write `NAME_quantized`, `NAME_scale` and `NAME_zero_point` in the place of `NAME`, in QDQ files
+and in dynamically quantized ones alike.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hfkit.base.errors import HfkitError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+WHOLE, SCALE, ZERO = "_quantized", "_scale", "_zero_point"
+
+
+def float_tensors(file: Path) -> "dict[str, np.ndarray]":
+    """The parameters of an ONNX file: fp32, fp16, QDQ or dynamically quantized, by tensor or by column.
+
+    A number of 8 bits stands for (number - zero point) * scale (ONNX, DequantizeLinear).
+
+    Returns:
+        Name to float32 array; linear layers as torch has them, (outputs, inputs). What has no name is left out, so
+        load it strictly.
+
+    Raises:
+        HfkitError: The package onnx is not installed.
+    """
+    if importlib.util.find_spec("onnx") is None:
+        raise HfkitError(
+            "The weights come as ONNX, and the package onnx, which reads it, is not installed",
+            fix="pip install 'hfkit[demo]'",
+        )
+    import numpy as np
+    import onnx
+
+    graph = onnx.load(file, load_external_data=False).graph
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
+            constants[node.output[0]] = onnx.numpy_helper.to_array(node.attribute[0].t)
+    axes = {
+        node.input[0]: next((one.i for one in node.attribute if one.name == "axis"), 1)
+        for node in graph.node
+        if node.op_type == "DequantizeLinear"
+    }
+    for name in [name for name in constants if name.endswith(WHOLE)]:
+        stem = name.removesuffix(WHOLE)
+        constants[stem] = _plain(constants, name, stem if stem + SCALE in constants else name, axes.get(name, 1))
+    named = {name: array for name, array in constants.items() if _is_parameter(name, array)}
+    dequantized = {
+        out: node.input[0] for node in graph.node if node.op_type == "DequantizeLinear" for out in node.output
+    }
+    for node in graph.node:
+        if node.op_type in ("MatMul", "MatMulInteger"):
+            matrix = dequantized.get(node.input[1], node.input[1]).removesuffix(WHOLE)
+            layer = node.name.strip("/").rpartition("/")[0].replace("/", ".")
+            if matrix in constants and matrix not in named and layer:
+                named[f"{layer}.weight"] = constants[matrix].T
+    return {name: np.array(array, np.float32, order="C") for name, array in named.items()}
+
+
+def _plain(constants: "dict[str, np.ndarray]", name: str, scales: str, axis: int) -> "np.ndarray":
+    """The numbers that quantized ones stand for; `scales` begins the names of their scale and zero point."""
+    numbers, scale = constants[name].astype("float32"), constants[scales + SCALE]
+    zero = constants.get(scales + ZERO, 0 * scale).astype("float32")
+    shape = [1] * numbers.ndim
+    if scale.size > 1:
+        shape[min(axis, numbers.ndim - 1)] = scale.size
+    return (numbers - zero.reshape(shape)) * scale.reshape(shape)
+
+
+def _is_parameter(name: str, array: "np.ndarray") -> bool:
+    known = "." in name and not name.startswith(("/", "onnx::")) and not name.endswith((WHOLE, SCALE, ZERO))
+    return known and array.dtype.kind == "f"
+
+
+def encoder(prefix: str, file: str, **settings: Any) -> Callable[[Path, Path], None]:
+    """What makes a transformers folder of an encoder's ONNX file with its `tokenizer.json` beside it.
+
+    Args:
+        prefix: What stands before the encoder's own names; parameters without it (a head) are left out.
+        file: The ONNX file's name.
+        settings: Fields of the model's configuration, `model_type` among them.
+    """
+
+    def make(files: Path, folder: Path) -> None:
+        import torch
+        from safetensors.numpy import save_file
+        from tokenizers import Tokenizer
+        from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+        tensors = float_tensors(files / file)
+        weights = {name.removeprefix(prefix): tensors[name] for name in tensors if name.startswith(prefix)}
+        config = AutoConfig.for_model(**settings)
+        with torch.device("meta"):
+            model = AutoModel.from_config(config)
+        model.load_state_dict(
+            {name: torch.from_numpy(array) for name, array in weights.items()}, assign=True
+        )  # strictly
+        config.architectures, config.dtype = [type(model).__name__], "float32"
+        config.save_pretrained(folder)
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        tokenizer = Tokenizer.from_file(str(files / "tokenizer.json"))
+        tokenizer.no_truncation()  # as it was cut for that model's own use
+        tokenizer.no_padding()
+        tokenizer.save(str(folder / "tokenizer.json"))
+        case, longest = tokenizer.normalizer.lowercase, config.max_position_embeddings
+        AutoTokenizer.from_pretrained(folder, do_lower_case=case, model_max_length=longest).save_pretrained(folder)
+
+    return make

