@@ -215,7 +215,7 @@ def test_a_card_names_a_material_in_the_place_of_a_package(index: Path, monkeypa
     source = open_source(DataArguments(dataset="demo:tiny"))
     assert (source.kind, source.location, source.revision) == ("embedded", "tiny: texts.xml", sha256(WANTED)[:12])
     table = source.tables["train"]
-    assert table.columns == {"tokens": [["one", "two"], ["three"]], "tags": [["A", "B"], ["A"]]}
+    assert table.columns == {"tokens": [["one", "two"], ["three"]], "tags": [["B-A", "B-B"], ["B-A"]]}
     assert table.place(1) == "texts.xml line 3"
     assert source.notes == ["1 word of texts.xml lost white space at an end"]
     (materials.find("tiny") / "texts.xml").write_text("changed")

@@ -14,7 +14,10 @@ from hfkit.data.tables.table import Table, counted
 
 
 def labelled_strings(path: Path) -> Table:
-    """A table of the file's strings: `tokens` (its words) and `tags` (the elements that they stand in), with lines.
+    """A table of the file's strings: `tokens` (its words) and `tags`, with lines.
+
+    Neighbours in elements of one name are one part of the string, as parserator joins them: of <StreetName> the first
+    has the tag B-StreetName, the others I-StreetName (IOB2).
 
     Raises:
         HfkitError: The file is not such XML: it has text outside of a tag, an empty word, or tags within tags.
@@ -32,8 +35,9 @@ def labelled_strings(path: Path) -> Table:
             tags.append([])
             lines.append(parser.CurrentLineNumber)
         elif len(inside) == 3:
+            goes_on = bool(tags[-1]) and tags[-1][-1][2:] == name
             tokens[-1].append("")
-            tags[-1].append(name)
+            tags[-1].append(f"{'I' if goes_on else 'B'}-{name}")
         elif len(inside) > 3:
             refuse(f"<{name}> stands within <{inside[-2]}>")
 
