@@ -30,7 +30,7 @@ DEMO = {
     "model": "demo:distilbert_cased",
     "max_length": 64,
     "learning_rate": 1e-4,
-    "num_train_epochs": 4,
+    "num_train_epochs": 6,
 }
 
 

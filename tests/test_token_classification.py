@@ -18,11 +18,11 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 import hfkit
 from hfkit.base.errors import HfkitError
 from hfkit.cli import main
+from hfkit.config import TrainConfig
 from hfkit.data.text.special_tokens import space_before_words
 from hfkit.evaluation.intervals import intervals
 from hfkit.evaluation.metric import figures
 from hfkit.inference import predict_file
-from hfkit.tasks.discover import find
 from hfkit.tasks.token_classification import baselines
 from hfkit.tasks.token_classification.errors import errors, seen_and_unseen, surfaces
 from hfkit.tasks.token_classification.metrics import metrics_of
@@ -306,14 +306,11 @@ def test_a_model_of_another_kind_and_a_trained_one(tagger: Path, tiny_run: Path,
 
 
 def test_a_text_longer_than_a_training_window_learns_all_its_words(tiny_bert: Path, tagger: Path) -> None:
-    config = (
-        find("token-classification").room("config").Config(dataset=str(tagger.parent / "names.conll"), max_length=8)
-    )
+    data_file = str(tagger.parent / "names.conll")
+    config = TrainConfig(task="token-classification", dataset=data_file, model=str(tiny_bert), max_length=8)
     data = hfkit.load_data(config)
     task = hfkit.build_task(config, data)
-    model, processor = hfkit.build_model(
-        find("token-classification").room("config").Config(model=str(tiny_bert), max_length=8), task, data
-    )
+    model, processor = hfkit.build_model(config, task, data)
     task = task.for_model(model.config, processor)
     encoded = task.encode(data["train"], processor)
     rows = task.to_train(encoded)

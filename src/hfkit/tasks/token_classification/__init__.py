@@ -19,7 +19,7 @@ SPEC = TaskSpec(
         "model": "demo:distilbert_cased",
         "max_length": 64,
         "learning_rate": 1e-4,
-        "num_train_epochs": 3,
+        "num_train_epochs": 6,
         "per_device_train_batch_size": 16,
         "warmup_steps": 0.1,
     },
