@@ -158,3 +158,15 @@ def test_splits_inside_a_json_file_are_splits(form: str) -> None:
         "data": "rows read under 'data'; not read: version",
     }
     assert [note for note in data.summary.notes if "not read" in note] == ([said[form]] if form in said else [])
+
+
+def test_rows_of_a_group_stay_together_and_are_drawn_together(tmp_path: Path) -> None:
+    lines = [f"text {row},{('neg', 'pos')[row // 3 % 2]},d{row // 3}" for row in range(120)]
+    data = load_data(write("data.csv", "text,label,patient\n" + "\n".join(lines) + "\n"), group_column="patient")
+    groups = [set(split["group"][:]) for split in data.values()]
+    assert not groups[0] & groups[1] | groups[0] & groups[2] | groups[1] & groups[2]
+    assert "by groups of equal patient" in " ".join(data.summary.notes)
+    assert "patient" not in " ".join(note for note in data.summary.notes if "not used" in note)
+    assert "There is no column 'pateint'" in refused("data.csv", group_column="pateint")
+    write("holes.csv", "text,label,patient\n" + "\n".join([*lines, "more,neg,"]) + "\n")
+    assert "1 row of 121 has no 'patient'" in refused("holes.csv", group_column="patient")

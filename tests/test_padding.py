@@ -12,7 +12,7 @@ import hfkit
 from hfkit import TrainConfig, build_model, build_task
 from hfkit.base.errors import HfkitError
 from hfkit.tasks.text_classification.inference import TextClassificationPipeline
-from hfkit.tasks.text_classification.padding import settle_padding
+from hfkit.tasks.text_classification.models import settle_padding
 from hfkit.tasks.text_classification.task import TextClassification
 
 TEXTS = ["warm", "a cold film that was not warm", "a film that was as warm as it was slow and that nobody left " * 2]

@@ -60,6 +60,11 @@ class RowArguments(FileArguments):
         "The column that says of which split a row is. auto: one that holds nothing but names of splits (train, dev,"
         " test). none: no column does.",
     )
+    group_column: str | None = knob(
+        None,
+        "The column whose equal values belong together, such as a document or a patient: they stay in one split, and"
+        " intervals are taken over them. Default: the card's.",
+    )
     validation_size: float | None = knob(
         None,
         "Share of the training rows held out where there is no validation split. Default: the card's, else 0.1.",

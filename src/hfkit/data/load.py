@@ -15,7 +15,7 @@ from hfkit.data import prepared
 from hfkit.data.labels.column import Labels, check_counts, read_labels
 from hfkit.data.labels.feature import strata
 from hfkit.data.sources.source import Source, open_source
-from hfkit.data.splits import carve, limited, remove_repeats
+from hfkit.data.splits import carve, group_of, limited, remove_repeats
 from hfkit.data.tables.columns import Columns, choose_columns
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, take_rows
@@ -70,7 +70,8 @@ def load_data(source: RowArguments | str | PathLike[str], **options: Any) -> "Lo
         splits = carve(splits, by_label, arguments, opened.card, notes)
         splits = limited(splits, by_label, arguments, notes)
         levels = pixel_range(splits["train"].table, arguments.pixel_range, notes)
-    data = _finish(opened, columns, labels, splits, notes, levels)
+    grouped = group_of(arguments, opened.card) is not None
+    data = _finish(opened, columns, labels, splits, notes, levels, grouped)
     if name is not None:
         prepared.write(name, data, unchanged=name == prepared.key(arguments, problem_type, task))
     return data
@@ -115,7 +116,8 @@ def load_test(
         repeats: list[str] = []
         splits = remove_repeats(splits, repeats, keep=True)
         splits = limited(splits, partial(_strata, labels=labels), arguments, notes)
-        data = _finish(opened, columns, labels, splits, notes + repeats)
+        grouped = group_of(arguments, opened.card) is not None
+        data = _finish(opened, columns, labels, splits, notes + repeats, grouped=grouped)
         return _only_test(data, label_names, arguments.drop_unseen_labels)
 
 
@@ -161,7 +163,7 @@ def _columns(opened: Source, arguments: DataArguments, tables: dict[str, Table],
     card = opened.card
     given = card.columns if card else {}
     image = wanted(tables, arguments.image_column or given.get("image"), task, arguments.dataset)
-    group = [card.group] if card and card.group else []
+    group = [name] if (name := group_of(arguments, card)) else []
     text, pair = arguments.text_column, arguments.text_pair_column
     if not image:
         pair = pair or (None if text else given.get("text_pair"))
@@ -201,7 +203,7 @@ def _labelled(
         splits[role], dropped = take_rows(
             table, role, columns, drop=arguments.drop_bad_rows, skip=arguments.skip_corrupt,
             unlabelled=-1 if names else None, parted=bool(separator),
-            blocks=card.blocks if card else None, group=card.group if card else None,
+            blocks=card.blocks if card else None, group=group_of(arguments, card),
         )  # fmt: skip
         notes += dropped
         if columns.image is None:
@@ -250,12 +252,13 @@ def _finish(
     splits: dict[str, Rows],
     notes: list[str],
     levels: list[float] | None = None,
+    grouped: bool = False,
 ) -> "LoadedData":
     from hfkit.data.summary import build, finished
 
     return finished(
         opened,
-        {role: build(rows, columns, labels.problem_type, labels.names) for role, rows in splits.items()},
+        {role: build(rows, columns, labels.problem_type, labels.names, grouped) for role, rows in splits.items()},
         notes,
         problem_type=labels.problem_type,
         text_column=columns.text,

@@ -75,8 +75,9 @@ def carve(
 ) -> dict[str, Rows]:
     """Holds out the splits that the source lacks; first test, so that the validation share does not move it."""
     splits, by = dict(splits), ""
-    if card and splits["train"].unit is not None:
-        by = f", by blocks of {card.blocks} rows" if card.blocks else f", by groups of equal {card.group}"
+    if splits["train"].unit is not None:
+        group = group_of(arguments, card)
+        by = f", by groups of equal {group}" if group else f", by blocks of {card.blocks} rows" if card else ""
     for role in ("test", "validation"):
         if role not in splits:
             train, share = splits["train"], share_of(role, arguments, card)
@@ -90,6 +91,11 @@ def carve(
                 + ("" if abs(taken / all_rows - share) < 0.02 else f" ({100 * share:g} % asked for{_WHY})")
             )
     return {role: splits[role] for role in ROLES}
+
+
+def group_of(arguments: DataArguments, card: DataCard | None) -> str | None:
+    """The column whose equal values belong together: the one that is asked for, else the card's."""
+    return arguments.group_column or (card.group if card else None)
 
 
 def share_of(role: str, arguments: DataArguments, card: DataCard | None) -> float:

@@ -138,19 +138,25 @@ def finished(
     return data
 
 
-def build(rows: Rows, columns: Columns, problem_type: str, names: list[str] | None) -> datasets.Dataset:
-    """One split as a data set in memory, where no cache of an earlier run can be mistaken for this one's."""
+def build(
+    rows: Rows, columns: Columns, problem_type: str, names: list[str] | None, grouped: bool = False
+) -> datasets.Dataset:
+    """One split as a data set in memory, where no cache of an earlier run can be mistaken for this one's; with `group`
+    where rows are `grouped` by a column."""
     features = {"label": feature_of(problem_type, names)}
+    more = {"group": rows.unit} if grouped else {}
+    features |= dict.fromkeys(more, datasets.Value("string"))
     if columns.image is None:
         features = {"id": datasets.Value("string"), **dict.fromkeys(rows.inputs, datasets.Value("string")), **features}
         return datasets.Dataset.from_dict(
-            {"id": rows.id, **rows.inputs, "label": rows.label}, features=datasets.Features(features)
+            {"id": rows.id, **rows.inputs, "label": rows.label, **more}, features=datasets.Features(features)
         )
     features = {"id": datasets.Value("string"), **features}
-    named = datasets.Dataset.from_dict({"id": rows.id, "label": rows.label}, features=datasets.Features(features))
+    columns_of = {"id": rows.id, "label": rows.label, **more}
+    named = datasets.Dataset.from_dict(columns_of, features=datasets.Features(features))
     table = pa.table({"image": stored_column(rows.table, columns.image, rows.index)})
     pictures = datasets.Dataset(table, info=datasets.DatasetInfo(features=datasets.Features(image=datasets.Image())))
-    return datasets.concatenate_datasets([pictures, named], axis=1).select_columns(["id", "image", "label"])
+    return datasets.concatenate_datasets([pictures, named], axis=1).select_columns(["id", "image", "label", *more])
 
 
 def rename_labels(

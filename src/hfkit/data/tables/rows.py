@@ -116,9 +116,7 @@ def take_rows(
     bad.update(missing)
     notes += [f"{counted(len(missing), 'row')} of {split} without {columns.label}: dropped"] if missing else []
     own = table.column(columns.id) if columns.id else [f"{split}-{row}" for row in range(len(table))]
-    unit: list[Any] | None = [row // blocks for row in range(len(table))] if blocks else None
-    if group:
-        unit = [str(value) for value in table.column(group)]
+    unit = units(table, blocks, group)
     rows = Rows(table, list(range(len(table))), list(map(str, own)), inputs, label, unit)
     if bad:
         rows = rows.select([row for row in range(len(table)) if row not in bad])
@@ -127,6 +125,23 @@ def take_rows(
             what = "a text" if columns.image is None else "an image"
             raise HfkitError(f"No row has both {what} and a label", where=table.origin)
     return rows, notes
+
+
+def units(table: Table, blocks: int | None, group: str | None) -> list[Any] | None:
+    """What each row must stay together with: the rows of an equal value in a column, else so many neighbours.
+
+    Raises:
+        HfkitError: There is no such column, or it has nothing in some rows.
+    """
+    if not group:
+        return [row // blocks for row in range(len(table))] if blocks else None
+    values = table.column(group)
+    if missing := [row for row, value in enumerate(values) if is_missing(value)]:
+        what = (
+            f"{counted(len(missing), 'row')} of {len(values):,} {'has' if len(missing) == 1 else 'have'} no {group!r}"
+        )
+        raise HfkitError(what, where=table.places(missing), fix="fill it in; or --group_column names another column")
+    return list(map(str, values))
 
 
 def _texts(table: Table, split: str, columns: Columns, drop: bool) -> tuple[dict[str, list[str]], set[int], list[str]]:

@@ -9,10 +9,10 @@ from hfkit.data.cards.card import DataCard
 from hfkit.data.labels.column import UNLABELLED
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.sources.text_files import FEW, begun_by, cut_by_place, sections, text_source
-from hfkit.data.splits import ROLES, carve, limited, remove_repeats, share_of
+from hfkit.data.splits import ROLES, carve, group_of, limited, remove_repeats, share_of
 from hfkit.data.tables.columns import ID_NAMES, find_text, identifies
 from hfkit.data.tables.roles import choose_splits
-from hfkit.data.tables.rows import Rows, check_missing, check_strings
+from hfkit.data.tables.rows import Rows, check_missing, check_strings, units
 from hfkit.data.tables.table import Table, counted, is_missing
 from hfkit.data.text.chats import is_learnt, packed
 from hfkit.data.text.layouts import Layout, layout_of
@@ -78,7 +78,7 @@ def columns_of(table: Table, opened: Source, arguments: DataArguments) -> tuple[
         table.known(text)
         layout = Layout("text", (text,))
     layout = layout.settled(lambda name: table.head(name, 100))
-    used = {*layout.used, *ID_NAMES, card.group if card else None}
+    used = {*layout.used, *ID_NAMES, group_of(arguments, card)}
     unused = [name for name in table.columns if name.casefold() not in used and name not in used]
     notes = [f"columns not used: {', '.join(unused)}"] if unused else []
     return layout, [*([said] if (said := layout.read_as()) else []), *notes]
@@ -141,10 +141,7 @@ def take_documents(
         values |= {name: table.column(name) for name in layout.beside if name in table.columns}
         inputs, found = _chats(table, split, layout, values, bad)
         notes += found
-    blocks = card.blocks if card and card.blocks else None
-    unit: list[Any] | None = [row // blocks for row in range(len(table))] if blocks else None
-    if card and card.group:
-        unit = [str(value) for value in table.column(card.group)]
+    unit = units(table, card.blocks if card else None, group_of(arguments, card))
     rows = Rows(table, list(range(len(table))), ids, inputs, [True] * len(table), unit)
     if bad:
         rows = rows.select([row for row in range(len(table)) if row not in bad])

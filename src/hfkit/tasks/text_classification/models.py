@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,11 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from hfkit.base.errors import HfkitError
+from hfkit.data.text.truncation import COLUMNS
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.heads import renew_head, say_head, settle_padding_token
+from hfkit.models.adapting.padding import LONG, SHORT
+from hfkit.models.adapting.padding import settle_padding as settle
 from hfkit.models.configs import PooledConfig
 from hfkit.models.inspection import check_memory, check_vocabulary, first_line
 from hfkit.models.inspection import say as _say
@@ -26,7 +30,7 @@ from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.classification import same_labels
 from hfkit.tasks.text_classification import SPEC
 from hfkit.tasks.text_classification.config import Config
-from hfkit.tasks.text_classification.padding import settle_padding
+from hfkit.tasks.text_classification.task import TextClassification
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -147,3 +151,15 @@ def _check_kind(settings: PreTrainedConfig, config: Config) -> None:
             where="--model",
             fix="choose a text classifier or a pretrained model; --pooling mean takes this one's backbone alone",
         )
+
+
+def settle_padding(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) -> str | None:
+    """See `settle_padding`: how batches of this model are filled."""
+    task = replace(TextClassification.from_model(model.config, tokenizer), long_text="head")
+    columns = task.truncated.encode(tokenizer, [SHORT, LONG])
+    short, long = ({key: columns[key][place] for key in COLUMNS & columns.keys()} for place in range(2))
+    if len(long["input_ids"]) == 1:  # a tokenizer that knows nothing of it
+        long = {key: column * 2 for key, column in long.items()}
+    # Both may be cut to one length, and would prove nothing: hence the end of the long one, which is shorter, too.
+    end = {key: column[-(len(column) // 4 or 1) :] for key, column in long.items()}
+    return settle(task, lambda filled, batch: filled.logits(model, batch), [short, end, long], model, tokenizer, name)

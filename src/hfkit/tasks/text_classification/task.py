@@ -13,6 +13,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.data.labels.problem import REGRESSION, SINGLE
 from hfkit.data.text.special_tokens import has_padding, read_as_text
 from hfkit.data.text.truncation import MODEL_INPUTS, Truncation
+from hfkit.models.adapting.padding import of_one_length
 from hfkit.tasks.classification import Classification, label_names
 from hfkit.tasks.text_classification.config import Config
 
@@ -189,6 +190,10 @@ class TextClassification(Classification):
             batch["labels"] = self.label_batch(features)
         return batch
 
+    def filled_on(self, side: str) -> Self:
+        """A copy whose batches are filled on this side."""
+        return replace(self, padding=side)
+
     def logits(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """(rows, labels) in float32. A text in windows gets the mean of its windows' logits.
 
@@ -207,12 +212,9 @@ class TextClassification(Classification):
 
 def _by_length(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     """(rows, labels): the rows of each length go through the model together, without padding."""
-    lengths = inputs["attention_mask"].sum(dim=1)
-    groups = [(lengths == length).nonzero().flatten() for length in lengths.unique()]
-    logits = [
-        model(**{name: value[rows, : lengths[rows[0]]] for name, value in inputs.items()}).logits for rows in groups
-    ]
-    return torch.cat(logits)[torch.cat(groups).argsort()]
+    groups = list(of_one_length(inputs))
+    logits = [model(**part).logits for _, part in groups]
+    return torch.cat(logits)[torch.cat([rows for rows, _ in groups]).argsort()]
 
 
 def _padded(rows: list[Any], fill: int, left: bool) -> torch.Tensor:

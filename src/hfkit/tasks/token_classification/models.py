@@ -1,7 +1,9 @@
 """Taggers: from scratch, or a pretrained model with a head for the tags, kept or new."""
 
+import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from datasets import DatasetDict
 from transformers import (
@@ -15,13 +17,16 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATIO
 from hfkit.base.errors import HfkitError
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.heads import renew_head, say_head, settle_padding_token
-from hfkit.models.inspection import check_memory, check_vocabulary, first_line
+from hfkit.models.adapting.padding import LONG, SHORT, settle_padding
+from hfkit.models.inspection import check_memory, check_vocabulary, first_line, say
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.classification import label_names
 from hfkit.tasks.token_classification import SPEC
 from hfkit.tasks.token_classification.config import Config
+from hfkit.tasks.token_classification.task import TokenClassification
+from hfkit.tasks.token_classification.words.windows import Reader
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -57,7 +62,28 @@ def build(
     if not keep_head:
         renew_head(model)
     say_head(model, keep_head, new)
+    if sentence := _settle_padding(model, processor, config.model):
+        say(sentence)
     return model, processor, new
+
+
+def opened(model: Any, tokenizer: PreTrainedTokenizerBase, name: str | Path) -> None:
+    """How batches are filled, for a model that does not say: one that hfkit has built says it in its config."""
+    if "padding" not in (getattr(model.config, "hfkit", None) or {}) and (
+        sentence := _settle_padding(model, tokenizer, str(name))
+    ):
+        warnings.warn(sentence, stacklevel=4)
+
+
+def _settle_padding(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) -> str | None:
+    """See `settle_padding`: how batches of this model are filled."""
+    task = TokenClassification.from_model(model.config, tokenizer)
+    texts = [SHORT.split(), LONG.split()[-3:], LONG.split()]
+    windows = [found[0] for found in Reader(tokenizer, task.max_length, task.stride).read(texts)]
+    rows = [
+        {"input_ids": [one.input_ids], "words": [one.words], "count": max(one.words, default=-1) + 1} for one in windows
+    ]
+    return settle_padding(task, lambda filled, batch: filled.answers(model, batch)[0], rows, model, tokenizer, name)
 
 
 def _from_scratch(

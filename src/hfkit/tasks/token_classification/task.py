@@ -1,5 +1,6 @@
 """Token classification: each word of a text gets a tag."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 from uuid import uuid4
@@ -16,12 +17,13 @@ from hfkit.data.labels.names import finder
 from hfkit.data.tables.table import counted
 from hfkit.data.text.special_tokens import has_padding, read_as_text, space_before_words
 from hfkit.data.text.windows import IGNORED, filled
+from hfkit.models.adapting.padding import of_one_length
 from hfkit.tasks.base import BaseTask
 from hfkit.tasks.classification import label_names
 from hfkit.tasks.token_classification.config import Config
 from hfkit.tasks.token_classification.errors import seen_and_unseen, surfaces
-from hfkit.tasks.token_classification.words.schemes import named
-from hfkit.tasks.token_classification.words.windows import NOT_HERE, Reader, apart, firsts, inside, limit
+from hfkit.tasks.token_classification.words.schemes import in_order_of, named
+from hfkit.tasks.token_classification.words.windows import Reader, apart, firsts, limit, targets
 
 AT_ONCE = 64
 """Windows that are computed together when a text is asked about, whatever its length."""
@@ -100,7 +102,7 @@ class TokenClassification(BaseTask):
             "num_labels": len(self.labels),
             "id2label": dict(enumerate(self.labels)),
             "label2id": {label: index for index, label in enumerate(self.labels)},
-            "hfkit": {"task": self.name, "max_length": self.max_length, "stride": self.stride},
+            "hfkit": {name: getattr(self, name) for name in ("max_length", "stride", "padding")} | {"task": self.name},
         }
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
@@ -118,22 +120,18 @@ class TokenClassification(BaseTask):
             model_config.pad_token_id = processor.pad_token_id
         read_as_text(processor)
         space_before_words(processor)
+        saved = getattr(model_config, "hfkit", None) or {}
         length = limit(self.max_length, model_config, processor)
         Reader(processor, length, self.stride)
         task = replace(
             self,
-            labels=self._in_order_of(model_config),
+            labels=in_order_of(self.labels, label_names(model_config)),
             max_length=length,
             pad_token_id=model_config.pad_token_id,
-            padding=processor.padding_side,
+            padding=saved.get("padding") or processor.padding_side,
         )
-        model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.model_kwargs()["hfkit"]}
+        model_config.hfkit = {**saved, **task.model_kwargs()["hfkit"]}
         return task
-
-    def _in_order_of(self, model_config: PreTrainedConfig) -> list[str]:
-        own = {label.casefold(): label for label in self.labels}
-        theirs = [label.casefold() for label in label_names(model_config)]
-        return [own[name] for name in theirs] if sorted(theirs) == sorted(own) else self.labels
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
         """The windows of a split's texts.
@@ -235,7 +233,9 @@ class TokenClassification(BaseTask):
             "counts": torch.tensor([feature["count"] for feature in features]),
         }
         if "labels" in features[0]:
-            learnt = [self._targets(words, features[row]["labels"]) for _, words, row in windows]
+            learnt = [
+                targets(words, features[row]["labels"], self.labels, self.label_all_pieces) for _, words, row in windows
+            ]
             batch["targets"] = self._filled(learnt, IGNORED)
             batch["tags"] = torch.tensor([tag for feature in features for tag in feature["labels"]])
         return batch
@@ -245,18 +245,6 @@ class TokenClassification(BaseTask):
         if self.padding == "left":
             return filled([row[::-1] for row in rows], width, fill).flip(1)
         return filled(rows, width, fill)
-
-    def _targets(self, words: list[int], labels: list[int]) -> list[int]:
-        """What each piece of a window learns."""
-        seen: set[int] = set()
-        found = []
-        for word in words:
-            if word == NOT_HERE or (word in seen and not self.label_all_pieces):
-                found.append(IGNORED)
-            else:
-                found.append(inside(self.labels, labels[word]) if word in seen else labels[word])
-            seen.add(word)
-        return found
 
     def weight(self, batch: dict[str, torch.Tensor]) -> float:
         """Pieces that are learnt."""
@@ -268,8 +256,10 @@ class TokenClassification(BaseTask):
         """The SUM over pieces of the model's loss; and in evaluation of each row `prediction`, the tags of its words,
         and `loss`, the mean over them of minus the log of the probability of the right tag."""
         if model.training:
-            inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
-            return model(**inputs, labels=batch["targets"]).loss.float() * self.weight(batch), {}
+            inputs = {"labels": batch["targets"]} | {name: batch[name] for name in ("input_ids", "attention_mask")}
+            alike = [part for _, part in of_one_length(inputs)] if self.padding == "none" else [inputs]
+            learnt = [(part, int((part["labels"] != IGNORED).sum())) for part in alike]
+            return torch.stack([model(**part).loss.float() * count for part, count in learnt if count]).sum(), {}
         logits, tags = self.answers(model, batch)
         losses = F.cross_entropy(logits, batch["tags"], reduction="none")
         counts = batch["counts"]
@@ -287,8 +277,7 @@ class TokenClassification(BaseTask):
         decode = getattr(getattr(model, "get_base_model", lambda: model)(), "decode", None)
         logits = torch.zeros(int(batch["counts"].sum()), len(self.labels), device=batch["words"].device)
         tags = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
-        for begin in range(0, len(batch["words"]), AT_ONCE):
-            part = {name: batch[name][begin : begin + AT_ONCE] for name in ("input_ids", "attention_mask", "words")}
+        for part in self._parts(batch):
             words = part.pop("words")
             here = words >= 0
             part |= {} if decode is None else {"word_starts": here}
@@ -296,3 +285,15 @@ class TokenClassification(BaseTask):
             logits[words[here]] = told
             tags[words[here]] = told.argmax(dim=1) if decode is None else decode(**part)[here]
         return logits, tags
+
+    def _parts(self, batch: dict[str, torch.Tensor]) -> Iterator[dict[str, torch.Tensor]]:
+        """The windows of a batch as many as are computed at once, of one length where the model reads padding."""
+        inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "words")}
+        alike = [part for _, part in of_one_length(inputs)] if self.padding == "none" else [inputs]
+        for windows in alike:
+            for begin in range(0, len(windows["words"]), AT_ONCE):
+                yield {name: value[begin : begin + AT_ONCE] for name, value in windows.items()}
+
+    def filled_on(self, side: str) -> Self:
+        """A copy whose batches are filled on this side."""
+        return replace(self, padding=side)

@@ -132,3 +132,10 @@ def ordered(types: Iterable[str]) -> list[str]:
 def named(rows: list[list[int]], names: list[str]) -> list[list[str]]:
     """Ids as tags."""
     return [[names[tag] for tag in tags] for tags in rows]
+
+
+def in_order_of(labels: list[str], theirs: Sequence[str]) -> list[str]:
+    """The labels in the order of others of the same names (case does not count); as they are where those differ."""
+    own = {label.casefold(): label for label in labels}
+    names = [name.casefold() for name in theirs]
+    return [own[name] for name in names] if sorted(names) == sorted(own) else labels

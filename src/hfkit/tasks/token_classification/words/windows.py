@@ -8,6 +8,7 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.text.truncation import NO_LIMIT, positions_of
+from hfkit.data.text.windows import IGNORED
 
 NOT_HERE = -1
 """The word of a piece that is answered in another window, or that is none."""
@@ -174,3 +175,17 @@ def apart(text: dict[str, Any]) -> Iterable[dict[str, Any]]:
             "count": len(here),
             "labels": [text["labels"][word] for word in here],
         }
+
+
+def targets(words: list[int], tags: list[int], labels: list[str], all_pieces: bool) -> list[int]:
+    """What each piece of a window learns: of a word's first piece its tag, of the others what goes on after it, where
+    they learn at all."""
+    seen: set[int] = set()
+    found = []
+    for word in words:
+        if word == NOT_HERE or (word in seen and not all_pieces):
+            found.append(IGNORED)
+        else:
+            found.append(inside(labels, tags[word]) if word in seen else tags[word])
+        seen.add(word)
+    return found

@@ -1,15 +1,13 @@
 """Padding: what fills the shorter rows of a batch, so that a text is answered as if it stood alone."""
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, Self
 
 import torch
 from transformers import PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
-from hfkit.data.text.truncation import COLUMNS
 from hfkit.models.inspection import first_line
-from hfkit.tasks.text_classification.task import TextClassification
 
 CLOSE = 1e-3
 """What a text's logits may differ by in a batch, as a share of the largest: rounding of float32, many times over."""
@@ -17,13 +15,34 @@ CLOSE = 1e-3
 SHORT, LONG = "a text", "a text that goes on for a while and then comes to an end"
 
 
-def settle_padding(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) -> str | None:
-    """Ask a text classifier for short texts alone and beside a longer one; its config keeps how batches are filled.
+class Padded(Protocol):
+    """What is asked of a task that reads texts."""
+
+    def filled_on(self, side: str) -> Self:
+        """A copy whose batches are filled on this side: left, right, or none, where rows of one length go together."""
+        ...
+
+    def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]: ...
+
+
+def settle_padding(
+    task: Padded,
+    answer: Callable[[Any, dict[str, torch.Tensor]], torch.Tensor],
+    features: list[dict[str, Any]],
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    name: str,
+) -> str | None:
+    """Ask a model for short texts alone and beside a longer one; its config keeps how batches are filled.
 
     The tokenizer's own side comes first, then the other one. A model that answers otherwise in a batch with either
     reads padding (FNet, ConvBERT, MobileBERT), and gets rows of one length only.
 
     Args:
+        task: Collates.
+        answer: (task, batch) -> logits of the rows or words of a batch, in their order, (all of them, labels).
+        features: A short row, the end of the long one, which may be cut to the same length as the short one, and the
+            long one.
         model: With its weights, in float32.
         tokenizer: Its tokenizer, which is told the side.
         name: What the user calls the model.
@@ -34,25 +53,18 @@ def settle_padding(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) ->
     Raises:
         HfkitError: The model cannot read a short text.
     """
-    task = replace(TextClassification.from_model(model.config, tokenizer), long_text="head")
-    columns = task.truncated.encode(tokenizer, [SHORT, LONG])
-    short, long = ({key: columns[key][place] for key in COLUMNS & columns.keys()} for place in range(2))
-    if len(long["input_ids"]) == 1:  # a tokenizer that knows nothing of it
-        long = {key: column * 2 for key, column in long.items()}
-    # Both may be cut to one length, and would prove nothing: hence the end of the long one, which is shorter, too.
-    end = {key: column[-(len(column) // 4 or 1) :] for key, column in long.items()}
-    features = [short, end, long]
     own = tokenizer.padding_side
     sides = (own, "left" if own == "right" else "right")
     training = model.training
     model.eval()
     try:
         with torch.no_grad():
-            alone = torch.cat([task.logits(model, task.collate([row])) for row in features[:2]])
+            alone = torch.cat([answer(task, task.collate([row])) for row in features[:2]])
             close = CLOSE * alone.abs().amax(dim=1, keepdim=True)
             for padding in sides:
-                batch = task.logits(model, replace(task, padding=padding).collate(features))
-                if bool(((batch[:2] - alone).abs() <= close).all()):
+                filled = task.filled_on(padding)
+                batch = answer(filled, filled.collate(features))
+                if bool(((batch[: len(alone)] - alone).abs() <= close).all()):
                     break
             else:
                 padding = "none"
@@ -72,3 +84,11 @@ def settle_padding(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) ->
         return f"padding: {name} reads it, so rows of one length are computed together, which takes longer"
     tokenizer.padding_side = tokenizer.init_kwargs["padding_side"] = padding
     return f"padding: on the {padding}; on the {own}, as the tokenizer has it, {name} reads it"
+
+
+def of_one_length(inputs: dict[str, torch.Tensor]) -> Iterator[tuple[torch.Tensor, dict[str, torch.Tensor]]]:
+    """The rows of each length, which are filled on the right, without what fills them; and their places."""
+    lengths = inputs["attention_mask"].sum(dim=1)
+    for length in lengths.unique():
+        rows = (lengths == length).nonzero().flatten()
+        yield rows, {name: value[rows, : int(length)] for name, value in inputs.items()}
