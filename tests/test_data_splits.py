@@ -169,4 +169,4 @@ def test_rows_of_a_group_stay_together_and_are_drawn_together(tmp_path: Path) ->
     assert "patient" not in " ".join(note for note in data.summary.notes if "not used" in note)
     assert "There is no column 'pateint'" in refused("data.csv", group_column="pateint")
     write("holes.csv", "text,label,patient\n" + "\n".join([*lines, "more,neg,"]) + "\n")
-    assert "1 row of 121 has no 'patient'" in refused("holes.csv", group_column="patient")
+    assert "1 row of 121 without 'patient'" in refused("holes.csv", group_column="patient")

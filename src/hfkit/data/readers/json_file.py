@@ -1,5 +1,7 @@
 """JSON: an object a line, read line by line; and everything else that holds rows, read whole.
 
+A row may be a pair of a text and an object, as spaCy writes them: ["...", {"entities": [...]}].
+
 Whole are a list of objects, objects over many lines, columns ({"text": [...], "label": [...]}), what pandas writes
 (orient: columns, index, records, split and table), any of these under a key such as "data", or under the names of
 splits ({"train": ..., "test": ...}).
@@ -71,10 +73,11 @@ def _whole(name: str, lines: list[tuple[int, str]]) -> Records:
     if not rows:
         raise HfkitError("The file holds no rows", where=name)
     names: dict[str, None] = {}
-    records = Records(name, enumerate(rows, start=1), lambda _, row: row, unit=unit, whole=unit != "line", notes=notes)
+    records = Records(name, iter(()), lambda _, row: row, unit=unit, whole=unit != "line", notes=notes)
+    rows = [_object(row, records.place(number), unit) for number, row in enumerate(rows, start=1)]
     for number, row in enumerate(rows, start=1):
-        _object(row, records.place(number), unit)
         names |= dict.fromkeys(records.names(names, row, number))
+    records.raw = enumerate(rows, start=1)
     records.columns = list(names)
     return records
 
@@ -91,7 +94,7 @@ def _values(text: str) -> Any:
 def _rows(value: Any, name: str) -> tuple[list[Any], str, list[str]]:
     """The rows that a JSON value holds, what they are called, and what was left out."""
     if isinstance(value, list):
-        return value, "item", []
+        return [value] if _is_pair(value) else value, "item", []
     parts = value if isinstance(value, dict) else {}
     names: Any = parts.get("columns")
     cells: Any = parts.get("data")
@@ -153,7 +156,13 @@ def _objects(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and list(map(type, value)) == [str, dict]
+
+
 def _object(value: Any, where: str, unit: str) -> dict[str, Any]:
+    if _is_pair(value):
+        return {"text": value[0], **value[1]}
     if not isinstance(value, dict):
         raise HfkitError(
             f"The {unit} holds {type(value).__name__}, not an object",

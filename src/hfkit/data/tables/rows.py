@@ -137,9 +137,7 @@ def units(table: Table, blocks: int | None, group: str | None) -> list[Any] | No
         return [row // blocks for row in range(len(table))] if blocks else None
     values = table.column(group)
     if missing := [row for row, value in enumerate(values) if is_missing(value)]:
-        what = (
-            f"{counted(len(missing), 'row')} of {len(values):,} {'has' if len(missing) == 1 else 'have'} no {group!r}"
-        )
+        what = f"{counted(len(missing), 'row')} of {len(values):,} without {group!r}"
         raise HfkitError(what, where=table.places(missing), fix="fill it in; or --group_column names another column")
     return list(map(str, values))
 

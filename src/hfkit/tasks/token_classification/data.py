@@ -1,26 +1,39 @@
 """load: texts with a tag for each of their words, as checked splits."""
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
-from hfkit.data.labels.names import finder
+from hfkit.data.labels.names import canonical, finder
 from hfkit.data.sources.source import Source, open_source
-from hfkit.data.splits import carve, limited, remove_repeats
+from hfkit.data.splits import carve, group_of, limited, remove_repeats
 from hfkit.data.tables.columns import ID_NAMES, identifies
 from hfkit.data.tables.roles import choose_splits
-from hfkit.data.tables.rows import Rows
+from hfkit.data.tables.rows import Rows, units
 from hfkit.data.tables.table import Table, counted
 from hfkit.tasks.token_classification.config import TagColumns
-from hfkit.tasks.token_classification.words.columns import DOCUMENT, column_source
-from hfkit.tasks.token_classification.words.layouts import Layout, layout_of
-from hfkit.tasks.token_classification.words.schemes import OUTSIDE, has_scheme, ordered, scheme_of, to_iob2
+from hfkit.tasks.token_classification.words.choice import layout_of
+from hfkit.tasks.token_classification.words.columns import DOCUMENT, LINES, column_source
+from hfkit.tasks.token_classification.words.layouts import Layout
+from hfkit.tasks.token_classification.words.schemes import (
+    OUTSIDE,
+    has_scheme,
+    ordered,
+    prefix,
+    scheme_of,
+    scheme_told,
+    to_iob2,
+)
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData
+
+
+FEW_DOCUMENTS = 10
+"""Below so many, held-out splits are drawn by sentences: a document alone would be a split of its own kind."""
 
 
 @dataclass
@@ -51,6 +64,8 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
         tables = {"test": next(iter(opened.tables.values()))}
     else:
         tables, notes = choose_splits(opened, arguments)
+        if only_test and "test" in tables:
+            tables = {"test": tables["test"]}
     with after(notes):
         for table in tables.values():
             table.missing = arguments.missing_values
@@ -59,7 +74,8 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
         splits = {role: _rows(table, role, layout, opened, arguments, notes) for role, table in tables.items()}
         names = _settle(splits, arguments, label_names, notes)
         splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
-        if not whole:
+        if "train" in splits:
+            splits["train"] = _by_sentences(splits, opened, arguments, notes)
             splits = carve(splits, _rarest, arguments, opened.card, notes)
         splits = limited(splits, _rarest, arguments, notes)
     return _finish(opened, layout, names, {"test": splits["test"]} if only_test else splits, notes)
@@ -73,12 +89,10 @@ def _rows(table: Table, role: str, layout: Layout, opened: Source, arguments: Ar
     id = next((named[name] for name in ID_NAMES if name in named and named[name] not in layout.used), None)
     ids = table.column(id) if id else []
     ids = [str(value) for value in ids] if id and identifies(ids) else [f"{role}-{row}" for row in range(len(table))]
-    group = (opened.card.group if opened.card else None) or (DOCUMENT if DOCUMENT in table.columns else None)
-    blocks = opened.card.blocks if opened.card else None
-    unit: list[Any] | None = [row // blocks for row in range(len(table))] if blocks else None
+    group = group_of(arguments, opened.card) or (DOCUMENT if DOCUMENT in table.columns else None)
+    unit = units(table, opened.card.blocks if opened.card else None, group)
     columns: dict[str, Any] = {"tokens": [text.words for text in texts], "places": [text.places for text in texts]}
-    if group:
-        unit = columns[DOCUMENT] = [str(value) for value in table.column(group)]
+    columns |= {DOCUMENT: unit} if group else {}
     held = replace(table, columns=table.columns | columns)
     rows = Rows(held, list(range(len(table))), ids, {"text": [t.text for t in texts]}, [t.tags for t in texts], unit)
     rows = rows.select([row for row in range(len(table)) if row not in bad]) if bad else rows
@@ -87,37 +101,87 @@ def _rows(table: Table, role: str, layout: Layout, opened: Source, arguments: Ar
     return rows
 
 
+def _by_sentences(splits: dict[str, Rows], opened: Source, arguments: Arguments, notes: list[str]) -> Rows:
+    """The training rows, free of their documents where these are too few to hold some out whole."""
+    rows = splits["train"]
+    documents = len(set(rows.table.columns.get(DOCUMENT, ())))
+    asked = group_of(arguments, opened.card) or (opened.card and opened.card.blocks)
+    if asked or not 0 < documents < FEW_DOCUMENTS or {"validation", "test"} <= set(splits):
+        return rows
+    notes.append(f"train: {counted(documents, 'document')}, too few to hold some out whole: split by sentences")
+    return replace(rows, unit=None)
+
+
 def _settle(splits: dict[str, Rows], arguments: Arguments, known: list[str] | None, notes: list[str]) -> list[str]:
     """Tags as IOB2 in every split, and the names of all; rows with a tag that is not known are refused or left out."""
-    schemes = {}
+    schemes: dict[str, str] = {}
+    told: dict[str, str] = {}
     for role, rows in splits.items():
-        scheme, before = _scheme(rows, arguments.tag_scheme), rows.label
-        schemes[role] = scheme
+        if all(tag == OUTSIDE for tags in rows.label for tag in tags):
+            _check_empty(role, rows)
+            notes.append(f"{role}: no word has a tag but {OUTSIDE}")
+            continue
+        before = rows.label
+        scheme = _scheme(rows, arguments.tag_scheme)
+        schemes[role], told[role] = scheme, scheme_told(scheme, before)
         rows.label = [to_iob2(tags, scheme) for tags in before]
         notes += _orphans(role, rows, before) if scheme == "iob2" else []
-    told = {"plain": "tags without a scheme", "iob1": "IOB1", "iob2": "IOB2", "iobes": "BILOU"}
-    if len(set(schemes.values())) > 1:
-        notes.append(f"schemes differ: {', '.join(f'{role} {told[one]}' for role, one in schemes.items())}")
+    if len(set(told.values())) > 1:
+        notes.append(f"schemes differ: {', '.join(f'{role} {one}' for role, one in told.items())}")
         if "plain" in schemes.values():
-            raise HfkitError("Some splits say where a name begins, as B-PER does, and some do not", fix="--tag_scheme")
-    if {"iob1", "iobes"} & set(schemes.values()):
-        notes.append(f"tags in {' and '.join(sorted({told[one] for one in schemes.values()}))}: read as IOB2")
-    first = next(iter(splits.values()))
-    names = known or _names(tag for tags in first.label for tag in tags)
+            raise HfkitError(
+                "Some splits say where a name begins, as B-PER does, and some do not",
+                where=", ".join(f"{splits[role].table.origin} ({one})" for role, one in told.items()),
+                fix="write the tags of all splits in one way; or --tag_scheme plain, where each stands for itself",
+            )
+    if others := sorted({told[role] for role, scheme in schemes.items() if scheme in ("iob1", "iobes")}):
+        notes.append(f"tags in {' and '.join(others)}: read as IOB2")
+    if known is None:
+        _check_alike(splits)
+    names = known or _names(tag for tags in next(iter(splits.values())).label for tag in tags)
     for role, rows in splits.items():
         splits[role] = _matched(rows, role, names, arguments.drop_unseen_labels, known is not None, notes)
     return names
 
 
+def _check_empty(role: str, rows: Rows) -> None:
+    if role == "train":
+        raise HfkitError(
+            f"No text holds a name: all {sum(map(len, rows.label)):,} words have the tag {OUTSIDE}",
+            where=rows.table.origin,
+            fix="give texts whose names are marked; --label_column names the column of tags or spans",
+        )
+
+
+def _check_alike(splits: dict[str, Rows]) -> None:
+    """Refuses types that look equal and are not."""
+    first: dict[tuple[bool, str], str] = {}
+    for rows in splits.values():
+        for row, tags in enumerate(rows.label):
+            for word, tag in enumerate(tags):
+                kind = tag[2:] if prefix(tag) else tag
+                if (before := first.setdefault((kind == tag, canonical(kind)), kind)) != kind:
+                    raise HfkitError(
+                        f"Types differ only in case, spacing or in what cannot be seen: {before!r} and {kind!r}",
+                        where=_place(rows, row, word),
+                        fix="rename one of them in the data",
+                    )
+
+
 def _scheme(rows: Rows, asked: str) -> str:
-    """The scheme of a split's tags, an error about them with the name of the file."""
-    try:
-        return scheme_of(rows.label) if asked == "auto" else asked
-    except HfkitError as error:
-        raise HfkitError(error.what, where=rows.table.origin, fix=error.fix) from error
+    """The scheme of a split's tags."""
+    return scheme_of(rows.label, lambda row, word: _place(rows, row, word)) if asked == "auto" else asked
 
 
-def _names(tags: Any) -> list[str]:
+def _place(rows: Rows, row: int, word: int) -> str:
+    """Where a word stands: its line, or its number in its row."""
+    lines = rows.table.columns.get(LINES)
+    if lines is not None:
+        return f"{rows.table.origin} line {lines[rows.index[row]][word]}"
+    return f"{rows.places([row])}, word {word + 1}"
+
+
+def _names(tags: Iterable[str]) -> list[str]:
     """The labels of tags: O first, and of names B- and I- of each type, whether or not both occur."""
     found = set(tags)
     if has_scheme(found):
@@ -128,16 +192,16 @@ def _names(tags: Any) -> list[str]:
 def _orphans(role: str, rows: Rows, before: list[list[str]]) -> list[str]:
     """How many tags said that a name goes on which had not begun."""
     turned = [
-        (row, sum(one != other for one, other in zip(old, new, strict=True)))
+        (row, word)
         for row, (old, new) in enumerate(zip(before, rows.label, strict=True))
-        if old != new
+        for word, (one, other) in enumerate(zip(old, new, strict=True))
+        if one != other
     ]
     if not turned:
         return []
-    number = sum(count for _, count in turned)
     return [
-        f"{role}: {counted(number, 'tag')} I- that follow{'s' if number == 1 else ''} no name of its type, read as B-"
-        f" (the first in {rows.places([turned[0][0]])})"
+        f"{role}: {counted(len(turned), 'tag')} I- that follow{'s' * (len(turned) == 1)} no name of its type, read as"
+        f" B- (the first in {_place(rows, *turned[0])})"
     ]
 
 
@@ -151,16 +215,20 @@ def _matched(rows: Rows, role: str, names: list[str], drop: bool, of_model: bool
     ids = {tag: find(tag) for tags in rows.label for tag in tags}
     unknown = sorted(tag for tag, found in ids.items() if found is None)
     if unknown:
-        bad = [row for row, tags in enumerate(rows.label) if set(tags) & set(unknown)]
-        if not drop or len(bad) == len(rows):
+        first = {row: word for row, tags in enumerate(rows.label) for word, tag in reversed([*enumerate(tags)])
+                 if ids[tag] is None}  # fmt: skip
+        if not drop or len(first) == len(rows):
             who = "the model does not know" if of_model else "training never shows"
+            places = [_place(rows, row, word) for row, word in list(first.items())[:5]]
             raise HfkitError(
                 f"{role} has tags that {who}: {', '.join(unknown)}",
-                where=rows.places(bad),
-                fix=f"rename them; known are {', '.join(names)}; or --drop_unseen_labels leaves those texts out",
+                where=f"{', '.join(places)} ({counted(len(first), 'text')} in all)",
+                fix=f"rename them; known are {', '.join(names)}"
+                + ("" if len(first) == len(rows) else "; or --drop_unseen_labels leaves those texts out"),
             )
-        notes.append(f"{role}: {counted(len(bad), 'text')} with tags that are not known left out: {', '.join(unknown)}")
-        rows = rows.select([row for row in range(len(rows)) if row not in set(bad)])
+        texts = counted(len(first), "text")
+        notes.append(f"{role}: {texts} with tags that are not known left out: {', '.join(unknown)}")
+        rows = rows.select([row for row in range(len(rows)) if row not in first])
     rows.label = [[ids[tag] for tag in tags] for tags in rows.label]
     return rows
 
@@ -176,15 +244,16 @@ def _finish(
 ) -> "LoadedData":
     from hfkit.data.summary import finished
 
-    types = [name[2:] for name in names if name.startswith("B-")]
+    types = [name[2:] for name in names if name.startswith("B-")] if has_scheme(names) else []
     shown = types or [name for name in names if name != OUTSIDE]
     listed = ", ".join(shown if len(shown) <= 10 else [*shown[:9], "...", shown[-1]])
     sizes = " / ".join(f"{len(rows):,}" for rows in splits.values())
     words = sum(len(tags) for rows in splits.values() for tags in rows.label)
     what = f"{counted(len(shown), 'type')} of names {listed}" if types else f"{counted(len(shown), 'tag')} {listed}"
+    grouped = all(DOCUMENT in rows.table.columns and rows.unit is not None for rows in splits.values())
     return finished(
         opened,
-        {role: _dataset(rows, names) for role, rows in splits.items()},
+        {role: _dataset(rows, names, grouped) for role, rows in splits.items()},
         notes,
         problem_type="token_classification",
         reading=f"words = {layout.words_told}, tags = {layout.tags_told}: {what}; {sizes} texts, {words:,} words",
@@ -194,7 +263,7 @@ def _finish(
     )
 
 
-def _dataset(rows: Rows, names: list[str]) -> Any:
+def _dataset(rows: Rows, names: list[str], grouped: bool) -> Any:
     from datasets import ClassLabel, Dataset, Features, List, Value
 
     words, places = (rows.table.columns[name] for name in ("tokens", "places"))
@@ -208,6 +277,6 @@ def _dataset(rows: Rows, names: list[str]) -> Any:
     }
     features: dict[str, Any] = {"id": Value("string"), "text": Value("string"), "tokens": List(Value("string"))}
     features |= {"begins": List(Value("int32")), "ends": List(Value("int32")), "label": List(ClassLabel(names=names))}
-    if DOCUMENT in rows.table.columns:
+    if grouped:
         columns["group"], features["group"] = rows.unit, Value("string")
     return Dataset.from_dict(columns, features=Features(features))

@@ -1,6 +1,7 @@
 """CoNLL files: a word a line with its tags beside it, and a line without a word between two sentences."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from hfkit.base.errors import HfkitError
@@ -9,25 +10,37 @@ from hfkit.data.cards.card import known_cards
 from hfkit.data.readers import SUFFIXES, read_lines
 from hfkit.data.sources.source import Source
 from hfkit.data.tables.table import Table, counted
+from hfkit.tasks.token_classification.words.schemes import OUTSIDE, prefix
 
 DOCUMENT = "document"
 """The column that numbers the documents of a file that marks them."""
 
+LINES = "lines of words"
+"""The column that says of each word in which line it stands."""
+
 START = "-DOCSTART-"
 
-ROLES = (("train", r"train"), ("validation", r"dev|val|testa"), ("test", r"test"))
+ROLES = (("train", "train|training"), ("validation", "dev|devel|development|valid|validation|val|testa"),
+         ("test", "test|testing|testb"))  # fmt: skip
 """What the name of a file says of its split, whatever its ending; CoNLL-2003 calls its validation split testa."""
+
+PROSE = (".md", ".rst", ".html", ".pdf")
+"""Endings of files that are about data."""
 
 _BLANKS = " \t\r\n"
 _BOM = "\ufeff"
 _MANY = 10  # columns of CoNLL-U
+_LOOKED_AT = 500  # lines
 
 
 def column_source(arguments: DataArguments) -> Source | None:
     """A CoNLL file, or a folder of them with a split each; None for other data.
 
+    A file's role stands in its name as a word of its own or beside digits (wnut17train.conll); one file alone needs
+    none. Tables beside them are not read, unless these have roles too: then the folder is theirs.
+
     Raises:
-        HfkitError: Two files of a folder are one split, or what `read_columns` refuses.
+        HfkitError: Two files of a folder are one split, several have no role, or what `read_columns` refuses.
     """
     name = arguments.dataset.strip()
     path = Path(name).expanduser()
@@ -40,62 +53,123 @@ def column_source(arguments: DataArguments) -> Source | None:
         table = read_columns(path, arguments.encoding)
         return Source(name, "file", str(path), {"train": table}, single=True, notes=table.notes)
     files = [file for file in sorted(path.glob("*")) if file.is_file() and not file.name.startswith(".")]
-    tables = {file for file in files if file.suffix.lower() in SUFFIXES and not _is_columns(file, arguments.encoding)}
-    roles = {file: role for file in files if file not in tables and (role := _role(file.name))}
-    if tables or not roles:
+    columns = [file for file in files if _is_columns(file, arguments.encoding)]
+    tables = [file for file in files if file not in columns and file.suffix.lower() in SUFFIXES]
+    chosen = _chosen(path, columns, tables, arguments.encoding)
+    if not chosen:
         return None
     arguments.check_no_csv(name)
-    found: dict[str, Table] = {}
-    for file, role in roles.items():
-        if role in found:
-            twice = " and ".join(one.name for one, other in roles.items() if other == role)
-            raise HfkitError(f"Two files are the split {role!r} by their names: {twice}", where=str(path))
-        found[role] = read_columns(file, arguments.encoding)
-    notes = [f"{role}: {file.name}" for file, role in roles.items()]
-    if other := [file.name for file in files if file not in roles]:
+    found = {role: read_columns(file, arguments.encoding) for role, file in chosen.items()}
+    notes = [f"{role}: {file.name}" for role, file in chosen.items()]
+    if other := [file.name for file in files if file not in chosen.values()]:
         notes.append(f"files not read: {', '.join(other)}")
     notes += [note for table in found.values() for note in table.notes]
     return Source(name, "file", str(path), found, single=len(found) == 1, notes=notes)
 
 
+def _chosen(path: Path, columns: list[Path], tables: list[Path], encoding: str) -> dict[str, Path]:
+    """The CoNLL files of a folder by their roles; none where it holds other data."""
+    roles = {file: role for file in columns if (role := _role(file.name))}
+    if tables and ("train" not in roles.values() or any(_role(file.name) for file in tables)):
+        return {}
+    if not roles and not tables:
+        alike = [file for file in columns if _looks(file, encoding)]
+        if len(alike) > 1:
+            raise HfkitError(
+                f"It cannot be told which file is which split: {', '.join(file.name for file in alike[:10])}",
+                where=str(path),
+                fix="write train, dev or test into their names; or give one file",
+            )
+        return dict(zip(("train",), alike, strict=False))
+    chosen: dict[str, Path] = {}
+    for file, role in roles.items():
+        if role in chosen:
+            raise HfkitError(
+                f"Two files are the split {role!r} by their names: {chosen[role].name} and {file.name}",
+                where=str(path),
+                fix="take one of them out of the folder, or write another split into its name",
+            )
+        chosen[role] = file
+    return chosen
+
+
 def _role(name: str) -> str | None:
-    return next((role for role, pattern in ROLES if re.search(pattern, name.lower())), None)
+    words = name.lower()
+    return next((role for role, own in ROLES if re.search(rf"(?<![a-z])({own})(set)?(?![a-z])", words)), None)
 
 
 def _is_columns(path: Path, encoding: str) -> bool:
-    """Whether a file holds columns: by its ending, and of a .tsv by a line without a word."""
+    """Whether a file holds columns: by its ending, and of a .tsv by a line without a word, or tags from its top on."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        return True
+        return suffix not in PROSE
     if suffix != ".tsv":
         return False
-    lines = [line.strip(_BLANKS) for _, line in zip(range(500), read_lines(path, encoding), strict=False)]
-    return "" in lines[:-1] or any(line.startswith(START) for line in lines)
+    lines = [line.strip(_BLANKS) for _, line in zip(range(_LOOKED_AT), read_lines(path, encoding), strict=False)]
+    if "" in lines[:-1] or any(line.startswith(START) for line in lines):
+        return True
+    rows = [line.split("\t") for line in lines if line]
+    tagged = (all(map(_is_tag, column)) and any(map(prefix, column)) for column in zip(*rows, strict=False))
+    return bool(rows) and min(map(len, rows)) > 1 and any(tagged)
+
+
+def _looks(path: Path, encoding: str) -> bool:
+    """Whether the lines of a file that says nothing by its name have columns, as many each."""
+    try:
+        lines = [line.strip(_BLANKS) for _, line in zip(range(_LOOKED_AT), read_lines(path, encoding), strict=False)]
+    except HfkitError:
+        return False
+    full = [line for line in lines if line and not line.startswith((START, "#"))]
+    widths = {len(line.split("\t") if "\t" in line else line.split()) for line in full}
+    return len(widths) == 1 and min(widths) > 1
+
+
+def _is_tag(field: str) -> bool:
+    return field == OUTSIDE or prefix(field) is not None
 
 
 def read_columns(path: Path, encoding: str = "utf-8") -> Table:
     """The sentences of a CoNLL file.
 
     Returns:
-        A row a sentence, `lines` being where it begins; columns `1`, `2`, ..., each a list with an entry a word, and
-        `document` where the file marks documents by -DOCSTART-. Notes count what was left out.
+        A row a sentence, `lines` being where it begins; columns `1`, `2`, ..., each a list with an entry a word, the
+        words' lines, and `document` where the file marks documents by -DOCSTART-. Notes count what was left out.
 
     Raises:
         HfkitError: The file has one column, a line has another number of columns than the first one, or no word.
     """
-    reader = _Columns(str(path))
+    reader = _Columns(str(path), _commented(read_lines(path, encoding)))
     for number, line in enumerate(read_lines(path, encoding), start=1):
         reader.take(line, number)
     return reader.table(path.name)
 
 
+def _commented(lines: Iterable[str]) -> bool:
+    """Whether a comment stands before every sentence, as in GermEval and MultiCoNER."""
+    fresh, found = True, False
+    for line in lines:
+        text = line.replace(_BOM, "").strip(_BLANKS)
+        if not text or text.startswith(START):
+            fresh = True
+        elif fresh and not _is_comment(text):
+            return False
+        else:
+            fresh, found = False, True
+    return found
+
+
+def _is_comment(text: str) -> bool:
+    return text[:2] in ("# ", "#\t") and not _is_tag(text.split()[-1])
+
+
 class _Columns:
     """Lines on their way to sentences."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, commented: bool) -> None:
         self.path, self.width, self.tabbed, self.universal = path, 0, False, False
+        self.commented = commented
         self.rows: list[list[list[str]]] = []
-        self.lines: list[int] = []
+        self.lines: list[list[int]] = []
         self.documents: list[str] = []
         self.open = False
         self.document = self.marks = self.joined = 0
@@ -107,8 +181,12 @@ class _Columns:
         if text.startswith(START):
             self.document, self.open = self.document + 1, False
             return
-        if not text or (text.startswith("# ") and (self.universal or (not self.width and " = " in text))):
-            self.open = self.open and bool(text)
+        if not text:
+            self.open = False
+            return
+        if text.startswith("# ") and (self.universal or (not self.width and " = " in text)):
+            return
+        if self.commented and not self.open and _is_comment(text):
             return
         fields = self._fields(line.rstrip(_BLANKS), number)
         if self.universal and not fields[0].isdecimal():  # 1-2, two words in one; 1.1, a word that is not there
@@ -116,9 +194,10 @@ class _Columns:
             return
         if not self.open:
             self.rows.append([[] for _ in range(self.width)])
-            self.lines.append(number)
+            self.lines.append([])
             self.documents.append(str(self.document))
             self.open = True
+        self.lines[-1].append(number)
         for column, field in zip(self.rows[-1], fields, strict=True):
             column.append(field)
 
@@ -154,9 +233,11 @@ class _Columns:
         if not self.rows:
             raise HfkitError("The file holds no word", where=self.path, fix="take it out of the data, or fill it")
         columns: dict[str, list] = {str(at + 1): [row[at] for row in self.rows] for at in range(self.width)}
-        columns |= {DOCUMENT: self.documents} if self.document else {}
+        columns |= {LINES: self.lines} | ({DOCUMENT: self.documents} if self.document else {})
         said = {
             f"{name}: {counted(self.marks, 'byte order mark')} inside the text, left out": self.marks,
             f"{name}: {counted(self.joined, 'line')} of words in one or that are not there, left out": self.joined,
         }
-        return Table(name, columns, self.lines, notes=[note for note, count in said.items() if count])
+        return Table(
+            name, columns, [lines[0] for lines in self.lines], notes=[note for note, count in said.items() if count]
+        )

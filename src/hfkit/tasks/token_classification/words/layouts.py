@@ -1,26 +1,20 @@
-"""Layouts: which columns of a table hold words and their tags, or a text and the spans in it."""
+"""Layouts: words and their tags out of two columns of a table, or a text and the spans in it."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hfkit.base.errors import HfkitError
-from hfkit.config import DataArguments
-from hfkit.data.cards.card import DataCard
 from hfkit.data.labels.values import spelled_list
-from hfkit.data.tables.columns import ID_NAMES, TEXT_NAMES
 from hfkit.data.tables.rows import check_missing, check_strings
-from hfkit.data.tables.table import Table, is_missing
-from hfkit.tasks.token_classification.words.columns import DOCUMENT
-from hfkit.tasks.token_classification.words.schemes import prefix
-from hfkit.tasks.token_classification.words.spans import Tagger, in_characters, spans_of
+from hfkit.data.tables.table import Table, counted, is_missing
+from hfkit.tasks.token_classification.words.spans import Tagger, annotations_of, in_characters, spans_of
 from hfkit.tasks.token_classification.words.splitting import joined, split_words
 
 WORD_NAMES = ("tokens", "words", "token", "word")
-TAG_NAMES = ("ner_tags", "tags", "ner", "labels", "label", "entities", "upos", "pos_tags", "pos")
-SPAN_NAMES = ("spans", "entities", "ents", "label", "labels", "annotations", "ner")
-LOOKED_AT = 200
-"""Rows by which columns are told apart."""
+ANSWER = "answer"
+"""Prodigy's column that says whether the annotator took the text."""
 
 
 @dataclass(frozen=True)
@@ -80,21 +74,30 @@ class Layout:
         """
         table.known(self.words)
         table.known(self.tags)
-        texts, notes = self._by_spans(table, role) if self.spans else (self._by_lists(table), [])
-        bad = [row for row, text in enumerate(texts) if not text.words]
+        if self.spans:
+            texts, out, notes = self._by_spans(table, role)
+        else:
+            texts, out, notes = self._by_lists(table), set(), []
+            untagged = [row for row, text in enumerate(texts) if text.words and not text.tags]
+            check_missing(table, f"tags in {self.tags!r}", untagged, "--label_column names another column", drop)
+            notes += [f"{role}: {counted(len(untagged), 'text')} without tags dropped"] if untagged else []
+            out = set(untagged)
+        bad = [row for row, text in enumerate(texts) if not text.words and row not in out]
         check_missing(table, f"words in {self.words!r}", bad, "--text_column names another column", drop)
-        notes += [f"{len(bad):,} rows of {role} without a word: dropped"] if bad else []
-        return texts, set(bad), notes
+        notes += [f"{role}: {counted(len(bad), 'text')} without a word dropped"] if bad else []
+        return texts, out.union(bad), notes
 
     def _by_lists(self, table: Table) -> list[Tagged]:
         names = table.label_names.get(self.tags)
         found = []
-        for row, (words, tags) in enumerate(zip(table.column(self.words), table.column(self.tags), strict=True)):
-            words, tags = _listed(words), _listed(tags)
+        for row, cells in enumerate(zip(table.column(self.words), table.column(self.tags), strict=True)):
+            words, tags = ([] if is_missing(cell) else listed(cell) for cell in cells)
             if words is None or tags is None:
-                which = self.words if words is None else self.tags
-                raise HfkitError(f"{which!r} holds no list", where=table.place(row), fix="a list of strings a row")
-            if len(words) != len(tags):
+                which, cell = (self.words, cells[0]) if words is None else (self.tags, cells[1])
+                raise HfkitError(
+                    f"{which!r} holds no list, but {str(cell)[:60]!r}", where=table.place(row), fix="a list a row"
+                )
+            if len(words) != len(tags) and not is_missing(cells[1]):
                 raise HfkitError(
                     f"{len(words):,} words in {self.words!r} and {len(tags):,} tags in {self.tags!r}",
                     where=table.place(row),
@@ -107,131 +110,71 @@ class Layout:
             found.append(Tagged(*_swapped(joined(words)), [_tag(tag, names, table, row, self.tags) for tag in tags]))
         return found
 
-    def _by_spans(self, table: Table, role: str) -> tuple[list[Tagged], list[str]]:
-        texts = [_text(value) for value in table.column(self.words)]
-        check_strings(table, self.words, texts)
-        texts = [text or "" for text in texts]
-        raw = [spans_of(value, table.place(row)) for row, value in enumerate(table.column(self.tags))]
+    def _by_spans(self, table: Table, role: str) -> tuple[list[Tagged], set[int], list[str]]:
+        """The texts, the rows whose text nobody annotated, and what is to be said."""
+        said = annotations_of(table.column(self.tags))
+        out, notes = _left_out(table, said, role)
+        cells = [None if row in out else text_of(value) for row, value in enumerate(table.column(self.words))]
+        check_strings(table, self.words, cells)
+        texts: list[str] = [cell or "" for cell in cells]
+        raw = [[] if row in out else spans_of(value, table.place(row)) for row, (value, _) in enumerate(said)]
         spans, unit = in_characters(texts, raw)
         given = table.column(self.given) if self.given else [None] * len(table)
         tagger, found = Tagger(), []
         for row, text in enumerate(texts):
             own = given[row]
-            places = _places(own) if own else split_words(text)
+            places = _places(own, text, table.place(row)) if own and text else split_words(text)
             tags = tagger.tags(text, places, spans[row], table.place(row))
             found.append(Tagged(text, [text[begin:end] for begin, end in places], places, tags))
-        return found, [*([f"{role}: {unit}"] if unit else []), *tagger.notes(role)]
+        return found, out, [*notes, *([f"{role}: {unit}"] if unit else []), *tagger.notes(role)]
 
 
-def layout_of(table: Table, card: DataCard | None, arguments: DataArguments) -> Layout:
-    """The columns of a table: those that a flag or a card names, else by their names and by what is in them.
-
-    Raises:
-        HfkitError: There are no words and tags, and no text with spans.
-    """
-    columns = card.columns if card else {}
-    label = columns.get("label")
-    asked_words = arguments.text_column or columns.get("text")
-    asked_tags = arguments.label_column or (label if isinstance(label, str) else None)
-    for name in filter(None, (asked_words, asked_tags)):
-        table.known(name)
-    heads = {name: [value for value in table.head(name, LOOKED_AT) if not is_missing(value)] for name in table.columns}
-    lists = [name for name, values in heads.items() if values and all(_listed(value) is not None for value in values)]
-    plain = [name for name in lists if all(isinstance(one, str | int) for v in heads[name] for one in _listed(v) or ())]
-    words = asked_words or _named(plain, WORD_NAMES) or (_first_column(plain))
-    if words in plain:
-        like = [name for name in plain if name != words and _as_long(heads[words], heads[name])]
-        tags = asked_tags or _tag_column(like, heads, table)
-        if tags and tags in lists and (asked_tags or tags in like):
-            return _layout(table, card, words, tags, spans=False)
-    text = asked_words or _text_column(heads)
-    tags = asked_tags or next((name for name in _in_order(heads, SPAN_NAMES) if _holds_spans(heads[name])), None)
-    if text is None or tags is None:
-        there = ", ".join(table.columns)
-        raise HfkitError(
-            f"No columns hold words and their tags, or a text and spans in it; there are {there}",
-            where=table.origin,
-            fix="name them with --text_column and --label_column",
-        )
-    given = next((name for name in WORD_NAMES if name in heads and name in lists and name not in plain), None)
-    return _layout(table, card, text, tags, spans=True, given=given)
+def _left_out(table: Table, said: list[tuple[Any, int]], role: str) -> tuple[set[int], list[str]]:
+    """Rows that the annotators did not take or did not come to, and what is to be said."""
+    answers = table.column(ANSWER) if ANSWER in table.columns else []
+    refused = {row: str(answer) for row, answer in enumerate(answers) if answer in ("reject", "ignore")}
+    nobody = {row for row, (_, number) in enumerate(said) if not number} - set(refused)
+    told = ", ".join(f"{answer} {number:,}" for answer, number in sorted(Counter(refused.values()).items()))
+    notes = [f"{role}: {counted(len(refused), 'text')} left out by their answer: {told}"] if refused else []
+    if nobody:
+        first = table.place(min(nobody))
+        notes.append(f"{role}: {counted(len(nobody), 'text')} without an annotation left out (the first in {first})")
+    if several := [row for row, (_, number) in enumerate(said) if number > 1 and row not in refused]:
+        first = table.place(several[0])
+        texts = counted(len(several), "text")
+        notes.append(f"{role}: {texts} with more than one annotation: the first is read (the first such in {first})")
+    return nobody | set(refused), notes
 
 
-def _layout(table: Table, card: DataCard | None, words: str, tags: str, **more: Any) -> Layout:
-    layout = Layout(words, tags, **more)
-    known = {*layout.used, DOCUMENT, *ID_NAMES, *([card.group] if card and card.group else [])}
-    layout.unused = [name for name in table.columns if name not in known and name.casefold() not in known]
-    return layout
+def text_of(value: Any) -> Any:
+    """A text; Label Studio's stands under `data`, as `text` or as the only string there."""
+    if not isinstance(value, Mapping):
+        return value
+    texts = [text for text in value.values() if isinstance(text, str)]
+    return value["text"] if isinstance(value.get("text"), str) else texts[0] if len(texts) == 1 else value
 
 
-def _in_order(names: Mapping[str, Any], known: Sequence[str]) -> list[str]:
-    """The columns of usual names, in the order of those, then the others."""
-    named = {name.casefold(): name for name in reversed(list(names))}
-    first = [named[name] for name in known if name in named]
-    return [*first, *(name for name in names if name not in first)]
-
-
-def _named(names: Sequence[str], known: Sequence[str]) -> str | None:
-    return next((name for name in known if name in names), None)
-
-
-def _first_column(plain: Sequence[str]) -> str | None:
-    """The words of a CoNLL file: its first column; of CoNLL-U's ten the second, as the first counts."""
-    if "1" not in plain:
-        return None
-    return "2" if "10" in plain else "1"
-
-
-def _tag_column(like: list[str], heads: Mapping[str, list[Any]], table: Table) -> str | None:
-    """The column of tags: one of a usual name, names before parts of speech; else the last whose tags have a scheme;
-    else of CoNLL-U the fourth, of others the last."""
-    if usual := _named(like, TAG_NAMES):
-        return usual
-    schemed = [name for name in like if _has_scheme(heads[name], table.label_names.get(name))]
-    if schemed:
-        return schemed[-1]
-    return "4" if "10" in like and "4" in like else like[-1] if like else None
-
-
-def _has_scheme(values: list[Any], names: list[str] | None) -> bool:
-    tags = {str(tag) for value in values for tag in (names or _listed(value) or ())}
-    return any(prefix(tag) for tag in tags) and all(prefix(tag) or tag == "O" for tag in tags)
-
-
-def _as_long(words: list[Any], tags: list[Any]) -> bool:
-    """Whether two columns are of one length in most rows; the few others are told with their place."""
-    same = sum(len(_listed(one) or ()) == len(_listed(other) or ()) for one, other in zip(words, tags, strict=False))
-    return 2 * same > len(words)
-
-
-def _text_column(heads: Mapping[str, list[Any]]) -> str | None:
-    texts = [name for name, values in heads.items() if values and all(isinstance(_text(v), str) for v in values)]
-    return next((name for name in _in_order(dict.fromkeys(texts), (*TEXT_NAMES, "data"))), None)
-
-
-def _text(value: Any) -> Any:
-    """A text; Label Studio's stands under `data`."""
-    return value.get("text") if isinstance(value, Mapping) else value
-
-
-def _holds_spans(values: list[Any]) -> bool:
-    try:
-        found = [spans_of(value, "") for value in values]
-    except HfkitError:
-        return False
-    return any(found) or all(value == [] for value in values)
-
-
-def _listed(value: Any) -> list[Any] | None:
+def listed(value: Any) -> list[Any] | None:
     """A list, also one that a cell of a CSV file spells."""
     if isinstance(value, list):
         return value
     return spelled_list(value) if isinstance(value, str) and value.strip()[:1] == "[" else None
 
 
-def _places(given: list[Any]) -> list[tuple[int, int]]:
-    """Prodigy's tokens; `end` is the first character that is not part of one."""
-    return [(int(token["start"]), int(token["end"])) for token in given]
+def _places(given: Any, text: str, place: str) -> list[tuple[int, int]]:
+    """Prodigy's tokens, but those of white space; `end` is the first character that is not part of one."""
+    found, last = [], 0
+    for token in given:
+        begin, end = (token.get(key) if isinstance(token, Mapping) else None for key in ("start", "end"))
+        if type(begin) is not int or type(end) is not int or not last <= begin < end <= len(text):
+            raise HfkitError(
+                f"This is no token of the text: {str(token)[:80]}",
+                where=place,
+                fix="tokens have start and end, in characters of the text, and follow one another",
+            )
+        found += [(begin, end)] if text[begin:end].strip() else []
+        last = end
+    return found
 
 
 def _swapped(found: tuple[str, list[tuple[int, int]]]) -> tuple[str, list[str], list[tuple[int, int]]]:

@@ -1,6 +1,6 @@
 """Tag schemes: how the tags of words say where a name begins and ends. Everything inside hfkit is IOB2."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from hfkit.base.errors import HfkitError
@@ -13,8 +13,9 @@ SCHEMES = ("iob1", "iob2", "iobes", "plain")
 
 
 def has_scheme(labels: Iterable[str]) -> bool:
-    """Whether tags say where a name begins, so that names can be counted."""
-    return any(label.startswith("B-") for label in labels)
+    """Whether all tags are of IOB2 and some begin a name, so that names can be counted."""
+    found = {OUTSIDE if label == OUTSIDE else prefix(label) for label in labels}
+    return "B" in found and found <= {"B", "I", OUTSIDE}
 
 
 def entities(tags: Sequence[str]) -> list[Entity]:
@@ -60,8 +61,12 @@ def marks(tags: Sequence[str]) -> list[Entity]:
     return found
 
 
-def scheme_of(rows: Iterable[Sequence[str]]) -> str:
+def scheme_of(rows: Iterable[Sequence[str]], place: Callable[[int, int], str] | None = None) -> str:
     """The scheme of texts by their tags.
+
+    Args:
+        rows: The tags of each text.
+        place: A row and a word of it -> where that stands, for messages.
 
     Returns:
         iobes, where last or single words are marked (E-, S-, or BILOU's L-, U-); iob1, where names begin with I- and
@@ -72,13 +77,13 @@ def scheme_of(rows: Iterable[Sequence[str]]) -> str:
     """
     letters: set[str] = set()
     orphans = begins = parting = 0
-    bare: set[str] = set()
-    for tags in rows:
+    bare: dict[str, tuple[int, int]] = {}
+    for row, tags in enumerate(rows):
         before = OUTSIDE
-        for tag in tags:
+        for word, tag in enumerate(tags):
             letter = prefix(tag)
             if letter is None:
-                bare.add(tag)
+                bare.setdefault(tag, (row, word))
             else:
                 letters.add(letter)
                 touches = before[2:] == tag[2:] and before != OUTSIDE
@@ -86,33 +91,34 @@ def scheme_of(rows: Iterable[Sequence[str]]) -> str:
                 begins += letter == "B"
                 parting += letter == "B" and touches
             before = tag
-    bare.discard(OUTSIDE)
-    if not letters:
-        _check_ends(bare)
-        return "plain"
-    if bare:
+    bare.pop(OUTSIDE, None)
+    turned = sorted(tag for tag in bare if len(tag) > 2 and (tag[-2:] in ("-B", "-I") or tag[:2] in ("B_", "I_")))
+    if bare and (letters or turned):
+        odd = turned[0] if turned else next(iter(bare))
+        mixed = f"Some tags say where a name begins, as B-PER does, and some do not: {', '.join(sorted(bare)[:5])}"
         raise HfkitError(
-            f"Some tags say where a name begins, as B-PER does, and some do not: {', '.join(sorted(bare)[:5])}",
-            fix="write all tags in one way; or --tag_scheme plain, where each stands for itself",
+            f"Tags such as {odd} are of no scheme that hfkit knows" if turned else mixed,
+            where=place and place(*bare[odd]),
+            fix="write all tags as B-PER and I-PER, or O; or --tag_scheme plain, where each stands for itself",
         )
-    if letters & set("ESLU"):
+    if not letters:
+        return "plain"
+    if letters & set("ESLUM"):
         return "iobes"
     # In IOB1 a B- parts two names that touch, and stands nowhere else; a few orphans alone are slips of IOB2.
     return "iob1" if orphans and begins == parting else "iob2"
 
 
+def scheme_told(scheme: str, rows: Iterable[Sequence[str]]) -> str:
+    """What people call the scheme of these tags."""
+    if scheme == "iobes":
+        return "BILOU" if any(prefix(tag) in ("L", "U") for tags in rows for tag in tags) else "BIOES"
+    return {"plain": "tags without a scheme", "iob1": "IOB1", "iob2": "IOB2"}[scheme]
+
+
 def prefix(tag: str) -> str | None:
     """`B` of B-PER; None of a tag without one."""
     return tag[0] if len(tag) > 2 and tag[1] == "-" and tag[0] in "BIESLUM" else None
-
-
-def _check_ends(bare: set[str]) -> None:
-    turned = sorted(tag for tag in bare if len(tag) > 2 and (tag[-2:] in ("-B", "-I") or tag[:2] in ("B_", "I_")))
-    if turned:
-        raise HfkitError(
-            f"Tags such as {turned[0]} are of no scheme that hfkit knows",
-            fix="write them as B-PER and I-PER; or --tag_scheme plain, where each stands for itself",
-        )
 
 
 def to_iob2(tags: Sequence[str], scheme: str) -> list[str]:

@@ -1,11 +1,14 @@
 """Spans: names as places in a text, in characters, as annotation tools write them; and what words they make of it."""
 
+import ast
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hfkit.base.errors import HfkitError
+from hfkit.base.untrusted import read_json
 from hfkit.data.tables.table import counted
 from hfkit.tasks.token_classification.words.schemes import OUTSIDE
 
@@ -24,31 +27,58 @@ class Span:
     text: str | None = None
 
 
+def annotations_of(values: Sequence[Any]) -> list[tuple[Any, int]]:
+    """What people said of each text, and how many of them did: Label Studio keeps an annotation of each.
+
+    Returns:
+        The first annotation's result, not that of one that was cancelled (None where all were, or nobody said a
+        thing), and the number of annotations; of other tools the values as they stand, and 1.
+    """
+    studio = [isinstance(v, list) and all(isinstance(one, Mapping) and "result" in one for one in v) for v in values]
+    if not any(value for value, own in zip(values, studio, strict=True) if own):
+        return [(value, 1) for value in values]
+    found = []
+    for value, own in zip(values, studio, strict=True):
+        kept = [one["result"] for one in value if not one.get("was_cancelled")] if own else [value]
+        found.append((kept[0] if kept else None, len(kept)))
+    return found
+
+
 def spans_of(value: Any, place: str) -> list[Span]:
     """The spans that a cell holds, as doccano, Prodigy, Label Studio or spaCy write them.
 
     Args:
-        value: A list of [begin, end, label] or of objects with such keys; {"entities": [...]}; Label Studio's
-            annotations, of which the first is taken; None for none.
+        value: A list of [begin, end, label] or of objects with such keys; {"entities": [...]}; what Label Studio has
+            as the result of an annotation; any of these spelled as text, as a CSV file has it; None for none.
         place: Of the row, for messages.
 
     Raises:
         HfkitError: Something else, or a span without a whole number of characters or a label.
     """
+    value = _spelled(value) if isinstance(value, str) else value
     if isinstance(value, Mapping):
         value = next((value[key] for key in ("entities", "spans", "ents", "result") if key in value), [value])
     if value is None:
         return []
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise _odd(value, place)
-    found: list[Span] = []
-    for item in value:
-        if isinstance(item, Mapping) and isinstance(item.get("result"), list):  # Label Studio: an annotation
-            return spans_of(item["result"], place)
-        if isinstance(item, Mapping) and item.get("type", "labels") not in ("labels", "") and "value" in item:
-            continue  # a choice or a rating beside the spans
-        found.append(_span(item, place))
-    return found
+    # A choice or a rating may stand beside the spans.
+    choices = [isinstance(one, Mapping) and "value" in one and one.get("type", "labels") != "labels" for one in value]
+    return [_span(item, place) for item, other in zip(value, choices, strict=True) if not other]
+
+
+def _spelled(text: str) -> Any:
+    """What a text spells in JSON or as Python prints it; the text itself where it spells nothing."""
+    if not text.strip():
+        return None
+    try:
+        return read_json(text, "")
+    except HfkitError:
+        pass
+    try:
+        return ast.literal_eval(text.strip()) if text.strip()[0] in "[({" else text
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return text
 
 
 def _span(item: Any, place: str) -> Span:
@@ -105,22 +135,35 @@ UNITS: dict[str, Callable[[str], list[int]]] = {
 """In what tools count, and where the characters of a text then begin. JavaScript counts UTF-16 units, Go bytes."""
 
 
+CLEARLY = 3
+"""How many times the misses of another unit characters must have, for offsets to be in that unit."""
+
+
 def in_characters(texts: Sequence[str], spans: Sequence[Sequence[Span]]) -> tuple[list[list[Span]], str | None]:
     """All spans with offsets in characters, and a note where they came in something else.
 
-    They are in characters unless some then miss what they mark (its text, the ends of words, the text's end) and all
-    fit in another unit. A text in ASCII says nothing.
+    They are in characters unless some then miss what they mark (its text, the ends of words, the text's end), and far
+    fewer in another unit; those that miss in that one, too, take in what they touch, and one outside the text stays as
+    it is. A text in ASCII says nothing.
     """
     rows = [row for row, text in enumerate(texts) if spans[row] and not text.isascii()]
     misses = {unit: sum(_misses(texts[row], spans[row], UNITS[unit]) for row in rows) for unit in UNITS}
-    unit = next((unit for unit, missed in misses.items() if not missed), "characters")
-    if unit == "characters":
+    unit = min(misses, key=lambda one: misses[one])
+    if misses["characters"] <= CLEARLY * misses[unit]:
         return [list(row) for row in spans], None
-    turned = []
-    for text, row in zip(texts, spans, strict=True):
-        at = {offset: place for place, offset in enumerate(UNITS[unit](text))}
-        turned.append([Span(at[one.begin], at[one.end], one.label, one.text) if text else one for one in row])
-    return turned, f"spans are counted in {unit}: in characters {counted(misses['characters'], 'one')} would miss"
+    turned = [
+        [_turned(one, UNITS[unit](text)) for one in row] if not text.isascii() else list(row)
+        for text, row in zip(texts, spans, strict=True)
+    ]
+    whole, wrong = sum(len(spans[row]) for row in rows), misses["characters"]
+    return turned, f"spans are counted in {unit}: in characters {wrong:,} of {whole:,} would miss what they mark"
+
+
+def _turned(span: Span, starts: list[int]) -> Span:
+    if not 0 <= span.begin <= span.end <= starts[-1]:
+        return span
+    begin, end = bisect_right(starts, span.begin) - 1, bisect_left(starts, span.end)
+    return replace(span, begin=begin, end=end)
 
 
 def _misses(text: str, spans: Sequence[Span], unit: Callable[[str], list[int]]) -> int:
@@ -131,11 +174,16 @@ def _misses(text: str, spans: Sequence[Span], unit: Callable[[str], list[int]]) 
         if begin < 0 or end <= begin:
             return False
         if span.text is not None:
-            return text[begin:end].strip() == span.text.strip()
+            return _same(text[begin:end], span.text)
         around = (text[begin - 1 : begin + 1] if begin else " ", text[end - 1 : end + 1] if end < len(text) else " ")
         return not any(len(pair) == 2 and pair.isalnum() and not _cjk(pair) for pair in around)
 
     return sum(not fits(span) for span in spans)
+
+
+def _same(marked: str, told: str) -> bool:
+    """Whether a span marks the text that stands beside it, whatever space they have."""
+    return marked.split() == told.split()
 
 
 def _cjk(pair: str) -> bool:
@@ -157,26 +205,33 @@ class Tagger:
         """
         tags = [OUTSIDE] * len(words)
         for span in sorted(spans, key=lambda one: (one.begin - one.end, one.begin)):  # the longest first
-            if not 0 <= span.begin <= span.end <= len(text):
-                raise HfkitError(
-                    f"The span {span.begin} to {span.end} ({span.label}) is outside the text, which has"
-                    f" {counted(len(text), 'character')}",
-                    where=place,
-                    fix="mend the row: offsets are characters from 0, the end is not part of the span",
-                )
+            self._check(text, span, place)
             begin, end = self._trimmed(text, span, place)
             inside = [n for n, (first, last) in enumerate(words) if first < end and last > begin]
-            if not inside:
+            if begin >= end:
+                self._count("without a character, left out", place)
+            elif not inside:
                 self._count("without a word, left out", place)
-                continue
-            if any(tags[number] != OUTSIDE for number in inside):
-                self._count("that overlap a longer one, left out", place)
-                continue
-            if words[inside[0]][0] < begin or words[inside[-1]][1] > end:
-                self._count("that cut a word: the whole word has the tag", place)
-            for number in inside:
-                tags[number] = f"{'B' if number == inside[0] else 'I'}-{span.label}"
+            elif any(tags[number] != OUTSIDE for number in inside):
+                self._count("that overlap{s} another: the longest is read", place)
+            else:
+                if words[inside[0]][0] < begin or words[inside[-1]][1] > end:
+                    self._count("that cut{s} a word: the whole word has the tag", place)
+                for number in inside:
+                    tags[number] = f"{'B' if number == inside[0] else 'I'}-{span.label}"
         return tags
+
+    def _check(self, text: str, span: Span, place: str) -> None:
+        if not 0 <= span.begin <= span.end <= len(text):
+            order = "ends before it begins; it is in" if 0 <= span.end < span.begin <= len(text) else "is outside"
+            raise HfkitError(
+                f"The span {span.begin} to {span.end} ({span.label}) {order} the text, which has"
+                f" {counted(len(text), 'character')}",
+                where=place,
+                fix="mend the row: offsets are characters from 0, the end is not part of the span",
+            )
+        if span.text is not None and not _same(text[span.begin : span.end], span.text):
+            self._count("with a text beside the numbers that does not stand there: the numbers are read", place)
 
     def _trimmed(self, text: str, span: Span, place: str) -> tuple[int, int]:
         marked = text[span.begin : span.end]
@@ -192,6 +247,6 @@ class Tagger:
     def notes(self, split: str) -> list[str]:
         """A sentence for each thing counted, with the first place."""
         return [
-            f"{split}: {counted(number, 'span')} {what} (the first in {self.first[what]})"
+            f"{split}: {counted(number, 'span')} {what.format(s='s' * (number == 1))} (the first in {self.first[what]})"
             for what, number in self.counts.items()
         ]
