@@ -7,6 +7,8 @@ import pytest
 import torch
 from datasets import Dataset, DatasetDict
 from tiny_classifiers import ARCHITECTURES, READ_PADDING, classifier, saved
+from transformers import AutoModelForTokenClassification
+from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
 
 import hfkit
 from hfkit import TrainConfig, build_model, build_task
@@ -14,6 +16,9 @@ from hfkit.base.errors import HfkitError
 from hfkit.tasks.text_classification.inference import TextClassificationPipeline
 from hfkit.tasks.text_classification.models import settle_padding
 from hfkit.tasks.text_classification.task import TextClassification
+from hfkit.tasks.token_classification.models import settle_padding_of_words as settle_words
+from hfkit.tasks.token_classification.task import TokenClassification
+from hfkit.tasks.token_classification.words.windows import Reader
 
 TEXTS = ["warm", "a cold film that was not warm", "a film that was as warm as it was slow and that nobody left " * 2]
 
@@ -37,6 +42,30 @@ def test_alone_equals_in_a_batch(kind: str) -> None:
     torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-4)
     assert (task.padding == "none") == (kind in READ_PADDING) == (said is not None)
     assert task.padding == "left" or kind != "xlnet"
+
+
+def taggers() -> list[str]:
+    known = {config.model_type for config in MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING}
+    return [kind for kind in ARCHITECTURES if kind in known]
+
+
+@pytest.mark.parametrize("kind", taggers())
+def test_so_do_the_words_of_a_tagger(kind: str) -> None:
+    model, tokenizer = classifier(kind, auto_model=AutoModelForTokenClassification)
+    settle_words(model, tokenizer, kind)
+    task = TokenClassification.from_model(model.config, tokenizer)
+    reader = Reader(tokenizer, task.max_length, task.stride)
+    texts = [text.split() for text in TEXTS]
+    rows = [
+        {"input_ids": [w.input_ids for w in found], "words": [w.words for w in found], "count": len(words)}
+        for words, found in zip(texts, reader.read(texts), strict=True)
+    ]
+    with torch.no_grad():
+        together, tags = task.answers(model, task.collate(rows))
+        alone = [task.answers(model, task.collate([row])) for row in rows]
+    torch.testing.assert_close(together, torch.cat([one for one, _ in alone]), rtol=1e-3, atol=1e-4)
+    assert together.std(dim=0).max() > 1e-3 and torch.equal(tags, torch.cat([said for _, said in alone]))
+    assert task.padding == "none" or kind not in READ_PADDING
 
 
 def test_a_config_with_another_padding_token_than_its_tokenizer(tmp_path: Path) -> None:

@@ -112,7 +112,9 @@ def tokenizer_of(style: str) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **names, **settings)
 
 
-def classifier(kind: str, pad_token_id: int | None = None) -> tuple[Any, PreTrainedTokenizerFast]:
+def classifier(
+    kind: str, pad_token_id: int | None = None, auto_model: Any = AutoModelForSequenceClassification
+) -> tuple[Any, PreTrainedTokenizerFast]:
     """An untrained classifier whose weights are large enough to tell texts apart, and its tokenizer."""
     style, sizes = ARCHITECTURES[kind]
     tokenizer = tokenizer_of(style)
@@ -122,7 +124,7 @@ def classifier(kind: str, pad_token_id: int | None = None) -> tuple[Any, PreTrai
     given = {name: token for name, token in roles.items() if token is not None}
     config = AutoConfig.for_model(kind, vocab_size=len(tokenizer), id2label={0: "neg", 1: "pos"}, **sizes, **given)
     torch.manual_seed(0)
-    model = AutoModelForSequenceClassification.from_config(config)
+    model = auto_model.from_config(config)
     for parameter in model.parameters():
         if parameter.dim() > 1:
             torch.nn.init.normal_(parameter, std=0.3)

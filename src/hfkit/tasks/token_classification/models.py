@@ -62,7 +62,7 @@ def build(
     if not keep_head:
         renew_head(model)
     say_head(model, keep_head, new)
-    if sentence := _settle_padding(model, processor, config.model):
+    if sentence := settle_padding_of_words(model, processor, config.model):
         say(sentence)
     return model, processor, new
 
@@ -70,12 +70,12 @@ def build(
 def opened(model: Any, tokenizer: PreTrainedTokenizerBase, name: str | Path) -> None:
     """How batches are filled, for a model that does not say: one that hfkit has built says it in its config."""
     if "padding" not in (getattr(model.config, "hfkit", None) or {}) and (
-        sentence := _settle_padding(model, tokenizer, str(name))
+        sentence := settle_padding_of_words(model, tokenizer, str(name))
     ):
         warnings.warn(sentence, stacklevel=4)
 
 
-def _settle_padding(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) -> str | None:
+def settle_padding_of_words(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) -> str | None:
     """See `settle_padding`: how batches of this model are filled."""
     task = TokenClassification.from_model(model.config, tokenizer)
     texts = [SHORT.split(), LONG.split()[-3:], LONG.split()]
