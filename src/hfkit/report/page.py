@@ -121,6 +121,7 @@ def overview(run: Run) -> dict[str, Any]:
         "changed": settings(here)[0],
         "defaults": settings(here)[1],
         "example": example(info),
+        "plain": plain(info),
     }
 
 
@@ -185,6 +186,12 @@ def example(info: Mapping[str, Any]) -> str:
     """An input for the snippets, as Python."""
     said = find(str(info["task"])).offers("app", "example")
     return str(said(info)) if said else "..."
+
+
+def plain(info: Mapping[str, Any]) -> dict[str, str]:
+    """How transformers' own pipeline is asked: its arguments, an input as Python, and what is the same then."""
+    said = find(str(info["task"])).offers("app", "plain")
+    return {"arguments": "", "example": example(info), "same": "the same answers"} | (said(info) if said else {})
 
 
 def _curves(run: Run, own: list[Markup | None]) -> list[Markup]:

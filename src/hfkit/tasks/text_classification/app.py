@@ -54,6 +54,11 @@ def example(info: Mapping[str, Any]) -> str:
     return '"Write your text here."'
 
 
+def plain(info: Mapping[str, Any]) -> dict[str, str]:
+    """How transformers' own pipeline is asked: it cuts a text only when it is told to."""
+    return {"arguments": ", truncation=True"}
+
+
 def job(info: Mapping[str, Any]) -> str:
     """What the model of a run does, in words."""
     return classification.job("text", info)

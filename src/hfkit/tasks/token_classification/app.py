@@ -43,6 +43,17 @@ def example(info: Mapping[str, Any]) -> str:
     return '"Write your text here."'
 
 
+def plain(info: Mapping[str, Any]) -> dict[str, str]:
+    """How transformers' own pipeline is asked: it answers pieces, and reads the first window alone."""
+    length = info["task_settings"].get("max_length")
+    most = f", in texts of up to {length:,} tokens" if length else ""
+    return {
+        "arguments": ', aggregation_strategy="first"',
+        "example": '["Write", "your", "words", "here", "."], is_split_into_words=True',
+        "same": f"the same tags for words that are given one by one{most}",
+    }
+
+
 def job(info: Mapping[str, Any]) -> str:
     """What the model of a run does, in words."""
     return "recognition of names" if has_scheme(map(str, info["task_settings"]["labels"])) else "tagging of words"
