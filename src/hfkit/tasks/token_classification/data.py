@@ -20,6 +20,7 @@ from hfkit.tasks.token_classification.words.columns import DOCUMENT, LINES, colu
 from hfkit.tasks.token_classification.words.layouts import Layout
 from hfkit.tasks.token_classification.words.schemes import (
     OUTSIDE,
+    check_scheme,
     has_scheme,
     ordered,
     prefix,
@@ -170,7 +171,14 @@ def _check_alike(splits: dict[str, Rows]) -> None:
 
 def _scheme(rows: Rows, asked: str) -> str:
     """The scheme of a split's tags."""
-    return scheme_of(rows.label, lambda row, word: _place(rows, row, word)) if asked == "auto" else asked
+
+    def place(row: int, word: int) -> str:
+        return _place(rows, row, word)
+
+    if asked == "auto":
+        return scheme_of(rows.label, place)
+    check_scheme(rows.label, asked, place)
+    return asked
 
 
 def _place(rows: Rows, row: int, word: int) -> str:

@@ -1,6 +1,7 @@
 """Choice: which columns of a table are its words and tags, by flags, by a card, by name and by content."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hfkit.base.errors import HfkitError
@@ -30,9 +31,10 @@ def layout_of(table: Table, card: DataCard | None, arguments: DataArguments) -> 
     label = columns.get("label")
     asked_words = arguments.text_column or columns.get("text")
     asked_tags = arguments.label_column or (label if isinstance(label, str) else None)
+    shown = replace(table, columns={name: values for name, values in table.columns.items() if name != LINES})
     for name in filter(None, (asked_words, asked_tags)):
-        table.known(name)
-    rows = {name: table.head(name, LOOKED_AT) for name in table.columns if name != LINES}
+        shown.known(name)
+    rows = {name: table.head(name, LOOKED_AT) for name in shown.columns}
     heads = {name: [value for value in values if not is_missing(value)] for name, values in rows.items()}
     lists = [name for name, values in heads.items() if _most(values, lambda value: listed(value) is not None)]
     plain = [name for name in lists if _most(heads[name], _is_plain)]
@@ -45,7 +47,7 @@ def layout_of(table: Table, card: DataCard | None, arguments: DataArguments) -> 
     text = asked_words or _text_column(heads)
     tags = asked_tags or _span_column(heads)
     if text is None or tags is None:
-        there = ", ".join(table.columns)
+        there = ", ".join(shown.columns)
         raise HfkitError(
             f"No columns hold words and their tags, or a text and spans in it; there are {there}",
             where=table.origin,

@@ -192,6 +192,9 @@ def _tag(tag: Any, names: list[str] | None, table: Table, row: int, column: str)
         return tag.strip()
     if isinstance(tag, int) and names and 0 <= tag < len(names):
         return names[tag]
+    if not isinstance(tag, int):
+        fix = "give each word a tag, O where it has none"
+        raise HfkitError(f"{column!r} holds {tag!r}, which is no tag", where=table.place(row), fix=fix)
     known = "the source names no tags" if not names else f"there are {len(names)} names"
     raise HfkitError(
         f"{column!r} holds {tag!r} as a tag, and {known}",

@@ -109,6 +109,19 @@ def scheme_of(rows: Iterable[Sequence[str]], place: Callable[[int, int], str] | 
     return "iob1" if orphans and begins == parting else "iob2"
 
 
+def check_scheme(rows: Iterable[Sequence[str]], scheme: str, place: Callable[[int, int], str]) -> None:
+    """Refuses tags that are not of the scheme that somebody says they have."""
+    letters = {"plain": None, "iob1": "BI", "iob2": "BI"}.get(scheme, "BIESLUM")
+    for row, tags in enumerate(rows):
+        for word, tag in enumerate(tags):
+            if letters and tag != OUTSIDE and (prefix(tag) or "?") not in letters:
+                raise HfkitError(
+                    f"The tag {tag} is not of the scheme {scheme}",
+                    where=place(row, word),
+                    fix="leave --tag_scheme out, and it is found; or --tag_scheme plain, where each stands for itself",
+                )
+
+
 def scheme_told(scheme: str, rows: Iterable[Sequence[str]]) -> str:
     """What people call the scheme of these tags."""
     if scheme == "iobes":

@@ -156,7 +156,8 @@ def in_characters(texts: Sequence[str], spans: Sequence[Sequence[Span]]) -> tupl
         for text, row in zip(texts, spans, strict=True)
     ]
     whole, wrong = sum(len(spans[row]) for row in rows), misses["characters"]
-    return turned, f"spans are counted in {unit}: in characters {wrong:,} of {whole:,} would miss what they mark"
+    own = f", in {unit} {misses[unit]:,}" if misses[unit] else ""
+    return turned, f"spans are counted in {unit}: in characters {wrong:,} of {whole:,} would miss what they mark{own}"
 
 
 def _turned(span: Span, starts: list[int]) -> Span:
