@@ -16,8 +16,10 @@ import hfkit
 class BertNer(hfkit.token_classification.Config):
     """Fine-tune BERT on CoNLL-2003's names."""
 
-    dataset: str = "conll2003"
+    dataset: str = "tomaarsen/conll2003"
+    group_column: str | None = "document_id"
     model: str = "google-bert/bert-base-cased"
+    model_revision: str | None = "cd5ef92a9fb2f889e972770a36d4ed042daf221e"
     max_length: int | None = 256
     learning_rate: float = 3e-5
     num_train_epochs: float = 3
@@ -27,6 +29,7 @@ class BertNer(hfkit.token_classification.Config):
 
 DEMO = {
     "dataset": "demo:usaddress",
+    "group_column": None,
     "model": "demo:distilbert_cased",
     "max_length": 64,
     "learning_rate": 1e-4,

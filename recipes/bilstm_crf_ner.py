@@ -16,7 +16,8 @@ import hfkit
 class BiLstmCrfNer(hfkit.token_classification.Config):
     """Train a bidirectional LSTM with a CRF on CoNLL-2003's names."""
 
-    dataset: str = "conll2003"
+    dataset: str = "tomaarsen/conll2003"
+    group_column: str | None = "document_id"
     model: str = "baseline:bilstm_crf"
     vocab_size: int = 20000
     learning_rate: float = 3e-3
@@ -27,6 +28,7 @@ class BiLstmCrfNer(hfkit.token_classification.Config):
 
 DEMO = {
     "dataset": "demo:usaddress",
+    "group_column": None,
     "vocab_size": 800,  # a thousand addresses have few words; pieces of them recur
     "learning_rate": 5e-3,
     "num_train_epochs": 30,

@@ -30,7 +30,9 @@ class Config(TagColumns, TextArguments, TrainConfig):
         low=0,
     )
     label_all_pieces: bool = knob(
-        False, "Learn the tag of a word from each of its pieces; else from the first alone, which is judged."
+        False,
+        "Learn the tag of a word from each of its pieces; else from the first alone, which is judged.",
+        against=("model baseline:NAME",),
     )
 
     def rules(self) -> Broken:
