@@ -1,7 +1,10 @@
 """Token classification: names are counted as seqeval counts them, and no word of a text is ever lost."""
 
+import ast
+import html
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,8 @@ import pytest
 import torch
 from processes import in_child
 from test_every_task import names_file
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+from transformers import AutoTokenizer, BertForTokenClassification, PreTrainedTokenizerFast
 
 import hfkit
 from hfkit.base.errors import HfkitError
@@ -22,12 +26,13 @@ from hfkit.config import TrainConfig
 from hfkit.data.text.special_tokens import space_before_words
 from hfkit.evaluation.intervals import intervals
 from hfkit.evaluation.metric import figures
+from hfkit.hub import verification
 from hfkit.inference import predict_file
 from hfkit.tasks.token_classification import baselines
 from hfkit.tasks.token_classification.errors import errors, seen_and_unseen, surfaces
 from hfkit.tasks.token_classification.metrics import metrics_of
 from hfkit.tasks.token_classification.task import TokenClassification
-from hfkit.tasks.token_classification.words.schemes import entities, lenient_entities, marks
+from hfkit.tasks.token_classification.words.schemes import entities, lenient_entities, names_in, scheme_of_labels
 from hfkit.tasks.token_classification.words.windows import NOT_HERE, Reader
 
 LABELS = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER", "B-ORG", "I-ORG"]
@@ -71,7 +76,7 @@ def test_an_orphan_belongs_to_no_name_and_begins_one_leniently() -> None:
     tags = ["I-PER", "B-LOC", "I-LOC", "I-PER", "O", "I-PER", "I-PER", "B-PER", "B-PER"]
     assert entities(tags) == [(1, 3, "LOC"), (7, 8, "PER"), (8, 9, "PER")]
     assert lenient_entities(tags)[:3] == [(0, 1, "PER"), (1, 3, "LOC"), (3, 4, "PER")]
-    assert marks(["NN", "NN", "O", "VB"]) == [(0, 2, "NN"), (3, 4, "VB")]
+    assert names_in(["NN", "NN", "O", "VB"], "plain") == [(0, 2, "NN"), (3, 4, "VB")]
 
 
 def test_tags_without_a_scheme_are_judged_word_by_word() -> None:
@@ -99,9 +104,9 @@ def test_each_wrong_name_is_of_one_kind() -> None:
 
 
 def test_seen_names_are_told_from_others() -> None:
-    learnt = surfaces([["Ada", "Smith", "left"]], [["B-PER", "I-PER", "O"]])
-    tokens, gold = [["ADA", "SMITH"], ["Lima"]], [["B-PER", "I-PER"], ["B-LOC"]]
-    found = seen_and_unseen(learnt, tokens, gold, [["B-PER", "I-PER"], ["O"]])
+    learnt = surfaces([["Ada", "Smith", "left"]], [[(0, 2, "PER")]])
+    tokens, gold = [["ADA", "SMITH"], ["Lima"]], [[(0, 2, "PER")], [(0, 1, "LOC")]]
+    found = seen_and_unseen(learnt, tokens, gold, [[(0, 2, "PER")], []])
     assert found["seen"] == {"right": 1, "names": 1} and found["unseen"] == {"right": 0, "names": 1}
     assert found["missed"] == [{"name": "Lima", "type": "LOC", "times": 1}]
 
@@ -162,6 +167,47 @@ def test_byte_level_tokenizers_get_the_space_before_each_word(tmp_path: Path) ->
     assert again(["a", "warm", "film"], is_split_into_words=True, add_special_tokens=False)["input_ids"] == whole
 
 
+def test_a_word_gets_one_space_where_the_tokenizer_parts_words_first() -> None:
+    """The shape of Qwen's and Llama 3's: a Split, then bytes. A space at each part would make other words."""
+    made = Tokenizer(models.BPE())
+    split = pre_tokenizers.Split(Regex(r"'t| ?[A-Za-z]+| ?[0-9]| ?[^\sA-Za-z0-9]+|\s+"), "isolated")
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    made.pre_tokenizer = pre_tokenizers.Sequence([split, byte_level])
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    made.train_from_iterator(["a U.S.-based day in 2024, don't"] * 9, trainers.BpeTrainer(initial_alphabet=letters))
+    processor = PreTrainedTokenizerFast(tokenizer_object=made)
+    words = ["U.S.-based", "don't", "2024"]
+    whole = [piece for word in words for piece in processor.tokenize(f" {word}")]
+    for _ in range(2):  # a second time changes nothing
+        space_before_words(processor)
+        encoded = processor(words, is_split_into_words=True, add_special_tokens=False)
+        assert processor.convert_ids_to_tokens(encoded["input_ids"]) == whole
+
+
+FOREIGN: list[tuple[list[str], list[str], list[Any]]] = [
+    (["O", "B-PER", "I-PER"], ["I-PER", "I-PER", "O", "I-PER", "B-PER"], [(0, 2, "PER"), (3, 4, "PER"), (4, 5, "PER")]),
+    (["O", "I-PER", "I-LOC"], ["I-PER", "I-LOC", "O"], [(0, 1, "PER"), (1, 2, "LOC")]),
+    (["O", "U-LOC", "I-PER", "L-PER", "B-PER"], ["U-LOC", "B-PER", "I-PER", "L-PER"], [(0, 1, "LOC"), (1, 4, "PER")]),
+    (["DT", "NN"], ["NN", "NN", "DT"], [(0, 2, "NN"), (2, 3, "DT")]),
+]
+
+
+@pytest.mark.parametrize(("labels", "tags", "expected"), FOREIGN)
+def test_models_from_elsewhere_are_read_by_their_labels(
+    labels: list[str], tags: list[str], expected: list[Any], tiny_bert: Path, tmp_path: Path
+) -> None:
+    assert names_in(tags, scheme_of_labels(labels)) == expected
+    names = {"id2label": dict(enumerate(labels)), "label2id": {name: at for at, name in enumerate(labels)}}
+    model = BertForTokenClassification.from_pretrained(tiny_bert, **names)
+    model.classifier.bias.data[:] = torch.tensor([0.0, *[99.0] * (len(labels) - 1)]) if labels[0] == "O" else 0.0
+    model.classifier.bias.data[2:] += 99.0 if "U-LOC" not in labels else 0.0
+    model.save_pretrained(tmp_path / "model")
+    AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(tmp_path / "model")
+    pipe = hfkit.pipeline(tmp_path / "model")
+    assert pipe.reading.scheme == scheme_of_labels(labels)
+    assert pipe("warm film"), "what it tags is told, whatever the scheme"
+
+
 def test_all_pieces_learn_and_the_first_is_judged(tiny_bert: Path) -> None:
     processor = AutoTokenizer.from_pretrained(tiny_bert)
     (windows,) = Reader(processor, None, None).read([["unwatchable", "Oslo"]])
@@ -217,7 +263,7 @@ def test_a_long_text_is_answered_as_in_training_whatever_its_batch(tagger: Path)
     every = pipe(long, aggregation_strategy="none", ignore_labels=[])
     assert [one["word"] for one in every] == long.split() and every[0]["index"] == 1
     assert pipe("") == [] and pipe([" ", "Ada"])[0] == [] and pipe([]) == []
-    assert pipe(["Ada", "went"], is_split_into_words=True) == pipe({"tokens": ["Ada", "went"]})
+    assert pipe(["Ada", "went"], is_split_into_words=True) == pipe({"tokens": np.array(["Ada", "went"])})
     lower = hfkit.pipeline(tagger, mixed_precision="auto")(long, aggregation_strategy="none", ignore_labels=[])
     assert [one["entity"] for one in lower] == [one["entity"] for one in every]
 
@@ -228,6 +274,8 @@ def test_what_is_no_text_and_no_argument_is_refused(tagger: Path) -> None:
         if bad != {"tokens": []}:
             with pytest.raises(HfkitError, match="neither a text nor a list of words"):
                 pipe([bad])
+    with pytest.raises(HfkitError, match="half a character"):
+        pipe("a\ud800b")
     with pytest.raises(HfkitError, match="takes no stride=3"):
         pipe("Ada", stride=3)
     with pytest.raises(HfkitError, match="no aggregation_strategy 'most'"):
@@ -254,6 +302,50 @@ def test_predict_writes_spans_in_the_users_text_or_words_with_tags(tagger: Path,
     with pytest.raises(HfkitError, match=r"no text in its column 'text'[^$]*line 2"):
         predict_file(tagger, "bad.jsonl", "bad.csv", disable_tqdm=True)
     assert not Path("bad.csv").exists()
+
+
+def test_predict_reads_the_words_where_training_read_them(tagger: Path, tmp_path: Path) -> None:
+    rows = ["1 Ada B-PER", "2 left O", "", "1 Lima B-LOC", "2 too O"]
+    Path("numbered.conll").write_text("\n".join(rows))
+    predict_file(tagger, "numbered.conll", "out.jsonl", text_column="2", disable_tqdm=True, output_format="words")
+    first = json.loads(Path("out.jsonl").read_text().splitlines()[0])
+    assert first["words"] == ["Ada", "left"]
+    run = Path(shutil.copytree(tagger, tmp_path / "numbered"))
+    info = json.loads((run / "run.json").read_text())
+    info["data"]["text_column"] = "2"
+    (run / "run.json").write_text(json.dumps(info))
+    predict_file(run, "numbered.conll", "again.jsonl", disable_tqdm=True, output_format="words")
+    assert Path("again.jsonl").read_text() == Path("out.jsonl").read_text()
+    Path("lists.csv").write_text("tokens\n" + '"[""Ada"", ""left""]"\n')
+    predict_file(tagger, "lists.csv", "lists.jsonl", disable_tqdm=True, output_format="words")
+    assert json.loads(Path("lists.jsonl").read_text())["words"] == ["Ada", "left"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "report.html"])
+def test_the_snippet_for_plain_transformers_gives_the_same_tags(
+    page: str, tagger: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["O'N", "St.-L", "a"]  # with their pieces a window of 12
+    text = html.unescape((tagger / page).read_text())
+    code = "from transformers import AutoModel" + text.split("from transformers import AutoModel")[1]
+    code = re.split("```|</pre>", code)[0].replace('["Write", "your", "words", "here", "."]', repr(words))
+    exec(compile(code, "snippet", "exec"), {})
+    said = ast.literal_eval(capsys.readouterr().out.strip().splitlines()[-1])
+    pipe = hfkit.pipeline(tagger, mixed_precision="no")
+    expected = pipe({"tokens": words}, aggregation_strategy="none", ignore_labels=[])
+    assert said == [word["entity"] for word in expected]
+
+
+def test_what_is_verified_is_whole_in_one_window_and_never_nothing(tagger: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(tagger, tmp_path / "long"))
+    table = parquet.read_table(run / "predictions.parquet")
+    at = table.column_names.index("tokens")
+    for text in (["Ada", "\u200b", "left"], ["film"] * 90):
+        parquet.write_table(table.set_column(at, "tokens", pa.array([text] * len(table))), run / "predictions.parquet")
+        rows = verification.examples(hfkit.Run(run))
+        assert rows and all("\u200b" not in words for words in rows)
+        reader = Reader(AutoTokenizer.from_pretrained(run / "model"), 12, None)
+        assert all(len(windows) == 1 for windows in reader.read(rows))
 
 
 def test_another_tasks_answers_have_one_form(tiny_run: Path) -> None:

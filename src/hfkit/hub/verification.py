@@ -33,16 +33,29 @@ def examples(run: Run) -> list[Any]:
         return _pictures(run) or list(range(EXAMPLES))
     table = run.predictions()
     if _kind(run)["words"]:
-        most = run.info["task_settings"].get("max_length") or float("inf")  # a longer text has several windows
-        pairs = zip(table["tokens"].to_pylist(), table["length"].to_pylist(), strict=True)
-        texts = [words for words, size in pairs if size <= most]
-        return [texts[place * len(texts) // EXAMPLES] for place in range(min(EXAMPLES, len(texts)))]
+        return _words(run, table["tokens"].to_pylist())
     names = [name for name in ("text", "text_pair") if name in table.column_names]
     if not names:
         return MADE
     places = [place * len(table) // EXAMPLES for place in range(min(EXAMPLES, len(table)))]
     columns = [table[name].take(places).to_pylist() for name in names]
     return [list(row) for row in zip(*columns, strict=True)] if len(names) > 1 else columns[0]
+
+
+def _words(run: Run, texts: list[list[str]]) -> list[list[str]]:
+    """Texts as their words, as many as are whole in one window, and each with a piece of its own: what a longer text,
+    or a word that the tokenizer makes nothing of, is to plain transformers is another thing."""
+    from hfkit.models.loading import read_tokenizer
+
+    tokenizer = read_tokenizer(run.model_path, run.path)
+    found = []
+    for words in [*texts[:: max(1, len(texts) // 200)], *(text.split() for text in MADE)]:
+        of = tokenizer(words, is_split_into_words=True, truncation=True).word_ids(0)
+        inside = {word for word in of if word is not None}
+        cut = words if len(inside) == len(words) else words[: max(inside, default=0)]  # the last may be there in part
+        if cut and set(range(len(cut))) <= inside:
+            found.append(cut)
+    return [found[place * len(found) // EXAMPLES] for place in range(min(EXAMPLES, len(found)))]
 
 
 def _kind(run: Run) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """build_model: a model that fits the task, and its tokenizer."""
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
+import transformers
 from accelerate.utils import set_seed  # transformers' own brings peft along, and whatever peft can use
 from datasets import DatasetDict
 from torch import nn
-from transformers import (
-    PreTrainedModel,
-)
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
 from hfkit.config import LoopArguments, ModelArguments
@@ -16,8 +16,9 @@ from hfkit.config.rules import check
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.freezing import freeze, still_norms
 from hfkit.models.adapting.lora import add_lora
-from hfkit.models.inspection import first_line
+from hfkit.models.inspection import check_memory, first_line
 from hfkit.models.inspection import say as _say
+from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.discover import find
 
 if TYPE_CHECKING:
@@ -64,6 +65,51 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
         check_training(config, task, model, processor, data)
     _say(describe(model, config.model))
     return model, processor
+
+
+def from_scratch(
+    config: Any, task: "Task", texts: Callable[[], Iterable[str]] | None, length: int, lowercase: bool = True
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+    """A baseline that reads texts, untrained, and its tokenizer, trained on them.
+
+    Args:
+        config: Of a task that reads texts; `model` is the baseline's name.
+        task: The task.
+        texts: Those of the training split; None where there is none.
+        length: Tokens that a text may have where neither the task nor a flag says.
+        lowercase: See `train_tokenizer`.
+
+    Returns:
+        The model, its tokenizer, and no parameters that a checkpoint should have filled.
+
+    Raises:
+        HfkitError: There are no texts, or a knob does not fit the network.
+    """
+    from hfkit.baselines.tokenizer import train_tokenizer
+
+    spec = find(task.name)
+    config_class, fields = spec.baseline_config(config.model)
+    if texts is None:
+        raise HfkitError(f"{config.model} trains its tokenizer on the training split: give build_model the data")
+    length = task.model_kwargs()["hfkit"].get("max_length") or length
+    processor = train_tokenizer(texts(), config.vocab_size, length, lowercase)
+    known = getattr(config_class, "max_position_embeddings", None)
+    if "max_position_embeddings" in config_class.__annotations__ and known is not None:
+        fields = {**fields, "max_position_embeddings": max(length, known)}
+    settings = config_class(**fields)
+    set_dropout(settings, config.dropout, config.attention_dropout)
+    override(settings, config.model_args)
+    settings.vocab_size = len(processor)
+    settings.pad_token_id = processor.pad_token_id
+    set_labels(settings, task.model_kwargs())
+    set_labels(settings, task.for_model(settings, processor).model_kwargs())
+    auto_model = getattr(transformers, spec.auto_model)
+    try:
+        check_memory(auto_model, settings)
+        model = auto_model.from_config(settings)
+    except (ValueError, RuntimeError, ZeroDivisionError) as error:
+        raise HfkitError(first_line(error), where="--model_args") from error
+    return model, processor, []
 
 
 def _rename(model: PreTrainedModel, name: str) -> None:

@@ -99,7 +99,7 @@ def check_texts(folder: Path) -> None:
 
 def check_tokenizer(tokenizer: PreTrainedTokenizerBase) -> None:
     """Try a tokenizer on a word that it cannot know, and refuse chat templates that are saved outside their folder."""
-    tokenizer("a word, \ue000")
+    tokenizer("a word, \ue000", verbose=False)
     templates = getattr(tokenizer, "chat_template", None)
     bad = [name for name in templates if not re.fullmatch(r"\w+", str(name))] if isinstance(templates, dict) else []
     if bad:

@@ -188,10 +188,21 @@ def example(info: Mapping[str, Any]) -> str:
     return str(said(info)) if said else "..."
 
 
+PLACE = "@PLACE@"
+"""Stands for the model's place in a snippet."""
+
+
 def plain(info: Mapping[str, Any]) -> dict[str, str]:
-    """How transformers' own pipeline is asked: its arguments, an input as Python, and what is the same then."""
-    said = find(str(info["task"])).offers("app", "plain")
-    return {"arguments": "", "example": example(info), "same": "the same answers"} | (said(info) if said else {})
+    """How plain transformers is asked: `code`, with PLACE for the model, and what is the `same` then."""
+    own = find(str(info["task"])).offers("app", "plain")
+    said: dict[str, str] = own(info) if own else {}
+    code = [
+        "from transformers import pipeline",
+        "",
+        f'model = pipeline("{info["task"]}", {PLACE}{said.get("arguments", "")})',
+        f"print(model({example(info)}))",
+    ]
+    return {"code": "\n".join(code), "same": "the same answers"} | said
 
 
 def _curves(run: Run, own: list[Markup | None]) -> list[Markup]:

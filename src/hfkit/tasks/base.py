@@ -1,4 +1,4 @@
-"""BaseTask: what a task may add to training and to a run's folder. Each does nothing unless a task says otherwise."""
+"""BaseTask: what a task may do otherwise with its rows, and add to training and to a run's folder."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import torch
     from accelerate import Accelerator
-    from datasets import DatasetDict
+    from datasets import Dataset, DatasetDict
 
     from hfkit.config import TrainConfig
     from hfkit.runs.run import Run
@@ -32,6 +32,23 @@ class BaseTask:
     def classes(self) -> list[str] | None:
         """The labels that an answer is one or several of; None where it is a number or a text."""
         return None
+
+    def to_train(self, encoded: "Dataset") -> "Dataset":
+        """The encoded rows, as they are."""
+        return encoded
+
+    def to_evaluate(self, encoded: "Dataset") -> "Dataset":
+        """The encoded rows, as they are."""
+        return encoded
+
+    def by_example(self, encoded: "Dataset", rows: "Dataset", predictions: dict[str, Any]) -> dict[str, Any]:
+        """The predictions, as they are: there is one for each encoded row."""
+        return predictions
+
+    def read(self, dataset: "Dataset", rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
+        """Encoded rows for `collate`, as they are."""
+        features: list[dict[str, Any]] = dataset.__getitems__(rows)
+        return features
 
     def before_training(self, run: "Run", model: "torch.nn.Module") -> None:
         """Keep in the run what the model tells of itself, in the first process."""

@@ -95,23 +95,6 @@ class Classification(BaseTask):
         kinds = {SINGLE: Value("int64"), MULTI: List(Value("int8")), REGRESSION: Value("float32")}
         return [to_id(label) for label in dataset["label"][:]], kinds[self.problem_type]
 
-    def to_train(self, encoded: Dataset) -> Dataset:
-        """The encoded rows, as they are."""
-        return encoded
-
-    def to_evaluate(self, encoded: Dataset) -> Dataset:
-        """The encoded rows, as they are."""
-        return encoded
-
-    def by_example(self, encoded: Dataset, rows: Dataset, predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The predictions, as they are: there is one for each encoded row."""
-        return predictions
-
-    def read(self, dataset: Dataset, rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
-        """Encoded rows for `collate`, as they are."""
-        features: list[dict[str, Any]] = dataset.__getitems__(rows)
-        return features
-
     def label_batch(self, features: list[dict[str, Any]]) -> torch.Tensor:
         """The labels of a batch in the type that its loss takes."""
         dtype = torch.int64 if self.problem_type == SINGLE else torch.float32

@@ -5,7 +5,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from tokenizers import Regex, pre_tokenizers
+from tokenizers import Regex, normalizers, pre_tokenizers
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.data.text.chats import Message
@@ -59,21 +59,27 @@ def read_as_text(processor: PreTrainedTokenizerBase) -> None:
 def space_before_words(processor: PreTrainedTokenizerBase) -> None:
     """Have the tokenizer, and every copy that is saved of it, put a space before each word of a text given as words.
 
-    Byte-level tokenizers (RoBERTa, ModernBERT) write a word with the space before it, and know it by that. Given as
-    words, all but the first would look like the ends of other words. RoBERTa refuses them, ModernBERT does not.
+    Byte-level tokenizers (RoBERTa, ModernBERT, Qwen) write a word with the space before it, and know it by that. Given
+    as words, all but the first would look like the ends of other words. RoBERTa refuses them, ModernBERT does not.
     """
     if not processor.is_fast:
         return
-    before = processor.backend_tokenizer.pre_tokenizer
+    backend = processor.backend_tokenizer
+    before, normalizer = backend.pre_tokenizer, backend.normalizer
     state = json.loads(before.__getstate__()) if before is not None else {}
-    levels = [part for part in (state, *state.get("pretokenizers", ())) if part.get("type") == "ByteLevel"]
-    if not levels or levels[0].get("add_prefix_space"):
+    if state.get("type") == "ByteLevel" and not state["add_prefix_space"]:
+        state["add_prefix_space"] = True
+        before.__setstate__(json.dumps(state).encode())
+        backend.pre_tokenizer = before
+        own: Any = processor
+        own.add_prefix_space = processor.init_kwargs["add_prefix_space"] = True
         return
-    levels[0]["add_prefix_space"] = True
-    before.__setstate__(json.dumps(state).encode())
-    processor.backend_tokenizer.pre_tokenizer = before
-    own: Any = processor
-    own.add_prefix_space = processor.init_kwargs["add_prefix_space"] = True
+    levels = [part for part in state.get("pretokenizers", ()) if part["type"] == "ByteLevel"]
+    written = '"Prepend"' in normalizer.__getstate__().decode() if normalizer is not None else False
+    if levels and not levels[0]["add_prefix_space"] and not written:
+        # What parts a word before (Qwen, Llama 3) must not get a space at each part, but at the word's beginning.
+        prepend = normalizers.Prepend(" ")
+        backend.normalizer = normalizers.Sequence([normalizer, prepend]) if normalizer is not None else prepend
 
 
 def has_padding(model_config: PreTrainedConfig) -> bool:

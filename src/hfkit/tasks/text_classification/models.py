@@ -3,12 +3,12 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets import DatasetDict
 from transformers import (
-    AutoModelForSequenceClassification,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -21,14 +21,14 @@ from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.heads import renew_head, say_head, settle_padding_token
 from hfkit.models.adapting.padding import LONG, SHORT
 from hfkit.models.adapting.padding import settle_padding as settle
+from hfkit.models.build import from_scratch
 from hfkit.models.configs import PooledConfig
-from hfkit.models.inspection import check_memory, check_vocabulary, first_line
+from hfkit.models.inspection import check_vocabulary
 from hfkit.models.inspection import say as _say
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.classification import same_labels
-from hfkit.tasks.text_classification import SPEC
 from hfkit.tasks.text_classification.config import Config
 from hfkit.tasks.text_classification.task import TextClassification
 
@@ -44,7 +44,7 @@ def build(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     if config.model.startswith("baseline:"):
-        return _from_scratch(config, task, data)
+        return from_scratch(config, task, data and partial(_texts, data), BASELINE_LENGTH)
     return _pretrained(config, task)
 
 
@@ -54,33 +54,6 @@ def opened(model: Any, tokenizer: PreTrainedTokenizerBase, name: str | Path) -> 
         return
     if sentence := settle_padding(model, tokenizer, str(name)):
         warnings.warn(sentence, stacklevel=4)
-
-
-def _from_scratch(
-    config: Config, task: "Task", data: DatasetDict | None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
-    from hfkit.baselines.tokenizer import train_tokenizer
-
-    config_class, fields = SPEC.baseline_config(config.model)
-    if data is None:
-        raise HfkitError(f"{config.model} trains its tokenizer on the training split: give build_model the data")
-    length = task.model_kwargs()["hfkit"].get("max_length") or BASELINE_LENGTH
-    processor = train_tokenizer(_texts(data), config.vocab_size, length)
-    if "max_position_embeddings" in config_class.__annotations__:
-        fields = {**fields, "max_position_embeddings": max(length, BASELINE_LENGTH)}
-    settings = config_class(**fields)
-    set_dropout(settings, config.dropout, config.attention_dropout)
-    override(settings, config.model_args)
-    settings.vocab_size = len(processor)
-    settings.pad_token_id = processor.pad_token_id
-    set_labels(settings, task.model_kwargs())
-    set_labels(settings, task.for_model(settings, processor).model_kwargs())
-    try:
-        check_memory(AutoModelForSequenceClassification, settings)
-        model = AutoModelForSequenceClassification.from_config(settings)
-    except (ValueError, RuntimeError, ZeroDivisionError) as error:
-        raise HfkitError(first_line(error), where="--model_args") from error
-    return model, processor, []
 
 
 def _texts(data: DatasetDict) -> Iterator[str]:

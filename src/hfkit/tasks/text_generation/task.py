@@ -231,11 +231,6 @@ class TextGeneration(BaseTask):
             name: np.bincount(document, weights=values, minlength=len(encoded)) for name, values in predictions.items()
         }
 
-    def read(self, dataset: Dataset, rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
-        """Rows for `collate`, as they are."""
-        features: list[dict[str, Any]] = dataset.__getitems__(rows)
-        return features
-
     def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch, filled on the right. There is no attention mask: what stands on the right is never seen.
 

@@ -44,14 +44,21 @@ def example(info: Mapping[str, Any]) -> str:
 
 
 def plain(info: Mapping[str, Any]) -> dict[str, str]:
-    """How transformers' own pipeline is asked: it answers pieces, and reads the first window alone."""
+    """How plain transformers is asked: its own pipeline takes "O", "'" and "Neil" for three words."""
     length = info["task_settings"].get("max_length")
     most = f", in texts of up to {length:,} tokens" if length else ""
-    return {
-        "arguments": ', aggregation_strategy="first"',
-        "example": '["Write", "your", "words", "here", "."], is_split_into_words=True',
-        "same": f"the same tags for words that are given one by one{most}",
-    }
+    return {"code": PLAIN, "same": f"the same tags for words that are given one by one{most}"}
+
+
+PLAIN = """\
+from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+place = @PLACE@
+tokenizer, model = AutoTokenizer.from_pretrained(place), AutoModelForTokenClassification.from_pretrained(place)
+words = ["Write", "your", "words", "here", "."]
+inputs = tokenizer(words, is_split_into_words=True, truncation=True, return_tensors="pt")
+firsts = [inputs.word_ids().index(word) for word in range(len(words))]
+print([model.config.id2label[int(tag)] for tag in model(**inputs).logits[0, firsts].argmax(dim=1)])"""
 
 
 def job(info: Mapping[str, Any]) -> str:

@@ -4,7 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from hfkit.tasks.token_classification.words.schemes import Entity, marks
+import pyarrow as pa
+from datasets import Dataset
+
+from hfkit.tasks.token_classification.words.schemes import Entity, judged
 
 Kind = Literal["boundary", "type", "both", "missed", "spurious"]
 KINDS: dict[Kind, str] = {
@@ -40,17 +43,28 @@ def errors(gold: Sequence[Entity], said: Sequence[Entity]) -> list[tuple[Kind, E
     return found + [("missed", one, None) for one in left]
 
 
-def surfaces(tokens: Iterable[Sequence[str]], tags: Iterable[Sequence[str]]) -> set[str]:
+def surfaces(tokens: Iterable[Sequence[str]], names: Iterable[Sequence[Entity]]) -> set[str]:
     """The names of texts as they are written, without case."""
-    return {_surface(words, name) for words, row in zip(tokens, tags, strict=True) for name in marks(row)}
+    return {_surface(words, name) for words, row in zip(tokens, names, strict=True) for name in row}
 
 
 def _surface(words: Sequence[str], name: Entity) -> str:
     return " ".join(words[name[0] : name[1]]).casefold()
 
 
+def by_training(train: Dataset, table: pa.Table, labels: list[str]) -> dict[str, Any]:
+    """See `seen_and_unseen`, of a run's training rows and its test predictions, whose tags are ids of `labels`."""
+
+    def names(rows: list[list[int]], known: list[str]) -> list[list[Entity]]:
+        return [judged([known[tag] for tag in tags], known) for tags in rows]
+
+    learnt = surfaces(train["tokens"][:], names(train["label"][:], train.features["label"].feature.names))
+    gold, said = (names(table[name].to_pylist(), labels) for name in ("label", "prediction"))
+    return seen_and_unseen(learnt, table["tokens"].to_pylist(), gold, said)
+
+
 def seen_and_unseen(
-    learnt: set[str], tokens: Iterable[Sequence[str]], gold: Iterable[Sequence[str]], said: Iterable[Sequence[str]]
+    learnt: set[str], tokens: Iterable[Sequence[str]], gold: Iterable[list[Entity]], said: Iterable[list[Entity]]
 ) -> dict[str, Any]:
     """How many names are found of those that training showed, in whatever text and as whatever type, and of the others.
 
@@ -61,8 +75,8 @@ def seen_and_unseen(
     counts: Counter[tuple[bool, bool]] = Counter()
     missed: Counter[tuple[str, str]] = Counter()
     for words, truth, answer in zip(tokens, gold, said, strict=True):
-        found = set(marks(answer))
-        for name in marks(truth):
+        found = set(answer)
+        for name in truth:
             known = _surface(words, name) in learnt
             counts[known, name in found] += 1
             if not known and name not in found:

@@ -15,8 +15,9 @@ from hfkit.inference.readers import STDIN, Row, Source, open_rows
 from hfkit.inference.rows import Answer, answer_rows
 from hfkit.runs.run import Run
 from hfkit.tasks.token_classification.inference import Tagged, TokenClassificationPipeline
+from hfkit.tasks.token_classification.words.choice import LOOKED_AT, first_column
 from hfkit.tasks.token_classification.words.columns import read_columns
-from hfkit.tasks.token_classification.words.layouts import WORD_NAMES
+from hfkit.tasks.token_classification.words.layouts import WORD_NAMES, listed
 
 FORMATS = ("spans", "words")
 
@@ -80,7 +81,7 @@ def predict(
     missing = missing_values or info.get("config", {}).get("missing_values", ())
     if str(input) != STDIN and Path(input).is_file() and Path(input).suffix.lower() not in SUFFIXES:
         how.check_no_csv(str(input))
-        source = _sentences(Path(input), encoding, text_column or "1")
+        source = _sentences(Path(input), encoding, text_column, (info.get("data") or {}).get("text_column"))
         return _answered(source, "tokens", model, output, output_format, missing, skip_bad_rows, disable_tqdm, options)
     with open_rows(input, how) as source:
         column = _column(source, text_column, (info.get("data") or {}).get("text_column"))
@@ -144,11 +145,13 @@ def _labels(answer: Answer, output_format: str) -> list[str]:
     return list(answer["tags"])
 
 
-def _sentences(path: Path, encoding: str, column: str) -> Source:
-    """The sentences of a CoNLL file."""
+def _sentences(path: Path, encoding: str, asked: str | None, trained: str | None) -> Source:
+    """The sentences of a CoNLL file: of the column that is asked for, else the run's, else where words usually are."""
     table = read_columns(path, encoding)
+    heads = {name: table.head(name, LOOKED_AT) for name in table.columns if name.isdecimal()}
+    column = asked or (trained if trained in heads else first_column(list(heads), heads)) or "1"
     rows = ((table.place(row), {"tokens": words}) for row, words in enumerate(table.column(column)))
-    return Source(str(path), ["tokens"], rows, len(table), notes=table.notes)
+    return Source(str(path), ["tokens"], rows, len(table), notes=[*table.notes, f"words: column {column}"])
 
 
 def _column(source: Source, asked: str | None, trained: str | None) -> str:
@@ -170,6 +173,7 @@ def _column(source: Source, asked: str | None, trained: str | None) -> str:
 
 def _input(place: str, value: Any, column: str, missing: Sequence[str], skip: bool) -> Any:
     """What the pipeline takes of a row; None for one to skip."""
+    value = spelled if (spelled := listed(value)) is not None else value  # as training reads such a cell
     words = isinstance(value, list) and value and all(isinstance(word, str) and word for word in value)
     if words or (isinstance(value, str) and not is_missing(value) and value.strip() not in missing):
         return {"tokens": value} if words else value

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
 
@@ -11,7 +12,7 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.inference.answering import CLOSE, AnsweringPipeline, check_count
 from hfkit.models.inspection import readable
 from hfkit.tasks.token_classification.task import TokenClassification
-from hfkit.tasks.token_classification.words.schemes import marks
+from hfkit.tasks.token_classification.words.schemes import names_in
 from hfkit.tasks.token_classification.words.splitting import joined, split_words
 from hfkit.tasks.token_classification.words.windows import Reader
 
@@ -51,6 +52,10 @@ class Text:
             HfkitError: It is neither, or a word is empty.
         """
         words = row.get("tokens") if isinstance(row, Mapping) else None
+        if isinstance(words, np.ndarray):  # as rows of Parquet have it
+            words = words.tolist()
+        if any("\ud800" <= character <= "\udfff" for character in (row if isinstance(row, str) else str(words))):
+            raise HfkitError(f"A text holds half a character: {str(row)[:80]!r}.", fix="write it whole, or cut it")
         if isinstance(row, str):
             return cls(row, split_words(row))
         if not isinstance(words, list | tuple) or not all(isinstance(word, str) and word for word in words):
@@ -210,7 +215,7 @@ class TokenClassificationPipeline(AnsweringPipeline, transformers.TokenClassific
                 "start": places[first][0],
                 "end": places[last - 1][1],
             }
-            for first, last, kind in marks(names)
+            for first, last, kind in names_in(names, self.reading.scheme)
             if kind not in ignored
         ]
 

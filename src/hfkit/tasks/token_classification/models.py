@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,12 @@ from hfkit.base.errors import HfkitError
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.heads import renew_head, say_head, settle_padding_token
 from hfkit.models.adapting.padding import LONG, SHORT, settle_padding
-from hfkit.models.inspection import check_memory, check_vocabulary, first_line, say
+from hfkit.models.build import from_scratch
+from hfkit.models.inspection import check_vocabulary, say
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.classification import label_names
-from hfkit.tasks.token_classification import SPEC
 from hfkit.tasks.token_classification.config import Config
 from hfkit.tasks.token_classification.task import TokenClassification
 from hfkit.tasks.token_classification.words.windows import Reader
@@ -40,7 +41,7 @@ def build(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     if config.model.startswith("baseline:"):
-        return _from_scratch(config, task, data)
+        return from_scratch(config, task, data and partial(_texts, data), 10**30, lowercase=False)
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)
     settings = read_config(folder, config.model, config.trust_remote_code)
@@ -84,31 +85,6 @@ def settle_padding_of_words(model: Any, tokenizer: PreTrainedTokenizerBase, name
         {"input_ids": [one.input_ids], "words": [one.words], "count": max(one.words, default=-1) + 1} for one in windows
     ]
     return settle_padding(task, lambda filled, batch: filled.answers(model, batch)[0], rows, model, tokenizer, name)
-
-
-def _from_scratch(
-    config: Config, task: "Task", data: DatasetDict | None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
-    from hfkit.baselines.tokenizer import train_tokenizer
-
-    config_class, fields = SPEC.baseline_config(config.model)
-    if data is None:
-        raise HfkitError(f"{config.model} trains its tokenizer on the training split: give build_model the data")
-    length = task.model_kwargs()["hfkit"].get("max_length")
-    processor = train_tokenizer(_texts(data), config.vocab_size, length or 10**30, lowercase=False)
-    settings = config_class(**fields)
-    set_dropout(settings, config.dropout, config.attention_dropout)
-    override(settings, config.model_args)
-    settings.vocab_size = len(processor)
-    settings.pad_token_id = processor.pad_token_id
-    set_labels(settings, task.model_kwargs())
-    set_labels(settings, task.for_model(settings, processor).model_kwargs())
-    try:
-        check_memory(AutoModelForTokenClassification, settings)
-        model = AutoModelForTokenClassification.from_config(settings)
-    except (ValueError, RuntimeError, ZeroDivisionError) as error:
-        raise HfkitError(first_line(error), where="--model_args") from error
-    return model, processor, []
 
 
 def _texts(data: DatasetDict) -> Iterator[str]:

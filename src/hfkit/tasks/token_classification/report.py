@@ -12,7 +12,7 @@ from hfkit.report.analysis import Predictions, of_like_length
 from hfkit.report.page import section
 from hfkit.runs.run import Run
 from hfkit.tasks.token_classification.errors import KINDS, errors
-from hfkit.tasks.token_classification.words.schemes import Entity, marks
+from hfkit.tasks.token_classification.words.schemes import Entity, has_scheme, judged
 
 NAMES = "names.json"
 """What a run keeps of names that training showed, and of others."""
@@ -29,6 +29,7 @@ def parts(run: Run, seen: Predictions) -> dict[str, Any]:
     shown = section(
         str(__package__),
         "names.html.jinja",
+        scheme=has_scheme(map(str, run.info["task_settings"]["labels"])),
         types=_by_type(texts)[:TYPES],
         kinds=_by_kind(texts),
         confusion=_confusion(texts),
@@ -43,9 +44,13 @@ def _texts(run: Run, seen: Predictions) -> list[dict[str, Any]]:
     """The test texts with their names, those there are and those that the model says."""
     names = [str(name) for name in run.info["task_settings"]["labels"]]
     columns = (seen.table[name].to_pylist() for name in ("id", "tokens", "label", "prediction"))
+
+    def found(tags: list[int]) -> list[Entity]:
+        return judged([names[tag] for tag in tags], names)
+
     try:
         return [
-            {"id": id, "words": words, "gold": marks([names[n] for n in gold]), "said": marks([names[n] for n in said])}
+            {"id": id, "words": words, "gold": found(gold), "said": found(said)}
             for id, words, gold, said in zip(*columns, strict=True)
         ]
     except (IndexError, TypeError) as error:
@@ -111,7 +116,7 @@ def _by_length(texts: list[dict[str, Any]], length: np.ndarray) -> Any:
     for rows in of_like_length(length.astype(np.float64)):
         ends = int(length[rows].min()), int(length[rows].max())
         groups.append({"from": ends[0], "to": ends[1], "rows": int(rows.sum()), "score": _f1(counts[rows])})
-    return plots.by_length(groups, "F1 of names", "words")
+    return plots.by_length(groups, "F1", "words")
 
 
 def _known(run: Run) -> dict[str, Any] | None:

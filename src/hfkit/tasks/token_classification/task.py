@@ -21,12 +21,15 @@ from hfkit.models.adapting.padding import of_one_length
 from hfkit.tasks.base import BaseTask
 from hfkit.tasks.classification import label_names
 from hfkit.tasks.token_classification.config import Config
-from hfkit.tasks.token_classification.errors import seen_and_unseen, surfaces
-from hfkit.tasks.token_classification.words.schemes import in_order_of, named
+from hfkit.tasks.token_classification.errors import by_training
+from hfkit.tasks.token_classification.words.schemes import has_scheme, in_order_of, scheme_of_labels
 from hfkit.tasks.token_classification.words.windows import Reader, apart, firsts, limit, targets
 
 AT_ONCE = 64
 """Windows that are computed together when a text is asked about, whatever its length."""
+
+READING = ("max_length", "stride", "scheme", "padding")
+"""What a model's config keeps of how texts are read."""
 
 _IDS = List(Value("int32"))
 
@@ -39,6 +42,7 @@ class TokenClassification(BaseTask):
 
     Attributes:
         labels: The tags in the order of the model's outputs: `O`, `B-X`, `I-X` of names, or any tags.
+        scheme: How the labels tag names: iob2 or plain where it was trained here, else as `scheme_of_labels` has it.
         max_length: Pieces of a window with its special tokens. None until `for_model` takes the model's limit; it
             stays None where the model has none.
         stride: Pieces that two windows of a text share; None: a quarter of a window.
@@ -50,6 +54,7 @@ class TokenClassification(BaseTask):
     max_length: int | None = None
     stride: int | None = None
     label_all_pieces: bool = False
+    scheme: str = "iob2"
     pad_token_id: int = 0
     padding: str = "right"
 
@@ -66,21 +71,21 @@ class TokenClassification(BaseTask):
                 fix="load them with hfkit.load_data(..., task='token-classification')",
             )
         labels = list(feature.feature.names)
-        return cls(labels, config.max_length, config.stride, config.label_all_pieces)
+        scheme = "iob2" if has_scheme(labels) else "plain"
+        return cls(labels, config.max_length, config.stride, config.label_all_pieces, scheme)
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """The task that a saved model was trained for, read from its config."""
         saved = getattr(model_config, "hfkit", None) or {}
         kept = {key: saved[key] for key in ("max_length", "stride") if key in saved}
-        return cls(labels=label_names(model_config), **kept).for_model(model_config, processor)
+        labels = label_names(model_config)
+        kept["scheme"] = saved.get("scheme") or scheme_of_labels(labels)
+        return cls(labels=labels, **kept).for_model(model_config, processor)
 
     def keep(self, run: Any, processor: Any, model: Any, data: DatasetDict, encoded: DatasetDict, table: Any) -> None:
         """How many names are found of those that training showed, and of others."""
-        train, test = data["train"], data["test"]
-        learnt = surfaces(train["tokens"][:], named(train["label"][:], train.features["label"].feature.names))
-        gold, said = (named(table[name].to_pylist(), self.labels) for name in ("label", "prediction"))
-        write_json(run.path / "names.json", seen_and_unseen(learnt, test["tokens"][:], gold, said))
+        write_json(run.path / "names.json", by_training(data["train"], table, self.labels))
 
     @property
     def classes(self) -> list[str]:
@@ -102,7 +107,7 @@ class TokenClassification(BaseTask):
             "num_labels": len(self.labels),
             "id2label": dict(enumerate(self.labels)),
             "label2id": {label: index for index, label in enumerate(self.labels)},
-            "hfkit": {name: getattr(self, name) for name in ("max_length", "stride", "padding")} | {"task": self.name},
+            "hfkit": {"task": self.name} | {name: getattr(self, name) for name in READING},
         }
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
@@ -196,19 +201,6 @@ class TokenClassification(BaseTask):
             return encoded
         rows = [row for text in encoded for row in apart(text)]
         return Dataset.from_list(rows, features=encoded.features)
-
-    def to_evaluate(self, encoded: Dataset) -> Dataset:
-        """The encoded rows, as they are: a text's windows stay together."""
-        return encoded
-
-    def by_example(self, encoded: Dataset, rows: Dataset, predictions: dict[str, Any]) -> dict[str, Any]:
-        """The predictions, as they are."""
-        return predictions
-
-    def read(self, dataset: Dataset, rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
-        """Encoded rows for `collate`, as they are."""
-        features: list[dict[str, Any]] = dataset.__getitems__(rows)
-        return features
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch, padded to its longest window.

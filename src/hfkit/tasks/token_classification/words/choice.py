@@ -38,7 +38,7 @@ def layout_of(table: Table, card: DataCard | None, arguments: DataArguments) -> 
     heads = {name: [value for value in values if not is_missing(value)] for name, values in rows.items()}
     lists = [name for name, values in heads.items() if _most(values, lambda value: listed(value) is not None)]
     plain = [name for name in lists if _most(heads[name], _is_plain)]
-    words = asked_words or _named(plain, WORD_NAMES) or _first_column(plain, heads)
+    words = asked_words or _named(plain, WORD_NAMES) or first_column(plain, heads)
     if words in plain:
         like = [name for name in plain if name != words and _as_long(rows[words], rows[name])]
         tags = asked_tags or _tag_column(like, heads, table)
@@ -86,7 +86,7 @@ def _is_plain(value: Any) -> bool:
     return items is not None and all(isinstance(item, str | int) for item in items)
 
 
-def _first_column(plain: Sequence[str], heads: Mapping[str, list[Any]]) -> str | None:
+def first_column(plain: Sequence[str], heads: Mapping[str, list[Any]]) -> str | None:
     """The words of a CoNLL file: its first column, or the second where the first counts the words."""
     if "1" not in plain:
         return None

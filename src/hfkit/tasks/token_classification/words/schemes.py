@@ -48,10 +48,12 @@ def repaired(tags: Sequence[str]) -> list[str]:
     return found
 
 
-def marks(tags: Sequence[str]) -> list[Entity]:
-    """What is marked in a text: its names; where tags have no scheme, neighbours of one tag."""
-    if has_scheme(tags) or any(tag.startswith("I-") for tag in tags):
+def names_in(tags: Sequence[str], scheme: str) -> list[Entity]:
+    """The names of a text whose tags are of a scheme; of plain tags, neighbours of one tag."""
+    if scheme == "iob2":
         return entities(tags)
+    if scheme != "plain":
+        return entities(to_iob2(tags, scheme))
     found, place = [], 0
     for tag, same in groupby(tags):
         length = len(list(same))
@@ -59,6 +61,25 @@ def marks(tags: Sequence[str]) -> list[Entity]:
             found.append((place, place + length, tag))
         place += length
     return found
+
+
+def judged(tags: Sequence[str], labels: Iterable[str]) -> list[Entity]:
+    """What counts as one answer of a model with these labels: a name; of tags without a scheme each word."""
+    if has_scheme(labels):
+        return entities(tags)
+    return [(place, place + 1, tag) for place, tag in enumerate(tags) if tag != OUTSIDE]
+
+
+def scheme_of_labels(labels: Iterable[str]) -> str:
+    """How a model that was trained elsewhere tags names, by its labels: iobes, plain, else iob1.
+
+    Labels alone do not tell IOB1 from IOB2. Read as IOB1, names of either are found: an `I-` that follows none of its
+    type begins one.
+    """
+    letters = {prefix(label) for label in labels if label != OUTSIDE}
+    if None in letters or not letters:
+        return "plain"
+    return "iobes" if letters & set("ESLU") else "iob1"
 
 
 def scheme_of(rows: Iterable[Sequence[str]], place: Callable[[int, int], str] | None = None) -> str:
@@ -146,11 +167,6 @@ def to_iob2(tags: Sequence[str], scheme: str) -> list[str]:
 def ordered(types: Iterable[str]) -> list[str]:
     """The labels of names of these types, as a model has them: O, then B- and I- of each."""
     return [OUTSIDE, *(f"{letter}-{kind}" for kind in sorted(types) for letter in "BI")]
-
-
-def named(rows: list[list[int]], names: list[str]) -> list[list[str]]:
-    """Ids as tags."""
-    return [[names[tag] for tag in tags] for tags in rows]
 
 
 def in_order_of(labels: list[str], theirs: Sequence[str]) -> list[str]:

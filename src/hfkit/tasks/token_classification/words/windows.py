@@ -52,7 +52,9 @@ class Reader:
         self.before, self.after = around(processor)
         self.room = None if max_length is None else max_length - len(self.before) - len(self.after)
         if self.room is not None and self.room < 1:
-            raise HfkitError("No word fits beside the special tokens.", where=f"--max_length {max_length}")
+            least = len(self.before) + len(self.after) + 1
+            fix = f"at least {least}; 64 or more for sentences"
+            raise HfkitError("No word fits beside the special tokens.", where=f"--max_length {max_length}", fix=fix)
         self.stride = 0 if self.room is None else self.room // 4 if stride is None else stride
         if self.room is not None and self.stride >= self.room:
             raise HfkitError(
