@@ -65,7 +65,6 @@ def test_a_recipe_of_names_ends_with_a_whole_run(file: Path, tiny_bert: Path, tm
     assert run(file, *flags) == 0
     figures = json.loads((tmp_path / "runs" / f"{file.stem}-demo" / "metrics.json").read_text())
     assert {"CRF", "most_frequent_tag"} <= set(figures["baselines"]) and figures["f1"]["n"] > 0
-    load(file)
     assert named_in(file), "`make demo` finds what its demo needs"
 
 
