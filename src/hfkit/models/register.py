@@ -1,11 +1,14 @@
 """Makes transformers know our models, without loading transformers.
 
 `import hfkit` must cost nothing, and yet afterwards `transformers.pipeline(folder)` must open a baseline's folder. So
-nothing is registered until transformers' own registries are loaded: a hook on the import system waits for them.
+nothing is registered until transformers' own registries are loaded: a hook on the import system waits for them. The
+plain way, to register at once, loads them with every `import hfkit`: seconds before `hfkit --help`. Where a release
+of transformers takes our models no more, it loads as without us, and one warning says so.
 """
 
 import logging
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -83,9 +86,18 @@ def _call_after(loader: Loader, then: Callable[[], None]) -> None:
 
     def exec_module(module: ModuleType) -> None:
         run(module)
-        then()
+        _registered(then)
 
     loader.exec_module = exec_module  # type: ignore[method-assign]
+
+
+def _registered(then: Callable[[], None]) -> None:
+    """Whatever goes wrong here would end in the import of transformers, and of somebody who has no model of ours."""
+    try:
+        then()
+    except Exception as error:
+        what = "hfkit's from-scratch models are unknown to this release of transformers"
+        warnings.warn(f"{what}: {type(error).__name__}: {error}", stacklevel=2)
 
 
 def _run_without_kernels(loader: Loader) -> None:
@@ -110,6 +122,6 @@ def _run_without_kernels(loader: Loader) -> None:
 def register_models() -> None:
     """Register now what is loaded, and the rest as soon as it is. Calling it again changes nothing."""
     for name in [name for name in _WAITING if name in sys.modules]:
-        _WAITING.pop(name)()
+        _registered(_WAITING.pop(name))
     if not any(isinstance(finder, _Hook) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Hook())
