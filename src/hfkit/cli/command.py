@@ -8,6 +8,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 from hfkit import __version__
@@ -15,12 +17,12 @@ from hfkit.base.processes import forget_launch
 from hfkit.base.sanitize import line
 from hfkit.cli.card import HELP as CARD_HELP
 from hfkit.cli.card import parse_card
-from hfkit.cli.generate import generation_commands
 from hfkit.cli.hub import hub_commands, push_data_command
 from hfkit.cli.judge import judge_commands, parse_evaluate
-from hfkit.cli.names import look_for
-from hfkit.cli.predict import merge_command, predict_command
-from hfkit.cli.space import demo_command, push_space_command
+from hfkit.cli.use import merge_command, use_commands
+from hfkit.data.sources import embedded
+from hfkit.models.names import locate
+from hfkit.runs.run import Run
 
 EXAMPLES = """hfkit train: --dataset is missing: what is there to learn from? For example:
   hfkit train --dataset reviews.csv --model distilbert/distilbert-base-uncased
@@ -29,22 +31,20 @@ EXAMPLES = """hfkit train: --dataset is missing: what is there to learn from? Fo
   what to do: name a file, a folder, a data card or a Hub id; hfkit train --help shows the flags"""
 
 
-def _card(commands: Any) -> None:
-    commands.add_parser("card", help=CARD_HELP, add_help=False)
-
-
-def _train_command(commands: Any) -> None:
-    commands.add_parser("train", help="fine-tune a model on any data", add_help=False)
-
-
 GROUPS = {
-    "data": (_card, push_data_command),
-    "train": (_train_command, merge_command),
+    "data": (lambda commands: commands.add_parser("card", help=CARD_HELP, add_help=False), push_data_command),
+    "train": (
+        lambda commands: commands.add_parser("train", help="fine-tune a model on any data", add_help=False),
+        merge_command,
+    ),
     "judge": (judge_commands,),
-    "use": (predict_command, generation_commands, demo_command),
-    "publish": (hub_commands, push_space_command),
+    "use": (use_commands,),
+    "publish": (hub_commands,),
 }
 """The commands, as the help shows them."""
+
+NEED_RUNS = ("evaluate", "report", "compare", "verify", "push", "push-space")
+"""Commands about runs. The others that name one take any model."""
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -57,14 +57,15 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         _train(arguments[1:])
     if arguments[:1] != ["evaluate"]:
         forget_launch()
-    options = _options(arguments)
+    options = vars(_options(arguments))
+    run = options.pop("run")
     from hfkit.cli.launch import exit_cleanly
 
-    def run() -> None:
-        look_for(arguments[0], options)
-        options.run(options)
+    def command() -> None:
+        _look_for(arguments[0], options)
+        run(**options)
 
-    sys.exit(exit_cleanly(run))
+    sys.exit(exit_cleanly(command))
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -79,6 +80,27 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         hint = f"did you mean {' or '.join(close)}?" if close else "hfkit --help lists them"
         parser.exit(2, f"hfkit: there is no command {line(arguments[0], 80)}; {hint}\n")
     return parser.parse_args(arguments)
+
+
+def _look_for(command: str, options: dict[str, Any]) -> None:
+    """Find the runs and models that a command names before anything heavy is imported: a wrong one is told at once.
+
+    Raises:
+        HfkitError: There is none of that name, or it is a run that is not finished.
+    """
+    named = options.get("run_folders", [options["run_folder"]] if "run_folder" in options else [])
+    for name in map(str, named):
+        if name.startswith("demo:"):
+            embedded.check_name(name.removeprefix("demo:"))
+            continue
+        published = command in ("evaluate", "compare") and name.count("/") == 1 and not name.startswith("runs/")
+        here = Path(name).exists() or (command in NEED_RUNS and not published)
+        if here and (command in NEED_RUNS or (Path(name) / "run.json").is_file()):
+            run = Run(name)
+            if command != "verify":
+                run.check_finished()
+        else:
+            locate(name, options.get("revision"), options.get("trust_remote_code", False))
 
 
 def _train(flags: list[str]) -> NoReturn:
@@ -115,7 +137,8 @@ def _demo(flags: list[str]) -> dict[str, Any]:
 def _parser() -> "_Parser":
     parser = _Parser(prog="hfkit", description="From a data card to a published, proven model.")
     parser.add_argument("--version", action="version", version=f"hfkit {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=argparse.ArgumentParser)
+    one_of_them = partial(argparse.ArgumentParser, allow_abbrev=False)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=one_of_them)
     for title, add in GROUPS.items():
         known = len(commands.choices)
         for one in add:

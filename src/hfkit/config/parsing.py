@@ -24,13 +24,11 @@ from transformers.hf_argparser import HfArgumentParser
 from hfkit.base.errors import HfkitError
 from hfkit.base.processes import first_to_tell
 from hfkit.base.sanitize import line
-from hfkit.config import TrainConfig
+from hfkit.config import DataArguments, TrainConfig
 from hfkit.config.by_task import of_other_tasks, peek
 from hfkit.config.knobs import NOTES, definitions
 from hfkit.config.rules import check, check_idle
 from hfkit.tasks.discover import names
-
-__all__ = ["ConfigParser", "check", "default_output_dir", "parse"]
 
 Config = TypeVar("Config", bound=TrainConfig)
 
@@ -174,10 +172,6 @@ class ConfigParser(HfArgumentParser):
         """Every flag, in groups."""
         return super().format_help()
 
-    def require(self, name: str) -> None:
-        """Make a flag one that cannot be left out."""
-        self._option_string_actions[f"--{name}"].required = True
-
     def parse_flags(self, argv: Sequence[str] | None) -> argparse.Namespace:
         """The flags as a namespace, `none` understood in lists too; exit status 2 on a flag that is not known."""
         namespace, rest = self.parse_known_args(argv)
@@ -208,6 +202,21 @@ class ConfigParser(HfArgumentParser):
         close = close or [other for other in known if name and name in other][:3]
         hint = f"; did you mean {' or '.join('--' + other for other in close)}?" if close else ""
         return f"there is no flag {flag.split('=')[0]}{hint}"
+
+
+class DataParser(ConfigParser):
+    """The parser of a command that reads a data set: the flags of `DataArguments`, and those that it adds."""
+
+    def __init__(self, prog: str, usage: str, description: str) -> None:
+        super().__init__(DataArguments, prog)
+        self.usage, self.description = usage, description
+        self._option_string_actions["--dataset"].required = True
+
+    def parse_data(self, flags: Sequence[str]) -> dict[str, Any]:
+        """The command's own flags by name, and those of the data as one `data`. Ends with status 2 on wrong usage."""
+        options = vars(self.parse_flags(flags))
+        data = DataArguments(**{field.name: options.pop(field.name) for field in dataclasses.fields(DataArguments)})
+        return options | {"data": data}
 
 
 def _groups(config_class: Any) -> Iterator[tuple[type, list[dataclasses.Field]]]:
