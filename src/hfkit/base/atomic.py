@@ -19,16 +19,9 @@ NOT_OURS, FULL = (errno.EACCES, errno.EPERM, errno.EROFS), (errno.ENOSPC, errno.
 
 @contextlib.contextmanager
 def writing(path: Path, instead: str = "set --output_dir") -> Iterator[None]:
-    """Around what writes: a disk that fails is one message to the user.
+    """Around what writes `path`: a full, broken or foreign disk is one HfkitError; `instead` leads to another folder.
 
     Python raises OSError; the libraries in Rust (safetensors, tokenizers) put its number into the text of their own.
-
-    Args:
-        path: What is being written, for the message.
-        instead: What leads to another folder.
-
-    Raises:
-        HfkitError: No space, no right to write, or a broken disk.
     """
     try:
         yield
@@ -127,11 +120,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Delete a folder: out of the way in one rename, so that a kill leaves a whole one or none.
-
-    Raises:
-        OSError: It cannot be moved.
-    """
+    """Delete a folder: out of the way in one rename, so that a kill leaves a whole one or none. Raises OSError."""
     doomed = path.with_name(f".{path.name}.old")
     shutil.rmtree(doomed, ignore_errors=True)  # a kill's
     path.rename(doomed)
@@ -150,15 +139,19 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def digest(path: Path) -> dict[str, Any]:
-    """A file's `sha256` and `bytes`."""
-    with path.open("rb") as file:
-        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
+def home() -> Path:
+    """Where what is fetched or made once is kept: the folder hfkit in the Hub's home (HF_HOME), the user's own."""
+    from huggingface_hub.constants import HF_HOME
+
+    return Path(HF_HOME) / "hfkit"
 
 
-def digest_of(content: bytes) -> dict[str, Any]:
-    """The digest that a file of these bytes has."""
-    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+def digest(content: Path | bytes) -> dict[str, Any]:
+    """The `sha256` and `bytes` of a file, or of what one will hold."""
+    if isinstance(content, bytes):
+        return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    with content.open("rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": content.stat().st_size}
 
 
 def digests(folder: Path) -> dict[str, dict[str, Any]]:

@@ -68,11 +68,10 @@ def check_text(beginning: bytes, path: str | Path) -> None:
 
 
 def not_text(path: str | Path, line: int, encoding: str, beginning: bytes, byte: int | None = None) -> HfkitError:
-    """The message for a file that is not text in `encoding`.
+    """The message for a file that is not text in the `encoding` that was asked for.
 
     Args:
         path, line: The place.
-        encoding: As it was asked for.
         beginning: The file's first bytes, from which another encoding can often be told.
         byte: The one that cannot stand there; None for an end that is cut off.
     """
@@ -96,17 +95,11 @@ def read_json(
     fix: str | None = None,
     decode: Callable[[str], Any] = json.loads,
 ) -> Any:
-    """The value of a JSON text.
-
-    Args:
-        text: JSON.
-        where: Its place, for messages. A text of several lines gets the line added.
-        what: What messages call it.
-        fix: What to do when it is no JSON.
-        decode: Reads it; a text may hold several values.
+    """The value of a JSON text, which messages call `what`, at `where`; `decode` may read several values of it.
 
     Raises:
         HfkitError: It is no JSON, is nested too deeply, or holds half a character or a number of thousands of digits.
+            A text of several lines gets the line added.
     """
     try:
         value = decode(text)
@@ -127,11 +120,7 @@ def read_json(
 
 
 def read_json_file(path: Path, most: int = 200_000_000) -> Any:
-    """The value of a JSON file of at most `most` bytes.
-
-    Raises:
-        HfkitError: As `regular_file` and `read_json`; a larger file; bytes that are not UTF-8.
-    """
+    """The value of a JSON file in UTF-8. Raises as `regular_file` and `read_json`, and for more than `most` bytes."""
     size = regular_file(path).stat().st_size
     if size > most:
         raise HfkitError(f"The file has {size:,} bytes, and none of its kind has more than {most:,}", where=str(path))
@@ -145,13 +134,9 @@ def read_json_file(path: Path, most: int = 200_000_000) -> Any:
 def read_yaml(text: str, path: Path, first: int = 1) -> Any:
     """The value of a YAML text without aliases: nine of them on nine lines would make a billion strings.
 
-    Args:
-        text: YAML.
-        path: The file, for messages.
-        first: The line of the file on which the text begins.
-
     Raises:
-        HfkitError: It is no YAML, has aliases, is nested too deeply, or a value that is none (the 45th of May).
+        HfkitError: It is no YAML, has aliases, is nested too deeply, or a value that is none (the 45th of May). It
+            names the line of `path`, where the text begins on line `first`.
     """
     import yaml
 

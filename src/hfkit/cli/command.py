@@ -83,11 +83,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
 
 
 def _look_for(command: str, options: dict[str, Any]) -> None:
-    """Find the runs and models that a command names before anything heavy is imported: a wrong one is told at once.
-
-    Raises:
-        HfkitError: There is none of that name, or it is a run that is not finished.
-    """
+    """Find the runs and models that a command names before anything heavy is imported: a wrong one is told at once."""
     named = options.get("run_folders", [options["run_folder"]] if "run_folder" in options else [])
     for name in map(str, named):
         if name.startswith("demo:"):
@@ -137,7 +133,7 @@ def _demo(flags: list[str]) -> dict[str, Any]:
 def _parser() -> "_Parser":
     parser = _Parser(prog="hfkit", description="From a data card to a published, proven model.")
     parser.add_argument("--version", action="version", version=f"hfkit {__version__}")
-    one_of_them = partial(argparse.ArgumentParser, allow_abbrev=False)
+    one_of_them: Any = partial(argparse.ArgumentParser, allow_abbrev=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=one_of_them)
     for title, add in GROUPS.items():
         known = len(commands.choices)

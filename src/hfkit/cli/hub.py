@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from hfkit.cli import late
+
 
 def hub_commands(commands: Any) -> None:
     """Add push, pull and push-space to the parser of `hfkit`."""
@@ -24,7 +26,7 @@ def hub_commands(commands: Any) -> None:
     push.add_argument(
         "--skip_verification", dest="verify", action="store_false", help="do not open and compare what was published"
     )
-    push.set_defaults(run=_push)
+    push.set_defaults(run=late("hfkit.hub", "push"))
 
     pull = commands.add_parser("pull", help="fetch a published run or model, verified")
     pull.add_argument("repository", metavar="USER/NAME", help="the repository")
@@ -39,7 +41,7 @@ def hub_commands(commands: Any) -> None:
     _add_publishing(space, "USER/SPACE", "the Space's")
     space.add_argument("--model", metavar="USER/NAME", help="a published model to open, USER/NAME@COMMIT pins it"
                        " (default: the Space holds the run's own)")  # fmt: skip
-    space.set_defaults(run=_push_space)
+    space.set_defaults(run=late("hfkit.hub.space", "push_space"))
 
 
 def push_data_command(commands: Any) -> None:
@@ -47,7 +49,7 @@ def push_data_command(commands: Any) -> None:
     data = commands.add_parser("push-data", help="publish a data set with its card, as Parquet")
     data.add_argument("card", metavar="CARD", help="the card's name, such as imdb, or demo:imdb")
     _add_publishing(data, "USER/NAME", "the data's")
-    data.set_defaults(run=_push_data)
+    data.set_defaults(run=late("hfkit.hub", "push_data"))
 
 
 def _add_publishing(parser: argparse.ArgumentParser, form: str, whose: str) -> None:
@@ -60,25 +62,7 @@ def _add_publishing(parser: argparse.ArgumentParser, form: str, whose: str) -> N
     parser.add_argument("--dry_run", action="store_true", help="list the files and show the card; nothing is sent")
 
 
-def _push(run_folder: Path, repository: str, **options: Any) -> None:
-    from hfkit.hub import push
-
-    push(run_folder, repository, **options)
-
-
 def _pull(repository: str, **options: Any) -> None:
     from hfkit.hub import pull
 
     print(pull(repository, **options))
-
-
-def _push_data(card: str, repository: str, **options: Any) -> None:
-    from hfkit.hub import push_data
-
-    push_data(card, repository, **options)
-
-
-def _push_space(run_folder: Path, repository: str, **options: Any) -> None:
-    from hfkit.hub.space import push_space
-
-    push_space(run_folder, repository, **options)

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from hfkit.cli import late
 from hfkit.cli.use import TRUST_HELP
 
 EVALUATE_HELP = "a run's figures on another data set"
@@ -15,7 +16,7 @@ def judge_commands(commands: Any) -> None:
     report = commands.add_parser("report", help="write report.html and the model card again, from a run's files")
     report.add_argument("run_folder", metavar="RUN", type=Path)
     report.add_argument("--license", help="of the weights, for the model card, such as apache-2.0; kept in the run")
-    report.set_defaults(run=_report)
+    report.set_defaults(run=late("hfkit", "write_report"))
 
     compare = commands.add_parser("compare", help="rank runs on the examples that they share, with paired tests")
     compare.add_argument(
@@ -55,12 +56,6 @@ def _evaluate(run_folder: str, data: Any, output: str | None, trust_remote_code:
     # The Hub's cache is not ours to write to.
     apart = None if run == Path(run_folder) else Path("evaluations") / run_folder.replace("/", "--")
     evaluate(run, data, output, trust_remote_code, evaluations=apart)
-
-
-def _report(run_folder: Path, license: str | None) -> None:
-    from hfkit import write_report
-
-    write_report(run_folder, license)
 
 
 def _compare(run_folders: list[Path], output: Path | None) -> None:

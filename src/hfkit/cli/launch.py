@@ -87,7 +87,11 @@ def start(
 
     first = bool(meet(PartialState, cpu=config.use_cpu or hardware.stays_on_cpu()).is_main_process)
     if config.push_to_hub and first:
-        check_hub(config)
+        from hfkit.hub.upload import publishing
+
+        # Hours later is too late to learn that the token may not make the repository and branch, or write there.
+        publishing.check_name(name := str(config.hub_model_id))
+        publishing.prepare(publishing.connect(name), name, config.hub_private_repo, config.hub_revision)
     if finished(config, path, first):
         publish(config, path, first)
         return
@@ -107,20 +111,6 @@ def start(
     publish(config, path, first)
 
 
-def check_hub(config: TrainConfig) -> None:
-    """Make repository and branch before training, and try whether they take files: hours later is too late to learn
-    that the token may not write there.
-
-    Raises:
-        HfkitError: It will not.
-    """
-    from hfkit.hub.upload.publishing import check_name, connect, prepare
-
-    name = str(config.hub_model_id)
-    check_name(name)
-    prepare(connect(name), name, config.hub_private_repo, config.hub_revision)
-
-
 def publish(config: TrainConfig, path: Path, first: bool) -> None:
     """Publish the finished run where `--push_to_hub` asks for it."""
     if not config.push_to_hub or not first:
@@ -131,11 +121,7 @@ def publish(config: TrainConfig, path: Path, first: bool) -> None:
 
 
 def finished(config: TrainConfig, path: Path, first: bool) -> bool:
-    """Whether this very run was finished before; then its table is shown.
-
-    Raises:
-        HfkitError: The folder holds another run. Told before anything is loaded.
-    """
+    """Whether this very run was finished before; then its table is shown. Another run in the folder is refused."""
     if not (path / "run.json").is_file() or config.overwrite:
         return False
     run = claim(config, path, recipe=sys.argv[0])

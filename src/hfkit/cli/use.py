@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from hfkit.cli import late
 from hfkit.config import FileArguments, GenerationArguments
 from hfkit.config.knobs import default_of
 
@@ -58,7 +59,7 @@ def use_commands(commands: Any) -> None:
     demo.add_argument("run_folder", metavar="RUN", help="a run, a model folder or a Hub id")
     demo.add_argument("--port", type=int, default=7860, help="the first port to try (default: %(default)s)")
     demo.add_argument("--open", action="store_true", dest="open_browser", help="open the browser too")
-    demo.set_defaults(run=_demo)
+    demo.set_defaults(run=late("hfkit.hub.space", "demo"))
 
 
 def merge_command(commands: Any) -> None:
@@ -139,12 +140,6 @@ def _chat(run_folder: str, system: str | None, revision: str | None, trust_remot
     from hfkit.inference.generation.files import chat
 
     chat(run_folder, GenerationArguments(**how), system, revision=revision, trust_remote_code=trust_remote_code)
-
-
-def _demo(run_folder: str, **options: Any) -> None:
-    from hfkit.hub.space import demo
-
-    demo(run_folder, **options)
 
 
 def _merge(run_folder: str, **options: Any) -> None:

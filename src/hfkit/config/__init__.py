@@ -99,11 +99,8 @@ class TrainConfig(RunArguments, LoopArguments, OptimArguments, ModelArguments, R
         """
         spec = find(name or cls.task or DEFAULT)
         if cls.task and cls.task not in spec.names:
-            raise HfkitError(
-                f"{cls.__name__} is a configuration of --task {cls.task}",
-                where=f"--task {name}",
-                fix="take a recipe of the other task, or hfkit train",
-            )
+            fix = "take a recipe of the other task, or hfkit train"
+            raise HfkitError(f"{cls.__name__} is a configuration of --task {cls.task}", where=f"--task {name}", fix=fix)
         own = spec.offers("config", "Config") or TrainConfig
         if issubclass(cls, own):
             return cls

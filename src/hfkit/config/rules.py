@@ -10,8 +10,7 @@ from typing import Any
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import text_codec
 from hfkit.config import TrainConfig
-from hfkit.config.knobs import Broken, default_of, definitions, holds
-from hfkit.config.values import numbers, settle, types
+from hfkit.config.knobs import Broken, default_of, definitions, holds, numbers, settle, types
 
 JSON_OBJECTS = ("model_args", "optim_args", "lr_scheduler_kwargs")
 
@@ -33,11 +32,7 @@ def check(config: Any) -> None:
 
 
 def check_idle(config: TrainConfig, recipe: TrainConfig) -> None:
-    """Refuse flags without effect. Only where they differ from the recipe's: it may keep one for when it is needed.
-
-    Raises:
-        HfkitError: The first such flag, and the flag that it needs.
-    """
+    """Refuse, as an HfkitError, flags without what they need; not those that a recipe keeps for when it is needed."""
     for name, entry in definitions(type(config)).items():
         needed = entry.metadata.get("needs")
         if needed and not holds(config, needed) and getattr(config, name) != getattr(recipe, name):

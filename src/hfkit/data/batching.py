@@ -83,11 +83,9 @@ class BatchPlan:
         """Refuse a row that no batch may hold."""
         longest = int(self.lengths.max(initial=0))
         if self.tokens_per_batch and longest > self.tokens_per_batch:
-            raise HfkitError(
-                f"--tokens_per_batch {self.tokens_per_batch} is less than the longest row, {longest} tokens",
-                where=f"training row {int(self.lengths.argmax())}",
-                fix=f"set --tokens_per_batch to at least {longest}, or a smaller --max_length",
-            )
+            what = f"--tokens_per_batch {self.tokens_per_batch} is less than the longest row, {longest} tokens"
+            fix = f"set --tokens_per_batch to at least {longest}, or a smaller --max_length"
+            raise HfkitError(what, where=f"training row {int(self.lengths.argmax())}", fix=fix)
 
     def epoch(self, epoch: int) -> list[Update]:
         """All updates of one epoch: each row exactly once."""
@@ -116,7 +114,8 @@ class BatchPlan:
     def count(self, epochs: float) -> int:
         """How many updates `epochs` passes over the rows take; a part of an epoch is rounded up."""
         whole = int(epochs)
-        total = sum(len(self.epoch(epoch)) for epoch in range(whole)) if self.tokens_per_batch else whole * self._rounds
+        rounds = len(self._ends(len(self.lengths), self._rows_per_update))
+        total = sum(len(self.epoch(epoch)) for epoch in range(whole)) if self.tokens_per_batch else whole * rounds
         return total + int(np.ceil(round((epochs - whole) * len(self.epoch(whole)), 6)))
 
     def epochs(self, examples: int) -> float:
@@ -154,10 +153,6 @@ class BatchPlan:
         """Share of the tokens in `batches` that are padding."""
         padded = sum(len(batch) * int(self.lengths[batch].max()) for batch in batches if batch)
         return 1.0 - sum(int(self.lengths[batch].sum()) for batch in batches if batch) / max(padded, 1)
-
-    @property
-    def _rounds(self) -> int:
-        return len(self._ends(len(self.lengths), self._rows_per_update))
 
     def _order(self, rng: np.random.Generator) -> np.ndarray:
         rows = len(self.lengths)

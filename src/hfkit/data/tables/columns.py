@@ -1,13 +1,11 @@
 """Which column is the text and which the label: by flag, by card, by name, by content; never a silent guess."""
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hfkit.base.errors import HfkitError
-from hfkit.data.labels.indicators import bit
-from hfkit.data.tables.table import Table, is_missing
+from hfkit.data.tables.table import Table, counted, is_missing, is_number
 
 TEXT_NAMES = (
     "text", "sentence", "review", "content", "body", "comment", "message", "tweet", "document", "description",
@@ -24,6 +22,7 @@ LABEL_NAMES = (
 )  # fmt: skip
 ID_NAMES = ("id", "idx", "guid", "uid", "example_id")
 SAMPLE = 2000
+_BITS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
 @dataclass(frozen=True)
@@ -115,22 +114,19 @@ def _find_label(table: Table, named: dict[str, str], texts: tuple[str | None, ..
         candidates = [name for name in table.columns if name not in texts and _few_values(table, name)]
     if len(candidates) == 1:
         if candidates[0] in table.head(candidates[0], SAMPLE):
-            raise HfkitError(
-                f"The first line looks like a row, not a header: it holds {candidates[0]!r}, as other rows do",
-                where=table.origin,
-                fix="name the columns, such as --column_names text label",
-            )
+            what = f"The first line looks like a row, not a header: it holds {candidates[0]!r}, as other rows do"
+            raise HfkitError(what, where=table.origin, fix="name the columns, such as --column_names text label")
         return candidates[0]
     could = f"{' and '.join(map(repr, candidates))} could each be it" if candidates else f"there are {_listed(table)}"
-    hot = [name for name in table.columns if name not in texts and _only_bits(table, name)]
+
+    def only_bits(name: str) -> bool:
+        return all(bit(value) is not None for value in table.head(name, SAMPLE) if not is_missing(value))
+
+    hot = [name for name in table.columns if name not in texts and only_bits(name)]
     fix = f"; or --label_columns {' '.join(hot)} for labels with a column of 0 and 1 each" if len(hot) > 1 else ""
     raise HfkitError(
         f"It cannot be told which column is the label: {could}", where=table.origin, fix=f"say --label_column NAME{fix}"
     )
-
-
-def _only_bits(table: Table, name: str) -> bool:
-    return all(bit(value) is not None for value in table.head(name, SAMPLE) if not is_missing(value))
 
 
 def _listed(table: Table) -> str:
@@ -140,9 +136,10 @@ def _listed(table: Table) -> str:
 def _mean_length(table: Table, name: str) -> float:
     """Mean characters of a column of texts; 0 for numbers, and for anything that is not a string."""
     values = [value for value in table.head(name, SAMPLE) if value is not None]
-    if not values or not all(isinstance(value, str) for value in values) or all(map(_is_number, values)):
+    if not values or not all(isinstance(value, str) for value in values):
         return 0.0
-    return sum(map(len, values)) / len(values)
+    numbers = all(not value.strip() or is_number(value.replace(",", ".")) for value in values)
+    return 0.0 if numbers else sum(map(len, values)) / len(values)
 
 
 def _few_values(table: Table, name: str) -> bool:
@@ -154,13 +151,42 @@ def _few_values(table: Table, name: str) -> bool:
     return 2 <= distinct <= max(2, len(values) // 3) and distinct <= 100
 
 
+def row_ids(table: Table, split: str, used: Collection[str]) -> list[str]:
+    """An id for each row: those of a column that is called so and not `used`, else the split and the row's number."""
+    named = {name.casefold(): name for name in reversed(list(table.columns))}
+    column = next((named[name] for name in ID_NAMES if name in named and named[name] not in used), None)
+    if column is not None and identifies(values := table.column(column)):
+        return list(map(str, values))
+    return [f"{split}-{row}" for row in range(len(table))]
+
+
 def identifies(values: list[Any]) -> bool:
     """Whether each value can name its row."""
     return all(isinstance(value, str | int) and value != "" for value in values) and len(set(values)) == len(values)
 
 
-def _is_number(value: str) -> bool:
-    try:
-        return not math.isnan(float(value.replace(",", ".")))
-    except ValueError:
-        return not value.strip()
+def bit(value: Any) -> int | None:
+    """0 or 1 for what means it: 1, 1.0, True, "1", "true"; None for anything else."""
+    return _BITS.get(str(value).strip().lower()) if isinstance(value, bool | int | float | str) else None
+
+
+def indicator_rows(table: Table, columns: tuple[str, ...]) -> list[list[int] | None]:
+    """What `columns` hold in each row, as zeros and ones; None for a row that lacks one of them.
+
+    Raises:
+        HfkitError: A cell is neither 0 nor 1 nor missing; the message names its column and row.
+    """
+    found: list[list[int] | None] = [[] for _ in range(len(table))]
+    for name in columns:
+        values = table.column(name)
+        odd = [row for row, value in enumerate(values) if bit(value) is None and not is_missing(value)]
+        if odd:
+            raise HfkitError(
+                f"{counted(len(odd), 'value')} of the label column {name!r} are no 0 or 1: the first is"
+                f" {str(values[odd[0]])[:60]!r}",
+                where=table.places(odd),
+                fix="write 1 where the label holds and 0 where not; --missing_values names what stands for neither",
+            )
+        found = [None if row is None or is_missing(value) else [*row, bit(value) or 0]
+                 for row, value in zip(found, values, strict=True)]  # fmt: skip
+    return found

@@ -1,12 +1,11 @@
 """Rows: one split on its way from a table to a data set; columns of equal length, and where each row came from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hfkit.base.errors import HfkitError, after
-from hfkit.data.labels.indicators import indicator_rows
-from hfkit.data.tables.columns import Columns
+from hfkit.data.tables.columns import Columns, indicator_rows
 from hfkit.data.tables.table import Table, counted, is_missing
 from hfkit.data.vision.pictures import examined
 
@@ -50,6 +49,10 @@ class Rows:
             unit=None if self.unit is None else pick(self.unit),
         )
 
+    def without(self, rows: Collection[int]) -> "Rows":
+        """All rows but these, in their order."""
+        return self.select([row for row in range(len(self)) if row not in rows]) if rows else self
+
     def substitute(self, replace: dict[str, str], split: str) -> list[str]:
         """Writes strings in place of others in every text, and says in how many texts."""
         notes = []
@@ -77,7 +80,7 @@ def take_rows(
     *,
     drop: bool = False,
     skip: bool = False,
-    unlabelled: int | None = None,
+    unlabelled: str | None = None,
     parted: bool = False,
     blocks: int | None = None,
     group: str | None = None,
@@ -89,7 +92,7 @@ def take_rows(
         columns: The columns to read.
         drop: Drop rows that lack a text or label, counted, instead of refusing them.
         skip: Drop rows whose picture cannot be used, counted and listed, instead of refusing them.
-        unlabelled: The integer that stands for no label (-1, as the Hub writes it, where label names are declared).
+        unlabelled: What stands for no label (-1, as the Hub writes it, where label names are declared).
         parted: A cell holds labels with a separator between them: an empty one holds none, which is no fault.
         blocks, group: What rows must stay together: so many neighbours, or equal values of a column.
 
@@ -105,7 +108,8 @@ def take_rows(
         inputs = {"image": digests}
     else:
         inputs, bad, notes = _texts(table, split, columns, drop)
-    missing = [row for row, value in enumerate(label) if is_missing(value) or _is(value, unlabelled)]
+    said = [is_missing(value) or (unlabelled is not None and str(value).strip() == unlabelled) for value in label]
+    missing = [row for row, nothing in enumerate(said) if nothing]
     if parted:
         none = {row for row in missing if isinstance(label[row], str)}
         missing = [row for row in missing if row not in none]
@@ -117,9 +121,7 @@ def take_rows(
     notes += [f"{counted(len(missing), 'row')} of {split} without {columns.label}: dropped"] if missing else []
     own = table.column(columns.id) if columns.id else [f"{split}-{row}" for row in range(len(table))]
     unit = units(table, blocks, group)
-    rows = Rows(table, list(range(len(table))), list(map(str, own)), inputs, label, unit)
-    if bad:
-        rows = rows.select([row for row in range(len(table)) if row not in bad])
+    rows = Rows(table, list(range(len(table))), list(map(str, own)), inputs, label, unit).without(bad)
     with after(notes):
         if not len(rows):
             what = "a text" if columns.image is None else "an image"
@@ -163,10 +165,6 @@ def _texts(table: Table, split: str, columns: Columns, drop: bool) -> tuple[dict
     return inputs, bad, notes
 
 
-def _is(value: Any, unlabelled: int | None) -> bool:
-    return unlabelled is not None and str(value).strip() == str(unlabelled)
-
-
 def check_missing(table: Table, what: str, missing: list[int], other: str, drop: bool) -> None:
     """Refuses rows that lack something, unless they may be dropped and some remain."""
     if len(missing) == len(table):
@@ -184,8 +182,6 @@ def check_strings(table: Table, name: str, values: list[Any]) -> None:
     odd = [row for row, value in enumerate(values) if not isinstance(value, str) and not is_missing(value)]
     if odd:
         kind = type(values[odd[0]]).__name__
-        raise HfkitError(
-            f"{counted(len(odd), 'value')} of {name!r} cannot be read as text: the first is {kind}",
-            where=table.places(odd),
-            fix="name the column of texts with --text_column, or write its values as strings",
-        )
+        what = f"{counted(len(odd), 'value')} of {name!r} cannot be read as text: the first is {kind}"
+        fix = "name the column of texts with --text_column, or write its values as strings"
+        raise HfkitError(what, where=table.places(odd), fix=fix)

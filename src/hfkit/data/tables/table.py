@@ -1,5 +1,6 @@
 """Table: the rows of one file or split, as columns, each with the place where it stands."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -91,6 +92,14 @@ def is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and value != value)
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is a number to Python, and not nan, which names are too."""
+    try:
+        return not math.isnan(float(text))
+    except ValueError:
+        return False
+
+
 def counted(number: int, noun: str) -> str:
     """`1 row`, `2,000 rows`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -111,10 +120,7 @@ def joined(origin: str, tables: list[Table]) -> Table:
         first += len(table)
     columns = {name: [value for table in tables for value in table.column(name)] for name in names}
     notes = [note for table in tables for note in table.notes]
-    first_one = tables[0]
-    return Table(
-        origin, columns, label_names=first_one.label_names, notes=notes, parts=parts, pictures=first_one.pictures
-    )
+    return replace(tables[0], origin=origin, columns=columns, lines=None, unit="line", notes=notes, parts=parts)
 
 
 def arrow_table(origin: str, table: Any) -> Table:
@@ -135,7 +141,7 @@ def arrow_table(origin: str, table: Any) -> Table:
                 raise HfkitError(
                     f"The file names the labels of {column!r}, and not each by a string of its own", where=origin
                 )
-        if kind == "Image":
+        if kind == "Image" and inner is feature:
             pictures.append(column)
     columns = {name: _plain(table[name]) for name in table.column_names}
     return Table(origin, columns, label_names=names, pictures=pictures)

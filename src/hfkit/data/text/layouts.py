@@ -14,8 +14,7 @@ PAIRS = (
 )  # fmt: skip
 """What the user says and what is answered: first those that belong together, then any two."""
 
-INPUTS = ("input", "context")
-"""Beside a question: what it is about. May be empty."""
+INPUTS = ("input", "context")  # beside a question: what it is about. May be empty.
 
 Prompt = str | list[Message] | dict[str, Any]
 """A text; a chat, oldest message first; or `{"messages": ..., "tools": ...}`."""
@@ -91,11 +90,7 @@ class Layout:
         return messages, tools_of(beside.get("tools"), where)
 
     def prompt(self, row: dict[str, Any], where: str) -> Prompt:
-        """What a model is to continue or to answer: of a question and its answer the question.
-
-        Raises:
-            HfkitError: As `chat`.
-        """
+        """What a model is to continue or to answer: of a question and its answer the question. Raises as `chat`."""
         value = row[self.columns[0]]
         layout = replace(self.settled(lambda name: [row.get(name)]), columns=self.columns[:1])
         if layout.kind in ("text", "completion"):

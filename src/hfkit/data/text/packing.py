@@ -47,7 +47,6 @@ def read_texts(processor: PreTrainedTokenizerBase, texts: list[str], special: bo
     """Texts as a language model reads them, in training and as prompts.
 
     Args:
-        processor: A tokenizer.
         texts: Whole ones: what stands in front of a word decides which token it is.
         special: Special tokens are written out in them, as chat templates do. Else what somebody wrote like one is the
             characters that it is made of.

@@ -21,11 +21,8 @@ if TYPE_CHECKING:
 
     from hfkit.tasks import Task
 
-FEWEST = 300
-"""Rows below which a tokenizer is as fast as a disk: they are not kept."""
-
-PROBES = 8
-"""Rows that are encoded anew to check what was kept."""
+FEWEST = 300  # rows below which a tokenizer is as fast as a disk: they are not kept
+PROBES = 8  # rows that are encoded anew to check what was kept
 
 
 def encode_splits(
@@ -44,17 +41,12 @@ def encode_splits(
 def encode(
     task: "Task", split: Dataset, processor: Any, write: bool = True, reader: str | None = None
 ) -> tuple[Dataset, bool]:
-    """`task.encode(split, processor)`, from an earlier run where that is certain to be the same.
+    """`task.encode(split, processor)`, from an earlier run where that is certain to be the same, and whether it was.
 
     Args:
-        task: For the model.
-        split: Not encoded.
         processor: A tokenizer. Others, and slow tokenizers, whose definition cannot be hashed, keep nothing.
         write: Keep what had to be made. A disk that refuses costs the next run its time, and this one nothing.
         reader: `reader_digest(task, processor)`, where it is known already.
-
-    Returns:
-        The encoded rows, and whether an earlier run made them.
     """
     reader = reader or reader_digest(task, processor)
     if len(split) < FEWEST or reader is None:
@@ -83,16 +75,12 @@ def lost(
         for note in cut.get("notes", []):
             accelerator.print(f"{name}: {note}")
         if cut["rows"]:
-            accelerator.print(
-                f"{name}: {counted(cut['rows'], 'text')} ({cut['share']:.1%}) cut to {cut['max_length']} tokens"
-                f" (--long_text {cut['long_text']})"
-            )
+            texts = f"{counted(cut['rows'], 'text')} ({cut['share']:.1%})"
+            accelerator.print(f"{name}: {texts} cut to {cut['max_length']} tokens (--long_text {cut['long_text']})")
         if cut.get("unknown") or cut.get("equal"):
             equal = f"{counted(cut['equal'], 'different text')} ({cut['equal_share']:.1%})"
-            accelerator.print(
-                f"{name}: {cut['unknown']:.2%} of the tokens are unknown to the tokenizer;"
-                f" {equal} became the tokens of another one"
-            )
+            unknown = f"{cut['unknown']:.2%} of the tokens are unknown to the tokenizer"
+            accelerator.print(f"{name}: {unknown}; {equal} became the tokens of another one")
     if any(max(cut.get("unknown", 0), cut.get("equal_share", 0)) > MUCH for cut in found.values()):
         accelerator.print(
             "warning: the tokenizer does not know what these texts are written in. Choose a model that does, such as"

@@ -52,28 +52,20 @@ class Truncation:
         if max_length is None:
             max_length = min((limit for limit in (positions, told) if limit), default=None)
         elif positions and max_length > positions:
-            raise HfkitError(
-                f"The model reads at most {positions} tokens.",
-                where=f"--max_length {max_length}",
-                fix=f"--max_length {positions}, and --long_text windows to read longer texts whole",
-            )
+            what = f"The model reads at most {positions} tokens."
+            fix = f"--max_length {positions}, and --long_text windows to read longer texts whole"
+            raise HfkitError(what, where=f"--max_length {max_length}", fix=fix)
         if max_length is not None:
             room = max_length - processor.num_special_tokens_to_add(pair)
             if room < 1:
                 raise HfkitError("No text fits beside the special tokens.", where=f"--max_length {max_length}")
             if long_text == "windows" and stride >= room:
-                raise HfkitError(
-                    f"Windows of {room} tokens of text cannot share {stride}.",
-                    where=f"--stride {stride}",
-                    fix=f"a stride below {room}, such as {room // 2}",
-                )
+                what = f"Windows of {room} tokens of text cannot share {stride}."
+                raise HfkitError(what, where=f"--stride {stride}", fix=f"a stride below {room}, such as {room // 2}")
             processor.model_max_length = max_length
         if long_text in ("head_tail", "windows") and not processor.is_fast:
-            raise HfkitError(
-                f"The tokenizer {type(processor).__name__} has no fast version, which {long_text} needs.",
-                where=f"--long_text {long_text}",
-                fix="--long_text head or tail",
-            )
+            what = f"The tokenizer {type(processor).__name__} has no fast version, which {long_text} needs."
+            raise HfkitError(what, where=f"--long_text {long_text}", fix="--long_text head or tail")
         processor.truncation_side = "left" if long_text == "tail" else "right"
         processor.init_kwargs["truncation_side"] = processor.truncation_side  # or save_pretrained leaves it out
         return cls(max_length, long_text, stride)

@@ -7,17 +7,11 @@ import numpy as np
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-MUCH = 0.1
-"""Share from which the tokenizer does not know the texts' script."""
+MUCH = 0.1  # share from which the tokenizer does not know the texts' script
 
 
 def lost_in_tokens(processor: PreTrainedTokenizerBase, split: Dataset, encoded: Dataset) -> dict[str, Any]:
-    """What is lost of a split's texts, whatever their length.
-
-    Args:
-        processor: The tokenizer.
-        split: The rows with their texts.
-        encoded: The same rows as the task encoded them.
+    """What is lost of a split's texts, whatever their length, by the same rows as the task has `encoded` them.
 
     Returns:
         `unknown`: the share of the texts' tokens that are the unknown token; `equal` and `equal_share`: different texts

@@ -13,8 +13,7 @@ from datasets import Dataset
 
 from hfkit.data.tables.table import counted
 
-IGNORED = -100
-"""The target of a place where nothing is learnt."""
+IGNORED = -100  # the target of a place where nothing is learnt
 
 
 @dataclass(frozen=True)

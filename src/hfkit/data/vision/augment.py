@@ -25,8 +25,7 @@ PRESETS: dict[str, tuple[str, ...]] = {
 }
 """What --augment takes instead of a list."""
 
-SMALL = 64
-"""Up to so many pixels a side AutoAugment takes the policy that was found on CIFAR-10, above it ImageNet's."""
+SMALL = 64  # up to so many pixels a side AutoAugment takes the policy that was found on CIFAR-10, above it ImageNet's
 
 KEPT, OVERHEAD = 256 * 2**20, 1000
 """Bytes of small frames that a process keeps, and what each takes besides its pixels."""
@@ -145,11 +144,7 @@ NAMES = ("resized_crop", *STEPS)
 
 
 def steps(asked: Sequence[str]) -> list[str]:
-    """Presets spelt out, each name once, in the order in which they are applied.
-
-    Raises:
-        HfkitError: A name that is neither a preset nor a transformation.
-    """
+    """Presets spelt out, each name once, in the order in which they are applied. Refuses a name that there is not."""
     wanted: set[str] = set()
     for name in asked:
         if name not in PRESETS and name not in NAMES:

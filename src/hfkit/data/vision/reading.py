@@ -15,8 +15,7 @@ from torch.nn.functional import interpolate
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-ROUNDED = 3
-"""Steps of 256 by which two ways to resize and round may differ."""
+ROUNDED = 3  # steps of 256 by which two ways to resize and round may differ
 
 
 @dataclass(frozen=True)
