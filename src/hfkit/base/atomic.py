@@ -20,9 +20,7 @@ NOT_OURS, FULL = (errno.EACCES, errno.EPERM, errno.EROFS), (errno.ENOSPC, errno.
 @contextlib.contextmanager
 def writing(path: Path, instead: str = "set --output_dir") -> Iterator[None]:
     """Around what writes `path`: a full, broken or foreign disk is one HfkitError; `instead` leads to another folder.
-
-    Python raises OSError; the libraries in Rust (safetensors, tokenizers) put its number into the text of their own.
-    """
+    Python raises OSError; the libraries in Rust (safetensors, tokenizers) put its number into the text of their own."""
     try:
         yield
     except HfkitError:
@@ -71,11 +69,8 @@ def write_text(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A neighbour to write to, which takes the place of the file `path` in one rename at the block's end.
-
-    Raises:
-        OSError: The disk failed. What was at `path` is untouched.
-    """
+    """A neighbour to write to, which takes the place of the file `path` in one rename at the block's end. Raises
+    OSError: the disk failed. What was at `path` is untouched."""
     staged = path.with_name(f".{path.name}.tmp")
     staged.unlink(missing_ok=True)  # left by a kill; or a link that somebody put there, to be written through
     try:

@@ -58,10 +58,8 @@ def endpoint() -> str:
 
 @cache
 def hub_reachable(address: str, timeout: float = 4.0) -> bool:
-    """Whether something answers at `address` (or at the proxy that leads there); asked once in a process.
-
-    Only the connection is tried: whether the Hub behind it is well is for the request itself to find out.
-    """
+    """Whether something answers at `address` (or at the proxy that leads there); asked once in a process. Only the
+    connection is tried: whether the Hub behind it is well is for the request itself to find out."""
     parts = urlsplit(address)
     proxy = getproxies().get(parts.scheme)
     if proxy and parts.hostname and not proxy_bypass(parts.hostname):

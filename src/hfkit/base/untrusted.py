@@ -20,11 +20,8 @@ _BEGINNINGS = {
 
 
 def regular_file(path: str | Path) -> Path:
-    """The path of an ordinary file. A pipe or a device could block for ever, or never end.
-
-    Raises:
-        HfkitError: There is no such file, it is something else, or the name cannot be one.
-    """
+    """The path of an ordinary file. A pipe or a device could block for ever, or never end. Raises HfkitError: there is
+    no such file, it is something else, or the name cannot be one."""
     try:
         path = Path(path).expanduser()
         mode = path.stat().st_mode
@@ -43,11 +40,8 @@ def regular_file(path: str | Path) -> Path:
 
 
 def text_codec(name: str) -> str:
-    """The encoding to read with: UTF-8 passes over a byte order mark at the start.
-
-    Raises:
-        HfkitError: Python knows no such encoding, or it is none of text (zlib, undefined).
-    """
+    """The encoding to read with: UTF-8 passes over a byte order mark at the start. Raises HfkitError: Python knows no
+    such encoding, or it is none of text (zlib, undefined)."""
     try:
         b"x".decode(name)
     except UnicodeDecodeError:
@@ -119,16 +113,20 @@ def read_json(
     return value
 
 
-def read_json_file(path: Path, most: int = 200_000_000) -> Any:
-    """The value of a JSON file in UTF-8. Raises as `regular_file` and `read_json`, and for more than `most` bytes."""
+def read_text(path: Path, most: int) -> str:
+    """The text of a file in UTF-8. Raises as `regular_file`, and for more than `most` bytes or others than UTF-8's."""
     size = regular_file(path).stat().st_size
     if size > most:
         raise HfkitError(f"The file has {size:,} bytes, and none of its kind has more than {most:,}", where=str(path))
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise HfkitError(f"The file cannot be read: {error}", where=str(path)) from error
-    return read_json(text, str(path))
+
+
+def read_json_file(path: Path, most: int = 200_000_000) -> Any:
+    """The value of a JSON file. Raises as `read_text` and `read_json`."""
+    return read_json(read_text(path, most), str(path))
 
 
 def read_yaml(text: str, path: Path, first: int = 1) -> Any:

@@ -60,9 +60,7 @@ def check_docstrings() -> None:
 
 def installed(name: str) -> str | None:
     """The version of a package, by the folder that pip keeps beside it; None where there is none (a checkout).
-
-    `importlib.metadata` would know more cases, and takes longer to import than all of `import hfkit`.
-    """
+    `importlib.metadata` would know more cases, and takes longer to import than all of `import hfkit`."""
     name = name.replace("-", "_")
     spec = find_spec({"scikit_learn": "sklearn"}.get(name, name))
     if spec is None or spec.origin is None:

@@ -1,8 +1,5 @@
-"""The command `hfkit`: train, evaluate, predict, generate, chat, merge, report, compare, card, push and others.
-
-Each command is one call of the Python function of the same name. The flags of `hfkit train` are the recipes' own. Only
-the command that runs is imported, so `hfkit --help` needs neither torch nor transformers.
-"""
+"""The command `hfkit`: train, evaluate, predict, generate, chat, merge, report, compare, card, push and others. Each is
+one call of a Python function; only what runs is imported, so `hfkit --help` needs neither torch nor transformers."""
 
 import argparse
 import sys
@@ -48,10 +45,8 @@ NEED_RUNS = ("evaluate", "report", "compare", "verify", "push", "push-space")
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Run `hfkit COMMAND ...` and end the process.
-
-    Exit status: 0 done, 1 a mistake to mend, 2 wrong usage, 130 stopped by Ctrl-C.
-    """
+    """Run `hfkit COMMAND ...` and end the process. Exit status: 0 done, 1 a mistake to mend, 2 wrong usage, 130 stopped
+    by Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["train"]:
         _train(arguments[1:])

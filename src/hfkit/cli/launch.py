@@ -154,10 +154,8 @@ def quiet_libraries(config: TrainConfig) -> None:
 
 
 def hush() -> None:
-    """Keep noise off the screen, and in a file all but a fragment in 30 s of bars that are not ours.
-
-    Call it before tqdm is imported, which reads its defaults from the environment once.
-    """
+    """Keep noise off the screen, and in a file all but a fragment in 30 s of bars that are not ours. Call it before
+    tqdm is imported, which reads its defaults from the environment once."""
     if os.environ.get("HFKIT_DEBUG") != "1":
         warnings.formatwarning = one_line
     timm = logging.getLogger("transformers.models.timm_wrapper.image_processing_timm_wrapper")

@@ -1,9 +1,7 @@
 """parse: a command line becomes a TrainConfig, or one line that says which flag is meant.
 
-The parser is transformers' HfArgumentParser, with the flags grouped as the classes group their fields. `--task` is
-looked for first: the flags are those of that task's Config. Wrong usage (an unknown flag, a value of the wrong kind)
-ends with exit status 2, as argparse does; a combination that cannot work is an HfkitError from `hfkit.config.rules`.
-Nothing here imports torch, so `--help` answers in half a second.
+The parser is transformers' HfArgumentParser, with the flags of the task that `--task` names, grouped as the classes
+group their fields. Nothing here imports torch, so `--help` answers in half a second.
 """
 
 import argparse

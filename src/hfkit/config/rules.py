@@ -1,8 +1,5 @@
-"""check: combinations of flags that cannot work, refused before anything is loaded.
-
-Each rule reads the configuration alone. What needs the data or the model (a column, the model's longest text) is
-checked where that is known.
-"""
+"""check: combinations of flags that cannot work, refused before anything is loaded. What needs the data or the model (a
+column, the model's longest text) is checked where that is known."""
 
 import json
 from typing import Any

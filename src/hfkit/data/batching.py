@@ -1,8 +1,8 @@
 """BatchPlan: which rows share a batch, for the whole run, as a function of seed, lengths and batch settings alone.
 
-An *update* is the set of rows behind one optimizer step; it is cut into the *batches* that fit on a device. The plan
-knows nothing of processes or workers: an update of 32 rows is the same 32 rows as one batch of 32, as two accumulated
-batches of 16, or as 16 on each of two processes. So resuming is an index, and two processes agree with one.
+An *update* is the set of rows behind one optimizer step, cut into the *batches* that fit on a device. The plan knows
+nothing of processes or workers: 32 rows are the same 32 as one batch, as two accumulated batches of 16, or as 16 on
+each of two processes. So resuming is an index, and two processes agree with one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -188,30 +188,25 @@ class BatchPlan:
         return [batches[at : at + size] for at in range(0, len(batches), size)]
 
 
-def token_batches(order: Sequence[int], lengths: np.ndarray, tokens_per_batch: int) -> list[Batch]:
-    """Cut `order` greedily into batches of at most `tokens_per_batch` padded tokens (a longer row stands alone)."""
+def token_batches(
+    order: Sequence[int], lengths: np.ndarray, tokens_per_batch: float, rows_per_batch: float = np.inf
+) -> list[Batch]:
+    """Cut `order` greedily into batches of at most so many padded tokens (a longer row stands alone) and rows."""
     batches: list[Batch] = []
-    longest = 0
+    longest = held = 0
     for row in order:
-        longest = max(longest, int(lengths[row])) if batches else int(lengths[row])
-        if batches and longest * (len(batches[-1]) + 1) <= tokens_per_batch:
+        longest = max(longest, int(lengths[row]))
+        if 0 < held < rows_per_batch and longest * (held + 1) <= tokens_per_batch:
             batches[-1].append(int(row))
         else:
             batches.append([int(row)])
             longest = int(lengths[row])
+        held = len(batches[-1])
     return batches
 
 
 def evaluation_batches(lengths: np.ndarray, rows_per_batch: int, tokens_per_batch: int | None = None) -> list[Batch]:
-    """Every row once, longest first, so that a batch pads little and memory runs out at once or never.
-
-    A batch has at most `rows_per_batch` rows and `tokens_per_batch` padded tokens (a longer row stands alone).
-    """
+    """Every row once, longest first, so that a batch pads little and memory runs out at once or never. A batch has at
+    most `rows_per_batch` rows and `tokens_per_batch` padded tokens (a longer row stands alone)."""
     order = np.argsort(-np.asarray(lengths), kind="stable").tolist()
-    batches: list[Batch] = []
-    at = 0
-    while at < len(order):
-        fit = tokens_per_batch // max(1, int(lengths[order[at]])) if tokens_per_batch else rows_per_batch
-        batches.append(order[at : at + max(1, min(rows_per_batch, fit))])
-        at += len(batches[-1])
-    return batches
+    return token_batches(order, lengths, tokens_per_batch or np.inf, rows_per_batch)

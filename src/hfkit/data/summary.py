@@ -73,10 +73,8 @@ class DataSummary:
 
 
 class LoadedData(datasets.DatasetDict):
-    """A plain `datasets.DatasetDict` that remembers how it was read, as `summary`.
-
-    Of a stream `train` is the first window, and `stream` what the others come from.
-    """
+    """A plain `datasets.DatasetDict` that remembers how it was read, as `summary`. Of a stream `train` is the first
+    window, and `stream` what the others come from."""
 
     summary: DataSummary
     stream: "DocumentStream | None" = None
@@ -146,11 +144,8 @@ def build(
 def rename_labels(
     rows: datasets.Dataset, names: list[str], origin: str, drop: bool
 ) -> tuple[datasets.Dataset, list[str]]:
-    """The same rows with `names` as classes, matched by name (names that look equal are), and what was left out.
-
-    Raises:
-        HfkitError: The rows are of another kind of label, or have a label that `names` lacks and are not to be dropped.
-    """
+    """The same rows with `names` as classes, matched by name (names that look equal are), and what was left out. Raises
+    HfkitError: the rows are of another kind of label, or have a label that `names` lacks and are not to be dropped."""
     own = names_of(rows.features["label"])
     if own is None:
         raise HfkitError("The labels are numbers, and the model knows classes", where=origin, fix=", ".join(names))
@@ -211,10 +206,8 @@ def say(summary: DataSummary) -> None:
 
 
 def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:
-    """sha256 over id, texts and label names: equal for equal examples in equal order, whatever file they came from.
-
-    A picture counts with the sha256 of its file.
-    """
+    """sha256 over id, texts and label names: equal for equal examples in equal order, whatever file they came from. A
+    picture counts with the sha256 of its file."""
     digest = hashlib.sha256()
     columns = [rows[name][:] for name in ("id", "text", "text_pair", *DOCUMENTS[1:]) if name in rows.column_names]
     if "image" in rows.column_names:

@@ -1,8 +1,5 @@
-"""DataCard: a data set's registry entry, one Markdown file of data_cards/.
-
-The front matter is a Hugging Face dataset card's, plus an `hfkit:` block that says where the rows come from and how
-they are split. The prose below it is for people.
-"""
+"""DataCard: a data set's registry entry, one Markdown file of data_cards/: the front matter of a Hugging Face dataset
+card with an `hfkit:` block, which says where the rows come from and how they are split, and prose for people."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hfkit.base.errors import HfkitError, nearest
-from hfkit.base.untrusted import read_yaml, regular_file
+from hfkit.base.untrusted import read_text, read_yaml
 
 LARGEST = 1_000_000  # bytes of a card, which people read
 
@@ -154,13 +151,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 
 def _front_matter(path: Path) -> tuple[dict[str, Any], str]:
-    size = regular_file(path).stat().st_size
-    if size > LARGEST:
-        raise HfkitError(f"The data card has {size:,} bytes; people read {LARGEST:,} at most", where=str(path))
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise HfkitError(f"The data card cannot be read: {error}", where=str(path)) from error
+    text = read_text(path, LARGEST)
     parts = text.split("\n---", 2) if text.startswith("---\n") else []
     if len(parts) < 2:
         raise HfkitError("The data card has no front matter", where=str(path), fix=_EXAMPLE)

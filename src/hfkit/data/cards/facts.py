@@ -38,10 +38,8 @@ _LEAST = 0.05  # share of the texts below which a language is taken for a quotat
 
 
 def columns(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
-    """For each column of the first split: `name`, `kind`, `missing` and `distinct` over all splits, an `example`.
-
-    A picture is neither counted as distinct nor shown.
-    """
+    """For each column of the first split: `name`, `kind`, `missing` and `distinct` over all splits, an `example`. A
+    picture is neither counted as distinct nor shown."""
     first = next(iter(tables.values()))
     found: list[dict[str, Any]] = []
     for name in first.columns:
@@ -71,12 +69,9 @@ def kind(values: list[Any]) -> str:
     """
     if not values:
         return "empty"
-    if all(isinstance(value, bool) for value in values):
-        return "boolean"
-    if all(isinstance(value, list | tuple) for value in values):
-        return "list"
-    if all(isinstance(value, dict) for value in values):
-        return "mapping"
+    for name, types in (("boolean", bool), ("list", list | tuple), ("mapping", dict)):
+        if all(isinstance(value, types) for value in values):
+            return name
     texts = list(map(str, values))
     if all(re.fullmatch(r"\s*[+-]?\d+\s*", text) for text in texts):
         return "integer"
@@ -86,10 +81,8 @@ def kind(values: list[Any]) -> str:
 
 
 def lengths(texts: list[str]) -> dict[str, int]:
-    """Words of the texts: shortest, median, the length that 95 % do not pass, longest.
-
-    Languages that put no space between words are counted in characters, as `characters` says.
-    """
+    """Words of the texts: shortest, median, the length that 95 % do not pass, longest. Languages that put no space
+    between words are counted in characters, as `characters` says."""
     words = [len(text.split()) for text in texts]
     characters = [len(text) for text in texts]
     if sum(characters) > 30 * max(1, sum(words)):

@@ -28,11 +28,8 @@ def finder(names: Sequence[str]) -> Callable[[str], int | None]:
 
 
 def merged(lists: Lists, where: str, merge: bool) -> tuple[Lists, list[str]]:
-    """The names with one spelling each, and a note for each that had several.
-
-    Raises:
-        HfkitError: Names look equal and are not, and `merge` does not ask for one of them.
-    """
+    """The names with one spelling each, and a note for each that had several. Raises HfkitError: names look equal and
+    are not, and `merge` does not ask for one of them."""
     counts = Counter(name for rows in lists.values() for row in rows for name in row)
     families: dict[str, list[str]] = {}
     for name, _ in sorted(counts.items(), key=lambda found: (visible(found[0]) != found[0], -found[1])):

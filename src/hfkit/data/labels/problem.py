@@ -104,10 +104,8 @@ def encoder(feature: Any, labels: list[str], problem: str) -> Callable[[Any], An
 
 
 def balanced(train: Dataset, problem: str, count: int) -> list[float]:
-    """Weights that make every label as heavy as the others: rows / (labels * rows with the label).
-
-    In a multi-label problem a label's positives weigh what its negatives do: rows without it / rows with it.
-    """
+    """Weights that make every label as heavy as the others: rows / (labels * rows with the label). In a multi-label
+    problem a label's positives weigh what its negatives do: rows without it / rows with it."""
     if problem == REGRESSION:
         raise HfkitError("Class weights need classes; this is a regression.", where="--class_weights balanced")
     rows = len(train)

@@ -91,11 +91,8 @@ def spelled_list(text: str) -> list[Any] | None:
 
 
 def places(values: list[Any], names: list[str] | None) -> int:
-    """How many classes the lists have a 0 or 1 for; 0 where they list labels instead.
-
-    Lists of class numbers name none twice: three zeros and ones are never that, and two only where every row would
-    have both classes.
-    """
+    """How many classes the lists have a 0 or 1 for; 0 where they list labels instead. Lists of class numbers name none
+    twice: three zeros and ones are never that, and two only where every row would have both classes."""
     width = Counter(map(len, values)).most_common(1)[0][0]
     hot = sum(len(value) == width and None not in map(bit, value) for value in values)
     certain = hot == len(values) if width == 2 else hot > len(values) / 2
@@ -103,10 +100,8 @@ def places(values: list[Any], names: list[str] | None) -> int:
 
 
 def pointed(values: Values, decimal: str) -> tuple[Values, str | None]:
-    """Numbers that are written with a decimal comma, with a point; and one of them as it stands, if they are.
-
-    Unasked (auto), 1,000 may be a thousand, and a few commas among whole numbers may part a list.
-    """
+    """Numbers that are written with a decimal comma, with a point; and one of them as it stands, if they are. Unasked
+    (auto), 1,000 may be a thousand, and a few commas among whole numbers may part a list."""
     flat = [value for labels in values.values() for value in labels]
     commas = [value for value in flat if isinstance(value, str) and "," in value]
     sure = 2 * len(commas) >= len(flat) and not all(map(_THOUSANDS.fullmatch, commas))

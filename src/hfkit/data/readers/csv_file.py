@@ -121,11 +121,8 @@ def _checked(
 
 
 def _rows_within(row: list[str], separator: str, seen: Sequence[Callable[[str], bool]]) -> int:
-    """How many rows a row is in truth; 0 for one.
-
-    Each of its lines has the separators of a row. A tab seldom stands in a text; for other separators, one of the
-    columns has to hold in every line what it holds in other rows.
-    """
+    """How many rows a row is in truth; 0 for one. Each of its lines has the separators of a row. A tab seldom stands in
+    a text; for other separators, one of the columns has to hold in every line what it holds in other rows."""
     lines = [line.split(separator) for line in re.split(r"[\r\n]+", separator.join(row)) if line.strip()]
     if len(lines) < 2 or any(len(line) != len(row) for line in lines):
         return 0

@@ -28,11 +28,8 @@ _BLANK = re.compile(r"\s*")
 
 
 def open_json(name: str, stream: BufferedReader, encoding: str) -> Records:
-    """The rows of a JSON file of any of the forms above, opened for bytes.
-
-    Raises:
-        HfkitError: It is no JSON, holds no rows, or something that is none; some of it while rows are read.
-    """
+    """The rows of a JSON file of any of the forms above, opened for bytes. Raises HfkitError: it is no JSON, holds no
+    rows, or something that is none; some of it while rows are read."""
     listed = stream.peek(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"["
     lines = enumerate(text_lines(stream, name, encoding, -1 if listed else LONGEST_LINE), start=1)
     full = ((number, line) for number, line in lines if line.strip())

@@ -11,11 +11,8 @@ LONGEST_LINE = 2**27  # bytes of a line. A file of some gigabytes without a line
 
 
 def text_lines(stream: BinaryIO, name: str, encoding: str, longest: int = LONGEST_LINE) -> Iterator[str]:
-    """The lines of a stream of bytes with their ends, never more than one in memory, without a byte order mark.
-
-    Raises:
-        HfkitError: Bytes that are not text in `encoding`, with their line; a line of `longest` bytes (-1: any number).
-    """
+    """The lines of a stream of bytes with their ends, never more than one in memory, without a byte order mark. Raises
+    HfkitError: bytes that are not text in `encoding`, with their line; a line of `longest` bytes (-1: any number)."""
     codec, number, beginning = text_codec(encoding), 0, b""
     if not _ends_in_a_byte(codec):
         yield from _wide_lines(stream, name, encoding)

@@ -13,11 +13,8 @@ SWELLS = 100
 
 
 def open_parquet(path: Path, stream: BinaryIO) -> Records:
-    """The rows of a Parquet file, numbered from 1.
-
-    Raises:
-        HfkitError: The file is no Parquet, is damaged, has two columns of one name, or swells beyond all measure.
-    """
+    """The rows of a Parquet file, numbered from 1. Raises HfkitError: the file is no Parquet, is damaged, has two
+    columns of one name, or swells beyond all measure."""
     import pyarrow
     import pyarrow.parquet
 

@@ -147,10 +147,7 @@ class FileRows(RowStream):
 
 def begun(lines: Iterable[tuple[Any, str]], pattern: str, where: str) -> Iterator[tuple[Any, str]]:
     """The documents of lines, each from a line that `pattern` matches to the next, with the place of its first line.
-
-    Raises:
-        HfkitError: No line matches; messages call them `where`.
-    """
+    Raises HfkitError: no line matches; messages call them `where`."""
     begins, held, first, found = re.compile(pattern), list[str](), None, False
     for place, line in lines:
         matched = bool(begins.match(line))

@@ -116,11 +116,8 @@ def check_file(path: Path, sha256: str, fix: str | None = None) -> None:
 
 
 def made_once(folder: Path, write: Callable[[Path], None]) -> Path:
-    """The folder, filled by `write` where it is not there; half a folder never is.
-
-    Raises:
-        HfkitError: It cannot be written, or what `write` raises.
-    """
+    """The folder, filled by `write` where it is not there; half a folder never is. Raises HfkitError: it cannot be
+    written, or what `write` raises."""
     if folder.is_dir():
         return folder
     with writing(folder, "set HF_HOME"):

@@ -72,11 +72,8 @@ def check_name(name: str) -> None:
 
 
 def model_path(name: str) -> Path:
-    """The folder of the embedded model `name` (for `demo:minilm`: minilm), its files checked.
-
-    Raises:
-        HfkitError: No such model, it is not installed or fetched, or a file is not the known one.
-    """
+    """The folder of the embedded model `name` (for `demo:minilm`: minilm), its files checked. Raises HfkitError: no
+    such model, it is not installed or fetched, or a file is not the known one."""
     check_name(name)
     return materials.find(name) if name in _FETCHED else _MODELS[name]()
 
@@ -89,11 +86,8 @@ def _minilm_path() -> Path:
 
 @cache
 def _lite0_path() -> Path:
-    """EfficientNet-Lite0 as timm's folder on the Hub would be.
-
-    The package's tensors stand in the order of timm's and have their shapes; its file is a pickle, which is not
-    unpickled (`hfkit.data.sources.legacy_torch`).
-    """
+    """EfficientNet-Lite0 as timm's folder on the Hub would be. The package's tensors stand in the order of timm's and
+    have their shapes; its file is a pickle, which is not unpickled (`hfkit.data.sources.legacy_torch`)."""
     file = package_file(*_LITE0)
 
     def write(folder: Path) -> None:
@@ -112,10 +106,8 @@ def _lite0_path() -> Path:
 
 @cache
 def _smollm2_path() -> Path:
-    """SmolLM2-135M-Instruct as its folder on the Hub, in float32: 540 MB of what 4-bit numbers stand for.
-
-    Reading GGUF takes a quarter of a minute and more, hence once.
-    """
+    """SmolLM2-135M-Instruct as its folder on the Hub, in float32: 540 MB of what 4-bit numbers stand for. Reading GGUF
+    takes a quarter of a minute and more, hence once."""
     file = package_file(*_SMOLLM2)
     if importlib.util.find_spec("gguf") is None:
         fix = "pip install 'hfkit[demo]'"
@@ -191,11 +183,8 @@ def embedded_file(card: DataCard) -> Path:
 
 @cache
 def package_file(package: str, module: str, file: str, sha256: str, install: str = "pip install 'hfkit[demo]'") -> Path:
-    """A file, by its path in the folder of `module`, of an installed package, hashed once in a process.
-
-    Raises:
-        HfkitError: The package is not installed (`install` does it), or lacks the file of this `sha256`.
-    """
+    """A file, by its path in the folder of `module`, of an installed package, hashed once in a process. Raises
+    HfkitError: the package is not installed (`install` does it), or lacks the file of this `sha256`."""
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
         raise HfkitError(f"The embedded files come with the package {package}, which is not installed", fix=install)

@@ -146,11 +146,8 @@ def idx_files(folder: Path) -> dict[str, tuple[Path, Path]]:
 
 
 def idx_tables(folder: Path) -> dict[str, Table]:
-    """The MNIST family's files as tables of pictures and class numbers.
-
-    Raises:
-        HfkitError: A file is cut off, is no idx file, or pictures and labels differ in number.
-    """
+    """The MNIST family's files as tables of pictures and class numbers. Raises HfkitError: a file is cut off, is no idx
+    file, or pictures and labels differ in number."""
     tables = {}
     for split, (images, labels) in idx_files(folder).items():
         shape, pixels = _idx(images, 3)

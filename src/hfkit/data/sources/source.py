@@ -237,10 +237,8 @@ def _hub(name: str, arguments: DataArguments) -> Source:
 
 
 def _commit(name: str, loaded: Any, revision: str | None) -> str | None:
-    """The commit that was loaded, which the cache's path names.
-
-    Without a connection `datasets` serves whatever revision its cache holds; another one than the pinned is refused.
-    """
+    """The commit that was loaded, which the cache's path names. Without a connection `datasets` serves whatever
+    revision its cache holds; another one than the pinned is refused."""
     files = [file["filename"] for rows in loaded.values() for file in rows.cache_files]
     commits = {part for file in files for part in Path(file).parts if _COMMIT.fullmatch(part)}
     if revision and _COMMIT.fullmatch(revision) and commits and revision not in commits:

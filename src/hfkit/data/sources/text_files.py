@@ -52,13 +52,11 @@ def text_source(arguments: DataArguments) -> Source | None:
             raise HfkitError(f"No file matches {name!r}", fix="check the path; quote the pattern for the shell")
         return None
     arguments.check_no_csv(name)
-    by_split: dict[str, list[Path]] = {}
-    stems = {file.stem.lower() for file in files}
-    for file in files:
-        known = "train" in stems and file.stem.lower() in ("train", "test", *VALIDATION_NAMES)
-        by_split.setdefault(file.stem.lower() if known else "train", []).append(file)
-    if "train" in stems:
-        by_split["train"] = [file for file in by_split["train"] if file.stem.lower() == "train"]
+    by_split = {"train": files}
+    if any(file.stem.lower() == "train" for file in files):
+        known = ("train", "test", *VALIDATION_NAMES)
+        by_split = {stem: [file for file in files if file.stem.lower() == stem] for stem in known}
+        by_split = {stem: found for stem, found in by_split.items() if found}
     other = [file.name for file in files if not any(file in chosen for chosen in by_split.values())]
     notes = [f"files not read: {', '.join(other)}"] if other else []
     if arguments.streaming:
@@ -145,9 +143,7 @@ def cut_at(text: str, places: list[int]) -> list[str]:
 
 def _parts(rows: Rows, pieces: list[list[tuple[int, str]]], count: int | None = None) -> Rows:
     """A row for each piece of each row, given as its place and text; of `count` pieces, else of as many as there are.
-
-    The label, whether the document ends here, stays with the last piece.
-    """
+    The label, whether the document ends here, stays with the last piece."""
     flat = [(row, place, text, count or len(found)) for row, found in enumerate(pieces) for place, text in found]
     return Rows(
         table=rows.table,

@@ -171,11 +171,8 @@ def bit(value: Any) -> int | None:
 
 
 def indicator_rows(table: Table, columns: tuple[str, ...]) -> list[list[int] | None]:
-    """What `columns` hold in each row, as zeros and ones; None for a row that lacks one of them.
-
-    Raises:
-        HfkitError: A cell is neither 0 nor 1 nor missing; the message names its column and row.
-    """
+    """What `columns` hold in each row, as zeros and ones; None for a row that lacks one of them. Raises HfkitError: a
+    cell is neither 0 nor 1 nor missing; the message names its column and row."""
     found: list[list[int] | None] = [[] for _ in range(len(table))]
     for name in columns:
         values = table.column(name)

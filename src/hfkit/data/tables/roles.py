@@ -84,11 +84,8 @@ def _usual(source: "Source") -> dict[str, str]:
 
 
 def split_by_column(source: "Source", arguments: DataArguments) -> "Source":
-    """The source with a split for each value of `--split_column`; as it was, where it has no such column.
-
-    Raises:
-        HfkitError: A column that is asked for is not there, has empty cells, or the source is no single table.
-    """
+    """The source with a split for each value of `--split_column`; as it was, where it has no such column. Raises
+    HfkitError: a column that is asked for is not there, has empty cells, or the source is no single table."""
     table, column = next(iter(source.tables.values())), arguments.split_column
     if column == "auto" and len(source.tables) == 1:
         column = next((name for name in table.columns if _names_splits(table, name)), None)

@@ -130,11 +130,8 @@ def take_rows(
 
 
 def units(table: Table, blocks: int | None, group: str | None) -> list[Any] | None:
-    """What each row must stay together with: the rows of an equal value in a column, else so many neighbours.
-
-    Raises:
-        HfkitError: There is no such column, or it has nothing in some rows.
-    """
+    """What each row must stay together with: the rows of an equal value in a column, else so many neighbours. Raises
+    HfkitError: there is no such column, or it has nothing in some rows."""
     if not group:
         return [row // blocks for row in range(len(table))] if blocks else None
     values = table.column(group)

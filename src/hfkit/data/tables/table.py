@@ -124,11 +124,8 @@ def joined(origin: str, tables: list[Table]) -> Table:
 
 
 def arrow_table(origin: str, table: Any) -> Table:
-    """An Arrow table, with the label names and the image columns that `datasets` writes into its schema.
-
-    Raises:
-        HfkitError: What stands there is no JSON, or the names of a column's labels are no different strings.
-    """
+    """An Arrow table, with the label names and the image columns that `datasets` writes into its schema. Raises
+    HfkitError: what stands there is no JSON, or the names of a column's labels are no different strings."""
     names: dict[str, list[str]] = {}
     pictures: list[str] = []
     for column, feature in _features(origin, table.schema.metadata or {}).items():
@@ -148,10 +145,8 @@ def arrow_table(origin: str, table: Any) -> Table:
 
 
 def _plain(column: Any) -> Any:
-    """Numbers as Python knows them: 0.1 in 32 bits is 0.1 and no longer 0.10000000149, and a decimal is a number.
-
-    One of more digits than a float holds stays the text that it is.
-    """
+    """Numbers as Python knows them: 0.1 in 32 bits is 0.1 and no longer 0.10000000149, and a decimal is a number. One
+    of more digits than a float holds stays the text that it is."""
     import pyarrow as pa
 
     kind = column.type

@@ -65,13 +65,8 @@ class Layout:
         return replace(self, kind="turns", listed=listed, beside=beside)
 
     def chat(self, row: dict[str, Any], where: str) -> tuple[list[Message], list[Any]]:
-        """The messages of a row, the answer last if there is one, and the tools.
-
-        Of a prompt that is a chat nothing is learnt.
-
-        Raises:
-            HfkitError: As `messages_of` and `tools_of`.
-        """
+        """The messages of a row, the answer last if there is one, and the tools. Of a prompt that is a chat nothing is
+        learnt. Raises as `messages_of` and `tools_of`."""
 
         def said(name: str, role: str, *about: str) -> list[Message]:
             value = row.get(name)

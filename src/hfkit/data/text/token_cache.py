@@ -1,9 +1,8 @@
 """Encoded rows are kept, and an earlier run's are taken again where nothing that makes them has changed.
 
-`datasets.map` goes by a fingerprint of the function, and has answered with another tokenizer's tokens. Here the name
-of a table is a hash of everything that tokens come from: each row's content, the tokenizer's whole definition, the
-task's settings, the versions of the libraries and hfkit's source. What is read is checked three times:
-the file against its own hash, the number of its rows, and some rows against what the tokenizer says now.
+`datasets.map` goes by a fingerprint of the function, and has answered with another tokenizer's tokens. Here the name is
+a hash of all that tokens come from: rows, tokenizer, settings, versions and hfkit's source. What is read is checked by
+the file's own hash, the number of its rows, and some rows against what the tokenizer says now.
 """
 
 import hashlib
@@ -117,10 +116,8 @@ def key(split: Dataset, reader: str) -> str:
 
 
 def _same(task: "Task", split: Dataset, processor: Any, kept: Dataset) -> bool:
-    """Whether some rows, encoded now, are those that were kept.
-
-    It also leaves the tokenizer as encoding all rows would: a call sets its truncation, which is saved with the model.
-    """
+    """Whether some rows, encoded now, are those that were kept. It also leaves the tokenizer as encoding all rows
+    would: a call sets its truncation, which is saved with the model."""
     places = sorted({round(at * (len(split) - 1) / (PROBES - 1)) for at in range(PROBES)})
     now = task.encode(split.select(places), processor)
     if len(now) != len(places) or len(kept) != len(split):

@@ -19,9 +19,7 @@ IGNORED = -100  # the target of a place where nothing is learnt
 @dataclass(frozen=True)
 class Piece:
     """What a model reads at once of a document: inputs, and of each place the next token, or IGNORED; (tokens,).
-
-    `begin` is its place in the document; it `goes_on` where the window before has told a part of the same answer.
-    """
+    `begin` is its place in the document; it `goes_on` where the window before has told a part of the same answer."""
 
     input_ids: np.ndarray
     targets: np.ndarray
@@ -105,10 +103,8 @@ def ragged(column: pa.ChunkedArray) -> Iterator[np.ndarray]:
 
 
 def packed(lengths: np.ndarray, room: int) -> list[list[int]]:
-    """Which rows share a row of `room` tokens: the longest first, each to where it leaves the least room.
-
-    Best-fit decreasing, as TRL packs: nothing is cut, and on texts of mixed lengths hardly a hundredth stays empty.
-    """
+    """Which rows share a row of `room` tokens: the longest first, each to where it leaves the least room. Best-fit
+    decreasing, as TRL packs: nothing is cut, and on texts of mixed lengths hardly a hundredth stays empty."""
     bins: list[list[int]] = []
     free: list[tuple[int, int]] = []  # (room left, bin), sorted
     for row in np.argsort(-lengths, kind="stable").tolist():

@@ -39,11 +39,8 @@ First = Callable[[Stored, object], torch.Tensor]
 
 
 def framed(seen: ImageReading) -> First:
-    """The part that evaluation sees, from a picture of twice its sides at least.
-
-    Small frames are made once in a process and kept, up to `KEPT` bytes: to open a file takes longer than all that
-    comes after.
-    """
+    """The part that evaluation sees, from a picture of twice its sides at least. Small frames are made once in a
+    process and kept, up to `KEPT` bytes: to open a file takes longer than all that comes after."""
     kept: dict[object, torch.Tensor] = {}
     small = seen.height * seen.width <= SMALL**2
     most = KEPT // (seen.height * seen.width * seen.channels + OVERHEAD) if small else 0
@@ -64,10 +61,8 @@ def framed(seen: ImageReading) -> First:
 
 
 def boxed(seen: ImageReading) -> First:
-    """torchvision's RandomResizedCrop, its box drawn before the picture is decoded.
-
-    So a JPEG is decoded no larger than the box needs, and only the box is resized.
-    """
+    """torchvision's RandomResizedCrop, its box drawn before the picture is decoded. So a JPEG is decoded no larger than
+    the box needs, and only the box is resized."""
     draw = v2.RandomResizedCrop((seen.height, seen.width), scale=SCALE).make_params
 
     def cut(stored: Stored, row: object) -> torch.Tensor:

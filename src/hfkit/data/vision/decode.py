@@ -105,10 +105,8 @@ def decode(stored: Stored, enough: Enough | None = None, pixel_range: PixelRange
 def decode_pixels(
     stored: Stored, enough: Enough | None = None, pixel_range: PixelRange | None = None
 ) -> "torch.Tensor":
-    """As `decode`, to bytes (rows, columns, 1 or 3).
-
-    A JPEG in colour that is wanted whole fills a tensor at once: the same pixels in four fifths of the time.
-    """
+    """As `decode`, to bytes (rows, columns, 1 or 3). A JPEG in colour that is wanted whole fills a tensor at once: the
+    same pixels in four fifths of the time."""
     return _opened(stored, enough, lambda image, data: _bytes(image, data, pixel_range))[0]
 
 

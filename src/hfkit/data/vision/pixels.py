@@ -35,10 +35,8 @@ def is_halved(image: Image.Image) -> bool:
 
 
 def plain(image: Image.Image, pixel_range: PixelRange | None = None) -> Image.Image:
-    """In RGB, or L, without anything but pixels.
-
-    Raises BadImage as `numbers`, and without a `pixel_range` for what is neither 16 bits nor 0 to 1.
-    """
+    """In RGB, or L, without anything but pixels. Raises BadImage as `numbers`, and without a `pixel_range` for what is
+    neither 16 bits nor 0 to 1."""
     if is_deep(image):
         return _eight_bits(image, pixel_range)
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:

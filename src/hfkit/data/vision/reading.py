@@ -1,7 +1,7 @@
 """ImageReading: how a model wants its pictures, taken from the processor that is saved with it.
 
-Evaluation and the pipeline give pictures to the processor itself, so that plain transformers repeats them exactly.
-Training needs the parts: the frame (resize and crop), and numbers from pixels (mean and deviation).
+Evaluation and the pipeline give pictures to the processor itself, as plain transformers does. Training needs the parts:
+the frame (resize and crop), and numbers from pixels (mean and deviation).
 """
 
 from dataclasses import dataclass, fields, replace
@@ -132,10 +132,8 @@ class ImageReading:
         return pixels.expand(-1, -1, 3) if self.channels == 3 else self.pixels(Image.fromarray(pixels.numpy()))
 
     def resized(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Bytes (rows, columns, channels) -> (height, width, channels).
-
-        Bytes whose channels come last, also by the strides of a batch of one, take torch a third of Pillow's time.
-        """
+        """Bytes (rows, columns, channels) -> (height, width, channels). Bytes whose channels come last, also by the
+        strides of a batch of one, take torch a third of Pillow's time."""
         if pixels.shape[:2] == (self.height, self.width):
             return pixels
         planes, size = pixels[None].permute(0, 3, 1, 2), [self.height, self.width]
@@ -146,10 +144,8 @@ class ImageReading:
         return made.permute(0, 2, 3, 1)[0]
 
     def numbers(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Framed bytes (..., height, width, channels) -> (..., channels, height, width), normalised.
-
-        In memory the channels stay last.
-        """
+        """Framed bytes (..., height, width, channels) -> (..., channels, height, width), normalised. In memory the
+        channels stay last."""
         scale, shift = self._row
         rows = pixels.flatten(-2).to(torch.float32).mul_(scale).add_(shift)
         return rows.view(pixels.shape).movedim(-1, -3)
