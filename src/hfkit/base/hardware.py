@@ -55,9 +55,8 @@ def keep_blocks() -> None:
     """Teach glibc, by its own rule, to keep freed blocks of up to 31 MiB: 1.1 to 1.3 times as fast in a program.
 
     For programs of others, whose memory is not ours to settle as `keep_memory` does. glibc keeps blocks as large as the
-    largest that it once mapped and got back, up to 32 MiB, and twice as much in all (mallopt(3), M_MMAP_THRESHOLD).
-    Threads other than the first have heaps of 64 MiB, and gain less. Who has set a threshold keeps it. The block here
-    is never touched, and so takes no memory.
+    largest that it once mapped and got back, up to 32 MiB (mallopt(3), M_MMAP_THRESHOLD); who has set a threshold keeps
+    it. Threads other than the first gain less. The block here is never touched, and so takes no memory.
     """
     if platform.libc_ver()[0] != "glibc":
         return
@@ -125,12 +124,8 @@ def mixed_precision(choice: str, use_cpu: bool = False) -> tuple[str, str]:
 
 
 def matrix_product_rate(device: "torch.device", precision: str) -> float:
-    """Operations a second of a large matrix product, the most that a model could come to: the best of several tries.
-
-    Args:
-        device: Where.
-        precision: As `mixed_precision` gives it; fp8 is measured as bf16.
-    """
+    """Operations a second of a large matrix product, the most that a model could come to: the best of several tries, in
+    a `precision` as `mixed_precision` gives it (fp8 is measured as bf16)."""
     import torch
 
     size = 2048 if device.type == "cpu" else 8192  # some tenths of a second, or less

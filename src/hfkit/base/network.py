@@ -25,12 +25,8 @@ WAYS_OUT = (
 
 
 def hub_unreachable(what: str, error: BaseException | str | None = None) -> HfkitError:
-    """The one message for a Hub that cannot be reached.
-
-    Args:
-        what: What was wanted, such as "data set stanfordnlp/imdb".
-        error: What the connection answered; its first line is repeated.
-    """
+    """The one message for a Hub that cannot be reached and a cache that lacks `what` ("data set stanfordnlp/imdb"); the
+    first line of what the connection answered is repeated."""
     reason = str(error).strip().splitlines()[0] if error and str(error).strip() else None
     return HfkitError(
         f"The Hub cannot be reached, and its cache on this machine does not hold the {what}",
@@ -74,12 +70,9 @@ def hub_reachable(address: str, timeout: float = 4.0) -> bool:
 
 @contextmanager
 def hub_access(what: str) -> Iterator[None]:
-    """Surrounds a call that may ask the Hub, and turns what can go wrong there into an `HfkitError`.
+    """Surrounds a call that may ask the Hub for `what`, and turns what can go wrong there into an `HfkitError`.
 
     Without a connection the call is answered from the cache, and this is said; a cache that lacks `what` is an error.
-
-    Args:
-        what: What is wanted, such as "data set stanfordnlp/imdb" or "model google-bert/bert-base-uncased".
     """
     from huggingface_hub import constants
 

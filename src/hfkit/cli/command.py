@@ -12,11 +12,10 @@ from typing import Any, NoReturn
 from hfkit import __version__
 from hfkit.base.processes import forget_launch
 from hfkit.base.sanitize import line
-from hfkit.cli.card import HELP as CARD_HELP
 from hfkit.cli.card import parse_card
-from hfkit.cli.hub import hub_commands, push_data_command
+from hfkit.cli.hub import data_commands, hub_commands
 from hfkit.cli.judge import judge_commands, parse_evaluate
-from hfkit.cli.use import merge_command, use_commands
+from hfkit.cli.use import train_commands, use_commands
 from hfkit.data.sources import embedded
 from hfkit.models.names import locate
 from hfkit.runs.run import Run
@@ -29,14 +28,11 @@ EXAMPLES = """hfkit train: --dataset is missing: what is there to learn from? Fo
 
 
 GROUPS = {
-    "data": (lambda commands: commands.add_parser("card", help=CARD_HELP, add_help=False), push_data_command),
-    "train": (
-        lambda commands: commands.add_parser("train", help="fine-tune a model on any data", add_help=False),
-        merge_command,
-    ),
-    "judge": (judge_commands,),
-    "use": (use_commands,),
-    "publish": (hub_commands,),
+    "data": data_commands,
+    "train": train_commands,
+    "judge": judge_commands,
+    "use": use_commands,
+    "publish": hub_commands,
 }
 """The commands, as the help shows them."""
 
@@ -132,8 +128,7 @@ def _parser() -> "_Parser":
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=one_of_them)
     for title, add in GROUPS.items():
         known = len(commands.choices)
-        for one in add:
-            one(commands)
+        add(commands)
         parser.groups[title] = list(commands._get_subactions())[known:]
     return parser
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hfkit.cli import late
+from hfkit.cli.card import HELP as CARD_HELP
 
 
 def hub_commands(commands: Any) -> None:
@@ -44,8 +45,9 @@ def hub_commands(commands: Any) -> None:
     space.set_defaults(run=late("hfkit.hub.space", "push_space"))
 
 
-def push_data_command(commands: Any) -> None:
-    """Add `hfkit push-data` to the parser of `hfkit`."""
+def data_commands(commands: Any) -> None:
+    """Add card, whose flags `parse_card` reads, and push-data to the parser of `hfkit`."""
+    commands.add_parser("card", help=CARD_HELP, add_help=False)
     data = commands.add_parser("push-data", help="publish a data set with its card, as Parquet")
     data.add_argument("card", metavar="CARD", help="the card's name, such as imdb, or demo:imdb")
     _add_publishing(data, "USER/NAME", "the data's")

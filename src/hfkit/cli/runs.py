@@ -54,10 +54,7 @@ def table(folder: str | Path = "runs") -> str:
 
 def verify(path: str | Path) -> tuple[int, list[str]]:
     """Read every byte of a run that was written with a hash: its checkpoints and, once it is finished, its model, log,
-    figures and predictions.
-
-    Returns:
-        How many files were read, and a sentence for each that is damaged.
+    figures and predictions. Returns how many files were read, and a sentence for each that is damaged.
 
     Raises:
         HfkitError: `path` holds no run, or its run.json cannot be read.

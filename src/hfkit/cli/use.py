@@ -1,4 +1,4 @@
-"""The commands that use a model: predict, merge, generate, chat and demo."""
+"""The commands that make and use a model: train, merge, predict, generate, chat and demo."""
 
 import argparse
 import os
@@ -62,8 +62,9 @@ def use_commands(commands: Any) -> None:
     demo.set_defaults(run=late("hfkit.hub.space", "demo"))
 
 
-def merge_command(commands: Any) -> None:
-    """Add `hfkit merge` to the parser of `hfkit`."""
+def train_commands(commands: Any) -> None:
+    """Add train, whose flags are a configuration's, and merge to the parser of `hfkit`."""
+    commands.add_parser("train", help="fine-tune a model on any data", add_help=False)
     merge = commands.add_parser("merge", help="write a LoRA run's adapter and its base as one plain model")
     merge.add_argument("run_folder", metavar="RUN", help="a finished run, or an adapter's folder")
     merge.add_argument("--output", help="the folder to write (default: merged in the run)")

@@ -114,10 +114,8 @@ def default_output_dir(config: TrainConfig, recipe_path: str | os.PathLike[str])
 class ConfigParser(HfArgumentParser):
     """HfArgumentParser for one configuration: grouped flags, no abbreviations, `none` for an unset value.
 
-    Args:
-        config_class: A TrainConfig, or one of its groups; each field is a flag, in the group of the class that first
-            defines it.
-        prog: The command, as the help shows it. Default: the script's name.
+    Each field of a TrainConfig, or of one of its groups, is a flag, in the group of the class that first defines it.
+    The help shows the command as `prog`, by default the script's name.
     """
 
     hint = ""

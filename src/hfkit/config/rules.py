@@ -15,8 +15,7 @@ JSON_OBJECTS = ("model_args", "optim_args", "lr_scheduler_kwargs")
 def check(config: Any) -> None:
     """Refuse what cannot work, whether a command line or a program has made it. Paths and NumPy's numbers become plain.
 
-    Args:
-        config: A TrainConfig; of one of its groups alone each value is looked at, and not what they do together.
+    Of one of TrainConfig's groups alone each value is looked at, and not what they do together.
 
     Raises:
         HfkitError: The first rule that is broken, with the flags at fault and the way out.

@@ -25,12 +25,7 @@ def remove_repeats(splits: dict[str, Rows], notes: list[str], *, keep: bool = Fa
 
     Two rows are the same example when their texts are equal without outer space and case, or their images have the same
     pixels. The test split is never touched: its figures stay comparable with everyone's. Of repeated rows in training
-    the first stays.
-
-    Args:
-        splits: In the order train, validation, test; whichever there are.
-        notes: A line is added for each thing counted.
-        keep: Count only.
+    the first stays. `splits` are in the order train, validation, test; to `keep` is to count only.
 
     Raises:
         HfkitError: Nothing is left of a split.
@@ -124,7 +119,6 @@ def hold_out(rows: Rows, strata: Sequence[Hashable], *, share: float, seed: int,
     """Splits `rows` in two, by units that stay whole, with each label in the same proportion.
 
     Args:
-        rows: The rows; `rows.unit` names each row's block or group, None makes every row a unit.
         strata: Each row's label; a unit counts as what most of its rows are.
         share: Of the units that is held out.
         seed, name: Together they seed the draw, so that test and validation draw independently.

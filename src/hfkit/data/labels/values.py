@@ -30,11 +30,8 @@ def cells(splits: dict[str, Rows], separator: str | None, names_only: bool) -> V
     """The labels with every list as a list, whether it stands there as one, in JSON, as Python or NumPy prints it, or
     as names with a separator between them.
 
-    Args:
-        splits: Rows with a label each.
-        separator: What parts several labels in one cell.
-        names_only: One label a row is asked for: what is written like a list is a name, unless it says 0 or 1 for each
-            class.
+    Where `names_only`, one label a row is asked for: what is written like a list is a name, unless it says 0 or 1 for
+    each class.
 
     Raises:
         HfkitError: Some rows have a list and others none, or one that cannot be read.

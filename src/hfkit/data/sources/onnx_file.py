@@ -49,12 +49,11 @@ def float_tensors(file: Path) -> "dict[str, np.ndarray]":
     for name in [name for name in constants if name.endswith(WHOLE)]:
         stem = name.removesuffix(WHOLE)
         constants[stem] = _plain(constants, name, stem if stem + SCALE in constants else name, axes.get(name, 1))
-    named = {
-        name: array
-        for name, array in constants.items()
-        if array.dtype.kind == "f" and "." in name
-        and not name.startswith(("/", "onnx::")) and not name.endswith((WHOLE, SCALE, ZERO))
-    }  # fmt: skip
+    named = {}
+    for name, array in constants.items():
+        parameter = "." in name and not name.startswith(("/", "onnx::")) and not name.endswith((WHOLE, SCALE, ZERO))
+        if parameter and array.dtype.kind == "f":
+            named[name] = array
     dequantized = {
         out: node.input[0] for node in graph.node if node.op_type == "DequantizeLinear" for out in node.output
     }

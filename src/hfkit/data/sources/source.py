@@ -52,12 +52,9 @@ class Source:
 def open_source(arguments: DataArguments, images: bool = False) -> Source:
     """Reads the tables that `arguments.dataset` means; one that says of each row which split it is of, as splits.
 
-    Args:
-        arguments: Which data.
-        images: It has to be images: tables beside folders of them are read where they name some.
-
     A bare name is a card before it is a folder, so that a folder called imdb never stands in for the data set; write
-    ./imdb for the folder. A Hub id that a card describes is read by that card.
+    ./imdb for the folder. A Hub id that a card describes is read by that card. Where `images` are wanted, tables beside
+    folders of them are read if they name some.
 
     Raises:
         HfkitError: Nothing of that name, a missing file, or a Hub out of reach.

@@ -93,12 +93,8 @@ def begun_by(text: str, pattern: str, where: str) -> list[str]:
 def cut_by_place(rows: Rows, shares: dict[str, float]) -> dict[str, Rows]:
     """Each document's first part to train, what follows to validation and test: a few texts, split as they are read.
 
-    Args:
-        rows: Documents; `rows.label` says of each whether it comes to its end.
-        shares: Of the characters, for the splits that are to be cut off.
-
-    Raises:
-        HfkitError: A text is too short for that.
+    `rows.label` says of each document whether it comes to its end; `shares` of the characters are cut off. Raises
+    HfkitError: a text is too short for that.
     """
     order = [role for role in ("validation", "test") if role in shares]
     kept = 1 - sum(shares.values())

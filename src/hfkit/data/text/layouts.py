@@ -95,12 +95,8 @@ class Layout:
 
 
 def layout_of(names: Iterable[str], asking: bool = False) -> Layout | None:
-    """The layout that the names of a table's columns tell; None where it is a table of texts.
-
-    Args:
-        names: The columns.
-        asking: The rows are prompts: completions and answers need not be there.
-    """
+    """The layout that the names of a table's columns tell; None where it is a table of texts. Where they are `asking`,
+    completions and answers need not be there."""
     named = {name.casefold(): name for name in reversed(list(names))}
 
     def layout(kind: Any, columns: tuple[str, ...], *beside: str) -> Layout:

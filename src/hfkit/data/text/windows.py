@@ -61,9 +61,7 @@ def pieces(ids: np.ndarray, learnt: np.ndarray, length: int, stride: int) -> Ite
 def cut_prompts(documents: Iterable[tuple[int, np.ndarray, np.ndarray]], length: int) -> list[str]:
     """What answers lose to windows of `length` tokens, a sentence each: prompts cut, and windows without a prompt.
 
-    Args:
-        documents: The number of the row, token ids, and which are learnt.
-        length: Of a window.
+    `documents` are the number of a row, token ids, and which are learnt.
     """
     cut, on = Counter[int](), set[int]()
     for row, ids, learnt in documents:
