@@ -22,18 +22,12 @@ Batch = list[int]
 
 @dataclass(frozen=True)
 class Update:
-    """The rows of one optimizer step.
+    """The rows of one optimizer step."""
 
-    Attributes:
-        epoch: The epoch it belongs to, from 0.
-        first_of_epoch, last_of_epoch: Its place; whether evaluation and saving by epoch are due after it.
-        batches: Row numbers, batch by batch, the longest first.
-    """
-
-    epoch: int
+    epoch: int  # the epoch it belongs to, from 0
     first_of_epoch: bool
-    last_of_epoch: bool
-    batches: list[Batch]
+    last_of_epoch: bool  # evaluation and saving by epoch are due after it
+    batches: list[Batch]  # row numbers, batch by batch, the longest first
 
     @property
     def rows(self) -> list[int]:
@@ -49,28 +43,16 @@ class Update:
 
 @dataclass
 class BatchPlan:
-    """Every update of a run.
+    """Every update of a run. Raises HfkitError: a row is longer than `tokens_per_batch`."""
 
-    Args:
-        lengths: Tokens of each row, `(rows,)`.
-        rows_per_batch: Rows on one device at a time (`per_device_train_batch_size`).
-        batches_per_update: Accumulation steps times processes.
-        strategy: `random`, `sequential` or `group_by_length`.
-        tokens_per_batch: Padded tokens of a batch; takes the place of `rows_per_batch`.
-        seed: The order of an epoch is a function of (seed, epoch).
-        fewest: Rows that an update and a batch of it have at least, where there are so many: 2 for a batch norm, which
-            can learn nothing from a single row. Of the rows before, the last ones go along.
-
-    Raises:
-        HfkitError: A row is longer than `tokens_per_batch`.
-    """
-
-    lengths: np.ndarray
-    rows_per_batch: int
-    batches_per_update: int = 1
-    strategy: str = "group_by_length"
-    tokens_per_batch: int | None = None
-    seed: int = 0
+    lengths: np.ndarray  # tokens of each row, `(rows,)`
+    rows_per_batch: int  # on one device at a time (`per_device_train_batch_size`)
+    batches_per_update: int = 1  # accumulation steps times processes
+    strategy: str = "group_by_length"  # `random`, `sequential` or `group_by_length`
+    tokens_per_batch: int | None = None  # padded tokens of a batch; takes the place of `rows_per_batch`
+    seed: int = 0  # the order of an epoch is a function of (seed, epoch)
+    # Rows that an update and a batch of it have at least, where there are so many: 2 for a batch norm, which can learn
+    # nothing from a single row. Of the rows before, the last ones go along.
     fewest: int = 1
 
     def __post_init__(self) -> None:

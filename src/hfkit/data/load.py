@@ -14,9 +14,9 @@ from hfkit.config.rules import check
 from hfkit.data import prepared
 from hfkit.data.labels.column import Labels, check_counts, read_labels
 from hfkit.data.sources.source import Source, open_source
-from hfkit.data.splits import carve, group_of, limited, remove_repeats
+from hfkit.data.splits import carve, limited, remove_repeats
 from hfkit.data.summary import LoadedData, build, describe, finished, reading, rename_labels, say
-from hfkit.data.tables.columns import Columns, choose_columns
+from hfkit.data.tables.columns import Columns, choose_columns, group_of
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, take_rows
 from hfkit.data.tables.table import Table, counted
@@ -102,9 +102,12 @@ def _read(
 ) -> LoadedData:
     """The splits of a source; with `only_test` a single file is the test split, whose labels are those `known`."""
     tables, notes = choose_splits(opened, arguments, only_test)
-    trains, levels = "train" in tables, None
+    trains, levels, card = "train" in tables, None, opened.card
     with after(notes):
-        columns = _columns(opened, arguments, tables, task)
+        for table in tables.values():
+            table.missing = arguments.missing_values
+        asked = arguments.image_column or (card.columns.get("image") if card else None)
+        columns = choose_columns(tables, arguments, card, wanted(tables, asked, task, arguments.dataset))
         own = set(tables["train"].columns) - {columns.label, *columns.indicators} if trains else set()
         for role in [name for name in tables if trains and not getattr(arguments, f"{name}_split")]:
             if set(tables[role].columns) <= own:  # Kaggle's test.csv; another column may be the label's, misspelt
@@ -114,11 +117,11 @@ def _read(
         splits = remove_repeats(splits, notes, keep=arguments.keep_duplicates or not trains)
         if trains:
             notes += check_counts(labels, splits["train"])
-            splits = carve(splits, labels.strata, arguments, opened.card, notes)
+            splits = carve(splits, labels.strata, arguments, card, notes)
         splits = limited(splits, labels.strata, arguments, notes)
         if trains:
             levels = pixel_range(splits["train"].table, arguments.pixel_range, notes)
-    grouped = group_of(arguments, opened.card) is not None
+    grouped = group_of(arguments, card) is not None
     return finished(
         opened,
         {role: build(rows, columns, labels.problem_type, labels.names, grouped) for role, rows in splits.items()},
@@ -169,35 +172,6 @@ def _as_trained(arguments: DataArguments, trained: Mapping[str, Any], opened: So
     return dataclasses.replace(arguments, **{name: value for name, value in read.items() if name not in wrong})
 
 
-def _columns(opened: Source, arguments: DataArguments, tables: dict[str, Table], task: str | None) -> Columns:
-    for table in tables.values():
-        table.missing = arguments.missing_values
-    first = next(iter(tables.values()))
-    card = opened.card
-    given = card.columns if card else {}
-    image = wanted(tables, arguments.image_column or given.get("image"), task, arguments.dataset)
-    group = [name] if (name := group_of(arguments, card)) else []
-    text, pair = arguments.text_column, arguments.text_pair_column
-    if not image:
-        pair = pair or (None if text else given.get("text_pair"))
-        text = text or given.get("text")
-    columns = choose_columns(
-        first,
-        text=None if image else text,
-        pair=None if image else pair,
-        image=image,
-        label=arguments.label_columns or arguments.label_column or given.get("label"),
-        id=given.get("id"),
-        also_used=group,
-    )
-    if columns.id is not None:
-        # An id names one example only if no other split uses it again.
-        ids = [value for table in tables.values() for value in table.columns.get(columns.id, [None, None])]
-        if len({str(value) for value in ids}) < len(ids):
-            return dataclasses.replace(columns, id=None, unused=(*columns.unused, columns.id))
-    return columns
-
-
 def _labelled(
     opened: Source,
     arguments: DataArguments,
@@ -213,18 +187,11 @@ def _labelled(
     separator = arguments.label_separator or (card.label_separator if card else None)
     splits = {}
     for role, table in tables.items():
-        splits[role], dropped = take_rows(
-            table, role, columns, drop=arguments.drop_bad_rows, skip=arguments.skip_corrupt,
-            unlabelled="-1" if names else None, parted=bool(separator),
-            blocks=card.blocks if card else None, group=group_of(arguments, card),
-        )  # fmt: skip
+        splits[role], dropped = take_rows(table, role, columns, arguments, card, separator, "-1" if names else None)
         notes += dropped
         if columns.image is None:
             notes += splits[role].substitute(card.replace if card else {}, role)
-    labels = read_labels(
-        splits, names=names, problem_type=problem_type, merge=arguments.merge_labels,
-        separator=separator, decimal=arguments.decimal, drop_unseen=arguments.drop_unseen_labels, known=known,
-    )  # fmt: skip
+    labels = read_labels(splits, arguments, problem_type, names, separator, known)
     for role, kept in labels.kept.items():
         splits[role] = splits[role].select(kept)
     for role, rows in splits.items():

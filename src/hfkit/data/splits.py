@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
 from hfkit.data.cards.card import DataCard
+from hfkit.data.tables.columns import group_of
 from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import counted
 
@@ -86,11 +87,6 @@ def carve(
     return {role: splits[role] for role in ROLES}
 
 
-def group_of(arguments: DataArguments, card: DataCard | None) -> str | None:
-    """The column whose equal values belong together: the one that is asked for, else the card's."""
-    return arguments.group_column or (card.group if card else None)
-
-
 def share_of(role: str, arguments: DataArguments, card: DataCard | None) -> float:
     """How much of the rows a split gets that the source lacks: as the flag says, else the card, else a tenth."""
     asked = (getattr(arguments, f"{role}_size"), getattr(card, f"{role}_size", None), DEFAULT_SHARE)
@@ -116,15 +112,13 @@ def limited(splits: dict[str, Rows], strata: Strata, arguments: DataArguments, n
 
 
 def hold_out(rows: Rows, strata: Sequence[Hashable], *, share: float, seed: int, name: str) -> tuple[Rows, Rows]:
-    """Splits `rows` in two, by units that stay whole, with each label in the same proportion.
+    """Splits `rows` in those that stay and those held out, both in the source's order: by units that stay whole, with
+    each label in the same proportion.
 
     Args:
         strata: Each row's label; a unit counts as what most of its rows are.
         share: Of the units that is held out.
         seed, name: Together they seed the draw, so that test and validation draw independently.
-
-    Returns:
-        The rows that stay and those held out, both in the source's order.
     """
     units: dict[Any, list[int]] = {}
     for row in range(len(rows)):

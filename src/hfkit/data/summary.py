@@ -28,47 +28,33 @@ DOCUMENTS = ("text", "prompt", "completion", "messages", "tools")  # the columns
 
 @dataclass
 class DataSummary:
-    """What was loaded, and everything that was counted on the way. All of it is plain JSON.
+    """What was loaded, and everything that was counted on the way. All of it is plain JSON."""
 
-    Attributes:
-        name: What `--dataset` said.
-        source: hub, file or embedded.
-        location: Hub id, path, or package and file.
-        revision: The pinned commit of a Hub data set; of an embedded one the first digits of its checksum.
-        card: The data card's file, if one was used; pretty_name, license, language and prose come from it.
-        origin: The Hub id that the card names, which embedded rows come from too.
-        prose: What the card tells people about the data, for the model card.
-        reading: The printed sentence: which column is what, the classes, the sizes.
-        text_column, text_pair_column, image_column, label_column: As the source calls them.
-        problem_type: One of transformers' three; language_modeling where there are no labels.
-        label_names: The classes in order; None for regression.
-        decimal: A comma, where that is the decimal mark of the labels.
-        pixel_range: What becomes black and white of pixels of more than 8 bits.
-        splits: For each split `rows`, `labels` (a count for each name, or mean, std, min, max) and `fingerprint`;
-            of documents, which have no labels, `bytes`.
-        notes: Repeats and leaks removed, rows dropped, columns not used, labels merged: each with its count.
-    """
-
-    name: str
-    source: str
-    location: str
-    reading: str
+    name: str  # what `--dataset` said
+    source: str  # hub, file or embedded
+    location: str  # Hub id, path, or package and file
+    reading: str  # the printed sentence: which column is what, the classes, the sizes
     label_column: str | None
-    problem_type: str
-    text_column: str | None = None
+    problem_type: str  # one of transformers' three; language_modeling where there are no labels
+    text_column: str | None = None  # the columns as the source calls them
     text_pair_column: str | None = None
     image_column: str | None = None
-    label_names: list[str] | None = None
-    decimal: str | None = None
-    pixel_range: list[float] | None = None
+    label_names: list[str] | None = None  # the classes in order; None for regression
+    decimal: str | None = None  # a comma, where that is the decimal mark of the labels
+    pixel_range: list[float] | None = None  # what becomes black and white of pixels of more than 8 bits
+    # The pinned commit of a Hub data set; of an embedded one the first digits of its checksum
     revision: str | None = None
+    # The data card's file, if one was used; pretty_name, license, language and prose come from it
     card: str | None = None
     pretty_name: str | None = None
     license: str | None = None
     language: str | None = None
-    origin: str | None = None
-    prose: str | None = None
+    origin: str | None = None  # the Hub id that the card names, which embedded rows come from too
+    prose: str | None = None  # what the card tells people about the data, for the model card
+    # For each split `rows`, `labels` (a count for each name, or mean, std, min, max) and `fingerprint`; of documents,
+    # which have no labels, `bytes`
     splits: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # Repeats and leaks removed, rows dropped, columns not used, labels merged: each with its count
     notes: list[str] = field(default_factory=list)
 
 

@@ -19,78 +19,50 @@ COLUMNS = ("text", "text_pair", "image", "label", "id")
 
 @dataclass(frozen=True)
 class Embedded:
-    """The form of a data set that a package of the `demo` extra ships, or that is fetched as a material.
+    """The form of a data set that a package of the `demo` extra ships, or that is fetched as a material."""
 
-    Attributes:
-        package: The package's name in the registry.
-        module: The folder it installs.
-        material: In place of both, the name of a material (`hfkit.data.sources.materials`).
-        file: The file in that folder.
-        sha256: The file's checksum; another file is refused.
-        rows: Column values that pick this data set's rows out of the file.
-        columns: As in the card; the card's own when empty.
-        test_size: Share held out for the final figures, since the package has no test split.
-        pixels: Width, height and highest grey value, for a gzipped CSV of pictures as numbers, the label last.
-    """
-
-    file: str
-    sha256: str
-    package: str = ""
-    module: str = ""
-    material: str = ""
-    rows: dict[str, str] = field(default_factory=dict)
-    columns: dict[str, str] = field(default_factory=dict)
-    test_size: float | None = None
+    file: str  # the file in that folder
+    sha256: str  # the file's checksum; another file is refused
+    package: str = ""  # the package's name in the registry
+    module: str = ""  # the folder it installs
+    material: str = ""  # in place of both, the name of a material (`hfkit.data.sources.materials`)
+    rows: dict[str, str] = field(default_factory=dict)  # column values that pick this data set's rows out of the file
+    columns: dict[str, str] = field(default_factory=dict)  # as in the card; the card's own when empty
+    test_size: float | None = None  # share held out for the final figures, since the package has no test split
+    # Width, height and highest grey value, for a gzipped CSV of pictures as numbers, the label last
     pixels: list[int] | None = None
 
 
 @dataclass(frozen=True)
 class DataCard:
-    """What a card says.
+    """What a card says."""
 
-    Attributes:
-        name: The file's name without .md; what `--dataset` takes.
-        path: The card's file.
-        license, language, pretty_name, size, task: The front matter of any dataset card.
-        source: A Hub id, or a path (beginning with ./ or ../, seen from the card), or demo:NAME where the embedded form
-            is all there is.
-        config: The configuration of a Hub data set.
-        revision: The pinned commit of a Hub data set.
-        splits: Which split of the source is train, validation, test; one that is not named is carved from train.
-        columns: Which column is text, text_pair, image, label, id; label may list columns of 0 and 1, one a label.
-        label_separator: What stands between several labels in one cell.
-        replace: What to write in place of a string wherever a text holds it, such as markup; counted at each load.
-        labels: The names of the integer labels 0, 1, ...
-        blocks: Neighbouring rows that go to one split together, for sources that are sorted by subject.
-        group: Column whose equal values go to one split together.
-        document_start: Regular expression of the row that begins a document, where the rows are lines.
-        validation_size, test_size: Shares held out, where the user names no other.
-        embedded: The form that `demo:NAME` reads.
-        prose: Everything below the front matter.
-    """
-
-    name: str
-    path: Path
-    license: str
+    name: str  # the file's name without .md; what `--dataset` takes
+    path: Path  # the card's file
+    license: str  # this and the next four: the front matter of any dataset card
     language: str
     pretty_name: str
     size: str
     task: str
+    # A Hub id, a path (from ./ or ../, seen from the card), or demo:NAME where the embedded form is all there is
     source: str
-    prose: str
-    config: str | None = None
-    revision: str | None = None
+    prose: str  # everything below the front matter
+    config: str | None = None  # the configuration of a Hub data set
+    revision: str | None = None  # the pinned commit of a Hub data set
+    # Which split of the source is train, validation, test; one that is not named is carved from train
     splits: dict[str, str] = field(default_factory=dict)
+    # Which column is text, text_pair, image, label, id; label may list columns of 0 and 1, one a label
     columns: dict[str, Any] = field(default_factory=dict)
-    label_separator: str | None = None
+    label_separator: str | None = None  # what stands between several labels in one cell
+    # What to write in place of a string wherever a text holds it, such as markup; counted at each load
     replace: dict[str, str] = field(default_factory=dict)
-    labels: list[str] | None = None
-    blocks: int | None = None
-    group: str | None = None
-    document_start: str | None = None
-    validation_size: float | None = None
+    labels: list[str] | None = None  # the names of the integer labels 0, 1, ...
+    blocks: int | None = None  # neighbouring rows that go to one split together, for sources that are sorted by subject
+    group: str | None = None  # column whose equal values go to one split together
+    document_start: str | None = None  # regular expression of the row that begins a document, where the rows are lines
+    validation_size: float | None = None  # share held out, where the user names no other
     test_size: float | None = None
-    embedded: Embedded | None = None
+    embedded: Embedded | None = None  # the form that `demo:NAME` reads
 
     @classmethod
     def find(cls, name: str) -> "DataCard":

@@ -23,16 +23,11 @@ _COUNTS = re.compile(r"^\|\s*counts\b.*\|\n\|[-| ]+\|\n((?:\|.*\|\n?)+)", re.MUL
 
 @dataclass
 class Checked:
-    """What was found of one card.
+    """What was found of one card."""
 
-    Attributes:
-        path: The card.
-        faults: A sentence for each; empty for a good card.
-        counts: Of each form whose counts the card gives: that they are right, or why they could not be looked at.
-    """
-
-    path: Path
-    faults: list[str] = field(default_factory=list)
+    path: Path  # the card
+    faults: list[str] = field(default_factory=list)  # a sentence for each; empty for a good card
+    # Of each form whose counts the card gives: that they are right, or why they could not be looked at
     counts: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from hfkit.base.errors import HfkitError
+from hfkit.config import DataArguments
 from hfkit.data.labels.names import declared, learnable, merged, natural, refuse, separator_note, short
 from hfkit.data.labels.values import Values, cells, is_regression, named, numbers, places, pointed
 from hfkit.data.tables.columns import bit
@@ -21,23 +22,15 @@ FEW_NUMBERS = 20
 
 @dataclass
 class Labels:
-    """What the label column turned out to be.
+    """What the label column turned out to be."""
 
-    Attributes:
-        problem_type: One of transformers' three.
-        names: The classes in order; None for regression.
-        values: Split to a class index, a sorted list of them, or a float, for each row.
-        notes: What was merged, joined, trimmed or left out, counted.
-        kept: Split to the rows that stay, where some were left out; `values` are theirs.
-        decimal: A comma, where that was the decimal mark of numbers.
-    """
-
-    problem_type: str
-    names: list[str] | None
-    values: Values
-    notes: list[str] = field(default_factory=list)
+    problem_type: str  # one of transformers' three
+    names: list[str] | None  # the classes in order; None for regression
+    values: Values  # split to a class index, a sorted list of them, or a float, for each row
+    notes: list[str] = field(default_factory=list)  # what was merged, joined, trimmed or left out, counted
+    # Split to the rows that stay, where some were left out; `values` are theirs
     kept: dict[str, list[int]] = field(default_factory=dict)
-    decimal: str | None = None
+    decimal: str | None = None  # a comma, where that was the decimal mark of numbers
 
     def strata(self, rows: Rows) -> Sequence[Hashable]:
         """What each row counts as when a split is drawn: its class; the rarest of its labels; nothing for numbers."""
@@ -51,30 +44,26 @@ class Labels:
 
 def read_labels(
     splits: dict[str, Rows],
-    *,
-    names: list[str] | None = None,
-    problem_type: str = "auto",
-    merge: bool = False,
-    separator: str | None = None,
-    decimal: str = "auto",
-    drop_unseen: bool = False,
-    known: list[str] | None = None,
+    arguments: DataArguments,
+    problem_type: str,
+    names: list[str] | None,
+    separator: str | None,
+    known: list[str] | None,
 ) -> Labels:
     """Reads the labels of all splits.
 
     Args:
         splits: Rows whose `label` is as the source has it; `train` decides what classes there are.
-        names: The classes that the card or the source declares: integer labels count from 0 into them.
+        arguments: What happens to names that look equal and to labels that training never shows; the decimal mark.
         problem_type: auto reads it: lists are multi-label, numbers with a fraction are regression, all else classes.
-        merge: Merge names that look equal, instead of refusing them.
+        names: The classes that the card or the source declares: integer labels count from 0 into them.
         separator: What parts several labels in one cell.
-        decimal: The decimal mark of numbers that are written as text; auto: a comma, where most have one.
-        drop_unseen: Leave out rows of other splits with a label that training never shows, instead of refusing them.
         known: The names of the model that the labels are for: they stay as they are.
 
     Raises:
         HfkitError: Mixed kinds, variants of one name, labels out of range, or a label that training never shows.
     """
+    decimal, merge = arguments.decimal, arguments.merge_labels
     values, kind, notes = cells(splits, separator, problem_type == SINGLE), problem_type, list[str]()
     with_point, comma = pointed(values, decimal)
     everything = [value for labels in values.values() for value in labels]
@@ -99,7 +88,7 @@ def read_labels(
         lists, found = merged(lists, next(iter(splits.values())).table.origin, merge)
     else:
         lists, found = {split: declared(splits[split], rows, names, merge) for split, rows in lists.items()}, []
-    kept, unseen = learnable(lists, splits, drop_unseen)
+    kept, unseen = learnable(lists, splits, arguments.drop_unseen_labels)
     lists = {split: [rows[row] for row in kept.get(split, range(len(rows)))] for split, rows in lists.items()}
     if names is None:
         names = sorted({name for rows in lists.values() for row in rows for name in row}, key=natural)

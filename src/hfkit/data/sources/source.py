@@ -24,28 +24,17 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass
 class Source:
-    """Where the rows are.
+    """Where the rows are."""
 
-    Attributes:
-        name: What the user asked for.
-        kind: hub, file or embedded.
-        location: Hub id, path, or package and file.
-        revision: Of a Hub data set; None when the newest was taken.
-        card: The card that says how to read it, if there is one.
-        tables: Split name to its rows, as the source names its splits.
-        single: Whether it is one file, whose rows are not yet any split's.
-        notes: What was left out, counted.
-        streams: With --streaming the rows of each split, read as they are asked for; then the tables are empty.
-    """
-
-    name: str
-    kind: str
-    location: str
-    tables: dict[str, Table]
-    revision: str | None = None
-    card: DataCard | None = None
-    single: bool = False
-    notes: list[str] = field(default_factory=list)
+    name: str  # what the user asked for
+    kind: str  # hub, file or embedded
+    location: str  # Hub id, path, or package and file
+    tables: dict[str, Table]  # split name to its rows, as the source names its splits
+    revision: str | None = None  # of a Hub data set; None when the newest was taken
+    card: DataCard | None = None  # the card that says how to read it, if there is one
+    single: bool = False  # whether it is one file, whose rows are not yet any split's
+    notes: list[str] = field(default_factory=list)  # what was left out, counted
+    # With --streaming the rows of each split, read as they are asked for; then the tables are empty
     streams: dict[str, RowStream] = field(default_factory=dict)
 
 

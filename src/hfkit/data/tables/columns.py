@@ -1,10 +1,12 @@
 """Which column is the text and which the label: by flag, by card, by name, by content; never a silent guess."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from hfkit.base.errors import HfkitError
+from hfkit.config import DataArguments
+from hfkit.data.cards.card import DataCard
 from hfkit.data.tables.table import Table, counted, is_missing, is_number
 
 TEXT_NAMES = (
@@ -40,28 +42,23 @@ class Columns:
 
 
 def choose_columns(
-    table: Table,
-    *,
-    text: str | None = None,
-    pair: str | None = None,
-    image: str | None = None,
-    label: str | Sequence[str] | None = None,
-    id: str | None = None,
-    also_used: Collection[str] = (),
+    tables: dict[str, Table], arguments: DataArguments, card: DataCard | None, image: str | None
 ) -> Columns:
-    """The columns of `table` to read; those given must exist, the others are found.
+    """The columns to read; those that a flag or the card names must exist, the others are found.
 
     A name that is known (text, review, label, sentiment, ...) decides first; else the content: the text is the column
-    with by far the longest values, the label the only other one with few distinct values.
-
-    Args:
-        image: The column of pictures; then there is no text.
-        label: The column of labels, or several that hold a 0 or 1 for a label each.
-        also_used: Columns that something else reads (a card's group), which are therefore not called unused.
+    with by far the longest values, the label the only other one with few distinct values. Where `image` is the column
+    of pictures there is no text.
 
     Raises:
-        HfkitError: A given column is not there, or what is not given cannot be told for sure.
+        HfkitError: A named column is not there, or what is not named cannot be told for sure.
     """
+    table, given = next(iter(tables.values())), card.columns if card else {}
+    text, pair = arguments.text_column or given.get("text"), arguments.text_pair_column
+    pair = pair or (None if arguments.text_column else given.get("text_pair"))
+    if image is not None:
+        text = pair = None
+    label, id = arguments.label_columns or arguments.label_column or given.get("label"), given.get("id")
     labels = [label] if isinstance(label, str) else list(label or ())
     for name in (text, pair, *labels, id):
         if name is not None:
@@ -75,12 +72,19 @@ def choose_columns(
         what = f"image {image!r}" if text is None else f"text {text!r}, pair {pair!r}"
         raise HfkitError(f"One column is asked for twice: {what}, label {', '.join(map(repr, labels))}", fix=_FLAGS)
     id = id or next((named[name] for name in ID_NAMES if name in named), None)
-    if id in asked or (id is not None and not identifies(table.column(id))):
+    # An id names one example only if no other split uses it again.
+    ids = [str(value) for one in tables.values() for value in one.columns.get(id, (None, None))] if id else []
+    if id in asked or (id is not None and not (len(set(ids)) == len(ids) and identifies(table.column(id)))):
         id = None
-    used = {*asked, id, *also_used}
+    used = {*asked, id, group_of(arguments, card)}
     unused = tuple(name for name in table.columns if name not in used)
     indicators = tuple(labels) if len(labels) > 1 else ()
     return Columns(text, ", ".join(labels), pair, id, unused, image, indicators)
+
+
+def group_of(arguments: DataArguments, card: DataCard | None) -> str | None:
+    """The column whose equal values belong together: the one that is asked for, else the card's."""
+    return arguments.group_column or (card.group if card else None)
 
 
 _FLAGS = "name the columns with --text_column, --text_pair_column, --label_column; for images with --image_column"

@@ -13,30 +13,21 @@ from hfkit.base.untrusted import read_json
 
 @dataclass
 class Table:
-    """Rows by column.
+    """Rows by column."""
 
-    Attributes:
-        origin: File name, or data set and split; begins every message about a row.
-        columns: Name to values: a list, or an Arrow column that becomes one when it is asked for.
-        lines: The line in the file where each row begins; None where rows have no lines.
-        unit: What `lines` counts: line, item of a JSON list, or row; or file, and then they are the files' names.
-        label_names: Names of integer labels, by column, where the source declares them.
-        notes: What reading left out, counted.
-        parts: First row and table of each shard, for a table made of several files.
-        pictures: Columns that the source declares to hold images.
-        missing: What stands for a missing value beside nothing (`--missing_values`).
-        deep: Of looked-at images of more than 8 bits, what `hfkit.data.vision.decode.Facts` says, over all of them.
-    """
-
-    origin: str
-    columns: dict[str, Any]
-    lines: Sequence[Any] | None = None
+    origin: str  # file name, or data set and split; begins every message about a row
+    columns: dict[str, Any]  # name to values: a list, or an Arrow column that becomes one when it is asked for
+    lines: Sequence[Any] | None = None  # the line in the file where each row begins; None where rows have no lines
+    # What `lines` counts: line, item of a JSON list, or row; or file, and then they are the files' names
     unit: str = "line"
+    # Names of integer labels, by column, where the source declares them
     label_names: dict[str, list[str]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what reading left out, counted
+    # First row and table of each shard, for a table made of several files
     parts: list[tuple[int, "Table"]] = field(default_factory=list)
-    pictures: list[str] = field(default_factory=list)
-    missing: Collection[str] = ()
+    pictures: list[str] = field(default_factory=list)  # columns that the source declares to hold images
+    missing: Collection[str] = ()  # what stands for a missing value beside nothing (`--missing_values`)
+    # Of looked-at images of more than 8 bits, what `hfkit.data.vision.decode.Facts` says, over all of them
     deep: tuple[float, float, float, float] | None = None
 
     def __len__(self) -> int:

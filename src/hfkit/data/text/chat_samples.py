@@ -22,14 +22,12 @@ CHANGED = "the chat template leaves out a part of an answer, such as its thinkin
 
 
 def samples(row: dict[str, Any], processor: PreTrainedTokenizerBase) -> tuple[list[list[Segment]], str]:
-    """What is read of a row: one document, or where a chat's template rewrites earlier turns one an answer.
+    """What is read of a row: one document, or where a chat's template rewrites earlier turns one an answer; and what is
+    to be said of that, if anything.
 
     Args:
         row: `text`; `prompt` and `completion`; or `messages`, perhaps with `tools`.
         processor: Its chat template writes the messages down.
-
-    Returns:
-        The documents, and what is to be said of them, if anything.
 
     Raises:
         HfkitError: As `rendered`, or the template does not begin an answer as it asks for one.

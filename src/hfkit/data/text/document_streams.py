@@ -33,26 +33,17 @@ HELD_OUT = 500  # documents of validation and of test where --max_eval_samples a
 
 @dataclass(frozen=True)
 class Position:
-    """A place between two windows, and what was counted before it. Plain JSON.
+    """A place between two windows, and what was counted before it. Plain JSON."""
 
-    Attributes:
-        epoch: Whole passes over the stream.
-        row: Documents of this pass that were read, those held out among them.
-        documents, bytes: Learnt, over all passes.
-        dropped, leaked: Documents left out: without a text; with that of one that is held out.
-        digest: Of the documents that were learnt: sha256 over the digest of the windows before and the fingerprint of
-            the last one.
-        source: Where the source stands, if it can tell: a resume then need not read all that was read.
-    """
-
-    epoch: int = 0
-    row: int = 0
-    documents: int = 0
+    epoch: int = 0  # whole passes over the stream
+    row: int = 0  # documents of this pass that were read, those held out among them
+    documents: int = 0  # learnt, over all passes, and their bytes
     bytes: int = 0
-    dropped: int = 0
-    leaked: int = 0
+    dropped: int = 0  # documents left out as they have no text
+    leaked: int = 0  # documents left out as they have the text of one that is held out
+    # Of what was learnt: sha256 over the digest of the windows before and the fingerprint of the last one
     digest: str = ""
-    source: Any = None
+    source: Any = None  # where the source stands, if it can tell: a resume then need not read all that was read
 
 
 @dataclass(frozen=True)

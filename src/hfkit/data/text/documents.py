@@ -11,9 +11,9 @@ from hfkit.data.cards.card import DataCard
 from hfkit.data.labels.column import UNLABELLED
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.sources.text_files import FEW, begun_by, cut_by_place, sections, text_source
-from hfkit.data.splits import ROLES, carve, group_of, limited, remove_repeats, share_of
+from hfkit.data.splits import ROLES, carve, limited, remove_repeats, share_of
 from hfkit.data.summary import LoadedData, finished
-from hfkit.data.tables.columns import ID_NAMES, find_text, row_ids
+from hfkit.data.tables.columns import ID_NAMES, find_text, group_of, row_ids
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, check_missing, check_strings, units
 from hfkit.data.tables.table import Table, counted, is_missing

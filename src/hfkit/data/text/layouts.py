@@ -22,20 +22,14 @@ Prompt = str | list[Message] | dict[str, Any]
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of a table that a language model reads.
+    """The columns of a table that a language model reads."""
 
-    Attributes:
-        kind: What they hold: a text; a prompt and its completion; one of the two or both as lists of messages (turns),
-            as TRL has them; a chat; or a question and its answer (pair), which is a chat of two messages.
-        columns: What must be there: the text; prompt and completion; the chat; question and answer.
-        beside: What may be empty or missing: the system's message, tools, a question's input.
-        listed: Which of `columns` hold lists of messages.
-    """
-
+    # What they hold: a text; a prompt and its completion; one of the two or both as lists of messages (turns), as TRL
+    # has them; a chat; or a question and its answer (pair), which is a chat of two messages
     kind: Literal["text", "completion", "turns", "chat", "pair"]
-    columns: tuple[str, ...]
-    beside: tuple[str, ...] = ()
-    listed: tuple[str, ...] = ()
+    columns: tuple[str, ...]  # what must be there: the text; prompt and completion; the chat; question and answer
+    beside: tuple[str, ...] = ()  # what may be empty or missing: the system's message, tools, a question's input
+    listed: tuple[str, ...] = ()  # which of `columns` hold lists of messages
 
     @property
     def used(self) -> tuple[str, ...]:

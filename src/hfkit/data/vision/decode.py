@@ -62,25 +62,16 @@ _SIDEWAYS = (5, 6, 7, 8)  # values of EXIF's orientation that turn width into he
 
 @dataclass(frozen=True)
 class Facts:
-    """What looking at a picture tells before training.
+    """What looking at a picture tells before training."""
 
-    Attributes:
-        width, height: Upright, in pixels.
-        grey: No pixel has a colour.
-        frames: More than one in an animation, of which the first is used.
-        digest: sha256 of size and pixels: two files with the same picture have the same.
-        deep: Where pixels have more than 8 bits, the lowest and the highest of them, with the ends of the middle 99 %
-            in between.
-        halved: It has 16 bits a colour, of which Pillow reads 8.
-    """
-
-    width: int
+    width: int  # upright, in pixels, as the height
     height: int
-    grey: bool
-    frames: int
-    digest: str
+    grey: bool  # no pixel has a colour
+    frames: int  # more than one in an animation, of which the first is used
+    digest: str  # sha256 of size and pixels: two files with the same picture have the same
+    # Of pixels of more than 8 bits the lowest and the highest, with the ends of the middle 99 % in between
     deep: tuple[float, float, float, float] | None = None
-    halved: bool = False
+    halved: bool = False  # it has 16 bits a colour, of which Pillow reads 8
 
 
 def decode(stored: Stored, enough: Enough | None = None, pixel_range: PixelRange | None = None) -> Image.Image:

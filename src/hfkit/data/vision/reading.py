@@ -20,29 +20,19 @@ ROUNDED = 3  # steps of 256 by which two ways to resize and round may differ
 
 @dataclass(frozen=True)
 class ImageReading:
-    """What the model sees of a picture.
+    """What the model sees of a picture."""
 
-    Attributes:
-        height, width: Pixels of the frame.
-        channels: 1 for a grey model, else 3.
-        mean, std: Of each channel, where pixels go from 0 to 1.
-        interpolation: Of the resize: bilinear, bicubic, ...
-        processor: The transformers image processor.
-        whole: The frame is the whole picture, resized; else the processor is asked for it, which takes longer.
-        repeatable: What `frame` and `numbers` make is what `look` makes.
-        pixel_range: What becomes black and white of pixels of more than 8 bits, as in training.
-    """
-
-    height: int
+    height: int  # of the frame, in pixels, as the width
     width: int
-    channels: int
-    mean: list[float]
+    channels: int  # 1 for a grey model, else 3
+    mean: list[float]  # of each channel, where pixels go from 0 to 1; so std
     std: list[float]
-    interpolation: str
-    processor: Any
+    interpolation: str  # of the resize: bilinear, bicubic, ...
+    processor: Any  # the transformers image processor
+    # The frame is the whole picture, resized; else the processor is asked for it, which takes longer
     whole: bool = False
-    repeatable: bool = True
-    pixel_range: list[float] | None = None
+    repeatable: bool = True  # what `frame` and `numbers` make is what `look` makes
+    pixel_range: list[float] | None = None  # what becomes black and white of pixels of more than 8 bits, as in training
 
     @classmethod
     def of(cls, processor: Any, model_config: Any = None) -> "ImageReading":

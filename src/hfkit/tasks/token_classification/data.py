@@ -9,8 +9,8 @@ from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
 from hfkit.data.labels.names import canonical, finder
 from hfkit.data.sources.source import Source, open_source
-from hfkit.data.splits import carve, group_of, limited, remove_repeats
-from hfkit.data.tables.columns import row_ids
+from hfkit.data.splits import carve, limited, remove_repeats
+from hfkit.data.tables.columns import group_of, row_ids
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, units
 from hfkit.data.tables.table import Table, counted
