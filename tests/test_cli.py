@@ -296,7 +296,7 @@ def test_what_a_killed_run_is_called_does_not_depend_on_who_is_asked(capsys: Cap
 
 
 def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     claim(TrainConfig(), Path("anything"), "x").update(state="finished")

@@ -10,11 +10,10 @@ from image_files import image_folder
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
 from hfkit.data import load_data
-from hfkit.data.cards import check_cards, draft_card, facts
+from hfkit.data.cards import facts
 from hfkit.data.cards.card import DataCard
-from hfkit.data.cards.check import counted_forms, front_faults, numbers
-from hfkit.data.cards.draft import MARK
-from hfkit.data.cards.languages import guess
+from hfkit.data.cards.check import check_cards, counted_forms, front_faults, numbers
+from hfkit.data.cards.draft import MARK, draft_card
 from hfkit.data.cards.vocabulary import size_category
 
 CARDS = sorted((Path(__file__).parents[1] / "data_cards").glob("*.md"))
@@ -158,7 +157,7 @@ def test_what_the_data_say_stays_text(tmp_path: Path) -> None:
     ],
 )
 def test_languages_are_guessed_from_script_and_common_words(texts: list[str], language: str | None) -> None:
-    found = guess(texts)
+    found = facts.guess(texts)
     assert ([code for code, _ in found] or [None])[0] == language
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -302,7 +303,7 @@ def test_two_data_sets_of_one_name_have_a_folder_each(tmp_path: Path, capsys: py
         found = summary(f"{where}/test.csv", rows)
         folder = test_split.folder_for(tmp_path, f"{where}/test.csv", found)
         folder.mkdir(exist_ok=True)
-        (folder / "metrics.json").write_text(json.dumps({"data": found.to_json()}))
+        (folder / "metrics.json").write_text(json.dumps({"data": asdict(found)}))
         return folder.name
 
     places = [evaluated(*found) for found in ("a1", "b2", "a1", "b2", "b3")]

@@ -12,7 +12,7 @@ from test_datacards import filled
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
 from hfkit.data import load_data
-from hfkit.data.cards import draft_card
+from hfkit.data.cards.draft import draft_card
 from hfkit.hub import push_data
 
 

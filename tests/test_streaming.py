@@ -22,8 +22,7 @@ from hfkit.config.rules import check
 from hfkit.data.batching import BatchPlan
 from hfkit.data.readers.streams import PIECE, FileRows, Row
 from hfkit.data.sources.source import streamed
-from hfkit.data.text.document_streams import DocumentStream, Position, Window
-from hfkit.data.text.streams import load_stream
+from hfkit.data.text.document_streams import DocumentStream, Position, Window, load_stream
 from hfkit.runs.run import Run
 from hfkit.training.engine import Engine
 
@@ -273,11 +272,11 @@ def test_rows_for_the_test_are_not_learnt_from_a_stream(header: bool) -> None:
 def test_an_embedded_data_set_streams_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     from hfkit.data.sources.source import Source
     from hfkit.data.tables.table import Table
-    from hfkit.data.text import streams
+    from hfkit.data.text import documents
 
     table = Table("reviews", {"text": TEXTS, "label": list(range(90))})
     source = Source("demo:reviews", "embedded", "package", {"train": table}, single=True)
-    monkeypatch.setattr(streams, "open_source", lambda _: source)
+    monkeypatch.setattr(documents, "open_source", lambda _: source)
     assert [len(window.rows) for window in windows(stream_of("demo:reviews"), 5)] == [16, 16, 16, 16, 14]
 
 

@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 from hfkit.config import TrainConfig
 from hfkit.data.text import token_cache
-from hfkit.data.text.unknown_tokens import lost_in_tokens
+from hfkit.data.text.token_cache import lost_in_tokens
 from hfkit.report.card import card
 from hfkit.report.page import page
 from hfkit.tasks import build_task

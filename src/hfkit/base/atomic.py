@@ -19,17 +19,8 @@ NOT_OURS, FULL = (errno.EACCES, errno.EPERM, errno.EROFS), (errno.ENOSPC, errno.
 
 @contextlib.contextmanager
 def writing(path: Path, instead: str = "set --output_dir") -> Iterator[None]:
-    """Around what writes: a disk that fails is one message to the user.
-
-    Python raises OSError; the libraries in Rust (safetensors, tokenizers) put its number into the text of their own.
-
-    Args:
-        path: What is being written, for the message.
-        instead: What leads to another folder.
-
-    Raises:
-        HfkitError: No space, no right to write, or a broken disk.
-    """
+    """Around what writes `path`: a full, broken or foreign disk is one HfkitError; `instead` leads to another folder.
+    Python raises OSError; the libraries in Rust (safetensors, tokenizers) put its number into the text of their own."""
     try:
         yield
     except HfkitError:
@@ -78,11 +69,8 @@ def write_text(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A neighbour to write to, which takes the place of the file `path` in one rename at the block's end.
-
-    Raises:
-        OSError: The disk failed. What was at `path` is untouched.
-    """
+    """A neighbour to write to, which takes the place of the file `path` in one rename at the block's end. Raises
+    OSError: the disk failed. What was at `path` is untouched."""
     staged = path.with_name(f".{path.name}.tmp")
     staged.unlink(missing_ok=True)  # left by a kill; or a link that somebody put there, to be written through
     try:
@@ -127,11 +115,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Delete a folder: out of the way in one rename, so that a kill leaves a whole one or none.
-
-    Raises:
-        OSError: It cannot be moved.
-    """
+    """Delete a folder: out of the way in one rename, so that a kill leaves a whole one or none. Raises OSError."""
     doomed = path.with_name(f".{path.name}.old")
     shutil.rmtree(doomed, ignore_errors=True)  # a kill's
     path.rename(doomed)
@@ -150,15 +134,19 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def digest(path: Path) -> dict[str, Any]:
-    """A file's `sha256` and `bytes`."""
-    with path.open("rb") as file:
-        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
+def home() -> Path:
+    """Where what is fetched or made once is kept: the folder hfkit in the Hub's home (HF_HOME), the user's own."""
+    from huggingface_hub.constants import HF_HOME
+
+    return Path(HF_HOME) / "hfkit"
 
 
-def digest_of(content: bytes) -> dict[str, Any]:
-    """The digest that a file of these bytes has."""
-    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+def digest(content: Path | bytes) -> dict[str, Any]:
+    """The `sha256` and `bytes` of a file, or of what one will hold."""
+    if isinstance(content, bytes):
+        return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    with content.open("rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": content.stat().st_size}
 
 
 def digests(folder: Path) -> dict[str, dict[str, Any]]:
@@ -168,11 +156,9 @@ def digests(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def damage(folder: Path, known: dict[str, dict[str, Any]], hashes: bool = True) -> list[str]:
-    """What is wrong with the files of `folder`, a sentence each; empty where all are as they were written.
+    """What is wrong with the files of `folder`, a sentence each; empty where all are as their `known` digests say.
 
-    Args:
-        known: Their digests. A file that is not in it is not looked at.
-        hashes: Read every byte; else only look whether the files are there in their length.
+    Without `hashes` it is only looked at whether the files are there in their length.
     """
     found = []
     for name, written in known.items():

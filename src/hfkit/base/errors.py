@@ -8,8 +8,7 @@ from typing import Any
 
 from hfkit.base.sanitize import flat
 
-LONGEST = 800
-"""Characters of each part of a message: a label or a column's name may be megabytes."""
+LONGEST = 800  # characters of each part of a message: a label or a column's name may be megabytes
 
 
 class HfkitError(Exception):

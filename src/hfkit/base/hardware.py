@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+import re
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -22,18 +23,9 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 
 # The packages whose versions can change a figure, in the order in which a report shows them.
 PACKAGES = (
-    "hfkit",
-    "torch",
-    "transformers",
-    "accelerate",
-    "datasets",
-    "peft",
-    "bitsandbytes",
-    "tokenizers",
-    "safetensors",
-    "scikit-learn",
-    "numpy",
-)
+    "hfkit", "torch", "transformers", "accelerate", "datasets", "peft", "bitsandbytes", "tokenizers", "safetensors",
+    "scikit-learn", "numpy",
+)  # fmt: skip
 
 
 def stays_on_cpu(use_cpu: bool = False) -> bool:
@@ -48,16 +40,13 @@ def keep_memory(use_cpu: bool = False) -> str | None:
 
     A training step frees and asks for the same large tensors again and again. glibc hands each back with munmap and
     gets zeroed pages anew, and two thirds of a bf16 step can go into those page faults. Call it before torch
-    allocates; it holds for this process only. On a GPU run it would keep host memory for nothing, so it does nothing.
-
-    Returns:
-        The sentence to print, or None where it does not apply (a GPU run, or a C library that is not glibc).
+    allocates; it holds for this process only. Returns the sentence to print, or None where it does not apply: on a GPU
+    run it would keep host memory for nothing, and other C libraries have no such switch.
     """
     if _expects_gpu(use_cpu) or platform.libc_ver()[0] != "glibc":
         return None
     mallopt = ctypes.CDLL(None).mallopt
-    settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 256 * 2**20))
-    for parameter, value in settings:
+    for parameter, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 256 * 2**20)):
         mallopt(parameter, value)
     return "memory: freed memory is kept for the next step (glibc mallopt), as this run is on the CPU"
 
@@ -66,9 +55,8 @@ def keep_blocks() -> None:
     """Teach glibc, by its own rule, to keep freed blocks of up to 31 MiB: 1.1 to 1.3 times as fast in a program.
 
     For programs of others, whose memory is not ours to settle as `keep_memory` does. glibc keeps blocks as large as the
-    largest that it once mapped and got back, up to 32 MiB, and twice as much in all (mallopt(3), M_MMAP_THRESHOLD).
-    Threads other than the first have heaps of 64 MiB, and gain less. Who has set a threshold keeps it. The block here
-    is never touched, and so takes no memory.
+    largest that it once mapped and got back, up to 32 MiB (mallopt(3), M_MMAP_THRESHOLD); who has set a threshold keeps
+    it. Threads other than the first gain less. The block here is never touched, and so takes no memory.
     """
     if platform.libc_ver()[0] != "glibc":
         return
@@ -91,11 +79,8 @@ def use_all_cores(use_cpu: bool = False) -> str | None:
     """Undo the one thread that `accelerate launch` and torchrun give a process when nobody chose: it halves the speed
     of a CPU run on two cores, and on eight it costs more. Each process gets its share of the cores.
 
-    OMP_NUM_THREADS other than 1 is a choice and stays. To hold a run to fewer cores use taskset: what it leaves is
-    all that is seen here. Call it before torch is imported, or after.
-
-    Returns:
-        The sentence to print, or None where nothing had to be undone.
+    OMP_NUM_THREADS other than 1 is a choice and stays. To hold a run to fewer cores use taskset: what it leaves is all
+    that is seen here. Call it before torch is imported, or after. Returns the sentence to print; None if nothing was.
     """
     launched = "ACCELERATE_DYNAMO_BACKEND" in os.environ or "TORCHELASTIC_RUN_ID" in os.environ
     threads = _cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
@@ -108,15 +93,12 @@ def use_all_cores(use_cpu: bool = False) -> str | None:
 
 
 def mixed_precision(choice: str, use_cpu: bool = False) -> tuple[str, str]:
-    """The number format to compute in, and the sentence that says why.
+    """The number format to compute in, as `accelerate.Accelerator(mixed_precision=...)` takes it, and the sentence why.
 
     Args:
         choice: The `--mixed_precision` flag. `auto` takes the launcher's choice, else bf16 where the hardware has it,
             else fp16 on a GPU, else no. A launcher without a config says `no` when nobody chose: that is read as unset.
         use_cpu: The `--use_cpu` flag.
-
-    Returns:
-        What `accelerate.Accelerator(mixed_precision=...)` takes, and the sentence to print.
 
     Raises:
         HfkitError: the name is unknown, or the hardware does not have what was asked for.
@@ -129,8 +111,10 @@ def mixed_precision(choice: str, use_cpu: bool = False) -> tuple[str, str]:
     if choice == "auto" and launcher in PRECISIONS[2:]:
         asked_by, wanted = "the launcher (ACCELERATE_MIXED_PRECISION)", launcher
     device = _device_type(use_cpu)
-    if wanted == "auto":
-        value, why = _best_precision(device)
+    if wanted == "auto" and has_bf16(device):  # first: its range is fp32's, so nothing overflows
+        value, why = "bf16", "which it computes in hardware"
+    elif wanted == "auto":
+        value, why = "no" if device == "cpu" else "fp16", "which has no bf16 in hardware"
     else:
         _refuse_unsupported(wanted, device, asked_by)
         value, why = wanted, f"asked for by {asked_by}"
@@ -140,12 +124,8 @@ def mixed_precision(choice: str, use_cpu: bool = False) -> tuple[str, str]:
 
 
 def matrix_product_rate(device: "torch.device", precision: str) -> float:
-    """Operations a second of a large matrix product, the most that a model could come to: the best of several tries.
-
-    Args:
-        device: Where.
-        precision: As `mixed_precision` gives it; fp8 is measured as bf16.
-    """
+    """Operations a second of a large matrix product, the most that a model could come to: the best of several tries, in
+    a `precision` as `mixed_precision` gives it (fp8 is measured as bf16)."""
     import torch
 
     size = 2048 if device.type == "cpu" else 8192  # some tenths of a second, or less
@@ -220,15 +200,6 @@ def _device_type(use_cpu: bool) -> str:
     return "cpu" if accelerator is None else accelerator.type
 
 
-def _best_precision(device: str) -> tuple[str, str]:
-    """What the hardware multiplies fastest without harm. bf16 first: its range is fp32's, so nothing overflows."""
-    if has_bf16(device):
-        return "bf16", "which it computes in hardware"
-    if device == "cpu":
-        return "no", "which has no bf16 in hardware"
-    return "fp16", "which has no bf16 in hardware"
-
-
 def has_bf16(device: str) -> bool:
     """Whether bf16 is computed in hardware. Emulated bf16 is slower than fp32, so it does not count."""
     import torch
@@ -247,11 +218,7 @@ def emulated(precision: str, device: str) -> bool:
 
 
 def check_device(device: "int | str | torch.device | None") -> None:
-    """Refuse a device that is not here; None and -1 are transformers' own words for the first one and for the CPU.
-
-    Raises:
-        HfkitError: There is none of that name or number.
-    """
+    """Refuse, as an HfkitError, a device that is not here; None and -1 are transformers' words for any and the CPU."""
     import torch
 
     if device is None or device == -1:
@@ -272,26 +239,20 @@ def _refuse_unsupported(wanted: str, device: str, asked_by: str) -> None:
     if wanted == "bf16" and device == "cuda" and not has_bf16(device):
         name = torch.cuda.get_device_name()
         raise HfkitError(f"{name} has no bf16 in hardware", where=asked_by, fix="use fp16, no or auto")
-    if wanted != "fp8":
-        return
-    if device != "cuda" or torch.cuda.get_device_capability() < (8, 9):
+    if wanted == "fp8" and (device != "cuda" or torch.cuda.get_device_capability() < (8, 9)):
         name = torch.cuda.get_device_name() if device == "cuda" else f"the {device}"
-        raise HfkitError(
-            f"fp8 needs a GPU of compute capability 8.9 or above, and this run is on {name}",
-            where=asked_by,
-            fix="use bf16, no or auto",
-        )
-    from accelerate.utils import is_fp8_available
+        what = f"fp8 needs a GPU of compute capability 8.9 or above, and this run is on {name}"
+        raise HfkitError(what, where=asked_by, fix="use bf16, no or auto")
+    if wanted == "fp8":
+        from accelerate.utils import is_fp8_available
 
-    if not is_fp8_available():
-        raise HfkitError("fp8 needs torchao", where=asked_by, fix="pip install torchao, or use bf16, no or auto")
+        if not is_fp8_available():
+            raise HfkitError("fp8 needs torchao", where=asked_by, fix="pip install torchao, or use bf16, no or auto")
 
 
 def _cpu_name() -> str:
     """The processor's name as Linux tells it; elsewhere what Python knows."""
     cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    told = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.is_file() else ""
+    name = re.search(r"^model name[^:]*:(.*)$", told, re.MULTILINE)
+    return name[1].strip() if name else platform.processor() or platform.machine()

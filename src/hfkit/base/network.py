@@ -25,12 +25,8 @@ WAYS_OUT = (
 
 
 def hub_unreachable(what: str, error: BaseException | str | None = None) -> HfkitError:
-    """The one message for a Hub that cannot be reached.
-
-    Args:
-        what: What was wanted, such as "data set stanfordnlp/imdb".
-        error: What the connection answered; its first line is repeated.
-    """
+    """The one message for a Hub that cannot be reached and a cache that lacks `what` ("data set stanfordnlp/imdb"); the
+    first line of what the connection answered is repeated."""
     reason = str(error).strip().splitlines()[0] if error and str(error).strip() else None
     return HfkitError(
         f"The Hub cannot be reached, and its cache on this machine does not hold the {what}",
@@ -40,11 +36,7 @@ def hub_unreachable(what: str, error: BaseException | str | None = None) -> Hfki
 
 
 def endpoint() -> str:
-    """The Hub's address: HF_ENDPOINT, or the Hub itself.
-
-    Raises:
-        HfkitError: HF_ENDPOINT is no address.
-    """
+    """The Hub's address: HF_ENDPOINT, or the Hub itself. Refuses, as an HfkitError, what is no address."""
     address = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     try:
         parts = urlsplit(address)
@@ -62,10 +54,8 @@ def endpoint() -> str:
 
 @cache
 def hub_reachable(address: str, timeout: float = 4.0) -> bool:
-    """Whether something answers at `address` (or at the proxy that leads there); asked once in a process.
-
-    Only the connection is tried: whether the Hub behind it is well is for the request itself to find out.
-    """
+    """Whether something answers at `address` (or at the proxy that leads there); asked once in a process. Only the
+    connection is tried: whether the Hub behind it is well is for the request itself to find out."""
     parts = urlsplit(address)
     proxy = getproxies().get(parts.scheme)
     if proxy and parts.hostname and not proxy_bypass(parts.hostname):
@@ -80,14 +70,13 @@ def hub_reachable(address: str, timeout: float = 4.0) -> bool:
 
 @contextmanager
 def hub_access(what: str) -> Iterator[None]:
-    """Surrounds a call that may ask the Hub, and turns what can go wrong there into an `HfkitError`.
+    """Surrounds a call that may ask the Hub for `what`, and turns what can go wrong there into an `HfkitError`.
 
     Without a connection the call is answered from the cache, and this is said; a cache that lacks `what` is an error.
-
-    Args:
-        what: What is wanted, such as "data set stanfordnlp/imdb" or "model google-bert/bert-base-uncased".
     """
-    offline = _offline_by_choice()
+    from huggingface_hub import constants
+
+    offline = bool(constants.HF_HUB_OFFLINE)
     reachable = not offline and hub_reachable(endpoint())
     try:
         if offline or reachable:
@@ -102,7 +91,7 @@ def hub_access(what: str) -> Iterator[None]:
         if refused := atomic.refusal(error):
             raise HfkitError(
                 f"The {what} cannot be kept in the Hub's cache: {refused.strerror}",
-                where=str(refused.filename or _home()),
+                where=str(refused.filename or constants.HF_HOME),
                 fix="set HF_HOME to a folder of your own, on a disk with space; HF_HUB_CACHE moves models alone",
             ) from error
         names = {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
@@ -139,6 +128,8 @@ def or_cached(what: str, fetch: Callable[[], str]) -> Path:
     return folder
 
 
+_PRIVATE = "check the spelling; if it is private, log in with `hf auth login`"
+
 # The libraries' errors by name, so that they need not be imported; the more special before the more general.
 _REFUSALS: dict[str, tuple[str, str | None]] = {
     "GatedRepoError": (
@@ -146,14 +137,8 @@ _REFUSALS: dict[str, tuple[str, str | None]] = {
         "accept the terms on its page, then log in with `hf auth login`",
     ),
     "RevisionNotFoundError": ("The {what} has no such revision", "name a commit, tag or branch that exists"),
-    "RepositoryNotFoundError": (
-        "The Hub has no {what}",
-        "check the spelling; if it is private, log in with `hf auth login`",
-    ),
-    "DatasetNotFoundError": (
-        "The Hub has no such {what}",
-        "check the spelling; if it is private, log in with `hf auth login`",
-    ),
+    "RepositoryNotFoundError": ("The Hub has no {what}", _PRIVATE),
+    "DatasetNotFoundError": ("The Hub has no such {what}", _PRIVATE),
     "HfHubHTTPError": ("The Hub did not give the {what}", None),
     "DatasetsError": ("The {what} cannot be read", None),
 }
@@ -161,16 +146,10 @@ _REFUSALS: dict[str, tuple[str, str | None]] = {
 
 def connection_failed(error: BaseException) -> bool:
     """Whether `error`, or an error that it came from, says that no answer came or that the cache lacks the file."""
-    names = {
-        "LocalEntryNotFoundError",
-        "OfflineModeIsEnabled",
-        "ConnectError",
-        "ConnectTimeout",
-        "ReadTimeout",
-        "ConnectionError",
-        "MaxRetryError",
-        "gaierror",
-    }
+    names = set(
+        "LocalEntryNotFoundError OfflineModeIsEnabled ConnectError ConnectTimeout ReadTimeout ConnectionError"
+        " MaxRetryError gaierror".split()
+    )
     for cause in causes(error):
         if any(kind.__name__ in names for kind in type(cause).__mro__):
             return True
@@ -185,18 +164,6 @@ def causes(error: BaseException) -> Iterator[BaseException]:
     while seen is not None:
         yield seen
         seen = seen.__cause__ or seen.__context__
-
-
-def _home() -> str:
-    import huggingface_hub.constants
-
-    return str(huggingface_hub.constants.HF_HOME)
-
-
-def _offline_by_choice() -> bool:
-    import huggingface_hub.constants
-
-    return bool(huggingface_hub.constants.HF_HUB_OFFLINE)
 
 
 @contextmanager

@@ -30,14 +30,12 @@ LEFT_OVER = f"if no launcher started this process, these variables are left over
 
 def rank() -> int:
     """This process's number in its launch; 0 for one that was not launched with others."""
-    torch = _joined()
-    return torch.distributed.get_rank() if torch else _launch()[0]
+    return _launch()[0]
 
 
 def count() -> int:
     """How many processes the launch has. Variables that do not fit together are no launch."""
-    torch = _joined()
-    return torch.distributed.get_world_size() if torch else _launch()[1]
+    return _launch()[1]
 
 
 def is_first() -> bool:
@@ -136,6 +134,8 @@ def _whole() -> bool:
 
 
 def _launch() -> tuple[int, int]:
+    if torch := _joined():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return (int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])) if _whole() else (0, 1)
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
-EVERY = 30.0
-"""Seconds between two lines where standard error is a file: a bar would fill it with fragments."""
+EVERY = 30.0  # seconds between two lines where standard error is a file: a bar would fill it with fragments
 
 SURE, WORTH = 3.0, 60.0
 """Seconds after which the end can be told, and seconds to go from which it is told in a sentence of its own."""

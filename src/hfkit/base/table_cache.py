@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from hfkit.base.atomic import digest, home
+
 LIMIT = 4 * 2**30
 """Bytes that are kept in all; what was not used for the longest time goes first. No table may take a quarter."""
 
@@ -22,9 +24,7 @@ PACKAGE = Path(__file__).parents[1]
 
 def folder() -> Path:
     """Where tables are kept: hfkit/kept in the Hub's home (HF_HOME), which is the user's own."""
-    from huggingface_hub.constants import HF_HOME
-
-    return Path(HF_HOME) / "hfkit" / "kept"
+    return home() / "kept"
 
 
 def source_digest(package: Path = PACKAGE) -> str:
@@ -39,9 +39,7 @@ def read(name: str) -> pa.Table | None:
     """The table kept under `name`, mapped into memory; None where there is none, or a damaged one."""
     for path in folder().glob(f"{name}-*.arrow"):
         try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if path.stem.endswith(f"-{digest[:40]}"):
+            if path.stem.endswith(f"-{digest(path)['sha256'][:40]}"):
                 table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
                 if (table.schema.metadata or {}).get(NAME) == name.encode():
                     os.utime(path)
@@ -64,9 +62,7 @@ def write(name: str, table: pa.Table) -> None:
         table = table.replace_schema_metadata((table.schema.metadata or {}) | {NAME: name.encode()})
         with pa.OSFile(str(staged), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
             writer.write_table(table)
-        with staged.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        staged.replace(place / f"{name}-{digest[:40]}.arrow")
+        staged.replace(place / f"{name}-{digest(staged)['sha256'][:40]}.arrow")
     except (OSError, pa.ArrowException):
         with contextlib.suppress(OSError):
             staged.unlink()

@@ -20,11 +20,8 @@ _BEGINNINGS = {
 
 
 def regular_file(path: str | Path) -> Path:
-    """The path of an ordinary file. A pipe or a device could block for ever, or never end.
-
-    Raises:
-        HfkitError: There is no such file, it is something else, or the name cannot be one.
-    """
+    """The path of an ordinary file. A pipe or a device could block for ever, or never end. Raises HfkitError: there is
+    no such file, it is something else, or the name cannot be one."""
     try:
         path = Path(path).expanduser()
         mode = path.stat().st_mode
@@ -43,11 +40,8 @@ def regular_file(path: str | Path) -> Path:
 
 
 def text_codec(name: str) -> str:
-    """The encoding to read with: UTF-8 passes over a byte order mark at the start.
-
-    Raises:
-        HfkitError: Python knows no such encoding, or it is none of text (zlib, undefined).
-    """
+    """The encoding to read with: UTF-8 passes over a byte order mark at the start. Raises HfkitError: Python knows no
+    such encoding, or it is none of text (zlib, undefined)."""
     try:
         b"x".decode(name)
     except UnicodeDecodeError:
@@ -68,11 +62,10 @@ def check_text(beginning: bytes, path: str | Path) -> None:
 
 
 def not_text(path: str | Path, line: int, encoding: str, beginning: bytes, byte: int | None = None) -> HfkitError:
-    """The message for a file that is not text in `encoding`.
+    """The message for a file that is not text in the `encoding` that was asked for.
 
     Args:
         path, line: The place.
-        encoding: As it was asked for.
         beginning: The file's first bytes, from which another encoding can often be told.
         byte: The one that cannot stand there; None for an end that is cut off.
     """
@@ -96,17 +89,11 @@ def read_json(
     fix: str | None = None,
     decode: Callable[[str], Any] = json.loads,
 ) -> Any:
-    """The value of a JSON text.
-
-    Args:
-        text: JSON.
-        where: Its place, for messages. A text of several lines gets the line added.
-        what: What messages call it.
-        fix: What to do when it is no JSON.
-        decode: Reads it; a text may hold several values.
+    """The value of a JSON text, which messages call `what`, at `where`; `decode` may read several values of it.
 
     Raises:
         HfkitError: It is no JSON, is nested too deeply, or holds half a character or a number of thousands of digits.
+            A text of several lines gets the line added.
     """
     try:
         value = decode(text)
@@ -126,32 +113,28 @@ def read_json(
     return value
 
 
-def read_json_file(path: Path, most: int = 200_000_000) -> Any:
-    """The value of a JSON file of at most `most` bytes.
-
-    Raises:
-        HfkitError: As `regular_file` and `read_json`; a larger file; bytes that are not UTF-8.
-    """
+def read_text(path: Path, most: int) -> str:
+    """The text of a file in UTF-8. Raises as `regular_file`, and for more than `most` bytes or others than UTF-8's."""
     size = regular_file(path).stat().st_size
     if size > most:
         raise HfkitError(f"The file has {size:,} bytes, and none of its kind has more than {most:,}", where=str(path))
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise HfkitError(f"The file cannot be read: {error}", where=str(path)) from error
-    return read_json(text, str(path))
+
+
+def read_json_file(path: Path, most: int = 200_000_000) -> Any:
+    """The value of a JSON file. Raises as `read_text` and `read_json`."""
+    return read_json(read_text(path, most), str(path))
 
 
 def read_yaml(text: str, path: Path, first: int = 1) -> Any:
     """The value of a YAML text without aliases: nine of them on nine lines would make a billion strings.
 
-    Args:
-        text: YAML.
-        path: The file, for messages.
-        first: The line of the file on which the text begins.
-
     Raises:
-        HfkitError: It is no YAML, has aliases, is nested too deeply, or a value that is none (the 45th of May).
+        HfkitError: It is no YAML, has aliases, is nested too deeply, or a value that is none (the 45th of May). It
+            names the line of `path`, where the text begins on line `first`.
     """
     import yaml
 

@@ -31,19 +31,13 @@ TESTED = {
 
 
 def check() -> None:
-    """Look at what is installed, without importing it.
-
-    Raises:
-        HfkitError: A library is older than its floor.
-    """
+    """Look, without importing it, whether a library is older than its floor, which raises an HfkitError."""
     for name, (floor, why) in FLOORS.items():
         found = installed(name)
         if found is not None and _parts(found) < floor:
             needed = ".".join(map(str, floor))
-            raise HfkitError(
-                f"{name} {found} is installed, and hfkit needs {needed} or newer: {why}",
-                fix=f"pip install --upgrade '{name}>={needed}'",
-            )
+            fix = f"pip install --upgrade '{name}>={needed}'"
+            raise HfkitError(f"{name} {found} is installed, and hfkit needs {needed} or newer: {why}", fix=fix)
 
 
 def newer() -> str:
@@ -58,23 +52,15 @@ def _parts(version: str | None) -> tuple[int, ...]:
 
 
 def check_docstrings() -> None:
-    """Refuse `python -OO`, which takes docstrings away: transformers builds its models' classes from them.
-
-    Raises:
-        HfkitError: This Python runs without docstrings.
-    """
+    """Refuse, as an HfkitError, `python -OO`: it takes docstrings away, which transformers builds classes from."""
     if sys.flags.optimize > 1:
-        raise HfkitError(
-            "python -OO takes docstrings away, and transformers needs them to open a model",
-            fix="leave out -OO and PYTHONOPTIMIZE=2; -O does no harm",
-        )
+        fix = "leave out -OO and PYTHONOPTIMIZE=2; -O does no harm"
+        raise HfkitError("python -OO takes docstrings away, and transformers needs them to open a model", fix=fix)
 
 
 def installed(name: str) -> str | None:
     """The version of a package, by the folder that pip keeps beside it; None where there is none (a checkout).
-
-    `importlib.metadata` would know more cases, and takes longer to import than all of `import hfkit`.
-    """
+    `importlib.metadata` would know more cases, and takes longer to import than all of `import hfkit`."""
     name = name.replace("-", "_")
     spec = find_spec({"scikit_learn": "sklearn"}.get(name, name))
     if spec is None or spec.origin is None:

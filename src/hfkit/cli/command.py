@@ -1,26 +1,24 @@
-"""The command `hfkit`: train, evaluate, predict, generate, chat, merge, report, compare, card, push and others.
-
-Each command is one call of the Python function of the same name. The flags of `hfkit train` are the recipes' own. Only
-the command that runs is imported, so `hfkit --help` needs neither torch nor transformers.
-"""
+"""The command `hfkit`: train, evaluate, predict, generate, chat, merge, report, compare, card, push and others. Each is
+one call of a Python function; only what runs is imported, so `hfkit --help` needs neither torch nor transformers."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 from hfkit import __version__
 from hfkit.base.processes import forget_launch
 from hfkit.base.sanitize import line
-from hfkit.cli.card import HELP as CARD_HELP
 from hfkit.cli.card import parse_card
-from hfkit.cli.generate import generation_commands
-from hfkit.cli.hub import hub_commands, push_data_command
+from hfkit.cli.hub import data_commands, hub_commands
 from hfkit.cli.judge import judge_commands, parse_evaluate
-from hfkit.cli.names import look_for
-from hfkit.cli.predict import merge_command, predict_command
-from hfkit.cli.space import demo_command, push_space_command
+from hfkit.cli.use import train_commands, use_commands
+from hfkit.data.sources import embedded
+from hfkit.models.names import locate
+from hfkit.runs.run import Run
 
 EXAMPLES = """hfkit train: --dataset is missing: what is there to learn from? For example:
   hfkit train --dataset reviews.csv --model distilbert/distilbert-base-uncased
@@ -29,42 +27,36 @@ EXAMPLES = """hfkit train: --dataset is missing: what is there to learn from? Fo
   what to do: name a file, a folder, a data card or a Hub id; hfkit train --help shows the flags"""
 
 
-def _card(commands: Any) -> None:
-    commands.add_parser("card", help=CARD_HELP, add_help=False)
-
-
-def _train_command(commands: Any) -> None:
-    commands.add_parser("train", help="fine-tune a model on any data", add_help=False)
-
-
 GROUPS = {
-    "data": (_card, push_data_command),
-    "train": (_train_command, merge_command),
-    "judge": (judge_commands,),
-    "use": (predict_command, generation_commands, demo_command),
-    "publish": (hub_commands, push_space_command),
+    "data": data_commands,
+    "train": train_commands,
+    "judge": judge_commands,
+    "use": use_commands,
+    "publish": hub_commands,
 }
 """The commands, as the help shows them."""
 
+NEED_RUNS = ("evaluate", "report", "compare", "verify", "push", "push-space")
+"""Commands about runs. The others that name one take any model."""
+
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Run `hfkit COMMAND ...` and end the process.
-
-    Exit status: 0 done, 1 a mistake to mend, 2 wrong usage, 130 stopped by Ctrl-C.
-    """
+    """Run `hfkit COMMAND ...` and end the process. Exit status: 0 done, 1 a mistake to mend, 2 wrong usage, 130 stopped
+    by Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["train"]:
         _train(arguments[1:])
     if arguments[:1] != ["evaluate"]:
         forget_launch()
-    options = _options(arguments)
+    options = vars(_options(arguments))
+    run = options.pop("run")
     from hfkit.cli.launch import exit_cleanly
 
-    def run() -> None:
-        look_for(arguments[0], options)
-        options.run(options)
+    def command() -> None:
+        _look_for(arguments[0], options)
+        run(**options)
 
-    sys.exit(exit_cleanly(run))
+    sys.exit(exit_cleanly(command))
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -79,6 +71,23 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         hint = f"did you mean {' or '.join(close)}?" if close else "hfkit --help lists them"
         parser.exit(2, f"hfkit: there is no command {line(arguments[0], 80)}; {hint}\n")
     return parser.parse_args(arguments)
+
+
+def _look_for(command: str, options: dict[str, Any]) -> None:
+    """Find the runs and models that a command names before anything heavy is imported: a wrong one is told at once."""
+    named = options.get("run_folders", [options["run_folder"]] if "run_folder" in options else [])
+    for name in map(str, named):
+        if name.startswith("demo:"):
+            embedded.check_name(name.removeprefix("demo:"))
+            continue
+        published = command in ("evaluate", "compare") and name.count("/") == 1 and not name.startswith("runs/")
+        here = Path(name).exists() or (command in NEED_RUNS and not published)
+        if here and (command in NEED_RUNS or (Path(name) / "run.json").is_file()):
+            run = Run(name)
+            if command != "verify":
+                run.check_finished()
+        else:
+            locate(name, options.get("revision"), options.get("trust_remote_code", False))
 
 
 def _train(flags: list[str]) -> NoReturn:
@@ -115,11 +124,11 @@ def _demo(flags: list[str]) -> dict[str, Any]:
 def _parser() -> "_Parser":
     parser = _Parser(prog="hfkit", description="From a data card to a published, proven model.")
     parser.add_argument("--version", action="version", version=f"hfkit {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=argparse.ArgumentParser)
+    one_of_them: Any = partial(argparse.ArgumentParser, allow_abbrev=False)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=one_of_them)
     for title, add in GROUPS.items():
         known = len(commands.choices)
-        for one in add:
-            one(commands)
+        add(commands)
         parser.groups[title] = list(commands._get_subactions())[known:]
     return parser
 

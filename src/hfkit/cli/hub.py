@@ -1,22 +1,20 @@
-"""The commands that speak to the Hub: push, pull and push-data."""
+"""The commands that speak to the Hub: push, pull, push-data and push-space."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
-OVERWRITE_HELP = "replace a README.md that was edited on the Hub (default: what people wrote there is kept)"
-TRUST_HELP = "fetch Python code that the repository ships too; off unless you trust it"
+from hfkit.cli import late
+from hfkit.cli.card import HELP as CARD_HELP
 
 
 def hub_commands(commands: Any) -> None:
-    """Add the commands to the parser of `hfkit`."""
-    push = commands.add_parser("push", allow_abbrev=False, help="publish a finished run on the Hub, verified")
+    """Add push, pull and push-space to the parser of `hfkit`."""
+    push = commands.add_parser("push", help="publish a finished run on the Hub, verified")
     push.add_argument("run_folder", metavar="RUN", type=Path, help="a finished run")
-    push.add_argument("repository", metavar="USER/NAME", help="where: your name or an organization's, and the model's")
-    push.add_argument("--private", action="store_true", help="make a new repository private")
+    _add_publishing(push, "USER/NAME", "the model's")
     push.add_argument("--revision", default="main", help="the branch, made where there is none (default: %(default)s)")
     push.add_argument("--tag", help="a name for the commit, such as v1")
-    push.add_argument("--message", help="of the commit")
     push.add_argument("--merged", action="store_true", help="publish an adapter and its base as one model")
     push.add_argument(
         "--with_base",
@@ -26,63 +24,47 @@ def hub_commands(commands: Any) -> None:
         metavar="USER/BASE",
         help="publish the adapter's base first, where it is not on the Hub (default name: USER/NAME-base)",
     )
-    push.add_argument("--overwrite_card", action="store_true", help=OVERWRITE_HELP)
-    push.add_argument("--dry_run", action="store_true", help="list the files and show the card; nothing is sent")
-    push.add_argument("--skip_verification", action="store_true", help="do not open and compare what was published")
-    push.set_defaults(run=_push)
+    push.add_argument(
+        "--skip_verification", dest="verify", action="store_false", help="do not open and compare what was published"
+    )
+    push.set_defaults(run=late("hfkit.hub", "push"))
 
-    pull = commands.add_parser("pull", allow_abbrev=False, help="fetch a published run or model, verified")
+    pull = commands.add_parser("pull", help="fetch a published run or model, verified")
     pull.add_argument("repository", metavar="USER/NAME", help="the repository")
     pull.add_argument("--revision", help="commit, tag or branch (default: main, and the commit is printed)")
     pull.add_argument("--output", type=Path, help="a folder to copy it to (default: it stays in the Hub's cache)")
-    pull.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
+    trust = "fetch Python code that the repository ships too; off unless you trust it"
+    pull.add_argument("--trust_remote_code", action="store_true", help=trust)
     pull.set_defaults(run=_pull)
 
+    space = commands.add_parser("push-space", help="publish a run's app as a Space on the Hub")
+    space.add_argument("run_folder", metavar="RUN", type=Path, help="a finished run")
+    _add_publishing(space, "USER/SPACE", "the Space's")
+    space.add_argument("--model", metavar="USER/NAME", help="a published model to open, USER/NAME@COMMIT pins it"
+                       " (default: the Space holds the run's own)")  # fmt: skip
+    space.set_defaults(run=late("hfkit.hub.space", "push_space"))
 
-def push_data_command(commands: Any) -> None:
-    """Add `hfkit push-data` to the parser of `hfkit`."""
-    data = commands.add_parser("push-data", allow_abbrev=False, help="publish a data set with its card, as Parquet")
+
+def data_commands(commands: Any) -> None:
+    """Add card, whose flags `parse_card` reads, and push-data to the parser of `hfkit`."""
+    commands.add_parser("card", help=CARD_HELP, add_help=False)
+    data = commands.add_parser("push-data", help="publish a data set with its card, as Parquet")
     data.add_argument("card", metavar="CARD", help="the card's name, such as imdb, or demo:imdb")
-    data.add_argument("repository", metavar="USER/NAME", help="where: your name or an organization's, and the data's")
-    data.add_argument("--private", action="store_true", help="make a new repository private")
-    data.add_argument("--message", help="of the commit")
-    data.add_argument("--overwrite_card", action="store_true", help=OVERWRITE_HELP)
-    data.add_argument("--dry_run", action="store_true", help="list the files and show the card; nothing is sent")
-    data.set_defaults(run=_push_data)
+    _add_publishing(data, "USER/NAME", "the data's")
+    data.set_defaults(run=late("hfkit.hub", "push_data"))
 
 
-def _push(options: argparse.Namespace) -> None:
-    from hfkit.hub import push
-
-    push(
-        options.run_folder,
-        options.repository,
-        private=options.private,
-        revision=options.revision,
-        tag=options.tag,
-        message=options.message,
-        merged=options.merged,
-        with_base=options.with_base,
-        overwrite_card=options.overwrite_card,
-        dry_run=options.dry_run,
-        verify=not options.skip_verification,
-    )
+def _add_publishing(parser: argparse.ArgumentParser, form: str, whose: str) -> None:
+    """The repository, and how it is made and written to."""
+    parser.add_argument("repository", metavar=form, help=f"where: your name or an organization's, and {whose}")
+    parser.add_argument("--private", action="store_true", help="make a new repository private")
+    parser.add_argument("--message", help="of the commit")
+    card = "replace a README.md that was edited on the Hub (default: what people wrote there is kept)"
+    parser.add_argument("--overwrite_card", action="store_true", help=card)
+    parser.add_argument("--dry_run", action="store_true", help="list the files and show the card; nothing is sent")
 
 
-def _push_data(options: argparse.Namespace) -> None:
-    from hfkit.hub import push_data
-
-    push_data(
-        options.card,
-        options.repository,
-        private=options.private,
-        message=options.message,
-        overwrite_card=options.overwrite_card,
-        dry_run=options.dry_run,
-    )
-
-
-def _pull(options: argparse.Namespace) -> None:
+def _pull(repository: str, **options: Any) -> None:
     from hfkit.hub import pull
 
-    print(pull(options.repository, options.revision, options.output, trust_remote_code=options.trust_remote_code))
+    print(pull(repository, **options))

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from hfkit.cli.generate import TRUST_HELP
+from hfkit.cli import late
+from hfkit.cli.use import TRUST_HELP
 
 EVALUATE_HELP = "a run's figures on another data set"
 
@@ -12,87 +13,72 @@ EVALUATE_HELP = "a run's figures on another data set"
 def judge_commands(commands: Any) -> None:
     """Add the commands to the parser of `hfkit`."""
     commands.add_parser("evaluate", help=EVALUATE_HELP, add_help=False)
-    report = commands.add_parser(
-        "report", allow_abbrev=False, help="write report.html and the model card again, from a run's files"
-    )
+    report = commands.add_parser("report", help="write report.html and the model card again, from a run's files")
     report.add_argument("run_folder", metavar="RUN", type=Path)
     report.add_argument("--license", help="of the weights, for the model card, such as apache-2.0; kept in the run")
-    report.set_defaults(run=_report)
+    report.set_defaults(run=late("hfkit", "write_report"))
 
-    compare = commands.add_parser(
-        "compare", allow_abbrev=False, help="rank runs on the examples that they share, with paired tests"
-    )
+    compare = commands.add_parser("compare", help="rank runs on the examples that they share, with paired tests")
     compare.add_argument(
         "run_folders", metavar="RUN", nargs="+", type=Path, help="runs, or user/name of published ones"
     )
     compare.add_argument("--output", type=Path, help="a folder for compare.json and compare.html")
     compare.set_defaults(run=_compare)
 
-    runs = commands.add_parser("runs", allow_abbrev=False, help="the runs of a folder, each with its state")
+    runs = commands.add_parser("runs", help="the runs of a folder, each with its state")
     runs.add_argument("folder", metavar="FOLDER", nargs="?", default="runs", type=Path, help="default: %(default)s")
     runs.set_defaults(run=_runs)
 
-    verify = commands.add_parser("verify", allow_abbrev=False, help="whether a run's files are those written, by hash")
+    verify = commands.add_parser("verify", help="whether a run's files are those written, by hash")
     verify.add_argument("run_folder", metavar="RUN", type=Path)
     verify.set_defaults(run=_verify)
 
 
 def parse_evaluate(flags: list[str]) -> argparse.Namespace:
     """The options of `hfkit evaluate ...`, with what to run. Ends the process with status 2 on wrong usage."""
-    from hfkit.config import DataArguments
-    from hfkit.config.parsing import ConfigParser
+    from hfkit.config.parsing import DataParser
 
-    parser = ConfigParser(DataArguments, "hfkit evaluate")
-    parser.usage, parser.description = "%(prog)s RUN --dataset NAME [--flag value ...]", EVALUATE_HELP
+    parser = DataParser("hfkit evaluate", "%(prog)s RUN --dataset NAME [--flag value ...]", EVALUATE_HELP)
     parser.add_argument("run_folder", metavar="RUN", help="a finished run, or user/name of a published one")
     parser.add_argument("--output", help="a folder for metrics.json and predictions.parquet")
     parser.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
-    parser.require("dataset")
-    options = parser.parse_flags(flags)
-    data = {name: vars(options).pop(name) for name in DataArguments.__dataclass_fields__}
-    return argparse.Namespace(run=_evaluate, data=DataArguments(**data), **vars(options))
+    return argparse.Namespace(run=_evaluate, **parser.parse_data(flags))
 
 
-def _evaluate(options: argparse.Namespace) -> None:
+def _evaluate(run_folder: str, data: Any, output: str | None, trust_remote_code: bool) -> None:
     from hfkit.base.hardware import forget_kernels
 
     forget_kernels()  # before torch is imported, see there
     from hfkit.hub.fetching import local
     from hfkit.training.judge import evaluate
 
-    run = local(options.run_folder)
+    run = local(run_folder)
     # The Hub's cache is not ours to write to.
-    apart = None if run == Path(options.run_folder) else Path("evaluations") / options.run_folder.replace("/", "--")
-    evaluate(run, options.data, options.output, options.trust_remote_code, evaluations=apart)
+    apart = None if run == Path(run_folder) else Path("evaluations") / run_folder.replace("/", "--")
+    evaluate(run, data, output, trust_remote_code, evaluations=apart)
 
 
-def _report(options: argparse.Namespace) -> None:
-    from hfkit import write_report
-
-    write_report(options.run_folder, options.license)
-
-
-def _compare(options: argparse.Namespace) -> None:
+def _compare(run_folders: list[Path], output: Path | None) -> None:
     from hfkit import compare
     from hfkit.hub.fetching import local
 
-    print(compare([local(run) for run in options.run_folders], options.output))
-    if options.output:
-        print(f"\nWritten to {options.output / 'compare.html'} and compare.json")
+    print(compare([local(run) for run in run_folders], output))
+    if output:
+        print(f"\nWritten to {output / 'compare.html'} and compare.json")
 
 
-def _runs(options: argparse.Namespace) -> None:
+def _runs(folder: Path) -> None:
     from hfkit.cli.runs import table
 
-    print(table(options.folder))
+    print(table(folder))
 
 
-def _verify(options: argparse.Namespace) -> None:
+def _verify(run_folder: Path) -> None:
     from hfkit.base.errors import HfkitError
     from hfkit.cli.runs import verify
 
-    count, damaged = verify(options.run_folder)
+    count, damaged = verify(run_folder)
     if damaged:
         fix = "an unfinished run goes on from its newest whole checkpoint; a finished one: --overwrite makes it anew"
         raise HfkitError("\n".join(damaged), fix=fix)
-    print(f"{options.run_folder}: {count} files, all as they were written")
+    print(f"{run_folder}: {count} files, all as they were written")

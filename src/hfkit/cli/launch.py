@@ -6,9 +6,8 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -47,6 +46,19 @@ def main(
     sys.exit(exit_cleanly(lambda: start(job, config_class, demo, argv, recipe)))
 
 
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Imports make a million objects that stay. The garbage collector would look through them again and again, for a
+    fifth of the start's time, so it rests until training begins (`Engine.train`)."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()  # or libraries complain at the process's end that something leaked
+        gc.enable()
+
+
+@_no_collecting()
 def start(
     job: Callable[[Config], None],
     config_class: type[Config],
@@ -54,26 +66,7 @@ def start(
     argv: Sequence[str] | None = None,
     recipe: str | None = None,
 ) -> None:
-    """Parse, look at what is in the run's folder, and do the job.
-
-    Imports make a million objects that stay. The garbage collector would look through them again and again, for a fifth
-    of the start's time, so it rests until training begins (`Engine.train`).
-    """
-    gc.disable()
-    try:
-        _start(job, config_class, demo, argv, recipe)
-    finally:
-        gc.unfreeze()  # or libraries complain at the process's end that something leaked
-        gc.enable()
-
-
-def _start(
-    job: Callable[[Config], None],
-    config_class: type[Config],
-    demo: dict[str, Any] | None,
-    argv: Sequence[str] | None,
-    recipe: str | None,
-) -> None:
+    """Parse, look at what is in the run's folder, and do the job. Arguments as for `main`."""
     from hfkit.config.parsing import default_output_dir, parse
 
     config = parse(config_class, demo, argv)
@@ -90,9 +83,15 @@ def _start(
     elif created:
         check_name(config.model)
     machine = [hardware.keep_memory(config.use_cpu), hardware.use_all_cores(config.use_cpu)]
-    first = join_processes(config)
+    from accelerate import PartialState
+
+    first = bool(meet(PartialState, cpu=config.use_cpu or hardware.stays_on_cpu()).is_main_process)
     if config.push_to_hub and first:
-        check_hub(config)
+        from hfkit.hub.upload import publishing
+
+        # Hours later is too late to learn that the token may not make the repository and branch, or write there.
+        publishing.check_name(name := str(config.hub_model_id))
+        publishing.prepare(publishing.connect(name), name, config.hub_private_repo, config.hub_revision)
     if finished(config, path, first):
         publish(config, path, first)
         return
@@ -112,20 +111,6 @@ def _start(
     publish(config, path, first)
 
 
-def check_hub(config: TrainConfig) -> None:
-    """Make repository and branch before training, and try whether they take files: hours later is too late to learn
-    that the token may not write there.
-
-    Raises:
-        HfkitError: It will not.
-    """
-    from hfkit.hub.upload.publishing import check_name, connect, prepare
-
-    name = str(config.hub_model_id)
-    check_name(name)
-    prepare(connect(name), name, config.hub_private_repo, config.hub_revision)
-
-
 def publish(config: TrainConfig, path: Path, first: bool) -> None:
     """Publish the finished run where `--push_to_hub` asks for it."""
     if not config.push_to_hub or not first:
@@ -136,11 +121,7 @@ def publish(config: TrainConfig, path: Path, first: bool) -> None:
 
 
 def finished(config: TrainConfig, path: Path, first: bool) -> bool:
-    """Whether this very run was finished before; then its table is shown.
-
-    Raises:
-        HfkitError: The folder holds another run. Told before anything is loaded.
-    """
+    """Whether this very run was finished before; then its table is shown. Another run in the folder is refused."""
     if not (path / "run.json").is_file() or config.overwrite:
         return False
     run = claim(config, path, recipe=sys.argv[0])
@@ -161,14 +142,6 @@ def discard(path: Path) -> None:
             remove(path)
 
 
-def join_processes(config: TrainConfig) -> bool:
-    """Meet the other processes of the launch (`hfkit.base.processes.meet`). Returns whether this is the first."""
-    from accelerate import PartialState
-
-    state = meet(PartialState, cpu=config.use_cpu or hardware.stays_on_cpu())
-    return bool(state.is_main_process)
-
-
 def quiet_libraries(config: TrainConfig) -> None:
     """Keep the screen for what matters here: transformers draws a bar for each file of weights it reads or writes."""
     from transformers.utils import logging
@@ -180,21 +153,14 @@ def quiet_libraries(config: TrainConfig) -> None:
         disable_progress_bars()
 
 
-NOISE = {
-    "transformers.models.timm_wrapper.image_processing_timm_wrapper": "The `save_pretrained` method is disabled",
-}
-"""What libraries say of things that are as they should be: the logger, and how it begins."""
-
-
 def hush() -> None:
-    """Keep noise off the screen, and in a file all but a fragment in 30 s of bars that are not ours.
-
-    Call it before tqdm is imported, which reads its defaults from the environment once.
-    """
+    """Keep noise off the screen, and in a file all but a fragment in 30 s of bars that are not ours. Call it before
+    tqdm is imported, which reads its defaults from the environment once."""
     if os.environ.get("HFKIT_DEBUG") != "1":
         warnings.formatwarning = one_line
-    for name, beginning in NOISE.items():
-        logging.getLogger(name).addFilter(partial(_is_news, beginning))
+    timm = logging.getLogger("transformers.models.timm_wrapper.image_processing_timm_wrapper")
+    known = "The `save_pretrained` method is disabled"  # which is as it should be
+    timm.addFilter(lambda record: not record.getMessage().startswith(known))
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", "30")
 
@@ -203,10 +169,6 @@ def one_line(message: Warning | str, *_: Any, **__: Any) -> str:
     """A warning in one line, without where in a library's C++ it arose."""
     said = re.sub(r"\(Triggered internally at .*?\)", "", str(message))
     return f"warning: {line(said, 600)}\n"
-
-
-def _is_news(known: str, record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith(known)
 
 
 def exit_cleanly(function: Callable[[], Any]) -> int:

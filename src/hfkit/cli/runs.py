@@ -21,7 +21,8 @@ def state(path: str | Path) -> str:
         run = Run(path)
         state = run.state
         if state == "running":
-            return f"running, step {_logged(run)}"
+            step = max((line.get("step", 0) for line in run.log()), default=0)
+            return f"running, step {int(step)}"
         if state == "finished":
             found = atomic.damage(run.path, run.info.get("files", {}), hashes=False)
             return f"damaged: {found[0]}" if found else "finished"
@@ -39,11 +40,7 @@ def state(path: str | Path) -> str:
 
 
 def table(folder: str | Path = "runs") -> str:
-    """The runs in `folder`, at any depth: name, state, and the primary figure of those that are finished.
-
-    Raises:
-        HfkitError: There is no such folder.
-    """
+    """The runs in `folder`, at any depth: name, state, and the figure of finished ones. Refuses what is no folder."""
     folder = Path(folder)
     if not folder.is_dir():
         raise HfkitError(f"there is no folder {folder}", fix="name the folder that holds the runs: hfkit runs FOLDER")
@@ -57,10 +54,7 @@ def table(folder: str | Path = "runs") -> str:
 
 def verify(path: str | Path) -> tuple[int, list[str]]:
     """Read every byte of a run that was written with a hash: its checkpoints and, once it is finished, its model, log,
-    figures and predictions.
-
-    Returns:
-        How many files were read, and a sentence for each that is damaged.
+    figures and predictions. Returns how many files were read, and a sentence for each that is damaged.
 
     Raises:
         HfkitError: `path` holds no run, or its run.json cannot be read.
@@ -74,10 +68,6 @@ def verify(path: str | Path) -> tuple[int, list[str]]:
         found += [f"{place}: {why}"] if why else []
         count += sum(1 for _ in place.iterdir())
     return count, found
-
-
-def _logged(run: Run) -> int:
-    return int(max((line.get("step", 0) for line in run.log()), default=0))
 
 
 def _figure(path: Path) -> str:

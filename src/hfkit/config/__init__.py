@@ -1,9 +1,8 @@
 """TrainConfig: the knobs of a run that every task has, under the names that transformers.TrainingArguments uses.
 
-The knobs stand in groups. A group is a dataclass of its own, so that `load_data` takes `DataArguments` alone and
-never sees a learning rate. What only some tasks have stands in groups too, which their Config inherits beside
-TrainConfig, in the `config.py` of the task's folder. A recipe subclasses a task's Config and changes defaults;
-`hfkit.config.parsing` turns every field into a flag. This room imports no library, so that `--help` costs nothing.
+They stand in groups, so that `load_data` takes `DataArguments` alone and never sees a learning rate. A task's Config
+inherits TrainConfig and those groups that it has a use for; a recipe is a subclass of that with other defaults. This
+room imports no library, so that `--help` costs nothing.
 """
 
 from copy import copy
@@ -99,11 +98,8 @@ class TrainConfig(RunArguments, LoopArguments, OptimArguments, ModelArguments, R
         """
         spec = find(name or cls.task or DEFAULT)
         if cls.task and cls.task not in spec.names:
-            raise HfkitError(
-                f"{cls.__name__} is a configuration of --task {cls.task}",
-                where=f"--task {name}",
-                fix="take a recipe of the other task, or hfkit train",
-            )
+            fix = "take a recipe of the other task, or hfkit train"
+            raise HfkitError(f"{cls.__name__} is a configuration of --task {cls.task}", where=f"--task {name}", fix=fix)
         own = spec.offers("config", "Config") or TrainConfig
         if issubclass(cls, own):
             return cls

@@ -1,15 +1,18 @@
-"""knob: a field of a configuration, with its help, its bounds and what it takes to have an effect."""
+"""knob: a field of a configuration, with its help, its bounds and what it takes to have an effect; and its values."""
 
 import dataclasses
+import math
+import os
 from collections.abc import Iterator
 from dataclasses import field
-from typing import Any
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 Broken = Iterator[tuple[str, str]]
 """What `rules` yield: what is wrong, and what to do."""
 
 NOTES = ("low", "above", "high", "below", "needs", "against", "lead")
-"""What a field's metadata says beside its help. `config/values.py` and `config/rules.py` read it."""
+"""What a field's metadata says beside its help."""
 
 
 def knob(
@@ -61,3 +64,82 @@ def holds(config: Any, wanted: str) -> bool:
     name, _, value = wanted.partition(" ")
     found = getattr(config, name, None)
     return str(found).startswith(value.removesuffix("NAME")) if value else bool(found)
+
+
+def settle(config: Any) -> None:
+    """Put plain values, which JSON takes, where a program gave a path for a text, or a number of NumPy's or torch's."""
+    for entry in dataclasses.fields(config):
+        setattr(config, entry.name, _plain(getattr(config, entry.name)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if getattr(value, "shape", None) == () else value
+
+
+def types(config: Any) -> Broken:
+    """Values of another kind than their field's annotation."""
+    hints = get_type_hints(type(config))
+    for entry in dataclasses.fields(config):
+        value, hint = getattr(config, entry.name), hints[entry.name]
+        if not _fits(value, hint):
+            yield f"--{entry.name} is {value!r}", f"give {_wanted(hint)}, not {type(value).__name__}"
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of an annotated type. A whole number will do where any is wanted; True and False are none."""
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if get_origin(hint) is list:
+        return isinstance(value, list) and all(_fits(entry, *get_args(hint)) for entry in value)
+    if get_args(hint):
+        return any(_fits(value, one) for one in get_args(hint))
+    return isinstance(value, (int, float) if hint is float else hint) and (hint is bool or not isinstance(value, bool))
+
+
+def _wanted(hint: Any) -> str:
+    """An annotated type, in words."""
+    names = {float: "a number", int: "a whole number", str: "a text", bool: "True or False", NoneType: "None"}
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(map(str, get_args(hint)))}"
+    return names.get(hint) or (
+        "a list of texts" if get_origin(hint) is list else " or ".join(map(_wanted, get_args(hint)))
+    )
+
+
+def numbers(config: Any) -> Broken:
+    """Numbers out of their bounds."""
+    for name, entry in definitions(type(config)).items():
+        value = getattr(config, name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            wanted = _out_of_bounds(value, entry)
+            if wanted:
+                yield f"--{name} is {value}", f"give a number {wanted}"
+    size = (getattr(config, "validation_size", None) or 0) + (getattr(config, "test_size", None) or 0)
+    if size >= 1:
+        yield "--validation_size and --test_size leave no rows to train on", "their sum must stay below 1"
+    if getattr(config, "max_steps", -1) != -1 and config.max_steps < 1:
+        yield f"--max_steps is {config.max_steps}", "give a number of updates, or -1 to go by --num_train_epochs"
+
+
+def _out_of_bounds(value: float, entry: dataclasses.Field) -> str:
+    """What the number has to be; nothing where it is that. Whole numbers stay below 2 ** 31, where kernels stop."""
+    bounds = entry.metadata
+    most = bounds.get(
+        "high", math.inf if isinstance(value, float) else 2**32 - 1 if "seed" in entry.name else 2**31 - 1
+    )
+    if "above" in bounds and "below" in bounds:
+        return (
+            "" if bounds["above"] < value < bounds["below"] else f"between {bounds['above']:g} and {bounds['below']:g}"
+        )
+    if "below" in bounds:
+        low, below = bounds["low"], bounds["below"]
+        return "" if low <= value < below else f"from {low:g} up to, and not including, {below:g}"
+    if "above" in bounds and not bounds["above"] < value < math.inf:
+        return f"above {bounds['above']:g}"
+    if "low" in bounds and not bounds["low"] <= value < math.inf:
+        return f"of at least {bounds['low']:g}"
+    return f"of at most {most:,}" if math.isfinite(value) and value > most else ""

@@ -1,9 +1,7 @@
 """parse: a command line becomes a TrainConfig, or one line that says which flag is meant.
 
-The parser is transformers' HfArgumentParser, with the flags grouped as the classes group their fields. `--task` is
-looked for first: the flags are those of that task's Config. Wrong usage (an unknown flag, a value of the wrong kind)
-ends with exit status 2, as argparse does; a combination that cannot work is an HfkitError from `hfkit.config.rules`.
-Nothing here imports torch, so `--help` answers in half a second.
+The parser is transformers' HfArgumentParser, with the flags of the task that `--task` names, grouped as the classes
+group their fields. Nothing here imports torch, so `--help` answers in half a second.
 """
 
 import argparse
@@ -24,13 +22,11 @@ from transformers.hf_argparser import HfArgumentParser
 from hfkit.base.errors import HfkitError
 from hfkit.base.processes import first_to_tell
 from hfkit.base.sanitize import line
-from hfkit.config import TrainConfig
+from hfkit.config import DataArguments, TrainConfig
 from hfkit.config.by_task import of_other_tasks, peek
 from hfkit.config.knobs import NOTES, definitions
 from hfkit.config.rules import check, check_idle
 from hfkit.tasks.discover import names
-
-__all__ = ["ConfigParser", "check", "default_output_dir", "parse"]
 
 Config = TypeVar("Config", bound=TrainConfig)
 
@@ -118,10 +114,8 @@ def default_output_dir(config: TrainConfig, recipe_path: str | os.PathLike[str])
 class ConfigParser(HfArgumentParser):
     """HfArgumentParser for one configuration: grouped flags, no abbreviations, `none` for an unset value.
 
-    Args:
-        config_class: A TrainConfig, or one of its groups; each field is a flag, in the group of the class that first
-            defines it.
-        prog: The command, as the help shows it. Default: the script's name.
+    Each field of a TrainConfig, or of one of its groups, is a flag, in the group of the class that first defines it.
+    The help shows the command as `prog`, by default the script's name.
     """
 
     hint = ""
@@ -174,10 +168,6 @@ class ConfigParser(HfArgumentParser):
         """Every flag, in groups."""
         return super().format_help()
 
-    def require(self, name: str) -> None:
-        """Make a flag one that cannot be left out."""
-        self._option_string_actions[f"--{name}"].required = True
-
     def parse_flags(self, argv: Sequence[str] | None) -> argparse.Namespace:
         """The flags as a namespace, `none` understood in lists too; exit status 2 on a flag that is not known."""
         namespace, rest = self.parse_known_args(argv)
@@ -208,6 +198,21 @@ class ConfigParser(HfArgumentParser):
         close = close or [other for other in known if name and name in other][:3]
         hint = f"; did you mean {' or '.join('--' + other for other in close)}?" if close else ""
         return f"there is no flag {flag.split('=')[0]}{hint}"
+
+
+class DataParser(ConfigParser):
+    """The parser of a command that reads a data set: the flags of `DataArguments`, and those that it adds."""
+
+    def __init__(self, prog: str, usage: str, description: str) -> None:
+        super().__init__(DataArguments, prog)
+        self.usage, self.description = usage, description
+        self._option_string_actions["--dataset"].required = True
+
+    def parse_data(self, flags: Sequence[str]) -> dict[str, Any]:
+        """The command's own flags by name, and those of the data as one `data`. Ends with status 2 on wrong usage."""
+        options = vars(self.parse_flags(flags))
+        data = DataArguments(**{field.name: options.pop(field.name) for field in dataclasses.fields(DataArguments)})
+        return options | {"data": data}
 
 
 def _groups(config_class: Any) -> Iterator[tuple[type, list[dataclasses.Field]]]:
@@ -244,11 +249,8 @@ def _or_none(read: Any) -> Callable[[str], Any]:
     return value
 
 
-class _HelpAll(argparse.Action):
+class _HelpAll(argparse._HelpAction):
     """The whole page, as `--help` shows the first."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
-        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, default=argparse.SUPPRESS, help=help)
 
     def __call__(self, parser: Any, *_: Any) -> None:
         print(parser.format_all(), end="")

@@ -1,8 +1,5 @@
-"""check: combinations of flags that cannot work, refused before anything is loaded.
-
-Each rule reads the configuration alone. What needs the data or the model (a column, the model's longest text) is
-checked where that is known.
-"""
+"""check: combinations of flags that cannot work, refused before anything is loaded. What needs the data or the model (a
+column, the model's longest text) is checked where that is known."""
 
 import json
 from typing import Any
@@ -10,8 +7,7 @@ from typing import Any
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import text_codec
 from hfkit.config import TrainConfig
-from hfkit.config.knobs import Broken, default_of, definitions, holds
-from hfkit.config.values import numbers, settle, types
+from hfkit.config.knobs import Broken, default_of, definitions, holds, numbers, settle, types
 
 JSON_OBJECTS = ("model_args", "optim_args", "lr_scheduler_kwargs")
 
@@ -19,8 +15,7 @@ JSON_OBJECTS = ("model_args", "optim_args", "lr_scheduler_kwargs")
 def check(config: Any) -> None:
     """Refuse what cannot work, whether a command line or a program has made it. Paths and NumPy's numbers become plain.
 
-    Args:
-        config: A TrainConfig; of one of its groups alone each value is looked at, and not what they do together.
+    Of one of TrainConfig's groups alone each value is looked at, and not what they do together.
 
     Raises:
         HfkitError: The first rule that is broken, with the flags at fault and the way out.
@@ -33,11 +28,7 @@ def check(config: Any) -> None:
 
 
 def check_idle(config: TrainConfig, recipe: TrainConfig) -> None:
-    """Refuse flags without effect. Only where they differ from the recipe's: it may keep one for when it is needed.
-
-    Raises:
-        HfkitError: The first such flag, and the flag that it needs.
-    """
+    """Refuse, as an HfkitError, flags without what they need; not those that a recipe keeps for when it is needed."""
     for name, entry in definitions(type(config)).items():
         needed = entry.metadata.get("needs")
         if needed and not holds(config, needed) and getattr(config, name) != getattr(recipe, name):

@@ -10,10 +10,7 @@ TRACKERS = {"tensorboard": "tensorboard", "trackio": "trackio", "wandb": "wandb"
 
 
 def tracker_names(report_to: list[str]) -> list[str]:
-    """The trackers to start, each once, in the order given; `none` stands for no tracker.
-
-    Args:
-        report_to: The `--report_to` flag.
+    """The trackers of `--report_to` to start, each once, in the order given; `none` stands for no tracker.
 
     Raises:
         HfkitError: A name is unknown, or its package is not installed.

@@ -1,8 +1,8 @@
 """BatchPlan: which rows share a batch, for the whole run, as a function of seed, lengths and batch settings alone.
 
-An *update* is the set of rows behind one optimizer step; it is cut into the *batches* that fit on a device. The plan
-knows nothing of processes or workers: an update of 32 rows is the same 32 rows as one batch of 32, as two accumulated
-batches of 16, or as 16 on each of two processes. So resuming is an index, and two processes agree with one.
+An *update* is the set of rows behind one optimizer step, cut into the *batches* that fit on a device. The plan knows
+nothing of processes or workers: 32 rows are the same 32 as one batch, as two accumulated batches of 16, or as 16 on
+each of two processes. So resuming is an index, and two processes agree with one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,18 +22,12 @@ Batch = list[int]
 
 @dataclass(frozen=True)
 class Update:
-    """The rows of one optimizer step.
+    """The rows of one optimizer step."""
 
-    Attributes:
-        epoch: The epoch it belongs to, from 0.
-        first_of_epoch, last_of_epoch: Its place; whether evaluation and saving by epoch are due after it.
-        batches: Row numbers, batch by batch, the longest first.
-    """
-
-    epoch: int
+    epoch: int  # the epoch it belongs to, from 0
     first_of_epoch: bool
-    last_of_epoch: bool
-    batches: list[Batch]
+    last_of_epoch: bool  # evaluation and saving by epoch are due after it
+    batches: list[Batch]  # row numbers, batch by batch, the longest first
 
     @property
     def rows(self) -> list[int]:
@@ -49,28 +43,16 @@ class Update:
 
 @dataclass
 class BatchPlan:
-    """Every update of a run.
+    """Every update of a run. Raises HfkitError: a row is longer than `tokens_per_batch`."""
 
-    Args:
-        lengths: Tokens of each row, `(rows,)`.
-        rows_per_batch: Rows on one device at a time (`per_device_train_batch_size`).
-        batches_per_update: Accumulation steps times processes.
-        strategy: `random`, `sequential` or `group_by_length`.
-        tokens_per_batch: Padded tokens of a batch; takes the place of `rows_per_batch`.
-        seed: The order of an epoch is a function of (seed, epoch).
-        fewest: Rows that an update and a batch of it have at least, where there are so many: 2 for a batch norm, which
-            can learn nothing from a single row. Of the rows before, the last ones go along.
-
-    Raises:
-        HfkitError: A row is longer than `tokens_per_batch`.
-    """
-
-    lengths: np.ndarray
-    rows_per_batch: int
-    batches_per_update: int = 1
-    strategy: str = "group_by_length"
-    tokens_per_batch: int | None = None
-    seed: int = 0
+    lengths: np.ndarray  # tokens of each row, `(rows,)`
+    rows_per_batch: int  # on one device at a time (`per_device_train_batch_size`)
+    batches_per_update: int = 1  # accumulation steps times processes
+    strategy: str = "group_by_length"  # `random`, `sequential` or `group_by_length`
+    tokens_per_batch: int | None = None  # padded tokens of a batch; takes the place of `rows_per_batch`
+    seed: int = 0  # the order of an epoch is a function of (seed, epoch)
+    # Rows that an update and a batch of it have at least, where there are so many: 2 for a batch norm, which can learn
+    # nothing from a single row. Of the rows before, the last ones go along.
     fewest: int = 1
 
     def __post_init__(self) -> None:
@@ -83,11 +65,9 @@ class BatchPlan:
         """Refuse a row that no batch may hold."""
         longest = int(self.lengths.max(initial=0))
         if self.tokens_per_batch and longest > self.tokens_per_batch:
-            raise HfkitError(
-                f"--tokens_per_batch {self.tokens_per_batch} is less than the longest row, {longest} tokens",
-                where=f"training row {int(self.lengths.argmax())}",
-                fix=f"set --tokens_per_batch to at least {longest}, or a smaller --max_length",
-            )
+            what = f"--tokens_per_batch {self.tokens_per_batch} is less than the longest row, {longest} tokens"
+            fix = f"set --tokens_per_batch to at least {longest}, or a smaller --max_length"
+            raise HfkitError(what, where=f"training row {int(self.lengths.argmax())}", fix=fix)
 
     def epoch(self, epoch: int) -> list[Update]:
         """All updates of one epoch: each row exactly once."""
@@ -116,7 +96,8 @@ class BatchPlan:
     def count(self, epochs: float) -> int:
         """How many updates `epochs` passes over the rows take; a part of an epoch is rounded up."""
         whole = int(epochs)
-        total = sum(len(self.epoch(epoch)) for epoch in range(whole)) if self.tokens_per_batch else whole * self._rounds
+        rounds = len(self._ends(len(self.lengths), self._rows_per_update))
+        total = sum(len(self.epoch(epoch)) for epoch in range(whole)) if self.tokens_per_batch else whole * rounds
         return total + int(np.ceil(round((epochs - whole) * len(self.epoch(whole)), 6)))
 
     def epochs(self, examples: int) -> float:
@@ -155,10 +136,6 @@ class BatchPlan:
         padded = sum(len(batch) * int(self.lengths[batch].max()) for batch in batches if batch)
         return 1.0 - sum(int(self.lengths[batch].sum()) for batch in batches if batch) / max(padded, 1)
 
-    @property
-    def _rounds(self) -> int:
-        return len(self._ends(len(self.lengths), self._rows_per_update))
-
     def _order(self, rng: np.random.Generator) -> np.ndarray:
         rows = len(self.lengths)
         return np.arange(rows) if self.strategy == "sequential" else rng.permutation(rows)
@@ -193,30 +170,25 @@ class BatchPlan:
         return [batches[at : at + size] for at in range(0, len(batches), size)]
 
 
-def token_batches(order: Sequence[int], lengths: np.ndarray, tokens_per_batch: int) -> list[Batch]:
-    """Cut `order` greedily into batches of at most `tokens_per_batch` padded tokens (a longer row stands alone)."""
+def token_batches(
+    order: Sequence[int], lengths: np.ndarray, tokens_per_batch: float, rows_per_batch: float = np.inf
+) -> list[Batch]:
+    """Cut `order` greedily into batches of at most so many padded tokens (a longer row stands alone) and rows."""
     batches: list[Batch] = []
-    longest = 0
+    longest = held = 0
     for row in order:
-        longest = max(longest, int(lengths[row])) if batches else int(lengths[row])
-        if batches and longest * (len(batches[-1]) + 1) <= tokens_per_batch:
+        longest = max(longest, int(lengths[row]))
+        if 0 < held < rows_per_batch and longest * (held + 1) <= tokens_per_batch:
             batches[-1].append(int(row))
         else:
             batches.append([int(row)])
             longest = int(lengths[row])
+        held = len(batches[-1])
     return batches
 
 
 def evaluation_batches(lengths: np.ndarray, rows_per_batch: int, tokens_per_batch: int | None = None) -> list[Batch]:
-    """Every row once, longest first, so that a batch pads little and memory runs out at once or never.
-
-    A batch has at most `rows_per_batch` rows and `tokens_per_batch` padded tokens (a longer row stands alone).
-    """
+    """Every row once, longest first, so that a batch pads little and memory runs out at once or never. A batch has at
+    most `rows_per_batch` rows and `tokens_per_batch` padded tokens (a longer row stands alone)."""
     order = np.argsort(-np.asarray(lengths), kind="stable").tolist()
-    batches: list[Batch] = []
-    at = 0
-    while at < len(order):
-        fit = tokens_per_batch // max(1, int(lengths[order[at]])) if tokens_per_batch else rows_per_batch
-        batches.append(order[at : at + max(1, min(rows_per_batch, fit))])
-        at += len(batches[-1])
-    return batches
+    return token_batches(order, lengths, tokens_per_batch or np.inf, rows_per_batch)

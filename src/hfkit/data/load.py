@@ -1,11 +1,11 @@
 """The road from `--dataset` to checked splits: open, choose columns, take rows, read labels, clean, carve, draw."""
 
 import dataclasses
-from collections.abc import Hashable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hfkit.base import table_cache
 from hfkit.base.errors import HfkitError, after, nearest
 from hfkit.base.processes import is_first
 from hfkit.base.sanitize import flat
@@ -13,21 +13,18 @@ from hfkit.config import DataArguments, RowArguments
 from hfkit.config.rules import check
 from hfkit.data import prepared
 from hfkit.data.labels.column import Labels, check_counts, read_labels
-from hfkit.data.labels.feature import strata
 from hfkit.data.sources.source import Source, open_source
-from hfkit.data.splits import carve, group_of, limited, remove_repeats
-from hfkit.data.tables.columns import Columns, choose_columns
+from hfkit.data.splits import carve, limited, remove_repeats
+from hfkit.data.summary import LoadedData, build, describe, finished, reading, rename_labels, say
+from hfkit.data.tables.columns import Columns, choose_columns, group_of
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, take_rows
 from hfkit.data.tables.table import Table, counted
 from hfkit.data.vision.pictures import pixel_range, reads_images, unnamed, wanted
 from hfkit.tasks.discover import find
 
-if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
 
-
-def load_data(source: RowArguments | str | PathLike[str], **options: Any) -> "LoadedData":
+def load_data(source: RowArguments | str | PathLike[str], **options: Any) -> LoadedData:
     """Loads a data set as three checked splits.
 
     Args:
@@ -53,25 +50,11 @@ def load_data(source: RowArguments | str | PathLike[str], **options: Any) -> "Lo
         raise HfkitError("Only texts for a language model can be streamed", fix="add --task text-generation")
     name = prepared.key(arguments, problem_type, task) if getattr(source, "reuse_tokens", False) else None
     if (kept := prepared.read(name)) is not None:
-        return _again(kept)
-    opened = open_source(arguments, images=reads_images(task))
-    tables, notes = choose_splits(opened, arguments)
-    with after(notes):
-        columns = _columns(opened, arguments, tables, task)
-        known = set(tables["train"].columns) - {columns.label, *columns.indicators}
-        for role in [name for name in tables if not getattr(arguments, f"{name}_split")]:
-            if set(tables[role].columns) <= known:  # Kaggle's test.csv; another column may be the label's, misspelt
-                notes.append(f"{role} has no {columns.label}: {counted(len(tables.pop(role)), 'row')} not used")
-        splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes)
-        notes += unnamed(opened.location, tables, columns.image)
-        splits = remove_repeats(splits, notes, keep=arguments.keep_duplicates)
-        notes += check_counts(labels, splits["train"])
-        by_label = partial(_strata, labels=labels)
-        splits = carve(splits, by_label, arguments, opened.card, notes)
-        splits = limited(splits, by_label, arguments, notes)
-        levels = pixel_range(splits["train"].table, arguments.pixel_range, notes)
-    grouped = group_of(arguments, opened.card) is not None
-    data = _finish(opened, columns, labels, splits, notes, levels, grouped)
+        say(kept.summary)
+        if is_first():
+            print(f"splits: an earlier run's, from {table_cache.folder()}", flush=True)
+        return kept
+    data = _read(open_source(arguments, images=reads_images(task)), arguments, problem_type, task)
     if name is not None:
         prepared.write(name, data, unchanged=name == prepared.key(arguments, problem_type, task))
     return data
@@ -83,7 +66,7 @@ def load_test(
     label_names: list[str] | None = None,
     trained: Mapping[str, Any] | None = None,
     **options: Any,
-) -> "LoadedData":
+) -> LoadedData:
     """Loads rows to evaluate a finished model on: a single file whole, anything else its test split.
 
     Args:
@@ -105,20 +88,53 @@ def load_test(
         return loaded
     opened = open_source(arguments, images=reads_images(task))
     arguments = _as_trained(arguments, trained or {}, opened)
-    if not (opened.single and opened.kind == "file"):
-        data = load_data(arguments, problem_type=problem_type, task=task)
-        return _only_test(data, label_names, arguments.drop_unseen_labels)
-    tables = {"test": next(iter(opened.tables.values()))}
-    notes = list(opened.notes)
+    data = _read(opened, arguments, problem_type, task, only_test=True, known=label_names)
+    return _only_test(data, label_names, arguments.drop_unseen_labels)
+
+
+def _read(
+    opened: Source,
+    arguments: DataArguments,
+    problem_type: str,
+    task: str | None,
+    only_test: bool = False,
+    known: list[str] | None = None,
+) -> LoadedData:
+    """The splits of a source; with `only_test` a single file is the test split, whose labels are those `known`."""
+    tables, notes = choose_splits(opened, arguments, only_test)
+    trains, levels, card = "train" in tables, None, opened.card
     with after(notes):
-        columns = _columns(opened, arguments, tables, task)
-        splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes, label_names)
-        repeats: list[str] = []
-        splits = remove_repeats(splits, repeats, keep=True)
-        splits = limited(splits, partial(_strata, labels=labels), arguments, notes)
-        grouped = group_of(arguments, opened.card) is not None
-        data = _finish(opened, columns, labels, splits, notes + repeats, grouped=grouped)
-        return _only_test(data, label_names, arguments.drop_unseen_labels)
+        for table in tables.values():
+            table.missing = arguments.missing_values
+        asked = arguments.image_column or (card.columns.get("image") if card else None)
+        columns = choose_columns(tables, arguments, card, wanted(tables, asked, task, arguments.dataset))
+        own = set(tables["train"].columns) - {columns.label, *columns.indicators} if trains else set()
+        for role in [name for name in tables if trains and not getattr(arguments, f"{name}_split")]:
+            if set(tables[role].columns) <= own:  # Kaggle's test.csv; another column may be the label's, misspelt
+                notes.append(f"{role} has no {columns.label}: {counted(len(tables.pop(role)), 'row')} not used")
+        splits, labels = _labelled(opened, arguments, columns, tables, problem_type, notes, None if trains else known)
+        notes += unnamed(opened.location, tables, columns.image)
+        splits = remove_repeats(splits, notes, keep=arguments.keep_duplicates or not trains)
+        if trains:
+            notes += check_counts(labels, splits["train"])
+            splits = carve(splits, labels.strata, arguments, card, notes)
+        splits = limited(splits, labels.strata, arguments, notes)
+        if trains:
+            levels = pixel_range(splits["train"].table, arguments.pixel_range, notes)
+    grouped = group_of(arguments, card) is not None
+    return finished(
+        opened,
+        {role: build(rows, columns, labels.problem_type, labels.names, grouped) for role, rows in splits.items()},
+        notes,
+        problem_type=labels.problem_type,
+        text_column=columns.text,
+        text_pair_column=columns.pair,
+        image_column=columns.image,
+        label_column=columns.label,
+        label_names=labels.names,
+        decimal=labels.decimal,
+        pixel_range=levels,
+    )
 
 
 def _own(task: str | None, name: str) -> Any:
@@ -156,35 +172,6 @@ def _as_trained(arguments: DataArguments, trained: Mapping[str, Any], opened: So
     return dataclasses.replace(arguments, **{name: value for name, value in read.items() if name not in wrong})
 
 
-def _columns(opened: Source, arguments: DataArguments, tables: dict[str, Table], task: str | None) -> Columns:
-    for table in tables.values():
-        table.missing = arguments.missing_values
-    first = next(iter(tables.values()))
-    card = opened.card
-    given = card.columns if card else {}
-    image = wanted(tables, arguments.image_column or given.get("image"), task, arguments.dataset)
-    group = [name] if (name := group_of(arguments, card)) else []
-    text, pair = arguments.text_column, arguments.text_pair_column
-    if not image:
-        pair = pair or (None if text else given.get("text_pair"))
-        text = text or given.get("text")
-    columns = choose_columns(
-        first,
-        text=None if image else text,
-        pair=None if image else pair,
-        image=image,
-        label=arguments.label_columns or arguments.label_column or given.get("label"),
-        id=given.get("id"),
-        also_used=group,
-    )
-    if columns.id is not None:
-        # An id names one example only if no other split uses it again.
-        ids = [value for table in tables.values() for value in table.columns.get(columns.id, [None, None])]
-        if len({str(value) for value in ids}) < len(ids):
-            return dataclasses.replace(columns, id=None, unused=(*columns.unused, columns.id))
-    return columns
-
-
 def _labelled(
     opened: Source,
     arguments: DataArguments,
@@ -200,18 +187,11 @@ def _labelled(
     separator = arguments.label_separator or (card.label_separator if card else None)
     splits = {}
     for role, table in tables.items():
-        splits[role], dropped = take_rows(
-            table, role, columns, drop=arguments.drop_bad_rows, skip=arguments.skip_corrupt,
-            unlabelled=-1 if names else None, parted=bool(separator),
-            blocks=card.blocks if card else None, group=group_of(arguments, card),
-        )  # fmt: skip
+        splits[role], dropped = take_rows(table, role, columns, arguments, card, separator, "-1" if names else None)
         notes += dropped
         if columns.image is None:
             notes += splits[role].substitute(card.replace if card else {}, role)
-    labels = read_labels(
-        splits, names=names, problem_type=problem_type, merge=arguments.merge_labels,
-        separator=separator, decimal=arguments.decimal, drop_unseen=arguments.drop_unseen_labels, known=known,
-    )  # fmt: skip
+    labels = read_labels(splits, arguments, problem_type, names, separator, known)
     for role, kept in labels.kept.items():
         splits[role] = splits[role].select(kept)
     for role, rows in splits.items():
@@ -234,57 +214,12 @@ def _declared_names(opened: Source, tables: dict[str, Table], columns: Columns) 
     if card is None or card.labels is None or columns.label != card.columns.get("label", columns.label):
         return declared[0]
     if declared[0] and len(declared[0]) != len(card.labels):
-        raise HfkitError(
-            f"The card names {len(card.labels)} labels and the source has {len(declared[0])}",
-            where=f"{card.path}, key hfkit.labels",
-        )
+        what = f"The card names {len(card.labels)} labels and the source has {len(declared[0])}"
+        raise HfkitError(what, where=f"{card.path}, key hfkit.labels")
     return card.labels
 
 
-def _strata(rows: Rows, labels: Labels) -> Sequence[Hashable]:
-    return strata(labels.problem_type, rows.label)
-
-
-def _finish(
-    opened: Source,
-    columns: Columns,
-    labels: Labels,
-    splits: dict[str, Rows],
-    notes: list[str],
-    levels: list[float] | None = None,
-    grouped: bool = False,
-) -> "LoadedData":
-    from hfkit.data.summary import build, finished
-
-    return finished(
-        opened,
-        {role: build(rows, columns, labels.problem_type, labels.names, grouped) for role, rows in splits.items()},
-        notes,
-        problem_type=labels.problem_type,
-        text_column=columns.text,
-        text_pair_column=columns.pair,
-        image_column=columns.image,
-        label_column=columns.label,
-        label_names=labels.names,
-        decimal=labels.decimal,
-        pixel_range=levels,
-    )
-
-
-def _again(data: "LoadedData") -> "LoadedData":
-    """An earlier run's splits, and their summary on the screen once more."""
-    from hfkit.base import table_cache
-    from hfkit.data.summary import say
-
-    say(data.summary)
-    if is_first():
-        print(f"splits: an earlier run's, from {table_cache.folder()}", flush=True)
-    return data
-
-
-def _only_test(data: "LoadedData", label_names: list[str] | None, drop_unseen: bool) -> "LoadedData":
-    from hfkit.data.summary import LoadedData, describe, reading, rename_labels
-
+def _only_test(data: LoadedData, label_names: list[str] | None, drop_unseen: bool) -> LoadedData:
     only = LoadedData({"test": data["test"]})
     only.summary = dataclasses.replace(data.summary)
     if label_names is not None and data.summary.label_names is not None:

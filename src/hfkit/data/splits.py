@@ -2,12 +2,13 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
 from hfkit.data.cards.card import DataCard
+from hfkit.data.tables.columns import group_of
 from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import counted
 
@@ -15,6 +16,7 @@ _WHY = "; a class or group is held out at least once where it can be, and never 
 ROLES = ("train", "validation", "test")
 DEFAULT_SHARE = 0.1
 
+Member = TypeVar("Member")
 Strata = Callable[[Rows], Sequence[Hashable]]
 """What each row counts as when rows are drawn: every kind keeps its proportion."""
 
@@ -24,12 +26,7 @@ def remove_repeats(splits: dict[str, Rows], notes: list[str], *, keep: bool = Fa
 
     Two rows are the same example when their texts are equal without outer space and case, or their images have the same
     pixels. The test split is never touched: its figures stay comparable with everyone's. Of repeated rows in training
-    the first stays.
-
-    Args:
-        splits: In the order train, validation, test; whichever there are.
-        notes: A line is added for each thing counted.
-        keep: Count only.
+    the first stays. `splits` are in the order train, validation, test; to `keep` is to count only.
 
     Raises:
         HfkitError: Nothing is left of a split.
@@ -37,11 +34,10 @@ def remove_repeats(splits: dict[str, Rows], notes: list[str], *, keep: bool = Fa
     keys = {split: rows.keys() for split, rows in splits.items()}
     noun = "image" if any("image" in rows.inputs for rows in splits.values()) else "text"
     kept = {}
-    order = list(splits)
     done = "kept" if keep else "removed"
-    for place, split in enumerate(order):
-        rows, own = splits[split], keys[split]
-        later = {key: other for other in reversed(order[place + 1 :]) for key in keys[other]}
+    for place, (split, rows) in enumerate(splits.items()):
+        own, later_splits = keys[split], list(splits)[place + 1 :]
+        later = {key: other for other in reversed(later_splits) for key in keys[other]}
         leaks = Counter(later[key] for key in own if key in later)
         for other, count in leaks.items():
             notes.append(f"{counted(count, noun)} of {split} that also stand in {other}: {done} in {split}")
@@ -54,7 +50,7 @@ def remove_repeats(splits: dict[str, Rows], notes: list[str], *, keep: bool = Fa
         removed = set() if keep else {row for row, key in enumerate(own) if key in later}
         if split == "train" and not keep:
             removed |= set(again)
-        kept[split] = rows.select([row for row in range(len(rows)) if row not in removed]) if removed else rows
+        kept[split] = rows.without(removed)
         if not len(kept[split]):
             raise HfkitError(
                 f"Every {noun} of {split} also stands in another split", fix="mend the files, or --keep_duplicates"
@@ -80,69 +76,59 @@ def carve(
         by = f", by groups of equal {group}" if group else f", by blocks of {card.blocks} rows" if card else ""
     for role in ("test", "validation"):
         if role not in splits:
-            train, share = splits["train"], share_of(role, arguments, card)
-            splits["train"], splits[role] = hold_out(
-                train, strata(train), share=share, seed=arguments.data_seed, name=role
-            )
+            train, share, seed = splits["train"], share_of(role, arguments, card), arguments.data_seed
+            splits["train"], splits[role] = hold_out(train, strata(train), share=share, seed=seed, name=role)
             taken, all_rows = len(splits[role]), len(train)
+            took = f"{taken:,} of {all_rows:,} rows, {100 * taken / all_rows:.3g} %{by}"
             notes.append(
-                f"{role} held out from train: {taken:,} of {all_rows:,} rows, {100 * taken / all_rows:.3g} %{by}, seed"
-                f" {arguments.data_seed}"
+                f"{role} held out from train: {took}, seed {seed}"
                 + ("" if abs(taken / all_rows - share) < 0.02 else f" ({100 * share:g} % asked for{_WHY})")
             )
     return {role: splits[role] for role in ROLES}
 
 
-def group_of(arguments: DataArguments, card: DataCard | None) -> str | None:
-    """The column whose equal values belong together: the one that is asked for, else the card's."""
-    return arguments.group_column or (card.group if card else None)
-
-
 def share_of(role: str, arguments: DataArguments, card: DataCard | None) -> float:
     """How much of the rows a split gets that the source lacks: as the flag says, else the card, else a tenth."""
     asked = (getattr(arguments, f"{role}_size"), getattr(card, f"{role}_size", None), DEFAULT_SHARE)
-    share = next(share for share in asked if share is not None)
-    if not 0 < share < 1:
-        raise HfkitError(f"--{role}_size {share} is not a share between 0 and 1")
-    return float(share)
+    return float(next(share for share in asked if share is not None))
 
 
 def limited(splits: dict[str, Rows], strata: Strata, arguments: DataArguments, notes: list[str]) -> dict[str, Rows]:
-    """No more rows of each split than `--max_*_samples` allows."""
+    """No more rows of each split than `--max_*_samples` allows, each label in its proportion, in the source's order."""
     limits = {"train": "max_train_samples", "validation": "max_eval_samples", "test": "max_test_samples"}
     drawn = {}
     for role, rows in splits.items():
-        limit = getattr(arguments, limits[role])
-        if limit is not None and limit < 1:
-            raise HfkitError(f"--{limits[role]} {limit} is not a number of rows")
-        drawn[role] = rows
+        limit, drawn[role] = getattr(arguments, limits[role]), rows
         if limit is not None and limit < len(rows):
-            drawn[role] = draw(rows, strata(rows), count=limit, seed=arguments.data_seed, name=role)
+            groups = _grouped(range(len(rows)), strata(rows))
+            quotas = allocate(list(map(len, groups)), limit, [1] * len(groups))
+            generator = random.Random(f"{arguments.data_seed} draw {role}")
+            chosen = [
+                row for group, quota in zip(groups, quotas, strict=True) for row in generator.sample(group, quota)
+            ]
+            drawn[role] = rows.select(sorted(chosen))
             notes.append(f"{role}: {len(drawn[role]):,} of {len(rows):,} rows drawn, seed {arguments.data_seed}")
     return drawn
 
 
 def hold_out(rows: Rows, strata: Sequence[Hashable], *, share: float, seed: int, name: str) -> tuple[Rows, Rows]:
-    """Splits `rows` in two, by units that stay whole, with each label in the same proportion.
+    """Splits `rows` in those that stay and those held out, both in the source's order: by units that stay whole, with
+    each label in the same proportion.
 
     Args:
-        rows: The rows; `rows.unit` names each row's block or group, None makes every row a unit.
         strata: Each row's label; a unit counts as what most of its rows are.
         share: Of the units that is held out.
         seed, name: Together they seed the draw, so that test and validation draw independently.
-
-    Returns:
-        The rows that stay and those held out, both in the source's order.
     """
     units: dict[Any, list[int]] = {}
     for row in range(len(rows)):
         units.setdefault(rows.unit[row] if rows.unit is not None else row, []).append(row)
-    by_stratum: dict[Hashable, list[list[int]]] = {}
-    for members in units.values():
+
+    def kind(members: list[int]) -> Hashable:
         one = len(members) == 1
-        label = strata[members[0]] if one else Counter(strata[row] for row in members).most_common(1)[0][0]
-        by_stratum.setdefault(label, []).append(members)
-    groups = [by_stratum[label] for label in sorted(by_stratum, key=str)]
+        return strata[members[0]] if one else Counter(strata[row] for row in members).most_common(1)[0][0]
+
+    groups = _grouped(units.values(), map(kind, units.values()))
     sizes = [len(group) for group in groups]
     # From three units of a label on, one is held out and one will still be left after the next split; the last unit
     # of a label always stays, or training would lack the label.
@@ -156,28 +142,17 @@ def hold_out(rows: Rows, strata: Sequence[Hashable], *, share: float, seed: int,
         held.update(row for members in group[:quota] for row in members)
     if not held:
         what = "row" if rows.unit is None else "group"
-        raise HfkitError(
-            f"{counted(len(units), what)} cannot give up a {name} split",
-            where=rows.table.origin,
-            fix=f"add rows, or give a {name} split of your own",
-        )
-    stay = [row for row in range(len(rows)) if row not in held]
-    return rows.select(stay), rows.select(sorted(held))
+        fix = f"add rows, or give a {name} split of your own"
+        raise HfkitError(f"{counted(len(units), what)} cannot give up a {name} split", where=rows.table.origin, fix=fix)
+    return rows.without(held), rows.select(sorted(held))
 
 
-def draw(rows: Rows, strata: Sequence[Hashable], *, count: int, seed: int, name: str) -> Rows:
-    """At most `count` rows, each label in its proportion, in the source's order."""
-    if count >= len(rows):
-        return rows
-    by_stratum: dict[Hashable, list[int]] = {}
-    for row in range(len(rows)):
-        by_stratum.setdefault(strata[row], []).append(row)
-    groups = [by_stratum[label] for label in sorted(by_stratum, key=str)]
-    sizes = [len(group) for group in groups]
-    quotas = allocate(sizes, count, [1] * len(sizes))
-    generator = random.Random(f"{seed} draw {name}")
-    chosen = [row for group, quota in zip(groups, quotas, strict=True) for row in generator.sample(group, quota)]
-    return rows.select(sorted(chosen))
+def _grouped(members: Iterable[Member], kinds: Iterable[Hashable]) -> list[list[Member]]:
+    """The members of each kind together."""
+    found: dict[Hashable, list[Member]] = {}
+    for member, kind in zip(members, kinds, strict=True):
+        found.setdefault(kind, []).append(member)
+    return [found[kind] for kind in sorted(found, key=str)]
 
 
 def allocate(sizes: list[int], total: int, least: list[int], most: list[int] | None = None) -> list[int]:

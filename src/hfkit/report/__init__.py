@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfkit.base.atomic import digest_of, write_text, writing
+from hfkit.base.atomic import digest, write_text, writing
 from hfkit.base.processes import is_first
 from hfkit.runs.run import Run, reading
 
@@ -41,7 +41,7 @@ def write_report(run: Run | str | Path, license: str | None = None) -> None:
         for name, text in files.items():
             write_text(run.path / name, text)
     # It may have been moved since; and what is in the card beyond this is somebody's own.
-    run.update(name=run.info["name"], card=digest_of(files["README.md"].encode())["sha256"])
+    run.update(name=run.info["name"], card=digest(files["README.md"].encode())["sha256"])
     print(f"\n{shown}\n\nReport: {run.path / 'report.html'}\nModel card: {run.path / 'README.md'}", flush=True)
 
 

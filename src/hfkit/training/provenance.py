@@ -1,5 +1,6 @@
 """Provenance: what a run is made of, for run.json: versions, hardware, commit, data, model."""
 
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -43,7 +44,7 @@ def facts(
         "hardware": hardware.describe(config.use_cpu) | {"num_processes": accelerator.num_processes},
         "git": git_commit(),
         "seed": config.seed,
-        "data": summary_of(data).to_json(),
+        "data": dataclasses.asdict(summary_of(data)),
         "model": {
             "name": config.model,
             "revision": config.model_revision,

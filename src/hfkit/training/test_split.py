@@ -1,5 +1,6 @@
 """Results: what a finished model is worth on rows it never saw, beside the baselines, in plain files."""
 
+import dataclasses
 import hashlib
 import itertools
 import re
@@ -172,7 +173,7 @@ def evaluate_rows(run: "Run", config: TrainConfig, task: "Task", data: "DatasetD
         with writing(folder, "set --output"):
             folder.mkdir(parents=True, exist_ok=True)
             write_table(folder / "predictions.parquet", table)
-            write_json(folder / "metrics.json", figures | {"data": data.summary.to_json()})
+            write_json(folder / "metrics.json", figures | {"data": dataclasses.asdict(data.summary)})
     return figures
 
 

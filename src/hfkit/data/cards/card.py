@@ -1,19 +1,16 @@
-"""DataCard: a data set's registry entry, one Markdown file of data_cards/.
-
-The front matter is a Hugging Face dataset card's, plus an `hfkit:` block that says where the rows come from and how
-they are split. The prose below it is for people.
-"""
+"""DataCard: a data set's registry entry, one Markdown file of data_cards/: the front matter of a Hugging Face dataset
+card with an `hfkit:` block, which says where the rows come from and how they are split, and prose for people."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from hfkit.base.errors import HfkitError, nearest
-from hfkit.base.untrusted import read_yaml, regular_file
+from hfkit.base.untrusted import read_text, read_yaml
 
-LARGEST = 1_000_000
-"""Bytes of a card, which people read."""
+LARGEST = 1_000_000  # bytes of a card, which people read
 
 REQUIRED = ("license", "language", "task_categories", "size_categories", "hfkit")
 ROLES = ("train", "validation", "test")
@@ -22,78 +19,50 @@ COLUMNS = ("text", "text_pair", "image", "label", "id")
 
 @dataclass(frozen=True)
 class Embedded:
-    """The form of a data set that a package of the `demo` extra ships, or that is fetched as a material.
+    """The form of a data set that a package of the `demo` extra ships, or that is fetched as a material."""
 
-    Attributes:
-        package: The package's name in the registry.
-        module: The folder it installs.
-        material: In place of both, the name of a material (`hfkit.data.sources.materials`).
-        file: The file in that folder.
-        sha256: The file's checksum; another file is refused.
-        rows: Column values that pick this data set's rows out of the file.
-        columns: As in the card; the card's own when empty.
-        test_size: Share held out for the final figures, since the package has no test split.
-        pixels: Width, height and highest grey value, for a gzipped CSV of pictures as numbers, the label last.
-    """
-
-    file: str
-    sha256: str
-    package: str = ""
-    module: str = ""
-    material: str = ""
-    rows: dict[str, str] = field(default_factory=dict)
-    columns: dict[str, str] = field(default_factory=dict)
-    test_size: float | None = None
+    file: str  # the file in that folder
+    sha256: str  # the file's checksum; another file is refused
+    package: str = ""  # the package's name in the registry
+    module: str = ""  # the folder it installs
+    material: str = ""  # in place of both, the name of a material (`hfkit.data.sources.materials`)
+    rows: dict[str, str] = field(default_factory=dict)  # column values that pick this data set's rows out of the file
+    columns: dict[str, str] = field(default_factory=dict)  # as in the card; the card's own when empty
+    test_size: float | None = None  # share held out for the final figures, since the package has no test split
+    # Width, height and highest grey value, for a gzipped CSV of pictures as numbers, the label last
     pixels: list[int] | None = None
 
 
 @dataclass(frozen=True)
 class DataCard:
-    """What a card says.
+    """What a card says."""
 
-    Attributes:
-        name: The file's name without .md; what `--dataset` takes.
-        path: The card's file.
-        license, language, pretty_name, size, task: The front matter of any dataset card.
-        source: A Hub id, or a path (beginning with ./ or ../, seen from the card), or demo:NAME where the embedded form
-            is all there is.
-        config: The configuration of a Hub data set.
-        revision: The pinned commit of a Hub data set.
-        splits: Which split of the source is train, validation, test; one that is not named is carved from train.
-        columns: Which column is text, text_pair, image, label, id; label may list columns of 0 and 1, one a label.
-        label_separator: What stands between several labels in one cell.
-        replace: What to write in place of a string wherever a text holds it, such as markup; counted at each load.
-        labels: The names of the integer labels 0, 1, ...
-        blocks: Neighbouring rows that go to one split together, for sources that are sorted by subject.
-        group: Column whose equal values go to one split together.
-        document_start: Regular expression of the row that begins a document, where the rows are lines.
-        validation_size, test_size: Shares held out, where the user names no other.
-        embedded: The form that `demo:NAME` reads.
-        prose: Everything below the front matter.
-    """
-
-    name: str
-    path: Path
-    license: str
+    name: str  # the file's name without .md; what `--dataset` takes
+    path: Path  # the card's file
+    license: str  # this and the next four: the front matter of any dataset card
     language: str
     pretty_name: str
     size: str
     task: str
+    # A Hub id, a path (from ./ or ../, seen from the card), or demo:NAME where the embedded form is all there is
     source: str
-    prose: str
-    config: str | None = None
-    revision: str | None = None
+    prose: str  # everything below the front matter
+    config: str | None = None  # the configuration of a Hub data set
+    revision: str | None = None  # the pinned commit of a Hub data set
+    # Which split of the source is train, validation, test; one that is not named is carved from train
     splits: dict[str, str] = field(default_factory=dict)
+    # Which column is text, text_pair, image, label, id; label may list columns of 0 and 1, one a label
     columns: dict[str, Any] = field(default_factory=dict)
-    label_separator: str | None = None
+    label_separator: str | None = None  # what stands between several labels in one cell
+    # What to write in place of a string wherever a text holds it, such as markup; counted at each load
     replace: dict[str, str] = field(default_factory=dict)
-    labels: list[str] | None = None
-    blocks: int | None = None
-    group: str | None = None
-    document_start: str | None = None
-    validation_size: float | None = None
+    labels: list[str] | None = None  # the names of the integer labels 0, 1, ...
+    blocks: int | None = None  # neighbouring rows that go to one split together, for sources that are sorted by subject
+    group: str | None = None  # column whose equal values go to one split together
+    document_start: str | None = None  # regular expression of the row that begins a document, where the rows are lines
+    validation_size: float | None = None  # share held out, where the user names no other
     test_size: float | None = None
-    embedded: Embedded | None = None
+    embedded: Embedded | None = None  # the form that `demo:NAME` reads
 
     @classmethod
     def find(cls, name: str) -> "DataCard":
@@ -132,9 +101,8 @@ def known_cards() -> dict[str, Path]:
     """Name and file of every card: the working folder's first, then those that hfkit ships."""
     shipped = Path(__file__).parents[2] / "_data_cards"
     checkout = Path(__file__).parents[4] / "data_cards"
-    folders = [Path("data_cards"), shipped if shipped.is_dir() else checkout]
     cards: dict[str, Path] = {}
-    for folder in folders:
+    for folder in (Path("data_cards"), shipped if shipped.is_dir() else checkout):
         for path in sorted(folder.glob("*.md")):
             if path.stem.lower() != "readme":
                 cards.setdefault(path.stem, path)
@@ -146,31 +114,16 @@ _EXAMPLE = (
     " (source, splits, columns, labels); data_cards/imdb.md is an example"
 )
 _KINDS: dict[str, tuple[type, ...]] = {
-    "source": (str,),
-    "config": (str,),
-    "revision": (str,),
-    "splits": (dict,),
-    "columns": (dict,),
-    "label_separator": (str,),
-    "replace": (dict,),
+    **dict.fromkeys(("source", "config", "revision", "label_separator", "group", "document_start"), (str,)),
+    **dict.fromkeys(("splits", "columns", "replace", "embedded"), (dict,)),
+    **dict.fromkeys(("validation_size", "test_size"), (int, float)),
     "labels": (list,),
     "blocks": (int,),
-    "group": (str,),
-    "document_start": (str,),
-    "validation_size": (int, float),
-    "test_size": (int, float),
-    "embedded": (dict,),
 }
 
 
 def _front_matter(path: Path) -> tuple[dict[str, Any], str]:
-    size = regular_file(path).stat().st_size
-    if size > LARGEST:
-        raise HfkitError(f"The data card has {size:,} bytes; people read {LARGEST:,} at most", where=str(path))
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise HfkitError(f"The data card cannot be read: {error}", where=str(path)) from error
+    text = read_text(path, LARGEST)
     parts = text.split("\n---", 2) if text.startswith("---\n") else []
     if len(parts) < 2:
         raise HfkitError("The data card has no front matter", where=str(path), fix=_EXAMPLE)
@@ -226,33 +179,31 @@ def _check_block(block: dict[str, Any], path: Path) -> None:
         block["labels"] = [str(name).strip() for name in block["labels"]]
         if len(set(block["labels"])) != len(block["labels"]):
             refuse("A label's name stands twice", "labels")
-    _check_embedded(block.get("embedded", {}), path)
+    _check_embedded(block.get("embedded", {}), refuse)
 
 
-def _check_embedded(embedded: dict[str, Any], path: Path) -> None:
+def _check_embedded(embedded: dict[str, Any], refuse: Callable[..., None]) -> None:
     known = {entry.name for entry in fields(Embedded)}
     needed = [*(["material"] if "material" in embedded else ["package", "module"]), "file", "sha256"]
     for key in embedded:
         if key not in known:
-            raise HfkitError(
-                f"There is no key {key!r}", where=f"{path}, key hfkit.embedded", fix=nearest(str(key), known)
-            )
+            refuse(f"There is no key {key!r}", "embedded", nearest(str(key), known))
     for key in needed if embedded else []:
         if key not in embedded:
-            raise HfkitError(f"The embedded form needs the key {key}", where=f"{path}, key hfkit.embedded")
+            refuse(f"The embedded form needs the key {key}", "embedded")
     if "material" in embedded and {"package", "module"} & set(embedded):
-        raise HfkitError("The embedded form is a material's or a package's", where=f"{path}, key hfkit.embedded")
-    kinds: dict[str, Any] = dict.fromkeys(("package", "module", "material", "file", "sha256"), str) | {
-        "rows": dict,
-        "columns": dict,
-        "test_size": float,
-        "pixels": list,
-    }
+        refuse("The embedded form is a material's or a package's", "embedded")
+    kinds: dict[str, Any] = {"rows": dict, "columns": dict, "test_size": float, "pixels": list}
     for key, value in embedded.items():
         # A module of a package is imported to be looked into, a path with .. leads out of it.
         climbs = (key == "file" and ".." in str(value)) or (key == "module" and not str(value).isidentifier())
-        if not isinstance(value, kinds[key]) or value == "" or climbs or (key == "test_size" and not 0 < value < 1):
-            raise HfkitError(f"{value!r} cannot be its {key}", where=f"{path}, key hfkit.embedded.{key}")
+        if (
+            not isinstance(value, kinds.get(key, str))
+            or value == ""
+            or climbs
+            or (key == "test_size" and not 0 < value < 1)
+        ):
+            refuse(f"{value!r} cannot be its {key}", f"embedded.{key}")
 
 
 def _joined(value: Any) -> str:

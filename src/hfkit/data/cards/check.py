@@ -11,28 +11,23 @@ from typing import Any
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.sanitize import line
 from hfkit.data.cards.card import DataCard
 from hfkit.data.cards.draft import MARK
 from hfkit.data.cards.vocabulary import LICENSES, TASKS, languages, size_category, sizes
 
-SHORTEST = 400
-"""Characters of prose below which a card tells nothing."""
+SHORTEST = 400  # characters of prose below which a card tells nothing
 
 _COUNTS = re.compile(r"^\|\s*counts\b.*\|\n\|[-| ]+\|\n((?:\|.*\|\n?)+)", re.MULTILINE)
 
 
 @dataclass
 class Checked:
-    """What was found of one card.
+    """What was found of one card."""
 
-    Attributes:
-        path: The card.
-        faults: A sentence for each; empty for a good card.
-        counts: Of each form whose counts the card gives: that they are right, or why they could not be looked at.
-    """
-
-    path: Path
-    faults: list[str] = field(default_factory=list)
+    path: Path  # the card
+    faults: list[str] = field(default_factory=list)  # a sentence for each; empty for a good card
+    # Of each form whose counts the card gives: that they are right, or why they could not be looked at
     counts: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -44,10 +39,8 @@ class Checked:
 def check_cards(paths: Iterable[str | Path], data: bool = True) -> list[Checked]:
     """Check cards: front matter by huggingface_hub and the Hub's own words, the `hfkit:` block, prose, and counts.
 
-    Args:
-        paths: Cards.
-        data: Load the data that a card counts, where it is at hand, and compare. A Hub that is out of reach is said,
-            and no fault of the card.
+    With `data` what a card counts is loaded, where it is at hand, and compared. A Hub that is out of reach is said, and
+    no fault of the card.
     """
     return [_check(Path(path), data) for path in paths]
 
@@ -62,20 +55,20 @@ def _check(path: Path, data: bool) -> Checked:
         found.faults.append(f"{error.what}{f' ({error.where})' if error.where else ''}")
         return found
     except Exception as error:  # huggingface_hub and yaml each complain in their own way
-        found.faults.append(f"huggingface_hub cannot read the front matter: {line_of(error)}")
+        found.faults.append(f"huggingface_hub cannot read the front matter: {line(error, 300)}")
         return found
-    found.faults += [*front_faults(front), *_prose_faults(card.prose, text)]
-    for name, cells in counted_forms(card.prose).items():
-        if data:
-            wrong, said = _compare(name, cells, card)
-            found.faults += wrong
-            found.counts += said
+    found.faults += front_faults(front)
+    marks = [str(number) for number, row in enumerate(text.splitlines(), 1) if MARK in row]
+    if marks:
+        found.faults.append(f"{len(marks)} places wait for a person, line {', '.join(marks)}")
+    if len(card.prose) < SHORTEST:
+        short = f"The prose has {len(card.prose)} characters"
+        found.faults.append(f"{short}: say how the data was made, and what is wrong with it")
+    for name, cells in counted_forms(card.prose).items() if data else ():
+        wrong, said = _compare(name, cells, card)
+        found.faults += wrong
+        found.counts += said
     return found
-
-
-def line_of(error: Exception) -> str:
-    """An exception in one line."""
-    return " ".join(str(error).split())[:300]
 
 
 def front_faults(front: dict[str, Any]) -> list[str]:
@@ -83,7 +76,7 @@ def front_faults(front: dict[str, Any]) -> list[str]:
     try:
         DatasetCardData(**{key.replace("-", "_"): value for key, value in front.items()})
     except TypeError as error:
-        return [f"huggingface_hub cannot read the front matter: {line_of(error)}"]
+        return [f"huggingface_hub cannot read the front matter: {line(error, 300)}"]
     known = {"license": LICENSES, "language": languages(), "size_categories": sizes(), "task_categories": TASKS}
     faults = []
     for key, words in known.items():
@@ -91,16 +84,6 @@ def front_faults(front: dict[str, Any]) -> list[str]:
         for word in given if isinstance(given, list) else [given]:
             if not isinstance(word, str) or (word not in words and not (key == "language" and word == "multilingual")):
                 faults.append(f"{key}: the Hub does not know {word!r}; {nearest(str(word), words)}")
-    return faults
-
-
-def _prose_faults(prose: str, text: str) -> list[str]:
-    faults = []
-    marks = [number for number, line in enumerate(text.splitlines(), 1) if MARK in line]
-    if marks:
-        faults.append(f"{len(marks)} places wait for a person, line {', '.join(map(str, marks))}")
-    if len(prose) < SHORTEST:
-        faults.append(f"The prose has {len(prose)} characters: say how the data was made, and what is wrong with it")
     return faults
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 from datasets import List
@@ -16,17 +16,13 @@ from hfkit.base.sanitize import line
 from hfkit.config import DataArguments
 from hfkit.data import load_data
 from hfkit.data.cards import facts
-from hfkit.data.cards.languages import guess
 from hfkit.data.cards.vocabulary import size_category
 from hfkit.data.sources.source import Source, open_source
+from hfkit.data.summary import LoadedData
 from hfkit.data.tables.roles import choose_splits
 from hfkit.tasks import discover
 
-if TYPE_CHECKING:
-    from hfkit.data.summary import DataSummary, LoadedData
-
-MARK = "fill in:"
-"""Stands where a person has something to say. `hfkit card check` refuses a card that still has it."""
+MARK = "fill in:"  # stands where a person has something to say. `hfkit card check` refuses a card that still has it.
 
 EXAMPLE_CHARACTERS = 300
 
@@ -66,84 +62,53 @@ def draft_card(name: str, data: DataArguments, output: str | Path | None = None,
     return path
 
 
-def _context(name: str, path: Path, data: DataArguments, opened: Source, loaded: "LoadedData") -> dict[str, Any]:
+def _context(name: str, path: Path, data: DataArguments, opened: Source, loaded: LoadedData) -> dict[str, Any]:
     summary = loaded.summary
     tables, _ = choose_splits(opened, data)
     texts = loaded["train"]["text"][:] if "text" in loaded["train"].column_names else []
-    languages = guess(texts)
+    languages = facts.guess(texts)
     labels = {split: found["labels"] for split, found in summary.splits.items()}
+    columns = {role: getattr(summary, f"{role}_column") for role in ("text", "text_pair", "image", "label")}
+    used = {role: column for role, column in columns.items() if column is not None}
+    reads = ("image" if summary.image_column else "text",)
+    size = sum(map(len, loaded.values()))
+    first_pictures = loaded["train"].select(range(min(200, len(loaded["train"]))))
     return {
         "name": name,
         "mark": MARK,
         "summary": summary,
         "source": source_of(opened, path),
-        "splits": {role: _split_name(opened, table) for role, table in tables.items()},
+        "splits": {role: next(key for key, one in opened.tables.items() if one is tables[role]) for role in tables},
         "single": opened.single,
         "shares": {key: getattr(data, key) for key in ("validation_size", "test_size") if getattr(data, key)},
         "columns": facts.columns(tables),
-        "used": _used(summary) | ({"label": data.label_columns} if data.label_columns else {}),
+        "used": used | ({"label": data.label_columns} if data.label_columns else {}),
         "separator": data.label_separator,
-        "declared": _declared(opened, summary),
-        "task": _task(summary),
+        "declared": next(iter(opened.tables.values())).label_names.get(str(summary.label_column)),
+        "task": next(spec.name for spec in discover.specs() if spec.labelled and spec.reads == reads),
         "languages": languages,
         "language": ", ".join(code for code, _ in languages) or "en",
-        "rows": sum(len(split) for split in loaded.values()),
+        "rows": size,
         "raw": sum(len(table) for table in tables.values()),
-        "size": size_category(sum(len(split) for split in loaded.values())),
+        "size": size_category(size),
         "regression": summary.label_names is None,
         "multi": isinstance(loaded["train"].features["label"], List),
         "lengths": {split: facts.lengths(rows["text"][:]) for split, rows in loaded.items()} if texts else {},
-        "sizes": facts.sizes([row["image"] for row in loaded["train"].select(range(min(200, len(loaded["train"]))))])
-        if summary.image_column
-        else None,
+        "sizes": facts.sizes([row["image"] for row in first_pictures]) if summary.image_column else None,
         "labels": labels,
-        "largest": _largest(labels["train"]) if summary.label_names else None,
         "examples": _examples(loaded) if texts else [],
     }
 
 
-def _task(summary: "DataSummary") -> str:
-    """The task that learns the labels of such rows."""
-    column = "image" if summary.image_column else "text"
-    return next(spec.name for spec in discover.specs() if spec.labelled and spec.reads == (column,))
-
-
 def source_of(opened: Source, path: Path) -> str:
     """The source as a card at `path` names it: a Hub id, demo:NAME, or the way from the card to the data."""
-    if opened.kind == "hub":
-        return opened.location
-    if opened.kind == "embedded":
-        return opened.name
+    if opened.kind != "file":
+        return opened.location if opened.kind == "hub" else opened.name
     way = os.path.relpath(Path(opened.location).expanduser().resolve(), path.parent.resolve()).replace(os.sep, "/")
     return way if way.startswith("..") else f"./{way}"
 
 
-def _split_name(opened: Source, table: Any) -> str:
-    return next(name for name, other in opened.tables.items() if other is table)
-
-
-def _used(summary: Any) -> dict[str, Any]:
-    pairs = {
-        "text": summary.text_column,
-        "text_pair": summary.text_pair_column,
-        "image": summary.image_column,
-        "label": summary.label_column,
-    }
-    return {role: column for role, column in pairs.items() if column is not None}
-
-
-def _declared(opened: Source, summary: Any) -> list[str] | None:
-    """The names of integer labels, which only the source's own description knows."""
-    first = next(iter(opened.tables.values()))
-    return first.label_names.get(summary.label_column)
-
-
-def _largest(labels: dict[str, int]) -> tuple[str, float]:
-    name = max(labels, key=lambda label: labels[label])
-    return name, labels[name] / max(1, sum(labels.values()))
-
-
-def _examples(loaded: "LoadedData", at_most: int = 4) -> list[dict[str, str]]:
+def _examples(loaded: LoadedData, at_most: int = 4) -> list[dict[str, str]]:
     """The first training row of each label, shortened."""
     rows, found, seen = loaded["train"], [], set()
     names = loaded.summary.label_names

@@ -37,8 +37,6 @@ TASKS = frozenset(
     """.split()
 )
 
-_BOUNDS = (1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12)
-
 
 @cache
 def languages() -> frozenset[str]:
@@ -59,4 +57,4 @@ def size_category(rows: int) -> str:
     >>> size_category(5_000)
     '1K<n<10K'
     """
-    return sizes()[sum(rows >= bound for bound in _BOUNDS)]
+    return sizes()[sum(rows >= 10**power for power in range(3, 13))]

@@ -1,13 +1,14 @@
 """Labels: from whatever a column holds to classes, lists of classes, or numbers; checked over all splits at once."""
 
 from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from hfkit.base.errors import HfkitError
-from hfkit.data.labels.indicators import bit, places
+from hfkit.config import DataArguments
 from hfkit.data.labels.names import declared, learnable, merged, natural, refuse, separator_note, short
-from hfkit.data.labels.values import Values, cells, is_regression, named, numbers, pointed
+from hfkit.data.labels.values import Values, cells, is_regression, named, numbers, places, pointed
+from hfkit.data.tables.columns import bit
 from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import counted
 
@@ -21,53 +22,49 @@ FEW_NUMBERS = 20
 
 @dataclass
 class Labels:
-    """What the label column turned out to be.
+    """What the label column turned out to be."""
 
-    Attributes:
-        problem_type: One of transformers' three.
-        names: The classes in order; None for regression.
-        values: Split to a class index, a sorted list of them, or a float, for each row.
-        notes: What was merged, joined, trimmed or left out, counted.
-        kept: Split to the rows that stay, where some were left out; `values` are theirs.
-        decimal: A comma, where that was the decimal mark of numbers.
-    """
-
-    problem_type: str
-    names: list[str] | None
-    values: Values
-    notes: list[str] = field(default_factory=list)
+    problem_type: str  # one of transformers' three
+    names: list[str] | None  # the classes in order; None for regression
+    values: Values  # split to a class index, a sorted list of them, or a float, for each row
+    notes: list[str] = field(default_factory=list)  # what was merged, joined, trimmed or left out, counted
+    # Split to the rows that stay, where some were left out; `values` are theirs
     kept: dict[str, list[int]] = field(default_factory=dict)
-    decimal: str | None = None
+    decimal: str | None = None  # a comma, where that was the decimal mark of numbers
+
+    def strata(self, rows: Rows) -> Sequence[Hashable]:
+        """What each row counts as when a split is drawn: its class; the rarest of its labels; nothing for numbers."""
+        if self.problem_type == REGRESSION:
+            return [0] * len(rows)
+        if self.problem_type != MULTI:
+            return rows.label
+        counts = Counter(number for label in rows.label for number in label)
+        return [min(label, key=lambda number: (counts[number], number), default=-1) for label in rows.label]
 
 
 def read_labels(
     splits: dict[str, Rows],
-    *,
-    names: list[str] | None = None,
-    problem_type: str = "auto",
-    merge: bool = False,
-    separator: str | None = None,
-    decimal: str = "auto",
-    drop_unseen: bool = False,
-    known: list[str] | None = None,
+    arguments: DataArguments,
+    problem_type: str,
+    names: list[str] | None,
+    separator: str | None,
+    known: list[str] | None,
 ) -> Labels:
     """Reads the labels of all splits.
 
     Args:
-        splits: Rows whose `label` is as the source has it, none missing; `train` decides what classes there are.
-        names: The classes that the card or the source declares: integer labels count from 0 into them.
+        splits: Rows whose `label` is as the source has it; `train` decides what classes there are.
+        arguments: What happens to names that look equal and to labels that training never shows; the decimal mark.
         problem_type: auto reads it: lists are multi-label, numbers with a fraction are regression, all else classes.
-        merge: Merge names that look equal, instead of refusing them.
+        names: The classes that the card or the source declares: integer labels count from 0 into them.
         separator: What parts several labels in one cell.
-        decimal: The decimal mark of numbers that are written as text; auto: a comma, where most have one.
-        drop_unseen: Leave out rows of other splits with a label that training never shows, instead of refusing them.
         known: The names of the model that the labels are for: they stay as they are.
 
     Raises:
         HfkitError: Mixed kinds, variants of one name, labels out of range, or a label that training never shows.
     """
-    values = cells(splits, separator, problem_type == SINGLE)
-    kind, notes = problem_type, list[str]()
+    decimal, merge = arguments.decimal, arguments.merge_labels
+    values, kind, notes = cells(splits, separator, problem_type == SINGLE), problem_type, list[str]()
     with_point, comma = pointed(values, decimal)
     everything = [value for labels in values.values() for value in labels]
     listed = {isinstance(value, list) for value in everything}
@@ -76,7 +73,9 @@ def read_labels(
         values, kind, notes = _by_place(splits, values, kind, names)
     elif kind == "auto":
         kind = MULTI if True in listed else REGRESSION if is_regression(with_point) and not names else SINGLE
-        notes = _number_note(everything) if kind == REGRESSION else []
+        if kind == REGRESSION and (different := len(set(everything))) <= min(FEW_NUMBERS, len(everything) / 2):
+            few = f"{different} different numbers, some with a fraction"
+            notes = [f"{few}: a regression; --problem_type {SINGLE} reads classes"]
     if kind == REGRESSION and comma:
         notes.append(f"labels with a decimal comma: {comma} is {comma.replace(',', '.')} (--decimal)")
     elif decimal == ",":
@@ -89,7 +88,7 @@ def read_labels(
         lists, found = merged(lists, next(iter(splits.values())).table.origin, merge)
     else:
         lists, found = {split: declared(splits[split], rows, names, merge) for split, rows in lists.items()}, []
-    kept, unseen = learnable(lists, splits, drop_unseen)
+    kept, unseen = learnable(lists, splits, arguments.drop_unseen_labels)
     lists = {split: [rows[row] for row in kept.get(split, range(len(rows)))] for split, rows in lists.items()}
     if names is None:
         names = sorted({name for rows in lists.values() for row in rows for name in row}, key=natural)
@@ -97,9 +96,8 @@ def read_labels(
     notes += joined + found + unseen + _trimmed(splits)
     index = {name: number for number, name in enumerate(names)}
     ids = {split: [sorted(index[name] for name in row) for row in rows] for split, rows in lists.items()}
-    if kind == MULTI:
-        return Labels(MULTI, names, dict(ids), notes, kept)
-    return Labels(SINGLE, names, {split: [row[0] for row in rows] for split, rows in ids.items()}, notes, kept)
+    of_rows = ids if kind == MULTI else {split: [row[0] for row in rows] for split, rows in ids.items()}
+    return Labels(kind, names, dict(of_rows), notes, kept)
 
 
 def _by_place(splits: dict[str, Rows], values: Values, kind: str, names: list[str]) -> tuple[Values, str, list[str]]:
@@ -128,13 +126,6 @@ def _by_place(splits: dict[str, Rows], values: Values, kind: str, names: list[st
     return {split: [value[0] for value in labels] for split, labels in found.items()}, SINGLE, [note]
 
 
-def _number_note(values: list[Any]) -> list[str]:
-    different = len(set(values))
-    if different > FEW_NUMBERS or different > len(values) / 2:
-        return []
-    return [f"{different} different numbers, some with a fraction: a regression; --problem_type {SINGLE} reads classes"]
-
-
 def _trimmed(splits: dict[str, Rows]) -> list[str]:
     texts = (value for rows in splits.values() for value in rows.label if isinstance(value, str))
     untrimmed = sum(value != value.strip() for value in texts)
@@ -153,18 +144,14 @@ def check_counts(labels: Labels, train: Rows) -> list[str]:
     counts = Counter(name for value in values for name in (value if multi else [value]))
     if len(counts) < (1 if multi else 2):
         only = [labels.names[number] for number in counts]
-        raise HfkitError(
-            f"There is one class only: {only[0]!r}" if only else "No row has a label",
-            where=f"{train.table.origin}, {counted(len(train), kind)}",
-            fix="give examples of at least two classes, or name another column with --label_column",
-        )
+        what = f"There is one class only: {only[0]!r}" if only else "No row has a label"
+        fix = "give examples of at least two classes, or name another column with --label_column"
+        raise HfkitError(what, where=f"{train.table.origin}, {counted(len(train), kind)}", fix=fix)
     once = [number for number, count in counts.items() if count == 1]
     if once and not multi:
         rows = [row for row, value in enumerate(values) if value in once]
-        raise HfkitError(
-            f"{len(once)} of {len(counts)} classes have one example only: {short([labels.names[n] for n in once])}",
-            where=train.places(rows),
-            fix="add examples, merge or remove the class; if the labels are quantities, --problem_type regression",
-        )
+        what = f"{len(once)} of {len(counts)} classes have one example only: {short([labels.names[n] for n in once])}"
+        fix = "add examples, merge or remove the class; if the labels are quantities, --problem_type regression"
+        raise HfkitError(what, where=train.places(rows), fix=fix)
     never = [name for number, name in enumerate(labels.names) if number not in counts]
     return [f"classes without a training example: {short(never)}"] if never else []

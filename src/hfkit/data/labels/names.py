@@ -11,8 +11,7 @@ from hfkit.base.sanitize import visible
 from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import counted
 
-Lists = dict[str, list[list[str]]]
-"""Split to the names of each row's labels."""
+Lists = dict[str, list[list[str]]]  # split to the names of each row's labels
 
 
 def canonical(name: str) -> str:
@@ -29,11 +28,8 @@ def finder(names: Sequence[str]) -> Callable[[str], int | None]:
 
 
 def merged(lists: Lists, where: str, merge: bool) -> tuple[Lists, list[str]]:
-    """The names with one spelling each, and a note for each that had several.
-
-    Raises:
-        HfkitError: Names look equal and are not, and `merge` does not ask for one of them.
-    """
+    """The names with one spelling each, and a note for each that had several. Raises HfkitError: names look equal and
+    are not, and `merge` does not ask for one of them."""
     counts = Counter(name for rows in lists.values() for row in rows for name in row)
     families: dict[str, list[str]] = {}
     for name, _ in sorted(counts.items(), key=lambda found: (visible(found[0]) != found[0], -found[1])):
@@ -41,11 +37,9 @@ def merged(lists: Lists, where: str, merge: bool) -> tuple[Lists, list[str]]:
     variants = [family for family in families.values() if len(family) > 1]
     if variants and not merge:
         shown = "; ".join(", ".join(f"{_told(name)} ({counts[name]:,})" for name in family) for family in variants)
-        raise HfkitError(
-            f"Labels differ only in case, spacing or in what cannot be seen: {shown}",
-            where=where,
-            fix="merge them with --merge_labels (the most frequent spelling stays), or rename them in the data",
-        )
+        what = f"Labels differ only in case, spacing or in what cannot be seen: {shown}"
+        fix = "merge them with --merge_labels (the most frequent spelling stays), or rename them in the data"
+        raise HfkitError(what, where=where, fix=fix)
     to = {name: family[0] for family in families.values() for name in family}
     notes = [
         f"labels merged: {', '.join(f'{_told(name)} ({counts[name]:,})' for name in family[1:])} into {family[0]!r}"
@@ -60,11 +54,7 @@ def _told(name: str) -> str:
 
 
 def declared(rows: Rows, lists: list[list[str]], names: list[str], merge: bool) -> list[list[str]]:
-    """Labels by the declared names: a name as it stands, or a number that counts into them.
-
-    Raises:
-        HfkitError: A label is neither.
-    """
+    """Labels by the declared names: a name as it stands, or a number that counts into them; others are refused."""
     known = {str(number): name for number, name in enumerate(names)} | {name: name for name in names}
     alike = {canonical(name): name for name in names}
 

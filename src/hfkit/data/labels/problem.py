@@ -1,47 +1,77 @@
-"""Labels: what kind of problem they make, and how a data set's labels become a model's, by name."""
+"""A label column as `datasets` has it: which problem it makes, its names, and how its labels become a model's."""
 
+import statistics
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from datasets import ClassLabel, Dataset, List, Value
 
 from hfkit.base.errors import HfkitError
-from hfkit.data.labels.column import MULTI, REGRESSION, SINGLE
+from hfkit.data.labels.column import MULTI, REGRESSION, SINGLE, UNLABELLED
 from hfkit.data.labels.names import finder
+from hfkit.data.tables.table import is_number
+
+
+def feature_of(problem_type: str, names: list[str] | None) -> Any:
+    """The feature of a column of such labels."""
+    label = Value("float32") if names is None else ClassLabel(names=names)
+    return List(label) if problem_type == MULTI else label
+
+
+def names_of(feature: Any) -> list[str] | None:
+    """The classes of a column, or of its lists; None of numbers."""
+    inner = getattr(feature, "feature", feature)
+    return list(inner.names) if isinstance(inner, ClassLabel) else None
+
+
+def kind_of(feature: Any) -> str:
+    """The problem type that the column makes; None, of rows without labels, has one of its own."""
+    if feature is None:
+        return UNLABELLED
+    if names_of(feature) is None:
+        return REGRESSION
+    return SINGLE if isinstance(feature, ClassLabel) else MULTI
+
+
+def figures(labels: list[Any], names: list[str] | None) -> dict[str, float]:
+    """How often each name occurs; of numbers mean, std, min and max."""
+    if names is None:
+        found = {"mean": statistics.fmean(labels), "std": statistics.pstdev(labels)}
+        return {**found, "min": min(labels), "max": max(labels)}
+    counts = Counter(number for label in labels for number in (label if isinstance(label, list) else [label]))
+    return {name: counts[number] for number, name in enumerate(names)}
+
+
+def in_words(problem_type: str, names: Sequence[str], splits: Sequence[dict[str, Any]]) -> str:
+    """`2 classes negative, positive`; of numbers from where to where they go, by the `figures` of the splits."""
+    if problem_type == REGRESSION:
+        low, high = min(split["min"] for split in splits), max(split["max"] for split in splits)
+        return f"a number from {low:g} to {high:g}"
+    shown = ", ".join(names if len(names) <= 10 else [*names[:9], "...", names[-1]])
+    return f"any of {len(names)} labels {shown}" if problem_type == MULTI else f"{len(names)} classes {shown}"
 
 
 def problem_of(feature: Any, asked: str) -> tuple[str, list[str]]:
     """The problem type that a label column makes, and the names of its labels.
 
-    Args:
-        feature: The column's feature: ClassLabel, List(ClassLabel) or a number.
-        asked: `--problem_type`; auto takes what the column is. Classes whose names are all numbers can be asked for as
-            a regression.
+    `asked` is --problem_type: auto takes what the column is; classes whose names are all numbers can be a regression.
 
     Raises:
         HfkitError: the column cannot be what was asked for.
     """
-    if isinstance(feature, ClassLabel):
-        found, names = SINGLE, list(feature.names)
-    elif isinstance(feature, List) and isinstance(feature.feature, ClassLabel):
-        found, names = MULTI, list(feature.feature.names)
-    elif isinstance(feature, Value) and feature.dtype.startswith(("float", "int")):
-        found, names = REGRESSION, ["value"]
-    else:
-        raise HfkitError(
-            f"The label column has the type {feature}, which is neither classes, lists of classes nor numbers.",
-            fix="load the data with hfkit.load_data, or cast the column to datasets.ClassLabel",
-        )
+    found, names = kind_of(feature), names_of(feature)
+    if names is None and not (isinstance(feature, Value) and feature.dtype.startswith(("float", "int"))):
+        what = f"The label column has the type {feature}, which is neither classes, lists of classes nor numbers."
+        raise HfkitError(what, fix="load the data with hfkit.load_data, or cast the column to datasets.ClassLabel")
+    names = names or ["value"]
     if asked in ("auto", found):
         return found, names
-    if asked == REGRESSION and found == SINGLE and all(_is_number(name) for name in names):
+    if asked == REGRESSION and found == SINGLE and all(map(is_number, names)):
         return REGRESSION, ["value"]
-    raise HfkitError(
-        f"The labels make a {found} problem, not {asked}: {', '.join(names[:10])}.",
-        where=f"--problem_type {asked}",
-        fix="leave --problem_type auto, or name another column with --label_column",
-    )
+    what = f"The labels make a {found} problem, not {asked}: {', '.join(names[:10])}."
+    fix = "leave --problem_type auto, or name another column with --label_column"
+    raise HfkitError(what, where=f"--problem_type {asked}", fix=fix)
 
 
 def encoder(feature: Any, labels: list[str], problem: str) -> Callable[[Any], Any]:
@@ -61,10 +91,8 @@ def encoder(feature: Any, labels: list[str], problem: str) -> Callable[[Any], An
     ids = list(map(finder(labels), classes.names))
     unknown = [name for name, found in zip(classes.names, ids, strict=True) if found is None]
     if unknown:
-        raise HfkitError(
-            f"The data has labels that the model does not know: {', '.join(unknown)}.",
-            fix=f"rename them to the model's ({', '.join(labels)})",
-        )
+        fix = f"rename them to the model's ({', '.join(labels)})"
+        raise HfkitError(f"The data has labels that the model does not know: {', '.join(unknown)}.", fix=fix)
     if problem == SINGLE:
         return lambda label: ids[label]
 
@@ -76,10 +104,8 @@ def encoder(feature: Any, labels: list[str], problem: str) -> Callable[[Any], An
 
 
 def balanced(train: Dataset, problem: str, count: int) -> list[float]:
-    """Weights that make every label as heavy as the others: rows / (labels * rows with the label).
-
-    In a multi-label problem a label's positives weigh what its negatives do: rows without it / rows with it.
-    """
+    """Weights that make every label as heavy as the others: rows / (labels * rows with the label). In a multi-label
+    problem a label's positives weigh what its negatives do: rows without it / rows with it."""
     if problem == REGRESSION:
         raise HfkitError("Class weights need classes; this is a regression.", where="--class_weights balanced")
     rows = len(train)
@@ -88,11 +114,3 @@ def balanced(train: Dataset, problem: str, count: int) -> list[float]:
         return [(rows - have[label]) / max(have[label], 1) for label in range(count)]
     have = Counter(train["label"][:])
     return [rows / (count * max(have[label], 1)) for label in range(count)]
-
-
-def _is_number(name: str) -> bool:
-    try:
-        float(name)
-    except ValueError:
-        return False
-    return True

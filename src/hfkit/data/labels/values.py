@@ -4,19 +4,18 @@ import ast
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json
-from hfkit.data.labels.indicators import places
 from hfkit.data.labels.names import refuse
+from hfkit.data.tables.columns import bit
 from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import counted, is_missing
 
-Values = dict[str, list[Any]]
-"""Split to each row's label: a name, a number, a truth value, or a list of them."""
+Values = dict[str, list[Any]]  # split to each row's label: a name, a number, a truth value, or a list of them
 
 # 007 is a code: as a number it would lose its zeros. To Python 1_0 is ten, and so is the Arabic one.
 _NO_NUMBER = re.compile(r"[+-]?0\d|.*_|.*[^\x00-\x7f]", re.DOTALL)
@@ -31,18 +30,20 @@ def cells(splits: dict[str, Rows], separator: str | None, names_only: bool) -> V
     """The labels with every list as a list, whether it stands there as one, in JSON, as Python or NumPy prints it, or
     as names with a separator between them.
 
-    Args:
-        splits: Rows with a label each.
-        separator: What parts several labels in one cell.
-        names_only: One label a row is asked for: what is written like a list is a name, unless it says 0 or 1 for each
-            class.
+    Where `names_only`, one label a row is asked for: what is written like a list is a name, unless it says 0 or 1 for
+    each class.
 
     Raises:
         HfkitError: Some rows have a list and others none, or one that cannot be read.
     """
     raw = {split: [_plain(value) for value in rows.label] for split, rows in splits.items()}
     if separator:
-        return {split: [_parted(value, separator) for value in values] for split, values in raw.items()}
+
+        def parted(value: Any) -> list[Any]:
+            parts = (part.strip() for part in str(value).split(separator) if not is_missing(part))
+            return value if isinstance(value, list) else list(dict.fromkeys(parts))
+
+        return {split: list(map(parted, values)) for split, values in raw.items()}
     texts = {value for values in raw.values() for value in values if isinstance(value, str)}
     bracketed = {text for text in texts if text.strip()[:1] == "[" and text.strip()[-1:] == "]"}
     lists = {text: found for text in bracketed if (found := spelled_list(text)) is not None}
@@ -53,17 +54,14 @@ def cells(splits: dict[str, Rows], separator: str | None, names_only: bool) -> V
     for split, values in raw.items():
         bad = [row for row, value in enumerate(values) if not isinstance(value, list) and value not in lists]
         if bad:
-            _no_list(splits[split], bad, values[bad[0]], bracketed)
+            value = values[bad[0]]
+            fix = 'write labels as ["a", "b"]; --problem_type single_label_classification reads cells as they stand'
+            if value in bracketed:
+                read_json(value, splits[split].places(bad[:1]), f"The label {value[:60]!r}", fix)
+            refuse(splits[split], bad, f"Each row needs a list of labels; {value!r} is not", fix)
     return {
         split: [value if isinstance(value, list) else lists[value] for value in values] for split, values in raw.items()
     }
-
-
-def _no_list(rows: Rows, bad: list[int], value: Any, bracketed: set[str]) -> None:
-    fix = 'write labels as ["a", "b"]; --problem_type single_label_classification reads cells as they stand'
-    if value in bracketed:
-        read_json(value, rows.places(bad[:1]), f"The label {value[:60]!r}", fix)
-    refuse(rows, bad, f"Each row needs a list of labels; {value!r} is not", fix)
 
 
 def _plain(value: Any) -> Any:
@@ -72,12 +70,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else str(value)
     return value
-
-
-def _parted(value: Any, separator: str) -> Any:
-    if isinstance(value, list):
-        return value
-    return list(dict.fromkeys(part.strip() for part in str(value).split(separator) if not is_missing(part)))
 
 
 def spelled_list(text: str) -> list[Any] | None:
@@ -95,11 +87,18 @@ def spelled_list(text: str) -> list[Any] | None:
     return items
 
 
-def pointed(values: Values, decimal: str) -> tuple[Values, str | None]:
-    """Numbers that are written with a decimal comma, with a point; and one of them as it stands, if they are.
+def places(values: list[Any], names: list[str] | None) -> int:
+    """How many classes the lists have a 0 or 1 for; 0 where they list labels instead. Lists of class numbers name none
+    twice: three zeros and ones are never that, and two only where every row would have both classes."""
+    width = Counter(map(len, values)).most_common(1)[0][0]
+    hot = sum(len(value) == width and None not in map(bit, value) for value in values)
+    certain = hot == len(values) if width == 2 else hot > len(values) / 2
+    return width if width > 1 and certain and (names is None or len(names) == width) else 0
 
-    Unasked (auto), 1,000 may be a thousand, and a few commas among whole numbers may part a list.
-    """
+
+def pointed(values: Values, decimal: str) -> tuple[Values, str | None]:
+    """Numbers that are written with a decimal comma, with a point; and one of them as it stands, if they are. Unasked
+    (auto), 1,000 may be a thousand, and a few commas among whole numbers may part a list."""
     flat = [value for labels in values.values() for value in labels]
     commas = [value for value in flat if isinstance(value, str) and "," in value]
     sure = 2 * len(commas) >= len(flat) and not all(map(_THOUSANDS.fullmatch, commas))
@@ -114,10 +113,12 @@ def is_regression(values: Values) -> bool:
     if any(isinstance(value, list | dict) for labels in values.values() for value in labels):
         return False
     found = [value for _, value in {(type(value), value) for labels in values.values() for value in labels}]
-    return all(map(_is_number, found)) and not all(_is_whole(float(v) if isinstance(v, str) else v) for v in found)
+    return all(map(_is_quantity, found)) and not all(
+        isinstance(value, int) or float(value).is_integer() for value in found
+    )
 
 
-def _is_number(value: Any) -> bool:
+def _is_quantity(value: Any) -> bool:
     if not isinstance(value, str):
         return isinstance(value, int | float) and not isinstance(value, bool)
     try:
@@ -126,16 +127,8 @@ def _is_number(value: Any) -> bool:
         return False
 
 
-def _is_whole(value: float | int) -> bool:
-    return isinstance(value, int) or value.is_integer()
-
-
 def numbers(rows: Rows, values: list[Any]) -> list[float]:
-    """Labels of a regression.
-
-    Raises:
-        HfkitError: One is no number, or none that float32 holds.
-    """
+    """Labels of a regression. Refuses, as an HfkitError, what is no number, or none that float32 holds."""
     found = [_number(value) for value in values]
     bad = [row for row, number in enumerate(found) if not math.isfinite(number)]
     if bad:
@@ -181,8 +174,9 @@ def named(splits: dict[str, Rows], values: Values, many: bool, known: list[str])
             refuse(splits[split], empty, f"The list {labels[empty[0]]} holds missing values alone", fix)
         notes += [f"missing values left out of {counted(len(fewer), 'list')} of labels in {split}"] if fewer else []
     items = [item for labels in lists.values() for value in labels for item in value]
-    whole = all(_is_whole(item) and abs(item) < 2**53 for item in items if isinstance(item, float))
-    joins = whole and all(_WHOLE.fullmatch(text) and text not in known for text in _texts(items))
+    whole = all(item.is_integer() and abs(item) < 2**53 for item in items if isinstance(item, float))
+    texts = (item.strip() for item in items if isinstance(item, str))
+    joins = whole and all(_WHOLE.fullmatch(text) and text not in known for text in texts)
 
     def name(item: Any) -> str:
         if isinstance(item, str):
@@ -204,7 +198,3 @@ def named(splits: dict[str, Rows], values: Values, many: bool, known: list[str])
     flat = [one for labels in names.values() for value in labels for one in value]
     changed = [f"{item} as {one}" for item, one in zip(items, flat, strict=True) if str(item).strip() != one]
     return names, notes + ([f"{counted(len(changed), 'label')} read as whole numbers: {changed[0]}"] if changed else [])
-
-
-def _texts(items: list[Any]) -> Iterator[str]:
-    return (item.strip() for item in items if isinstance(item, str))

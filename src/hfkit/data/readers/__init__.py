@@ -1,8 +1,5 @@
-"""The one reader of CSV, JSON and Parquet: for training, for streams, for evaluation and for predictions alike.
-
-`open_records` gives the rows of a file one by one, in constant memory where the format allows it; `read_table` gives
-them all. What a file may look like, and every message about one that cannot be read, stands here alone.
-"""
+"""The one reader of CSV, JSON and Parquet, for training, streams, evaluation and predictions alike: `open_records`
+gives rows one by one, in constant memory where the format allows it, `read_table` all of them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,11 +23,8 @@ SUFFIXES = (*CSV_SUFFIXES, *JSON_SUFFIXES, ".parquet")
 
 @contextmanager
 def open_bytes(path: Path, text: bool = True) -> Iterator[BufferedReader]:
-    """An ordinary file that is not empty.
-
-    Raises:
-        HfkitError: It is empty, something else, or cannot be read; or it begins as an archive and shall be text.
-    """
+    """An ordinary file that is not empty. Raises HfkitError: it is empty, something else, or cannot be read; or it
+    begins as an archive and shall be text."""
     path = regular_file(path)
     try:
         size, stream = path.stat().st_size, path.open("rb")
@@ -46,16 +40,8 @@ def open_bytes(path: Path, text: bool = True) -> Iterator[BufferedReader]:
 
 @contextmanager
 def open_records(path: Path, how: FileArguments) -> Iterator[Records]:
-    """Opens a file by its ending.
-
-    Args:
-        path: A .csv, .tsv, .jsonl, .ndjson, .json or .parquet file.
-        how: What is to be known to read it.
-
-    Raises:
-        HfkitError: Another ending, no regular file, an empty one; and, while rows are read, bytes that are not text or
-            a broken row, with its place.
-    """
+    """Opens a .csv, .tsv, .jsonl, .ndjson, .json or .parquet file. Raises HfkitError: another ending, no regular file,
+    an empty one; and, while rows are read, bytes that are not text or a broken row, with its place."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         fix = f"give a file ending in {', '.join(SUFFIXES)}, or a folder of them"

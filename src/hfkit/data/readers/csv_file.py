@@ -18,38 +18,33 @@ from hfkit.data.readers.records import Records, check_names
 from hfkit.data.tables.columns import ID_NAMES, LABEL_NAMES, PAIR_NAMES, SURE_LABELS, TEXT_NAMES
 from hfkit.data.tables.table import counted
 
-LOOKED_AT = 500
-"""First rows, from which it is told what a row looks like."""
-
-FEWEST = 5
-"""Rows below which it is not told."""
+LOOKED_AT = 500  # first rows, from which it is told what a row looks like
+FEWEST = 5  # rows below which it is not told
 
 USUAL_NAMES = {*TEXT_NAMES, *SURE_LABELS, *LABEL_NAMES, *ID_NAMES, *(name for pair in PAIR_NAMES for name in pair)}
 
 _SEP = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 _QUOTES = "--quoting none reads quotes as any other character"
 
-Line = tuple[int, list[str]]
-"""Where a row begins, and its fields."""
+Line = tuple[int, list[str]]  # where a row begins, and its fields
 
 
 def open_csv(path: Path, stream: BinaryIO, how: FileArguments) -> Records:
-    """The rows of a CSV file.
+    """The rows of a CSV file, opened for bytes; `how` has encoding, separator, quoting and names for a missing header.
 
     Excel's first line `sep=;` says the separator, where `--delimiter` does not. Blank lines, and lines that repeat the
     header, are passed over and counted.
-
-    Args:
-        path: Its name; .tsv is separated by tabs.
-        stream: Opened for bytes.
-        how: Encoding, separator, quoting and, where the file has no header, the names of its columns.
 
     Raises:
         HfkitError: No header, two columns of one name, another separator; and, while rows are read, a broken row or a
             quote that swallowed others.
     """
     csv.field_size_limit(sys.maxsize)  # 128 KiB would refuse a long text
-    lines = _rows_apart(text_lines(stream, str(path), how.encoding))
+    lines: Iterator[str] = (  # old Macs end a row with a carriage return alone
+        row
+        for line in text_lines(stream, str(path), how.encoding)
+        for row in (re.split("(?<=\r)(?=[^\n])", line) if "\r" in line.rstrip("\r\n") else (line,))
+    )
     begin, separator = 1, how.separator(path.suffix)
     beginning = next(lines, "")
     if told := _SEP.fullmatch(beginning):
@@ -74,12 +69,6 @@ def open_csv(path: Path, stream: BinaryIO, how: FileArguments) -> Records:
     records.columns = header
     records.raw = _checked(records, chain(head, rows), separator, seen)
     return records
-
-
-def _rows_apart(lines: Iterator[str]) -> Iterator[str]:
-    """Old Macs end a row with a carriage return alone."""
-    for line in lines:
-        yield from re.split("(?<=\r)(?=[^\n])", line) if "\r" in line.rstrip("\r\n") else (line,)
 
 
 def _whole_rows(records: Records, lines: Iterator[str], begin: int, separator: str, quoting: str) -> Iterator[Line]:
@@ -123,22 +112,17 @@ def _checked(
         if width > 1 and any("\n" in cell or "\r" in cell for cell in row):
             swallowed = _rows_within(row, separator, seen)
             if swallowed:
-                raise HfkitError(
-                    f"A quoted field that begins here holds {swallowed} lines that look like rows of their own",
-                    where=records.place(place),
-                    fix=f'{_QUOTES}; or write a quote that is meant as one twice, in quotes ("" in "...")',
-                )
+                what = f"A quoted field that begins here holds {swallowed} lines that look like rows of their own"
+                fix = f'{_QUOTES}; or write a quote that is meant as one twice, in quotes ("" in "...")'
+                raise HfkitError(what, where=records.place(place), fix=fix)
         yield place, row
     if again:
         records.notes.append(f"{counted(again, 'line')} in {Path(records.name).name} that repeat the header: skipped")
 
 
 def _rows_within(row: list[str], separator: str, seen: Sequence[Callable[[str], bool]]) -> int:
-    """How many rows a row is in truth; 0 for one.
-
-    Each of its lines has the separators of a row. A tab seldom stands in a text; for other separators, one of the
-    columns has to hold in every line what it holds in other rows.
-    """
+    """How many rows a row is in truth; 0 for one. Each of its lines has the separators of a row. A tab seldom stands in
+    a text; for other separators, one of the columns has to hold in every line what it holds in other rows."""
     lines = [line.split(separator) for line in re.split(r"[\r\n]+", separator.join(row)) if line.strip()]
     if len(lines) < 2 or any(len(line) != len(row) for line in lines):
         return 0
@@ -162,19 +146,14 @@ def _is_header(header: list[str], seen: Sequence[Callable[[str], bool]], where: 
         return
     value = next((name for name, known in zip(header, seen, strict=True) if known(name)), None)
     if value is not None:
-        raise HfkitError(
-            f"The first line looks like a row, not a header: it holds {value!r}, as other rows do",
-            where=where,
-            fix="name the columns, such as --column_names text label; if it is the header, as it names them",
-        )
+        what = f"The first line looks like a row, not a header: it holds {value!r}, as other rows do"
+        fix = "name the columns, such as --column_names text label; if it is the header, as it names them"
+        raise HfkitError(what, where=where, fix=fix)
 
 
 def _one_column(header: list[str], separator: str, where: str) -> None:
     """Refuses a header that another separator parts."""
     for other, flag in ((";", "';'"), ("\t", "tab"), (",", "','"), ("|", "'|'")):
         if len(header) == 1 and other != separator and other in header[0]:
-            raise HfkitError(
-                f"The header is one column, {header[0][:60]!r}, read with the separator {separator!r}",
-                where=where,
-                fix=f"--delimiter {flag}",
-            )
+            what = f"The header is one column, {header[0][:60]!r}, read with the separator {separator!r}"
+            raise HfkitError(what, where=where, fix=f"--delimiter {flag}")

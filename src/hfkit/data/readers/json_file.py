@@ -19,8 +19,7 @@ from hfkit.data.readers.lines import LONGEST_LINE, text_lines
 from hfkit.data.readers.records import Records, check_names
 from hfkit.data.sources.image_folders import SPLITS
 
-SPLIT = "split"
-"""The column that says of which split a row is, where a file holds several."""
+SPLIT = "split"  # the column that says of which split a row is, where a file holds several
 
 WRAPPERS = ("data", "rows", "examples", "records", "instances", "items")
 """Keys under which files keep their rows beside a version or a name."""
@@ -29,16 +28,8 @@ _BLANK = re.compile(r"\s*")
 
 
 def open_json(name: str, stream: BufferedReader, encoding: str) -> Records:
-    """The rows of a JSON file of any of the forms above.
-
-    Args:
-        name: What messages call the file.
-        stream: Opened for bytes.
-        encoding: Of its text.
-
-    Raises:
-        HfkitError: It is no JSON, holds no rows, or something that is none; some of it while rows are read.
-    """
+    """The rows of a JSON file of any of the forms above, opened for bytes. Raises HfkitError: it is no JSON, holds no
+    rows, or something that is none; some of it while rows are read."""
     listed = stream.peek(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"["
     lines = enumerate(text_lines(stream, name, encoding, -1 if listed else LONGEST_LINE), start=1)
     full = ((number, line) for number, line in lines if line.strip())
@@ -164,9 +155,6 @@ def _object(value: Any, where: str, unit: str) -> dict[str, Any]:
     if _is_pair(value):
         return {"text": value[0], **value[1]}
     if not isinstance(value, dict):
-        raise HfkitError(
-            f"The {unit} holds {type(value).__name__}, not an object",
-            where=where,
-            fix='each is an object such as {"text": "...", "label": "..."}',
-        )
+        fix = 'each is an object such as {"text": "...", "label": "..."}'
+        raise HfkitError(f"The {unit} holds {type(value).__name__}, not an object", where=where, fix=fix)
     return value

@@ -7,22 +7,12 @@ from typing import BinaryIO
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import not_text, text_codec
 
-LONGEST_LINE = 2**27
-"""Bytes of a line. A file of some gigabytes without a line end would fill the memory."""
+LONGEST_LINE = 2**27  # bytes of a line. A file of some gigabytes without a line end would fill the memory.
 
 
 def text_lines(stream: BinaryIO, name: str, encoding: str, longest: int = LONGEST_LINE) -> Iterator[str]:
-    """The lines of a stream with their ends, never more than one in memory. A byte order mark is not part of the text.
-
-    Args:
-        stream: Opened for bytes.
-        name: What messages call it.
-        encoding: Of its text.
-        longest: Bytes that a line may have; -1 for any number.
-
-    Raises:
-        HfkitError: Bytes that are not text in `encoding`, with their line; a line that is too long.
-    """
+    """The lines of a stream of bytes with their ends, never more than one in memory, without a byte order mark. Raises
+    HfkitError: bytes that are not text in `encoding`, with their line; a line of `longest` bytes (-1: any number)."""
     codec, number, beginning = text_codec(encoding), 0, b""
     if not _ends_in_a_byte(codec):
         yield from _wide_lines(stream, name, encoding)

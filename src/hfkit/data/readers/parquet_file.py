@@ -13,11 +13,8 @@ SWELLS = 100
 
 
 def open_parquet(path: Path, stream: BinaryIO) -> Records:
-    """The rows of a Parquet file, numbered from 1.
-
-    Raises:
-        HfkitError: The file is no Parquet, is damaged, has two columns of one name, or swells beyond all measure.
-    """
+    """The rows of a Parquet file, numbered from 1. Raises HfkitError: the file is no Parquet, is damaged, has two
+    columns of one name, or swells beyond all measure."""
     import pyarrow
     import pyarrow.parquet
 
@@ -70,15 +67,9 @@ def _batches(path: Path, file: Any) -> Iterator[Any]:
                 return
             batch.validate(full=True)
         yield batch
-        held += sum(column.nbytes for column in map(_decoded, batch.columns))
+        # Each row with its own value, as reading it makes of it; a dictionary holds equal ones once.
+        plain = [one.dictionary_decode() if hasattr(one, "dictionary_decode") else one for one in batch.columns]
+        held += sum(column.nbytes for column in plain)
         if held > max(1 << 26, SWELLS * size):
-            raise HfkitError(
-                f"The file swells to more than {SWELLS} times its {size:,} bytes: a bomb, or one value repeated",
-                where=str(path),
-                fix="write the rows that are needed as JSON lines",
-            )
-
-
-def _decoded(column: Any) -> Any:
-    """Each row with its own value, as reading it makes of it; a dictionary holds equal ones once."""
-    return column.dictionary_decode() if hasattr(column, "dictionary_decode") else column
+            what = f"The file swells to more than {SWELLS} times its {size:,} bytes: a bomb, or one value repeated"
+            raise HfkitError(what, where=str(path), fix="write the rows that are needed as JSON lines")

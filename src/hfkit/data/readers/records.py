@@ -13,34 +13,22 @@ MAX_COLUMNS = 1000
 
 @dataclass
 class Records:
-    """An open file.
+    """An open file."""
 
-    Attributes:
-        name: What messages call it.
-        raw: The rows as they stand there, each with its number: what is skipped need not be parsed.
-        read: A number and what stands there -> the values by column.
-        columns: Their names, in order; empty for JSON lines, where every row names its own.
-        unit: What the numbers count: line, item or row.
-        total: Bytes, or for Parquet rows, so that a progress bar knows the end.
-        done: How many of them have been read.
-        measure: What `total` counts: "B" or "row".
-        whole: Whether the file had to be read into memory at once.
-        arrow: For Parquet, gives the rows as an Arrow table, and its schema is `schema`.
-        notes: What was left out, counted; complete when the rows have been read.
-    """
-
-    name: str
+    name: str  # what messages call it
+    # The rows as they stand there, each with its number: what is skipped need not be parsed
     raw: Iterator[tuple[int, Any]]
-    read: Callable[[int, Any], dict[str, Any]]
+    read: Callable[[int, Any], dict[str, Any]]  # a number and what stands there -> the values by column
+    # Their names, in order; empty for JSON lines, where every row names its own
     columns: list[str] = field(default_factory=list)
-    unit: str = "line"
-    total: int | None = None
-    done: Callable[[], int] = lambda: 0
-    measure: str = "B"
-    whole: bool = False
-    arrow: Callable[[], Any] | None = None
+    unit: str = "line"  # what the numbers count: line, item or row
+    total: int | None = None  # bytes, or for Parquet rows, so that a progress bar knows the end
+    done: Callable[[], int] = lambda: 0  # how many of them have been read
+    measure: str = "B"  # what `total` counts: "B" or "row"
+    whole: bool = False  # whether the file had to be read into memory at once
+    arrow: Callable[[], Any] | None = None  # for Parquet, gives the rows as an Arrow table, and its schema is `schema`
     schema: Any = None
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what was left out, counted; complete when the rows have been read
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, Any]]]:
         return ((number, self.read(number, raw)) for number, raw in self.raw)
@@ -54,11 +42,8 @@ class Records:
         known = set(known)
         new = [name for name in row if name not in known]
         if new and len(known) + len(new) > MAX_COLUMNS:
-            raise HfkitError(
-                f"The rows have more than {MAX_COLUMNS:,} columns",
-                where=self.place(number),
-                fix="keep the columns that are needed",
-            )
+            fix = "keep the columns that are needed"
+            raise HfkitError(f"The rows have more than {MAX_COLUMNS:,} columns", where=self.place(number), fix=fix)
         return new
 
 

@@ -1,11 +1,11 @@
 """Row streams: one split of a source, read row by row from any place on, so that it need not fit into memory."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hfkit.base.errors import HfkitError
 from hfkit.config import FileArguments
@@ -15,51 +15,45 @@ from hfkit.data.tables.table import Table
 Row = tuple[Any, dict[str, Any], bool]
 """Where a row stands, its values by column, and whether its document ends with it."""
 
-END = "<|endoftext|>"
-"""A line that begins so parts two documents of a text file."""
+END = "<|endoftext|>"  # a line that begins so parts two documents of a text file
 
 PIECE = 2**16
 """Characters after which a streamed text goes on in another piece, at a line end: a book of any length is read so."""
 
 
-class RowStream(Protocol):
+class RowStream:
     """A split. `origin` and `unit` (line, row, document) say in messages where a row stands."""
 
-    @property
-    def origin(self) -> str: ...
-    @property
-    def unit(self) -> str: ...
+    origin: str
+    unit: str
+
     def open(self, skip: int, state: Any = None) -> Iterator[Row]:
         """All rows but the first `skip`; faster where `state` is what `state()` said there."""
-        ...
+        raise NotImplementedError
 
     def state(self) -> Any:
         """Where the rows that were opened last stand, in JSON; None where it is counted alone."""
-        ...
+        return None
 
 
 @dataclass
-class TableRows:
+class TableRows(RowStream):
     """A table in memory, for an embedded data set."""
 
     table: Table
     unit: str = "row"
 
-    @property
-    def origin(self) -> str:
-        return self.table.origin
+    def __post_init__(self) -> None:
+        self.origin = self.table.origin
 
     def open(self, skip: int, state: Any = None) -> Iterator[Row]:
         columns = [self.table.column(name) for name in self.table.columns]
         for row in range(skip, len(self.table)):
             yield row, {name: values[row] for name, values in zip(self.table.columns, columns, strict=True)}, True
 
-    def state(self) -> Any:
-        return None
-
 
 @dataclass
-class HubRows:
+class HubRows(RowStream):
     """A split of a Hub data set, fetched as it is read, shard by shard: a shard is a file, or a part of one."""
 
     origin: str
@@ -87,34 +81,23 @@ class HubRows:
 
 
 @dataclass
-class FileRows:
-    """Files of one kind, one after the other.
+class FileRows(RowStream):
+    """Files of one kind, one after the other."""
 
-    Args:
-        origin: The file, or the folder that holds them.
-        files: In their order.
-        how: What is to be known to read them.
-        start: Of texts: the line that begins a document.
-    """
-
-    origin: str
+    origin: str  # the file, or the folder that holds them
     files: list[Path]
     how: FileArguments = field(default_factory=FileArguments)
-    start: str | None = None
+    start: str | None = None  # of texts: the line that begins a document
 
-    @property
-    def unit(self) -> str:
+    def __post_init__(self) -> None:
         suffix = self.files[0].suffix.lower()
-        return "row" if suffix == ".parquet" else "line" if suffix in SUFFIXES else "document"
+        self.unit = "row" if suffix == ".parquet" else "line" if suffix in SUFFIXES else "document"
 
     def open(self, skip: int, state: Any = None) -> Iterator[Row]:
         found = ((path, number, raw, read) for path in self.files for number, raw, read in self._file(path))
         for path, number, raw, read in islice(found, skip, None):  # what is skipped is split into rows, not parsed
             row, ends = read(number, raw)
             yield number if len(self.files) == 1 else f"{path.name}:{number}", row, ends
-
-    def state(self) -> Any:
-        return None
 
     def _file(self, path: Path) -> Iterator[tuple[int, Any, Callable[[int, Any], tuple[dict[str, Any], bool]]]]:
         if path.suffix.lower() not in SUFFIXES:
@@ -123,11 +106,8 @@ class FileRows:
             return
         with open_records(path, self.how) as records:
             if records.whole:
-                raise HfkitError(
-                    "The file holds no object a line: it is read whole and cannot be streamed",
-                    where=str(path),
-                    fix="write one object a line, or leave out --streaming",
-                )
+                what = "The file holds no object a line: it is read whole and cannot be streamed"
+                raise HfkitError(what, where=str(path), fix="write one object a line, or leave out --streaming")
             for number, raw in records.raw:
                 yield number, raw, lambda number, raw: (records.read(number, raw), True)
 
@@ -136,7 +116,6 @@ class FileRows:
         begins = re.compile(self.start) if self.start else None
         held: list[str] = []
         size, began, found = 0, False, False  # began: something other than blanks is held
-
         for line in read_lines(path, self.how.encoding):
             line = line.replace("\r\n", "\n")
             ended = line.startswith(END)
@@ -156,6 +135,27 @@ class FileRows:
         if began:
             yield "".join(held), True
         if begins and not found:
-            raise HfkitError(
-                f"No line begins a document by the pattern {self.start!r}", where=str(path), fix="--document_start"
-            )
+            raise none_begins(begins.pattern, str(path))
+
+
+def begun(lines: Iterable[tuple[Any, str]], pattern: str, where: str) -> Iterator[tuple[Any, str]]:
+    """The documents of lines, each from a line that `pattern` matches to the next, with the place of its first line.
+    Raises HfkitError: no line matches; messages call them `where`."""
+    begins, held, first, found = re.compile(pattern), list[str](), None, False
+    for place, line in lines:
+        matched = bool(begins.match(line))
+        found |= matched
+        if matched and "".join(held).strip():
+            yield first, "".join(held)
+            held = []
+        first = first if held else place
+        held.append(line)
+    if not found:
+        raise none_begins(pattern, where)
+    if "".join(held).strip():
+        yield first, "".join(held)
+
+
+def none_begins(pattern: str, where: str) -> HfkitError:
+    """The message for lines of which none begins a document."""
+    return HfkitError(f"No line begins a document by the pattern {pattern!r}", where=where, fix="--document_start")

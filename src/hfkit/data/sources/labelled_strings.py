@@ -1,9 +1,7 @@
 """Labelled strings: the XML in which parserator keeps texts whose every word has a tag.
 
-    <AddressCollection>
-      <AddressString><AddressNumber>3600</AddressNumber> <StreetName>5th</StreetName></AddressString>
-
-No stranger's file is read: what comes here is held against a card's sha256 first.
+<AddressCollection>
+  <AddressString><AddressNumber>3600</AddressNumber> <StreetName>5th</StreetName></AddressString>
 """
 
 from pathlib import Path

@@ -1,8 +1,7 @@
 """Tensors out of a file that torch.save wrote before 2020, without unpickling it: nothing in the file can run.
 
-Such a file is five pickles (magic number, version, machine, the object, the storages' keys), then the storages, in the
-order of their keys: eight bytes of length and the numbers. `pickletools` lists a pickle's instructions and carries none
-of them out; what a state dict says of its tensors stands among their arguments.
+Such a file is five pickles (magic number, version, machine, the object, the storages' keys), then the storages in the
+order of their keys, each eight bytes of length and the numbers. `pickletools` lists instructions and runs none.
 """
 
 import pickletools
@@ -15,11 +14,9 @@ _WIDTHS = {"torch FloatStorage": 4, "torch LongStorage": 8}
 
 
 def float_tensors(data: bytes) -> list[np.ndarray]:
-    """The float32 tensors of a state dict, in its order.
+    """The float32 tensors of a state dict, in its order, from the bytes of the whole file.
 
-    Args:
-        data: The whole file. No two tensors share a storage, and all are float32 or int64; the latter (counters of
-            batch norms) are left out.
+    No two tensors share a storage, and all are float32 or int64; the latter (counters of batch norms) are left out.
     """
     stream = BytesIO(data)
     for _ in range(3):
@@ -39,10 +36,8 @@ def float_tensors(data: bytes) -> list[np.ndarray]:
 
 
 def _tensors(arguments: list[Any]) -> dict[str, tuple[str, list[int], list[int]]]:
-    """Key of the storage -> its class, and the tensor's shape and strides.
-
-    A tensor is ("storage", class, key, device, length), offset, shape, strides; END stands at the end of a tuple.
-    """
+    """Key of the storage -> its class, and the tensor's shape and strides. A tensor is ("storage", class, key, device,
+    length), offset, shape, strides; END stands at the end of a tuple."""
     tensors = {}
     for at, value in enumerate(arguments):
         if value == "storage":

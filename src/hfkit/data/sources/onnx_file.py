@@ -1,9 +1,8 @@
 """Weights out of an ONNX file, in float32 and under the names that transformers gives them.
 
-torch's exporter keeps the names of parameters, but for the weight of a linear layer: that one becomes an anonymous
-matrix, transposed, and only the node that multiplies by it tells the layer: `/encoder/layer.0/output/dense/MatMul`.
-onnxruntime's quantizers write `NAME_quantized`, `NAME_scale` and `NAME_zero_point` in the place of `NAME`, in QDQ files
-and in dynamically quantized ones alike.
+torch's exporter keeps the names of parameters, but for the weight of a linear layer: an anonymous matrix, transposed,
+of which only the node that multiplies by it tells the layer: `/encoder/layer.0/output/dense/MatMul`. onnxruntime's
+quantizers write `NAME_quantized`, `NAME_scale` and `NAME_zero_point` in the place of `NAME`.
 """
 
 import importlib.util
@@ -32,10 +31,8 @@ def float_tensors(file: Path) -> "dict[str, np.ndarray]":
         HfkitError: The package onnx is not installed.
     """
     if importlib.util.find_spec("onnx") is None:
-        raise HfkitError(
-            "The weights come as ONNX, and the package onnx, which reads it, is not installed",
-            fix="pip install 'hfkit[demo]'",
-        )
+        fix = "pip install 'hfkit[demo]'"
+        raise HfkitError("The weights come as ONNX, and the package onnx, which reads it, is not installed", fix=fix)
     import numpy as np
     import onnx
 
@@ -52,7 +49,11 @@ def float_tensors(file: Path) -> "dict[str, np.ndarray]":
     for name in [name for name in constants if name.endswith(WHOLE)]:
         stem = name.removesuffix(WHOLE)
         constants[stem] = _plain(constants, name, stem if stem + SCALE in constants else name, axes.get(name, 1))
-    named = {name: array for name, array in constants.items() if _is_parameter(name, array)}
+    named = {}
+    for name, array in constants.items():
+        parameter = "." in name and not name.startswith(("/", "onnx::")) and not name.endswith((WHOLE, SCALE, ZERO))
+        if parameter and array.dtype.kind == "f":
+            named[name] = array
     dequantized = {
         out: node.input[0] for node in graph.node if node.op_type == "DequantizeLinear" for out in node.output
     }
@@ -73,11 +74,6 @@ def _plain(constants: "dict[str, np.ndarray]", name: str, scales: str, axis: int
     if scale.size > 1:
         shape[min(axis, numbers.ndim - 1)] = scale.size
     return (numbers - zero.reshape(shape)) * scale.reshape(shape)
-
-
-def _is_parameter(name: str, array: "np.ndarray") -> bool:
-    known = "." in name and not name.startswith(("/", "onnx::")) and not name.endswith((WHOLE, SCALE, ZERO))
-    return known and array.dtype.kind == "f"
 
 
 def encoder(prefix: str, file: str, **settings: Any) -> Callable[[Path, Path], None]:

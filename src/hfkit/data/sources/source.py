@@ -15,7 +15,7 @@ from hfkit.data.readers.streams import FileRows, HubRows, RowStream
 from hfkit.data.sources.folder_tables import SHARD, data_files, metadata_of, stray_tables, tables_below, tables_in
 from hfkit.data.sources.image_folders import SPLITS, idx_files, idx_tables, image_tables, is_image_folder, pixel_table
 from hfkit.data.sources.labelled_strings import labelled_strings
-from hfkit.data.tables.split_columns import split_by_column
+from hfkit.data.tables.roles import split_by_column
 from hfkit.data.tables.table import Table, arrow_table, joined
 
 VALIDATION_NAMES = tuple(name for name, role in SPLITS.items() if role == "validation")
@@ -24,40 +24,26 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass
 class Source:
-    """Where the rows are.
+    """Where the rows are."""
 
-    Attributes:
-        name: What the user asked for.
-        kind: hub, file or embedded.
-        location: Hub id, path, or package and file.
-        revision: Of a Hub data set; None when the newest was taken.
-        card: The card that says how to read it, if there is one.
-        tables: Split name to its rows, as the source names its splits.
-        single: Whether it is one file, whose rows are not yet any split's.
-        notes: What was left out, counted.
-        streams: With --streaming the rows of each split, read as they are asked for; then the tables are empty.
-    """
-
-    name: str
-    kind: str
-    location: str
-    tables: dict[str, Table]
-    revision: str | None = None
-    card: DataCard | None = None
-    single: bool = False
-    notes: list[str] = field(default_factory=list)
+    name: str  # what the user asked for
+    kind: str  # hub, file or embedded
+    location: str  # Hub id, path, or package and file
+    tables: dict[str, Table]  # split name to its rows, as the source names its splits
+    revision: str | None = None  # of a Hub data set; None when the newest was taken
+    card: DataCard | None = None  # the card that says how to read it, if there is one
+    single: bool = False  # whether it is one file, whose rows are not yet any split's
+    notes: list[str] = field(default_factory=list)  # what was left out, counted
+    # With --streaming the rows of each split, read as they are asked for; then the tables are empty
     streams: dict[str, RowStream] = field(default_factory=dict)
 
 
 def open_source(arguments: DataArguments, images: bool = False) -> Source:
     """Reads the tables that `arguments.dataset` means; one that says of each row which split it is of, as splits.
 
-    Args:
-        arguments: Which data.
-        images: It has to be images: tables beside folders of them are read where they name some.
-
     A bare name is a card before it is a folder, so that a folder called imdb never stands in for the data set; write
-    ./imdb for the folder. A Hub id that a card describes is read by that card.
+    ./imdb for the folder. A Hub id that a card describes is read by that card. Where `images` are wanted, tables beside
+    folders of them are read if they name some.
 
     Raises:
         HfkitError: Nothing of that name, a missing file, or a Hub out of reach.
@@ -76,21 +62,18 @@ def _open(arguments: DataArguments, images: bool) -> Source:
         return _by_card(DataCard.read(cards[name]), arguments, images)
     path = _path(name)
     if "://" in name:
-        raise HfkitError(
-            f"--dataset {name}: addresses are not read",
-            fix="mount the bucket as a folder, or copy the files, and give the path",
-        )
+        fix = "mount the bucket as a folder, or copy the files, and give the path"
+        raise HfkitError(f"--dataset {name}: addresses are not read", fix=fix)
     if path.exists() or path.suffix.lower() in SUFFIXES or name.startswith((".", "/", "~")):
         return _files(name, path, arguments, images)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         described = (DataCard.read(card) for card in cards.values())
-        card = next((card for card in described if card.source == name and _same_config(card, arguments)), None)
+        asked = arguments.dataset_config_name
+        card = next((card for card in described if card.source == name and asked in (None, card.config)), None)
         return _by_card(card, arguments, images) if card else _hub(name, arguments)
     embedded = [f"demo:{card}" for card, file in cards.items() if DataCard.read(file).embedded]
-    raise HfkitError(
-        f"--dataset {name}: there is no such card, file, folder or Hub id",
-        fix=f"{nearest(name, [*cards, *embedded])}; or a path, or a Hub id (owner/name)",
-    )
+    fix = f"{nearest(name, [*cards, *embedded])}; or a path, or a Hub id (owner/name)"
+    raise HfkitError(f"--dataset {name}: there is no such card, file, folder or Hub id", fix=fix)
 
 
 def _path(name: str) -> Path:
@@ -103,10 +86,6 @@ def _path(name: str) -> Path:
     return path
 
 
-def _same_config(card: DataCard, arguments: DataArguments) -> bool:
-    return arguments.dataset_config_name in (None, card.config)
-
-
 def _by_card(card: DataCard, arguments: DataArguments, images: bool) -> Source:
     if card.source == f"demo:{card.name}":
         return _embedded(card.source, arguments)
@@ -117,10 +96,9 @@ def _by_card(card: DataCard, arguments: DataArguments, images: bool) -> Source:
         source = _files(card.name, (card.path.parent / card.source).resolve(), arguments, images)
     else:
         if Path(card.source).exists():  # datasets would read it instead, whatever it holds
-            raise HfkitError(
-                f"The folder {card.source} stands here in the place of the Hub's data set of that name",
-                fix=f"say --dataset ./{card.source} if you mean the folder; else work in another folder",
-            )
+            what = f"The folder {card.source} stands here in the place of the Hub's data set of that name"
+            fix = f"say --dataset ./{card.source} if you mean the folder; else work in another folder"
+            raise HfkitError(what, fix=fix)
         config = arguments.dataset_config_name or card.config
         revision = arguments.dataset_revision or card.revision
         source = _hub(card.source, replace(arguments, dataset_config_name=config, dataset_revision=revision))
@@ -141,10 +119,8 @@ def _embedded(name: str, arguments: DataArguments) -> Source:
         table = labelled_strings(path) if path.suffix == ".xml" else replace(read_table(path), origin=path.name)
     if embedded.rows:
         wanted = {column: table.column(column) for column in embedded.rows}
-        rows = [
-            row for row in range(len(table)) if all(wanted[key][row] == value for key, value in embedded.rows.items())
-        ]
-        table = table.select(rows)
+        asked = tuple(embedded.rows.values())
+        table = table.select([row for row, held in enumerate(zip(*wanted.values(), strict=True)) if held == asked])
         for column in embedded.rows:
             del table.columns[column]
     own_size = embedded.test_size or card.test_size
@@ -166,24 +142,14 @@ def _files(name: str, path: Path, arguments: DataArguments, images: bool) -> Sou
         tables = idx_tables(path) if idx_files(path) else image_tables(path, arguments.skip_corrupt)
         notes = [note for table in tables.values() for note in table.notes]
         return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes + stray)
-    if arguments.streaming:
-        return _streamed_files(name, path, arguments)
-    if not path.is_dir():
-        table = read_table(path, arguments)
-        return Source(name, "file", str(path), {"train": table}, single=True, notes=table.notes)
-    by_split, other = _files_by_split(path, arguments)
-    tables = {name: joined(str(path), [read_table(f, arguments) for f in files]) for name, files in by_split.items()}
-    notes = [note for table in tables.values() for note in table.notes]
-    if other:
-        notes.append(f"files not read: {', '.join(file.name for file in other)}")
-    return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
-
-
-def _streamed_files(name: str, path: Path, arguments: DataArguments) -> Source:
     by_split, other = _files_by_split(path, arguments) if path.is_dir() else ({"train": [path]}, [])
-    streams = {split: FileRows(str(path), files, arguments) for split, files in by_split.items()}
     notes = [f"files not read: {', '.join(file.name for file in other)}"] if other else []
-    return streamed(name, "file", str(path), streams, notes)
+    if arguments.streaming:
+        streams = {split: FileRows(str(path), files, arguments) for split, files in by_split.items()}
+        return streamed(name, "file", str(path), streams, notes)
+    tables = {name: joined(str(path), [read_table(f, arguments) for f in files]) for name, files in by_split.items()}
+    notes = [*(note for table in tables.values() for note in table.notes), *notes]
+    return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
 
 
 def streamed(
@@ -218,11 +184,9 @@ def _files_by_split(path: Path, arguments: DataArguments) -> tuple[dict[str, lis
         chosen = {"train": told}
     other = [file for file in files if not any(file in found for found in chosen.values())]
     if not chosen:
-        raise HfkitError(
-            f"No file of the folder is named after a split: {', '.join(file.name for file in files[:10])}",
-            where=str(folder),
-            fix="name them train.csv, validation.csv, test.csv; or give one file; or say --train_split NAME",
-        )
+        what = f"No file of the folder is named after a split: {', '.join(file.name for file in files[:10])}"
+        fix = "name them train.csv, validation.csv, test.csv; or give one file; or say --train_split NAME"
+        raise HfkitError(what, where=str(folder), fix=fix)
     for split, found in chosen.items():
         if len(found) > 1 and any(not SHARD.search(file.stem) for file in found):
             both = " and ".join(file.name for file in found)
@@ -246,38 +210,23 @@ def _hub(name: str, arguments: DataArguments) -> Source:
             # datasets' own words list the configurations there are.
             if "onfig" not in str(error):
                 raise
-            raise HfkitError(
-                f"The data set {name} wants another configuration: {str(error).splitlines()[0]}",
-                fix="say --dataset_config_name NAME",
-            ) from error
+            what = f"The data set {name} wants another configuration: {str(error).splitlines()[0]}"
+            raise HfkitError(what, fix="say --dataset_config_name NAME") from error
     if arguments.streaming:
         streams = {split: HubRows(f"{name} {split}", rows) for split, rows in loaded.items()}
         return streamed(name, "hub", name, streams, [], revision)
-    tables = {split: arrow_table(f"{name} {split}", rows.with_format("arrow")[:]) for split, rows in loaded.items()}
+    tables = {}
     for split, rows in loaded.items():
-        tables[split].label_names = _class_names(rows.features)
-        tables[split].pictures = [key for key, kind in rows.features.items() if isinstance(kind, datasets.Image)]
+        described = rows.with_format("arrow")[:].replace_schema_metadata(rows.features.arrow_schema.metadata)
+        tables[split] = arrow_table(f"{name} {split}", described)
     return Source(name, "hub", name, tables, _commit(name, loaded, revision))
 
 
 def _commit(name: str, loaded: Any, revision: str | None) -> str | None:
-    """The commit that was loaded, which the cache's path names.
-
-    Without a connection `datasets` serves whatever revision its cache holds; another one than the pinned is refused.
-    """
+    """The commit that was loaded, which the cache's path names. Without a connection `datasets` serves whatever
+    revision its cache holds; another one than the pinned is refused."""
     files = [file["filename"] for rows in loaded.values() for file in rows.cache_files]
     commits = {part for file in files for part in Path(file).parts if _COMMIT.fullmatch(part)}
     if revision and _COMMIT.fullmatch(revision) and commits and revision not in commits:
         raise hub_unreachable(f"data set {name} at the revision {revision}", f"only {', '.join(sorted(commits))}")
     return min(commits, default=revision)
-
-
-def _class_names(features: object) -> dict[str, list[str]]:
-    import datasets
-
-    names = {}
-    for column, feature in dict(features).items():  # type: ignore[call-overload]
-        inner = getattr(feature, "feature", feature)
-        if isinstance(inner, datasets.ClassLabel):
-            names[column] = list(inner.names)
-    return names

@@ -8,7 +8,7 @@ from pathlib import Path
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
 from hfkit.data.readers import SUFFIXES, read_lines
-from hfkit.data.readers.streams import FileRows
+from hfkit.data.readers.streams import FileRows, begun
 from hfkit.data.sources.source import VALIDATION_NAMES, Source, streamed
 from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import Table
@@ -18,8 +18,7 @@ TEXT_SUFFIXES = (".txt", ".text", ".md", ".raw", ".tokens")
 END_LINE = re.compile(r"^<\|endoftext\|>\n?", re.MULTILINE)
 """A line that parts two documents of a file, as GPT-2's end token is written out."""
 
-FEW = 30
-"""Documents below which intervals over documents say little, and a split by documents would be lopsided."""
+FEW = 30  # documents below which intervals over documents say little, and a split by documents would be lopsided
 
 SECTIONS, SHORTEST = 50, 2000
 """How many sections long held-out texts are cut into for the intervals, and the least characters of one."""
@@ -53,13 +52,11 @@ def text_source(arguments: DataArguments) -> Source | None:
             raise HfkitError(f"No file matches {name!r}", fix="check the path; quote the pattern for the shell")
         return None
     arguments.check_no_csv(name)
-    by_split: dict[str, list[Path]] = {}
-    stems = {file.stem.lower() for file in files}
-    for file in files:
-        known = "train" in stems and file.stem.lower() in ("train", "test", *VALIDATION_NAMES)
-        by_split.setdefault(file.stem.lower() if known else "train", []).append(file)
-    if "train" in stems:
-        by_split["train"] = [file for file in by_split["train"] if file.stem.lower() == "train"]
+    by_split = {"train": files}
+    if any(file.stem.lower() == "train" for file in files):
+        known = ("train", "test", *VALIDATION_NAMES)
+        by_split = {stem: [file for file in files if file.stem.lower() == stem] for stem in known}
+        by_split = {stem: found for stem, found in by_split.items() if found}
     other = [file.name for file in files if not any(file in chosen for chosen in by_split.values())]
     notes = [f"files not read: {', '.join(other)}"] if other else []
     if arguments.streaming:
@@ -89,34 +86,15 @@ def _documents(split: str, files: Sequence[Path], arguments: DataArguments) -> T
 
 
 def begun_by(text: str, pattern: str, where: str) -> list[str]:
-    """The documents of `text`, each beginning at a line that `pattern` matches.
-
-    Raises:
-        HfkitError: No line matches.
-    """
-    begins = re.compile(pattern)
-    documents: list[list[str]] = [[]]
-    found = False
-    for line in text.splitlines(keepends=True):
-        if begins.match(line):
-            found = True
-            if "".join(documents[-1]).strip():
-                documents.append([])
-        documents[-1].append(line)
-    if not found:
-        raise HfkitError(f"No line begins a document by the pattern {pattern!r}", where=where, fix="--document_start")
-    return ["".join(lines) for lines in documents]
+    """The documents of `text`, each beginning at a line that `pattern` matches. Raises as `begun`."""
+    return [document for _, document in begun(enumerate(text.splitlines(keepends=True)), pattern, where)]
 
 
 def cut_by_place(rows: Rows, shares: dict[str, float]) -> dict[str, Rows]:
     """Each document's first part to train, what follows to validation and test: a few texts, split as they are read.
 
-    Args:
-        rows: Documents; `rows.label` says of each whether it comes to its end.
-        shares: Of the characters, for the splits that are to be cut off.
-
-    Raises:
-        HfkitError: A text is too short for that.
+    `rows.label` says of each document whether it comes to its end; `shares` of the characters are cut off. Raises
+    HfkitError: a text is too short for that.
     """
     order = [role for role in ("validation", "test") if role in shares]
     kept = 1 - sum(shares.values())
@@ -125,11 +103,9 @@ def cut_by_place(rows: Rows, shares: dict[str, float]) -> dict[str, Rows]:
     def cut(text: str) -> list[str]:
         pieces = cut_at(text, [int(end * len(text)) for end in ends])
         if len(pieces) <= len(order):
-            raise HfkitError(
-                f"A text of {len(text):,} characters cannot give up {' and '.join(order)}",
-                where=rows.table.origin,
-                fix="give more text, or files train.txt, validation.txt and test.txt",
-            )
+            what = f"A text of {len(text):,} characters cannot give up {' and '.join(order)}"
+            fix = "give more text, or files train.txt, validation.txt and test.txt"
+            raise HfkitError(what, where=rows.table.origin, fix=fix)
         return pieces
 
     pieces = [cut(text) for text in rows.inputs["text"]]
@@ -163,9 +139,7 @@ def cut_at(text: str, places: list[int]) -> list[str]:
 
 def _parts(rows: Rows, pieces: list[list[tuple[int, str]]], count: int | None = None) -> Rows:
     """A row for each piece of each row, given as its place and text; of `count` pieces, else of as many as there are.
-
-    The label, whether the document ends here, stays with the last piece.
-    """
+    The label, whether the document ends here, stays with the last piece."""
     flat = [(row, place, text, count or len(found)) for row, found in enumerate(pieces) for place, text in found]
     return Rows(
         table=rows.table,

@@ -1,13 +1,13 @@
 """Which column is the text and which the label: by flag, by card, by name, by content; never a silent guess."""
 
-import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from hfkit.base.errors import HfkitError
-from hfkit.data.labels.indicators import bit
-from hfkit.data.tables.table import Table, is_missing
+from hfkit.config import DataArguments
+from hfkit.data.cards.card import DataCard
+from hfkit.data.tables.table import Table, counted, is_missing, is_number
 
 TEXT_NAMES = (
     "text", "sentence", "review", "content", "body", "comment", "message", "tweet", "document", "description",
@@ -24,6 +24,7 @@ LABEL_NAMES = (
 )  # fmt: skip
 ID_NAMES = ("id", "idx", "guid", "uid", "example_id")
 SAMPLE = 2000
+_BITS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
 @dataclass(frozen=True)
@@ -41,28 +42,23 @@ class Columns:
 
 
 def choose_columns(
-    table: Table,
-    *,
-    text: str | None = None,
-    pair: str | None = None,
-    image: str | None = None,
-    label: str | Sequence[str] | None = None,
-    id: str | None = None,
-    also_used: Collection[str] = (),
+    tables: dict[str, Table], arguments: DataArguments, card: DataCard | None, image: str | None
 ) -> Columns:
-    """The columns of `table` to read; those given must exist, the others are found.
+    """The columns to read; those that a flag or the card names must exist, the others are found.
 
     A name that is known (text, review, label, sentiment, ...) decides first; else the content: the text is the column
-    with by far the longest values, the label the only other one with few distinct values.
-
-    Args:
-        image: The column of pictures; then there is no text.
-        label: The column of labels, or several that hold a 0 or 1 for a label each.
-        also_used: Columns that something else reads (a card's group), which are therefore not called unused.
+    with by far the longest values, the label the only other one with few distinct values. Where `image` is the column
+    of pictures there is no text.
 
     Raises:
-        HfkitError: A given column is not there, or what is not given cannot be told for sure.
+        HfkitError: A named column is not there, or what is not named cannot be told for sure.
     """
+    table, given = next(iter(tables.values())), card.columns if card else {}
+    text, pair = arguments.text_column or given.get("text"), arguments.text_pair_column
+    pair = pair or (None if arguments.text_column else given.get("text_pair"))
+    if image is not None:
+        text = pair = None
+    label, id = arguments.label_columns or arguments.label_column or given.get("label"), given.get("id")
     labels = [label] if isinstance(label, str) else list(label or ())
     for name in (text, pair, *labels, id):
         if name is not None:
@@ -76,12 +72,19 @@ def choose_columns(
         what = f"image {image!r}" if text is None else f"text {text!r}, pair {pair!r}"
         raise HfkitError(f"One column is asked for twice: {what}, label {', '.join(map(repr, labels))}", fix=_FLAGS)
     id = id or next((named[name] for name in ID_NAMES if name in named), None)
-    if id in asked or (id is not None and not identifies(table.column(id))):
+    # An id names one example only if no other split uses it again.
+    ids = [str(value) for one in tables.values() for value in one.columns.get(id, (None, None))] if id else []
+    if id in asked or (id is not None and not (len(set(ids)) == len(ids) and identifies(table.column(id)))):
         id = None
-    used = {*asked, id, *also_used}
+    used = {*asked, id, group_of(arguments, card)}
     unused = tuple(name for name in table.columns if name not in used)
     indicators = tuple(labels) if len(labels) > 1 else ()
     return Columns(text, ", ".join(labels), pair, id, unused, image, indicators)
+
+
+def group_of(arguments: DataArguments, card: DataCard | None) -> str | None:
+    """The column whose equal values belong together: the one that is asked for, else the card's."""
+    return arguments.group_column or (card.group if card else None)
 
 
 _FLAGS = "name the columns with --text_column, --text_pair_column, --label_column; for images with --image_column"
@@ -115,22 +118,19 @@ def _find_label(table: Table, named: dict[str, str], texts: tuple[str | None, ..
         candidates = [name for name in table.columns if name not in texts and _few_values(table, name)]
     if len(candidates) == 1:
         if candidates[0] in table.head(candidates[0], SAMPLE):
-            raise HfkitError(
-                f"The first line looks like a row, not a header: it holds {candidates[0]!r}, as other rows do",
-                where=table.origin,
-                fix="name the columns, such as --column_names text label",
-            )
+            what = f"The first line looks like a row, not a header: it holds {candidates[0]!r}, as other rows do"
+            raise HfkitError(what, where=table.origin, fix="name the columns, such as --column_names text label")
         return candidates[0]
     could = f"{' and '.join(map(repr, candidates))} could each be it" if candidates else f"there are {_listed(table)}"
-    hot = [name for name in table.columns if name not in texts and _only_bits(table, name)]
+
+    def only_bits(name: str) -> bool:
+        return all(bit(value) is not None for value in table.head(name, SAMPLE) if not is_missing(value))
+
+    hot = [name for name in table.columns if name not in texts and only_bits(name)]
     fix = f"; or --label_columns {' '.join(hot)} for labels with a column of 0 and 1 each" if len(hot) > 1 else ""
     raise HfkitError(
         f"It cannot be told which column is the label: {could}", where=table.origin, fix=f"say --label_column NAME{fix}"
     )
-
-
-def _only_bits(table: Table, name: str) -> bool:
-    return all(bit(value) is not None for value in table.head(name, SAMPLE) if not is_missing(value))
 
 
 def _listed(table: Table) -> str:
@@ -140,9 +140,10 @@ def _listed(table: Table) -> str:
 def _mean_length(table: Table, name: str) -> float:
     """Mean characters of a column of texts; 0 for numbers, and for anything that is not a string."""
     values = [value for value in table.head(name, SAMPLE) if value is not None]
-    if not values or not all(isinstance(value, str) for value in values) or all(map(_is_number, values)):
+    if not values or not all(isinstance(value, str) for value in values):
         return 0.0
-    return sum(map(len, values)) / len(values)
+    numbers = all(not value.strip() or is_number(value.replace(",", ".")) for value in values)
+    return 0.0 if numbers else sum(map(len, values)) / len(values)
 
 
 def _few_values(table: Table, name: str) -> bool:
@@ -154,13 +155,39 @@ def _few_values(table: Table, name: str) -> bool:
     return 2 <= distinct <= max(2, len(values) // 3) and distinct <= 100
 
 
+def row_ids(table: Table, split: str, used: Collection[str]) -> list[str]:
+    """An id for each row: those of a column that is called so and not `used`, else the split and the row's number."""
+    named = {name.casefold(): name for name in reversed(list(table.columns))}
+    column = next((named[name] for name in ID_NAMES if name in named and named[name] not in used), None)
+    if column is not None and identifies(values := table.column(column)):
+        return list(map(str, values))
+    return [f"{split}-{row}" for row in range(len(table))]
+
+
 def identifies(values: list[Any]) -> bool:
     """Whether each value can name its row."""
     return all(isinstance(value, str | int) and value != "" for value in values) and len(set(values)) == len(values)
 
 
-def _is_number(value: str) -> bool:
-    try:
-        return not math.isnan(float(value.replace(",", ".")))
-    except ValueError:
-        return not value.strip()
+def bit(value: Any) -> int | None:
+    """0 or 1 for what means it: 1, 1.0, True, "1", "true"; None for anything else."""
+    return _BITS.get(str(value).strip().lower()) if isinstance(value, bool | int | float | str) else None
+
+
+def indicator_rows(table: Table, columns: tuple[str, ...]) -> list[list[int] | None]:
+    """What `columns` hold in each row, as zeros and ones; None for a row that lacks one of them. Raises HfkitError: a
+    cell is neither 0 nor 1 nor missing; the message names its column and row."""
+    found: list[list[int] | None] = [[] for _ in range(len(table))]
+    for name in columns:
+        values = table.column(name)
+        odd = [row for row, value in enumerate(values) if bit(value) is None and not is_missing(value)]
+        if odd:
+            raise HfkitError(
+                f"{counted(len(odd), 'value')} of the label column {name!r} are no 0 or 1: the first is"
+                f" {str(values[odd[0]])[:60]!r}",
+                where=table.places(odd),
+                fix="write 1 where the label holds and 0 where not; --missing_values names what stands for neither",
+            )
+        found = [None if row is None or is_missing(value) else [*row, bit(value) or 0]
+                 for row, value in zip(found, values, strict=True)]  # fmt: skip
+    return found

@@ -1,35 +1,28 @@
 """Rows: one split on its way from a table to a data set; columns of equal length, and where each row came from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hfkit.base.errors import HfkitError, after
-from hfkit.data.labels.indicators import indicator_rows
-from hfkit.data.tables.columns import Columns
+from hfkit.config import DataArguments
+from hfkit.data.cards.card import DataCard
+from hfkit.data.tables.columns import Columns, group_of, indicator_rows
 from hfkit.data.tables.table import Table, counted, is_missing
 from hfkit.data.vision.pictures import examined
 
 
 @dataclass
 class Rows:
-    """One split.
+    """One split."""
 
-    Attributes:
-        table: The table that the rows came from, for messages.
-        index: Each row's position in that table.
-        id: One string a row.
-        inputs: What the model reads: `text`, perhaps `text_pair`; or `image`, the digest that stands for the picture,
-            which stays in the table.
-        label: As in the table, until the labels are read.
-        unit: What each row must stay together with in one split (its block or group); None: every row for itself.
-    """
-
-    table: Table
-    index: list[int]
-    id: list[str]
+    table: Table  # the table that the rows came from, for messages
+    index: list[int]  # each row's position in that table
+    id: list[str]  # one string a row
+    # What the model reads: `text`, perhaps `text_pair`; or `image`, a digest of the picture, which stays in the table
     inputs: dict[str, list[str]]
-    label: list[Any]
+    label: list[Any]  # as in the table, until the labels are read
+    # What each row must stay together with in one split (its block or group); None: every row for itself
     unit: list[Any] | None = None
 
     def __len__(self) -> int:
@@ -49,6 +42,10 @@ class Rows:
             label=pick(self.label),
             unit=None if self.unit is None else pick(self.unit),
         )
+
+    def without(self, rows: Collection[int]) -> "Rows":
+        """All rows but these, in their order."""
+        return self.select([row for row in range(len(self)) if row not in rows]) if rows else self
 
     def substitute(self, replace: dict[str, str], split: str) -> list[str]:
         """Writes strings in place of others in every text, and says in how many texts."""
@@ -74,52 +71,42 @@ def take_rows(
     table: Table,
     split: str,
     columns: Columns,
-    *,
-    drop: bool = False,
-    skip: bool = False,
-    unlabelled: int | None = None,
-    parted: bool = False,
-    blocks: int | None = None,
-    group: str | None = None,
+    arguments: DataArguments,
+    card: DataCard | None,
+    separator: str | None,
+    unlabelled: str | None,
 ) -> tuple[Rows, list[str]]:
-    """The rows of a table that have a text or picture, and a label.
+    """The rows of a table that have a text or picture, and a label; and a note for each thing dropped.
 
     Args:
         table, split: The rows, and the split's name, which begins each id that the source does not give.
         columns: The columns to read.
-        drop: Drop rows that lack a text or label, counted, instead of refusing them.
-        skip: Drop rows whose picture cannot be used, counted and listed, instead of refusing them.
-        unlabelled: The integer that stands for no label (-1, as the Hub writes it, where label names are declared).
-        parted: A cell holds labels with a separator between them: an empty one holds none, which is no fault.
-        blocks, group: What rows must stay together: so many neighbours, or equal values of a column.
-
-    Returns:
-        The rows, and a note for each thing dropped.
+        arguments, card: Which rows are dropped, counted, instead of refused, and which must stay together.
+        separator: What parts labels in one cell: an empty one holds none, which is no fault.
+        unlabelled: What stands for no label (-1, as the Hub writes it, where label names are declared).
 
     Raises:
         HfkitError: A text or picture that is none, rows that lack one or a label, or no row left.
     """
     label = indicator_rows(table, columns.indicators) if columns.indicators else table.column(columns.label)
     if columns.image is not None:
-        digests, bad, notes = examined(table, columns.image, split, skip)
+        digests, bad, notes = examined(table, columns.image, split, arguments.skip_corrupt)
         inputs = {"image": digests}
     else:
-        inputs, bad, notes = _texts(table, split, columns, drop)
-    missing = [row for row, value in enumerate(label) if is_missing(value) or _is(value, unlabelled)]
-    if parted:
+        inputs, bad, notes = _texts(table, split, columns, arguments.drop_bad_rows)
+    said = [is_missing(value) or (unlabelled is not None and str(value).strip() == unlabelled) for value in label]
+    missing = [row for row, nothing in enumerate(said) if nothing]
+    if separator:
         none = {row for row in missing if isinstance(label[row], str)}
         missing = [row for row in missing if row not in none]
         notes += [f"{counted(len(none), 'row')} of {split} with an empty {columns.label}: no label"] if none else []
-    check_missing(
-        table, f"labels in {columns.label!r}", missing, "--test_split and --validation_split name labelled splits", drop
-    )
+    other = "--test_split and --validation_split name labelled splits"
+    check_missing(table, f"labels in {columns.label!r}", missing, other, arguments.drop_bad_rows)
     bad.update(missing)
     notes += [f"{counted(len(missing), 'row')} of {split} without {columns.label}: dropped"] if missing else []
     own = table.column(columns.id) if columns.id else [f"{split}-{row}" for row in range(len(table))]
-    unit = units(table, blocks, group)
-    rows = Rows(table, list(range(len(table))), list(map(str, own)), inputs, label, unit)
-    if bad:
-        rows = rows.select([row for row in range(len(table)) if row not in bad])
+    unit = units(table, card.blocks if card else None, group_of(arguments, card))
+    rows = Rows(table, list(range(len(table))), list(map(str, own)), inputs, label, unit).without(bad)
     with after(notes):
         if not len(rows):
             what = "a text" if columns.image is None else "an image"
@@ -128,11 +115,8 @@ def take_rows(
 
 
 def units(table: Table, blocks: int | None, group: str | None) -> list[Any] | None:
-    """What each row must stay together with: the rows of an equal value in a column, else so many neighbours.
-
-    Raises:
-        HfkitError: There is no such column, or it has nothing in some rows.
-    """
+    """What each row must stay together with: the rows of an equal value in a column, else so many neighbours. Raises
+    HfkitError: there is no such column, or it has nothing in some rows."""
     if not group:
         return [row // blocks for row in range(len(table))] if blocks else None
     values = table.column(group)
@@ -163,10 +147,6 @@ def _texts(table: Table, split: str, columns: Columns, drop: bool) -> tuple[dict
     return inputs, bad, notes
 
 
-def _is(value: Any, unlabelled: int | None) -> bool:
-    return unlabelled is not None and str(value).strip() == str(unlabelled)
-
-
 def check_missing(table: Table, what: str, missing: list[int], other: str, drop: bool) -> None:
     """Refuses rows that lack something, unless they may be dropped and some remain."""
     if len(missing) == len(table):
@@ -184,8 +164,6 @@ def check_strings(table: Table, name: str, values: list[Any]) -> None:
     odd = [row for row, value in enumerate(values) if not isinstance(value, str) and not is_missing(value)]
     if odd:
         kind = type(values[odd[0]]).__name__
-        raise HfkitError(
-            f"{counted(len(odd), 'value')} of {name!r} cannot be read as text: the first is {kind}",
-            where=table.places(odd),
-            fix="name the column of texts with --text_column, or write its values as strings",
-        )
+        what = f"{counted(len(odd), 'value')} of {name!r} cannot be read as text: the first is {kind}"
+        fix = "name the column of texts with --text_column, or write its values as strings"
+        raise HfkitError(what, where=table.places(odd), fix=fix)

@@ -1,5 +1,6 @@
 """Table: the rows of one file or split, as columns, each with the place where it stands."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,30 +13,21 @@ from hfkit.base.untrusted import read_json
 
 @dataclass
 class Table:
-    """Rows by column.
+    """Rows by column."""
 
-    Attributes:
-        origin: File name, or data set and split; begins every message about a row.
-        columns: Name to values: a list, or an Arrow column that becomes one when it is asked for.
-        lines: The line in the file where each row begins; None where rows have no lines.
-        unit: What `lines` counts: line, item of a JSON list, or row; or file, and then they are the files' names.
-        label_names: Names of integer labels, by column, where the source declares them.
-        notes: What reading left out, counted.
-        parts: First row and table of each shard, for a table made of several files.
-        pictures: Columns that the source declares to hold images.
-        missing: What stands for a missing value beside nothing (`--missing_values`).
-        deep: Of looked-at images of more than 8 bits, what `hfkit.data.vision.decode.Facts` says, over all of them.
-    """
-
-    origin: str
-    columns: dict[str, Any]
-    lines: Sequence[Any] | None = None
+    origin: str  # file name, or data set and split; begins every message about a row
+    columns: dict[str, Any]  # name to values: a list, or an Arrow column that becomes one when it is asked for
+    lines: Sequence[Any] | None = None  # the line in the file where each row begins; None where rows have no lines
+    # What `lines` counts: line, item of a JSON list, or row; or file, and then they are the files' names
     unit: str = "line"
+    # Names of integer labels, by column, where the source declares them
     label_names: dict[str, list[str]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what reading left out, counted
+    # First row and table of each shard, for a table made of several files
     parts: list[tuple[int, "Table"]] = field(default_factory=list)
-    pictures: list[str] = field(default_factory=list)
-    missing: Collection[str] = ()
+    pictures: list[str] = field(default_factory=list)  # columns that the source declares to hold images
+    missing: Collection[str] = ()  # what stands for a missing value beside nothing (`--missing_values`)
+    # Of looked-at images of more than 8 bits, what `hfkit.data.vision.decode.Facts` says, over all of them
     deep: tuple[float, float, float, float] | None = None
 
     def __len__(self) -> int:
@@ -91,6 +83,14 @@ def is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and value != value)
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is a number to Python, and not nan, which names are too."""
+    try:
+        return not math.isnan(float(text))
+    except ValueError:
+        return False
+
+
 def counted(number: int, noun: str) -> str:
     """`1 row`, `2,000 rows`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -111,18 +111,12 @@ def joined(origin: str, tables: list[Table]) -> Table:
         first += len(table)
     columns = {name: [value for table in tables for value in table.column(name)] for name in names}
     notes = [note for table in tables for note in table.notes]
-    first_one = tables[0]
-    return Table(
-        origin, columns, label_names=first_one.label_names, notes=notes, parts=parts, pictures=first_one.pictures
-    )
+    return replace(tables[0], origin=origin, columns=columns, lines=None, unit="line", notes=notes, parts=parts)
 
 
 def arrow_table(origin: str, table: Any) -> Table:
-    """An Arrow table, with the label names and the image columns that `datasets` writes into its schema.
-
-    Raises:
-        HfkitError: What stands there is no JSON, or the names of a column's labels are no different strings.
-    """
+    """An Arrow table, with the label names and the image columns that `datasets` writes into its schema. Raises
+    HfkitError: what stands there is no JSON, or the names of a column's labels are no different strings."""
     names: dict[str, list[str]] = {}
     pictures: list[str] = []
     for column, feature in _features(origin, table.schema.metadata or {}).items():
@@ -135,17 +129,15 @@ def arrow_table(origin: str, table: Any) -> Table:
                 raise HfkitError(
                     f"The file names the labels of {column!r}, and not each by a string of its own", where=origin
                 )
-        if kind == "Image":
+        if kind == "Image" and inner is feature:
             pictures.append(column)
     columns = {name: _plain(table[name]) for name in table.column_names}
     return Table(origin, columns, label_names=names, pictures=pictures)
 
 
 def _plain(column: Any) -> Any:
-    """Numbers as Python knows them: 0.1 in 32 bits is 0.1 and no longer 0.10000000149, and a decimal is a number.
-
-    One of more digits than a float holds stays the text that it is.
-    """
+    """Numbers as Python knows them: 0.1 in 32 bits is 0.1 and no longer 0.10000000149, and a decimal is a number. One
+    of more digits than a float holds stays the text that it is."""
     import pyarrow as pa
 
     kind = column.type

@@ -22,14 +22,12 @@ CHANGED = "the chat template leaves out a part of an answer, such as its thinkin
 
 
 def samples(row: dict[str, Any], processor: PreTrainedTokenizerBase) -> tuple[list[list[Segment]], str]:
-    """What is read of a row: one document, or where a chat's template rewrites earlier turns one an answer.
+    """What is read of a row: one document, or where a chat's template rewrites earlier turns one an answer; and what is
+    to be said of that, if anything.
 
     Args:
         row: `text`; `prompt` and `completion`; or `messages`, perhaps with `tools`.
         processor: Its chat template writes the messages down.
-
-    Returns:
-        The documents, and what is to be said of them, if anything.
 
     Raises:
         HfkitError: As `rendered`, or the template does not begin an answer as it asks for one.
@@ -45,11 +43,8 @@ def samples(row: dict[str, Any], processor: PreTrainedTokenizerBase) -> tuple[li
         asked, folded = rendered(processor, messages[:place], tools, where, add_generation_prompt=True)
         told, _ = rendered(processor, messages[: place + 1], tools, where)
         if not told.startswith(asked):
-            raise HfkitError(
-                f"The chat template asks for an answer with {asked[-40:]!r} and does not begin it so",
-                where=where,
-                fix="give each answer as a row of prompt and completion",
-            )
+            what = f"The chat template asks for an answer with {asked[-40:]!r} and does not begin it so"
+            raise HfkitError(what, where=where, fix="give each answer as a row of prompt and completion")
         turns.append((asked, told))
         notes += [note for note, holds in ((FOLDED, folded), (WRITTEN, BREAK in asked)) if holds]
         notes += [] if _within(messages[place]["content"] or "", told[len(asked) :]) else [CHANGED]
@@ -78,20 +73,11 @@ def bare(messages: list[Message], tools: list[Any]) -> str | None:
 def rendered(
     processor: PreTrainedTokenizerBase, messages: list[Message], tools: list[Any], where: str, **how: Any
 ) -> tuple[str, bool]:
-    """Messages as the chat template writes them.
+    """Messages as the chat template writes them, and whether the system's message was moved.
 
     A system message that it refuses or leaves out stands before the first user's message, as Gemma's template has it.
-    What others than the assistant write like a special token is `parted`, so that none of theirs ends a turn.
-
-    Args:
-        processor: A tokenizer.
-        messages: From `hfkit.data.text.chats.messages_of`.
-        tools: Descriptions of the tools that the assistant may call.
-        where: The row, for messages.
-        how: `add_generation_prompt` or `continue_final_message`.
-
-    Returns:
-        The text, and whether the system's message was moved.
+    What others than the assistant write like a special token is `parted`, so that none of theirs ends a turn. `how` is
+    `add_generation_prompt` or `continue_final_message`.
 
     Raises:
         HfkitError: There is no template, it knows no such role, does not take these messages, or leaves out what

@@ -32,10 +32,6 @@ def messages_of(value: Any, where: str) -> list[Message]:
     Parts of text are joined, arguments of tool calls that are JSON become objects, and keys that are null are left out,
     as Parquet fills them in.
 
-    Args:
-        value: The cell.
-        where: Its row, for messages.
-
     Raises:
         HfkitError: It is no list of messages, one lacks its role or its text, or holds other parts than text.
     """
@@ -46,11 +42,7 @@ def messages_of(value: Any, where: str) -> list[Message]:
 
 
 def tools_of(value: Any, where: str) -> list[Any]:
-    """The tools of a row: a list of their descriptions, or the JSON of one; none where there is nothing.
-
-    Raises:
-        HfkitError: It is something else.
-    """
+    """The tools of a row: a list of their descriptions, or the JSON of one; none where nothing is. Refuses others."""
     found = read_json(value, where, "The column tools") if isinstance(value, str) and value.strip() else value or []
     if not isinstance(found, list):
         raise HfkitError(f"The tools are no list: {str(value)[:80]!r}", where=where, fix="a list of JSON schemas")

@@ -1,64 +1,56 @@
-"""DocumentStream: the training documents of a stream, window by window, checked as they come."""
+"""Documents read as training goes on: a stream window by window, checked as it comes, and held-out splits in memory."""
 
 import dataclasses
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import Dataset
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.network import hub_access
 from hfkit.base.processes import is_first
 from hfkit.config import DataArguments
-from hfkit.data.readers.streams import Row, RowStream
+from hfkit.data.labels.column import UNLABELLED
+from hfkit.data.readers.streams import Row, RowStream, TableRows, begun
 from hfkit.data.sources.source import Source
+from hfkit.data.splits import remove_repeats
+from hfkit.data.summary import LoadedData, describe, finished
+from hfkit.data.tables.roles import refuse_in_stream, renamed, roles_of
 from hfkit.data.tables.rows import Rows
-from hfkit.data.tables.split_columns import refuse_in_stream
 from hfkit.data.tables.table import Table, counted
-from hfkit.data.text.documents import columns_of, dataset, take_documents
+from hfkit.data.text.documents import columns_of, dataset, few_cut, open_documents, take_documents
 
-if TYPE_CHECKING:
-    from datasets import Dataset
+CHARACTERS = 2**25  # of a window, whatever --streaming_window says: 2,000 books would fill the memory
+LOOKED_AT = 100  # first rows of the stream, from which the columns are told
 
-CHARACTERS = 2**25
-"""Of a window, whatever --streaming_window says: 2,000 books would fill the memory."""
 
-LOOKED_AT = 100
-"""First rows of the stream, from which the columns are told."""
+HELD_OUT = 500  # documents of validation and of test where --max_eval_samples and --max_test_samples do not say
 
 
 @dataclass(frozen=True)
 class Position:
-    """A place between two windows, and what was counted before it. Plain JSON.
+    """A place between two windows, and what was counted before it. Plain JSON."""
 
-    Attributes:
-        epoch: Whole passes over the stream.
-        row: Documents of this pass that were read, those held out among them.
-        documents, bytes: Learnt, over all passes.
-        dropped, leaked: Documents left out: without a text; with that of one that is held out.
-        digest: Of the documents that were learnt: sha256 over the digest of the windows before and the fingerprint of
-            the last one.
-        source: Where the source stands, if it can tell: a resume then need not read all that was read.
-    """
-
-    epoch: int = 0
-    row: int = 0
-    documents: int = 0
+    epoch: int = 0  # whole passes over the stream
+    row: int = 0  # documents of this pass that were read, those held out among them
+    documents: int = 0  # learnt, over all passes, and their bytes
     bytes: int = 0
-    dropped: int = 0
-    leaked: int = 0
+    dropped: int = 0  # documents left out as they have no text
+    leaked: int = 0  # documents left out as they have the text of one that is held out
+    # Of what was learnt: sha256 over the digest of the windows before and the fingerprint of the last one
     digest: str = ""
-    source: Any = None
+    source: Any = None  # where the source stands, if it can tell: a resume then need not read all that was read
 
 
 @dataclass(frozen=True)
 class Window:
     """Some documents of the stream, in its order, and the places before and after them."""
 
-    rows: "Dataset"
+    rows: Dataset
     begin: Position
     end: Position
     notes: list[str] = dataclasses.field(default_factory=list)
@@ -130,7 +122,9 @@ class DocumentStream:
                 passes += 1
                 if passes == 2 or begin.row <= self.held:
                     raise self._nothing(begin)
-                _say(f"data {self.opened.name}: the stream has ended after {begin.row:,} documents and begins again")
+                if is_first():
+                    ended = f"the stream has ended after {begin.row:,} documents and begins again"
+                    print(f"data {self.opened.name}: {ended}", flush=True)
                 begin = dataclasses.replace(begin, epoch=begin.epoch + 1, row=self.held, source=None)
                 continue
             found = self._checked_window(rows, begin)
@@ -139,8 +133,6 @@ class DocumentStream:
             begin = found.end
 
     def _checked_window(self, rows: list[Row], begin: Position) -> Window:
-        from hfkit.data.summary import describe
-
         kept, notes = self._checked(rows, "train", begin.row, part=True)
         dropped = len(rows) - len(kept)
         fresh = [row for row, key in enumerate(kept.keys()) if _digest(key) not in self._known]
@@ -178,31 +170,15 @@ class DocumentStream:
     def _documents(self, skip: int, state: Any = None) -> Iterator[Row]:
         """The documents from number `skip` on, with the columns that count."""
         if self.start:
-            return islice(self._joined(self.start), skip, None)
+            column = self.columns[0]
+            cells = ((place, str(row.get(column) or "")) for place, row, _ in self.stream.open(0))
+            lines = ((place, cell if cell.endswith("\n") else f"{cell}\n") for place, cell in cells)
+            joined = begun(lines, self.start, self.stream.origin)
+            return ((place, {column: text}, True) for place, text in islice(joined, skip, None))
         return (
             (place, {name: row.get(name) for name in self.columns}, ends)
             for place, row, ends in self.stream.open(skip, state)
         )
-
-    def _joined(self, start: str) -> Iterator[Row]:
-        """Documents of rows that are lines."""
-        begins, lines, first, found = re.compile(start), list[str](), None, False
-        for place, row, _ in self.stream.open(0):
-            line = str(row.get(self.columns[0]) or "")
-            line = line if line.endswith("\n") else f"{line}\n"
-            matched = bool(begins.match(line))
-            found |= matched
-            if lines and matched and "".join(lines).strip():
-                yield first, {self.columns[0]: "".join(lines)}, True
-                lines = []
-            first = first if lines else place
-            lines.append(line)
-        if not found:
-            raise HfkitError(
-                f"No line begins a document by the pattern {start!r}", where=self.stream.origin, fix="--document_start"
-            )
-        if "".join(lines).strip():
-            yield first, {self.columns[0]: "".join(lines)}, True
 
     def _checked(self, rows: Sequence[Row], split: str, first: int, part: bool = False) -> tuple[Rows, list[str]]:
         """Rows as documents, those that are none refused or dropped, and what is to be said of them."""
@@ -232,6 +208,65 @@ def _digest(key: tuple[str, ...]) -> bytes:
     return hashlib.blake2b("\0".join(key).encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
-def _say(sentence: str) -> None:
-    if is_first():
-        print(sentence, flush=True)
+def load_stream(arguments: DataArguments) -> LoadedData:
+    """Splits as `hfkit.data.text.documents.load_documents` gives them, where `train` is the first window of a stream.
+
+    The rest of the stream is behind its attribute `stream`. A validation or test split of the source is read up to
+    `max_eval_samples` or `max_test_samples` documents (500 where they do not say); one that it lacks is as many
+    documents of the stream's start, test before validation, which training then leaves out.
+
+    Raises:
+        HfkitError: As `load_documents`; a source that is read whole; an empty stream, or one that ends too soon.
+    """
+    opened, start = open_documents(arguments)
+    opened.streams = opened.streams or {split: TableRows(table) for split, table in opened.tables.items()}
+    roles = roles_of(opened, arguments)
+    notes = opened.notes + renamed(roles, opened)
+    if rest := sorted(opened.streams.keys() - roles.values()):
+        notes.append(f"splits not used: {', '.join(rest)}")
+
+    def documents(role: str) -> DocumentStream:
+        return DocumentStream(opened.streams[roles[role]], opened, arguments, start)
+
+    stream = documents("train")
+    limits = {"test": arguments.max_test_samples, "validation": arguments.max_eval_samples}
+    held: dict[str, Rows] = {}
+    for role, limit in limits.items():
+        count = limit or HELD_OUT
+        if role in roles:
+            held[role] = documents(role).hold(count, role)
+            notes.append(f"{role}: the first {counted(len(held[role]), 'document')} of its split")
+        else:
+            first = stream.held + 1
+            held[role] = stream.hold(count, role)
+            notes.append(f"{role}: documents {first:,} to {stream.held:,} of the stream, which training leaves out")
+    held = {role: held[role] for role in ("validation", "test")}
+    stream.keep_out(held)
+    stream.first = stream.window(stream.begin())
+    held = remove_repeats(held, notes, keep=arguments.keep_duplicates)
+    for role in held:
+        held[role] = few_cut(held[role], role, notes)
+    return _finish(stream, held, notes + stream.unused + stream.first.notes)
+
+
+def _finish(stream: DocumentStream, held: dict[str, Rows], notes: list[str]) -> LoadedData:
+    opened, first = stream.opened, stream.first
+    window = counted(len(first.rows), "document")
+    notes.append(f"what is counted before training (a baseline's vocabulary, n-grams) comes from the first {window}")
+    if not stream.arguments.keep_duplicates:
+        notes.append("documents with the text of one that is held out are left out as they come; repeats stay")
+    if first.end.leaked:
+        notes.append(f"{counted(first.end.leaked, 'text')} of the first {window} also held out: left out of train")
+    sizes = " / ".join(f"{len(rows):,}" for rows in held.values())
+    columns = ", ".join(stream.columns)
+    data = finished(
+        opened,
+        {"train": first.rows, **{role: dataset(rows) for role, rows in held.items()}},
+        notes,
+        problem_type=UNLABELLED,
+        reading=f"text = {columns}: a stream, {window} at a time; {sizes} documents of validation and test",
+        text_column=columns,
+        label_column=None,
+    )
+    data.stream = stream
+    return data

@@ -1,7 +1,9 @@
 """What a language model reads: texts, prompts with their completions, or chats, as checked splits without labels."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import Dataset, Features, List, Value
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
@@ -9,21 +11,17 @@ from hfkit.data.cards.card import DataCard
 from hfkit.data.labels.column import UNLABELLED
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.sources.text_files import FEW, begun_by, cut_by_place, sections, text_source
-from hfkit.data.splits import ROLES, carve, group_of, limited, remove_repeats, share_of
-from hfkit.data.tables.columns import ID_NAMES, find_text, identifies
+from hfkit.data.splits import ROLES, carve, limited, remove_repeats, share_of
+from hfkit.data.summary import LoadedData, finished
+from hfkit.data.tables.columns import ID_NAMES, find_text, group_of, row_ids
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, check_missing, check_strings, units
 from hfkit.data.tables.table import Table, counted, is_missing
 from hfkit.data.text.chats import is_learnt, packed
 from hfkit.data.text.layouts import Layout, layout_of
 
-if TYPE_CHECKING:
-    from datasets import Dataset
 
-    from hfkit.data.summary import LoadedData
-
-
-def load_documents(arguments: DataArguments, only_test: bool = False) -> "LoadedData":
+def load_documents(arguments: DataArguments, only_test: bool = False) -> LoadedData:
     """Documents as three splits, or with `only_test` the test split alone (of a single file, all of it).
 
     Columns: `id`, and one of
@@ -39,22 +37,19 @@ def load_documents(arguments: DataArguments, only_test: bool = False) -> "Loaded
     Raises:
         HfkitError: As `hfkit.load_data`; and chats without the assistant's turns or the keys that make one.
     """
-    files = text_source(arguments)
-    opened = files or open_source(arguments)
+    opened, start = open_documents(arguments)
     card = opened.card
-    start = None if files else arguments.document_start or (card.document_start if card else None)
-    notes = list(opened.notes)
-    whole = only_test and opened.single and opened.kind == "file"
-    if whole:
-        tables = {"test": next(iter(opened.tables.values()))}
-    else:
-        tables, notes = choose_splits(opened, arguments)
+    tables, notes = choose_splits(opened, arguments, only_test)
+    whole = "train" not in tables
     layout, unused = columns_of(next(iter(tables.values())), opened, arguments)
     notes += unused
     splits = {}
     with after(notes):
         for role, table in tables.items():
-            table = joined_lines(table, layout.columns[0], start) if start else table
+            if start:
+                column = layout.columns[0]
+                lines = [line if line and line.endswith("\n") else f"{line or ''}\n" for line in table.column(column)]
+                table = Table(table.origin, {column: begun_by("".join(lines), start, table.origin)})
             splits[role], found = take_documents(table, role, layout, arguments, None if start else card)
             notes += found + splits[role].substitute(card.replace if card else {}, role)
         splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
@@ -64,7 +59,23 @@ def load_documents(arguments: DataArguments, only_test: bool = False) -> "Loaded
             if role in splits:
                 splits[role] = few_cut(splits[role], role, notes)
         splits = limited({role: splits[role] for role in ROLES if role in splits}, _alike, arguments, notes)
-    return _finish(opened, layout.used, {"test": splits["test"]} if only_test else splits, notes)
+    splits = {"test": splits["test"]} if only_test else splits
+    return finished(
+        opened,
+        {role: dataset(rows) for role, rows in splits.items()},
+        notes,
+        problem_type=UNLABELLED,
+        text_column=", ".join(layout.used),
+        label_column=None,
+    )
+
+
+def open_documents(arguments: DataArguments) -> tuple[Source, str | None]:
+    """The source, and the pattern of the row that begins a document where rows are lines. Raises as `open_source`."""
+    if files := text_source(arguments):
+        return files, None
+    opened = open_source(arguments)
+    return opened, arguments.document_start or (opened.card.document_start if opened.card else None)
 
 
 def columns_of(table: Table, opened: Source, arguments: DataArguments) -> tuple[Layout, list[str]]:
@@ -94,12 +105,6 @@ def few_cut(rows: Rows, role: str, notes: list[str]) -> Rows:
     return found
 
 
-def joined_lines(table: Table, column: str, start: str) -> Table:
-    """A column of lines as a column of documents, each beginning at a line that `start` matches."""
-    lines = [line if line and line.endswith("\n") else f"{line or ''}\n" for line in table.column(column)]
-    return Table(table.origin, {column: begun_by("".join(lines), start, table.origin)})
-
-
 def take_documents(
     table: Table,
     split: str,
@@ -114,10 +119,7 @@ def take_documents(
     dropped.
     """
     table.missing = arguments.missing_values
-    named = {name.casefold(): name for name in reversed(list(table.columns))}
-    id = next((named[name] for name in ID_NAMES if name in named and named[name] not in layout.used), None)
-    ids = table.column(id) if id else []
-    ids = [str(value) for value in ids] if id and identifies(ids) else [f"{split}-{row}" for row in range(len(table))]
+    ids = row_ids(table, split, layout.used)
     bad: set[int] = set()
     notes: list[str] = []
     values = {name: table.column(name) for name in layout.columns}
@@ -142,9 +144,7 @@ def take_documents(
         inputs, found = _chats(table, split, layout, values, bad)
         notes += found
     unit = units(table, card.blocks if card else None, group_of(arguments, card))
-    rows = Rows(table, list(range(len(table))), ids, inputs, [True] * len(table), unit)
-    if bad:
-        rows = rows.select([row for row in range(len(table)) if row not in bad])
+    rows = Rows(table, list(range(len(table))), ids, inputs, [True] * len(table), unit).without(bad)
     if not len(rows) and not part:
         raise HfkitError("No row holds a document", where=table.origin)
     return rows, notes
@@ -163,10 +163,8 @@ def _chats(
         if messages and is_learnt(messages[0]):
             messages[0], unasked = {**messages[0], "weight": 0}, unasked + 1
         if not any(map(is_learnt, messages)):
-            raise HfkitError(
-                "No message of the chat has the role assistant and answers one: there is nothing to learn",
-                where=table.place(row),
-            )
+            what = "No message of the chat has the role assistant and answers one: there is nothing to learn"
+            raise HfkitError(what, where=table.place(row))
         open_ended += not is_learnt(messages[-1])
         for name, value in zip(layout.stores, (messages, tools), strict=False):
             inputs[name][row] = json.dumps(value, ensure_ascii=False)
@@ -192,23 +190,8 @@ def _alike(rows: Rows) -> list[int]:
     return [0] * len(rows)
 
 
-def _finish(opened: Source, columns: tuple[str, ...], splits: dict[str, Rows], notes: list[str]) -> "LoadedData":
-    from hfkit.data.summary import finished
-
-    return finished(
-        opened,
-        {role: dataset(rows) for role, rows in splits.items()},
-        notes,
-        problem_type=UNLABELLED,
-        text_column=", ".join(columns),
-        label_column=None,
-    )
-
-
-def dataset(rows: Rows) -> "Dataset":
+def dataset(rows: Rows) -> Dataset:
     """Documents as a data set in memory."""
-    from datasets import Dataset, Features, List, Value
-
     columns: dict[str, Any] = {"id": rows.id, **rows.inputs}
     features: dict[str, Any] = dict.fromkeys(columns, Value("string"))
     if "messages" in rows.inputs:

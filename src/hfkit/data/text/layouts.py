@@ -14,8 +14,7 @@ PAIRS = (
 )  # fmt: skip
 """What the user says and what is answered: first those that belong together, then any two."""
 
-INPUTS = ("input", "context")
-"""Beside a question: what it is about. May be empty."""
+INPUTS = ("input", "context")  # beside a question: what it is about. May be empty.
 
 Prompt = str | list[Message] | dict[str, Any]
 """A text; a chat, oldest message first; or `{"messages": ..., "tools": ...}`."""
@@ -23,20 +22,14 @@ Prompt = str | list[Message] | dict[str, Any]
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of a table that a language model reads.
+    """The columns of a table that a language model reads."""
 
-    Attributes:
-        kind: What they hold: a text; a prompt and its completion; one of the two or both as lists of messages (turns),
-            as TRL has them; a chat; or a question and its answer (pair), which is a chat of two messages.
-        columns: What must be there: the text; prompt and completion; the chat; question and answer.
-        beside: What may be empty or missing: the system's message, tools, a question's input.
-        listed: Which of `columns` hold lists of messages.
-    """
-
+    # What they hold: a text; a prompt and its completion; one of the two or both as lists of messages (turns), as TRL
+    # has them; a chat; or a question and its answer (pair), which is a chat of two messages
     kind: Literal["text", "completion", "turns", "chat", "pair"]
-    columns: tuple[str, ...]
-    beside: tuple[str, ...] = ()
-    listed: tuple[str, ...] = ()
+    columns: tuple[str, ...]  # what must be there: the text; prompt and completion; the chat; question and answer
+    beside: tuple[str, ...] = ()  # what may be empty or missing: the system's message, tools, a question's input
+    listed: tuple[str, ...] = ()  # which of `columns` hold lists of messages
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -66,13 +59,8 @@ class Layout:
         return replace(self, kind="turns", listed=listed, beside=beside)
 
     def chat(self, row: dict[str, Any], where: str) -> tuple[list[Message], list[Any]]:
-        """The messages of a row, the answer last if there is one, and the tools.
-
-        Of a prompt that is a chat nothing is learnt.
-
-        Raises:
-            HfkitError: As `messages_of` and `tools_of`.
-        """
+        """The messages of a row, the answer last if there is one, and the tools. Of a prompt that is a chat nothing is
+        learnt. Raises as `messages_of` and `tools_of`."""
 
         def said(name: str, role: str, *about: str) -> list[Message]:
             value = row.get(name)
@@ -91,11 +79,7 @@ class Layout:
         return messages, tools_of(beside.get("tools"), where)
 
     def prompt(self, row: dict[str, Any], where: str) -> Prompt:
-        """What a model is to continue or to answer: of a question and its answer the question.
-
-        Raises:
-            HfkitError: As `chat`.
-        """
+        """What a model is to continue or to answer: of a question and its answer the question. Raises as `chat`."""
         value = row[self.columns[0]]
         layout = replace(self.settled(lambda name: [row.get(name)]), columns=self.columns[:1])
         if layout.kind in ("text", "completion"):
@@ -105,12 +89,8 @@ class Layout:
 
 
 def layout_of(names: Iterable[str], asking: bool = False) -> Layout | None:
-    """The layout that the names of a table's columns tell; None where it is a table of texts.
-
-    Args:
-        names: The columns.
-        asking: The rows are prompts: completions and answers need not be there.
-    """
+    """The layout that the names of a table's columns tell; None where it is a table of texts. Where they are `asking`,
+    completions and answers need not be there."""
     named = {name.casefold(): name for name in reversed(list(names))}
 
     def layout(kind: Any, columns: tuple[str, ...], *beside: str) -> Layout:

@@ -21,11 +21,8 @@ class Segment:
 
 
 def segments(row: dict[str, Any]) -> list[Segment]:
-    """The stretches of a row: a text is learnt whole, of a prompt its completion, of a chat the answers.
-
-    Args:
-        row: `text`; `prompt` and `completion`; or `messages`, whose contents stand there bare, a line end after each.
-    """
+    """The stretches of a row: a text is learnt whole, of a prompt its completion, of a chat the answers, whose messages
+    stand there bare, a line end after each."""
     if "messages" in row:
         messages = unpacked(row["messages"])
         return [Segment(said(message) + "\n", is_learnt(message)) for message in messages]
@@ -47,7 +44,6 @@ def read_texts(processor: PreTrainedTokenizerBase, texts: list[str], special: bo
     """Texts as a language model reads them, in training and as prompts.
 
     Args:
-        processor: A tokenizer.
         texts: Whole ones: what stands in front of a word decides which token it is.
         special: Special tokens are written out in them, as chat templates do. Else what somebody wrote like one is the
             characters that it is made of.

@@ -1,31 +1,31 @@
 """Encoded rows are kept, and an earlier run's are taken again where nothing that makes them has changed.
 
-`datasets.map` goes by a fingerprint of the function, and has answered with another tokenizer's tokens. Here the name
-of a table is a hash of everything that tokens come from: each row's content, the tokenizer's whole definition, the
-task's settings, the versions of the libraries and hfkit's source. What is read is checked three times:
-the file against its own hash, the number of its rows, and some rows against what the tokenizer says now.
+`datasets.map` goes by a fingerprint of the function, and has answered with another tokenizer's tokens. Here the name is
+a hash of all that tokens come from: rows, tokenizer, settings, versions and hfkit's source. What is read is checked by
+the file's own hash, the number of its rows, and some rows against what the tokenizer says now. What texts lose in their
+tokens is counted here too.
 """
 
 import hashlib
 import json
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from datasets import Dataset, DatasetDict
+from transformers import PreTrainedTokenizerBase
 
 from hfkit.base import hardware, table_cache
 from hfkit.data.tables.table import counted
-from hfkit.data.text.unknown_tokens import MUCH, lost_in_tokens
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from hfkit.tasks import Task
 
-FEWEST = 300
-"""Rows below which a tokenizer is as fast as a disk: they are not kept."""
-
-PROBES = 8
-"""Rows that are encoded anew to check what was kept."""
+FEWEST = 300  # rows below which a tokenizer is as fast as a disk: they are not kept
+PROBES = 8  # rows that are encoded anew to check what was kept
+MUCH = 0.1  # share from which the tokenizer does not know the texts' script
 
 
 def encode_splits(
@@ -44,17 +44,12 @@ def encode_splits(
 def encode(
     task: "Task", split: Dataset, processor: Any, write: bool = True, reader: str | None = None
 ) -> tuple[Dataset, bool]:
-    """`task.encode(split, processor)`, from an earlier run where that is certain to be the same.
+    """`task.encode(split, processor)`, from an earlier run where that is certain to be the same, and whether it was.
 
     Args:
-        task: For the model.
-        split: Not encoded.
         processor: A tokenizer. Others, and slow tokenizers, whose definition cannot be hashed, keep nothing.
         write: Keep what had to be made. A disk that refuses costs the next run its time, and this one nothing.
         reader: `reader_digest(task, processor)`, where it is known already.
-
-    Returns:
-        The encoded rows, and whether an earlier run made them.
     """
     reader = reader or reader_digest(task, processor)
     if len(split) < FEWEST or reader is None:
@@ -83,16 +78,12 @@ def lost(
         for note in cut.get("notes", []):
             accelerator.print(f"{name}: {note}")
         if cut["rows"]:
-            accelerator.print(
-                f"{name}: {counted(cut['rows'], 'text')} ({cut['share']:.1%}) cut to {cut['max_length']} tokens"
-                f" (--long_text {cut['long_text']})"
-            )
+            texts = f"{counted(cut['rows'], 'text')} ({cut['share']:.1%})"
+            accelerator.print(f"{name}: {texts} cut to {cut['max_length']} tokens (--long_text {cut['long_text']})")
         if cut.get("unknown") or cut.get("equal"):
             equal = f"{counted(cut['equal'], 'different text')} ({cut['equal_share']:.1%})"
-            accelerator.print(
-                f"{name}: {cut['unknown']:.2%} of the tokens are unknown to the tokenizer;"
-                f" {equal} became the tokens of another one"
-            )
+            unknown = f"{cut['unknown']:.2%} of the tokens are unknown to the tokenizer"
+            accelerator.print(f"{name}: {unknown}; {equal} became the tokens of another one")
     if any(max(cut.get("unknown", 0), cut.get("equal_share", 0)) > MUCH for cut in found.values()):
         accelerator.print(
             "warning: the tokenizer does not know what these texts are written in. Choose a model that does, such as"
@@ -129,12 +120,56 @@ def key(split: Dataset, reader: str) -> str:
 
 
 def _same(task: "Task", split: Dataset, processor: Any, kept: Dataset) -> bool:
-    """Whether some rows, encoded now, are those that were kept.
-
-    It also leaves the tokenizer as encoding all rows would: a call sets its truncation, which is saved with the model.
-    """
+    """Whether some rows, encoded now, are those that were kept. It also leaves the tokenizer as encoding all rows
+    would: a call sets its truncation, which is saved with the model."""
     places = sorted({round(at * (len(split) - 1) / (PROBES - 1)) for at in range(PROBES)})
     now = task.encode(split.select(places), processor)
     if len(now) != len(places) or len(kept) != len(split):
         return False  # packed or cut into others: nothing says which rows belong together
     return bool(kept.features == now.features and kept.select(places).to_dict() == now.to_dict())
+
+
+def lost_in_tokens(processor: PreTrainedTokenizerBase, split: Dataset, encoded: Dataset) -> dict[str, Any]:
+    """What is lost of a split's texts, whatever their length, by the same rows as the task has `encoded` them.
+
+    Returns:
+        `unknown`: the share of the texts' tokens that are the unknown token; `equal` and `equal_share`: different texts
+        that became the tokens of another one. Texts that differ in case or spaces alone, which many tokenizers mean
+        to lose, count as one; those that were cut are left out. Nothing of what has no tokens.
+    """
+    if "input_ids" not in encoded.column_names:
+        return {}
+    ids = _flat(encoded)
+    roles = {getattr(processor, f"{role}_token_id") for role in ("bos", "eos", "pad", "cls", "sep", "mask")}
+    unknown = None if processor.unk_token_id in roles else processor.unk_token_id  # GPT-2's is its end token
+    special = sorted(set(processor.all_special_ids) - {unknown})
+    written = ids.size - np.isin(ids, special).sum()
+    share = 0.0 if unknown is None else float((ids == unknown).sum() / max(written, 1))
+    equal, texts = _equal(split, encoded, ids) if "text" in split.column_names else (0, 0)
+    return {"unknown": share, "equal": equal, "equal_share": equal / max(texts, 1)}
+
+
+def _flat(encoded: Dataset) -> np.ndarray:
+    """The token ids of all rows, one after the other."""
+    parts = [np.zeros(0, dtype=np.int32)]
+    for chunk in encoded.with_format("arrow")[:]["input_ids"].chunks:
+        while chunk.type.num_fields:  # lists of numbers; of lists, for windows
+            chunk = chunk.flatten()
+        parts.append(chunk.to_numpy(zero_copy_only=False))
+    return np.concatenate(parts)
+
+
+def _equal(split: Dataset, encoded: Dataset, ids: np.ndarray) -> tuple[int, int]:
+    """Different texts that share their tokens with another one, and all different texts."""
+    lengths = np.asarray(encoded["length"][:], dtype=np.int64)
+    if len(split) != len(encoded) or lengths.sum() != ids.size:
+        return 0, 0  # a language model's rows, which keep every text apart
+    ends = np.cumsum(lengths)
+    texts = [split[name][:] for name in ("text", "text_pair") if name in split.column_names]
+    found: dict[int, set[int]] = defaultdict(set)
+    for row, cut in enumerate(encoded["truncated"][:]):
+        if not cut:
+            words = [" ".join((column[row] or "").casefold().split()) for column in texts]
+            found[hash(ids[ends[row] - lengths[row] : ends[row]].tobytes())].add(hash(tuple(words)))
+    sizes = [len(same) for same in found.values()]
+    return sum(size for size in sizes if size > 1), sum(sizes)

@@ -52,28 +52,20 @@ class Truncation:
         if max_length is None:
             max_length = min((limit for limit in (positions, told) if limit), default=None)
         elif positions and max_length > positions:
-            raise HfkitError(
-                f"The model reads at most {positions} tokens.",
-                where=f"--max_length {max_length}",
-                fix=f"--max_length {positions}, and --long_text windows to read longer texts whole",
-            )
+            what = f"The model reads at most {positions} tokens."
+            fix = f"--max_length {positions}, and --long_text windows to read longer texts whole"
+            raise HfkitError(what, where=f"--max_length {max_length}", fix=fix)
         if max_length is not None:
             room = max_length - processor.num_special_tokens_to_add(pair)
             if room < 1:
                 raise HfkitError("No text fits beside the special tokens.", where=f"--max_length {max_length}")
             if long_text == "windows" and stride >= room:
-                raise HfkitError(
-                    f"Windows of {room} tokens of text cannot share {stride}.",
-                    where=f"--stride {stride}",
-                    fix=f"a stride below {room}, such as {room // 2}",
-                )
+                what = f"Windows of {room} tokens of text cannot share {stride}."
+                raise HfkitError(what, where=f"--stride {stride}", fix=f"a stride below {room}, such as {room // 2}")
             processor.model_max_length = max_length
         if long_text in ("head_tail", "windows") and not processor.is_fast:
-            raise HfkitError(
-                f"The tokenizer {type(processor).__name__} has no fast version, which {long_text} needs.",
-                where=f"--long_text {long_text}",
-                fix="--long_text head or tail",
-            )
+            what = f"The tokenizer {type(processor).__name__} has no fast version, which {long_text} needs."
+            raise HfkitError(what, where=f"--long_text {long_text}", fix="--long_text head or tail")
         processor.truncation_side = "left" if long_text == "tail" else "right"
         processor.init_kwargs["truncation_side"] = processor.truncation_side  # or save_pretrained leaves it out
         return cls(max_length, long_text, stride)
@@ -87,34 +79,37 @@ class Truncation:
             `input_ids` and, where the tokenizer makes them, `token_type_ids`: a list of numbers for each text, or with
             windows a list of such lists; `length`: its tokens, of all windows; `truncated`: whether any were lost.
         """
-        columns = self._encode(processor, list(texts), None if pairs is None else list(pairs))
-        for row in [row for row, length in enumerate(columns["length"]) if length == 0]:
+        encoded, lost = self._encode(processor, list(texts), None if pairs is None else list(pairs))
+        columns = {name: encoded[name] for name in COLUMNS & encoded.keys()}
+        windows = self.long_text == "windows" and self.max_length is not None
+        lengths = [sum(map(len, row)) if windows else len(row) for row in columns["input_ids"]]
+        for row in [row for row, length in enumerate(lengths) if length == 0]:
             # Without special tokens an empty text has no token at all, and a model has to read one.
-            for name in COLUMNS & columns.keys():
+            for name in columns:
                 token = processor.pad_token_id if name == "input_ids" else 0
-                columns[name][row] = [[token]] if self.long_text == "windows" else [token]
-            columns["length"][row] = 1
-        return columns
+                columns[name][row] = [[token]] if windows else [token]
+            lengths[row] = 1
+        return {**columns, "length": lengths, "truncated": lost}
 
     def _encode(
         self, processor: PreTrainedTokenizerBase, texts: list[str], pairs: list[str] | None
-    ) -> dict[str, list[Any]]:
+    ) -> tuple[Mapping[str, Any], list[bool]]:
         if self.max_length is None or self.long_text == "head_tail":
             return self._head_and_tail(processor(texts, pairs, return_attention_mask=False, verbose=False))
         processor.truncation_side = "left" if self.long_text == "tail" else "right"
         cut = {"truncation": True, "max_length": self.max_length, "return_attention_mask": False}
         if self.long_text == "windows":
             encoded = processor(texts, pairs, stride=self.stride, return_overflowing_tokens=True, **cut)
-            return _windows(encoded, len(texts))
+            return _windows(encoded, len(texts)), [False] * len(texts)
         encoded = processor(texts, pairs, **cut)
         if processor.is_fast:
             lost = [bool(encoding.overflowing) for encoding in encoded.encodings]
         else:
             whole = processor(texts, pairs, return_attention_mask=False, verbose=False)
             lost = [len(row) > self.max_length for row in whole["input_ids"]]
-        return _columns(encoded, [len(row) for row in encoded["input_ids"]], lost)
+        return encoded, lost
 
-    def _head_and_tail(self, encoded: BatchEncoding) -> dict[str, list[Any]]:
+    def _head_and_tail(self, encoded: BatchEncoding) -> tuple[BatchEncoding, list[bool]]:
         """Cut the middle out of what is too long. The special tokens, wherever the tokenizer put them, stay."""
         rows = encoded["input_ids"]
         limit = self.max_length or max(map(len, rows), default=0)
@@ -123,7 +118,7 @@ class Truncation:
             kept = _kept(encoded.sequence_ids(index), limit)
             for name in COLUMNS & encoded.keys():
                 encoded[name][index] = [encoded[name][index][place] for place in kept]
-        return _columns(encoded, [len(row) for row in encoded["input_ids"]], lost)
+        return encoded, lost
 
 
 def _kept(sequence_ids: list[int | None], limit: int) -> list[int]:
@@ -145,13 +140,7 @@ def _windows(encoded: BatchEncoding, count: int) -> dict[str, list[Any]]:
     of_text: list[list[int]] = [[] for _ in range(count)]
     for window, text in enumerate(encoded["overflow_to_sample_mapping"]):
         of_text[text].append(window)
-    gathered = {name: [[encoded[name][i] for i in each] for each in of_text] for name in COLUMNS & encoded.keys()}
-    lengths = [sum(map(len, windows)) for windows in gathered["input_ids"]]
-    return _columns(gathered, lengths, [False] * count)
-
-
-def _columns(encoded: Mapping[str, Any], lengths: list[int], lost: list[bool]) -> dict[str, list[Any]]:
-    return {**{name: encoded[name] for name in COLUMNS & encoded.keys()}, "length": lengths, "truncated": lost}
+    return {name: [[encoded[name][i] for i in each] for each in of_text] for name in COLUMNS & encoded.keys()}
 
 
 def positions_of(model_config: PreTrainedConfig) -> int | None:

@@ -13,16 +13,13 @@ from datasets import Dataset
 
 from hfkit.data.tables.table import counted
 
-IGNORED = -100
-"""The target of a place where nothing is learnt."""
+IGNORED = -100  # the target of a place where nothing is learnt
 
 
 @dataclass(frozen=True)
 class Piece:
     """What a model reads at once of a document: inputs, and of each place the next token, or IGNORED; (tokens,).
-
-    `begin` is its place in the document; it `goes_on` where the window before has told a part of the same answer.
-    """
+    `begin` is its place in the document; it `goes_on` where the window before has told a part of the same answer."""
 
     input_ids: np.ndarray
     targets: np.ndarray
@@ -64,9 +61,7 @@ def pieces(ids: np.ndarray, learnt: np.ndarray, length: int, stride: int) -> Ite
 def cut_prompts(documents: Iterable[tuple[int, np.ndarray, np.ndarray]], length: int) -> list[str]:
     """What answers lose to windows of `length` tokens, a sentence each: prompts cut, and windows without a prompt.
 
-    Args:
-        documents: The number of the row, token ids, and which are learnt.
-        length: Of a window.
+    `documents` are the number of a row, token ids, and which are learnt.
     """
     cut, on = Counter[int](), set[int]()
     for row, ids, learnt in documents:
@@ -106,10 +101,8 @@ def ragged(column: pa.ChunkedArray) -> Iterator[np.ndarray]:
 
 
 def packed(lengths: np.ndarray, room: int) -> list[list[int]]:
-    """Which rows share a row of `room` tokens: the longest first, each to where it leaves the least room.
-
-    Best-fit decreasing, as TRL packs: nothing is cut, and on texts of mixed lengths hardly a hundredth stays empty.
-    """
+    """Which rows share a row of `room` tokens: the longest first, each to where it leaves the least room. Best-fit
+    decreasing, as TRL packs: nothing is cut, and on texts of mixed lengths hardly a hundredth stays empty."""
     bins: list[list[int]] = []
     free: list[tuple[int, int]] = []  # (room left, bin), sorted
     for row in np.argsort(-lengths, kind="stable").tolist():

@@ -25,8 +25,7 @@ PRESETS: dict[str, tuple[str, ...]] = {
 }
 """What --augment takes instead of a list."""
 
-SMALL = 64
-"""Up to so many pixels a side AutoAugment takes the policy that was found on CIFAR-10, above it ImageNet's."""
+SMALL = 64  # up to so many pixels a side AutoAugment takes the policy that was found on CIFAR-10, above it ImageNet's
 
 KEPT, OVERHEAD = 256 * 2**20, 1000
 """Bytes of small frames that a process keeps, and what each takes besides its pixels."""
@@ -40,11 +39,8 @@ First = Callable[[Stored, object], torch.Tensor]
 
 
 def framed(seen: ImageReading) -> First:
-    """The part that evaluation sees, from a picture of twice its sides at least.
-
-    Small frames are made once in a process and kept, up to `KEPT` bytes: to open a file takes longer than all that
-    comes after.
-    """
+    """The part that evaluation sees, from a picture of twice its sides at least. Small frames are made once in a
+    process and kept, up to `KEPT` bytes: to open a file takes longer than all that comes after."""
     kept: dict[object, torch.Tensor] = {}
     small = seen.height * seen.width <= SMALL**2
     most = KEPT // (seen.height * seen.width * seen.channels + OVERHEAD) if small else 0
@@ -65,10 +61,8 @@ def framed(seen: ImageReading) -> First:
 
 
 def boxed(seen: ImageReading) -> First:
-    """torchvision's RandomResizedCrop, its box drawn before the picture is decoded.
-
-    So a JPEG is decoded no larger than the box needs, and only the box is resized.
-    """
+    """torchvision's RandomResizedCrop, its box drawn before the picture is decoded. So a JPEG is decoded no larger than
+    the box needs, and only the box is resized."""
     draw = v2.RandomResizedCrop((seen.height, seen.width), scale=SCALE).make_params
 
     def cut(stored: Stored, row: object) -> torch.Tensor:
@@ -145,11 +139,7 @@ NAMES = ("resized_crop", *STEPS)
 
 
 def steps(asked: Sequence[str]) -> list[str]:
-    """Presets spelt out, each name once, in the order in which they are applied.
-
-    Raises:
-        HfkitError: A name that is neither a preset nor a transformation.
-    """
+    """Presets spelt out, each name once, in the order in which they are applied. Refuses a name that there is not."""
     wanted: set[str] = set()
     for name in asked:
         if name not in PRESETS and name not in NAMES:

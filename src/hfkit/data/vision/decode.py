@@ -44,14 +44,12 @@ SUFFIXES = tuple(
 
 _FTYP = (b"avif", b"avis", b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
 _KINDS = MimeTypes()  # Python's own list: /etc/mime.types differs from machine to machine
-MAX_PIXELS = 178_956_970
-"""Pillow's own limit, at which it speaks of a decompression bomb: a picture of 0.5 GB."""
+MAX_PIXELS = 178_956_970  # Pillow's own limit, at which it speaks of a decompression bomb: a picture of 0.5 GB
 
 MAX_RATIO = 500
 """Of the longer side to the shorter: processors that resize the shorter side make a strip as much longer."""
 
-MAX_BYTES = 1 << 30
-"""Of a file: the largest picture that is decoded, uncompressed, in 16 bits."""
+MAX_BYTES = 1 << 30  # of a file: the largest picture that is decoded, uncompressed, in 16 bits
 
 Stored = str | Path | bytes | dict[str, Any]
 """An undecoded picture: a path, the bytes of a file, or datasets' {"path", "bytes"}."""
@@ -64,25 +62,16 @@ _SIDEWAYS = (5, 6, 7, 8)  # values of EXIF's orientation that turn width into he
 
 @dataclass(frozen=True)
 class Facts:
-    """What looking at a picture tells before training.
+    """What looking at a picture tells before training."""
 
-    Attributes:
-        width, height: Upright, in pixels.
-        grey: No pixel has a colour.
-        frames: More than one in an animation, of which the first is used.
-        digest: sha256 of size and pixels: two files with the same picture have the same.
-        deep: Where pixels have more than 8 bits, the lowest and the highest of them, with the ends of the middle 99 %
-            in between.
-        halved: It has 16 bits a colour, of which Pillow reads 8.
-    """
-
-    width: int
+    width: int  # upright, in pixels, as the height
     height: int
-    grey: bool
-    frames: int
-    digest: str
+    grey: bool  # no pixel has a colour
+    frames: int  # more than one in an animation, of which the first is used
+    digest: str  # sha256 of size and pixels: two files with the same picture have the same
+    # Of pixels of more than 8 bits the lowest and the highest, with the ends of the middle 99 % in between
     deep: tuple[float, float, float, float] | None = None
-    halved: bool = False
+    halved: bool = False  # it has 16 bits a colour, of which Pillow reads 8
 
 
 def decode(stored: Stored, enough: Enough | None = None, pixel_range: PixelRange | None = None) -> Image.Image:
@@ -107,27 +96,15 @@ def decode(stored: Stored, enough: Enough | None = None, pixel_range: PixelRange
 def decode_pixels(
     stored: Stored, enough: Enough | None = None, pixel_range: PixelRange | None = None
 ) -> "torch.Tensor":
-    """As `decode`, to bytes (rows, columns, 1 or 3).
-
-    A JPEG in colour that is wanted whole fills a tensor at once: the same pixels in four fifths of the time.
-    """
+    """As `decode`, to bytes (rows, columns, 1 or 3). A JPEG in colour that is wanted whole fills a tensor at once: the
+    same pixels in four fifths of the time."""
     return _opened(stored, enough, lambda image, data: _bytes(image, data, pixel_range))[0]
 
 
 def decode_again(
     stored: Stored, enough: Enough | None = None, row: object = "", pixel_range: PixelRange | None = None
 ) -> Image.Image:
-    """As `decode`, for a picture of data that is loaded: all were whole then.
-
-    Args:
-        stored: The file.
-        enough: As in `decode`.
-        row: Its id, for the message; without one its path is told.
-        pixel_range: As in `decode`.
-
-    Raises:
-        HfkitError: It is whole no more.
-    """
+    """As `decode`, for a picture of loaded data: one that is whole no more, told by its id `row`, is an HfkitError."""
     return _still_whole(lambda: decode(stored, enough, pixel_range), stored, row)
 
 
@@ -143,18 +120,12 @@ def _still_whole(read: Callable[[], T], stored: Stored, row: object) -> T:
         return read()
     except BadImage as error:
         named = stored if isinstance(stored, str) else stored.get("path") if isinstance(stored, dict) else None
-        raise HfkitError(
-            f"The image {row or named} {error}; it was whole when the data was loaded",
-            fix="put the file back, then give the same command again",
-        ) from error
+        fix = "put the file back, then give the same command again"
+        raise HfkitError(f"The image {row or named} {error}; it was whole when the data was loaded", fix=fix) from error
 
 
 def examine(stored: Stored) -> Facts:
-    """Decodes the picture and says what it is.
-
-    Raises:
-        BadImage: As `decode`.
-    """
+    """Decodes the picture and says what it is. Raises as `decode`."""
     (halved, image), frames = _opened(stored, None, lambda image, data: (is_halved(image), turned(image)))
     deep = None
     if is_deep(image):
@@ -189,11 +160,7 @@ def is_picture(path: Path) -> bool:
 
 
 def data_of(stored: Stored) -> bytes:
-    """The file's bytes, as they are.
-
-    Raises:
-        BadImage: There is no such file, or it may not be read.
-    """
+    """The file's bytes, as they are. Raises BadImage where there is no such file, or it may not be read."""
     if isinstance(stored, dict):
         stored = stored["bytes"] if stored.get("bytes") is not None else stored.get("path") or b""
     if isinstance(stored, bytes):
@@ -236,7 +203,10 @@ def _opened(stored: Stored, enough: Enough | None, take: Callable[[Image.Image, 
                     )
                 frames = getattr(image, "n_frames", 1)
                 if enough is not None:
-                    _reduce(image, enough)
+                    # Pillow tells a TIFF's size upright already.
+                    sideways = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+                    size = enough(*(image.size[::-1] if sideways else image.size))
+                    image.draft(None, size[::-1] if sideways else size)
                 return take(image, data), 1 if image.format == "MPO" else frames
     except BadImage:
         raise
@@ -249,13 +219,6 @@ def _opened(stored: Stored, enough: Enough | None, take: Callable[[Image.Image, 
     except Exception as error:  # each format's reader fails in its own way on damaged bytes
         reason = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise BadImage(f"is damaged: {reason}") from error
-
-
-def _reduce(image: Image.Image, enough: Enough) -> None:
-    # Pillow tells a TIFF's size upright already.
-    sideways = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
-    size = enough(*(image.size[::-1] if sideways else image.size))
-    image.draft(None, size[::-1] if sideways else size)
 
 
 def _bytes(image: Image.Image, data: bytes, pixel_range: PixelRange | None) -> "torch.Tensor":

@@ -20,8 +20,7 @@ from hfkit.tasks import discover
 NAMES = ("image", "img", "picture", "photo", "image_path", "image_file_path", "file_name", "filename", "filepath",
          "path", "file")  # fmt: skip
 SHOWN = 5
-FEW = 64
-"""Grey levels of 256 that the middle 99 % of the pixels may share without a word."""
+FEW = 64  # grey levels of 256 that the middle 99 % of the pixels may share without a word
 
 _TRICKS = re.compile(r"\\|^[A-Za-z]:|:|\0")
 
@@ -53,7 +52,7 @@ def _paths(table: Table, name: str) -> bool:
 
 def _names(table: Table, name: str, below: dict[str, list[Path]]) -> bool:
     """Whether most of the first values are names, each of one picture and hardly any twice."""
-    values = [_key(value) for value in table.head(name, 100) if value not in (None, "")]
+    values = [str(value).removeprefix("./") for value in table.head(name, 100) if value not in (None, "")]
     return len({value for value in values if len(_of_split(below.get(value, []), "train")) == 1}) > len(values) / 2
 
 
@@ -61,10 +60,6 @@ def _of_split(found: list[Path], split: str) -> list[Path]:
     """Of several pictures of one name those in a folder named after the split (train, train_images), if there are."""
     words = [re.split(r"[\W_]+", file.parent.name.lower()) for file in found]
     return [file for file, said in zip(found, words, strict=True) if split in map(SPLITS.get, said)] or found
-
-
-def _key(value: Any) -> str:
-    return str(value).removeprefix("./")
 
 
 def _root(table: Table) -> Path:
@@ -195,11 +190,9 @@ def _located(table: Table, column: str, split: str, notes: list[str]) -> Any:
     root = root.resolve()
     bad = [row for row, value in enumerate(values) if isinstance(value, str) and _leads_out(root, value)]
     if bad:
-        raise HfkitError(
-            f"{counted(len(bad), 'path')} of {column!r} may not be followed: {values[bad[0]]!r}",
-            where=table.places(bad),
-            fix=f"write paths below {root.name or root}/ with forward slashes, such as images/cat/1.png",
-        )
+        what = f"{counted(len(bad), 'path')} of {column!r} may not be followed: {values[bad[0]]!r}"
+        fix = f"write paths below {root.name or root}/ with forward slashes, such as images/cat/1.png"
+        raise HfkitError(what, where=table.places(bad), fix=fix)
     below: dict[str, list[Path]] | None = None
     by_name = []
     for row, value in enumerate(values):
@@ -208,14 +201,11 @@ def _located(table: Table, column: str, split: str, notes: list[str]) -> Any:
         file = root / value
         if not file.is_file():
             below = names_below(root) if below is None else below
-            named = _of_split(below.get(_key(value), []), split)
+            named = _of_split(below.get(value.removeprefix("./"), []), split)
             if len(named) > 1:
                 paths = [one.relative_to(root).as_posix() for one in named]
-                raise HfkitError(
-                    f"{value!r} names {len(named)} pictures: {', '.join(paths[:3])}",
-                    where=table.place(row),
-                    fix=f"write the path, seen from {root.name or root}/",
-                )
+                what = f"{value!r} names {len(named)} pictures: {', '.join(paths[:3])}"
+                raise HfkitError(what, where=table.place(row), fix=f"write the path, seen from {root.name or root}/")
             by_name += [row] if named else []
             file = named[0] if named else file
         values[row] = str(file)
@@ -265,11 +255,7 @@ def reads_images(task: str | None) -> bool:
 
 
 def wanted(tables: dict[str, Table], asked: str | None, task: str | None, dataset: str) -> str | None:
-    """The column of pictures that is to be read; None where texts are.
-
-    Raises:
-        HfkitError: The task is of the other kind than what the tables hold.
-    """
+    """The column of pictures that is to be read; None where texts are. HfkitError where the task wants the other."""
     first = next(iter(tables.values()))
     if task is not None and not reads_images(task) and asked is None:
         if first.pictures:

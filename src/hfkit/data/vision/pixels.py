@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageOps
 
-PixelRange = Sequence[float]
-"""Two numbers: what becomes black and what becomes white, of pixels that are no bytes."""
+PixelRange = Sequence[float]  # two numbers: what becomes black and what becomes white, of pixels that are no bytes
 
 
 class BadImage(ValueError):
@@ -14,11 +13,7 @@ class BadImage(ValueError):
 
 
 def upright(image: Image.Image, pixel_range: PixelRange | None = None) -> Image.Image:
-    """An opened picture, which stays as it is, in the form that `decode` gives.
-
-    Raises:
-        BadImage: Its numbers are no picture's.
-    """
+    """An opened picture, which stays as it is, in the form that `decode` gives. Raises as `plain`."""
     return plain(ImageOps.exif_transpose(image), pixel_range)
 
 
@@ -40,11 +35,8 @@ def is_halved(image: Image.Image) -> bool:
 
 
 def plain(image: Image.Image, pixel_range: PixelRange | None = None) -> Image.Image:
-    """In RGB, or L, without anything but pixels.
-
-    Raises:
-        BadImage: As `numbers`; or without a `pixel_range` they are neither 16 bits nor 0 to 1.
-    """
+    """In RGB, or L, without anything but pixels. Raises BadImage as `numbers`, and without a `pixel_range` for what is
+    neither 16 bits nor 0 to 1."""
     if is_deep(image):
         return _eight_bits(image, pixel_range)
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
@@ -57,11 +49,7 @@ def plain(image: Image.Image, pixel_range: PixelRange | None = None) -> Image.Im
 
 
 def numbers(image: Image.Image) -> np.ndarray:
-    """The pixels of a deep picture, (rows, columns) in float64.
-
-    Raises:
-        BadImage: One is not finite.
-    """
+    """The pixels of a deep picture, (rows, columns) in float64. Raises BadImage where one is not finite."""
     pixels = np.asarray(image, dtype=np.float64)
     if not np.isfinite(pixels).all():
         raise BadImage("holds numbers that are not finite")

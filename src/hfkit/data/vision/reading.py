@@ -1,7 +1,7 @@
 """ImageReading: how a model wants its pictures, taken from the processor that is saved with it.
 
-Evaluation and the pipeline give pictures to the processor itself, so that plain transformers repeats them exactly.
-Training needs the parts: the frame (resize and crop), and numbers from pixels (mean and deviation).
+Evaluation and the pipeline give pictures to the processor itself, as plain transformers does. Training needs the parts:
+the frame (resize and crop), and numbers from pixels (mean and deviation).
 """
 
 from dataclasses import dataclass, fields, replace
@@ -15,35 +15,24 @@ from torch.nn.functional import interpolate
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-ROUNDED = 3
-"""Steps of 256 by which two ways to resize and round may differ."""
+ROUNDED = 3  # steps of 256 by which two ways to resize and round may differ
 
 
 @dataclass(frozen=True)
 class ImageReading:
-    """What the model sees of a picture.
+    """What the model sees of a picture."""
 
-    Attributes:
-        height, width: Pixels of the frame.
-        channels: 1 for a grey model, else 3.
-        mean, std: Of each channel, where pixels go from 0 to 1.
-        interpolation: Of the resize: bilinear, bicubic, ...
-        processor: The transformers image processor.
-        whole: The frame is the whole picture, resized; else the processor is asked for it, which takes longer.
-        repeatable: What `frame` and `numbers` make is what `look` makes.
-        pixel_range: What becomes black and white of pixels of more than 8 bits, as in training.
-    """
-
-    height: int
+    height: int  # of the frame, in pixels, as the width
     width: int
-    channels: int
-    mean: list[float]
+    channels: int  # 1 for a grey model, else 3
+    mean: list[float]  # of each channel, where pixels go from 0 to 1; so std
     std: list[float]
-    interpolation: str
-    processor: Any
+    interpolation: str  # of the resize: bilinear, bicubic, ...
+    processor: Any  # the transformers image processor
+    # The frame is the whole picture, resized; else the processor is asked for it, which takes longer
     whole: bool = False
-    repeatable: bool = True
-    pixel_range: list[float] | None = None
+    repeatable: bool = True  # what `frame` and `numbers` make is what `look` makes
+    pixel_range: list[float] | None = None  # what becomes black and white of pixels of more than 8 bits, as in training
 
     @classmethod
     def of(cls, processor: Any, model_config: Any = None) -> "ImageReading":
@@ -133,10 +122,8 @@ class ImageReading:
         return pixels.expand(-1, -1, 3) if self.channels == 3 else self.pixels(Image.fromarray(pixels.numpy()))
 
     def resized(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Bytes (rows, columns, channels) -> (height, width, channels).
-
-        Bytes whose channels come last, also by the strides of a batch of one, take torch a third of Pillow's time.
-        """
+        """Bytes (rows, columns, channels) -> (height, width, channels). Bytes whose channels come last, also by the
+        strides of a batch of one, take torch a third of Pillow's time."""
         if pixels.shape[:2] == (self.height, self.width):
             return pixels
         planes, size = pixels[None].permute(0, 3, 1, 2), [self.height, self.width]
@@ -147,10 +134,8 @@ class ImageReading:
         return made.permute(0, 2, 3, 1)[0]
 
     def numbers(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Framed bytes (..., height, width, channels) -> (..., channels, height, width), normalised.
-
-        In memory the channels stay last.
-        """
+        """Framed bytes (..., height, width, channels) -> (..., channels, height, width), normalised. In memory the
+        channels stay last."""
         scale, shift = self._row
         rows = pixels.flatten(-2).to(torch.float32).mul_(scale).add_(shift)
         return rows.view(pixels.shape).movedim(-1, -3)

@@ -135,7 +135,7 @@ def _as_made(run: Run, text: str) -> bool:
     from hfkit.report.card import card
 
     made = run.info.get("card")
-    return atomic.digest_of(text.encode())["sha256"] == made if made else text == card(Run(run.path))
+    return atomic.digest(text.encode())["sha256"] == made if made else text == card(Run(run.path))
 
 
 def _addressed(text: str, run: Run, repository: str) -> str:
@@ -184,7 +184,7 @@ def _run_json(found: Bundle, run: Run, repository: str, secrets: Secrets) -> byt
     info["data"]["location"] = _without(info["data"].get("location"), secrets, reasons, True)
     found.said += _told("run.json", reasons)
     info["files"] = {
-        path: atomic.digest(content) if isinstance(content, Path) else atomic.digest_of(content)
+        path: atomic.digest(content)
         for path, content in sorted(found.files.items())
         if path not in (README, WRITTEN)  # people go on writing it
     }

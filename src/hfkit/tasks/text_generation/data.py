@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from hfkit.config import DataArguments
+from hfkit.data.text.document_streams import load_stream as stream
 from hfkit.data.text.documents import load_documents
-from hfkit.data.text.streams import load_stream as stream
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData

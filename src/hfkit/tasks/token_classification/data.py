@@ -9,8 +9,8 @@ from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
 from hfkit.data.labels.names import canonical, finder
 from hfkit.data.sources.source import Source, open_source
-from hfkit.data.splits import carve, group_of, limited, remove_repeats
-from hfkit.data.tables.columns import ID_NAMES, identifies
+from hfkit.data.splits import carve, limited, remove_repeats
+from hfkit.data.tables.columns import group_of, row_ids
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, units
 from hfkit.data.tables.table import Table, counted
@@ -59,14 +59,10 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
         HfkitError: As `hfkit.load_data`; and what does not fit words and tags together, with file and line.
     """
     opened = column_source(arguments) or open_source(arguments)
-    whole = only_test and opened.single and opened.kind == "file"
-    notes = list(opened.notes)
-    if whole:
-        tables = {"test": next(iter(opened.tables.values()))}
-    else:
-        tables, notes = choose_splits(opened, arguments)
-        if only_test and "test" in tables:
-            tables = {"test": tables["test"]}
+    tables, notes = choose_splits(opened, arguments, only_test)
+    whole = "train" not in tables
+    if only_test and "test" in tables:
+        tables = {"test": tables["test"]}
     with after(notes):
         for table in tables.values():
             table.missing = arguments.missing_values
@@ -86,17 +82,14 @@ def _rows(table: Table, role: str, layout: Layout, opened: Source, arguments: Ar
     """The texts of a split: `inputs` are the texts, `label` each one's tags, and the table holds their words."""
     texts, bad, found = layout.read(table, role, drop=arguments.drop_bad_rows)
     notes += found
-    named = {name.casefold(): name for name in reversed(list(table.columns))}
-    id = next((named[name] for name in ID_NAMES if name in named and named[name] not in layout.used), None)
-    ids = table.column(id) if id else []
-    ids = [str(value) for value in ids] if id and identifies(ids) else [f"{role}-{row}" for row in range(len(table))]
+    ids = row_ids(table, role, layout.used)
     group = group_of(arguments, opened.card) or (DOCUMENT if DOCUMENT in table.columns else None)
     unit = units(table, opened.card.blocks if opened.card else None, group)
     columns: dict[str, Any] = {"tokens": [text.words for text in texts], "places": [text.places for text in texts]}
     columns |= {DOCUMENT: unit} if group else {}
     held = replace(table, columns=table.columns | columns)
     rows = Rows(held, list(range(len(table))), ids, {"text": [t.text for t in texts]}, [t.tags for t in texts], unit)
-    rows = rows.select([row for row in range(len(table)) if row not in bad]) if bad else rows
+    rows = rows.without(bad)
     if not len(rows):
         raise HfkitError("No row holds a word", where=table.origin)
     return rows
@@ -236,7 +229,7 @@ def _matched(rows: Rows, role: str, names: list[str], drop: bool, of_model: bool
             )
         texts = counted(len(first), "text")
         notes.append(f"{role}: {texts} with tags that are not known left out: {', '.join(unknown)}")
-        rows = rows.select([row for row in range(len(rows)) if row not in first])
+        rows = rows.without(first)
     rows.label = [[ids[tag] for tag in tags] for tags in rows.label]
     return rows
 

@@ -7,8 +7,7 @@ from typing import Any
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
 from hfkit.data.cards.card import DataCard
-from hfkit.data.splits import group_of
-from hfkit.data.tables.columns import ID_NAMES, TEXT_NAMES
+from hfkit.data.tables.columns import ID_NAMES, TEXT_NAMES, group_of
 from hfkit.data.tables.table import Table, is_missing
 from hfkit.tasks.token_classification.words.columns import DOCUMENT, LINES
 from hfkit.tasks.token_classification.words.layouts import ANSWER, WORD_NAMES, Layout, listed, text_of

@@ -1,0 +1,152 @@
+"""The commands that make and use a model: train, merge, predict, generate, chat and demo."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from hfkit.cli import late
+from hfkit.config import FileArguments, GenerationArguments
+from hfkit.config.knobs import default_of
+
+TRUST_HELP = "run Python code that the model ships; off unless you trust it, whatever the run says"
+
+
+def use_commands(commands: Any) -> None:
+    """Add the commands to the parser of `hfkit`."""
+    predict = commands.add_parser(
+        "predict", help="labels for the rows of a file, the lines of standard input, or a folder of images"
+    )
+    predict.add_argument("run_folder", metavar="RUN", help="a run, a model folder, an adapter or a Hub id")
+    predict.add_argument(
+        "--input", required=True, help="CSV, JSON lines, Parquet, a folder of images; - reads a text a line"
+    )
+    predict.add_argument("--output", help="the file to write, in the format of its ending (default: the screen, for -)")
+    predict.add_argument("--text_column", help="the column with the text; found by name when not given")
+    predict.add_argument("--text_pair_column", help="the column with the second text of a pair")
+    _add_group(predict, FileArguments)
+    predict.add_argument("--skip_bad_rows", action="store_true", help="give a row without a text no answer, counted")
+    predict.add_argument(
+        "--output_format",
+        default=argparse.SUPPRESS,
+        help="of names in texts: spans, or words with a tag each (default: spans)",
+    )
+    predict.add_argument("--backend", default="torch", help="torch, or openvino: a text classifier's, on a CPU")
+    predict.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
+    predict.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
+    predict.set_defaults(run=_predict)
+
+    generate = commands.add_parser("generate", help="continue a text, or every prompt of a file, with a language model")
+    _add_generation(generate)
+    prompts = generate.add_mutually_exclusive_group(required=True)
+    prompts.add_argument("--prompt", help="the text to continue; it is shown as it grows")
+    prompts.add_argument("--input", help="prompts: .txt (one a line), JSON lines, CSV, Parquet; - reads one a line")
+    generate.add_argument("--output", help="of --input: the file to write (default: JSON lines on the screen)")
+    generate.add_argument("--prompt_column", help="the column with the prompts or chats; found by name when not given")
+    _add_group(generate, FileArguments)
+    generate.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
+    generate.set_defaults(run=_generate)
+
+    chat = commands.add_parser("chat", help="talk with a chat model; Ctrl-D ends")
+    _add_generation(chat)
+    chat.add_argument("--system", help="what the model is told before all")
+    chat.set_defaults(run=_chat)
+
+    demo = commands.add_parser("demo", help="try a run in the browser, on this machine alone")
+    demo.add_argument("run_folder", metavar="RUN", help="a run, a model folder or a Hub id")
+    demo.add_argument("--port", type=int, default=7860, help="the first port to try (default: %(default)s)")
+    demo.add_argument("--open", action="store_true", dest="open_browser", help="open the browser too")
+    demo.set_defaults(run=late("hfkit.hub.space", "demo"))
+
+
+def train_commands(commands: Any) -> None:
+    """Add train, whose flags are a configuration's, and merge to the parser of `hfkit`."""
+    commands.add_parser("train", help="fine-tune a model on any data", add_help=False)
+    merge = commands.add_parser("merge", help="write a LoRA run's adapter and its base as one plain model")
+    merge.add_argument("run_folder", metavar="RUN", help="a finished run, or an adapter's folder")
+    merge.add_argument("--output", help="the folder to write (default: merged in the run)")
+    merge.add_argument(
+        "--dtype", default="auto", help="of its weights: float32, bfloat16 or float16 (default: the base's)"
+    )
+    merge.set_defaults(run=_merge)
+
+
+def _add_generation(parser: argparse.ArgumentParser) -> None:
+    """What both commands of language models take."""
+    parser.add_argument("run_folder", metavar="RUN", help="a run, a model folder, an adapter or a Hub id")
+    _add_group(parser, GenerationArguments)
+    parser.add_argument("--revision", help="commit, tag or branch of a Hub id")
+    parser.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
+
+
+def _add_group(parser: argparse.ArgumentParser, group: type) -> None:
+    """The flags of a group of knobs. `ConfigParser` would make them too, and import transformers for the help."""
+    hints = get_type_hints(group)
+    for field in fields(group):
+        flag, hint, text = f"--{field.name}", hints[field.name], field.metadata["help"]
+        kind = (get_args(hint) or (hint,))[0]
+        if kind is bool:
+            parser.add_argument(flag, action="store_true", default=None, help=text)
+            off = f"turn {flag} off where the model's own config turns it on"
+            parser.add_argument(f"--no_{field.name}", dest=field.name, action="store_false", default=None, help=off)
+        elif get_origin(hint) is Literal:
+            parser.add_argument(flag, choices=get_args(hint), default=field.default, help=text)
+        else:
+            several: dict[str, Any] = {"nargs": "+"} if get_origin(hint) is list else {}
+            parser.add_argument(flag, type=kind, default=default_of(field), help=text, **several)
+
+
+@contextmanager
+def _until_nobody_reads() -> Iterator[None]:
+    """`hfkit predict ... | head` has seen enough."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
+        sys.exit(141)  # as the shell counts a program that SIGPIPE ended
+
+
+def _predict(run_folder: str, input: str, output: str | None, **options: Any) -> None:
+    from hfkit.base.hardware import forget_kernels, keep_memory
+
+    keep_memory()  # before torch is imported, see there
+    forget_kernels()
+    from hfkit.inference import predict_file
+
+    with _until_nobody_reads():
+        predict_file(run_folder, input, None if output == "-" else output, **options)
+
+
+def _generate(run_folder: str, prompt: str | None, input: str | None, output: str | None, **options: Any) -> None:
+    from hfkit.base.hardware import keep_memory
+
+    keep_memory()
+    from hfkit.base.errors import HfkitError
+    from hfkit.inference.generation.files import generate, generate_file
+
+    if prompt is not None and output:
+        raise HfkitError("--output has no effect with --prompt", fix="give the prompt in a file, with --input")
+    how = GenerationArguments(**{field.name: options.pop(field.name) for field in fields(GenerationArguments)})
+    with _until_nobody_reads():
+        if input is not None:
+            generate_file(run_folder, input, output, how, **options)
+        elif prompt is not None:
+            generate(run_folder, prompt, how, **{name: options[name] for name in ("revision", "trust_remote_code")})
+
+
+def _chat(run_folder: str, system: str | None, revision: str | None, trust_remote_code: bool, **how: Any) -> None:
+    from hfkit.inference.generation.files import chat
+
+    chat(run_folder, GenerationArguments(**how), system, revision=revision, trust_remote_code=trust_remote_code)
+
+
+def _merge(run_folder: str, **options: Any) -> None:
+    from hfkit.models.adapting.adapters import merge
+
+    folder, difference = merge(run_folder, **options)
+    print(
+        f"{folder}: a plain model, whose logits are the adapter's (largest difference {difference:.1e} of the largest)"
+    )
