@@ -1,7 +1,6 @@
 """Checkpoints are whole or not there, and give back exactly what they were given."""
 
 import json
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -131,6 +130,6 @@ def test_an_optimizer_goes_on_as_if_nothing_had_happened(optimizer: type, tmp_pa
     assert torch.equal(model.weight, again.weight)
 
 
-def test_json_keeps_tuples_counters_and_integer_keys() -> None:
-    value = {"betas": (0.9, 0.999), "milestones": Counter({3: 1, 7: 2}), 5: [1, {"a": None}]}
+def test_json_keeps_tuples_and_integer_keys() -> None:
+    value = {"betas": (0.9, 0.999), 5: [1, {"a": None}]}
     assert checkpoint.from_json(json.loads(json.dumps(checkpoint.to_json(value)))) == value

@@ -45,7 +45,7 @@ def intervals(
         beside[name]["difference"] = paired(metrics[0], seen, other, n_resamples, seed, groups)
         if "rows" in baseline:
             beside[name]["rows"] = int(baseline["rows"])
-    kept = {name: settings[name] for name in ("problem_type",) if name in settings}
+    kept = {"problem_type": settings["problem_type"]} if "problem_type" in settings else {}
     kept |= {} if groups is None else {"groups": len(np.unique(groups))}
     return found | {"baselines": beside, **kept, "primary_metric": metrics[0].name}
 
@@ -74,11 +74,14 @@ def paired(
         return metric.values(first, weights) - metric.values(second, weights)
 
     drawn = np.concatenate([gap(weights) for weights in stats.resample_counts(rows, n_resamples, seed, groups=groups)])
-    found = stats.difference(float(gap(np.ones((1, rows)))[0]), drawn)
-    p_value, test = found.p_value, "paired bootstrap"
+    found = stats.percentile(float(gap(np.ones((1, rows)))[0]), drawn)
     if metric.right and groups is None:
         p_value, test = stats.mcnemar_exact(metric.right(first), metric.right(second)).p_value, "exact McNemar"
-    return {"value": found.value, "low": found.low, "high": found.high, "p_value": p_value, "test": test}
+    else:  # how often the sign was the other one
+        finite = drawn[np.isfinite(drawn)]
+        beyond = min(int((finite <= 0).sum()), int((finite >= 0).sum()))
+        p_value, test = min(1.0, 2 * (beyond + 1) / (len(finite) + 1)), "paired bootstrap"
+    return {**found._asdict(), "p_value": p_value, "test": test}
 
 
 def _with_intervals(
@@ -100,5 +103,5 @@ def _with_intervals(
             interval = stats.wilson(round(value * rows), rows)
         else:
             interval = stats.percentile(value, np.concatenate([block[name] for block in blocks]))
-        found[name] = {"value": value, "low": interval.low, "high": interval.high, "n": rows}
+        found[name] = interval._asdict() | {"value": value, "n": rows}
     return found

@@ -1,6 +1,6 @@
 """Intervals and tests: how sure a figure is, and whether two models differ on the same examples."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,15 +14,6 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
-
-
-class Difference(NamedTuple):
-    """First minus second, with interval and two-sided p-value."""
-
-    value: float
-    low: float
-    high: float
-    p_value: float
 
 
 class McNemar(NamedTuple):
@@ -43,8 +34,7 @@ def mcnemar_exact(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
     """Are two classifiers equally often right on the same rows? An exact test on the rows where they differ.
 
     Args:
-        correct_a: (rows,) whether the first was right.
-        correct_b: (rows,) whether the second was right on the same rows.
+        correct_a, correct_b: (rows,) whether the first, and the second, was right.
     """
     a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
     if a.shape != b.shape:
@@ -54,42 +44,16 @@ def mcnemar_exact(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
     return McNemar(only_a, only_b, float(p_value))
 
 
-def bootstrap(
-    statistic: Callable[..., float],
-    *arrays: ArrayLike,
-    n_resamples: int = 1000,
-    seed: int = 0,
-    confidence: float = 0.95,
-) -> Interval:
-    """Percentile bootstrap of `statistic(*arrays)`, rows drawn together from all arrays.
-
-    1,000 resamples: the ends of a 95 % interval then have 25 resamples beyond them. Resamples on which the statistic
-    is not finite (a class that was not drawn) are left out.
-    """
-    data = [np.asarray(array) for array in arrays]
-    n = len(data[0])
-    rng = np.random.default_rng(seed)
-    drawn = (rng.integers(0, n, n) for _ in range(n_resamples))
-    values = np.array([statistic(*(array[rows] for array in data)) for rows in drawn])
-    return percentile(float(statistic(*data)), values, confidence)
-
-
 def percentile(value: float, resampled: np.ndarray, confidence: float = 0.95) -> Interval:
-    """The interval that holds the middle `confidence` of the resampled values; it always holds `value`."""
+    """The interval that holds the middle `confidence` of the resampled values; it always holds `value`.
+
+    Resamples on which the figure is not finite (a class that was not drawn) are left out.
+    """
     finite = resampled[np.isfinite(resampled)]
     if len(finite) == 0:
         return Interval(value, value, value)
     low, high = np.quantile(finite, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(value, min(float(low), value), max(float(high), value))
-
-
-def difference(value: float, resampled: np.ndarray, confidence: float = 0.95) -> Difference:
-    """A difference from its resampled values: the percentile interval, and how often the sign was the other one."""
-    finite = resampled[np.isfinite(resampled)]
-    beyond = min(int((finite <= 0).sum()), int((finite >= 0).sum()))
-    p_value = min(1.0, 2 * (beyond + 1) / (len(finite) + 1))
-    _, low, high = percentile(value, finite, confidence)
-    return Difference(value, low, high, p_value)
 
 
 def resample_counts(

@@ -140,7 +140,9 @@ def by_length(seen: Predictions, groups: int = 5) -> list[dict[str, Any]]:
     found = []
     for rows in of_like_length(length, groups):
         if seen.regression:
-            score = stats.bootstrap(lambda e: float(e.mean()), np.abs(seen.truth - seen.answer)[rows], n_resamples=500)
+            error = np.abs(seen.truth - seen.answer)[rows].astype(np.float64)
+            drawn = [weights @ error / len(error) for weights in stats.resample_counts(len(error), 500)]
+            score = stats.percentile(float(error.mean()), np.concatenate(drawn))
         else:
             score = stats.wilson(int(right[rows].sum()), int(rows.sum()))
         ends = int(length[rows].min()), int(length[rows].max())

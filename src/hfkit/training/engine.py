@@ -15,7 +15,7 @@ import gc
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,8 +48,7 @@ class Engine:
     Args:
         accelerator: Made without gradient accumulation: the engine divides the loss itself.
         task: Collates, weighs and scores batches.
-        model: Prepared by `accelerator`.
-        optimizer: Prepared by `accelerator`.
+        model, optimizer: Prepared by `accelerator`.
         scheduler: Not prepared: Accelerate would step it once for every process.
         plan: Which rows share a batch.
         total_steps: Updates of the whole run.
@@ -135,7 +134,7 @@ class Engine:
         """The counters, in JSON; the summed loss is that of all processes, held by the first."""
         total = self.sum([self.state.loss_sum])[0]
         self.state.loss_sum = total if self.accelerator.is_main_process else 0.0
-        return {entry.name: getattr(self.state, entry.name) for entry in fields(State)}
+        return asdict(self.state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up the counters of a checkpoint."""
@@ -209,7 +208,9 @@ class Engine:
             smaller = [(batch, True) for batch in self._load(dataset, plan)]
             return self._update(dataset, update, smaller, weight)
         self._emit("on_backward", update, share, loss)
-        self._clip()
+        if self.config.max_grad_norm:  # now that the guard has looked: a NaN norm would make all NaN
+            norm = torch.tensor(self.grad_norm, device=self.accelerator.device)
+            torch.nn.utils.clip_grads_with_norm_(self.model.parameters(), self.config.max_grad_norm, norm)
         made = make_step(self.optimizer, self.accelerator.scaler)
         if made and not isinstance(self.scheduler, ON_METRIC):
             self.scheduler.step()
@@ -232,12 +233,6 @@ class Engine:
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
         self.grad_norm = sharding.total_norm(gradients)
         return float(summed)  # A CPU-GPU sync, once an update: a NaN has to be seen before the step is made.
-
-    def _clip(self) -> None:
-        """Scale the gradients down to `max_grad_norm`. After the guard has looked: a NaN norm would make all NaN."""
-        if self.config.max_grad_norm:
-            norm = torch.tensor(self.grad_norm, device=self.accelerator.device)
-            torch.nn.utils.clip_grads_with_norm_(self.model.parameters(), self.config.max_grad_norm, norm)
 
     def _halve_or_raise(self, error: Exception) -> None:
         """Make batches smaller when memory ran out and the user asked for it; every other error goes on its way."""

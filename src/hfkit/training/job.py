@@ -25,13 +25,19 @@ from hfkit.models.kernels.cpu_dropout import drawn_fast
 from hfkit.runs import run as runs
 from hfkit.runs.run import Run
 from hfkit.tasks.discover import find
-from hfkit.training import callbacks, checkpoint, provenance, streaming, test_split
-from hfkit.training.callbacks.log import append
+from hfkit.training import checkpoint, provenance, streaming, test_split
+from hfkit.training.callbacks import Callback, closing
+from hfkit.training.callbacks.best import EarlyStopping, ModelKeeper
+from hfkit.training.callbacks.log import Log, append
+from hfkit.training.callbacks.nan_guard import NanGuard
+from hfkit.training.callbacks.progress import Progress
+from hfkit.training.callbacks.saver import Saver, restore
+from hfkit.training.callbacks.speed import Speed
+from hfkit.training.callbacks.weights import Ema, Unfreeze
 from hfkit.training.engine import Engine
 from hfkit.training.optim import build_optimizer, build_scheduler
 from hfkit.training.saving import prove_savable, save_model
 from hfkit.training.signals import stopped_by_signals
-from hfkit.training.streaming import StreamPlan, plan_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -78,17 +84,13 @@ def fit(
     _tell(run, config, task, model, processor, data, encoded, accelerator, resumed=place is not None)
     if config.report_to:
         accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(config)))
-    reads = {name: task.to_train if name == "train" else task.to_evaluate for name in encoded}
-    learner, learnt = task.learner(config, model, encoded, accelerator) or (
-        None,
-        DatasetDict({name: reads[name](split) for name, split in encoded.items()}),
-    )
+    learner, learnt = task.learner(config, model, encoded, accelerator) or (None, _batched(task, encoded))
     streaming.streamed(task, data, learnt, processor)
     engine = build_engine(config, task, model, processor, learnt, run, accelerator, learner)
     _resume(engine, run, place, skipped)
     with (
         stopped_by_signals(engine),
-        callbacks.closing(engine.callbacks),
+        closing(engine.callbacks),
         products(accelerator.device, accelerator.mixed_precision),
         drawn_fast(engine.module, accelerator.device),
     ):
@@ -159,10 +161,30 @@ def _tell(
         task.before_training(run, model)
 
 
+def _batched(task: "Task", encoded: DatasetDict) -> DatasetDict:
+    """The splits' rows as batches take them."""
+    reads = {name: task.to_train if name == "train" else task.to_evaluate for name in encoded}
+    return DatasetDict({name: reads[name](split) for name, split in encoded.items()})
+
+
 def _finish(engine: Engine, run: Run, metric: str) -> None:
-    """Say in run.json that all is written."""
-    read = streaming.facts(engine.plan, run.info["data"])
-    run.update(state="finished", training=_training(engine, metric), files=test_split.files(run), **read)
+    """Say in run.json how training went, and that all is written."""
+    state = engine.state
+    training: dict[str, Any] = {
+        "steps": state.step,
+        "epochs": state.epoch,
+        "examples": state.examples,
+        "tokens": state.tokens,
+        "rows_per_batch": state.rows_per_batch,
+        "best_step": state.best_step,
+        "best_metric": metric,
+        "best_value": state.best_value,
+        "stopped": state.stopped,
+    }
+    if isinstance(engine.plan, streaming.StreamPlan):
+        training["stream"] = engine.plan.told()
+        run.info["data"] = streaming.facts(training["stream"], run.info["data"])
+    run.update(state="finished", training=training, files=test_split.files(run))
     run.release()
 
 
@@ -200,7 +222,7 @@ def build_engine(
     """
     batches = config.gradient_accumulation_steps * accelerator.num_processes
     optimizer = build_optimizer(learner or model, config)
-    plan = plan_of(
+    plan = streaming.plan_of(
         encoded["train"],
         rows_per_batch=config.per_device_train_batch_size,
         batches_per_update=run.info.get("batches_per_update", batches),
@@ -218,32 +240,32 @@ def build_engine(
         save_model(run.model_path, accelerator, model, processor)
 
     hooks = build_callbacks(config, task, encoded, run, save, processor)
-    if isinstance(plan, StreamPlan):
-        hooks.insert(0, callbacks.StreamPosition(plan))  # Speed comes last
+    if isinstance(plan, streaming.StreamPlan):
+        hooks.insert(0, streaming.StreamPosition(plan))  # Speed comes last
     return Engine(accelerator, task, prepared, optimizer, scheduler, plan, total_steps, config, hooks)
 
 
 def build_callbacks(
     config: TrainConfig, task: "Task", encoded: DatasetDict, run: Run, save: Any, processor: Any
-) -> list[callbacks.Callback]:
+) -> list[Callback]:
     """The callbacks that `config` asks for, in the order in which they hear of an event."""
     metric, greater = _best_metric(config, task)
     looks = config.eval_strategy != "no" and "validation" in encoded
-    chosen: list[callbacks.Callback] = [callbacks.NanGuard(encoded["train"])]
+    chosen: list[Callback] = [NanGuard(encoded["train"])]
     if config.unfreeze_epoch is not None:
-        chosen.append(callbacks.Unfreeze(config.unfreeze_epoch))
+        chosen.append(Unfreeze(config.unfreeze_epoch))
     if config.ema_decay:
-        chosen.append(callbacks.Ema(config.ema_decay))
-    chosen += [callbacks.Progress(), callbacks.Log(run.path)]
+        chosen.append(Ema(config.ema_decay))
+    chosen += [Progress(), Log(run.path)]
     if looks:
         chosen += task.callbacks(config, run, encoded, processor)
     only_best = looks and config.load_best_model_at_end
-    chosen.append(callbacks.ModelKeeper(metric, greater, run.model_path, save, only_best))
+    chosen.append(ModelKeeper(metric, greater, run.model_path, save, only_best))
     if config.early_stopping_patience is not None:
         patience, threshold = config.early_stopping_patience, config.early_stopping_threshold
-        chosen.append(callbacks.EarlyStopping(metric, greater, patience, threshold))
-    chosen.append(callbacks.Saver(run.path / "checkpoints", config.save_total_limit))
-    return [*chosen, callbacks.Speed(run)] if config.explain_speed else chosen
+        chosen.append(EarlyStopping(metric, greater, patience, threshold))
+    chosen.append(Saver(run.path / "checkpoints", config.save_total_limit))
+    return [*chosen, Speed(run)] if config.explain_speed else chosen
 
 
 def _best_metric(config: TrainConfig, task: "Task") -> tuple[str, bool]:
@@ -253,24 +275,6 @@ def _best_metric(config: TrainConfig, task: "Task") -> tuple[str, bool]:
     if metric not in better:
         raise HfkitError(f"{metric} is not measured", where="--metric_for_best_model", fix=nearest(metric, better))
     return metric, better[metric] == "higher"
-
-
-def _training(engine: Engine, metric: str) -> dict[str, Any]:
-    """How training went, for run.json."""
-    state = engine.state
-    stream = {"stream": engine.plan.told()} if isinstance(engine.plan, StreamPlan) else {}
-    return {
-        "steps": state.step,
-        "epochs": state.epoch,
-        "examples": state.examples,
-        "tokens": state.tokens,
-        "rows_per_batch": state.rows_per_batch,
-        "best_step": state.best_step,
-        "best_metric": metric,
-        "best_value": state.best_value,
-        "stopped": state.stopped,
-        **stream,
-    }
 
 
 def _resume(engine: Engine, run: Run, place: Path | None, skipped: list[str]) -> None:
@@ -284,5 +288,5 @@ def _resume(engine: Engine, run: Run, place: Path | None, skipped: list[str]) ->
                 for stale in ("log.jsonl", "timing.jsonl"):
                     (run.path / stale).unlink(missing_ok=True)
         return
-    callbacks.restore(engine, place)
+    restore(engine, place)
     engine.accelerator.print(f"{run.path}: resumed at update {engine.state.step} of {engine.total_steps}")

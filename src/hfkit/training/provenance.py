@@ -3,7 +3,6 @@
 import hashlib
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfkit import __version__
@@ -65,7 +64,7 @@ def check_same(run: "Run", now: dict[str, Any]) -> list[str]:
     """Whether a checkpoint can be gone on from here: the flags say nothing of rows, weights and machines.
 
     Returns:
-        A sentence for each difference that leaves the updates what they were, and only their last bits in doubt.
+        A sentence where what differs leaves the updates what they were, and only their last bits in doubt.
 
     Raises:
         HfkitError: The rows, the tokenizer, the frozen weights or the precision are not those of the run so far.
@@ -79,12 +78,11 @@ def check_same(run: "Run", now: dict[str, Any]) -> list[str]:
         )
     before, here = _machine(run.info), _machine(now)
     moved = [f"{name} {before[name]} -> {here[name]}" for name in here if before.get(name, here[name]) != here[name]]
-    if not moved:
-        return []
-    return [
+    told = (
         f"{run.path} goes on elsewhere ({', '.join(moved)}): the same rows in the same updates, and the same dropout;"
         " sums are rounded in another order, so the weights are not bit-identical to those of one machine"
-    ]
+    )
+    return [told] if moved else []
 
 
 def _ground(facts: dict[str, Any]) -> dict[str, Any]:
@@ -143,14 +141,11 @@ def opens_in_plain_transformers(config: TrainConfig, model: "nn.Module") -> bool
 
 def git_commit() -> dict[str, Any] | None:
     """The commit of the working folder and whether files differ from it; None outside a repository."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.check_output(["git", *arguments], stderr=subprocess.DEVNULL, text=True, timeout=10).strip()
+
     try:
-        commit = _git("rev-parse", "HEAD")
-        return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno"))}
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", *arguments]
-    done = subprocess.run(command, cwd=Path.cwd(), capture_output=True, text=True, check=True, timeout=10)
-    return done.stdout.strip()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hfkit.base import atomic
 from hfkit.base.errors import HfkitError, nearest
-from hfkit.training.callbacks.base import Callback
+from hfkit.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from hfkit.training.engine import Engine

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfkit.base.atomic import write_text, writing
-from hfkit.training.callbacks.base import Callback
+from hfkit.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from hfkit.data.batching import Update

@@ -7,7 +7,7 @@ import torch
 
 from hfkit.base.errors import HfkitError
 from hfkit.models import sharding
-from hfkit.training.callbacks.base import Callback
+from hfkit.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from datasets import Dataset

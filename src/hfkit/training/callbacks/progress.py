@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hfkit.base.progress import Bar
-from hfkit.training.callbacks.base import Callback
+from hfkit.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from hfkit.data.batching import Update

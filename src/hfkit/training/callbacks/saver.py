@@ -10,7 +10,7 @@ import torch
 from hfkit.base.errors import HfkitError
 from hfkit.models import sharding
 from hfkit.training import checkpoint
-from hfkit.training.callbacks.base import Callback
+from hfkit.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from hfkit.data.batching import Update

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from hfkit.base import hardware
 from hfkit.models import sharding
 from hfkit.models.settings import ATTENTION_DROPOUT
-from hfkit.training.callbacks.base import Callback
+from hfkit.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from torch.utils.flop_counter import FlopCounterMode
@@ -21,18 +21,13 @@ if TYPE_CHECKING:
     from hfkit.runs.run import Run
     from hfkit.training.engine import Engine, Share
 
-FEWEST = 3
-"""Timed updates below which nothing is said of speed."""
-
-WORTH = 0.05
-"""Share of the time from which something is worth a word."""
+FEWEST = 3  # timed updates: below, nothing is said of speed
+WORTH = 0.05  # share of the time from which something is worth a word
+FILLED = 0.2  # utilisation of a GPU below which its batches are small
 
 # Shares of an update that the slow way costs, roughly: a CPU's matrix products in fp32 and in bf16, its attention with
 # and without dropout (benchmarks/NOTES.md), one forward pass of the four passes that an update comes to.
 FULL_PRECISION, DROPOUT, RECOMPUTED = 0.5, 0.33, 0.25
-
-FILLED = 0.2
-"""Utilisation of a GPU below which its batches are small."""
 
 
 class Speed(Callback):
@@ -69,9 +64,6 @@ class Speed(Callback):
         self.counter = None
         self._begin(engine)
 
-    def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None:
-        self.began = time.perf_counter()
-
     def on_save(self, engine: "Engine") -> None:
         self.began = time.perf_counter()
 
@@ -100,6 +92,9 @@ class Speed(Callback):
         config, device = engine.config, engine.accelerator.device.type
         precision, why = hardware.mixed_precision(config.mixed_precision, config.use_cpu)
         settings = [part.config for part in engine.module.modules() if isinstance(part, PreTrainedModel)]
+        kernels = [
+            getattr(own, "_attn_implementation", None) for own in settings if hasattr(own, "num_attention_heads")
+        ]
         dropouts = [getattr(own, name, None) or 0.0 for own in settings for name in ATTENTION_DROPOUT]
         optimizer = getattr(engine.optimizer, "optimizer", engine.optimizer)
         found: dict[str, Any] = {
@@ -107,7 +102,7 @@ class Speed(Callback):
             "why": why,
             "device": device,
             "has_bf16": hardware.has_bf16(device),
-            "attention": next((own._attn_implementation for own in settings if _attends(own)), None),
+            "attention": next((kernel for kernel in kernels if kernel), None),
             "attention_dropout": max(dropouts, default=0.0),
             "optimizer": type(optimizer).__name__ + (", fused" if optimizer.defaults.get("fused") else ""),
             "strategy": "tokens_per_batch" if engine.plan.tokens_per_batch else engine.plan.strategy,
@@ -132,7 +127,7 @@ class Speed(Callback):
         """Counted operations a second, over those of a large matrix product, in the run's number format, here."""
         # What torch's RNN kernels compute is not counted.
         if not self.operations or any(isinstance(part, nn.RNNBase) for part in engine.module.modules()):
-            return {"operations_per_second": None, "matrix_product": None, "utilisation": None}
+            return dict.fromkeys(("operations_per_second", "matrix_product", "utilisation"))
         done = self.operations / self.counted_tokens * self.padded / self.seconds
         most = hardware.matrix_product_rate(engine.accelerator.device, precision)
         return {"operations_per_second": done, "matrix_product": most, "utilisation": done / most}
@@ -150,10 +145,6 @@ class Speed(Callback):
     def _padded(self, engine: "Engine", update: "Update") -> float:
         """Tokens of an update, padding included."""
         return float(engine.plan.lengths[update.rows].sum()) / (1 - engine.plan.padding(update.batches))
-
-
-def _attends(config: Any) -> bool:
-    return hasattr(config, "num_attention_heads") and getattr(config, "_attn_implementation", None) is not None
 
 
 def advice(found: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import torch
 
 from hfkit.models import sharding
 from hfkit.models.adapting.freezing import unfreeze
-from hfkit.training.callbacks.base import Callback
+from hfkit.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from hfkit.data.batching import Update
