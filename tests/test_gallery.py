@@ -210,7 +210,7 @@ def test_precision_and_recall_of_each_class(tmp_path: Path) -> None:
 
 
 def test_a_run_keeps_its_pictures_and_the_page_needs_nothing_else(run: Path) -> None:
-    table = Run(run).pictures()
+    table = Run(run).table("pictures.parquet")
     assert table is not None
     rows = table.to_pylist()
     assert {row["part"] for row in rows} == {"filters", "map", "augmented", "class", "mistake"}
@@ -265,7 +265,7 @@ def test_a_regression_and_several_labels_have_their_own_words(finished: Path, tm
 
 
 def test_layers_say_what_learns(run: Path) -> None:
-    found = Run(run).layers()
+    found = Run(run).read("layers.json")
     assert found is not None
     info = Run(run).info
     assert (found["parameters"], found["learning"]) == (
@@ -289,7 +289,7 @@ def test_augmented_pictures_are_what_training_read(finished: Path, run: Path) ->
     model, processor = hfkit.build_model(settings, task, data)
     task = task.for_model(model.config, processor)
     encoded = task.encode(data["train"], processor)
-    table = Run(run).pictures()
+    table = Run(run).table("pictures.parquet")
     assert table is not None
     shown = [row for row in table.to_pylist() if row["part"] == "augmented"]
     assert [row["label"] for row in shown[::4]] == [-1, *range(gallery.LOOKS)]

@@ -124,7 +124,7 @@ MODULES = [
     ("Recall", "labels", sk.recall_score, {"average": "weighted"}),
     ("F1", "labels", sk.f1_score, {"average": "micro"}),
     ("MatthewsCorrelation", "labels", sk.matthews_corrcoef, {}),
-    ("RocAuc", "shares", metrics.roc_auc, {}),
+    ("RocAuc", "shares", lambda t, s: sk.roc_auc_score(t, s, multi_class="ovr"), {}),
     ("LogLoss", "shares", sk.log_loss, {}),
     ("ExpectedCalibrationError", "shares", metrics.expected_calibration_error, {}),
     ("MeanSquaredError", "numbers", sk.mean_squared_error, {}),

@@ -201,6 +201,7 @@ def test_a_language_models_hardest_texts_stand_in_its_card(tmp_path: Path) -> No
         {"text": ["easy", "hard", "some"], "bytes": [4.0, 4.0, 4.0], "nll": [1.0, 9.0, 4.0], "baseline_x": [4.0] * 3}
     )
     parquet.write_table(table, path / "predictions.parquet")
+    Run(path).update(task="text-generation")
     found = weaknesses(Run(path))["passages"]
     assert [row["shown"] for row in found] == ["hard", "some", "easy"]
     assert found[0]["cost"] == pytest.approx(9 / 4 / 0.693147, rel=1e-5)

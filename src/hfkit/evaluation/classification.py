@@ -19,18 +19,6 @@ Counted = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 ANSWERS, SHARES = ("label", "prediction"), ("label", "probabilities")
 
 
-def row_log_loss(labels: ArrayLike, probabilities: ArrayLike) -> np.ndarray:
-    """Minus the log of the probability given to the truth, a number per row (the mean over labels for a 0/1 matrix)."""
-    truth, shares = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
-    shares = np.clip(shares, np.finfo(np.float64).eps, 1.0)
-    if truth.ndim == 1:
-        # float32 shares do not add up to 1 exactly.
-        shares = shares / shares.sum(axis=1, keepdims=True)
-        return np.asarray(-np.log(shares[np.arange(len(truth)), truth.astype(int)]))
-    other = np.clip(1.0 - shares, np.finfo(np.float64).eps, 1.0)
-    return np.asarray(-np.where(truth == 1, np.log(shares), np.log(other)).mean(axis=1))
-
-
 def calibration(labels: ArrayLike, probabilities: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """What the model claimed and whether it was right: two vectors, one entry per claim.
 
@@ -136,7 +124,14 @@ def _right(columns: Columns) -> np.ndarray:
 
 
 def _log_loss(columns: Columns) -> np.ndarray:
-    return row_log_loss(columns["label"], columns["probabilities"])
+    """Minus the log of the probability given to the truth, a number per row (the mean over labels for a 0/1 matrix)."""
+    truth, least = columns["label"], np.finfo(np.float64).eps
+    shares = np.clip(columns["probabilities"], least, 1.0)
+    if truth.ndim == 1:
+        # float32 shares do not add up to 1 exactly.
+        shares = shares / shares.sum(axis=1, keepdims=True)
+        return np.asarray(-np.log(shares[np.arange(len(truth)), truth.astype(int)]))
+    return np.asarray(-np.where(truth == 1, np.log(shares), np.log(np.clip(1.0 - shares, least, 1.0))).mean(axis=1))
 
 
 def _error(columns: Columns) -> np.ndarray:

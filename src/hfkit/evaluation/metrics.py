@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hfkit.evaluation import classification, metric
-from hfkit.evaluation.classification import calibration as calibration
-from hfkit.evaluation.classification import row_log_loss as row_log_loss
 
 
 def __getattr__(name: str) -> Any:
@@ -42,16 +40,6 @@ def one(name: str, labels: ArrayLike, answer: ArrayLike) -> float:
     """One figure by its name; `answer` is what it reads, predictions or probabilities. NaN where it is not defined."""
     known = next(known for known in classification.METRICS if known.name == name)
     return metric.figures([known], {"label": labels, known.columns[1]: answer}).get(name, float("nan"))
-
-
-def roc_auc(labels: ArrayLike, probabilities: ArrayLike) -> float:
-    """Area under the ROC curve, as `classification.roc_auc` has it; NaN where it is not defined."""
-    return one("roc_auc", labels, probabilities)
-
-
-def log_loss(labels: ArrayLike, probabilities: ArrayLike) -> float:
-    """The mean of `row_log_loss`."""
-    return one("log_loss", labels, probabilities)
 
 
 def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:

@@ -5,12 +5,10 @@ import shlex
 from datetime import UTC, datetime
 from typing import Any
 
-from huggingface_hub import ModelCard
-
 from hfkit.evaluation import wording
 from hfkit.report import public
 from hfkit.report.energy import GRAMS_PER_KWH, estimate
-from hfkit.report.metadata import base_model, data_set, license_of, metadata
+from hfkit.report.metadata import base_model, data_set, license_of, metadata, scratch
 from hfkit.report.page import command, overview, settings, templates
 from hfkit.report.weaknesses import weaknesses
 from hfkit.runs.run import NOT_IDENTITY, Run
@@ -57,7 +55,7 @@ def _names(run: Run, repository: str | None) -> dict[str, Any]:
         "base": public.path(base),
         "hub_base": base_model(run),
         "hub_data": data_set(run),
-        "scratch": base.startswith("baseline:"),
+        "scratch": scratch(run),
         "data_title": data.get("pretty_name") or public.path(data["name"]),
         "location": public.path(data["location"] or ""),
         "key": re.sub(r"\W+", "_", title).strip("_") or "model",
@@ -135,8 +133,3 @@ def _without_html(line: str) -> str:
     """`<` as text, but in code, where it is text already."""
     parts = re.split(r"(`[^`]*`)", line)
     return "".join(part if part.startswith("`") else re.sub(r"<(?=[A-Za-z/!?])", "&lt;", part) for part in parts)
-
-
-def read(text: str) -> ModelCard:
-    """A card's text as huggingface_hub's object, which checks its front matter."""
-    return ModelCard(text)

@@ -15,7 +15,6 @@ from hfkit.runs.run import Run
 from hfkit.tasks.discover import find
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-LEVEL = 0.95
 
 
 def metadata(run: Run, energy: Energy | None) -> ModelCardData:
@@ -23,9 +22,19 @@ def metadata(run: Run, energy: Energy | None) -> ModelCardData:
     info, data = run.info, run.info["data"]
     base, rows, adapter = base_model(run), data_set(run), bool(run.config.get("lora"))
     found = wording.figures(run.metrics)
+    widget = [
+        {"text": row["text"], "output": [{"label": row["label"], "score": round(row["score"], 3)}]}
+        for row in examples(run)
+    ]
+    emissions = energy and {
+        "emissions": float(f"{energy.grams:.2g}"),
+        "source": "estimated by the method of Green Algorithms, from time and hardware",
+        "training_type": "pre-training" if scratch(run) else "fine-tuning",
+        "hardware_used": wording.line(info["hardware"]["name"]),
+    }
     return ModelCardData(
         license=license_of(run),
-        language=_languages(data.get("language")) if find(info["task"]).inputs == "texts" else None,
+        language=_languages(data.get("language")) if find(info["task"]).in_words else None,
         library_name="peft" if adapter else "transformers",
         base_model=base,
         base_model_relation=("adapter" if adapter else "finetune") if base else None,
@@ -33,9 +42,9 @@ def metadata(run: Run, energy: Energy | None) -> ModelCardData:
         metrics=sorted({named(name).hub for name in found} - {""}),
         model_name=wording.line(info["name"]),
         pipeline_tag=info["task"],
-        tags=["hfkit", *(["lora"] if adapter else []), *([] if base else ["trained-from-scratch"] * _scratch(run))],
-        widget=_widget(run) or None,
-        co2_eq_emissions=_emissions(run, energy),
+        tags=["hfkit", *(["lora"] if adapter else []), *([] if base else ["trained-from-scratch"] * scratch(run))],
+        widget=widget or None,
+        co2_eq_emissions=emissions,
         eval_results=[_result(run, name, entry) for name, entry in found.items()],
     )
 
@@ -82,36 +91,17 @@ def _languages(given: str | None) -> list[str] | None:
     return [code for code in codes if re.fullmatch(r"[a-z]{2,3}|code|multilingual", code)] or None
 
 
-def _scratch(run: Run) -> bool:
+def scratch(run: Run) -> bool:
+    """Whether the weights were trained from nothing."""
     return str(run.info["model"]["name"]).startswith("baseline:")
 
 
-def _widget(run: Run) -> list[dict[str, Any]]:
-    return [
-        {"text": row["text"], "output": [{"label": row["label"], "score": round(row["score"], 3)}]}
-        for row in examples(run)
-    ]
-
-
-def _emissions(run: Run, energy: Energy | None) -> dict[str, Any] | None:
-    if energy is None:
-        return None
-    return {
-        "emissions": float(f"{energy.grams:.2g}"),
-        "source": "estimated by the method of Green Algorithms, from time and hardware",
-        "training_type": "pre-training" if _scratch(run) else "fine-tuning",
-        "hardware_used": wording.line(run.info["hardware"]["name"]),
-    }
-
-
 def _result(run: Run, name: str, entry: dict[str, Any]) -> EvalResult:
-    info, data = run.info, run.info["data"]
-    metric = named(name)
+    metric, data = named(name), run.info["data"]
     on_hub = data["source"] == "hub" and data_set(run)
     shown = wording.line(public.path(data["name"]))
-    interval = [round(entry["low"], 6), round(entry["high"], 6)]
     return EvalResult(
-        task_type=info["task"],
+        task_type=run.info["task"],
         dataset_type=str(data["location"]) if on_hub else shown,
         dataset_name=wording.line(data.get("pretty_name") or shown),
         dataset_split=run.metrics.get("split", "test"),
@@ -121,8 +111,8 @@ def _result(run: Run, name: str, entry: dict[str, Any]) -> EvalResult:
         metric_value=round(entry["value"], 6),
         metric_args={
             **metric.hub_arguments,
-            "confidence_level": LEVEL,
-            "confidence_interval": interval,
+            "confidence_level": 0.95,
+            "confidence_interval": [round(entry["low"], 6), round(entry["high"], 6)],
             "rows": entry["n"],
         },
     )

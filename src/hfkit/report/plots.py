@@ -7,7 +7,7 @@ import numpy as np
 from markupsafe import Markup
 
 from hfkit.evaluation.wording import line, title
-from hfkit.report.svg import HEIGHT, Plot, thin, ticks
+from hfkit.report.svg import HEIGHT, Plot, Points, thin, ticks
 
 Lines = Sequence[Mapping[str, Any]]
 
@@ -52,24 +52,14 @@ def score(log: Lines, figure: str, best_step: int | None) -> Markup | None:
     return plot.svg()
 
 
-def rate(log: Lines) -> Markup | None:
-    """The learning rate."""
-    points = curve_points(log, "learning_rate")
+def course(log: Lines, key: str, kind: str) -> Markup | None:
+    """What was logged over the updates: the learning rate, or the norm of the gradient before clipping."""
+    points = curve_points(log, key)
     if len(points) < 2:
         return None
-    top = max(value for _, value in points)
-    plot = Plot("Learning rate over the updates", (0, points[-1][0]), (0, top * 1.05), "updates", "learning rate")
-    return plot.grid().line(thin(points), "s0").svg()
-
-
-def gradient(log: Lines) -> Markup | None:
-    """The norm of the gradient before clipping."""
-    points = curve_points(log, "grad_norm")
-    if len(points) < 2:
-        return None
-    top = max(value for _, value in points)
-    plot = Plot("Gradient norm over the updates", (0, points[-1][0]), (0, top * 1.05), "updates", "gradient norm")
-    return plot.grid().line(thin(points), "s0 soft").svg()
+    top, name = max(value for _, value in points), key.replace("grad_norm", "gradient_norm").replace("_", " ")
+    title = f"{name.capitalize()} over the updates"
+    return Plot(title, (0, points[-1][0]), (0, top * 1.05), "updates", name).grid().line(thin(points), kind).svg()
 
 
 def reliability(bins: Lines, several: bool) -> Markup:
@@ -92,23 +82,25 @@ def reliability(bins: Lines, several: bool) -> Markup:
 def roc(curves: Lines) -> Markup:
     """ROC curves with the diagonal of guessing."""
     plot = Plot("ROC curve", (0, 1), (0, 1), "false positive rate", "true positive rate")
-    plot.grid([0, 0.25, 0.5, 0.75, 1], [0, 0.25, 0.5, 0.75, 1]).line([(0, 0), (1, 1)], "s2 dashed")
-    for place, curve in enumerate(curves):
-        plot.line(thin(curve["points"]), f"c{place}")
-    names = [(f"{line(curve['name'], 24)}: AUC {curve['area']:.3f}", f"c{place}") for place, curve in enumerate(curves)]
-    return plot.legend(names).svg()
+    return _curves(plot, curves, [(0, 0), (1, 1)], "AUC")
 
 
 def precision_recall(curves: Lines) -> Markup:
     """Precision over recall; where there is one curve, with the precision of guessing."""
     plot = Plot("Precision-recall curve", (0, 1), (0, 1), "recall", "precision")
-    plot.grid([0, 0.25, 0.5, 0.75, 1], [0, 0.25, 0.5, 0.75, 1])
-    if len(curves) == 1:
-        plot.line([(0, curves[0]["base"]), (1, curves[0]["base"])], "s2 dashed")
+    guessing = [(0, curves[0]["base"]), (1, curves[0]["base"])] if len(curves) == 1 else []
+    return _curves(plot, curves, guessing, "AP", on_left=True)
+
+
+def _curves(plot: Plot, curves: Lines, guessing: Points, area: str, on_left: bool = False) -> Markup:
+    quarters = [0, 0.25, 0.5, 0.75, 1]
+    plot.grid(quarters, quarters)
+    if guessing:
+        plot.line(guessing, "s2 dashed")
     for place, curve in enumerate(curves):
         plot.line(thin(curve["points"]), f"c{place}")
-    names = [(f"{line(curve['name'], 24)}: AP {curve['area']:.3f}", f"c{place}") for place, curve in enumerate(curves)]
-    return plot.legend(names, on_left=True).svg()
+    names = [(f"{line(curve['name'], 24)}: {area} {curve['area']:.3f}", f"c{n}") for n, curve in enumerate(curves)]
+    return plot.legend(names, on_left=on_left).svg()
 
 
 def by_length(groups: Lines, y_label: str, unit: str = "tokens") -> Markup:

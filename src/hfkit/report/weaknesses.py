@@ -3,48 +3,44 @@
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from hfkit.evaluation import wording
 from hfkit.report import analysis
 from hfkit.report.analysis import Predictions
 from hfkit.runs.run import Run
+from hfkit.tasks.discover import find
 
 CLASSES = 6
 """Classes that the card lists, the worst first. The report has them all."""
 
-MISTAKES = 5
-MISTAKE_CHARACTERS = 240
+MISTAKES, MISTAKE_CHARACTERS = 5, 240
 
 
 def weaknesses(run: Run) -> dict[str, Any]:
-    """What the card says of failures, from predictions.parquet; empty for a task whose answers are no labels.
+    """What the card says of failures, from predictions.parquet; empty for a task that has nothing to say of them.
 
     Returns:
-        `classes`, `confusions`, `lengths`, `calibration`, `errors` (regression), `mistakes` and `passages` (a language
-        model's); a part that does not apply is empty or None.
+        `classes`, `confusions`, `lengths`, `calibration`, `errors` (regression), `mistakes` and `passages` (what a task
+        with other answers says); a part that does not apply is None.
     """
-    table = run.predictions()
-    if {"nll", "bytes", "text"} <= set(table.column_names):
-        nothing: dict[str, Any] = dict.fromkeys(
-            ("classes", "confusions", "lengths", "calibration", "errors", "mistakes")
-        )
-        return nothing | {"multi": False, "passages": _passages(table)}
+    parts = ("classes", "confusions", "lengths", "calibration", "errors", "mistakes", "passages")
+    nothing = dict.fromkeys(parts) | {"multi": False}
+    if own := find(str(run.info["task"])).offers("report", "passages"):
+        return nothing | {"passages": own(run)}
     seen = Predictions.of(run)
     if not seen.labelled:
         return {}
-    lengths = [] if "text" not in seen.table.column_names else analysis.by_length(seen)
-    found: dict[str, Any] = {"lengths": lengths, "mistakes": _mistakes(seen), "multi": seen.multi, "errors": None}
-    found["passages"] = None
+    found = nothing | {"mistakes": _mistakes(seen), "multi": seen.multi}
+    if "text" in seen.table.column_names:
+        found["lengths"] = analysis.by_length(seen)
     if seen.regression:
-        return found | {"classes": [], "confusions": [], "calibration": [], "errors": _errors(seen)}
+        return found | {"errors": _errors(seen)}
     known = [row for row in analysis.per_class(seen) if row["recall"]]
-    pairs = [] if seen.multi else analysis.confusions(analysis.confusion(seen), seen.names, at_most=3)
     return found | {
         "classes": sorted(known, key=lambda row: row["recall"].value)[:CLASSES],
         "class_count": len(known),
-        "confusions": pairs,
-        "calibration": analysis.reliability(seen, bins=5) if seen.shares is not None else [],
+        "confusions": None if seen.multi else analysis.confusions(analysis.confusion(seen), seen.names, at_most=3),
+        "calibration": analysis.reliability(seen, bins=5) if seen.shares is not None else None,
     }
 
 
@@ -64,21 +60,6 @@ def _mistakes(seen: Predictions) -> list[dict[str, Any]]:
     for row in found:
         texts = [row[name] for name in ("text", "text_pair") if row.get(name)]
         row["shown"] = wording.line(" / ".join(texts), MISTAKE_CHARACTERS) if texts else f"row {row['id']}"
-    return found
-
-
-def _passages(table: pa.Table) -> list[dict[str, Any]]:
-    """Of a language model: the test texts that cost it most bits a byte, with what the best of the counts needs."""
-    size = np.maximum(table["bytes"].to_numpy(), 1) * np.log(2)
-    cost = table["nll"].to_numpy() / size
-    rivals = [name for name in table.column_names if name.startswith("baseline_")]
-    counts = np.min([table[name].to_numpy() / size for name in rivals], axis=0) if rivals else None
-    found = []
-    for row in np.argsort(-cost, kind="stable")[:MISTAKES].tolist():
-        shown = wording.line(table["text"][row].as_py(), MISTAKE_CHARACTERS)
-        found.append(
-            {"cost": float(cost[row]), "rival": None if counts is None else float(counts[row]), "shown": shown}
-        )
     return found
 
 

@@ -74,8 +74,9 @@ def fit(
     """
     check(config)
     began = time.perf_counter()
-    accelerator = _accelerator(config, model)
-    run = open_run(config, accelerator)
+    path = Path(config.output_dir or "runs/run")  # the latter for a call without a recipe
+    accelerator = _accelerator(config, model, path)
+    run = _open(config, path, accelerator)
     task = task.for_model(model.config, processor)
     _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
     prove_savable(run.model_path, accelerator, model, processor)
@@ -107,7 +108,7 @@ def fit(
     return Run(run.path)
 
 
-def _accelerator(config: TrainConfig, model: "PreTrainedModel") -> Accelerator:
+def _accelerator(config: TrainConfig, model: "PreTrainedModel", path: Path) -> Accelerator:
     """Device, precision and processes; what was chosen is said."""
     if config.full_determinism:
         from transformers import enable_full_determinism  # with it come peft and whatever peft can use
@@ -120,7 +121,7 @@ def _accelerator(config: TrainConfig, model: "PreTrainedModel") -> Accelerator:
         mixed_precision=precision,
         cpu=config.use_cpu,
         log_with=tracker_names(config.report_to) or None,
-        project_dir=str(output_dir(config)),
+        project_dir=str(path),
         # No second copy of gradients. A model that must not see padding runs once a length, on each process another
         # number of times: no buffer may be sent around at each.
         kwargs_handlers=[
@@ -188,14 +189,8 @@ def _finish(engine: Engine, run: Run, metric: str) -> None:
     run.release()
 
 
-def output_dir(config: TrainConfig) -> Path:
-    """Where the run is kept; a call without a recipe and without `output_dir` writes to runs/run."""
-    return Path(config.output_dir or "runs/run")
-
-
-def open_run(config: TrainConfig, accelerator: Accelerator) -> Run:
+def _open(config: TrainConfig, path: Path, accelerator: Accelerator) -> Run:
     """The run's folder, made by the first process; the others wait for it."""
-    path = output_dir(config)
     if accelerator.is_main_process:
         runs.claim(config, path, recipe=sys.argv[0])
     accelerator.wait_for_everyone()
@@ -239,13 +234,12 @@ def build_engine(
     def save() -> None:
         save_model(run.model_path, accelerator, model, processor)
 
-    hooks = build_callbacks(config, task, encoded, run, save, processor)
-    if isinstance(plan, streaming.StreamPlan):
-        hooks.insert(0, streaming.StreamPosition(plan))  # Speed comes last
+    hooks: list[Callback] = [streaming.StreamPosition(plan)] if isinstance(plan, streaming.StreamPlan) else []
+    hooks += _callbacks(config, task, encoded, run, save, processor)
     return Engine(accelerator, task, prepared, optimizer, scheduler, plan, total_steps, config, hooks)
 
 
-def build_callbacks(
+def _callbacks(
     config: TrainConfig, task: "Task", encoded: DatasetDict, run: Run, save: Any, processor: Any
 ) -> list[Callback]:
     """The callbacks that `config` asks for, in the order in which they hear of an event."""
@@ -281,12 +275,12 @@ def _resume(engine: Engine, run: Run, place: Path | None, skipped: list[str]) ->
     """Take up the newest whole checkpoint, and name the damaged ones that were passed over."""
     for sentence in skipped:
         engine.accelerator.print(sentence)
-    if place is None:
-        engine.accelerator.print(f"{run.path}: {counted(engine.total_steps, 'update')} to make")
-        if engine.accelerator.is_main_process:
-            with atomic.writing(run.path):
-                for stale in ("log.jsonl", "timing.jsonl"):
-                    (run.path / stale).unlink(missing_ok=True)
+    if place is not None:
+        restore(engine, place)
+        engine.accelerator.print(f"{run.path}: resumed at update {engine.state.step} of {engine.total_steps}")
         return
-    restore(engine, place)
-    engine.accelerator.print(f"{run.path}: resumed at update {engine.state.step} of {engine.total_steps}")
+    engine.accelerator.print(f"{run.path}: {counted(engine.total_steps, 'update')} to make")
+    if engine.accelerator.is_main_process:
+        with atomic.writing(run.path):
+            for stale in ("log.jsonl", "timing.jsonl"):
+                (run.path / stale).unlink(missing_ok=True)

@@ -21,7 +21,6 @@ from hfkit.config.rules import check
 from hfkit.data import load_test
 from hfkit.data.tables.table import counted
 from hfkit.evaluation import wording
-from hfkit.evaluation.screen import aligned
 from hfkit.models.loading import load_model
 from hfkit.runs import run as runs
 from hfkit.runs.run import Run
@@ -156,7 +155,7 @@ def _lines(figures: dict[str, Any]) -> str:
         [wording.title(name), wording.number(entry["value"], name), wording.interval(entry, name)]
         for name, entry in wording.figures(figures).items()
     ]
-    lines, seen = aligned(rows), figures["seen_in_training"]
+    lines, seen = wording.aligned(rows), figures["seen_in_training"]
     if seen is not None:
         count = figures[figures["primary_metric"]]["n"]
         flatter = ", so these figures flatter the model" if seen else ""

@@ -31,8 +31,6 @@ def facts(
     truncation: dict[str, Any],
 ) -> dict[str, Any]:
     """The entries of run.json that are known before the first update."""
-    total = sum(map(four_bit.size, model.parameters()))
-    learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     return {
         "hfkit": __version__,
         "state": "running",
@@ -47,8 +45,8 @@ def facts(
             "name": config.model,
             "revision": config.model_revision,
             "class": type(model).__name__,
-            "parameters": total,
-            "trainable_parameters": learning,
+            "parameters": sum(map(four_bit.size, model.parameters())),
+            "trainable_parameters": sum(one.numel() for one in model.parameters() if one.requires_grad),
             "plain_transformers": opens_in_plain_transformers(config, model),
             "frozen_weights": frozen_digest(model),
         },
@@ -116,10 +114,8 @@ def encoded_digest(split: "Dataset") -> str:
 
 
 def frozen_digest(model: "nn.Module") -> str:
-    """A fingerprint of the weights that no checkpoint holds, because `build_model` makes them again.
-
-    Each tensor counts by the exclusive or of its numbers, which one pass over the memory gives.
-    """
+    """A fingerprint of the weights that no checkpoint holds, because `build_model` makes them again: of each tensor the
+    exclusive or of its numbers, which one pass over the memory gives."""
     import torch
 
     found = hashlib.sha256()

@@ -96,7 +96,6 @@ class EarlyStopping(Callback):
 def measured(figures: dict[str, float], metric: str) -> float:
     """A figure by name; a name that is not measured is the user's `--metric_for_best_model`."""
     if metric not in figures:
-        known = (name.removeprefix("eval_") for name in figures)
-        fix = nearest(metric.removeprefix("eval_"), known)
-        raise HfkitError(f"{metric.removeprefix('eval_')} is not measured", where="--metric_for_best_model", fix=fix)
+        name, known = metric.removeprefix("eval_"), [name.removeprefix("eval_") for name in figures]
+        raise HfkitError(f"{name} is not measured", where="--metric_for_best_model", fix=nearest(name, known))
     return figures[metric]

@@ -28,11 +28,10 @@ class Saver(Callback):
     """
 
     def __init__(self, folder: Path, limit: int) -> None:
-        self.folder, self.limit = folder, limit
+        self.folder, self.limit, self.asked = folder, limit, False
         self.thread = ThreadPoolExecutor(1, "checkpoint")
         self.writing: Future[None] | None = None
         self.saved: int | None = None  # the update of the last checkpoint
-        self.asked = False
 
     def on_train_begin(self, engine: "Engine") -> None:
         if engine.accelerator.is_main_process:
@@ -91,11 +90,12 @@ def copied(tensors: checkpoint.Tensors, keep: bool) -> checkpoint.Tensors:
 def tensors_of(engine: "Engine") -> dict[str, checkpoint.Tensors]:
     """The tensors that decide the rest of the run, by file; not copied, and slices where weights are sharded."""
     optimizer, _ = checkpoint.optimizer_state(engine.optimizer)
-    kept: checkpoint.Tensors = {}
-    for callback in engine.callbacks:
-        name = type(callback).__name__
-        own = callback.state_dict().items()
-        kept |= {f"{name}/{key}": value for key, value in own if isinstance(value, torch.Tensor)}
+    kept = {
+        f"{type(callback).__name__}/{key}": value
+        for callback in engine.callbacks
+        for key, value in callback.state_dict().items()
+        if isinstance(value, torch.Tensor)
+    }
     return {"model": checkpoint.model_state(engine.module), "optimizer": optimizer, "callbacks": kept}
 
 
