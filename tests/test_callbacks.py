@@ -25,8 +25,7 @@ from hfkit.training.callbacks.log import Log
 from hfkit.training.callbacks.nan_guard import NanGuard
 from hfkit.training.callbacks.progress import Progress
 from hfkit.training.callbacks.weights import Ema
-from hfkit.training.engine import Engine
-from hfkit.training.state import State
+from hfkit.training.engine import Engine, State
 
 Fit = Callable[..., Run]
 

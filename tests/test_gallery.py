@@ -24,7 +24,7 @@ import hfkit
 from hfkit import HfkitError, TrainConfig
 from hfkit.baselines.vision.auto import BaselineViTForImageClassification, MlpForImageClassification
 from hfkit.baselines.vision.configs import BaselineViTConfig, MlpConfig
-from hfkit.report.analysis import Predictions, is_class, per_class, precision_recall
+from hfkit.report.analysis import Predictions, curves, is_class, per_class
 from hfkit.runs.run import Run
 from hfkit.tasks.image_classification import gallery
 from hfkit.tasks.image_classification.gallery import choice, tiles
@@ -201,9 +201,9 @@ def test_precision_and_recall_of_each_class(tmp_path: Path) -> None:
     assert seen.shares is not None
     areas = [average_precision_score(seen.truth == label, seen.shares[:, label]) for label in range(8)]
     assert [row["average_precision"] for row in per_class(seen)] == pytest.approx(areas)
-    curves = precision_recall(seen)
-    assert [curve["area"] for curve in curves] == pytest.approx(sorted(areas)[:6])
-    for curve in curves:
+    _, recalls = curves(seen)
+    assert [curve["area"] for curve in recalls] == pytest.approx(sorted(areas)[:6])
+    for curve in recalls:
         assert curve["points"][0][0] == 0
         assert curve["points"][-1] == pytest.approx((1, curve["base"]))
         assert curve["base"] == pytest.approx((seen.truth == seen.names.index(curve["name"])).mean())

@@ -138,28 +138,26 @@ def _error(columns: Columns) -> np.ndarray:
     return np.asarray(columns["label"].astype(np.float64) - columns["prediction"].astype(np.float64))
 
 
-def _pearson(columns: Columns, weights: np.ndarray) -> np.ndarray:
-    return _correlation(_centred(columns["label"]), _centred(columns["prediction"]), weights)
-
-
-def _spearman(columns: Columns, weights: np.ndarray) -> np.ndarray:
-    return _correlation(_ranks(columns["label"], weights), _ranks(columns["prediction"], weights), weights)
-
-
-def _centred(values: np.ndarray) -> np.ndarray:
+def _centred(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Around 0, and about 1 large: by a power of two, which changes no digit. All 0 where they are all the same."""
     numbers = values.astype(np.float64)
     spread = np.ptp(numbers)
     return (numbers - numbers.mean()) / 2.0 ** np.ceil(np.log2(spread)) if spread > 0 else np.zeros_like(numbers)
 
 
-def _correlation(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    def mean(values: np.ndarray) -> np.ndarray:
-        return np.asarray((weights * values).sum(axis=1) / weights.sum(axis=1))
+def _correlation(placed: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Of:
+    """Pearson's, of labels and predictions after `placed`."""
 
-    mean_x, mean_y = mean(x), mean(y)
-    spread = (mean(x * x) - mean_x**2) * (mean(y * y) - mean_y**2)
-    return np.where(spread > 1e-18, (mean(x * y) - mean_x * mean_y) / np.sqrt(spread), np.nan)
+    def of(columns: Columns, weights: np.ndarray) -> np.ndarray:
+        def mean(values: np.ndarray) -> np.ndarray:
+            return np.asarray((weights * values).sum(axis=1) / weights.sum(axis=1))
+
+        x, y = (placed(columns[name], weights) for name in ANSWERS)
+        mean_x, mean_y = mean(x), mean(y)
+        spread = (mean(x * x) - mean_x**2) * (mean(y * y) - mean_y**2)
+        return np.where(spread > 1e-18, (mean(x * y) - mean_x * mean_y) / np.sqrt(spread), np.nan)
+
+    return of
 
 
 def _ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -215,8 +213,8 @@ PROBLEMS: dict[str, tuple[Metric, ...]] = {
     "regression": (
         _error_of("mse", "mean squared error", np.square),
         _error_of("mae", "mean absolute error", np.abs),
-        Metric("pearson", "Pearson correlation", ANSWERS, _pearson, hub="pearsonr"),
-        Metric("spearman", "Spearman correlation", ANSWERS, _spearman, hub="spearmanr"),
+        Metric("pearson", "Pearson correlation", ANSWERS, _correlation(_centred), hub="pearsonr"),
+        Metric("spearman", "Spearman correlation", ANSWERS, _correlation(_ranks), hub="spearmanr"),
     ),
 }
 """By transformers' problem type; the first of each is the primary one."""

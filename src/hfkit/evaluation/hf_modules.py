@@ -13,8 +13,9 @@ import numpy as np
 from datasets import Features, Sequence, Value
 from sklearn import metrics as sk
 
-from hfkit.evaluation import metrics
-from hfkit.evaluation.metric import named
+from hfkit.evaluation.classification import METRICS
+from hfkit.evaluation.metric import figures, named
+from hfkit.evaluation.metrics import expected_calibration_error
 
 _CITATION = "Pedregosa et al., Scikit-learn: Machine Learning in Python, JMLR 12, 2011."
 
@@ -47,8 +48,14 @@ class _Module(evaluate.Metric):
         if self.function and (kwargs or self.metric in ("precision", "recall", "f1")):  # these ask how to average
             value = self.function(truth, answer, **kwargs)
         else:
-            value = metrics.one(self.metric, truth, answer, **kwargs)
+            value = _figure(self.metric, truth, answer, **kwargs)
         return {_KEYS.get(self.metric, self.metric): value if np.ndim(value) else float(value)}
+
+
+def _figure(name: str, truth: np.ndarray, answer: np.ndarray) -> float:
+    """One figure; `answer` is what it reads, predictions or probabilities. NaN where it is not defined."""
+    known = next(known for known in METRICS if known.name == name)
+    return figures([known], {"label": truth, known.columns[1]: answer}).get(name, float("nan"))
 
 
 _KEYS = {"mcc": "matthews_correlation"}  # as `evaluate` has it
@@ -67,7 +74,7 @@ _MODULES: dict[str, tuple[str, Any, Callable[..., Any] | None]] = {
     "MatthewsCorrelation": ("mcc", _IDS, sk.matthews_corrcoef),
     "RocAuc": ("roc_auc", _SCORES, None),
     "LogLoss": ("log_loss", _SHARES, None),
-    "ExpectedCalibrationError": ("ece", _SHARES, metrics.expected_calibration_error),
+    "ExpectedCalibrationError": ("ece", _SHARES, expected_calibration_error),
     "MeanSquaredError": ("mse", _NUMBERS, sk.mean_squared_error),
     "MeanAbsoluteError": ("mae", _NUMBERS, sk.mean_absolute_error),
     "Pearson": ("pearson", _NUMBERS, None),

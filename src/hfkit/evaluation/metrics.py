@@ -36,12 +36,6 @@ def figures(
     return metric.figures(classification.metrics_of({"problem_type": problem_type}), columns)
 
 
-def one(name: str, labels: ArrayLike, answer: ArrayLike) -> float:
-    """One figure by its name; `answer` is what it reads, predictions or probabilities. NaN where it is not defined."""
-    known = next(known for known in classification.METRICS if known.name == name)
-    return metric.figures([known], {"label": labels, known.columns[1]: answer}).get(name, float("nan"))
-
-
 def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
     """How far claims lie from what is right, as `classification.calibration_error` has it."""
     columns = metric.Columns({"label": labels, "probabilities": probabilities})

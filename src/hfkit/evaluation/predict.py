@@ -49,8 +49,6 @@ def evaluate(
     the rows' predictions are kept, never logits over tokens or hidden states: some bytes a row.
 
     Args:
-        accelerator: Gives device, precision and processes.
-        task: Collates and scores.
         model: Not wrapped in DDP. Where its weights are sharded, all processes take part in each forward pass.
         dataset: Encoded by the task, with `length` and, where there are any, `labels`.
         config: Gives `per_device_eval_batch_size`, `eval_tokens_per_batch` and `dataloader_num_workers`.

@@ -18,20 +18,13 @@ from hfkit.runs.run import Run
 
 @dataclass
 class Predictions:
-    """The test rows of a run as arrays.
+    """The test rows of a run as arrays."""
 
-    Attributes:
-        names: Label names in the order of the ids.
-        truth, answer: (rows,) ids or numbers, or (rows, labels) 0/1; empty for a task whose answers are others.
-        shares: (rows, classes) probabilities, None for regression.
-        table: The whole of predictions.parquet.
-    """
-
-    names: list[str]
-    truth: np.ndarray
-    answer: np.ndarray
-    shares: np.ndarray | None
-    table: pa.Table
+    names: list[str]  # of the labels, in the order of their ids
+    truth: np.ndarray  # (rows,) ids or numbers, or (rows, labels) 0/1; empty for a task whose answers are others
+    answer: np.ndarray  # of the same shape
+    shares: np.ndarray | None  # (rows, classes) probabilities, None for regression
+    table: pa.Table  # the whole of predictions.parquet
 
     @classmethod
     def of(cls, run: Run) -> "Predictions":
@@ -171,37 +164,24 @@ def reliability(seen: Predictions, bins: int = 15) -> list[dict[str, Any]]:
     return found
 
 
-def _decisions(seen: Predictions) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """(class, is it, its probability): of two the last class, else each, where the rows have both answers."""
-    assert seen.shares is not None
-    for index in [1] if len(seen.names) == 2 and not seen.multi else range(len(seen.names)):
-        truth, _ = is_class(seen, index)
-        if 0 < truth.sum() < len(truth):
-            yield seen.names[index], truth, seen.shares[:, index]
-
-
-def roc(seen: Predictions, at_most: int = 6) -> list[dict[str, Any]]:
-    """ROC curves: of the last class of two; else of each class against the rest, the hardest ones where many."""
-    curves = []
-    for name, truth, score in _decisions(seen):
-        false, true, _ = sk.roc_curve(truth, score)
-        points = list(zip(false.tolist(), true.tolist(), strict=True))
-        curves.append({"name": name, "area": float(sk.roc_auc_score(truth, score)), "points": points})
-    return sorted(curves, key=itemgetter("area"))[:at_most]
-
-
-def precision_recall(seen: Predictions, at_most: int = 6) -> list[dict[str, Any]]:
-    """Precision over recall, of the classes that `roc` takes; the lowest average precision first.
+def curves(seen: Predictions, at_most: int = 6) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """ROC curves, and precision over recall: of the last class of two, else of each against the rest, hardest first.
 
     `base` is the precision of guessing: the class's share of the rows.
     """
-    curves = []
-    for name, truth, score in _decisions(seen):
-        precision, recall, _ = sk.precision_recall_curve(truth, score)
-        area = float(sk.average_precision_score(truth, score))
-        points = list(zip(recall.tolist()[::-1], precision.tolist()[::-1], strict=True))
-        curves.append({"name": name, "area": area, "base": float(truth.mean()), "points": points})
-    return sorted(curves, key=itemgetter("area"))[:at_most]
+    assert seen.shares is not None
+    rates, recalls = [], []
+    for index in [1] if len(seen.names) == 2 and not seen.multi else range(len(seen.names)):
+        (truth, _), score = is_class(seen, index), seen.shares[:, index]
+        if 0 < truth.sum() < len(truth):
+            told = {"name": seen.names[index], "base": float(truth.mean())}
+            false, true, _ = sk.roc_curve(truth, score)
+            points = list(zip(false.tolist(), true.tolist(), strict=True))
+            rates.append(told | {"area": float(sk.roc_auc_score(truth, score)), "points": points})
+            precision, recall, _ = sk.precision_recall_curve(truth, score)
+            points = list(zip(recall.tolist()[::-1], precision.tolist()[::-1], strict=True))
+            recalls.append(told | {"area": float(sk.average_precision_score(truth, score)), "points": points})
+    return sorted(rates, key=itemgetter("area"))[:at_most], sorted(recalls, key=itemgetter("area"))[:at_most]
 
 
 def mistakes(seen: Predictions, at_most: int = 10) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from hfkit.report.energy import GRAMS_PER_KWH, estimate
 from hfkit.report.metadata import base_model, data_set, license_of, metadata, scratch
 from hfkit.report.page import command, overview, settings, templates
 from hfkit.report.weaknesses import weaknesses
-from hfkit.runs.run import NOT_IDENTITY, Run
+from hfkit.runs.run import Run, identity
 
 
 def card(run: Run, repository: str | None = None) -> str:
@@ -24,18 +24,15 @@ def card(run: Run, repository: str | None = None) -> str:
     context = overview(run)
     energy = estimate(run.info["hardware"], context["totals"]["total_seconds"]) if context["totals"] else None
     context |= _names(run, repository) | _reproduction(run)
-    context["headline"] = [{**row, "text": wording.number(row["value"], row["name"])} for row in context["headline"]]
     context |= {
         "energy": energy,
         "grid": f"{GRAMS_PER_KWH:g}",
         "weak": weaknesses(run),
         "license": license_of(run),
         "prose": prose(context["data"].get("prose") or ""),
-        "unit": wording.unit(context["primary"]),
-        "error_figure": "mae" if context["problem"] == "regression" else "accuracy",
     }
     environment = templates().overlay(autoescape=False)
-    own = {"md": markdown, "code": code, "bib": bib, "ends": ends, "amount": amount, "public": public.text}
+    own = {"md": markdown, "code": code, "bib": bib, "amount": amount, "public": public.text}
     environment.filters = environment.filters | own
     body = re.sub(r"\n{3,}", "\n\n", environment.get_template("card.md.jinja").render(context))
     return f"---\n{metadata(run, energy).to_yaml()}\n---\n\n{body}"
@@ -44,14 +41,12 @@ def card(run: Run, repository: str | None = None) -> str:
 def _names(run: Run, repository: str | None) -> dict[str, Any]:
     """What the page calls things: the model, its base, its data, and where the snippets find it."""
     info, data, base = run.info, run.info["data"], str(run.info["model"]["name"])
-    written = datetime.fromtimestamp((run.path / "metrics.json").stat().st_mtime, UTC)
     title = repository.split("/")[1] if repository else str(info["name"])
     return {
         "title": title,
         "place": repository or run.path,
         "model_place": repository or run.model_path,
         "repository": repository,
-        "owner": repository.split("/")[0] if repository else None,
         "base": public.path(base),
         "hub_base": base_model(run),
         "hub_data": data_set(run),
@@ -59,25 +54,20 @@ def _names(run: Run, repository: str | None) -> dict[str, Any]:
         "data_title": data.get("pretty_name") or public.path(data["name"]),
         "location": public.path(data["location"] or ""),
         "key": re.sub(r"\W+", "_", title).strip("_") or "model",
-        "year": written.year,
+        "year": datetime.fromtimestamp((run.path / "metrics.json").stat().st_mtime, UTC).year,
     }
 
 
 def _reproduction(run: Run) -> dict[str, Any]:
     """The command and the settings, without what says only where files lay."""
-    changed, same = settings({name: value for name, value in run.config.items() if name not in NOT_IDENTITY})
-    told = [(name, _shown(value)) for name, value in changed]
+    changed, same = settings(identity(run.config))
     whole = command(run)
     shown = shlex.join(public.argument(word) for word in shlex.split(whole)) if whole else ""
     # shlex quotes the = of a variable that stands before the command
     shown = re.sub(r"^'(\w+=\w+)'", r"\1", shown)
-    return {
-        "changed": told,
-        "defaults": same,
-        "command": shown,
-        "cut_paths": shown != whole
-        or any(isinstance(value, str) and public.path(value) != value for _, value in changed),
-    }
+    cut = shown != whole or any(isinstance(value, str) and public.path(value) != value for _, value in changed)
+    told = [(name, _shown(value)) for name, value in changed]
+    return {"changed": told, "defaults": same, "command": shown, "cut_paths": cut}
 
 
 def _shown(value: Any) -> Any:
@@ -100,11 +90,6 @@ def code(value: Any) -> str:
 def bib(value: Any) -> str:
     """A foreign string inside the braces of a BibTeX entry, which stands in a block of code."""
     return re.sub(r"[{}\\`]", "", wording.line(value, 200)).replace("_", r"\_").replace("&", r"\&").replace("%", r"\%")
-
-
-def ends(interval: Any, figure: str = "accuracy") -> str:
-    """`0.889 to 0.912`, of an interval that is an object."""
-    return f"{wording.number(interval.low, figure)} to {wording.number(interval.high, figure)}"
 
 
 def amount(value: float) -> str:

@@ -27,7 +27,42 @@ class Comparison:
     data: dict[str, Any]
 
     def __str__(self) -> str:
-        return _text(self.data)
+        data, figure = self.data, self.data["figure"]
+        same = f"the same {data['n']:,} {data['split']} rows of {wording.line(data['data'])}"
+        speed, unit = _speed(data)
+        rows = [["", wording.title(figure), "95 % interval", "parameters", "that learn", "time", f"{unit}/s"]]
+        for row in data["ranking"]:
+            entry = row["figures"][figure]
+            seconds, each = row["total_seconds"], row[speed]
+            rows.append(
+                [
+                    f"{row['rank']}. {row['name']}",
+                    wording.number(entry["value"], figure),
+                    wording.interval(entry, figure),
+                    wording.big(row["parameters"]),
+                    wording.big(row["trainable_parameters"]),
+                    "-" if seconds is None else wording.duration(seconds),
+                    "-" if each is None else f"{each:,.0f}" if each >= 100 else f"{each:.3g}",
+                ]
+            )
+        tests = [["pair", "difference", "95 % interval", "p", "p (Holm)"]]
+        for pair in data["pairs"]:
+            gap, ends = wording.gap(pair["value"], figure), wording.gaps(pair, figure)
+            p_values = [wording.p_value(pair["p_value"]), wording.p_value(pair["p_holm"])]
+            tests.append([f"{pair['first']} - {pair['second']}", gap, ends, *p_values])
+        test = data["pairs"][0]["test"]
+        lines = [
+            f"{len(data['ranking'])} runs on {same}",
+            "",
+            *wording.aligned(rows),
+            "",
+            *wording.aligned(tests),
+            "",
+            f"{sentence(data)} Test: {test}, corrected by Holm.",
+        ]
+        if len(data["hardware"]) > 1:
+            lines.append(f"Times are from different machines: {'; '.join(map(wording.line, data['hardware']))}.")
+        return "\n".join(lines)
 
     def html(self) -> str:
         """One self-contained page."""
@@ -72,9 +107,8 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
     for pair, p_value in zip(pairs, stats.holm([pair["p_value"] for pair in pairs]), strict=True):
         pair["p_holm"] = p_value
     rows = [{"rank": place + 1, **ranking[index]} for place, index in enumerate(ranked)]
-    for row in rows[1:]:
-        mine = next(p for p in pairs if p["first"] == rows[0]["name"] and p["second"] == row["name"])
-        row["behind_best"] = bool(mine["p_holm"] < wording.ALPHA)
+    for row, pair in zip(rows[1:], pairs, strict=False):  # the first pairs are those of the best
+        row["behind_best"] = bool(pair["p_holm"] < wording.ALPHA)
     data = {
         "problem_type": runs[0].metrics.get("problem_type"),
         "figure": figure,
@@ -175,45 +209,6 @@ def _hardware(runs: Sequence[Run]) -> list[str]:
     """Every machine that made one of the runs: times from different ones do not compare."""
     found = [(run.info["hardware"], run.info["hardware"]["num_processes"]) for run in runs]
     return sorted({f"{one['name']}, {one['cores']} cores, {n} process{'es' * (n != 1)}" for one, n in found})
-
-
-def _text(data: dict[str, Any]) -> str:
-    figure = data["figure"]
-    same = f"the same {data['n']:,} {data['split']} rows of {wording.line(data['data'])}"
-    speed, unit = _speed(data)
-    rows = [["", wording.title(figure), "95 % interval", "parameters", "that learn", "time", f"{unit}/s"]]
-    for row in data["ranking"]:
-        entry = row["figures"][figure]
-        seconds, each = row["total_seconds"], row[speed]
-        rows.append(
-            [
-                f"{row['rank']}. {row['name']}",
-                wording.number(entry["value"], figure),
-                wording.interval(entry, figure),
-                wording.big(row["parameters"]),
-                wording.big(row["trainable_parameters"]),
-                "-" if seconds is None else wording.duration(seconds),
-                "-" if each is None else f"{each:,.0f}" if each >= 100 else f"{each:.3g}",
-            ]
-        )
-    tests = [["pair", "difference", "95 % interval", "p", "p (Holm)"]]
-    for pair in data["pairs"]:
-        gap, ends = wording.gap(pair["value"], figure), wording.gaps(pair, figure)
-        p_values = [wording.p_value(pair["p_value"]), wording.p_value(pair["p_holm"])]
-        tests.append([f"{pair['first']} - {pair['second']}", gap, ends, *p_values])
-    test = data["pairs"][0]["test"]
-    lines = [
-        f"{len(data['ranking'])} runs on {same}",
-        "",
-        *wording.aligned(rows),
-        "",
-        *wording.aligned(tests),
-        "",
-        f"{sentence(data)} Test: {test}, corrected by Holm.",
-    ]
-    if len(data["hardware"]) > 1:
-        lines.append(f"Times are from different machines: {'; '.join(map(wording.line, data['hardware']))}.")
-    return "\n".join(lines)
 
 
 def _speed(data: dict[str, Any]) -> tuple[str, str]:

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 import jinja2
-import numpy as np
 from markupsafe import Markup
 
 from hfkit.config import TrainConfig
@@ -20,12 +19,8 @@ from hfkit.report.analysis import Predictions
 from hfkit.runs.run import Run
 from hfkit.tasks.discover import find
 
-# A matrix with more classes is unreadable; then its largest cells are listed.
-MATRIX_CLASSES = 12
-# A page with thousands of classes is unreadable too.
-TABLE_CLASSES = 60
-MISTAKES = 10
-MISTAKE_CHARACTERS = 450
+MATRIX_CLASSES = 12  # a matrix with more is unreadable; then its largest cells are listed
+TABLE_CLASSES = 60  # a page with thousands is unreadable too
 _READING = {
     "head": "the head is read",
     "tail": "the tail is read",
@@ -46,7 +41,7 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    names = "line title capital number interval gap unit p_value duration count big python shell".split()
+    names = "clean line title capital number interval gap unit p_value duration count big python shell".split()
     environment.filters |= {name: getattr(wording, name) for name in names}
     environment.globals |= {"baseline_title": wording.baseline_title, "reading": _READING}
     return environment
@@ -75,7 +70,7 @@ def page(run: Run) -> str:
         "beside": {"rows": rows, "plot": plots.forest(rows, run.metrics["primary_metric"])},
         "sections": _sections(seen),
         "lengths": _lengths(seen) if seen.labelled and "lengths" not in own else None,
-        "mistakes": _mistakes(seen) if seen.labelled and "mistakes" not in own else None,
+        "mistakes": analysis.mistakes(seen) if seen.labelled and "mistakes" not in own else None,
         "seen": seen,
     }
     return templates().get_template("report.html.jinja").render(context | own)
@@ -84,15 +79,15 @@ def page(run: Run) -> str:
 def overview(run: Run) -> dict[str, Any]:
     """What the report and the model card both tell."""
     info, found, spec = run.info, run.metrics, find(str(run.info["task"]))
-    problem = str(found.get("problem_type", ""))
+    primary, shown = found["primary_metric"], wording.figures(found)
     changed, defaults = settings(run.config | {"output_dir": str(run.path)})
     return {
         "run": run,
         "info": info,
         "metrics": found,
-        "primary": found["primary_metric"],
-        "headline": headline(found),
-        "problem": problem,
+        "primary": primary,
+        "headline": [{"name": name, **shown[name]} for name in sorted(shown, key=lambda name: name != primary)],
+        "problem": str(found.get("problem_type", "")),
         "job": job(info),
         "inputs": spec.inputs,
         "in_words": spec.in_words,
@@ -117,12 +112,6 @@ def totals(run: Run) -> dict[str, Any]:
         if speeds and name not in found:
             found[name] = statistics.median(speeds)
     return found
-
-
-def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The figures with their intervals, the primary one first."""
-    primary = found["primary_metric"]
-    return [{"name": name, **found[name]} for name in sorted(wording.figures(found), key=lambda name: name != primary)]
 
 
 def job(info: Mapping[str, Any]) -> str:
@@ -211,22 +200,14 @@ def _sections(seen: Predictions) -> dict[str, Any]:
     parts |= {"classes": sorted(classes, key=lambda row: -row["rows"])[:TABLE_CLASSES], "class_count": len(classes)}
     if seen.shares is not None:
         parts["reliability"] = plots.reliability(analysis.reliability(seen), seen.multi)
-        curves = analysis.roc(seen)
-        parts["roc"] = plots.roc(curves) if curves else None
-        parts["pr"] = plots.precision_recall(analysis.precision_recall(seen)) if curves else None
+        rates, recalls = analysis.curves(seen)
+        parts |= {"roc": plots.roc(rates), "pr": plots.precision_recall(recalls)} if rates else {}
     if not seen.multi:
         matrix = analysis.confusion(seen)
         small = len(matrix) <= MATRIX_CLASSES
-        parts["matrix"] = _cells(matrix) if small else None
+        parts["matrix"] = matrix.tolist() if small else None
         parts["confusions"] = None if small else analysis.confusions(matrix, seen.names)
     return parts
-
-
-def _cells(matrix: np.ndarray) -> list[list[dict[str, Any]]]:
-    """Rows of the confusion matrix with each cell's share of its row."""
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    size = range(len(matrix))
-    return [[{"rows": int(matrix[t, a]), "share": float(shares[t, a]), "right": t == a} for a in size] for t in size]
 
 
 def _lengths(seen: Predictions) -> dict[str, Any]:
@@ -235,12 +216,3 @@ def _lengths(seen: Predictions) -> dict[str, Any]:
     name = "mean absolute error" if seen.regression else name
     cut = seen.table["truncated"].to_numpy(zero_copy_only=False).mean() if len(seen) else 0.0
     return {"plot": plots.by_length(groups, name), "groups": groups, "name": name, "cut": float(cut)}
-
-
-def _mistakes(seen: Predictions) -> list[dict[str, Any]]:
-    found = analysis.mistakes(seen, MISTAKES)
-    for row in found:
-        for column in ("text", "text_pair"):
-            text = wording.clean(row.get(column) or "").strip()
-            row[column] = {"start": text[:MISTAKE_CHARACTERS], "rest": text[MISTAKE_CHARACTERS:]}
-    return found

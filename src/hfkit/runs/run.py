@@ -54,11 +54,7 @@ class Run:
         return "running" if held(self.path) else "stopped"
 
     def check_finished(self) -> None:
-        """Refuse a run that has no figures and no model yet.
-
-        Raises:
-            HfkitError: It is not finished: what it is instead, and what to do.
-        """
+        """Refuse, with an HfkitError, a run that has no figures and no model yet."""
         state = self.state
         if state != "finished":
             again = "give its command again: it goes on from its last checkpoint"

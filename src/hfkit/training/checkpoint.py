@@ -35,7 +35,8 @@ def save(folder: Path, step: int, tensors: dict[str, Tensors], state: dict[str, 
     with atomic.writing(place), atomic.whole_folder(place) as staged:
         for name, content in tensors.items():
             save_file(_separate(content), staged / f"{name}.safetensors")
-        (staged / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        # Schedules and parameter groups hold numbers that are tensors, or NumPy's.
+        (staged / "state.json").write_text(json.dumps(state, default=lambda one: one.item()), encoding="utf-8")
         (staged / "manifest.json").write_text(json.dumps(atomic.digests(staged), indent=2), encoding="utf-8")
     return place
 
@@ -151,7 +152,7 @@ def optimizer_state(optimizer: "torch.optim.Optimizer") -> tuple[Tensors, dict[s
     entries = {f"{index}.{name}": value for index, own in state["state"].items() for name, value in own.items()}
     tensors = {name: value for name, value in entries.items() if isinstance(value, torch.Tensor)}
     numbers = {name: value for name, value in entries.items() if name not in tensors}
-    return tensors, {"numbers": numbers, "param_groups": to_json(state["param_groups"])}
+    return tensors, {"numbers": numbers, "param_groups": state["param_groups"]}
 
 
 def restore_optimizer(optimizer: "torch.optim.Optimizer", tensors: Tensors, rest: dict[str, Any]) -> None:
@@ -163,29 +164,11 @@ def restore_optimizer(optimizer: "torch.optim.Optimizer", tensors: Tensors, rest
     for key, value in {**rest["numbers"], **tensors}.items():
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = sharding.cut(value, parameters[int(index)])
-    optimizer.load_state_dict({"state": state, "param_groups": from_json(rest["param_groups"])})
-
-
-def to_json(value: Any) -> Any:
-    """Make tuples and integer keys survive JSON; schedules and parameter groups hold them."""
-    if isinstance(value, tuple):
-        return {"__tuple__": [to_json(entry) for entry in value]}
-    if isinstance(value, dict):
-        return {"__items__": [[key, to_json(entry)] for key, entry in value.items()]}
-    if isinstance(value, list):
-        return [to_json(entry) for entry in value]
-    return value.item() if hasattr(value, "item") else value  # a tensor of one number, or NumPy's
-
-
-def from_json(value: Any) -> Any:
-    """The reverse of `to_json`."""
-    if isinstance(value, list):
-        return [from_json(entry) for entry in value]
-    if not isinstance(value, dict):
-        return value
-    if "__tuple__" in value:
-        return tuple(from_json(entry) for entry in value["__tuple__"])
-    return {key: from_json(entry) for key, entry in value["__items__"]}
+    groups = [
+        {name: tuple(value) if isinstance(here.get(name), tuple) else value for name, value in kept.items()}
+        for here, kept in zip(optimizer.param_groups, rest["param_groups"], strict=True)  # JSON has no tuples
+    ]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _separate(tensors: Tensors) -> Tensors:

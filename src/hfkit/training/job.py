@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,20 @@ if TYPE_CHECKING:
     from hfkit.tasks import Task
 
 
+@dataclass(frozen=True)
+class Job:
+    """What a run is made from."""
+
+    config: TrainConfig
+    task: "Task"
+    model: "PreTrainedModel"
+    processor: Any  # a tokenizer or an image processor
+    data: DatasetDict  # the splits as they were loaded
+    encoded: DatasetDict  # and as the model reads them
+    run: Run
+    accelerator: Accelerator
+
+
 def fit(
     config: TrainConfig,
     task: "Task",
@@ -81,13 +96,12 @@ def fit(
     _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
     prove_savable(run.model_path, accelerator, model, processor)
     encoded = token_cache.encode_splits(task, data, processor, accelerator, config.reuse_tokens)
+    job = Job(config, task, model, processor, data, encoded, run, accelerator)
     place, skipped = checkpoint.newest(run.path / "checkpoints")
-    _tell(run, config, task, model, processor, data, encoded, accelerator, resumed=place is not None)
-    if config.report_to:
-        accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(config)))
+    _tell(job, resumed=place is not None)
     learner, learnt = task.learner(config, model, encoded, accelerator) or (None, _batched(task, encoded))
     streaming.streamed(task, data, learnt, processor)
-    engine = build_engine(config, task, model, processor, learnt, run, accelerator, learner)
+    engine = build_engine(job, learnt, learner)
     _resume(engine, run, place, skipped)
     with (
         stopped_by_signals(engine),
@@ -102,7 +116,7 @@ def fit(
             run.update(state="stopped")
             append(run.path / "timing.jsonl", {"session_seconds": round(trained - began, 3)})
         raise KeyboardInterrupt(f"stopped at update {engine.state.step}; the same command again goes on from there")
-    test_split.write(run, accelerator, task, data, encoded, config, trained - began)
+    test_split.write(job, trained - began)
     if accelerator.is_main_process:
         _finish(engine, run, _best_metric(config, task)[0])
     return Run(run.path)
@@ -138,28 +152,21 @@ def _accelerator(config: TrainConfig, model: "PreTrainedModel", path: Path) -> A
     return accelerator
 
 
-def _tell(
-    run: Run,
-    config: TrainConfig,
-    task: "Task",
-    model: "PreTrainedModel",
-    processor: "PreTrainedTokenizerBase",
-    data: DatasetDict,
-    encoded: DatasetDict,
-    accelerator: Accelerator,
-    resumed: bool,
-) -> None:
-    """Write into the run where it comes from; of one that goes on, say what has changed since it began."""
-    truncation = token_cache.lost(accelerator, task, data, encoded, processor)
-    facts = provenance.facts(config, task, model, data, encoded, accelerator, truncation)
+def _tell(job: Job, resumed: bool) -> None:
+    """Tell the run and the trackers where it comes from; of one that goes on, say what has changed since it began."""
+    run = job.run
+    truncation = token_cache.lost(job.accelerator, job.task, job.data, job.encoded, job.processor)
+    facts = provenance.facts(job, truncation)
     if resumed:
         for sentence in provenance.check_same(run, facts):
-            accelerator.print(sentence)
+            job.accelerator.print(sentence)
         facts["batches_per_update"] = run.info.get("batches_per_update", facts["batches_per_update"])
     run.info.update(facts)
-    if accelerator.is_main_process:
+    if job.accelerator.is_main_process:
         run.update(**facts)
-        task.before_training(run, model)
+        job.task.before_training(run, job.model)
+    if job.config.report_to:
+        job.accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(job.config)))
 
 
 def _batched(task: "Task", encoded: DatasetDict) -> DatasetDict:
@@ -200,61 +207,51 @@ def _open(config: TrainConfig, path: Path, accelerator: Accelerator) -> Run:
     return run
 
 
-def build_engine(
-    config: TrainConfig,
-    task: "Task",
-    model: "PreTrainedModel",
-    processor: "PreTrainedTokenizerBase",
-    encoded: DatasetDict,
-    run: Run,
-    accelerator: Accelerator,
-    learner: "nn.Module | None" = None,
-) -> Engine:
+def build_engine(job: Job, rows: DatasetDict, learner: "nn.Module | None" = None) -> Engine:
     """Optimizer, schedule, plan and callbacks around a model.
 
-    `learner` is what learns where it is a part of the model, all of which is saved. An update keeps the batches that
-    the run began with: with other processes than before, they are dealt anew.
+    `learner` is what learns from `rows` where it is a part of the model, all of which is saved. An update keeps the
+    batches that the run began with: with other processes than before, they are dealt anew.
     """
+    config, accelerator, learning = job.config, job.accelerator, learner or job.model
     batches = config.gradient_accumulation_steps * accelerator.num_processes
-    optimizer = build_optimizer(learner or model, config)
+    optimizer = build_optimizer(learning, config)
     plan = streaming.plan_of(
-        encoded["train"],
+        rows["train"],
         rows_per_batch=config.per_device_train_batch_size,
-        batches_per_update=run.info.get("batches_per_update", batches),
+        batches_per_update=job.run.info.get("batches_per_update", batches),
         strategy=config.train_sampling_strategy,
         tokens_per_batch=getattr(config, "tokens_per_batch", None),
         seed=config.seed,
-        fewest=fewest_rows(learner or model, config.unfreeze_epoch is not None),
+        fewest=fewest_rows(learning, config.unfreeze_epoch is not None),
     )
     total_steps = config.max_steps if config.max_steps > 0 else plan.count(config.num_train_epochs)
     scheduler = build_scheduler(optimizer, config, total_steps)
-    sharding.compile_in_place(accelerator, learner or model)
-    prepared, optimizer = accelerator.prepare(learner or model, optimizer)
+    sharding.compile_in_place(accelerator, learning)
+    prepared, optimizer = accelerator.prepare(learning, optimizer)
+    hooks: list[Callback] = [streaming.StreamPosition(plan)] if isinstance(plan, streaming.StreamPlan) else []
+    hooks += _callbacks(job, rows)
+    return Engine(accelerator, job.task, prepared, optimizer, scheduler, plan, total_steps, config, hooks)
+
+
+def _callbacks(job: Job, rows: DatasetDict) -> list[Callback]:
+    """The callbacks that the configuration asks for, in the order in which they hear of an event."""
+    config, run = job.config, job.run
+    metric, greater = _best_metric(config, job.task)
+    looks = config.eval_strategy != "no" and "validation" in rows
 
     def save() -> None:
-        save_model(run.model_path, accelerator, model, processor)
+        save_model(run.model_path, job.accelerator, job.model, job.processor)
 
-    hooks: list[Callback] = [streaming.StreamPosition(plan)] if isinstance(plan, streaming.StreamPlan) else []
-    hooks += _callbacks(config, task, encoded, run, save, processor)
-    return Engine(accelerator, task, prepared, optimizer, scheduler, plan, total_steps, config, hooks)
-
-
-def _callbacks(
-    config: TrainConfig, task: "Task", encoded: DatasetDict, run: Run, save: Any, processor: Any
-) -> list[Callback]:
-    """The callbacks that `config` asks for, in the order in which they hear of an event."""
-    metric, greater = _best_metric(config, task)
-    looks = config.eval_strategy != "no" and "validation" in encoded
-    chosen: list[Callback] = [NanGuard(encoded["train"])]
+    chosen: list[Callback] = [NanGuard(rows["train"])]
     if config.unfreeze_epoch is not None:
         chosen.append(Unfreeze(config.unfreeze_epoch))
     if config.ema_decay:
         chosen.append(Ema(config.ema_decay))
     chosen += [Progress(), Log(run.path)]
     if looks:
-        chosen += task.callbacks(config, run, encoded, processor)
-    only_best = looks and config.load_best_model_at_end
-    chosen.append(ModelKeeper(metric, greater, run.model_path, save, only_best))
+        chosen += job.task.callbacks(config, run, rows, job.processor)
+    chosen.append(ModelKeeper(metric, greater, run.model_path, save, looks and config.load_best_model_at_end))
     if config.early_stopping_patience is not None:
         patience, threshold = config.early_stopping_patience, config.early_stopping_threshold
         chosen.append(EarlyStopping(metric, greater, patience, threshold))

@@ -13,34 +13,26 @@ from hfkit.data.summary import summary_of
 from hfkit.models.adapting import four_bit
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
-    from datasets import Dataset, DatasetDict
+    from datasets import Dataset
     from torch import nn
 
     from hfkit.runs.run import Run
-    from hfkit.tasks import Task
+    from hfkit.training.job import Job
 
 
-def facts(
-    config: TrainConfig,
-    task: "Task",
-    model: "nn.Module",
-    data: "DatasetDict",
-    encoded: "DatasetDict",
-    accelerator: "Accelerator",
-    truncation: dict[str, Any],
-) -> dict[str, Any]:
+def facts(job: "Job", truncation: dict[str, Any]) -> dict[str, Any]:
     """The entries of run.json that are known before the first update."""
+    config, model, accelerator = job.config, job.model, job.accelerator
     return {
         "hfkit": __version__,
         "state": "running",
-        "task": task.name,
+        "task": job.task.name,
         "command": sys.argv,
         "versions": hardware.versions(),
         "hardware": hardware.describe(config.use_cpu) | {"num_processes": accelerator.num_processes},
         "git": git_commit(),
         "seed": config.seed,
-        "data": summary_of(data).to_json(),
+        "data": summary_of(job.data).to_json(),
         "model": {
             "name": config.model,
             "revision": config.model_revision,
@@ -50,9 +42,9 @@ def facts(
             "plain_transformers": opens_in_plain_transformers(config, model),
             "frozen_weights": frozen_digest(model),
         },
-        "encoded": {name: encoded_digest(split) for name, split in encoded.items()},
+        "encoded": {name: encoded_digest(split) for name, split in job.encoded.items()},
         "batches_per_update": config.gradient_accumulation_steps * accelerator.num_processes,
-        "task_settings": task.settings(),
+        "task_settings": job.task.settings(),
         "truncation": truncation,
         "precision": accelerator.mixed_precision,
     }

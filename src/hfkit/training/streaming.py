@@ -7,7 +7,7 @@ every process reads the same windows, and takes its share of their batches.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,21 +25,17 @@ if TYPE_CHECKING:
     from hfkit.training.engine import Engine
 
 
+@dataclass(eq=False)
 class Windows:
-    """The rows of the window at hand, which the engine takes for a data set; and the way to the next.
+    """The rows of the window at hand, which the engine takes for a data set; and the way to the next."""
 
-    Args:
-        stream: The documents.
-        prepare: Documents to rows as batches read them.
-        rows: Those of the stream's first window, which were prepared to look at them.
+    stream: DocumentStream
+    prepare: "Callable[[Dataset], Dataset]"  # documents to rows as batches read them
+    rows: "Dataset"  # first those of the stream's first window, which were prepared to look at them
+    number: int = 0  # windows before this one
 
-    Attributes:
-        number: Windows before this one.
-    """
-
-    def __init__(self, stream: DocumentStream, prepare: "Callable[[Dataset], Dataset]", rows: "Dataset") -> None:
-        self.stream, self.prepare, self.rows = stream, prepare, rows
-        self.number, self.begin, self.end = 0, stream.first.begin, stream.first.end
+    def __post_init__(self) -> None:
+        self.begin, self.end = self.stream.first.begin, self.stream.first.end
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from hfkit.runs.run import Run
     from hfkit.tasks import Task
+    from hfkit.training.job import Job
 
 # What a run keeps of a text, in characters: enough to show it; a data set of books is not copied into every run.
 TEXT_KEPT = 2000
@@ -34,15 +35,7 @@ SEEN = "seen.parquet"
 """A digest of each training text, 8 bytes a row: enough to tell later whether a text was among them."""
 
 
-def write(
-    run: "Run",
-    accelerator: "Accelerator",
-    task: "Task",
-    data: "DatasetDict",
-    encoded: "DatasetDict",
-    config: TrainConfig,
-    train_seconds: float,
-) -> None:
+def write(job: "Job", train_seconds: float) -> None:
     """Evaluate `model/` on the test split and write predictions.parquet, metrics.json and the totals of timing.jsonl.
 
     The validation split's predictions go to validation.parquet: what is chosen after training, such as a threshold, is
@@ -51,22 +44,20 @@ def write(
     Every process evaluates its share; then the process group ends, and the first one fits the baselines and writes.
     The others return: to wait in a collective for as long as baselines take would end a finished run at NCCL's limit.
 
-    Args:
-        task: Fitted to the model (`task.for_model`).
-        data: The splits with `text`, `label` and `id`; `train` feeds the baselines.
-        train_seconds: What this session spent on training; those that were stopped are added from timing.jsonl.
+    `train_seconds` is what this session spent on training; those that were stopped are added from timing.jsonl.
     """
     from hfkit.evaluation.intervals import intervals  # with scikit-learn, which is of no use before there is a model
 
     began = time.perf_counter()
+    run, task, config, data, encoded = job.run, job.task, job.config, job.data, job.encoded
     model, processor = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
     judged: dict[str, Any] = {}
     for split in ("validation", "test"):
         loaded = time.perf_counter()
-        judged[split] = encoded.get(split) and answers(accelerator, task, model, encoded[split], config, split)
+        judged[split] = encoded.get(split) and answers(job.accelerator, task, model, encoded[split], config, split)
     evaluated = time.perf_counter()
-    accelerator.end_training()  # trackers too: nothing may be logged and nothing may wait for the others after this
-    if not accelerator.is_main_process:
+    job.accelerator.end_training()  # trackers too: nothing may be logged, and nothing wait for the others after this
+    if not job.accelerator.is_main_process:
         return
     baselines = fit_baselines(data, task.settings(), config.seed)
     fitted = time.perf_counter()

@@ -21,9 +21,7 @@ class ModelKeeper(Callback):
 
     Args:
         metric: The figure that says best, without `eval_`.
-        greater_is_better: Its direction.
-        folder: `model/`.
-        save: Writes the model there as it stands.
+        folder, save: `model/`, and what writes the model there as it stands.
         only_best: Whether the last model is wanted only where it is the best.
     """
 

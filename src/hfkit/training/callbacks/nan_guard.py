@@ -1,6 +1,7 @@
 """NanGuard: stops at the first loss or gradient that is not a number, and says where it came from."""
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -58,15 +59,12 @@ def first_bad_layer(engine: "Engine", batch: dict[str, torch.Tensor], place: int
     """Run a batch again, with the same dropout, and name the first module whose output is not finite."""
     found: list[str] = []
 
-    def watch(name: str) -> Any:
-        def hook(module: torch.nn.Module, inputs: Any, output: Any) -> None:
-            first = output[0] if isinstance(output, tuple) else output
-            if isinstance(first, torch.Tensor) and not found and not torch.isfinite(first).all():
-                found.append(name)
+    def look(name: str, module: torch.nn.Module, inputs: Any, output: Any) -> None:
+        first = output[0] if isinstance(output, tuple) else output
+        if isinstance(first, torch.Tensor) and not found and not torch.isfinite(first).all():
+            found.append(name)
 
-        return hook
-
-    handles = [module.register_forward_hook(watch(name)) for name, module in engine.module.named_modules() if name]
+    handles = [one.register_forward_hook(partial(look, name)) for name, one in engine.module.named_modules() if name]
     try:
         processes, process = engine.accelerator.num_processes, engine.accelerator.process_index
         engine.seed(engine.state.step, place * processes + process)

@@ -111,8 +111,8 @@ def state_of(engine: "Engine") -> dict[str, Any]:
     state = {
         "loop": engine.state_dict(),
         "optimizer": checkpoint.optimizer_state(engine.optimizer)[1],
-        "scheduler": checkpoint.to_json(engine.scheduler.state_dict()),
-        "scaler": checkpoint.to_json(scaler.state_dict()) if scaler is not None else None,
+        "scheduler": engine.scheduler.state_dict(),
+        "scaler": scaler.state_dict() if scaler is not None else None,
         "callbacks": callbacks,
     }
     return copy.deepcopy(state)
@@ -137,9 +137,9 @@ def restore(engine: "Engine", place: Path) -> None:
             callback.load_state_dict(engine, own | state["callbacks"][name])
         checkpoint.restore_model(engine.module, tensors["model"])
         checkpoint.restore_optimizer(engine.optimizer, tensors["optimizer"], state["optimizer"])
-        engine.scheduler.load_state_dict(checkpoint.from_json(state["scheduler"]))
+        engine.scheduler.load_state_dict(state["scheduler"])
         if engine.accelerator.scaler is not None:
-            engine.accelerator.scaler.load_state_dict(checkpoint.from_json(state["scaler"]))
+            engine.accelerator.scaler.load_state_dict(state["scaler"])
     except (KeyError, TypeError) as error:
         raise HfkitError(
             f"{place} does not hold what this version of hfkit writes: {error}",
