@@ -10,8 +10,8 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn import metrics as sk
 
 from hfkit.evaluation import classification, metrics
-from hfkit.evaluation.intervals import intervals
 from hfkit.evaluation.metric import Columns
+from hfkit.evaluation.stats import intervals
 
 ROWS = 300
 

@@ -7,8 +7,8 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from hfkit.evaluation import stats
-from hfkit.evaluation.intervals import paired
 from hfkit.evaluation.metric import Columns, named
+from hfkit.evaluation.stats import paired
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (10, 10), (1, 3), (450, 500), (2252, 2500)])

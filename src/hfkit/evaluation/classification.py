@@ -223,11 +223,8 @@ METRICS = tuple(metric for metrics in PROBLEMS.values() for metric in metrics)
 
 
 def metrics_of(settings: Mapping[str, Any]) -> tuple[Metric, ...]:
-    """The metrics of a classifier, the primary one first, by the `problem_type` in its settings.
-
-    Raises:
-        HfkitError: There is no such problem type.
-    """
+    """The metrics of a classifier, the primary one first, by the `problem_type` in its settings; an HfkitError for one
+    that is none."""
     problem = settings.get("problem_type")
     if problem not in PROBLEMS:
         raise HfkitError(f"{problem!r} is no problem type", fix=f"one of {', '.join(PROBLEMS)}")

@@ -84,11 +84,7 @@ _MODULES: dict[str, tuple[str, Any, Callable[..., Any] | None]] = {
 
 @cache
 def module(name: str) -> type[_Module]:
-    """The class `hfkit.metrics.<name>`.
-
-    Raises:
-        AttributeError: There is none.
-    """
+    """The class `hfkit.metrics.<name>`; an AttributeError where there is none."""
     if name not in _MODULES:
         raise AttributeError(f"hfkit.metrics has no module {name!r}")
     metric, (kind, columns), function = _MODULES[name]

@@ -3,16 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hfkit.tasks import Task
 from hfkit.tasks.discover import find, specs
-
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
 
 
 class Columns(dict[str, np.ndarray]):
@@ -107,7 +105,7 @@ def figures(metrics: Iterable[Metric], columns: Mapping[str, Any]) -> dict[str, 
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def looked_at(task: "Task", predictions: Mapping[str, Any]) -> dict[str, float]:
+def looked_at(task: Task, predictions: Mapping[str, Any]) -> dict[str, float]:
     """What the training loop sees of an evaluation: the rows' mean `loss`, where each has one, and the figures."""
     loss = {"loss": float(np.mean(predictions["loss"]))} if "loss" in predictions else {}
     return loss | figures(find(task.name).metrics(task.settings()), predictions)

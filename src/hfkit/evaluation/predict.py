@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,9 +22,7 @@ from hfkit.evaluation.metric import as_rows
 from hfkit.models import sharding
 from hfkit.models.inspection import readable
 from hfkit.models.kernels.cpu_attention import products
-
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
+from hfkit.tasks import Task
 
 Tensors = dict[str, torch.Tensor]
 Plan = tuple[int | None, list[int]]
@@ -36,7 +34,7 @@ LOGITS = 2**29
 
 def evaluate(
     accelerator: Accelerator,
-    task: "Task",
+    task: Task,
     model: torch.nn.Module,
     dataset: Dataset,
     config: LoopArguments,
@@ -145,7 +143,7 @@ def planned(model: torch.nn.Module, dataset: Dataset, config: LoopArguments) -> 
 
 
 def try_largest(
-    accelerator: Accelerator, task: "Task", model: torch.nn.Module, dataset: Dataset, config: LoopArguments
+    accelerator: Accelerator, task: Task, model: torch.nn.Module, dataset: Dataset, config: LoopArguments
 ) -> float:
     """Evaluate the largest batch of a split: memory runs out here, before anything is learnt, and not after an epoch.
     Returns the seconds that the whole split will take, roughly."""
@@ -159,7 +157,7 @@ def try_largest(
 class Reader:
     """A data set as torch's loader takes it: asked for a batch, it lets the task read the rows for that epoch."""
 
-    task: "Task"
+    task: Task
     dataset: Dataset
 
     def __len__(self) -> int:
@@ -178,7 +176,7 @@ class Reader:
 
 
 def load_batches(
-    accelerator: Accelerator, task: "Task", dataset: Dataset, batches: Sequence[Plan], num_workers: int
+    accelerator: Accelerator, task: Task, dataset: Dataset, batches: Sequence[Plan], num_workers: int
 ) -> Iterator[Tensors]:
     """Collated batches on the device, in the order given: of each the epoch (None in evaluation) and the rows.
 

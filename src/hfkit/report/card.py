@@ -15,12 +15,8 @@ from hfkit.runs.run import Run, identity
 
 
 def card(run: Run, repository: str | None = None) -> str:
-    """The model card of a finished run, as Markdown with YAML front matter.
-
-    Args:
-        run: The run.
-        repository: The Hub id (owner/name) under which it is published; the snippets then open that, else the folder.
-    """
+    """The model card of a finished run, as Markdown with YAML front matter. Its snippets open `repository`, the Hub id
+    (owner/name) under which it is published, else the folder."""
     context = overview(run)
     energy = estimate(run.info["hardware"], context["totals"]["total_seconds"]) if context["totals"] else None
     context |= _names(run, repository) | _reproduction(run)

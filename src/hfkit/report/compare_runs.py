@@ -11,7 +11,6 @@ import numpy as np
 from hfkit.base.atomic import write_json, write_text, writing
 from hfkit.base.errors import HfkitError
 from hfkit.evaluation import stats, wording
-from hfkit.evaluation.intervals import groups_of, paired
 from hfkit.evaluation.metric import Columns, Metric, columns_of
 from hfkit.report.analysis import Predictions
 from hfkit.report.page import templates, totals
@@ -101,7 +100,7 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
     ranking = [_row(run, name, shown) for run, name in zip(runs, names, strict=True)]
     ranked = sorted(range(len(runs)), key=lambda i: -wording.better(ranking[i]["figures"][figure]["value"], figure))
     pairs = [
-        {"first": names[a], "second": names[b], **paired(primary, answers[a], answers[b], groups=groups)}
+        {"first": names[a], "second": names[b], **stats.paired(primary, answers[a], answers[b], groups=groups)}
         for a, b in combinations(ranked, 2)
     ]
     for pair, p_value in zip(pairs, stats.holm([pair["p_value"] for pair in pairs]), strict=True):
@@ -152,7 +151,8 @@ def _same_rows(runs: Sequence[Run], seen: Sequence[Predictions]) -> list[np.ndar
                 where=where,
                 fix="train both with the same --dataset, --data_seed, --test_size and --max_test_samples",
             )
-        first, other = _fingerprint(runs[0]), _fingerprint(run)
+        splits = [one.info["data"]["splits"][one.metrics.get("split", "test")] for one in (runs[0], run)]
+        first, other = (str(split["fingerprint"]) for split in splits)
         if first != other:
             raise HfkitError(
                 f"The test rows of these runs have the same ids and different contents (fingerprints {first[:12]} and"
@@ -163,26 +163,19 @@ def _same_rows(runs: Sequence[Run], seen: Sequence[Predictions]) -> list[np.ndar
     return [np.argsort(mine, kind="stable") for mine in ids]
 
 
-def _fingerprint(run: Run) -> str:
-    return str(run.info["data"]["splits"][run.metrics.get("split", "test")]["fingerprint"])
-
-
 def _answers(runs: Sequence[Run], metric: Metric) -> tuple[list[Columns], np.ndarray | None]:
     """What the metric reads of each run, in a common order of rows and of labels; and what the rows belong to."""
     seen = [Predictions.of(run) for run in runs]
     order = _same_rows(runs, seen)
-    answers = [_answer(one, seen[0], rows, metric) for one, rows in zip(seen, order, strict=True)]
+    answers, names = [], [name.casefold() for name in seen[0].names]
+    for one, rows in zip(seen, order, strict=True):
+        found, place = columns_of(one.table.take(rows), [metric]), [names.index(name.casefold()) for name in one.names]
+        if one.labelled and place != sorted(place):
+            for name in set(metric.columns) - set(metric.given):
+                found[name] = found[name][:, np.argsort(place)] if one.multi else np.asarray(place)[found[name]]
+        answers.append(found)
     given = {name: answers[0][name] for name in metric.given}
-    return [Columns(answer | given) for answer in answers], groups_of(seen[0].table.take(order[0]))
-
-
-def _answer(seen: Predictions, first: Predictions, rows: np.ndarray, metric: Metric) -> Columns:
-    found, names = columns_of(seen.table.take(rows), [metric]), [name.casefold() for name in first.names]
-    place = [names.index(name.casefold()) for name in seen.names]
-    if seen.labelled and place != sorted(place):
-        for name in set(metric.columns) - set(metric.given):
-            found[name] = found[name][:, np.argsort(place)] if seen.multi else np.asarray(place)[found[name]]
-    return found
+    return [Columns(answer | given) for answer in answers], stats.groups_of(seen[0].table.take(order[0]))
 
 
 def _names(runs: Sequence[Run]) -> list[str]:

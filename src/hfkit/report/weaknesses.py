@@ -34,23 +34,15 @@ def weaknesses(run: Run) -> dict[str, Any]:
     if "text" in seen.table.column_names:
         found["lengths"] = analysis.by_length(seen)
     if seen.regression:
-        return found | {"errors": _errors(seen)}
+        distance = np.abs(seen.truth - seen.answer)
+        half, most = np.median(distance), np.quantile(distance, 0.9)  # of the answers lie within so much of the truth
+        return found | {"errors": {"half": half, "most": most, "bias": (seen.answer - seen.truth).mean()}}
     known = [row for row in analysis.per_class(seen) if row["recall"]]
     return found | {
         "classes": sorted(known, key=lambda row: row["recall"].value)[:CLASSES],
         "class_count": len(known),
         "confusions": None if seen.multi else analysis.confusions(analysis.confusion(seen), seen.names, at_most=3),
         "calibration": analysis.reliability(seen, bins=5) if seen.shares is not None else None,
-    }
-
-
-def _errors(seen: Predictions) -> dict[str, float]:
-    """Of a regression: within what distance of the truth half and nine in ten answers lie, and to which side."""
-    distance = np.abs(seen.truth - seen.answer)
-    return {
-        "half": float(np.median(distance)),
-        "most": float(np.quantile(distance, 0.9)),
-        "bias": float((seen.answer - seen.truth).mean()),
     }
 
 
@@ -64,11 +56,8 @@ def _mistakes(seen: Predictions) -> list[dict[str, Any]]:
 
 
 def examples(run: Run, at_most: int = 3) -> list[dict[str, Any]]:
-    """Inputs for the Hub's widget, from the test rows: a short text for each class, answered right and surely.
-
-    Returns:
-        `{"text", "label", "score"}` each; none for pairs and pictures, which the widget cannot be given in words.
-    """
+    """Inputs for the Hub's widget, `{"text", "label", "score"}` each, from the test rows: a short text for each class,
+    answered right and surely. None for pairs and pictures, which the widget cannot be given in words."""
     table = run.predictions()
     wanted = {"text", "label", "prediction", "probabilities"}
     if not wanted <= set(table.column_names) or "text_pair" in table.column_names:

@@ -17,8 +17,6 @@ from hfkit.config.by_task import elsewhere, say_idle
 if TYPE_CHECKING:
     import pyarrow
 
-    from hfkit.hub import Published
-
 # Knobs that change where a run is kept or how it is shown, not what is computed: not part of its identity.
 NOT_IDENTITY = {"output_dir", "overwrite", "disable_tqdm", "report_to", "dataloader_num_workers", "reuse_tokens"}
 NOT_IDENTITY |= {"explain_speed", "push_to_hub", "hub_model_id", "hub_private_repo", "hub_revision"}
@@ -103,18 +101,8 @@ class Run:
         with writing(self.path):
             write_json(self.path / "run.json", self.info)
 
-    def push(self, repository: str, **options: Any) -> "Published | None":
-        """Publish the run on the Hub as `user/name`; see `hfkit.push`."""
-        import hfkit
-
-        return hfkit.push(self, repository, **options)
-
     def hold(self) -> None:
-        """Claim the folder for this process until it ends or lets go.
-
-        Raises:
-            HfkitError: Another process is writing to this run, or the folder may not be written.
-        """
+        """Claim the folder for this process until it ends or lets go; an HfkitError where another one has it."""
         with writing(self.path):
             self._lock = (self.path / ".lock").open("w")
         try:
@@ -172,11 +160,8 @@ class Run:
 
 @contextmanager
 def reading(*runs: Run) -> Iterator[None]:
-    """Around what reads the files of runs: an entry that is missing, or of another kind, is told as damage.
-
-    Raises:
-        HfkitError: Instead of whatever else the block raises, but an OSError.
-    """
+    """Around what reads the files of runs: an entry that is missing, or of another kind, is told as damage, in an
+    HfkitError instead of whatever the block raises, but an OSError."""
     try:
         yield
     except (HfkitError, OSError):

@@ -31,7 +31,7 @@ def save(folder: Path, step: int, tensors: dict[str, Tensors], state: dict[str, 
     from safetensors.torch import save_file
 
     place = folder / f"step-{step:06d}"
-    check_space(place, size(tensors))
+    check_space(place, tensors)
     with atomic.writing(place), atomic.whole_folder(place) as staged:
         for name, content in tensors.items():
             save_file(_separate(content), staged / f"{name}.safetensors")
@@ -41,13 +41,9 @@ def save(folder: Path, step: int, tensors: dict[str, Tensors], state: dict[str, 
     return place
 
 
-def size(tensors: dict[str, Tensors]) -> int:
-    """Bytes that a checkpoint of these tensors takes, but for a few thousand of JSON."""
-    return sum(tensor.nbytes for content in tensors.values() for tensor in content.values())
-
-
-def check_space(place: Path, needed: int) -> None:
-    """Refuse a disk with less than `needed` bytes and one MB left. (A quota it does not tell: that fails later.)"""
+def check_space(place: Path, tensors: dict[str, Tensors]) -> None:
+    """Refuse a disk with less left than the tensors and a MB of JSON take. (A quota is not told.)"""
+    needed = sum(tensor.nbytes for content in tensors.values() for tensor in content.values())
     there = next(folder for folder in place.parents if folder.is_dir())
     free = shutil.disk_usage(there).free
     if free < needed + 2**20:

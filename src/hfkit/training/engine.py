@@ -32,10 +32,10 @@ from hfkit.evaluation.metric import looked_at
 from hfkit.evaluation.predict import Plan, Tensors, evaluate, load_batches, named, try_largest
 from hfkit.models import sharding
 from hfkit.models.inspection import readable
+from hfkit.tasks import Task
 from hfkit.training.optim import ON_METRIC, make_step
 
 if TYPE_CHECKING:
-    from hfkit.tasks import Task
     from hfkit.training.callbacks import Callback
 
 Share = list[tuple[Tensors, bool]]  # a process's batches of an update, each with whether it counts
@@ -63,7 +63,7 @@ class Engine:
     """One model being trained."""
 
     accelerator: Accelerator  # made without gradient accumulation: the engine divides the loss itself
-    task: "Task"
+    task: Task
     model: torch.nn.Module  # prepared by `accelerator`
     optimizer: Any  # prepared by `accelerator`
     scheduler: LRScheduler  # not prepared: Accelerate would step it once for every process

@@ -4,12 +4,14 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs
 from datasets import DatasetDict
+from torch import nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hfkit.base import atomic, hardware, versions
 from hfkit.base.errors import HfkitError, nearest
@@ -25,6 +27,7 @@ from hfkit.models.kernels.cpu_attention import products
 from hfkit.models.kernels.cpu_dropout import drawn_fast
 from hfkit.runs import run as runs
 from hfkit.runs.run import Run
+from hfkit.tasks import Task
 from hfkit.tasks.discover import find
 from hfkit.training import checkpoint, provenance, streaming, test_split
 from hfkit.training.callbacks import Callback, closing
@@ -40,20 +43,14 @@ from hfkit.training.optim import build_optimizer, build_scheduler
 from hfkit.training.saving import prove_savable, save_model
 from hfkit.training.signals import stopped_by_signals
 
-if TYPE_CHECKING:
-    from torch import nn
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-    from hfkit.tasks import Task
-
 
 @dataclass(frozen=True)
 class Job:
     """What a run is made from."""
 
     config: TrainConfig
-    task: "Task"
-    model: "PreTrainedModel"
+    task: Task
+    model: PreTrainedModel
     processor: Any  # a tokenizer or an image processor
     data: DatasetDict  # the splits as they were loaded
     encoded: DatasetDict  # and as the model reads them
@@ -63,9 +60,9 @@ class Job:
 
 def fit(
     config: TrainConfig,
-    task: "Task",
-    model: "PreTrainedModel",
-    processor: "PreTrainedTokenizerBase",
+    task: Task,
+    model: PreTrainedModel,
+    processor: PreTrainedTokenizerBase,
     data: DatasetDict,
 ) -> Run:
     """Train, pick the best model, and write every file of the run but the report.
@@ -122,7 +119,7 @@ def fit(
     return Run(run.path)
 
 
-def _accelerator(config: TrainConfig, model: "PreTrainedModel", path: Path) -> Accelerator:
+def _accelerator(config: TrainConfig, model: PreTrainedModel, path: Path) -> Accelerator:
     """Device, precision and processes; what was chosen is said."""
     if config.full_determinism:
         from transformers import enable_full_determinism  # with it come peft and whatever peft can use
@@ -169,7 +166,7 @@ def _tell(job: Job, resumed: bool) -> None:
         job.accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(job.config)))
 
 
-def _batched(task: "Task", encoded: DatasetDict) -> DatasetDict:
+def _batched(task: Task, encoded: DatasetDict) -> DatasetDict:
     """The splits' rows as batches take them."""
     reads = {name: task.to_train if name == "train" else task.to_evaluate for name in encoded}
     return DatasetDict({name: reads[name](split) for name, split in encoded.items()})
@@ -207,7 +204,7 @@ def _open(config: TrainConfig, path: Path, accelerator: Accelerator) -> Run:
     return run
 
 
-def build_engine(job: Job, rows: DatasetDict, learner: "nn.Module | None" = None) -> Engine:
+def build_engine(job: Job, rows: DatasetDict, learner: nn.Module | None = None) -> Engine:
     """Optimizer, schedule, plan and callbacks around a model.
 
     `learner` is what learns from `rows` where it is a part of the model, all of which is saved. An update keeps the
@@ -259,7 +256,7 @@ def _callbacks(job: Job, rows: DatasetDict) -> list[Callback]:
     return [*chosen, Speed(run)] if config.explain_speed else chosen
 
 
-def _best_metric(config: TrainConfig, task: "Task") -> tuple[str, bool]:
+def _best_metric(config: TrainConfig, task: Task) -> tuple[str, bool]:
     """The figure that says which model is best, known to be measured, and whether more of it is better."""
     metric = (config.metric_for_best_model or task.primary_metric).removeprefix("eval_")
     better = {"loss": "lower"} | {one.name: one.better for one in find(task.name).metrics(task.settings())}

@@ -3,12 +3,13 @@
 import itertools
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as parquet
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from datasets import Dataset, DatasetDict
 
 from hfkit.base import hardware
 from hfkit.base.atomic import write_json, writing
@@ -19,19 +20,16 @@ from hfkit.config import DataArguments, TrainConfig
 from hfkit.config.by_task import say_idle
 from hfkit.config.rules import check
 from hfkit.data import load_test
+from hfkit.data.summary import DataSummary
 from hfkit.data.tables.table import counted
 from hfkit.evaluation import wording
+from hfkit.evaluation.stats import intervals
 from hfkit.models.loading import load_model
 from hfkit.runs import run as runs
 from hfkit.runs.run import Run
+from hfkit.tasks import Task
 from hfkit.tasks.discover import find
 from hfkit.training import test_split
-
-if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict
-
-    from hfkit.data.summary import DataSummary
-    from hfkit.tasks import Task
 
 
 def evaluate(
@@ -43,19 +41,15 @@ def evaluate(
 ) -> dict[str, Any]:
     """A finished run's figures on another data set: a file whole, anything else its test split.
 
-    Writes `metrics.json` and `predictions.parquet` to `output`, by default as `folder_for` has it. No baselines: they
-    belong to a training split.
+    Writes `metrics.json`, which is what it returns, and `predictions.parquet` to `output`, by default as `folder_for`
+    has it. No baselines: they belong to a training split.
 
     Args:
-        run: The run.
         data: Which rows; their labels are matched to the model's by name.
         output: The folder to write. Default: one of the data set's name in `evaluations`.
         trust_remote_code: Run Python code that the model ships. What the run's own config says does not count: a run
             may come from anyone.
         evaluations: Where each data set gets a folder. Default: `<run>/evaluations`.
-
-    Returns:
-        What metrics.json holds.
 
     Raises:
         HfkitError: The run is not finished, or the data has a label that the model does not know.
@@ -82,10 +76,8 @@ def evaluate(
     return figures
 
 
-def _judge(run: Run, config: TrainConfig, task: "Task", data: "DatasetDict", folder: Path) -> dict[str, Any]:
+def _judge(run: Run, config: TrainConfig, task: Task, data: DatasetDict, folder: Path) -> dict[str, Any]:
     """The figures on `data["test"]`, written to `folder` by the first process."""
-    from hfkit.evaluation.intervals import intervals
-
     precision, why = hardware.mixed_precision("auto", config.use_cpu)  # the machine may be another than the run's
     AcceleratorState._reset_state()
     accelerator = meet(Accelerator, mixed_precision=precision, cpu=config.use_cpu)
@@ -118,7 +110,7 @@ def saved_config(run: Run, trust_remote_code: bool) -> TrainConfig:
     return config
 
 
-def folder_for(place: Path, dataset: str, summary: "DataSummary") -> Path:
+def folder_for(place: Path, dataset: str, summary: DataSummary) -> Path:
     """The folder in `place` for figures on a data set: of its name, with a number where other rows have that one."""
     name = re.sub(r"[^\w.-]+", "-", Path(dataset).stem).strip("-.") or "data"
     for folder in (place / (name if number == 1 else f"{name}-{number}") for number in itertools.count(1)):
@@ -129,7 +121,7 @@ def folder_for(place: Path, dataset: str, summary: "DataSummary") -> Path:
     return folder
 
 
-def _is_of(metrics: Path, summary: "DataSummary") -> bool:
+def _is_of(metrics: Path, summary: DataSummary) -> bool:
     """Whether figures are of these very rows, so that they may be made again in their place."""
     try:
         there = read_json_file(metrics)["data"]
@@ -139,7 +131,7 @@ def _is_of(metrics: Path, summary: "DataSummary") -> bool:
     return bool(there.get("location") == summary.location and rows == summary.splits["test"]["fingerprint"])
 
 
-def _seen_in_training(run: Run, rows: "Dataset") -> int | None:
+def _seen_in_training(run: Run, rows: Dataset) -> int | None:
     """How many of `rows` have a text that the run was trained on; None where it cannot be told: pictures, old runs."""
     path = run.path / test_split.SEEN
     if "text" not in rows.column_names or not path.is_file():

@@ -5,18 +5,18 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from datasets import Dataset
+from torch import nn
+
 from hfkit import __version__
 from hfkit.base import hardware
 from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
 from hfkit.data.summary import summary_of
 from hfkit.models.adapting import four_bit
+from hfkit.runs.run import Run
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-    from torch import nn
-
-    from hfkit.runs.run import Run
     from hfkit.training.job import Job
 
 
@@ -50,7 +50,7 @@ def facts(job: "Job", truncation: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def check_same(run: "Run", now: dict[str, Any]) -> list[str]:
+def check_same(run: Run, now: dict[str, Any]) -> list[str]:
     """Whether a checkpoint can be gone on from here: the flags say nothing of rows, weights and machines.
 
     Returns:
@@ -94,7 +94,7 @@ def _machine(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def encoded_digest(split: "Dataset") -> str:
+def encoded_digest(split: Dataset) -> str:
     """sha256 over the token ids and lengths of a split: another tokenizer makes other batches of the same rows."""
     found = hashlib.sha256()
     for name in sorted({"length", "input_ids"} & set(split.column_names)):
@@ -105,7 +105,7 @@ def encoded_digest(split: "Dataset") -> str:
     return found.hexdigest()
 
 
-def frozen_digest(model: "nn.Module") -> str:
+def frozen_digest(model: nn.Module) -> str:
     """A fingerprint of the weights that no checkpoint holds, because `build_model` makes them again: of each tensor the
     exclusive or of its numbers, which one pass over the memory gives."""
     import torch
@@ -118,7 +118,7 @@ def frozen_digest(model: "nn.Module") -> str:
     return found.hexdigest()
 
 
-def opens_in_plain_transformers(config: TrainConfig, model: "nn.Module") -> bool:
+def opens_in_plain_transformers(config: TrainConfig, model: nn.Module) -> bool:
     """Whether `transformers.pipeline` alone gives this run's answers: a library model that reads a text's head
     or an image once."""
     own = any(base.__module__.startswith("hfkit.") for base in type(model).__mro__)

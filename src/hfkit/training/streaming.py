@@ -8,21 +8,18 @@ every process reads the same windows, and takes its share of their batches.
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from datasets import Dataset, DatasetDict
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.batching import BatchPlan, Update
 from hfkit.data.tables.table import counted
 from hfkit.data.text.document_streams import DocumentStream, Position, Window
+from hfkit.tasks import Task
 from hfkit.training.callbacks import Callback
-
-if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict
-
-    from hfkit.tasks import Task
-    from hfkit.training.engine import Engine
+from hfkit.training.engine import Engine
 
 
 @dataclass(eq=False)
@@ -30,8 +27,8 @@ class Windows:
     """The rows of the window at hand, which the engine takes for a data set; and the way to the next."""
 
     stream: DocumentStream
-    prepare: "Callable[[Dataset], Dataset]"  # documents to rows as batches read them
-    rows: "Dataset"  # first those of the stream's first window, which were prepared to look at them
+    prepare: Callable[[Dataset], Dataset]  # documents to rows as batches read them
+    rows: Dataset  # first those of the stream's first window, which were prepared to look at them
     number: int = 0  # windows before this one
 
     def __post_init__(self) -> None:
@@ -111,7 +108,7 @@ class StreamPosition(Callback):
         place = {"window": windows.number, "first_update": self.plan.first_update, "digest": windows.end.digest}
         return place | {"begin": asdict(windows.begin)}
 
-    def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None:
+    def load_state_dict(self, engine: Engine, state: dict[str, Any]) -> None:
         begin, stream = Position(**state["begin"]), self.plan.windows.stream
         window = stream.window(begin)
         if window.end.digest != state["digest"]:
@@ -123,7 +120,7 @@ class StreamPosition(Callback):
         self.plan.take(state["window"], window, state["first_update"])
 
 
-def streamed(task: "Task", data: "DatasetDict", learnt: "DatasetDict", processor: Any) -> None:
+def streamed(task: Task, data: DatasetDict, learnt: DatasetDict, processor: Any) -> None:
     """Put the windows of a stream, where there is one, in the place of the training rows of its first window."""
     stream = getattr(data, "stream", None)
     if stream is not None:
@@ -149,7 +146,7 @@ def facts(told: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     return data | {"splits": data["splits"] | {"train": train}, "notes": notes}
 
 
-def _without_bar(prepare: "Callable[[], Dataset]") -> "Dataset":
+def _without_bar(prepare: Callable[[], Dataset]) -> Dataset:
     """A window is prepared every few seconds: its bar would be in the way of the training's."""
     import datasets
 

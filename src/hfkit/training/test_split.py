@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
+from accelerate import Accelerator
+from datasets import Dataset, DatasetDict
 
 from hfkit.base import atomic
 from hfkit.base.atomic import whole_file, write_json, writing
@@ -15,15 +17,12 @@ from hfkit.config import TrainConfig
 from hfkit.data.text.chats import said, unpacked
 from hfkit.evaluation.predict import evaluate
 from hfkit.models.loading import load_model
+from hfkit.runs.run import Run
+from hfkit.tasks import Task
 from hfkit.tasks.discover import find
 from hfkit.training.callbacks.log import append
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
-    from datasets import Dataset, DatasetDict
-
-    from hfkit.runs.run import Run
-    from hfkit.tasks import Task
     from hfkit.training.job import Job
 
 # What a run keeps of a text, in characters: enough to show it; a data set of books is not copied into every run.
@@ -46,7 +45,7 @@ def write(job: "Job", train_seconds: float) -> None:
 
     `train_seconds` is what this session spent on training; those that were stopped are added from timing.jsonl.
     """
-    from hfkit.evaluation.intervals import intervals  # with scikit-learn, which is of no use before there is a model
+    from hfkit.evaluation.stats import intervals  # with scikit-learn, which is of no use before there is a model
 
     began = time.perf_counter()
     run, task, config, data, encoded = job.run, job.task, job.config, job.data, job.encoded
@@ -87,7 +86,7 @@ def write(job: "Job", train_seconds: float) -> None:
         task.keep(run, processor, model, data, encoded, table)
 
 
-def files(run: "Run") -> dict[str, Any]:
+def files(run: Run) -> dict[str, Any]:
     """The digests of what a finished run is judged by, for `hfkit verify`. A report can be made anew at any time."""
     paths = [run.path / name for name in ("log.jsonl", "metrics.json", "predictions.parquet")]
     kept = (SEEN, VALIDATION, *find(run.info["task"]).keepsakes)
@@ -97,10 +96,10 @@ def files(run: "Run") -> dict[str, Any]:
 
 
 def answers(
-    accelerator: "Accelerator",
-    task: "Task",
+    accelerator: Accelerator,
+    task: Task,
     model: Any,
-    encoded: "Dataset",
+    encoded: Dataset,
     config: TrainConfig,
     description: str = "evaluate",
 ) -> dict[str, np.ndarray]:
@@ -110,7 +109,7 @@ def answers(
     return task.by_example(encoded, rows, found)
 
 
-def digests(rows: "Dataset") -> np.ndarray:
+def digests(rows: Dataset) -> np.ndarray:
     """64 bits of each row's text (and its pair), without outer space and case, as repeats are found in loading."""
     columns = [rows[name] for name in ("text", "text_pair") if name in rows.column_names]
     keys = ("\0".join(text.strip().casefold() for text in texts) for texts in zip(*columns, strict=True))
@@ -118,7 +117,7 @@ def digests(rows: "Dataset") -> np.ndarray:
     return np.frombuffer(b"".join(found), dtype=np.uint64)
 
 
-def fit_baselines(data: "DatasetDict", settings: dict[str, Any], seed: int) -> dict[str, Any]:
+def fit_baselines(data: DatasetDict, settings: dict[str, Any], seed: int) -> dict[str, Any]:
     """The cheap models that every run of the task is held against, fitted on `train` and asked about `test`.
 
     "rows" of an answer is kept where the baseline was fitted on fewer than all training rows.
@@ -135,7 +134,7 @@ def fit_baselines(data: "DatasetDict", settings: dict[str, Any], seed: int) -> d
 
 
 def prediction_table(
-    rows: "Dataset", encoded: "Dataset", predictions: dict[str, np.ndarray], baselines: dict[str, Any]
+    rows: Dataset, encoded: Dataset, predictions: dict[str, np.ndarray], baselines: dict[str, Any]
 ) -> pa.Table:
     """A row per example: id, text, group, label, the model's and the baselines' answers, loss, length, truncated."""
     columns: dict[str, Any] = {"id": encoded["id"][:]}

@@ -2,19 +2,16 @@
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from datasets import Dataset
 
 from hfkit.base.errors import HfkitError
+from hfkit.data.batching import Update
 from hfkit.models import sharding
 from hfkit.training.callbacks import Callback
-
-if TYPE_CHECKING:
-    from datasets import Dataset
-
-    from hfkit.data.batching import Update
-    from hfkit.training.engine import Engine, Share
+from hfkit.training.engine import Engine, Share
 
 
 class NanGuard(Callback):
@@ -24,10 +21,10 @@ class NanGuard(Callback):
     is not finite is an error in every precision.
     """
 
-    def __init__(self, dataset: "Dataset") -> None:
+    def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
 
-    def on_backward(self, engine: "Engine", update: "Update", share: "Share", loss: float) -> None:
+    def on_backward(self, engine: Engine, update: Update, share: Share, loss: float) -> None:
         scaled = engine.accelerator.scaler is not None
         if math.isfinite(loss) and (scaled or math.isfinite(engine.grad_norm)):
             return
@@ -44,7 +41,7 @@ class NanGuard(Callback):
         ]
         raise self._error(engine, update.rows, f"the gradient of {bad[-1]}" if bad else "the loss itself")
 
-    def _error(self, engine: "Engine", rows: list[int], origin: str) -> HfkitError:
+    def _error(self, engine: Engine, rows: list[int], origin: str) -> HfkitError:
         ids = [str(self.dataset[row]["id"]) for row in rows]
         shown = ", ".join(ids[:32]) + (f" and {len(ids) - 32} more" if len(ids) > 32 else "")
         return HfkitError(
@@ -55,7 +52,7 @@ class NanGuard(Callback):
 
 
 @torch.no_grad()
-def first_bad_layer(engine: "Engine", batch: dict[str, torch.Tensor], place: int) -> str | None:
+def first_bad_layer(engine: Engine, batch: dict[str, torch.Tensor], place: int) -> str | None:
     """Run a batch again, with the same dropout, and name the first module whose output is not finite."""
     found: list[str] = []
 
