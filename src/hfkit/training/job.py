@@ -155,7 +155,7 @@ def _tell(job: Job, resumed: bool) -> None:
     truncation = token_cache.lost(job.accelerator, job.task, job.data, job.encoded, job.processor)
     facts = provenance.facts(job, truncation)
     if resumed:
-        for sentence in provenance.check_same(run, facts):
+        if sentence := provenance.check_same(run, facts):
             job.accelerator.print(sentence)
         facts["batches_per_update"] = run.info.get("batches_per_update", facts["batches_per_update"])
     run.info.update(facts)

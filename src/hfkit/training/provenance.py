@@ -5,6 +5,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import torch
 from datasets import Dataset
 from torch import nn
 
@@ -50,11 +51,10 @@ def facts(job: "Job", truncation: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def check_same(run: Run, now: dict[str, Any]) -> list[str]:
+def check_same(run: Run, now: dict[str, Any]) -> str | None:
     """Whether a checkpoint can be gone on from here: the flags say nothing of rows, weights and machines.
 
-    Returns:
-        A sentence where what differs leaves the updates what they were, and only their last bits in doubt.
+    Returns a sentence where what differs leaves the updates what they were, and only their last bits in doubt.
 
     Raises:
         HfkitError: The rows, the tokenizer, the frozen weights or the precision are not those of the run so far.
@@ -72,7 +72,7 @@ def check_same(run: Run, now: dict[str, Any]) -> list[str]:
         f"{run.path} goes on elsewhere ({', '.join(moved)}): the same rows in the same updates, and the same dropout;"
         " sums are rounded in another order, so the weights are not bit-identical to those of one machine"
     )
-    return [told] if moved else []
+    return told if moved else None
 
 
 def _ground(facts: dict[str, Any]) -> dict[str, Any]:
@@ -108,8 +108,6 @@ def encoded_digest(split: Dataset) -> str:
 def frozen_digest(model: nn.Module) -> str:
     """A fingerprint of the weights that no checkpoint holds, because `build_model` makes them again: of each tensor the
     exclusive or of its numbers, which one pass over the memory gives."""
-    import torch
-
     found = hashlib.sha256()
     for name, weight in model.named_parameters():
         if not weight.requires_grad and weight.numel():
