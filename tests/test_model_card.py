@@ -12,7 +12,7 @@ from run_fixture import NAMES, write_run
 
 from hfkit.evaluation import wording
 from hfkit.report import public
-from hfkit.report.card import amount, card, prose
+from hfkit.report.card import amount, card, prose, weaknesses
 from hfkit.report.energy import estimate
 from hfkit.runs.run import Run
 
@@ -193,8 +193,6 @@ def test_the_cards_snippet_runs(tiny_run: Path) -> None:
 def test_a_language_models_hardest_texts_stand_in_its_card(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as parquet
-
-    from hfkit.report.weaknesses import weaknesses
 
     path = write_run(tmp_path / "one", rows=60)
     table = pa.table(

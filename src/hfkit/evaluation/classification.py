@@ -134,10 +134,6 @@ def _log_loss(columns: Columns) -> np.ndarray:
     return np.asarray(-np.where(truth == 1, np.log(shares), np.log(np.clip(1.0 - shares, least, 1.0))).mean(axis=1))
 
 
-def _error(columns: Columns) -> np.ndarray:
-    return np.asarray(columns["label"].astype(np.float64) - columns["prediction"].astype(np.float64))
-
-
 def _centred(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Around 0, and about 1 large: by a power of two, which changes no digit. All 0 where they are all the same."""
     numbers = values.astype(np.float64)
@@ -174,9 +170,11 @@ def _average(of: str, kind: str, figure: Counted, **more: Any) -> Metric:
     return Metric(f"{of}_{kind}", title, ANSWERS, _of_counts(figure), hub=of, hub_arguments={"average": kind}, **more)
 
 
-def _error_of(name: str, title: str, size: np.ufunc, **more: Any) -> Metric:
-    of = mean_of(lambda columns: size(_error(columns)))
-    return Metric(name, title, ANSWERS, of, better="lower", unit="", hub=name, **more)
+def _error_of(name: str, title: str, size: np.ufunc) -> Metric:
+    def of_row(columns: Columns) -> np.ndarray:
+        return np.asarray(size(columns["label"].astype(np.float64) - columns["prediction"].astype(np.float64)))
+
+    return Metric(name, title, ANSWERS, mean_of(of_row), better="lower", unit="", hub=name)
 
 
 _WEIGHTED = _average(

@@ -5,13 +5,19 @@ import shlex
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from hfkit.evaluation import wording
-from hfkit.report import public
+from hfkit.report import analysis, public
+from hfkit.report.analysis import Predictions
 from hfkit.report.energy import GRAMS_PER_KWH, estimate
 from hfkit.report.metadata import base_model, data_set, license_of, metadata, scratch
 from hfkit.report.page import command, overview, settings, templates
-from hfkit.report.weaknesses import weaknesses
 from hfkit.runs.run import Run, identity
+from hfkit.tasks.discover import find
+
+CLASSES = 6  # that the card lists, the worst first; the report has them all
+MISTAKES, MISTAKE_CHARACTERS = 5, 240
 
 
 def card(run: Run, repository: str | None = None) -> str:
@@ -32,6 +38,45 @@ def card(run: Run, repository: str | None = None) -> str:
     environment.filters = environment.filters | own
     body = re.sub(r"\n{3,}", "\n\n", environment.get_template("card.md.jinja").render(context))
     return f"---\n{metadata(run, energy).to_yaml()}\n---\n\n{body}"
+
+
+def weaknesses(run: Run) -> dict[str, Any]:
+    """What the card says of failures, from predictions.parquet; empty for a task that has nothing to say of them.
+
+    Returns:
+        `classes`, `confusions`, `lengths`, `calibration`, `errors` (regression), `mistakes` and `passages` (what a task
+        with other answers says); a part that does not apply is None.
+    """
+    parts = ("classes", "confusions", "lengths", "calibration", "errors", "mistakes", "passages")
+    nothing = dict.fromkeys(parts) | {"multi": False}
+    if own := find(str(run.info["task"])).offers("report", "passages"):
+        return nothing | {"passages": own(run)}
+    seen = Predictions.of(run)
+    if not seen.labelled:
+        return {}
+    found = nothing | {"mistakes": _mistakes(seen), "multi": seen.multi}
+    if "text" in seen.table.column_names:
+        found["lengths"] = analysis.by_length(seen)
+    if seen.regression:
+        distance = np.abs(seen.truth - seen.answer)
+        half, most = np.median(distance), np.quantile(distance, 0.9)  # of the answers lie within so much of the truth
+        return found | {"errors": {"half": half, "most": most, "bias": (seen.answer - seen.truth).mean()}}
+    known = [row for row in analysis.per_class(seen) if row["recall"]]
+    return found | {
+        "classes": sorted(known, key=lambda row: row["recall"].value)[:CLASSES],
+        "class_count": len(known),
+        "confusions": None if seen.multi else analysis.confusions(analysis.confusion(seen), seen.names, at_most=3),
+        "calibration": analysis.reliability(seen, bins=5) if seen.shares is not None else None,
+    }
+
+
+def _mistakes(seen: Predictions) -> list[dict[str, Any]]:
+    """The surest wrong answers, with the start of the text, or the row's name where there is none."""
+    found = analysis.mistakes(seen, at_most=MISTAKES)
+    for row in found:
+        texts = [row[name] for name in ("text", "text_pair") if row.get(name)]
+        row["shown"] = wording.line(" / ".join(texts), MISTAKE_CHARACTERS) if texts else f"row {row['id']}"
+    return found
 
 
 def _names(run: Run, repository: str | None) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 import re
 from typing import Any
 
+import numpy as np
 from huggingface_hub import EvalResult, ModelCardData
 
 from hfkit.data.sources.embedded import origin
 from hfkit.evaluation import wording
 from hfkit.evaluation.metric import named
 from hfkit.report import public
+from hfkit.report.analysis import Predictions
 from hfkit.report.energy import Energy
-from hfkit.report.weaknesses import examples
 from hfkit.runs.run import Run
 from hfkit.tasks.discover import find
 
@@ -22,10 +23,6 @@ def metadata(run: Run, energy: Energy | None) -> ModelCardData:
     info, data = run.info, run.info["data"]
     base, rows, adapter = base_model(run), data_set(run), bool(run.config.get("lora"))
     found = wording.figures(run.metrics)
-    widget = [
-        {"text": row["text"], "output": [{"label": row["label"], "score": round(row["score"], 3)}]}
-        for row in examples(run)
-    ]
     emissions = energy and {
         "emissions": float(f"{energy.grams:.2g}"),
         "source": "estimated by the method of Green Algorithms, from time and hardware",
@@ -43,7 +40,7 @@ def metadata(run: Run, energy: Energy | None) -> ModelCardData:
         model_name=wording.line(info["name"]),
         pipeline_tag=info["task"],
         tags=["hfkit", *(["lora"] if adapter else []), *([] if base else ["trained-from-scratch"] * scratch(run))],
-        widget=widget or None,
+        widget=_widget(run) or None,
         co2_eq_emissions=emissions,
         eval_results=[_result(run, name, entry) for name, entry in found.items()],
     )
@@ -94,6 +91,25 @@ def _languages(given: str | None) -> list[str] | None:
 def scratch(run: Run) -> bool:
     """Whether the weights were trained from nothing."""
     return str(run.info["model"]["name"]).startswith("baseline:")
+
+
+def _widget(run: Run, at_most: int = 3) -> list[dict[str, Any]]:
+    """Inputs for the Hub's widget, from the test rows: a short text for each class, answered right and surely. None
+    for pairs and pictures, which the widget cannot be given in words."""
+    seen = Predictions.of(run)
+    texts = {"text", "text_pair"} & set(seen.table.column_names)
+    if not seen.labelled or seen.multi or seen.shares is None or texts != {"text"}:
+        return []
+    length = np.array([len(text) for text in seen.table["text"].to_pylist()])
+    score = seen.shares.max(axis=1)
+    fine, found = seen.right() & (length >= 20) & (length <= 300), []
+    for index, name in enumerate(seen.names[:at_most]):
+        rows = np.flatnonzero(fine & (seen.truth == index))
+        if len(rows):
+            row = int(rows[np.argmax(score[rows])])
+            output = {"label": wording.line(name), "score": round(float(score[row]), 3)}
+            found.append({"text": wording.line(seen.table["text"][row].as_py(), 300), "output": [output]})
+    return found
 
 
 def _result(run: Run, name: str, entry: dict[str, Any]) -> EvalResult:
