@@ -1,7 +1,8 @@
-"""The metrics of labels: of one class a row, of several labels a row, of a number a row. scikit-learn's, with weights.
+"""`hfkit.metrics`: of one class a row, of several labels a row, of a number a row. scikit-learn's, with weights.
 
 A bootstrap resample is a count per row, so a thousand resamples are a few matrix products instead of a thousand passes
-of scikit-learn. With all weights 1 these are its figures (tested).
+of scikit-learn. With all weights 1 these are its figures (tested). `metrics.Accuracy()` and its like are for anyone who
+knows Hugging Face's `evaluate`; they are looked up late, since importing that takes seconds.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hfkit.base.errors import HfkitError
+from hfkit.evaluation import metric
 from hfkit.evaluation.metric import Columns, Metric, Of, mean_of, total
 
 Counted = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -227,3 +229,33 @@ def metrics_of(settings: Mapping[str, Any]) -> tuple[Metric, ...]:
     if problem not in PROBLEMS:
         raise HfkitError(f"{problem!r} is no problem type", fix=f"one of {', '.join(PROBLEMS)}")
     return PROBLEMS[problem]
+
+
+def figures(
+    problem_type: str, labels: ArrayLike, prediction: ArrayLike, probabilities: ArrayLike | None = None
+) -> dict[str, float]:
+    """Every figure that fits the problem, as plain floats; one that these rows do not define is left out.
+
+    Args:
+        problem_type: As in a transformers config.
+        labels: The truth. Class ids (rows,), a 0/1 matrix (rows, labels), or numbers (rows,).
+        prediction: The answer, in the shape of `labels`.
+        probabilities: (rows, classes). Without it the figures that need it are left out.
+    """
+    columns = {"label": labels, "prediction": prediction}
+    columns |= {} if probabilities is None else {"probabilities": probabilities}
+    return metric.figures(metrics_of({"problem_type": problem_type}), columns)
+
+
+def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
+    """`calibration_error` of these rows."""
+    columns = Columns({"label": labels, "probabilities": probabilities})
+    return float(calibration_error(columns, np.ones((1, len(columns["label"]))), bins)[0])
+
+
+def __getattr__(name: str) -> Any:
+    if name[:1].isupper():
+        from hfkit.evaluation import hf_modules
+
+        return hf_modules.module(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,9 +13,8 @@ import numpy as np
 from datasets import Features, Sequence, Value
 from sklearn import metrics as sk
 
-from hfkit.evaluation.classification import METRICS
+from hfkit.evaluation.classification import METRICS, expected_calibration_error
 from hfkit.evaluation.metric import figures, named
-from hfkit.evaluation.metrics import expected_calibration_error
 
 _CITATION = "Pedregosa et al., Scikit-learn: Machine Learning in Python, JMLR 12, 2011."
 
