@@ -40,11 +40,10 @@ class Predictions:
         if problem is None or truth.shape != answer.shape or truth.dtype.kind not in "iuf":
             truth = answer = none
         seen = cls(names, truth, answer, columns.get("probabilities"), table)
-        if not seen.labelled:
-            return seen
-        known = truth.shape[1] if seen.multi else int(max(truth.max(), answer.max())) + 1
-        if not seen.regression and known > len(names):
-            raise HfkitError(f"{run.path} has predictions of {known} labels, and names {len(names)}")
+        if seen.labelled and not seen.regression:
+            known = truth.shape[1] if seen.multi else int(max(truth.max(), answer.max())) + 1
+            if known > len(names):
+                raise HfkitError(f"{run.path} has predictions of {known} labels, and names {len(names)}")
         return seen
 
     def __len__(self) -> int:

@@ -21,12 +21,6 @@ from hfkit.tasks.discover import find
 
 MATRIX_CLASSES = 12  # a matrix with more is unreadable; then its largest cells are listed
 TABLE_CLASSES = 60  # a page with thousands is unreadable too
-_READING = {
-    "head": "the head is read",
-    "tail": "the tail is read",
-    "head_tail": "the head and the tail are read",
-    "windows": "everything is read, in overlapping windows",
-}
 
 
 @cache
@@ -43,7 +37,7 @@ def templates() -> jinja2.Environment:
     )
     names = "clean line title capital number interval gap unit p_value duration count big python shell".split()
     environment.filters |= {name: getattr(wording, name) for name in names}
-    environment.globals |= {"baseline_title": wording.baseline_title, "reading": _READING}
+    environment.globals["baseline_title"] = wording.baseline_title
     return environment
 
 
@@ -156,16 +150,12 @@ def example(info: Mapping[str, Any]) -> str:
     return str(_said(info, "example", "..."))
 
 
-PLACE = "@PLACE@"
-"""Stands for the model's place in a snippet."""
-
-
 def plain(info: Mapping[str, Any]) -> dict[str, str]:
-    """How plain transformers is asked: `code`, with PLACE for the model, and what is the `same` then."""
+    """How plain transformers is asked: `code`, with @PLACE@ for the model's, and what is the `same` then."""
     said: dict[str, str] = _said(info, "plain", {})
     code = f"""from transformers import pipeline
 
-model = pipeline("{info["task"]}", {PLACE}{said.get("arguments", "")})
+model = pipeline("{info["task"]}", @PLACE@{said.get("arguments", "")})
 print(model({example(info)}))"""
     return {"code": code, "same": "the same answers"} | said
 
