@@ -25,7 +25,7 @@ from hfkit.data.batching import BatchPlan
 from hfkit.runs.run import claim
 from hfkit.tasks.text_classification.task import TextClassification
 from hfkit.training.callbacks import Callback
-from hfkit.training.job import build_engine
+from hfkit.training.job import Job, build_engine
 from hfkit.training.optim import build_optimizer, build_scheduler
 
 LIMIT = 0.03
@@ -106,8 +106,8 @@ def main() -> bool:
     rival = Rival(bare_loop(dataset, config))
     with tempfile.TemporaryDirectory() as folder:
         run = claim(config, Path(folder) / "run", recipe="engine_overhead")
-        processor: Any = _Nothing()
-        engine = build_engine(config, TASK, model(), processor, DatasetDict(train=dataset), run, accelerator)
+        splits = DatasetDict(train=dataset)
+        engine = build_engine(Job(config, TASK, model(), _Nothing(), splits, splits, run, accelerator), splits)
         engine.callbacks.append(rival)
         engine.train(dataset)
     found = summary(list(zip(rival.engine, rival.bare, strict=True))[WARM_UP:])

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from hfkit.config import TrainConfig
-from hfkit.evaluation.intervals import intervals
+from hfkit.evaluation.stats import intervals
 
 TEXTS = [
     "A warm, funny film that I would see again tomorrow.",

@@ -21,9 +21,11 @@ from hfkit.evaluation.metric import looked_at
 from hfkit.runs.run import Run
 from hfkit.tasks.text_classification.task import TextClassification
 from hfkit.tasks.text_generation.samples import Samples
-from hfkit.training import callbacks
-from hfkit.training.engine import Engine
-from hfkit.training.state import State
+from hfkit.training.callbacks.log import Log
+from hfkit.training.callbacks.nan_guard import NanGuard
+from hfkit.training.callbacks.progress import Progress
+from hfkit.training.callbacks.weights import Ema
+from hfkit.training.engine import Engine, State
 
 Fit = Callable[..., Run]
 
@@ -97,7 +99,7 @@ def test_only_what_learns_is_averaged() -> None:
     model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
     engine: Any = SimpleNamespace(module=model)
     model[0].requires_grad_(False)
-    ema = callbacks.Ema(0.9)
+    ema = Ema(0.9)
     ema.on_epoch_begin(engine, 0)
     assert sorted(ema.state_dict()) == ["1.bias", "1.weight"]
     model[0].requires_grad_(True)
@@ -107,7 +109,7 @@ def test_only_what_learns_is_averaged() -> None:
 
 def test_validation_is_no_training_time(tmp_path: Path) -> None:
     """Updates before a look at validation count in the next line's speed, and so does their time."""
-    log: Any = callbacks.Log(tmp_path)
+    log: Any = Log(tmp_path)
     log.began = 100.0
     with log.evaluating(SimpleNamespace()):
         time.sleep(0.01)
@@ -123,9 +125,9 @@ def test_a_bad_number_stops_with_its_step_examples_and_layer(
     run_fit: Fit, monkeypatch: pytest.MonkeyPatch, layer: str | None, where: str
 ) -> None:
     """An output that is not finite, or a gradient: the step is not made, and the message says where it came from."""
-    begin = callbacks.NanGuard.on_train_begin
+    begin = NanGuard.on_train_begin
 
-    def poison(self: callbacks.NanGuard, engine: Engine) -> None:
+    def poison(self: NanGuard, engine: Engine) -> None:
         begin(self, engine)
         steps = {"seen": 0}
 
@@ -141,7 +143,7 @@ def test_a_bad_number_stops_with_its_step_examples_and_layer(
         else:
             engine.module.classifier.weight.register_hook(lambda grad: grad * float("inf"))
 
-    monkeypatch.setattr(callbacks.NanGuard, "on_train_begin", poison)
+    monkeypatch.setattr(NanGuard, "on_train_begin", poison)
     with pytest.raises(HfkitError) as caught:
         run_fit()
     message = str(caught.value)
@@ -215,7 +217,7 @@ def test_the_bar_shows_the_mean_loss_of_its_own_rows() -> None:
     engine.task = SimpleNamespace(weight=lambda batch: float(len(batch["labels"])))
     mine, other = {"labels": [0, 1]}, {"labels": [1, 1, 0, 0]}
     update: Any = SimpleNamespace(batches=[[1, 2], [3, 4, 5, 6]])
-    bar = callbacks.Progress()
+    bar = Progress()
     bar.on_train_begin(engine)
     bar.on_backward(engine, update, [(mine, True), (other, False)], 1.5)
     assert bar.bar.note == "loss 0.750"
@@ -230,7 +232,7 @@ def test_the_time_left_goes_by_tokens_and_leaves_validation_out(monkeypatch: pyt
     config = TrainConfig(eval_strategy="steps", eval_steps=10)
     engine: Any = SimpleNamespace(total_steps=20, state=State(), quiet=True, look_seconds=50.0, config=config)
     engine.plan = BatchPlan(np.array([9] * 10 + [1] * 10), rows_per_batch=1)
-    progress = callbacks.Progress()
+    progress = Progress()
     progress.on_train_begin(engine)
     for row in range(10):
         clock.now += 9.0

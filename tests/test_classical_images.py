@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 from sklearn.datasets import load_digits
 
 from hfkit.evaluation import wording
-from hfkit.evaluation.intervals import intervals
+from hfkit.evaluation.stats import intervals
 from hfkit.tasks.image_classification import baselines
 from hfkit.tasks.image_classification.baselines import classical_images, images_logreg
 from hfkit.training.test_split import fit_baselines

@@ -237,7 +237,7 @@ def test_its_form_answers(task: str, run: Run, cases: dict[str, Case], tmp_path:
 
 
 def test_it_is_published_and_opens_again_with_the_same_answers(task: str, run: Run, hub: Any) -> None:
-    made = run.push(f"tester/{task}")
+    made = hfkit.push(run, f"tester/{task}")
     assert made is not None and made.verified >= 2
 
 

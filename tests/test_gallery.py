@@ -24,7 +24,7 @@ import hfkit
 from hfkit import HfkitError, TrainConfig
 from hfkit.baselines.vision.auto import BaselineViTForImageClassification, MlpForImageClassification
 from hfkit.baselines.vision.configs import BaselineViTConfig, MlpConfig
-from hfkit.report.analysis import Predictions, is_class, per_class, precision_recall
+from hfkit.report.analysis import Predictions, curves, is_class, per_class
 from hfkit.runs.run import Run
 from hfkit.tasks.image_classification import gallery
 from hfkit.tasks.image_classification.gallery import choice, tiles
@@ -201,16 +201,16 @@ def test_precision_and_recall_of_each_class(tmp_path: Path) -> None:
     assert seen.shares is not None
     areas = [average_precision_score(seen.truth == label, seen.shares[:, label]) for label in range(8)]
     assert [row["average_precision"] for row in per_class(seen)] == pytest.approx(areas)
-    curves = precision_recall(seen)
-    assert [curve["area"] for curve in curves] == pytest.approx(sorted(areas)[:6])
-    for curve in curves:
+    _, recalls = curves(seen)
+    assert [curve["area"] for curve in recalls] == pytest.approx(sorted(areas)[:6])
+    for curve in recalls:
         assert curve["points"][0][0] == 0
         assert curve["points"][-1] == pytest.approx((1, curve["base"]))
         assert curve["base"] == pytest.approx((seen.truth == seen.names.index(curve["name"])).mean())
 
 
 def test_a_run_keeps_its_pictures_and_the_page_needs_nothing_else(run: Path) -> None:
-    table = Run(run).pictures()
+    table = Run(run).table("pictures.parquet")
     assert table is not None
     rows = table.to_pylist()
     assert {row["part"] for row in rows} == {"filters", "map", "augmented", "class", "mistake"}
@@ -265,7 +265,7 @@ def test_a_regression_and_several_labels_have_their_own_words(finished: Path, tm
 
 
 def test_layers_say_what_learns(run: Path) -> None:
-    found = Run(run).layers()
+    found = Run(run).read("layers.json")
     assert found is not None
     info = Run(run).info
     assert (found["parameters"], found["learning"]) == (
@@ -289,7 +289,7 @@ def test_augmented_pictures_are_what_training_read(finished: Path, run: Path) ->
     model, processor = hfkit.build_model(settings, task, data)
     task = task.for_model(model.config, processor)
     encoded = task.encode(data["train"], processor)
-    table = Run(run).pictures()
+    table = Run(run).table("pictures.parquet")
     assert table is not None
     shown = [row for row in table.to_pylist() if row["part"] == "augmented"]
     assert [row["label"] for row in shown[::4]] == [-1, *range(gallery.LOOKS)]

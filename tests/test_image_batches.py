@@ -13,7 +13,8 @@ from processes import in_child, in_children, printed_to
 
 import hfkit
 from hfkit.config import TrainConfig
-from hfkit.training.callbacks import NanGuard, Saver
+from hfkit.training.callbacks.nan_guard import NanGuard
+from hfkit.training.callbacks.saver import Saver
 from hfkit.training.engine import Engine
 
 STEPS = 12

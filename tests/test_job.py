@@ -27,7 +27,7 @@ from hfkit.data.summary import DataSummary
 from hfkit.models import sharding
 from hfkit.runs import run as runs
 from hfkit.tasks.text_classification.task import TextClassification
-from hfkit.training import job, provenance, test_split
+from hfkit.training import job, judge, provenance, test_split
 from hfkit.training.engine import Engine
 from hfkit.training.signals import stopped_by_signals
 
@@ -301,7 +301,7 @@ def test_two_data_sets_of_one_name_have_a_folder_each(tmp_path: Path, capsys: py
 
     def evaluated(where: str, rows: str) -> str:
         found = summary(f"{where}/test.csv", rows)
-        folder = test_split.folder_for(tmp_path, f"{where}/test.csv", found)
+        folder = judge.folder_for(tmp_path, f"{where}/test.csv", found)
         folder.mkdir(exist_ok=True)
         (folder / "metrics.json").write_text(json.dumps({"data": asdict(found)}))
         return folder.name

@@ -11,6 +11,7 @@ from transformers import pipeline
 
 import hfkit
 from hfkit import HfkitError, TrainConfig
+from hfkit.base.untrusted import read_json_file
 from hfkit.baselines.language.tokenizers import train_byte_bpe
 from hfkit.tasks.text_generation.hardest_documents import text_pieces
 from hfkit.tasks.text_generation.report import shade
@@ -50,7 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, reviews: list[tuple[str, str]]
 
 
 def test_the_same_beginnings_are_continued_at_every_look(run: hfkit.Run) -> None:
-    entries = run.samples()
+    entries = list(run.lines("samples.jsonl"))
     steps = sorted({line["step"] for line in run.log() if "eval_loss" in line})
     assert len(steps) == 3
     assert [entry["step"] for entry in entries] == [step for step in steps for _ in range(3)]
@@ -66,7 +67,7 @@ def test_samples_are_as_reproducible_as_the_log(run: hfkit.Run, tmp_path: Path) 
         assert (again.path / name).read_bytes() == (run.path / name).read_bytes()
     without = job(run.path.parent / "reviews.csv", "without", sample_prompts=["the film was", "it"])
     assert (without.path / "log.jsonl").read_bytes() == (run.path / "log.jsonl").read_bytes()
-    assert [entry["prompt"] for entry in without.samples()] == ["the film was", "it"] * 3
+    assert [entry["prompt"] for entry in without.lines("samples.jsonl")] == ["the film was", "it"] * 3
 
 
 def test_a_checkpoint_holds_the_samples(run: hfkit.Run, tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_the_log_counts_tokens(run: hfkit.Run) -> None:
 
 
 def test_passages_are_what_the_predictions_say(run: hfkit.Run) -> None:
-    found, rows = run.passages(), {row["id"]: row for row in run.predictions().to_pylist()}
+    found, rows = read_json_file(run.path / "passages.json"), {row["id"]: row for row in run.predictions().to_pylist()}
     bits = {name: row["nll"] / row["bytes"] / math.log(2) for name, row in rows.items() if row["bytes"] >= 40}
     order = sorted(bits, key=lambda name: bits[name])
     assert [entry["id"] for entry in found if entry["kind"] == "easiest"] == order[:3]

@@ -15,8 +15,8 @@ from run_fixture import write_run
 
 from hfkit import report
 from hfkit.evaluation import metric, stats, wording
-from hfkit.evaluation.intervals import groups_of, intervals
 from hfkit.evaluation.metric import Columns, Metric, as_array, figures, looked_at, mean_of, named
+from hfkit.evaluation.stats import groups_of, intervals
 from hfkit.tasks import discover
 from hfkit.tasks.spec import TaskSpec
 from hfkit.training.test_split import prediction_table

@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import pearsonr, spearmanr
 from sklearn import metrics as sk
 
-from hfkit.evaluation import classification, metrics
-from hfkit.evaluation.intervals import intervals
+from hfkit.evaluation import classification as metrics
 from hfkit.evaluation.metric import Columns
+from hfkit.evaluation.stats import intervals
 
 ROWS = 300
 
@@ -109,7 +109,7 @@ def test_weights_of_one_give_the_figures_and_counts_give_repeated_rows(problem: 
     counts = np.random.default_rng(5).multinomial(ROWS, np.full(ROWS, 1 / ROWS)).astype(float)
     weights = np.stack([np.ones(ROWS), counts])
     columns = Columns({"label": truth, "prediction": answer} | ({} if shares is None else {"probabilities": shares}))
-    found = {one.name: one.values(columns, weights) for one in classification.metrics_of({"problem_type": name})}
+    found = {one.name: one.values(columns, weights) for one in metrics.metrics_of({"problem_type": name})}
     rows = np.repeat(np.arange(ROWS), counts.astype(int))
     drawn = metrics.figures(name, truth[rows], answer[rows], None if shares is None else shares[rows])
     assert {key: value[0] for key, value in found.items()} == pytest.approx(
@@ -124,7 +124,7 @@ MODULES = [
     ("Recall", "labels", sk.recall_score, {"average": "weighted"}),
     ("F1", "labels", sk.f1_score, {"average": "micro"}),
     ("MatthewsCorrelation", "labels", sk.matthews_corrcoef, {}),
-    ("RocAuc", "shares", metrics.roc_auc, {}),
+    ("RocAuc", "shares", lambda t, s: sk.roc_auc_score(t, s, multi_class="ovr"), {}),
     ("LogLoss", "shares", sk.log_loss, {}),
     ("ExpectedCalibrationError", "shares", metrics.expected_calibration_error, {}),
     ("MeanSquaredError", "numbers", sk.mean_squared_error, {}),

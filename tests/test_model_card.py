@@ -12,7 +12,7 @@ from run_fixture import NAMES, write_run
 
 from hfkit.evaluation import wording
 from hfkit.report import public
-from hfkit.report.card import amount, card, prose
+from hfkit.report.card import amount, card, prose, weaknesses
 from hfkit.report.energy import estimate
 from hfkit.runs.run import Run
 
@@ -194,13 +194,12 @@ def test_a_language_models_hardest_texts_stand_in_its_card(tmp_path: Path) -> No
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    from hfkit.report.weaknesses import weaknesses
-
     path = write_run(tmp_path / "one", rows=60)
     table = pa.table(
         {"text": ["easy", "hard", "some"], "bytes": [4.0, 4.0, 4.0], "nll": [1.0, 9.0, 4.0], "baseline_x": [4.0] * 3}
     )
     parquet.write_table(table, path / "predictions.parquet")
+    Run(path).update(task="text-generation")
     found = weaknesses(Run(path))["passages"]
     assert [row["shown"] for row in found] == ["hard", "some", "easy"]
     assert found[0]["cost"] == pytest.approx(9 / 4 / 0.693147, rel=1e-5)

@@ -27,7 +27,7 @@ from hfkit.config import TrainConfig
 from hfkit.evaluation.metric import looked_at
 from hfkit.evaluation.predict import evaluate
 from hfkit.runs.run import Run
-from hfkit.training.callbacks import NanGuard
+from hfkit.training.callbacks.nan_guard import NanGuard
 from hfkit.training.engine import Engine
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "bert_imdb.py"

@@ -24,7 +24,7 @@ from transformers import ViTConfig, ViTImageProcessor, ViTModel
 from hfkit import build_model, build_task, fit, load_data
 from hfkit.config import TrainConfig
 from hfkit.runs.run import Run
-from hfkit.training.callbacks import Saver
+from hfkit.training.callbacks.saver import Saver
 from hfkit.training.engine import Engine
 
 Train = Callable[..., list[int]]

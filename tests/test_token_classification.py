@@ -24,8 +24,8 @@ from hfkit.base.errors import HfkitError
 from hfkit.cli import main
 from hfkit.config import TrainConfig
 from hfkit.data.text.special_tokens import space_before_words
-from hfkit.evaluation.intervals import intervals
 from hfkit.evaluation.metric import figures
+from hfkit.evaluation.stats import intervals
 from hfkit.hub import verification
 from hfkit.inference import predict_file
 from hfkit.tasks.token_classification import baselines

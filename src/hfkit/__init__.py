@@ -46,7 +46,7 @@ _HOMES = {
     "push": "hfkit.hub",
     "write_report": "hfkit.report",
 }
-_MODULES = {"metrics": "hfkit.evaluation.metrics", "stats": "hfkit.evaluation.stats"}
+_MODULES = {"metrics": "hfkit.evaluation.classification", "stats": "hfkit.evaluation.stats"}
 
 __all__ = ["__version__", *_HOMES, *_MODULES]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import evaluate
 import pytest
 
-from hfkit.evaluation import metrics
+from hfkit import metrics
 
 pytestmark = pytest.mark.pain("metric-code")
 

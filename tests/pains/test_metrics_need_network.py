@@ -6,7 +6,7 @@ Threads: evaluate#315 #373 #567 #473
 import evaluate
 import pytest
 
-from hfkit.evaluation import metrics
+from hfkit import metrics
 
 pytestmark = pytest.mark.pain("metrics-need-network")
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from transformers import EarlyStoppingCallback, TrainingArguments
 
-from hfkit.training.callbacks import EarlyStopping
+from hfkit.training.callbacks.best import EarlyStopping
 
 pytestmark = pytest.mark.pain("patience-resets")
 

@@ -11,6 +11,7 @@ import pytest
 from hub_faults import MOVED, Fault
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+import hfkit
 from hfkit.runs.run import Run
 
 pytestmark = pytest.mark.pain("push-conflict")
@@ -40,8 +41,8 @@ def test_hfkit_publishes_one_run_and_then_the_other(hub: Any, finished: Run, tin
     """The other push, with a file that ours does not have, is made while the commit of ours is on its way."""
     other = Run(shutil.copytree(tiny_run, tmp_path / "other"))
     (other.model_path / "generation_config.json").write_text("{}")
-    hub.order(Fault("POST .*/commit/", MOVED, act=lambda: other.push(NAME, verify=False)))
-    finished.push(NAME, verify=False)
+    hub.order(Fault("POST .*/commit/", MOVED, act=lambda: hfkit.push(other, NAME, verify=False)))
+    hfkit.push(finished, NAME, verify=False)
     *made, _ = hub.store.repositories["model", NAME].history("main")
     assert len(made) == 2 and hub.faults.struck[MOVED] == 1
     assert "generation_config.json" in made[1].files and "generation_config.json" not in made[0].files

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportions_ztest
 
-from hfkit.evaluation.intervals import paired
 from hfkit.evaluation.metric import Columns, named
-from hfkit.evaluation.stats import mcnemar_exact
+from hfkit.evaluation.stats import mcnemar_exact, paired
 
 pytestmark = pytest.mark.pain("unpaired-test")
 

@@ -6,7 +6,6 @@ from typing import Any
 from hfkit.base import atomic
 from hfkit.base.errors import HfkitError
 from hfkit.evaluation import wording
-from hfkit.evaluation.screen import aligned
 from hfkit.runs.run import Run, below
 from hfkit.training import checkpoint
 
@@ -49,7 +48,7 @@ def table(folder: str | Path = "runs") -> str:
         return f"{folder} holds no runs"
     rows = [["run", "state", "figure"]]
     rows += [[str(place), wording.line(state(place), 100), _figure(place)] for place in places]
-    return "\n".join(aligned(rows))
+    return "\n".join(wording.aligned(rows))
 
 
 def verify(path: str | Path) -> tuple[int, list[str]]:

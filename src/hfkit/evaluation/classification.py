@@ -1,7 +1,8 @@
-"""The metrics of labels: of one class a row, of several labels a row, of a number a row. scikit-learn's, with weights.
+"""`hfkit.metrics`: of one class a row, of several labels a row, of a number a row. scikit-learn's, with weights.
 
 A bootstrap resample is a count per row, so a thousand resamples are a few matrix products instead of a thousand passes
-of scikit-learn. With all weights 1 these are its figures (tested).
+of scikit-learn. With all weights 1 these are its figures (tested). `metrics.Accuracy()` and its like are for anyone who
+knows Hugging Face's `evaluate`; they are looked up late, since importing that takes seconds.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,24 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hfkit.base.errors import HfkitError
+from hfkit.evaluation import metric
 from hfkit.evaluation.metric import Columns, Metric, Of, mean_of, total
 
 Counted = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """A figure of (support, claimed, right): of each class the rows that have it, were given it, and both."""
 
 ANSWERS, SHARES = ("label", "prediction"), ("label", "probabilities")
-
-
-def row_log_loss(labels: ArrayLike, probabilities: ArrayLike) -> np.ndarray:
-    """Minus the log of the probability given to the truth, a number per row (the mean over labels for a 0/1 matrix)."""
-    truth, shares = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
-    shares = np.clip(shares, np.finfo(np.float64).eps, 1.0)
-    if truth.ndim == 1:
-        # float32 shares do not add up to 1 exactly.
-        shares = shares / shares.sum(axis=1, keepdims=True)
-        return np.asarray(-np.log(shares[np.arange(len(truth)), truth.astype(int)]))
-    other = np.clip(1.0 - shares, np.finfo(np.float64).eps, 1.0)
-    return np.asarray(-np.where(truth == 1, np.log(shares), np.log(other)).mean(axis=1))
 
 
 def calibration(labels: ArrayLike, probabilities: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -136,35 +126,36 @@ def _right(columns: Columns) -> np.ndarray:
 
 
 def _log_loss(columns: Columns) -> np.ndarray:
-    return row_log_loss(columns["label"], columns["probabilities"])
+    """Minus the log of the probability given to the truth, a number per row (the mean over labels for a 0/1 matrix)."""
+    truth, least = columns["label"], np.finfo(np.float64).eps
+    shares = np.clip(columns["probabilities"], least, 1.0)
+    if truth.ndim == 1:
+        # float32 shares do not add up to 1 exactly.
+        shares = shares / shares.sum(axis=1, keepdims=True)
+        return np.asarray(-np.log(shares[np.arange(len(truth)), truth.astype(int)]))
+    return np.asarray(-np.where(truth == 1, np.log(shares), np.log(np.clip(1.0 - shares, least, 1.0))).mean(axis=1))
 
 
-def _error(columns: Columns) -> np.ndarray:
-    return np.asarray(columns["label"].astype(np.float64) - columns["prediction"].astype(np.float64))
-
-
-def _pearson(columns: Columns, weights: np.ndarray) -> np.ndarray:
-    return _correlation(_centred(columns["label"]), _centred(columns["prediction"]), weights)
-
-
-def _spearman(columns: Columns, weights: np.ndarray) -> np.ndarray:
-    return _correlation(_ranks(columns["label"], weights), _ranks(columns["prediction"], weights), weights)
-
-
-def _centred(values: np.ndarray) -> np.ndarray:
+def _centred(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Around 0, and about 1 large: by a power of two, which changes no digit. All 0 where they are all the same."""
     numbers = values.astype(np.float64)
     spread = np.ptp(numbers)
     return (numbers - numbers.mean()) / 2.0 ** np.ceil(np.log2(spread)) if spread > 0 else np.zeros_like(numbers)
 
 
-def _correlation(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    def mean(values: np.ndarray) -> np.ndarray:
-        return np.asarray((weights * values).sum(axis=1) / weights.sum(axis=1))
+def _correlation(placed: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Of:
+    """Pearson's, of labels and predictions after `placed`."""
 
-    mean_x, mean_y = mean(x), mean(y)
-    spread = (mean(x * x) - mean_x**2) * (mean(y * y) - mean_y**2)
-    return np.where(spread > 1e-18, (mean(x * y) - mean_x * mean_y) / np.sqrt(spread), np.nan)
+    def of(columns: Columns, weights: np.ndarray) -> np.ndarray:
+        def mean(values: np.ndarray) -> np.ndarray:
+            return np.asarray((weights * values).sum(axis=1) / weights.sum(axis=1))
+
+        x, y = (placed(columns[name], weights) for name in ANSWERS)
+        mean_x, mean_y = mean(x), mean(y)
+        spread = (mean(x * x) - mean_x**2) * (mean(y * y) - mean_y**2)
+        return np.where(spread > 1e-18, (mean(x * y) - mean_x * mean_y) / np.sqrt(spread), np.nan)
+
+    return of
 
 
 def _ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -181,9 +172,11 @@ def _average(of: str, kind: str, figure: Counted, **more: Any) -> Metric:
     return Metric(f"{of}_{kind}", title, ANSWERS, _of_counts(figure), hub=of, hub_arguments={"average": kind}, **more)
 
 
-def _error_of(name: str, title: str, size: np.ufunc, **more: Any) -> Metric:
-    of = mean_of(lambda columns: size(_error(columns)))
-    return Metric(name, title, ANSWERS, of, better="lower", unit="", hub=name, **more)
+def _error_of(name: str, title: str, size: np.ufunc) -> Metric:
+    def of_row(columns: Columns) -> np.ndarray:
+        return np.asarray(size(columns["label"].astype(np.float64) - columns["prediction"].astype(np.float64)))
+
+    return Metric(name, title, ANSWERS, mean_of(of_row), better="lower", unit="", hub=name)
 
 
 _WEIGHTED = _average(
@@ -220,8 +213,8 @@ PROBLEMS: dict[str, tuple[Metric, ...]] = {
     "regression": (
         _error_of("mse", "mean squared error", np.square),
         _error_of("mae", "mean absolute error", np.abs),
-        Metric("pearson", "Pearson correlation", ANSWERS, _pearson, hub="pearsonr"),
-        Metric("spearman", "Spearman correlation", ANSWERS, _spearman, hub="spearmanr"),
+        Metric("pearson", "Pearson correlation", ANSWERS, _correlation(_centred), hub="pearsonr"),
+        Metric("spearman", "Spearman correlation", ANSWERS, _correlation(_ranks), hub="spearmanr"),
     ),
 }
 """By transformers' problem type; the first of each is the primary one."""
@@ -230,12 +223,39 @@ METRICS = tuple(metric for metrics in PROBLEMS.values() for metric in metrics)
 
 
 def metrics_of(settings: Mapping[str, Any]) -> tuple[Metric, ...]:
-    """The metrics of a classifier, the primary one first, by the `problem_type` in its settings.
-
-    Raises:
-        HfkitError: There is no such problem type.
-    """
+    """The metrics of a classifier, the primary one first, by the `problem_type` in its settings; an HfkitError for one
+    that is none."""
     problem = settings.get("problem_type")
     if problem not in PROBLEMS:
         raise HfkitError(f"{problem!r} is no problem type", fix=f"one of {', '.join(PROBLEMS)}")
     return PROBLEMS[problem]
+
+
+def figures(
+    problem_type: str, labels: ArrayLike, prediction: ArrayLike, probabilities: ArrayLike | None = None
+) -> dict[str, float]:
+    """Every figure that fits the problem, as plain floats; one that these rows do not define is left out.
+
+    Args:
+        problem_type: As in a transformers config.
+        labels: The truth. Class ids (rows,), a 0/1 matrix (rows, labels), or numbers (rows,).
+        prediction: The answer, in the shape of `labels`.
+        probabilities: (rows, classes). Without it the figures that need it are left out.
+    """
+    columns = {"label": labels, "prediction": prediction}
+    columns |= {} if probabilities is None else {"probabilities": probabilities}
+    return metric.figures(metrics_of({"problem_type": problem_type}), columns)
+
+
+def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
+    """`calibration_error` of these rows."""
+    columns = Columns({"label": labels, "probabilities": probabilities})
+    return float(calibration_error(columns, np.ones((1, len(columns["label"]))), bins)[0])
+
+
+def __getattr__(name: str) -> Any:
+    if name[:1].isupper():
+        from hfkit.evaluation import hf_modules
+
+        return hf_modules.module(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

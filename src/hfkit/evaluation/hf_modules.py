@@ -13,8 +13,8 @@ import numpy as np
 from datasets import Features, Sequence, Value
 from sklearn import metrics as sk
 
-from hfkit.evaluation import metrics
-from hfkit.evaluation.metric import named
+from hfkit.evaluation.classification import METRICS, expected_calibration_error
+from hfkit.evaluation.metric import figures, named
 
 _CITATION = "Pedregosa et al., Scikit-learn: Machine Learning in Python, JMLR 12, 2011."
 
@@ -47,8 +47,14 @@ class _Module(evaluate.Metric):
         if self.function and (kwargs or self.metric in ("precision", "recall", "f1")):  # these ask how to average
             value = self.function(truth, answer, **kwargs)
         else:
-            value = metrics.one(self.metric, truth, answer, **kwargs)
+            value = _figure(self.metric, truth, answer, **kwargs)
         return {_KEYS.get(self.metric, self.metric): value if np.ndim(value) else float(value)}
+
+
+def _figure(name: str, truth: np.ndarray, answer: np.ndarray) -> float:
+    """One figure; `answer` is what it reads, predictions or probabilities. NaN where it is not defined."""
+    known = next(known for known in METRICS if known.name == name)
+    return figures([known], {"label": truth, known.columns[1]: answer}).get(name, float("nan"))
 
 
 _KEYS = {"mcc": "matthews_correlation"}  # as `evaluate` has it
@@ -67,7 +73,7 @@ _MODULES: dict[str, tuple[str, Any, Callable[..., Any] | None]] = {
     "MatthewsCorrelation": ("mcc", _IDS, sk.matthews_corrcoef),
     "RocAuc": ("roc_auc", _SCORES, None),
     "LogLoss": ("log_loss", _SHARES, None),
-    "ExpectedCalibrationError": ("ece", _SHARES, metrics.expected_calibration_error),
+    "ExpectedCalibrationError": ("ece", _SHARES, expected_calibration_error),
     "MeanSquaredError": ("mse", _NUMBERS, sk.mean_squared_error),
     "MeanAbsoluteError": ("mae", _NUMBERS, sk.mean_absolute_error),
     "Pearson": ("pearson", _NUMBERS, None),
@@ -77,11 +83,7 @@ _MODULES: dict[str, tuple[str, Any, Callable[..., Any] | None]] = {
 
 @cache
 def module(name: str) -> type[_Module]:
-    """The class `hfkit.metrics.<name>`.
-
-    Raises:
-        AttributeError: There is none.
-    """
+    """The class `hfkit.metrics.<name>`; an AttributeError where there is none."""
     if name not in _MODULES:
         raise AttributeError(f"hfkit.metrics has no module {name!r}")
     metric, (kind, columns), function = _MODULES[name]

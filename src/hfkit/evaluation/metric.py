@@ -3,23 +3,22 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hfkit.tasks import Task
 from hfkit.tasks.discover import find, specs
-
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
 
 
 class Columns(dict[str, np.ndarray]):
     """What metrics read, by the names of predictions.parquet, a row an example; and the sums that they share."""
 
     def __init__(self, columns: Mapping[str, Any]) -> None:
-        super().__init__({name: _column(as_rows(values)) for name, values in columns.items()})
+        rows = {name: as_rows(values) for name, values in columns.items()}
+        super().__init__({name: one.astype(np.float64) if one.dtype.kind == "f" else one for name, one in rows.items()})
         self._weights: np.ndarray | None = None
         self._sums: dict[Any, Any] = {}
         self._rows: dict[Any, Any] = {}
@@ -39,6 +38,7 @@ class Columns(dict[str, np.ndarray]):
         return self._sums[make]
 
 
+LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 Of = Callable[[Columns, np.ndarray], Any]
 
 
@@ -105,7 +105,7 @@ def figures(metrics: Iterable[Metric], columns: Mapping[str, Any]) -> dict[str, 
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def looked_at(task: "Task", predictions: Mapping[str, Any]) -> dict[str, float]:
+def looked_at(task: Task, predictions: Mapping[str, Any]) -> dict[str, float]:
     """What the training loop sees of an evaluation: the rows' mean `loss`, where each has one, and the figures."""
     loss = {"loss": float(np.mean(predictions["loss"]))} if "loss" in predictions else {}
     return loss | figures(find(task.name).metrics(task.settings()), predictions)
@@ -119,10 +119,8 @@ def columns_of(table: pa.Table, metrics: Iterable[Metric]) -> Columns:
 
 def as_array(column: pa.ChunkedArray) -> np.ndarray:
     """A column as (rows,); one of lists of one length as (rows, length), of other lists as (rows,) objects."""
-    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if not (
-        pa.types.is_list(values.type) or pa.types.is_large_list(values.type) or pa.types.is_fixed_size_list(values.type)
-    ):
+    values = column.combine_chunks()
+    if not any(is_kind(values.type) for is_kind in LISTS):
         return np.asarray(values.to_numpy(zero_copy_only=False))
     if len(pc.unique(pc.list_value_length(values))) == 1 and not pa.types.is_nested(values.type.value_type):
         return np.asarray(values.flatten().to_numpy(zero_copy_only=False)).reshape(len(values), -1)
@@ -135,10 +133,6 @@ def as_rows(values: Any) -> np.ndarray:
         return np.asarray(values)
     except ValueError:
         return np.fromiter(values, dtype=object, count=len(values))
-
-
-def _column(array: np.ndarray) -> np.ndarray:
-    return array.astype(np.float64, copy=False) if array.dtype.kind == "f" else array
 
 
 def rival(metrics: Sequence[Metric], columns: Columns, answer: Mapping[str, Any]) -> Columns:

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,9 +22,7 @@ from hfkit.evaluation.metric import as_rows
 from hfkit.models import sharding
 from hfkit.models.inspection import readable
 from hfkit.models.kernels.cpu_attention import products
-
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
+from hfkit.tasks import Task
 
 Tensors = dict[str, torch.Tensor]
 Plan = tuple[int | None, list[int]]
@@ -35,7 +34,7 @@ LOGITS = 2**29
 
 def evaluate(
     accelerator: Accelerator,
-    task: "Task",
+    task: Task,
     model: torch.nn.Module,
     dataset: Dataset,
     config: LoopArguments,
@@ -48,8 +47,6 @@ def evaluate(
     the rows' predictions are kept, never logits over tokens or hidden states: some bytes a row.
 
     Args:
-        accelerator: Gives device, precision and processes.
-        task: Collates and scores.
         model: Not wrapped in DDP. Where its weights are sharded, all processes take part in each forward pass.
         dataset: Encoded by the task, with `length` and, where there are any, `labels`.
         config: Gives `per_device_eval_batch_size`, `eval_tokens_per_batch` and `dataloader_num_workers`.
@@ -60,49 +57,62 @@ def evaluate(
     Returns:
         `label`, where there are any, and what the task gives (`prediction`, `loss`, ...), `(rows, ...)` each. Nothing,
         on every process, where `stop` said so on one of them.
+
+    Raises:
+        HfkitError: Memory ran out, or the task cannot read a row.
     """
     model.eval()
     batches, work = planned(model, dataset, config)
-    mine = batches[accelerator.process_index :: accelerator.num_processes]
-    rounds = -(-len(batches) // accelerator.num_processes)
+    processes, sharded = accelerator.num_processes, sharding.is_sharded(model)
+    mine = batches[accelerator.process_index :: processes]
+    rounds = -(-len(batches) // processes)
+    plan = [(None, rows) for rows in mine + batches[:1] * (rounds - len(mine))]
     quiet = not accelerator.is_main_process or bool(getattr(config, "disable_tqdm", False)) or not description
     bar = Bar(description, "row", len(dataset), planned=sum(work), hidden=quiet, leave=False)
-    kept: list[dict[str, np.ndarray]] = []
     # Weights that were gathered in inference mode could not be trained with.
-    sharded = sharding.is_sharded(model)
     no_gradients = torch.no_grad if sharded else torch.inference_mode
+    fast = products(accelerator.device, accelerator.mixed_precision)
+    kept: list[dict[str, np.ndarray]] = []
+    with _memory_for(batches[0], work[0]), no_gradients(), accelerator.autocast(), fast, bar:
+        batches_read = load_batches(accelerator, task, dataset, plan, config.dataloader_num_workers)
+        for (_, rows), batch in zip(plan, batches_read, strict=False):
+            if stop() and not sharded:
+                break
+            with readable(lambda rows=rows: named(dataset, rows)):  # type: ignore[misc]
+                _, predictions = task.loss_and_predictions(model, batch)
+            if len(kept) < len(mine):  # else it stood in, in a last round that has no batch for this process
+                turn = slice(len(kept) * processes, (len(kept) + 1) * processes)
+                kept.append({name: rows_of(value) for name, value in predictions.items()})
+                bar.update(sum(map(len, batches[turn])), sum(work[turn]))
+    sharding.let_go(model)
+    model.train()
+    columns = _gathered(mine, kept, stop() and not sharded)
+    labelled = columns and "labels" in dataset.column_names
+    return {"label": as_rows(dataset["labels"][:]), **columns} if labelled else columns
+
+
+@contextmanager
+def _memory_for(rows: list[int], tokens: int) -> Iterator[None]:
+    """Around batches of which the largest has these rows: where memory runs out, what to set is told."""
     try:
-        fast = products(accelerator.device, accelerator.mixed_precision)
-        with no_gradients(), accelerator.autocast(), fast, bar:
-            plan = [(None, rows) for rows in mine + batches[:1] * (rounds - len(mine))]
-            batches_read = load_batches(accelerator, task, dataset, plan, config.dataloader_num_workers)
-            for (_, rows), batch in zip(plan, batches_read, strict=False):
-                if stop() and not sharded:
-                    break
-                with readable(lambda rows=rows: named(dataset, rows)):  # type: ignore[misc]
-                    _, predictions = task.loss_and_predictions(model, batch)
-                if len(kept) < len(mine):  # else it stood in, in a last round that has no batch for this process
-                    kept.append({name: rows_of(value) for name, value in predictions.items()})
-                    turn = slice((len(kept) - 1) * accelerator.num_processes, len(kept) * accelerator.num_processes)
-                    bar.update(sum(map(len, batches[turn])), sum(work[turn]))
+        yield
     except (RuntimeError, MemoryError) as error:
         if not hardware.out_of_memory(error):
             raise
         raise HfkitError(
-            f"out of memory in an evaluation batch of {len(batches[0])} rows, {work[0]:,} padded tokens",
+            f"out of memory in an evaluation batch of {len(rows)} rows, {tokens:,} padded tokens",
             fix="set a smaller --per_device_eval_batch_size or --eval_tokens_per_batch",
         ) from error
-    sharding.let_go(model)
-    model.train()
-    places = np.concatenate([np.asarray(batch) for batch in mine]) if mine else np.zeros(0, dtype=np.int64)
-    gathered = gather_object([(places, kept, stop() and not sharded)])
+
+
+def _gathered(mine: list[list[int]], kept: list[dict[str, np.ndarray]], stopped: bool) -> dict[str, np.ndarray]:
+    """The predictions of all processes in the data set's order; nothing where one of them was stopped."""
+    gathered = gather_object([(mine, kept, stopped)])
     if any(stopped for *_, stopped in gathered):
         return {}
-    parts = [part for part in gathered if part[1]]
-    order = np.argsort(np.concatenate([part[0] for part in parts]))
-    chunks = [chunk for part in parts for chunk in part[1]]
-    columns = {name: np.concatenate([chunk[name] for chunk in chunks])[order] for name in chunks[0]}
-    return {"label": as_rows(dataset["labels"][:]), **columns} if "labels" in dataset.column_names else columns
+    order = np.argsort([row for rows, *_ in gathered for batch in rows for row in batch])
+    chunks = [chunk for _, chunks, _ in gathered for chunk in chunks]
+    return {name: np.concatenate([chunk[name] for chunk in chunks])[order] for name in chunks[0]}
 
 
 def rows_of(values: torch.Tensor | list[torch.Tensor]) -> np.ndarray:
@@ -133,16 +143,10 @@ def planned(model: torch.nn.Module, dataset: Dataset, config: LoopArguments) -> 
 
 
 def try_largest(
-    accelerator: Accelerator, task: "Task", model: torch.nn.Module, dataset: Dataset, config: LoopArguments
+    accelerator: Accelerator, task: Task, model: torch.nn.Module, dataset: Dataset, config: LoopArguments
 ) -> float:
     """Evaluate the largest batch of a split: memory runs out here, before anything is learnt, and not after an epoch.
-
-    Returns:
-        The seconds that the whole split will take, roughly.
-
-    Raises:
-        HfkitError: Memory ran out.
-    """
+    Returns the seconds that the whole split will take, roughly."""
     batches, work = planned(model, dataset, config)
     began = time.perf_counter()
     evaluate(accelerator, task, model, dataset.select(batches[0]), config, description="")
@@ -153,7 +157,7 @@ def try_largest(
 class Reader:
     """A data set as torch's loader takes it: asked for a batch, it lets the task read the rows for that epoch."""
 
-    task: "Task"
+    task: Task
     dataset: Dataset
 
     def __len__(self) -> int:
@@ -172,7 +176,7 @@ class Reader:
 
 
 def load_batches(
-    accelerator: Accelerator, task: "Task", dataset: Dataset, batches: Sequence[Plan], num_workers: int
+    accelerator: Accelerator, task: Task, dataset: Dataset, batches: Sequence[Plan], num_workers: int
 ) -> Iterator[Tensors]:
     """Collated batches on the device, in the order given: of each the epoch (None in evaluation) and the rows.
 

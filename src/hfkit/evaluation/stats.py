@@ -1,11 +1,15 @@
 """Intervals and tests: how sure a figure is, and whether two models differ on the same examples."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import ArrayLike
 from scipy.stats import binomtest
+
+from hfkit.evaluation.metric import Columns, Metric, as_array, columns_of, figures, rival
+from hfkit.tasks.discover import find
 
 
 class Interval(NamedTuple):
@@ -14,15 +18,6 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
-
-
-class Difference(NamedTuple):
-    """First minus second, with interval and two-sided p-value."""
-
-    value: float
-    low: float
-    high: float
-    p_value: float
 
 
 class McNemar(NamedTuple):
@@ -43,8 +38,7 @@ def mcnemar_exact(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
     """Are two classifiers equally often right on the same rows? An exact test on the rows where they differ.
 
     Args:
-        correct_a: (rows,) whether the first was right.
-        correct_b: (rows,) whether the second was right on the same rows.
+        correct_a, correct_b: (rows,) whether the first, and the second, was right.
     """
     a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
     if a.shape != b.shape:
@@ -54,42 +48,16 @@ def mcnemar_exact(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
     return McNemar(only_a, only_b, float(p_value))
 
 
-def bootstrap(
-    statistic: Callable[..., float],
-    *arrays: ArrayLike,
-    n_resamples: int = 1000,
-    seed: int = 0,
-    confidence: float = 0.95,
-) -> Interval:
-    """Percentile bootstrap of `statistic(*arrays)`, rows drawn together from all arrays.
-
-    1,000 resamples: the ends of a 95 % interval then have 25 resamples beyond them. Resamples on which the statistic
-    is not finite (a class that was not drawn) are left out.
-    """
-    data = [np.asarray(array) for array in arrays]
-    n = len(data[0])
-    rng = np.random.default_rng(seed)
-    drawn = (rng.integers(0, n, n) for _ in range(n_resamples))
-    values = np.array([statistic(*(array[rows] for array in data)) for rows in drawn])
-    return percentile(float(statistic(*data)), values, confidence)
-
-
 def percentile(value: float, resampled: np.ndarray, confidence: float = 0.95) -> Interval:
-    """The interval that holds the middle `confidence` of the resampled values; it always holds `value`."""
+    """The interval that holds the middle `confidence` of the resampled values; it always holds `value`.
+
+    Resamples on which the figure is not finite (a class that was not drawn) are left out.
+    """
     finite = resampled[np.isfinite(resampled)]
     if len(finite) == 0:
         return Interval(value, value, value)
     low, high = np.quantile(finite, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(value, min(float(low), value), max(float(high), value))
-
-
-def difference(value: float, resampled: np.ndarray, confidence: float = 0.95) -> Difference:
-    """A difference from its resampled values: the percentile interval, and how often the sign was the other one."""
-    finite = resampled[np.isfinite(resampled)]
-    beyond = min(int((finite <= 0).sum()), int((finite >= 0).sum()))
-    p_value = min(1.0, 2 * (beyond + 1) / (len(finite) + 1))
-    _, low, high = percentile(value, finite, confidence)
-    return Difference(value, low, high, p_value)
 
 
 def resample_counts(
@@ -125,3 +93,99 @@ def holm(p_values: Sequence[float]) -> list[float]:
     result = np.empty_like(raw)
     result[order] = np.minimum(adjusted, 1.0)
     return [float(value) for value in result]
+
+
+def intervals(
+    predictions_table: pa.Table,
+    settings: Mapping[str, Any],
+    baselines: Mapping[str, Mapping[str, Any]] | None = None,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """The figures of metrics.json.
+
+    Args:
+        predictions_table: predictions.parquet, with the columns that the task's metrics read. Rows that have the same
+            value in a column `group` are drawn together.
+        settings: The task's, with its name.
+        baselines: name -> {"prediction": array}, of the same rows in the same order. "rows" where it was fitted on
+            fewer than all training rows.
+        n_resamples: Bootstrap resamples; fewer for many rows times many classes, at least 200.
+        seed: Seed of the resamples.
+
+    Returns:
+        `{"accuracy": {"value", "low", "high", "n"}, ..., "baselines": {name: {figure: ..., "difference": {"value",
+        "low", "high", "p_value", "test"}}}, "problem_type" and "groups" where there are some, "primary_metric"}`. A
+        difference is the model's primary figure minus the baseline's. Nothing comes from a clock: equal runs have
+        equal bytes here.
+    """
+    metrics = find(str(settings["name"])).metrics(settings)
+    seen, groups = columns_of(predictions_table, metrics), groups_of(predictions_table)
+    found: dict[str, Any] = _with_intervals(metrics, seen, n_resamples, seed, groups)
+    beside: dict[str, Any] = {}
+    for name, baseline in (baselines or {}).items():
+        other = rival(metrics, seen, baseline)
+        beside[name] = _with_intervals(metrics, other, n_resamples, seed, groups)
+        beside[name]["difference"] = paired(metrics[0], seen, other, n_resamples, seed, groups)
+        if "rows" in baseline:
+            beside[name]["rows"] = int(baseline["rows"])
+    kept = {"problem_type": settings["problem_type"]} if "problem_type" in settings else {}
+    kept |= {} if groups is None else {"groups": len(np.unique(groups))}
+    return found | {"baselines": beside, **kept, "primary_metric": metrics[0].name}
+
+
+def groups_of(table: pa.Table) -> np.ndarray | None:
+    """What each row belongs together with (a document, a patient); None: every row stands for itself."""
+    return as_array(table["group"]) if "group" in table.column_names else None
+
+
+def paired(
+    metric: Metric,
+    first: Columns,
+    second: Columns,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    groups: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """The difference of two answers to the same rows in a figure: interval, p-value, name of the test.
+
+    The interval is a paired bootstrap; the test is McNemar's exact one for a share of rows, else the bootstrap's. It
+    takes rows for independent: where they come in groups, the bootstrap's is the one.
+    """
+    rows = len(first[metric.columns[0]])
+
+    def gap(weights: np.ndarray) -> np.ndarray:
+        return metric.values(first, weights) - metric.values(second, weights)
+
+    drawn = np.concatenate([gap(weights) for weights in resample_counts(rows, n_resamples, seed, groups=groups)])
+    found = percentile(float(gap(np.ones((1, rows)))[0]), drawn)
+    if metric.right and groups is None:
+        p_value, test = mcnemar_exact(metric.right(first), metric.right(second)).p_value, "exact McNemar"
+    else:  # how often the sign was the other one
+        finite = drawn[np.isfinite(drawn)]
+        beyond = min(int((finite <= 0).sum()), int((finite >= 0).sum()))
+        p_value, test = min(1.0, 2 * (beyond + 1) / (len(finite) + 1)), "paired bootstrap"
+    return {**found._asdict(), "p_value": p_value, "test": test}
+
+
+def _with_intervals(
+    metrics: Sequence[Metric], columns: Columns, n_resamples: int, seed: int, groups: np.ndarray | None
+) -> dict[str, dict[str, float]]:
+    points = figures(metrics, columns)
+    rows = max(map(len, columns.values()), default=0)
+    width = max((one.shape[1] for one in columns.values() if one.ndim == 2 and one.dtype.kind == "f"), default=1)
+    enough = int(np.clip(4e8 / (rows * width), 200, n_resamples)) if n_resamples > 200 else n_resamples
+    shares = {metric.name for metric in metrics if metric.right and groups is None}
+    resampled = [metric for metric in metrics if metric.name in points and metric.name not in shares]
+    blocks = [
+        {metric.name: metric.values(columns, weights) for metric in resampled}
+        for weights in resample_counts(rows, enough, seed, groups=groups)
+    ]
+    found = {}
+    for name, value in points.items():
+        if name in shares:
+            interval = wilson(round(value * rows), rows)
+        else:
+            interval = percentile(value, np.concatenate([block[name] for block in blocks]))
+        found[name] = interval._asdict() | {"value": value, "n": rows}
+    return found

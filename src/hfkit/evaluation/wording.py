@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hfkit.base.sanitize import clean as clean
@@ -159,10 +159,8 @@ def verdict(metrics: Mapping[str, Any]) -> str | None:
     amount = f"{size}{unit(figure)}" if unit(figure) else f"{size} in {title(figure)}"
     # As the table beside it has it: of model minus baseline.
     proof = f"95 % interval {gaps(test, figure)}, {test['test']} {p_equals(test['p_value'])}"
-    if test["p_value"] < ALPHA and ahead > 0:
-        return f"The model beats {name} by {amount} ({proof})."
     if test["p_value"] < ALPHA:
-        return f"The model is worse than {name} by {amount} ({proof})."
+        return f"The model {'beats' if ahead > 0 else 'is worse than'} {name} by {amount} ({proof})."
     if not float(size):
         return f"The model does not beat {name}: the two are level ({proof})."
     side = "ahead" if ahead > 0 else "behind"
@@ -172,7 +170,15 @@ def verdict(metrics: Mapping[str, Any]) -> str | None:
 def wins(metrics: Mapping[str, Any]) -> bool:
     """Whether the model has a rival and beats it, significantly."""
     baseline = rival(metrics)
-    if baseline is None:
-        return False
-    test = metrics["baselines"][baseline]["difference"]
+    test = metrics["baselines"][baseline]["difference"] if baseline else {"p_value": 1.0}
     return bool(test["p_value"] < ALPHA and better(test["value"], metrics["primary_metric"]) > 0)
+
+
+def aligned(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
+    """Rows of cells as lines: the first column to the left, the others to the right, a rule below the header."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        lines.append((indent + "  ".join(cells)).rstrip())
+    return [lines[0], indent + "-" * (sum(widths) + 2 * (len(widths) - 1)), *lines[1:]]

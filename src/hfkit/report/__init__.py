@@ -46,12 +46,31 @@ def write_report(run: Run | str | Path, license: str | None = None) -> None:
 
 
 def table(run: Run | str | Path) -> str:
-    """The table that a run ends with: the model beside its baselines, with intervals and the paired test."""
-    from hfkit.evaluation.screen import table as build
+    """The table that a run ends with: the model beside its baselines with intervals and paired differences, and the
+    verdict."""
+    from hfkit.evaluation import wording
+    from hfkit.report.page import beside
 
     run = _run(run)
     with reading(run):
-        return build(run)
+        found, info, (model, *others) = run.metrics, run.info, beside(run)
+        primary, sizes = found["primary_metric"], found.get("parameters")
+        rows = [["", wording.title(primary), "95 % interval", *["model minus it", "95 % interval", "p"] * bool(others)]]
+        for row in [model | {"name": wording.line(model["name"], 48)}, *others]:
+            cells = [row["name"], wording.number(row["value"], primary), wording.interval(row, primary)]
+            if test := row["difference"]:
+                gap = wording.gap(test["value"], primary) + wording.unit(primary)
+                cells += [gap, wording.gaps(test, primary), wording.p_value(test["p_value"])]
+            rows.append(cells + [""] * (len(rows[0]) - len(cells)))
+        split = found.get("split", "test")
+        rows_of = f"{wording.count(model['n'])} {split} rows of {wording.line(info['data']['name'])}"
+        lines = [f"{wording.line(info['name'])}: {rows_of}", "", *wording.aligned(rows)]
+        if sizes and sizes["trainable"] < sizes["total"]:
+            share = sizes["trainable"] / sizes["total"]
+            lines += ["", f"{sizes['trainable']:,} of {sizes['total']:,} parameters learnt ({share:.2%})."]
+        if verdict := wording.verdict(found):
+            lines += ["", verdict]
+    return "\n".join(lines)
 
 
 def compare(runs: "list[Run] | list[str] | list[Path]", output: str | Path | None = None) -> "Comparison":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -17,20 +18,13 @@ from hfkit.runs.run import Run
 
 @dataclass
 class Predictions:
-    """The test rows of a run as arrays.
+    """The test rows of a run as arrays."""
 
-    Attributes:
-        names: Label names in the order of the ids.
-        truth, answer: (rows,) ids or numbers, or (rows, labels) 0/1; empty for a task whose answers are others.
-        shares: (rows, classes) probabilities, None for regression.
-        table: The whole of predictions.parquet.
-    """
-
-    names: list[str]
-    truth: np.ndarray
-    answer: np.ndarray
-    shares: np.ndarray | None
-    table: pa.Table
+    names: list[str]  # of the labels, in the order of their ids
+    truth: np.ndarray  # (rows,) ids or numbers, or (rows, labels) 0/1; empty for a task whose answers are others
+    answer: np.ndarray  # of the same shape
+    shares: np.ndarray | None  # (rows, classes) probabilities, None for regression
+    table: pa.Table  # the whole of predictions.parquet
 
     @classmethod
     def of(cls, run: Run) -> "Predictions":
@@ -46,11 +40,10 @@ class Predictions:
         if problem is None or truth.shape != answer.shape or truth.dtype.kind not in "iuf":
             truth = answer = none
         seen = cls(names, truth, answer, columns.get("probabilities"), table)
-        if not seen.labelled:
-            return seen
-        known = seen.truth.shape[1] if seen.multi else int(max(seen.truth.max(), seen.answer.max())) + 1
-        if not seen.regression and known > len(names):
-            raise HfkitError(f"{run.path} has predictions of {known} labels, and names {len(names)}")
+        if seen.labelled and not seen.regression:
+            known = truth.shape[1] if seen.multi else int(max(truth.max(), answer.max())) + 1
+            if known > len(names):
+                raise HfkitError(f"{run.path} has predictions of {known} labels, and names {len(names)}")
         return seen
 
     def __len__(self) -> int:
@@ -106,15 +99,13 @@ def per_class(seen: Predictions) -> list[dict[str, Any]]:
     for index, name in enumerate(seen.names):
         truth, answer = is_class(seen, index)
         both, support, claimed = int((truth & answer).sum()), int(truth.sum()), int(answer.sum())
-        recall = stats.wilson(both, support) if support else None
         score = seen.shares[:, index] if seen.shares is not None and 0 < support < len(seen) else None
         found.append(
             {
                 "name": name,
                 "rows": support,
-                "claimed": claimed,
                 "precision": both / claimed if claimed else None,
-                "recall": recall,
+                "recall": stats.wilson(both, support) if support else None,
                 "f1": 2 * both / (support + claimed) if support + claimed else None,
                 "roc_auc": None if score is None else sk.roc_auc_score(truth, score),
                 "average_precision": None if score is None else sk.average_precision_score(truth, score),
@@ -140,7 +131,9 @@ def by_length(seen: Predictions, groups: int = 5) -> list[dict[str, Any]]:
     found = []
     for rows in of_like_length(length, groups):
         if seen.regression:
-            score = stats.bootstrap(lambda e: float(e.mean()), np.abs(seen.truth - seen.answer)[rows], n_resamples=500)
+            error = np.abs(seen.truth - seen.answer)[rows].astype(np.float64)
+            drawn = [weights @ error / len(error) for weights in stats.resample_counts(len(error), 500)]
+            score = stats.percentile(float(error.mean()), np.concatenate(drawn))
         else:
             score = stats.wilson(int(right[rows].sum()), int(rows.sum()))
         ends = int(length[rows].min()), int(length[rows].max())
@@ -158,56 +151,36 @@ def of_like_length(length: np.ndarray, groups: int = 5) -> Iterator[np.ndarray]:
 
 def reliability(seen: Predictions, bins: int = 15) -> list[dict[str, Any]]:
     """Claimed probability against the share that was right, in the bins of the calibration error."""
-    claimed, right = calibration(seen.truth, seen.shares if seen.shares is not None else [])
+    assert seen.shares is not None
+    claimed, right = calibration(seen.truth, seen.shares)
     bin_of = np.minimum((claimed * bins).astype(int), bins - 1)
     found = []
     for index in np.unique(bin_of):
         rows = bin_of == index
-        score = stats.wilson(int(right[rows].sum()), int(rows.sum()))
-        found.append(
-            {
-                "from": index / bins,
-                "to": (index + 1) / bins,
-                "claimed": float(claimed[rows].mean()),
-                "rows": int(rows.sum()),
-                "right": score,
-            }
-        )
+        size, ends = int(rows.sum()), {"from": index / bins, "to": (index + 1) / bins}
+        score = stats.wilson(int(right[rows].sum()), size)
+        found.append({**ends, "claimed": float(claimed[rows].mean()), "rows": size, "right": score})
     return found
 
 
-def _decisions(seen: Predictions) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """(class, is it, its probability): of two the last class, else each, where the rows have both answers."""
-    assert seen.shares is not None
-    for index in [1] if len(seen.names) == 2 and not seen.multi else range(len(seen.names)):
-        truth, _ = is_class(seen, index)
-        if 0 < truth.sum() < len(truth):
-            yield index, truth, seen.shares[:, index]
-
-
-def roc(seen: Predictions, at_most: int = 6) -> list[dict[str, Any]]:
-    """ROC curves: of the last class of two; else of each class against the rest, the hardest ones where many."""
-    curves: list[dict[str, Any]] = []
-    for index, truth, score in _decisions(seen):
-        false, true, _ = sk.roc_curve(truth, score)
-        area = float(sk.roc_auc_score(truth, score))
-        points = list(zip(false.tolist(), true.tolist(), strict=True))
-        curves.append({"name": seen.names[index], "area": area, "points": points})
-    return sorted(curves, key=lambda curve: curve["area"])[:at_most]
-
-
-def precision_recall(seen: Predictions, at_most: int = 6) -> list[dict[str, Any]]:
-    """Precision over recall, of the classes that `roc` takes; the lowest average precision first.
+def curves(seen: Predictions, at_most: int = 6) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """ROC curves, and precision over recall: of the last class of two, else of each against the rest, hardest first.
 
     `base` is the precision of guessing: the class's share of the rows.
     """
-    curves: list[dict[str, Any]] = []
-    for index, truth, score in _decisions(seen):
-        precision, recall, _ = sk.precision_recall_curve(truth, score)
-        area = float(sk.average_precision_score(truth, score))
-        points = list(zip(recall.tolist()[::-1], precision.tolist()[::-1], strict=True))
-        curves.append({"name": seen.names[index], "area": area, "base": float(truth.mean()), "points": points})
-    return sorted(curves, key=lambda curve: curve["area"])[:at_most]
+    assert seen.shares is not None
+    rates, recalls = [], []
+    for index in [1] if len(seen.names) == 2 and not seen.multi else range(len(seen.names)):
+        (truth, _), score = is_class(seen, index), seen.shares[:, index]
+        if 0 < truth.sum() < len(truth):
+            told = {"name": seen.names[index], "base": float(truth.mean())}
+            false, true, _ = sk.roc_curve(truth, score)
+            points = list(zip(false.tolist(), true.tolist(), strict=True))
+            rates.append(told | {"area": float(sk.roc_auc_score(truth, score)), "points": points})
+            precision, recall, _ = sk.precision_recall_curve(truth, score)
+            points = list(zip(recall.tolist()[::-1], precision.tolist()[::-1], strict=True))
+            recalls.append(told | {"area": float(sk.average_precision_score(truth, score)), "points": points})
+    return sorted(rates, key=itemgetter("area"))[:at_most], sorted(recalls, key=itemgetter("area"))[:at_most]
 
 
 def mistakes(seen: Predictions, at_most: int = 10) -> list[dict[str, Any]]:
@@ -222,13 +195,7 @@ def mistakes(seen: Predictions, at_most: int = 10) -> list[dict[str, Any]]:
         sure = np.abs(seen.truth - seen.shares).max(axis=1) if seen.multi else seen.shares.max(axis=1)
     order = [int(row) for row in np.argsort(-sure, kind="stable") if wrong[row]][:at_most]
     rows = seen.table.take(order).to_pylist() if order else []
-    return [
-        {
-            **row,
-            "row": index,
-            "truth": seen.names_of(seen.truth[index]),
-            "answer": seen.names_of(seen.answer[index]),
-            "sure": float(sure[index]),
-        }
-        for index, row in zip(order, rows, strict=True)
-    ]
+    for index, row in zip(order, rows, strict=True):
+        said = {"truth": seen.names_of(seen.truth[index]), "answer": seen.names_of(seen.answer[index])}
+        row |= {"row": index, "sure": float(sure[index]), **said}
+    return rows

@@ -11,9 +11,7 @@ import numpy as np
 from hfkit.base.atomic import write_json, write_text, writing
 from hfkit.base.errors import HfkitError
 from hfkit.evaluation import stats, wording
-from hfkit.evaluation.intervals import groups_of, paired
 from hfkit.evaluation.metric import Columns, Metric, columns_of
-from hfkit.evaluation.screen import aligned
 from hfkit.report.analysis import Predictions
 from hfkit.report.page import templates, totals
 from hfkit.report.plots import forest
@@ -28,7 +26,42 @@ class Comparison:
     data: dict[str, Any]
 
     def __str__(self) -> str:
-        return _text(self.data)
+        data, figure = self.data, self.data["figure"]
+        same = f"the same {data['n']:,} {data['split']} rows of {wording.line(data['data'])}"
+        speed, unit = _speed(data)
+        rows = [["", wording.title(figure), "95 % interval", "parameters", "that learn", "time", f"{unit}/s"]]
+        for row in data["ranking"]:
+            entry = row["figures"][figure]
+            seconds, each = row["total_seconds"], row[speed]
+            rows.append(
+                [
+                    f"{row['rank']}. {row['name']}",
+                    wording.number(entry["value"], figure),
+                    wording.interval(entry, figure),
+                    wording.big(row["parameters"]),
+                    wording.big(row["trainable_parameters"]),
+                    "-" if seconds is None else wording.duration(seconds),
+                    "-" if each is None else f"{each:,.0f}" if each >= 100 else f"{each:.3g}",
+                ]
+            )
+        tests = [["pair", "difference", "95 % interval", "p", "p (Holm)"]]
+        for pair in data["pairs"]:
+            gap, ends = wording.gap(pair["value"], figure), wording.gaps(pair, figure)
+            p_values = [wording.p_value(pair["p_value"]), wording.p_value(pair["p_holm"])]
+            tests.append([f"{pair['first']} - {pair['second']}", gap, ends, *p_values])
+        test = data["pairs"][0]["test"]
+        lines = [
+            f"{len(data['ranking'])} runs on {same}",
+            "",
+            *wording.aligned(rows),
+            "",
+            *wording.aligned(tests),
+            "",
+            f"{sentence(data)} Test: {test}, corrected by Holm.",
+        ]
+        if len(data["hardware"]) > 1:
+            lines.append(f"Times are from different machines: {'; '.join(map(wording.line, data['hardware']))}.")
+        return "\n".join(lines)
 
     def html(self) -> str:
         """One self-contained page."""
@@ -67,15 +100,14 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
     ranking = [_row(run, name, shown) for run, name in zip(runs, names, strict=True)]
     ranked = sorted(range(len(runs)), key=lambda i: -wording.better(ranking[i]["figures"][figure]["value"], figure))
     pairs = [
-        {"first": names[a], "second": names[b], **paired(primary, answers[a], answers[b], groups=groups)}
+        {"first": names[a], "second": names[b], **stats.paired(primary, answers[a], answers[b], groups=groups)}
         for a, b in combinations(ranked, 2)
     ]
     for pair, p_value in zip(pairs, stats.holm([pair["p_value"] for pair in pairs]), strict=True):
         pair["p_holm"] = p_value
     rows = [{"rank": place + 1, **ranking[index]} for place, index in enumerate(ranked)]
-    for row in rows[1:]:
-        mine = next(p for p in pairs if p["first"] == rows[0]["name"] and p["second"] == row["name"])
-        row["behind_best"] = bool(mine["p_holm"] < wording.ALPHA)
+    for row, pair in zip(rows[1:], pairs, strict=False):  # the first pairs are those of the best
+        row["behind_best"] = bool(pair["p_holm"] < wording.ALPHA)
     data = {
         "problem_type": runs[0].metrics.get("problem_type"),
         "figure": figure,
@@ -100,61 +132,50 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
 
 def _same_rows(runs: Sequence[Run], seen: Sequence[Predictions]) -> list[np.ndarray]:
     """For each run, the order that puts its rows by id. Refuses runs that answered different rows."""
-    where = f"{runs[0].path} and "
     ids = [np.asarray(one.table["id"].to_pylist(), dtype=str) for one in seen]
     for run, one, mine in zip(runs[1:], seen[1:], ids[1:], strict=True):
+        where = f"{runs[0].path} and {run.path}"
         problems = [one.metrics.get("problem_type", one.info["task"]) for one in (runs[0], run)]
         if problems[0] != problems[1]:
             reason = f"one is {problems[0]}, the other {problems[1]}"
-            raise HfkitError(f"These runs solve different problems: {reason}.", where=where + str(run.path))
+            raise HfkitError(f"These runs solve different problems: {reason}.", where=where)
         if {name.casefold() for name in one.names} != {name.casefold() for name in seen[0].names}:
             here, there = (", ".join(map(wording.line, names[:8])) for names in (seen[0].names, one.names))
-            reason = f"{here} against {there}"
-            raise HfkitError(f"These runs answer with different labels: {reason}.", where=where + str(run.path))
-        _same_ids(ids[0], mine, where + str(run.path))
-        first, other = _fingerprint(runs[0]), _fingerprint(run)
+            raise HfkitError(f"These runs answer with different labels: {here} against {there}.", where=where)
+        rows, others = set(ids[0].tolist()), set(mine.tolist())
+        if rows != others or len(ids[0]) != len(mine):
+            raise HfkitError(
+                f"These runs were evaluated on different rows: {len(rows & others):,} in common,"
+                f" {len(rows - others):,} only in the first, {len(others - rows):,} only in the second."
+                " A paired test needs the same rows.",
+                where=where,
+                fix="train both with the same --dataset, --data_seed, --test_size and --max_test_samples",
+            )
+        splits = [one.info["data"]["splits"][one.metrics.get("split", "test")] for one in (runs[0], run)]
+        first, other = (str(split["fingerprint"]) for split in splits)
         if first != other:
             raise HfkitError(
                 f"The test rows of these runs have the same ids and different contents (fingerprints {first[:12]} and"
                 f" {other[:12]}): a text or a label was changed.",
-                where=where + str(run.path),
+                where=where,
                 fix="evaluate both on one data set: hfkit evaluate RUN --dataset DATA",
             )
     return [np.argsort(mine, kind="stable") for mine in ids]
-
-
-def _same_ids(first: np.ndarray, second: np.ndarray, where: str) -> None:
-    here, there = set(first.tolist()), set(second.tolist())
-    if here != there or len(first) != len(second):
-        raise HfkitError(
-            f"These runs were evaluated on different rows: {len(here & there):,} in common, {len(here - there):,} only"
-            f" in the first, {len(there - here):,} only in the second. A paired test needs the same rows.",
-            where=where,
-            fix="train both with the same --dataset, --data_seed, --test_size and --max_test_samples",
-        )
-
-
-def _fingerprint(run: Run) -> str:
-    split = run.metrics.get("split", "test")
-    return str(run.info["data"]["splits"][split]["fingerprint"])
 
 
 def _answers(runs: Sequence[Run], metric: Metric) -> tuple[list[Columns], np.ndarray | None]:
     """What the metric reads of each run, in a common order of rows and of labels; and what the rows belong to."""
     seen = [Predictions.of(run) for run in runs]
     order = _same_rows(runs, seen)
-    answers = [_answer(one, seen[0], rows, metric) for one, rows in zip(seen, order, strict=True)]
+    answers, names = [], [name.casefold() for name in seen[0].names]
+    for one, rows in zip(seen, order, strict=True):
+        found, place = columns_of(one.table.take(rows), [metric]), [names.index(name.casefold()) for name in one.names]
+        if one.labelled and place != sorted(place):
+            for name in set(metric.columns) - set(metric.given):
+                found[name] = found[name][:, np.argsort(place)] if one.multi else np.asarray(place)[found[name]]
+        answers.append(found)
     given = {name: answers[0][name] for name in metric.given}
-    return [Columns(answer | given) for answer in answers], groups_of(seen[0].table.take(order[0]))
-
-
-def _answer(seen: Predictions, first: Predictions, rows: np.ndarray, metric: Metric) -> Columns:
-    found, names = columns_of(seen.table.take(rows), [metric]), [name.casefold() for name in first.names]
-    place = [names.index(name.casefold()) for name in seen.names]
-    if seen.labelled and place != sorted(place):
-        for name in set(metric.columns) - set(metric.given):
-            found[name] = found[name][:, np.argsort(place)] if seen.multi else np.asarray(place)[found[name]]
-    return found
+    return [Columns(answer | given) for answer in answers], stats.groups_of(seen[0].table.take(order[0]))
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
@@ -164,17 +185,14 @@ def _names(runs: Sequence[Run]) -> list[str]:
 
 
 def _row(run: Run, name: str, figures: list[str]) -> dict[str, Any]:
-    times = totals(run)
+    model, found, times = run.info["model"], run.metrics, totals(run)
     return {
         "name": name,
         "path": str(run.path),
-        "model": wording.line(run.info["model"]["name"], 80),
-        "figures": {figure: run.metrics[figure] for figure in figures if figure in run.metrics},
-        "parameters": run.info["model"]["parameters"],
-        "trainable_parameters": run.info["model"]["trainable_parameters"],
-        "total_seconds": times.get("total_seconds"),
-        "samples_per_second": times.get("samples_per_second"),
-        "tokens_per_second": times.get("tokens_per_second"),
+        "model": wording.line(model["name"], 80),
+        "figures": {figure: found[figure] for figure in figures if figure in found},
+        **{key: model[key] for key in ("parameters", "trainable_parameters")},
+        **{key: times.get(key) for key in ("total_seconds", "samples_per_second", "tokens_per_second")},
         "seed": run.info["seed"],
         "behind_best": False,
     }
@@ -182,47 +200,8 @@ def _row(run: Run, name: str, figures: list[str]) -> dict[str, Any]:
 
 def _hardware(runs: Sequence[Run]) -> list[str]:
     """Every machine that made one of the runs: times from different ones do not compare."""
-    found = [run.info["hardware"] for run in runs]
-    return sorted(
-        {
-            f"{one['name']}, {one['cores']} cores, {one['num_processes']} process{'es' * (one['num_processes'] != 1)}"
-            for one in found
-        }
-    )
-
-
-def _text(data: dict[str, Any]) -> str:
-    figure = data["figure"]
-    title = (
-        f"{len(data['ranking'])} runs on the same {data['n']:,} {data['split']} rows of {wording.line(data['data'])}"
-    )
-    speed, unit = _speed(data)
-    rows = [["", wording.title(figure), "95 % interval", "parameters", "that learn", "time", f"{unit}/s"]]
-    for row in data["ranking"]:
-        entry = row["figures"][figure]
-        seconds, each = row["total_seconds"], row[speed]
-        rows.append(
-            [
-                f"{row['rank']}. {row['name']}",
-                wording.number(entry["value"], figure),
-                wording.interval(entry, figure),
-                wording.big(row["parameters"]),
-                wording.big(row["trainable_parameters"]),
-                "-" if seconds is None else wording.duration(seconds),
-                "-" if each is None else f"{each:,.0f}" if each >= 100 else f"{each:.3g}",
-            ]
-        )
-    tests = [["pair", "difference", "95 % interval", "p", "p (Holm)"]]
-    for pair in data["pairs"]:
-        ends = wording.gaps(pair, figure)
-        gap = wording.gap(pair["value"], figure)
-        p_values = [wording.p_value(pair["p_value"]), wording.p_value(pair["p_holm"])]
-        tests.append([f"{pair['first']} - {pair['second']}", gap, ends, *p_values])
-    test = data["pairs"][0]["test"]
-    lines = [title, "", *aligned(rows), "", *aligned(tests), "", f"{sentence(data)} Test: {test}, corrected by Holm."]
-    if len(data["hardware"]) > 1:
-        lines.append(f"Times are from different machines: {'; '.join(map(wording.line, data['hardware']))}.")
-    return "\n".join(lines)
+    found = [(run.info["hardware"], run.info["hardware"]["num_processes"]) for run in runs]
+    return sorted({f"{one['name']}, {one['cores']} cores, {n} process{'es' * (n != 1)}" for one, n in found})
 
 
 def _speed(data: dict[str, Any]) -> tuple[str, str]:

@@ -5,19 +5,11 @@ power of the cores and graphics cards at full load, and of the memory. Cooling i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-CORE_WATTS = 12.0
-"""A core of a processor that is not looked up, by Green Algorithms."""
-
-MEMORY_WATTS = 0.3725
-"""A GiB of memory."""
-
-GRAMS_PER_KWH = 475.0
-"""Of CO2 equivalent, the world's average mix of electricity in Green Algorithms."""
-
-ANY_GPU_WATTS = 200.0
+# Green Algorithms' figures: a core of a processor that is not looked up, a GiB of memory, any graphics card, and CO2
+# equivalent of the world's average mix of electricity.
+CORE_WATTS, MEMORY_WATTS, ANY_GPU_WATTS, GRAMS_PER_KWH = 12.0, 0.3725, 200.0, 475.0
 
 # The makers' board power, in watts; the first whose name stands in the device's.
 _GPU_WATTS = {
@@ -27,15 +19,8 @@ _GPU_WATTS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Energy:
-    """An estimate.
-
-    Attributes:
-        kwh: Kilowatt hours.
-        grams: Of CO2 equivalent, at the world's average.
-        how: Where the numbers come from, in a sentence.
-    """
+class Energy(NamedTuple):
+    """An estimate: kilowatt hours, grams of CO2 equivalent, and where the numbers come from, in a sentence."""
 
     kwh: float
     grams: float

@@ -3,19 +3,19 @@
 import re
 from typing import Any
 
+import numpy as np
 from huggingface_hub import EvalResult, ModelCardData
 
 from hfkit.data.sources.embedded import origin
 from hfkit.evaluation import wording
 from hfkit.evaluation.metric import named
 from hfkit.report import public
+from hfkit.report.analysis import Predictions
 from hfkit.report.energy import Energy
-from hfkit.report.weaknesses import examples
 from hfkit.runs.run import Run
 from hfkit.tasks.discover import find
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-LEVEL = 0.95
 
 
 def metadata(run: Run, energy: Energy | None) -> ModelCardData:
@@ -23,9 +23,15 @@ def metadata(run: Run, energy: Energy | None) -> ModelCardData:
     info, data = run.info, run.info["data"]
     base, rows, adapter = base_model(run), data_set(run), bool(run.config.get("lora"))
     found = wording.figures(run.metrics)
+    emissions = energy and {
+        "emissions": float(f"{energy.grams:.2g}"),
+        "source": "estimated by the method of Green Algorithms, from time and hardware",
+        "training_type": "pre-training" if scratch(run) else "fine-tuning",
+        "hardware_used": wording.line(info["hardware"]["name"]),
+    }
     return ModelCardData(
         license=license_of(run),
-        language=_languages(data.get("language")) if find(info["task"]).inputs == "texts" else None,
+        language=_languages(data.get("language")) if find(info["task"]).in_words else None,
         library_name="peft" if adapter else "transformers",
         base_model=base,
         base_model_relation=("adapter" if adapter else "finetune") if base else None,
@@ -33,9 +39,9 @@ def metadata(run: Run, energy: Energy | None) -> ModelCardData:
         metrics=sorted({named(name).hub for name in found} - {""}),
         model_name=wording.line(info["name"]),
         pipeline_tag=info["task"],
-        tags=["hfkit", *(["lora"] if adapter else []), *([] if base else ["trained-from-scratch"] * _scratch(run))],
+        tags=["hfkit", *(["lora"] if adapter else []), *([] if base else ["trained-from-scratch"] * scratch(run))],
         widget=_widget(run) or None,
-        co2_eq_emissions=_emissions(run, energy),
+        co2_eq_emissions=emissions,
         eval_results=[_result(run, name, entry) for name, entry in found.items()],
     )
 
@@ -82,36 +88,36 @@ def _languages(given: str | None) -> list[str] | None:
     return [code for code in codes if re.fullmatch(r"[a-z]{2,3}|code|multilingual", code)] or None
 
 
-def _scratch(run: Run) -> bool:
+def scratch(run: Run) -> bool:
+    """Whether the weights were trained from nothing."""
     return str(run.info["model"]["name"]).startswith("baseline:")
 
 
-def _widget(run: Run) -> list[dict[str, Any]]:
-    return [
-        {"text": row["text"], "output": [{"label": row["label"], "score": round(row["score"], 3)}]}
-        for row in examples(run)
-    ]
-
-
-def _emissions(run: Run, energy: Energy | None) -> dict[str, Any] | None:
-    if energy is None:
-        return None
-    return {
-        "emissions": float(f"{energy.grams:.2g}"),
-        "source": "estimated by the method of Green Algorithms, from time and hardware",
-        "training_type": "pre-training" if _scratch(run) else "fine-tuning",
-        "hardware_used": wording.line(run.info["hardware"]["name"]),
-    }
+def _widget(run: Run, at_most: int = 3) -> list[dict[str, Any]]:
+    """Inputs for the Hub's widget, from the test rows: a short text for each class, answered right and surely. None
+    for pairs and pictures, which the widget cannot be given in words."""
+    seen = Predictions.of(run)
+    texts = {"text", "text_pair"} & set(seen.table.column_names)
+    if not seen.labelled or seen.multi or seen.shares is None or texts != {"text"}:
+        return []
+    length = np.array([len(text) for text in seen.table["text"].to_pylist()])
+    score = seen.shares.max(axis=1)
+    fine, found = seen.right() & (length >= 20) & (length <= 300), []
+    for index, name in enumerate(seen.names[:at_most]):
+        rows = np.flatnonzero(fine & (seen.truth == index))
+        if len(rows):
+            row = int(rows[np.argmax(score[rows])])
+            output = {"label": wording.line(name), "score": round(float(score[row]), 3)}
+            found.append({"text": wording.line(seen.table["text"][row].as_py(), 300), "output": [output]})
+    return found
 
 
 def _result(run: Run, name: str, entry: dict[str, Any]) -> EvalResult:
-    info, data = run.info, run.info["data"]
-    metric = named(name)
+    metric, data = named(name), run.info["data"]
     on_hub = data["source"] == "hub" and data_set(run)
     shown = wording.line(public.path(data["name"]))
-    interval = [round(entry["low"], 6), round(entry["high"], 6)]
     return EvalResult(
-        task_type=info["task"],
+        task_type=run.info["task"],
         dataset_type=str(data["location"]) if on_hub else shown,
         dataset_name=wording.line(data.get("pretty_name") or shown),
         dataset_split=run.metrics.get("split", "test"),
@@ -121,8 +127,8 @@ def _result(run: Run, name: str, entry: dict[str, Any]) -> EvalResult:
         metric_value=round(entry["value"], 6),
         metric_args={
             **metric.hub_arguments,
-            "confidence_level": LEVEL,
-            "confidence_interval": interval,
+            "confidence_level": 0.95,
+            "confidence_interval": [round(entry["low"], 6), round(entry["high"], 6)],
             "rows": entry["n"],
         },
     )

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 import jinja2
-import numpy as np
 from markupsafe import Markup
 
 from hfkit.config import TrainConfig
@@ -20,18 +19,8 @@ from hfkit.report.analysis import Predictions
 from hfkit.runs.run import Run
 from hfkit.tasks.discover import find
 
-# A matrix with more classes is unreadable; then its largest cells are listed.
-MATRIX_CLASSES = 12
-# A page with thousands of classes is unreadable too.
-TABLE_CLASSES = 60
-MISTAKES = 10
-MISTAKE_CHARACTERS = 450
-_READING = {
-    "head": "the head is read",
-    "tail": "the tail is read",
-    "head_tail": "the head and the tail are read",
-    "windows": "everything is read, in overlapping windows",
-}
+MATRIX_CLASSES = 12  # a matrix with more is unreadable; then its largest cells are listed
+TABLE_CLASSES = 60  # a page with thousands is unreadable too
 
 
 @cache
@@ -46,23 +35,9 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    names = (
-        "line",
-        "title",
-        "capital",
-        "number",
-        "interval",
-        "gap",
-        "unit",
-        "p_value",
-        "duration",
-        "count",
-        "big",
-        "python",
-        "shell",
-    )
+    names = "clean line title capital number interval gap unit p_value duration count big python shell".split()
     environment.filters |= {name: getattr(wording, name) for name in names}
-    environment.globals |= {"baseline_title": wording.baseline_title, "reading": _READING}
+    environment.globals["baseline_title"] = wording.baseline_title
     return environment
 
 
@@ -81,45 +56,42 @@ def page(run: Run) -> str:
     """The report of a finished run, as HTML."""
     seen, spec = Predictions.of(run), find(str(run.info["task"]))
     parts = spec.offers("report", "parts")
-    own = parts(run, seen) if parts else {}
+    own, rows = parts(run, seen) if parts else {}, beside(run)
     context = overview(run) | {
         "images": False,
-        "pictures": None,
-        "layers": None,
-        "speeds": speeds(totals(run), bool(run.config.get("linear_probe"))),
         "curves": _curves(run, own.pop("curves", [])),
         "own": [],
-        "beside": _beside(run),
+        "beside": {"rows": rows, "plot": plots.forest(rows, run.metrics["primary_metric"])},
         "sections": _sections(seen),
         "lengths": _lengths(seen) if seen.labelled and "lengths" not in own else None,
-        "mistakes": _mistakes(seen, own.pop("mistakes_shown", MISTAKES)) if seen.labelled else None,
+        "mistakes": analysis.mistakes(seen) if seen.labelled and "mistakes" not in own else None,
         "seen": seen,
     }
-    context |= own
-    return templates().get_template("report.html.jinja").render(context)
+    return templates().get_template("report.html.jinja").render(context | own)
 
 
 def overview(run: Run) -> dict[str, Any]:
     """What the report and the model card both tell."""
-    info, found = run.info, run.metrics
-    problem = str(found.get("problem_type", ""))
-    here = run.config | {"output_dir": str(run.path)}
+    info, found, spec = run.info, run.metrics, find(str(run.info["task"]))
+    primary, shown = found["primary_metric"], wording.figures(found)
+    changed, defaults = settings(run.config | {"output_dir": str(run.path)})
     return {
         "run": run,
         "info": info,
         "metrics": found,
-        "primary": found["primary_metric"],
-        "headline": headline(found),
-        "problem": problem,
+        "primary": primary,
+        "headline": [{"name": name, **shown[name]} for name in sorted(shown, key=lambda name: name != primary)],
+        "problem": str(found.get("problem_type", "")),
         "job": job(info),
-        "inputs": find(str(info["task"])).inputs,
+        "inputs": spec.inputs,
+        "in_words": spec.in_words,
         "verdict": wording.verdict(found),
         "wins": wording.wins(found),
         "data": info["data"],
         "totals": totals(run),
         "command": command(run),
-        "changed": settings(here)[0],
-        "defaults": settings(here)[1],
+        "changed": changed,
+        "defaults": defaults,
         "example": example(info),
         "plain": plain(info),
     }
@@ -136,24 +108,15 @@ def totals(run: Run) -> dict[str, Any]:
     return found
 
 
-def speeds(totals: Mapping[str, Any], probe: bool) -> list[tuple[str, float]]:
-    """What the run measured, in images a second. A linear probe trains on features, which says nothing of images."""
-    names = {"samples_per_second": "training", "eval_samples_per_second": "answering, in the batches of evaluation"}
-    names |= {"samples_per_second": "training the head, on features computed once"} if probe else {}
-    return [(title, float(totals[name])) for name, title in names.items() if name in totals]
-
-
-def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The figures with their intervals, the primary one first."""
-    primary = found["primary_metric"]
-    return [{"name": name, **found[name]} for name in sorted(wording.figures(found), key=lambda name: name != primary)]
-
-
 def job(info: Mapping[str, Any]) -> str:
     """What the model does, in words; of a task that does not say, its name."""
-    task = str(info["task"])
-    said = find(task).offers("app", "job")
-    return str(said(info)) if said else task.replace("-", " ")
+    return str(_said(info, "job", info["task"].replace("-", " ")))
+
+
+def _said(info: Mapping[str, Any], name: str, default: Any) -> Any:
+    """What the run's task says of it in app.py."""
+    own = find(str(info["task"])).offers("app", name)
+    return own(info) if own else default
 
 
 def command(run: Run) -> str:
@@ -184,52 +147,36 @@ def settings(config: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], list[tup
 
 def example(info: Mapping[str, Any]) -> str:
     """An input for the snippets, as Python."""
-    said = find(str(info["task"])).offers("app", "example")
-    return str(said(info)) if said else "..."
-
-
-PLACE = "@PLACE@"
-"""Stands for the model's place in a snippet."""
+    return str(_said(info, "example", "..."))
 
 
 def plain(info: Mapping[str, Any]) -> dict[str, str]:
-    """How plain transformers is asked: `code`, with PLACE for the model, and what is the `same` then."""
-    own = find(str(info["task"])).offers("app", "plain")
-    said: dict[str, str] = own(info) if own else {}
-    code = [
-        "from transformers import pipeline",
-        "",
-        f'model = pipeline("{info["task"]}", {PLACE}{said.get("arguments", "")})',
-        f"print(model({example(info)}))",
-    ]
-    return {"code": "\n".join(code), "same": "the same answers"} | said
+    """How plain transformers is asked: `code`, with @PLACE@ for the model's, and what is the `same` then."""
+    said: dict[str, str] = _said(info, "plain", {})
+    code = f"""from transformers import pipeline
+
+model = pipeline("{info["task"]}", @PLACE@{said.get("arguments", "")})
+print(model({example(info)}))"""
+    return {"code": code, "same": "the same answers"} | said
 
 
 def _curves(run: Run, own: list[Markup | None]) -> list[Markup]:
     log, training = run.log(), run.info.get("training") or {}
     figure = str(training.get("best_metric") or run.metrics["primary_metric"]).removeprefix("eval_")
-    score = plots.score(log, figure, training.get("best_step"))
-    drawn = [*own] or [plots.losses(log), score]
-    drawn.append(plots.rate(log))
-    return [plot for plot in [*drawn, plots.gradient(log)] if plot is not None]
+    drawn = own or [plots.losses(log), plots.score(log, figure, training.get("best_step"))]
+    drawn = [*drawn, plots.course(log, "learning_rate", "s0"), plots.course(log, "grad_norm", "s0 soft")]
+    return [plot for plot in drawn if plot is not None]
 
 
-def _beside(run: Run) -> dict[str, Any]:
-    """The model and its baselines: rows of a table, and the plot."""
-    found = run.metrics
+def beside(run: Run) -> list[dict[str, Any]]:
+    """The model and its baselines: the name and the primary figure of each, a baseline's difference and seconds."""
+    found, seconds = run.metrics, totals(run).get("baselines", {})
     primary, problem = found["primary_metric"], found.get("problem_type")
     rows = [{"name": run.info["model"]["name"], **found[primary], "difference": None, "seconds": None}]
-    seconds = totals(run).get("baselines", {})
     for name, entry in found["baselines"].items():
-        rows.append(
-            {
-                "name": wording.baseline_title(name, problem, entry.get("rows")),
-                **entry[primary],
-                "difference": entry["difference"],
-                "seconds": seconds.get(name),
-            }
-        )
-    return {"rows": rows, "plot": plots.forest(rows, primary)}
+        told = {"difference": entry["difference"], "seconds": seconds.get(name)}
+        rows.append({"name": wording.baseline_title(name, problem, entry.get("rows")), **entry[primary], **told})
+    return rows
 
 
 def _sections(seen: Predictions) -> dict[str, Any]:
@@ -243,38 +190,19 @@ def _sections(seen: Predictions) -> dict[str, Any]:
     parts |= {"classes": sorted(classes, key=lambda row: -row["rows"])[:TABLE_CLASSES], "class_count": len(classes)}
     if seen.shares is not None:
         parts["reliability"] = plots.reliability(analysis.reliability(seen), seen.multi)
-        curves = analysis.roc(seen)
-        parts["roc"] = plots.roc(curves) if curves else None
-        parts["pr"] = plots.precision_recall(analysis.precision_recall(seen)) if curves else None
+        rates, recalls = analysis.curves(seen)
+        parts |= {"roc": plots.roc(rates), "pr": plots.precision_recall(recalls)} if rates else {}
     if not seen.multi:
         matrix = analysis.confusion(seen)
         small = len(matrix) <= MATRIX_CLASSES
-        parts["matrix"] = _cells(matrix) if small else None
+        parts["matrix"] = matrix.tolist() if small else None
         parts["confusions"] = None if small else analysis.confusions(matrix, seen.names)
     return parts
 
 
-def _cells(matrix: np.ndarray) -> list[list[dict[str, Any]]]:
-    """Rows of the confusion matrix with each cell's share of its row."""
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    size = range(len(matrix))
-    return [[{"rows": int(matrix[t, a]), "share": float(shares[t, a]), "right": t == a} for a in size] for t in size]
-
-
 def _lengths(seen: Predictions) -> dict[str, Any]:
     groups = analysis.by_length(seen)
-    if seen.regression:
-        name = "mean absolute error"
-    else:
-        name = "share with all labels right" if seen.multi else "accuracy"
+    name = "share with all labels right" if seen.multi else "accuracy"
+    name = "mean absolute error" if seen.regression else name
     cut = seen.table["truncated"].to_numpy(zero_copy_only=False).mean() if len(seen) else 0.0
     return {"plot": plots.by_length(groups, name), "groups": groups, "name": name, "cut": float(cut)}
-
-
-def _mistakes(seen: Predictions, at_most: int) -> list[dict[str, Any]]:
-    found = analysis.mistakes(seen, at_most)
-    for row in found:
-        for column in ("text", "text_pair"):
-            text = wording.clean(row.get(column) or "").strip()
-            row[column] = {"start": text[:MISTAKE_CHARACTERS], "rest": text[MISTAKE_CHARACTERS:]}
-    return found

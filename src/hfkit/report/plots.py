@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from hfkit.evaluation.wording import line, title
-from hfkit.report.svg import HEIGHT, Plot, thin, ticks
+from hfkit.evaluation.wording import capital, line, title
+from hfkit.report.svg import Plot, Points, thin, ticks
 
 Lines = Sequence[Mapping[str, Any]]
+QUARTERS = (0, 0.25, 0.5, 0.75, 1)
 
 
 def curve_points(log: Lines, key: str, along: str = "step") -> list[tuple[float, float]]:
@@ -23,7 +24,7 @@ def losses(log: Lines, along: str = "step") -> Markup | None:
     train, held_out = curve_points(log, "loss", along), curve_points(log, "eval_loss", along)
     if not train and not held_out:
         return None
-    x, y = _ends([train, held_out])
+    x, y = _ends([*train, *held_out])
     over, unit = ("updates", "updates") if along == "step" else ("tokens", "tokens learnt from")
     plot = Plot(f"Loss over the {over}", (0, x[1]), (min(0.0, y[0]), y[1]), unit, "loss").grid()
     plot.line(thin(train), "s0 soft").dots(train if len(train) == 1 else [], "s0")
@@ -36,15 +37,10 @@ def score(log: Lines, figure: str, best_step: int | None) -> Markup | None:
     points = curve_points(log, f"eval_{figure}")
     if not points:
         return None
-    x, y = _ends([points])
+    x, y = _ends(points)
     margin = max((y[1] - y[0]) * 0.15, 0.005 * max(abs(y[1]), 1e-3))
-    plot = Plot(
-        f"Validation {title(figure)} over the updates",
-        (0, x[1]),
-        (y[0] - margin, y[1] + margin),
-        "updates",
-        f"validation {title(figure)}",
-    ).grid()
+    name, around = f"validation {title(figure)}", (y[0] - margin, y[1] + margin)
+    plot = Plot(f"{capital(name)} over the updates", (0, x[1]), around, "updates", name).grid()
     plot.line(points, "s1").dots(points, "s1")
     for at, value in points:
         if at == best_step:
@@ -52,36 +48,21 @@ def score(log: Lines, figure: str, best_step: int | None) -> Markup | None:
     return plot.svg()
 
 
-def rate(log: Lines) -> Markup | None:
-    """The learning rate."""
-    points = curve_points(log, "learning_rate")
+def course(log: Lines, key: str, kind: str) -> Markup | None:
+    """What was logged over the updates: the learning rate, or the norm of the gradient before clipping."""
+    points = curve_points(log, key)
     if len(points) < 2:
         return None
-    top = max(value for _, value in points)
-    plot = Plot("Learning rate over the updates", (0, points[-1][0]), (0, top * 1.05), "updates", "learning rate")
-    return plot.grid().line(thin(points), "s0").svg()
-
-
-def gradient(log: Lines) -> Markup | None:
-    """The norm of the gradient before clipping."""
-    points = curve_points(log, "grad_norm")
-    if len(points) < 2:
-        return None
-    top = max(value for _, value in points)
-    plot = Plot("Gradient norm over the updates", (0, points[-1][0]), (0, top * 1.05), "updates", "gradient norm")
-    return plot.grid().line(thin(points), "s0 soft").svg()
+    top, name = max(value for _, value in points), key.replace("grad_norm", "gradient_norm").replace("_", " ")
+    plot = Plot(f"{capital(name)} over the updates", (0, points[-1][0]), (0, top * 1.05), "updates", name)
+    return plot.grid().line(thin(points), kind).svg()
 
 
 def reliability(bins: Lines, several: bool) -> Markup:
     """Bars: share that is right among answers of like claimed probability; on the dashed line it is as claimed."""
     low = min(0.5, np.floor(min(entry["from"] for entry in bins) * 10) / 10)
-    plot = Plot(
-        "Reliability diagram",
-        (low, 1),
-        (0, 1),
-        "probability that the model gave " + ("a label" if several else "its answer"),
-        "share that is right",
-    ).grid(y_ticks=[0, 0.25, 0.5, 0.75, 1])
+    given = f"probability that the model gave {'a label' if several else 'its answer'}"
+    plot = Plot("Reliability diagram", (low, 1), (0, 1), given, "share that is right").grid(y_ticks=QUARTERS)
     for entry in bins:
         plot.bar(max(entry["from"], low), entry["to"], entry["right"].value, "s0 soft")
         plot.whisker(entry["claimed"], entry["right"].low, entry["right"].high, "s0")
@@ -92,23 +73,24 @@ def reliability(bins: Lines, several: bool) -> Markup:
 def roc(curves: Lines) -> Markup:
     """ROC curves with the diagonal of guessing."""
     plot = Plot("ROC curve", (0, 1), (0, 1), "false positive rate", "true positive rate")
-    plot.grid([0, 0.25, 0.5, 0.75, 1], [0, 0.25, 0.5, 0.75, 1]).line([(0, 0), (1, 1)], "s2 dashed")
-    for place, curve in enumerate(curves):
-        plot.line(thin(curve["points"]), f"c{place}")
-    names = [(f"{line(curve['name'], 24)}: AUC {curve['area']:.3f}", f"c{place}") for place, curve in enumerate(curves)]
-    return plot.legend(names).svg()
+    return _curves(plot, curves, [(0, 0), (1, 1)], "AUC")
 
 
 def precision_recall(curves: Lines) -> Markup:
     """Precision over recall; where there is one curve, with the precision of guessing."""
     plot = Plot("Precision-recall curve", (0, 1), (0, 1), "recall", "precision")
-    plot.grid([0, 0.25, 0.5, 0.75, 1], [0, 0.25, 0.5, 0.75, 1])
-    if len(curves) == 1:
-        plot.line([(0, curves[0]["base"]), (1, curves[0]["base"])], "s2 dashed")
+    guessing = [(0, curves[0]["base"]), (1, curves[0]["base"])] if len(curves) == 1 else []
+    return _curves(plot, curves, guessing, "AP", on_left=True)
+
+
+def _curves(plot: Plot, curves: Lines, guessing: Points, area: str, on_left: bool = False) -> Markup:
+    plot.grid(QUARTERS, QUARTERS)
+    if guessing:
+        plot.line(guessing, "s2 dashed")
     for place, curve in enumerate(curves):
         plot.line(thin(curve["points"]), f"c{place}")
-    names = [(f"{line(curve['name'], 24)}: AP {curve['area']:.3f}", f"c{place}") for place, curve in enumerate(curves)]
-    return plot.legend(names, on_left=True).svg()
+    names = [(f"{line(curve['name'], 24)}: {area} {curve['area']:.3f}", f"c{n}") for n, curve in enumerate(curves)]
+    return plot.legend(names, on_left=on_left).svg()
 
 
 def by_length(groups: Lines, y_label: str, unit: str = "tokens") -> Markup:
@@ -142,14 +124,9 @@ def forest(rows: Lines, figure: str) -> Markup:
         y = 36 + 40 * place
         kind = "s1" if place == 0 else "s0"
         plot.text(plot.left, y - 12, line(row["name"], 48), kind="key")
-        plot.add(
-            '<line class="whisker {}" x1="{}" x2="{}" y1="{}" y2="{}"/>',
-            kind,
-            plot.px(row["low"]),
-            plot.px(row["high"]),
-            y,
-            y,
-        ).add('<circle class="dot {}" cx="{}" cy="{}" r="4.5"/>', kind, plot.px(row["value"]), y)
+        low, value, high = (plot.px(row[name]) for name in ("low", "value", "high"))
+        plot.add('<line class="whisker {}" x1="{}" x2="{}" y1="{}" y2="{}"/>', kind, low, high, y, y)
+        plot.add('<circle class="dot {}" cx="{}" cy="{}" r="4.5"/>', kind, value, y)
     return plot.svg()
 
 
@@ -171,13 +148,10 @@ def errors(truth: np.ndarray, answer: np.ndarray) -> Markup:
     for number, left, right in zip(counts.tolist(), edges.tolist(), edges[1:].tolist(), strict=False):
         if number:
             plot.bar(left, right, number, "s0 soft")
-    return plot.add(
-        '<line class="line s2 dashed" x1="{0}" x2="{0}" y1="28" y2="{1}"/>', plot.px(0.0), HEIGHT - 42
-    ).svg()
+    return plot.line([(0.0, 0.0), (0.0, plot.y[1])], "s2 dashed").svg()
 
 
-def _ends(series: Sequence[Sequence[tuple[float, float]]]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The extent of all points in both directions."""
-    points = [point for points in series for point in points]
-    x, y = [point[0] for point in points], [point[1] for point in points]
+def _ends(points: Points) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The extent of some points in both directions."""
+    x, y = zip(*points, strict=True)
     return (min(x), max(x)), (min(y), max(y))

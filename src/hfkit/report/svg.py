@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -30,28 +31,21 @@ def short(value: float) -> str:
     return f"{value:g}"
 
 
+@dataclass
 class Plot:
-    """Axes with marks. Data coordinates go in, an `<svg>` comes out.
+    """Axes with marks, 400 units wide. Data coordinates go in, an `<svg>` comes out."""
 
-    Args:
-        title: What a screen reader says.
-        x, y: (low, high) of the axes.
-        x_label, y_label: Names of the axes.
-        height, left: Of the drawing, and of the room for names left of the axis, in its 400 units of width.
-    """
+    title: str  # what a screen reader says
+    x: tuple[float, float]  # (low, high) of the axes
+    y: tuple[float, float]
+    x_label: str = ""
+    y_label: str = ""
+    height: int = HEIGHT
+    left: int = LEFT  # room for names left of the axis
 
-    def __init__(
-        self,
-        title: str,
-        x: tuple[float, float],
-        y: tuple[float, float],
-        x_label: str = "",
-        y_label: str = "",
-        height: int = HEIGHT,
-        left: int = LEFT,
-    ) -> None:
-        self.title, self.x, self.y, self.height, self.left = title, _wide(x), _wide(y), height, left
-        self.x_label, self.y_label = x_label, y_label
+    def __post_init__(self) -> None:
+        # Ends that differ, so that a constant can be drawn.
+        self.x, self.y = ((low, high) if high > low else (low - 0.5, high + 0.5) for low, high in (self.x, self.y))
         self.parts: list[Markup] = []
 
     def px(self, value: float) -> float:
@@ -133,12 +127,6 @@ class Plot:
             self.text(2, 12, self.y_label, kind="label")
         opening = Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">').format(WIDTH, self.height, self.title)
         return opening + Markup("").join(self.parts) + Markup("</svg>")
-
-
-def _wide(ends: tuple[float, float]) -> tuple[float, float]:
-    """Ends that differ, so that a constant can be drawn."""
-    low, high = ends
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
 def thin(points: Points, at_most: int = 300) -> Points:

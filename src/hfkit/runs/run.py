@@ -17,8 +17,6 @@ from hfkit.config.by_task import elsewhere, say_idle
 if TYPE_CHECKING:
     import pyarrow
 
-    from hfkit.hub import Published
-
 # Knobs that change where a run is kept or how it is shown, not what is computed: not part of its identity.
 NOT_IDENTITY = {"output_dir", "overwrite", "disable_tqdm", "report_to", "dataloader_num_workers", "reuse_tokens"}
 NOT_IDENTITY |= {"explain_speed", "push_to_hub", "hub_model_id", "hub_private_repo", "hub_revision"}
@@ -39,7 +37,7 @@ class Run:
         if not _is_run(self.path):
             what = "is not a run: it has no run.json" if self.path.is_dir() else "is not there"
             raise HfkitError(f"{self.path} {what}", fix=like_runs(path) or "name a folder such as runs/bert_imdb")
-        self.info: dict[str, Any] = self._read("run.json")
+        self.info: dict[str, Any] = self.read("run.json")
         if self.model_path != self.path:  # a published run has its Hub id; any other is called what its folder is
             self.info["name"] = self.path.resolve().name
 
@@ -54,11 +52,7 @@ class Run:
         return "running" if held(self.path) else "stopped"
 
     def check_finished(self) -> None:
-        """Refuse a run that has no figures and no model yet.
-
-        Raises:
-            HfkitError: It is not finished: what it is instead, and what to do.
-        """
+        """Refuse, with an HfkitError, a run that has no figures and no model yet."""
         state = self.state
         if state != "finished":
             again = "give its command again: it goes on from its last checkpoint"
@@ -83,50 +77,23 @@ class Run:
             self.check_finished()
             fix = "restore the file, or begin again with --overwrite"
             raise HfkitError(f"{self.path} has no figures: metrics.json is missing", fix=fix)
-        return self._read("metrics.json")
+        return self.read("metrics.json")
 
     def predictions(self) -> "pyarrow.Table":
         """predictions.parquet: a row per test example."""
-        path = self.path / "predictions.parquet"
-        if not path.is_file():
-            raise HfkitError(f"{path} is missing", fix="give the run's command again, to its end")
-        return self._table(path)
-
-    def pictures(self) -> "pyarrow.Table | None":
-        """pictures.parquet: the small pictures that a run of images keeps; None where it keeps none."""
-        path = self.path / "pictures.parquet"
-        return self._table(path) if path.is_file() else None
-
-    def layers(self) -> dict[str, Any] | None:
-        """layers.json: what an image model is made of; None where it was not written down."""
-        return self._read("layers.json") if (self.path / "layers.json").is_file() else None
-
-    def samples(self) -> list[dict[str, Any]]:
-        """samples.jsonl: what a language model made of the same prompts at each look; empty where none were taken."""
-        return list(self._lines("samples.jsonl"))
-
-    def passages(self) -> list[Any]:
-        """passages.json: the hardest and easiest documents of a language model, token by token; empty without it."""
-        path = self.path / "passages.json"
-        found = read_json_file(path) if path.is_file() else []
-        return found if isinstance(found, list) else [found]
-
-    def _table(self, path: Path) -> "pyarrow.Table":
-        import pyarrow
-        import pyarrow.parquet as parquet
-
-        try:
-            return parquet.read_table(path)
-        except (pyarrow.ArrowException, OSError) as error:
-            raise HfkitError(f"{path} is damaged: {error}", fix="restore the file") from error
+        found = self.table("predictions.parquet")
+        if found is None:
+            fix = "give the run's command again, to its end"
+            raise HfkitError(f"{self.path / 'predictions.parquet'} is missing", fix=fix)
+        return found
 
     def log(self) -> list[dict[str, Any]]:
         """log.jsonl: what was logged at each step."""
-        return list(self._lines("log.jsonl"))
+        return list(self.lines("log.jsonl"))
 
     def timing(self) -> list[dict[str, Any]]:
         """timing.jsonl: speeds, and the totals in the last line. A line that a kill cut off is left out."""
-        return list(self._lines("timing.jsonl", skip=True))
+        return list(self.lines("timing.jsonl", skip=True))
 
     def update(self, **entries: Any) -> None:
         """Change entries of run.json, in one rename."""
@@ -134,18 +101,8 @@ class Run:
         with writing(self.path):
             write_json(self.path / "run.json", self.info)
 
-    def push(self, repository: str, **options: Any) -> "Published | None":
-        """Publish the run on the Hub as `user/name`; see `hfkit.push`."""
-        import hfkit
-
-        return hfkit.push(self, repository, **options)
-
     def hold(self) -> None:
-        """Claim the folder for this process until it ends or lets go.
-
-        Raises:
-            HfkitError: Another process is writing to this run, or the folder may not be written.
-        """
+        """Claim the folder for this process until it ends or lets go; an HfkitError where another one has it."""
         with writing(self.path):
             self._lock = (self.path / ".lock").open("w")
         try:
@@ -161,7 +118,19 @@ class Run:
         self._lock.close()
         _HELD.discard(self.path.resolve())
 
-    def _read(self, name: str) -> dict[str, Any]:
+    def table(self, name: str) -> "pyarrow.Table | None":
+        """A Parquet file of the run; None where it keeps none of that name."""
+        import pyarrow
+        import pyarrow.parquet as parquet
+
+        path = self.path / name
+        try:
+            return parquet.read_table(path) if path.is_file() else None
+        except (pyarrow.ArrowException, OSError) as error:
+            raise HfkitError(f"{path} is damaged: {error}", fix="restore the file") from error
+
+    def read(self, name: str) -> dict[str, Any]:
+        """A JSON file of the run."""
         fix = "restore the file, or begin again with --overwrite"
         try:
             content = read_json_file(self.path / name)
@@ -171,31 +140,28 @@ class Run:
             raise HfkitError(f"{self.path / name} holds no JSON object", fix=fix)
         return content
 
-    def _lines(self, name: str, skip: bool = False) -> Iterator[dict[str, Any]]:
+    def lines(self, name: str, skip: bool = False) -> Iterator[dict[str, Any]]:
+        """The objects of a file of JSON lines, none where it is not there; with `skip` without those that are broken."""
         path = self.path / name
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         for number, line in enumerate(text.split("\n"), start=1):
+            where = f"{path}, line {number}"
             try:
-                entry = read_json(line, f"{path}, line {number}", "The line") if line.strip() else {}
+                entry = read_json(line, where, "The line") if line.strip() else {}
             except HfkitError:
                 if not skip:
                     raise
                 continue
             if not isinstance(entry, dict):
-                raise HfkitError(
-                    "The line holds no JSON object", where=f"{path}, line {number}", fix="restore the file"
-                )
+                raise HfkitError("The line holds no JSON object", where=where, fix="restore the file")
             if entry:
                 yield entry
 
 
 @contextmanager
 def reading(*runs: Run) -> Iterator[None]:
-    """Around what reads the files of runs: an entry that is missing, or of another kind, is told as damage.
-
-    Raises:
-        HfkitError: Instead of whatever else the block raises, but an OSError.
-    """
+    """Around what reads the files of runs: an entry that is missing, or of another kind, is told as damage, in an
+    HfkitError instead of whatever the block raises, but an OSError."""
     try:
         yield
     except (HfkitError, OSError):

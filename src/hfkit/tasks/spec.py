@@ -28,6 +28,7 @@ class TaskSpec:
         marks: Keys of a config.json that no other task's models have.
         reads: Columns that a data set may have for it; one of them is enough.
         inputs: What it looks at, in the words of a page: texts, images.
+        in_words: Whether that is in a language, which a card then names.
         keepsakes: Files that a run keeps for its report, hashed as the others are.
         baselines: Of `baseline:<name>` where its config's class lives, and the fields that make it that one.
         demo: What `hfkit train --demo` changes.
@@ -43,6 +44,7 @@ class TaskSpec:
     marks: tuple[str, ...] = ()
     labelled: bool = True
     inputs: str = "texts"
+    in_words: bool = True
     keepsakes: tuple[str, ...] = ()
     baselines: Mapping[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     demo: Mapping[str, Any] = field(default_factory=dict)

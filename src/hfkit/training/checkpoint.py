@@ -6,8 +6,8 @@ Randomness needs no saving: the engine derives each update's seed from (seed, up
 """
 
 import json
+import re
 import shutil
-from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -22,13 +22,8 @@ Tensors: TypeAlias = "dict[str, torch.Tensor]"
 
 
 def save(folder: Path, step: int, tensors: dict[str, Tensors], state: dict[str, Any]) -> Path:
-    """Write `folder/step-<step>` atomically.
-
-    Args:
-        folder: The run's `checkpoints/`.
-        step: Updates done.
-        tensors: A safetensors file each, by name: `model`, `optimizer`, `callbacks`.
-        state: Everything else, JSON.
+    """Write `folder/step-<step>` atomically: `tensors` (`model`, `optimizer`, `callbacks`) as a safetensors file each,
+    `state` as JSON.
 
     Raises:
         HfkitError: No space or no right to write. The checkpoints that were there are untouched.
@@ -36,26 +31,19 @@ def save(folder: Path, step: int, tensors: dict[str, Tensors], state: dict[str, 
     from safetensors.torch import save_file
 
     place = folder / f"step-{step:06d}"
-    check_space(place, size(tensors))
+    check_space(place, tensors)
     with atomic.writing(place), atomic.whole_folder(place) as staged:
         for name, content in tensors.items():
             save_file(_separate(content), staged / f"{name}.safetensors")
-        (staged / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        # Schedules and parameter groups hold numbers that are tensors, or NumPy's.
+        (staged / "state.json").write_text(json.dumps(state, default=lambda one: one.item()), encoding="utf-8")
         (staged / "manifest.json").write_text(json.dumps(atomic.digests(staged), indent=2), encoding="utf-8")
     return place
 
 
-def size(tensors: dict[str, Tensors]) -> int:
-    """Bytes that a checkpoint of these tensors takes, but for a few thousand of JSON."""
-    return sum(tensor.nbytes for content in tensors.values() for tensor in content.values())
-
-
-def check_space(place: Path, needed: int) -> None:
-    """Ask the disk before it is written to.
-
-    Raises:
-        HfkitError: It has less than `needed` bytes and one MB left. (A quota it does not tell; that fails in writing.)
-    """
+def check_space(place: Path, tensors: dict[str, Tensors]) -> None:
+    """Refuse a disk with less left than the tensors and a MB of JSON take. (A quota is not told.)"""
+    needed = sum(tensor.nbytes for content in tensors.values() for tensor in content.values())
     there = next(folder for folder in place.parents if folder.is_dir())
     free = shutil.disk_usage(there).free
     if free < needed + 2**20:
@@ -85,11 +73,8 @@ def newest(folder: Path) -> tuple[Path | None, list[str]]:
 
 
 def damage(place: Path, hashes: bool = True) -> str | None:
-    """What is wrong with a checkpoint, or None when its files are those of the manifest, to the byte.
-
-    Args:
-        hashes: Read every byte; else only look whether the files are there in their length.
-    """
+    """What is wrong with a checkpoint, or None when its files are those of the manifest: to the byte, or without
+    `hashes` in their length."""
     try:
         manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
         found = atomic.damage(place, manifest, hashes)
@@ -133,21 +118,15 @@ def model_state(model: "torch.nn.Module") -> Tensors:
     """The parameters that learn, and the buffers. Frozen parameters are what `build_model` makes them again."""
     frozen = {name for name, parameter in model.named_parameters(remove_duplicate=False) if not parameter.requires_grad}
     # A matrix of four bits keeps its scales beside it, as weight.absmax and the like.
-    return {name: tensor for name, tensor in model.state_dict().items() if not frozen & {name, owner(name)}}
-
-
-def owner(name: str) -> str:
-    """The weight that an entry `....weight.absmax` of a state belongs to; any other entry's own name."""
-    before, mark, _ = name.rpartition(".weight.")
-    return f"{before}.weight" if mark else name
+    return {
+        name: tensor
+        for name, tensor in model.state_dict().items()
+        if not frozen & {name, re.sub(r"(.*\.weight)\..*", r"\1", name)}
+    }
 
 
 def restore_model(model: "torch.nn.Module", tensors: Tensors) -> None:
-    """Put saved weights into `model`.
-
-    Raises:
-        HfkitError: A weight that learns is not in the checkpoint, or has another shape.
-    """
+    """Put saved weights into `model`; an HfkitError where one that learns is not there, or has another shape."""
     from hfkit.models import sharding
 
     current = model.state_dict()
@@ -166,15 +145,10 @@ def optimizer_state(optimizer: "torch.optim.Optimizer") -> tuple[Tensors, dict[s
     import torch
 
     state = optimizer.state_dict()
-    tensors: Tensors = {}
-    numbers: dict[str, Any] = {}
-    for index, entries in state["state"].items():
-        for name, value in entries.items():
-            if isinstance(value, torch.Tensor):
-                tensors[f"{index}.{name}"] = value
-            else:
-                numbers[f"{index}.{name}"] = value
-    return tensors, {"numbers": numbers, "param_groups": to_json(state["param_groups"])}
+    entries = {f"{index}.{name}": value for index, own in state["state"].items() for name, value in own.items()}
+    tensors = {name: value for name, value in entries.items() if isinstance(value, torch.Tensor)}
+    numbers = {name: value for name, value in entries.items() if name not in tensors}
+    return tensors, {"numbers": numbers, "param_groups": state["param_groups"]}
 
 
 def restore_optimizer(optimizer: "torch.optim.Optimizer", tensors: Tensors, rest: dict[str, Any]) -> None:
@@ -186,33 +160,11 @@ def restore_optimizer(optimizer: "torch.optim.Optimizer", tensors: Tensors, rest
     for key, value in {**rest["numbers"], **tensors}.items():
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = sharding.cut(value, parameters[int(index)])
-    optimizer.load_state_dict({"state": state, "param_groups": from_json(rest["param_groups"])})
-
-
-def to_json(value: Any) -> Any:
-    """Make tuples, counters and integer keys survive JSON; schedules and parameter groups hold them."""
-    if isinstance(value, tuple):
-        return {"__tuple__": [to_json(entry) for entry in value]}
-    if isinstance(value, Counter):
-        return {"__counter__": [[key, count] for key, count in value.items()]}
-    if isinstance(value, dict):
-        return {"__items__": [[key, to_json(entry)] for key, entry in value.items()]}
-    if isinstance(value, list):
-        return [to_json(entry) for entry in value]
-    return value.item() if hasattr(value, "item") else value  # a tensor of one number, or NumPy's
-
-
-def from_json(value: Any) -> Any:
-    """The reverse of `to_json`."""
-    if isinstance(value, list):
-        return [from_json(entry) for entry in value]
-    if not isinstance(value, dict):
-        return value
-    if "__tuple__" in value:
-        return tuple(from_json(entry) for entry in value["__tuple__"])
-    if "__counter__" in value:
-        return Counter(dict(value["__counter__"]))
-    return {key: from_json(entry) for key, entry in value["__items__"]}
+    groups = [
+        {name: tuple(value) if isinstance(here.get(name), tuple) else value for name, value in kept.items()}
+        for here, kept in zip(optimizer.param_groups, rest["param_groups"], strict=True)  # JSON has no tuples
+    ]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _separate(tensors: Tensors) -> Tensors:

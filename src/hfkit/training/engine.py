@@ -15,7 +15,7 @@ import gc
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,50 +32,52 @@ from hfkit.evaluation.metric import looked_at
 from hfkit.evaluation.predict import Plan, Tensors, evaluate, load_batches, named, try_largest
 from hfkit.models import sharding
 from hfkit.models.inspection import readable
+from hfkit.tasks import Task
 from hfkit.training.optim import ON_METRIC, make_step
-from hfkit.training.state import State
 
 if TYPE_CHECKING:
-    from hfkit.tasks import Task
     from hfkit.training.callbacks import Callback
 
 Share = list[tuple[Tensors, bool]]  # a process's batches of an update, each with whether it counts
 
 
+@dataclass
+class State:
+    """What the training loop counts. All of it is in a checkpoint."""
+
+    step: int = 0  # updates done
+    epoch: float = 0.0  # epochs done, with the fraction
+    examples: int = 0  # rows seen
+    tokens: int = 0  # real ones, seen
+    loss_sum: float = 0.0  # since the last line of the log
+    loss_weight: float = 0.0  # what it is divided by
+    rows_per_batch: int = 0  # in force: `auto_find_batch_size` may have halved it
+    best_value: float | None = None  # the best figure on validation
+    best_step: int | None = None  # where it was
+    stopped: str | None = None  # why training ended before its last update
+    due: list[str] = field(default_factory=list)  # after the last update: `eval`, `save`
+
+
+@dataclass(eq=False)
 class Engine:
-    """One model being trained.
+    """One model being trained."""
 
-    Args:
-        accelerator: Made without gradient accumulation: the engine divides the loss itself.
-        task: Collates, weighs and scores batches.
-        model: Prepared by `accelerator`.
-        optimizer: Prepared by `accelerator`.
-        scheduler: Not prepared: Accelerate would step it once for every process.
-        plan: Which rows share a batch.
-        total_steps: Updates of the whole run.
-        config: The knobs of the loop.
-        callbacks: In the order in which they hear of an event.
-    """
+    accelerator: Accelerator  # made without gradient accumulation: the engine divides the loss itself
+    task: Task
+    model: torch.nn.Module  # prepared by `accelerator`
+    optimizer: Any  # prepared by `accelerator`
+    scheduler: LRScheduler  # not prepared: Accelerate would step it once for every process
+    plan: BatchPlan  # which rows share a batch
+    total_steps: int  # updates of the whole run
+    config: TrainConfig
+    callbacks: "list[Callback]"  # in the order in which they hear of an event
+    grad_norm: float = 0.0
+    waited: float = 0.0  # seconds spent on waiting for input
+    look_seconds: float = 0.0  # what a look at validation will take, as its largest batch lets expect
+    interrupted: bool = False  # set by a signal handler, looked at between updates
 
-    def __init__(
-        self,
-        accelerator: Accelerator,
-        task: "Task",
-        model: torch.nn.Module,
-        optimizer: Any,
-        scheduler: LRScheduler,
-        plan: BatchPlan,
-        total_steps: int,
-        config: TrainConfig,
-        callbacks: "list[Callback]",
-    ) -> None:
-        self.accelerator, self.task, self.model = accelerator, task, model
-        self.optimizer, self.scheduler, self.plan = optimizer, scheduler, plan
-        self.total_steps, self.config, self.callbacks = total_steps, config, callbacks
-        self.state = State(rows_per_batch=plan.rows_per_batch)
-        self.grad_norm, self.waited = 0.0, 0.0  # seconds spent on waiting for input
-        self.look_seconds = 0.0  # what a look at validation will take, as its largest batch lets expect
-        self.interrupted = False  # set by a signal handler, looked at between updates
+    def __post_init__(self) -> None:
+        self.state = State(rows_per_batch=self.plan.rows_per_batch)
 
     @property
     def module(self) -> torch.nn.Module:
@@ -135,7 +137,7 @@ class Engine:
         """The counters, in JSON; the summed loss is that of all processes, held by the first."""
         total = self.sum([self.state.loss_sum])[0]
         self.state.loss_sum = total if self.accelerator.is_main_process else 0.0
-        return {entry.name: getattr(self.state, entry.name) for entry in fields(State)}
+        return asdict(self.state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up the counters of a checkpoint."""
@@ -209,7 +211,9 @@ class Engine:
             smaller = [(batch, True) for batch in self._load(dataset, plan)]
             return self._update(dataset, update, smaller, weight)
         self._emit("on_backward", update, share, loss)
-        self._clip()
+        if self.config.max_grad_norm:  # now that the guard has looked: a NaN norm would make all NaN
+            norm = torch.tensor(self.grad_norm, device=self.accelerator.device)
+            torch.nn.utils.clip_grads_with_norm_(self.model.parameters(), self.config.max_grad_norm, norm)
         made = make_step(self.optimizer, self.accelerator.scaler)
         if made and not isinstance(self.scheduler, ON_METRIC):
             self.scheduler.step()
@@ -232,12 +236,6 @@ class Engine:
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
         self.grad_norm = sharding.total_norm(gradients)
         return float(summed)  # A CPU-GPU sync, once an update: a NaN has to be seen before the step is made.
-
-    def _clip(self) -> None:
-        """Scale the gradients down to `max_grad_norm`. After the guard has looked: a NaN norm would make all NaN."""
-        if self.config.max_grad_norm:
-            norm = torch.tensor(self.grad_norm, device=self.accelerator.device)
-            torch.nn.utils.clip_grads_with_norm_(self.model.parameters(), self.config.max_grad_norm, norm)
 
     def _halve_or_raise(self, error: Exception) -> None:
         """Make batches smaller when memory ran out and the user asked for it; every other error goes on its way."""

@@ -2,13 +2,16 @@
 
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs
 from datasets import DatasetDict
+from torch import nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hfkit.base import atomic, hardware, versions
 from hfkit.base.errors import HfkitError, nearest
@@ -24,27 +27,42 @@ from hfkit.models.kernels.cpu_attention import products
 from hfkit.models.kernels.cpu_dropout import drawn_fast
 from hfkit.runs import run as runs
 from hfkit.runs.run import Run
+from hfkit.tasks import Task
 from hfkit.tasks.discover import find
-from hfkit.training import callbacks, checkpoint, provenance, streaming, test_split
-from hfkit.training.callbacks.log import append
+from hfkit.training import checkpoint, provenance, streaming, test_split
+from hfkit.training.callbacks import Callback, closing
+from hfkit.training.callbacks.best import EarlyStopping, ModelKeeper
+from hfkit.training.callbacks.log import Log, append
+from hfkit.training.callbacks.nan_guard import NanGuard
+from hfkit.training.callbacks.progress import Progress
+from hfkit.training.callbacks.saver import Saver, restore
+from hfkit.training.callbacks.speed import Speed
+from hfkit.training.callbacks.weights import Ema, Unfreeze
 from hfkit.training.engine import Engine
 from hfkit.training.optim import build_optimizer, build_scheduler
 from hfkit.training.saving import prove_savable, save_model
 from hfkit.training.signals import stopped_by_signals
-from hfkit.training.streaming import StreamPlan, plan_of
 
-if TYPE_CHECKING:
-    from torch import nn
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from hfkit.tasks import Task
+@dataclass(frozen=True)
+class Job:
+    """What a run is made from."""
+
+    config: TrainConfig
+    task: Task
+    model: PreTrainedModel
+    processor: Any  # a tokenizer or an image processor
+    data: DatasetDict  # the splits as they were loaded
+    encoded: DatasetDict  # and as the model reads them
+    run: Run
+    accelerator: Accelerator
 
 
 def fit(
     config: TrainConfig,
-    task: "Task",
-    model: "PreTrainedModel",
-    processor: "PreTrainedTokenizerBase",
+    task: Task,
+    model: PreTrainedModel,
+    processor: PreTrainedTokenizerBase,
     data: DatasetDict,
 ) -> Run:
     """Train, pick the best model, and write every file of the run but the report.
@@ -68,27 +86,23 @@ def fit(
     """
     check(config)
     began = time.perf_counter()
-    accelerator = _accelerator(config, model)
-    run = open_run(config, accelerator)
+    path = Path(config.output_dir or "runs/run")  # the latter for a call without a recipe
+    accelerator = _accelerator(config, model, path)
+    run = _open(config, path, accelerator)
     task = task.for_model(model.config, processor)
     _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
     prove_savable(run.model_path, accelerator, model, processor)
     encoded = token_cache.encode_splits(task, data, processor, accelerator, config.reuse_tokens)
+    job = Job(config, task, model, processor, data, encoded, run, accelerator)
     place, skipped = checkpoint.newest(run.path / "checkpoints")
-    _tell(run, config, task, model, processor, data, encoded, accelerator, resumed=place is not None)
-    if config.report_to:
-        accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(config)))
-    reads = {name: task.to_train if name == "train" else task.to_evaluate for name in encoded}
-    learner, learnt = task.learner(config, model, encoded, accelerator) or (
-        None,
-        DatasetDict({name: reads[name](split) for name, split in encoded.items()}),
-    )
+    _tell(job, resumed=place is not None)
+    learner, learnt = task.learner(config, model, encoded, accelerator) or (None, _batched(task, encoded))
     streaming.streamed(task, data, learnt, processor)
-    engine = build_engine(config, task, model, processor, learnt, run, accelerator, learner)
+    engine = build_engine(job, learnt, learner)
     _resume(engine, run, place, skipped)
     with (
         stopped_by_signals(engine),
-        callbacks.closing(engine.callbacks),
+        closing(engine.callbacks),
         products(accelerator.device, accelerator.mixed_precision),
         drawn_fast(engine.module, accelerator.device),
     ):
@@ -99,13 +113,13 @@ def fit(
             run.update(state="stopped")
             append(run.path / "timing.jsonl", {"session_seconds": round(trained - began, 3)})
         raise KeyboardInterrupt(f"stopped at update {engine.state.step}; the same command again goes on from there")
-    test_split.write(run, accelerator, task, data, encoded, config, trained - began)
+    test_split.write(job, trained - began)
     if accelerator.is_main_process:
         _finish(engine, run, _best_metric(config, task)[0])
     return Run(run.path)
 
 
-def _accelerator(config: TrainConfig, model: "PreTrainedModel") -> Accelerator:
+def _accelerator(config: TrainConfig, model: PreTrainedModel, path: Path) -> Accelerator:
     """Device, precision and processes; what was chosen is said."""
     if config.full_determinism:
         from transformers import enable_full_determinism  # with it come peft and whatever peft can use
@@ -118,7 +132,7 @@ def _accelerator(config: TrainConfig, model: "PreTrainedModel") -> Accelerator:
         mixed_precision=precision,
         cpu=config.use_cpu,
         log_with=tracker_names(config.report_to) or None,
-        project_dir=str(output_dir(config)),
+        project_dir=str(path),
         # No second copy of gradients. A model that must not see padding runs once a length, on each process another
         # number of times: no buffer may be sent around at each.
         kwargs_handlers=[
@@ -135,131 +149,33 @@ def _accelerator(config: TrainConfig, model: "PreTrainedModel") -> Accelerator:
     return accelerator
 
 
-def _tell(
-    run: Run,
-    config: TrainConfig,
-    task: "Task",
-    model: "PreTrainedModel",
-    processor: "PreTrainedTokenizerBase",
-    data: DatasetDict,
-    encoded: DatasetDict,
-    accelerator: Accelerator,
-    resumed: bool,
-) -> None:
-    """Write into the run where it comes from; of one that goes on, say what has changed since it began."""
-    truncation = token_cache.lost(accelerator, task, data, encoded, processor)
-    facts = provenance.facts(config, task, model, data, encoded, accelerator, truncation)
+def _tell(job: Job, resumed: bool) -> None:
+    """Tell the run and the trackers where it comes from; of one that goes on, say what has changed since it began."""
+    run = job.run
+    truncation = token_cache.lost(job.accelerator, job.task, job.data, job.encoded, job.processor)
+    facts = provenance.facts(job, truncation)
     if resumed:
-        for sentence in provenance.check_same(run, facts):
-            accelerator.print(sentence)
+        if sentence := provenance.check_same(run, facts):
+            job.accelerator.print(sentence)
         facts["batches_per_update"] = run.info.get("batches_per_update", facts["batches_per_update"])
     run.info.update(facts)
-    if accelerator.is_main_process:
+    if job.accelerator.is_main_process:
         run.update(**facts)
-        task.before_training(run, model)
+        job.task.before_training(run, job.model)
+    if job.config.report_to:
+        job.accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(job.config)))
+
+
+def _batched(task: Task, encoded: DatasetDict) -> DatasetDict:
+    """The splits' rows as batches take them."""
+    reads = {name: task.to_train if name == "train" else task.to_evaluate for name in encoded}
+    return DatasetDict({name: reads[name](split) for name, split in encoded.items()})
 
 
 def _finish(engine: Engine, run: Run, metric: str) -> None:
-    """Say in run.json that all is written."""
-    read = streaming.facts(engine.plan, run.info["data"])
-    run.update(state="finished", training=_training(engine, metric), files=test_split.files(run), **read)
-    run.release()
-
-
-def output_dir(config: TrainConfig) -> Path:
-    """Where the run is kept; a call without a recipe and without `output_dir` writes to runs/run."""
-    return Path(config.output_dir or "runs/run")
-
-
-def open_run(config: TrainConfig, accelerator: Accelerator) -> Run:
-    """The run's folder, made by the first process; the others wait for it."""
-    path = output_dir(config)
-    if accelerator.is_main_process:
-        runs.claim(config, path, recipe=sys.argv[0])
-    accelerator.wait_for_everyone()
-    run = Run(path)
-    if accelerator.is_main_process:
-        run.hold()
-    return run
-
-
-def build_engine(
-    config: TrainConfig,
-    task: "Task",
-    model: "PreTrainedModel",
-    processor: "PreTrainedTokenizerBase",
-    encoded: DatasetDict,
-    run: Run,
-    accelerator: Accelerator,
-    learner: "nn.Module | None" = None,
-) -> Engine:
-    """Optimizer, schedule, plan and callbacks around a model.
-
-    `learner` is what learns where it is a part of the model, all of which is saved. An update keeps the batches that
-    the run began with: with other processes than before, they are dealt anew.
-    """
-    batches = config.gradient_accumulation_steps * accelerator.num_processes
-    optimizer = build_optimizer(learner or model, config)
-    plan = plan_of(
-        encoded["train"],
-        rows_per_batch=config.per_device_train_batch_size,
-        batches_per_update=run.info.get("batches_per_update", batches),
-        strategy=config.train_sampling_strategy,
-        tokens_per_batch=getattr(config, "tokens_per_batch", None),
-        seed=config.seed,
-        fewest=fewest_rows(learner or model, config.unfreeze_epoch is not None),
-    )
-    total_steps = config.max_steps if config.max_steps > 0 else plan.count(config.num_train_epochs)
-    scheduler = build_scheduler(optimizer, config, total_steps)
-    sharding.compile_in_place(accelerator, learner or model)
-    prepared, optimizer = accelerator.prepare(learner or model, optimizer)
-
-    def save() -> None:
-        save_model(run.model_path, accelerator, model, processor)
-
-    hooks = build_callbacks(config, task, encoded, run, save, processor)
-    if isinstance(plan, StreamPlan):
-        hooks.insert(0, callbacks.StreamPosition(plan))  # Speed comes last
-    return Engine(accelerator, task, prepared, optimizer, scheduler, plan, total_steps, config, hooks)
-
-
-def build_callbacks(
-    config: TrainConfig, task: "Task", encoded: DatasetDict, run: Run, save: Any, processor: Any
-) -> list[callbacks.Callback]:
-    """The callbacks that `config` asks for, in the order in which they hear of an event."""
-    metric, greater = _best_metric(config, task)
-    looks = config.eval_strategy != "no" and "validation" in encoded
-    chosen: list[callbacks.Callback] = [callbacks.NanGuard(encoded["train"])]
-    if config.unfreeze_epoch is not None:
-        chosen.append(callbacks.Unfreeze(config.unfreeze_epoch))
-    if config.ema_decay:
-        chosen.append(callbacks.Ema(config.ema_decay))
-    chosen += [callbacks.Progress(), callbacks.Log(run.path)]
-    if looks:
-        chosen += task.callbacks(config, run, encoded, processor)
-    only_best = looks and config.load_best_model_at_end
-    chosen.append(callbacks.ModelKeeper(metric, greater, run.model_path, save, only_best))
-    if config.early_stopping_patience is not None:
-        patience, threshold = config.early_stopping_patience, config.early_stopping_threshold
-        chosen.append(callbacks.EarlyStopping(metric, greater, patience, threshold))
-    chosen.append(callbacks.Saver(run.path / "checkpoints", config.save_total_limit))
-    return [*chosen, callbacks.Speed(run)] if config.explain_speed else chosen
-
-
-def _best_metric(config: TrainConfig, task: "Task") -> tuple[str, bool]:
-    """The figure that says which model is best, known to be measured, and whether more of it is better."""
-    metric = (config.metric_for_best_model or task.primary_metric).removeprefix("eval_")
-    better = {"loss": "lower"} | {one.name: one.better for one in find(task.name).metrics(task.settings())}
-    if metric not in better:
-        raise HfkitError(f"{metric} is not measured", where="--metric_for_best_model", fix=nearest(metric, better))
-    return metric, better[metric] == "higher"
-
-
-def _training(engine: Engine, metric: str) -> dict[str, Any]:
-    """How training went, for run.json."""
+    """Say in run.json how training went, and that all is written."""
     state = engine.state
-    stream = {"stream": engine.plan.told()} if isinstance(engine.plan, StreamPlan) else {}
-    return {
+    training: dict[str, Any] = {
         "steps": state.step,
         "epochs": state.epoch,
         "examples": state.examples,
@@ -269,20 +185,96 @@ def _training(engine: Engine, metric: str) -> dict[str, Any]:
         "best_metric": metric,
         "best_value": state.best_value,
         "stopped": state.stopped,
-        **stream,
     }
+    if isinstance(engine.plan, streaming.StreamPlan):
+        training["stream"] = engine.plan.told()
+        run.info["data"] = streaming.facts(training["stream"], run.info["data"])
+    run.update(state="finished", training=training, files=test_split.files(run))
+    run.release()
+
+
+def _open(config: TrainConfig, path: Path, accelerator: Accelerator) -> Run:
+    """The run's folder, made by the first process; the others wait for it."""
+    if accelerator.is_main_process:
+        runs.claim(config, path, recipe=sys.argv[0])
+    accelerator.wait_for_everyone()
+    run = Run(path)
+    if accelerator.is_main_process:
+        run.hold()
+    return run
+
+
+def build_engine(job: Job, rows: DatasetDict, learner: nn.Module | None = None) -> Engine:
+    """Optimizer, schedule, plan and callbacks around a model.
+
+    `learner` is what learns from `rows` where it is a part of the model, all of which is saved. An update keeps the
+    batches that the run began with: with other processes than before, they are dealt anew.
+    """
+    config, accelerator, learning = job.config, job.accelerator, learner or job.model
+    batches = config.gradient_accumulation_steps * accelerator.num_processes
+    optimizer = build_optimizer(learning, config)
+    plan = streaming.plan_of(
+        rows["train"],
+        rows_per_batch=config.per_device_train_batch_size,
+        batches_per_update=job.run.info.get("batches_per_update", batches),
+        strategy=config.train_sampling_strategy,
+        tokens_per_batch=getattr(config, "tokens_per_batch", None),
+        seed=config.seed,
+        fewest=fewest_rows(learning, config.unfreeze_epoch is not None),
+    )
+    total_steps = config.max_steps if config.max_steps > 0 else plan.count(config.num_train_epochs)
+    scheduler = build_scheduler(optimizer, config, total_steps)
+    sharding.compile_in_place(accelerator, learning)
+    prepared, optimizer = accelerator.prepare(learning, optimizer)
+    hooks: list[Callback] = [streaming.StreamPosition(plan)] if isinstance(plan, streaming.StreamPlan) else []
+    hooks += _callbacks(job, rows)
+    return Engine(accelerator, job.task, prepared, optimizer, scheduler, plan, total_steps, config, hooks)
+
+
+def _callbacks(job: Job, rows: DatasetDict) -> list[Callback]:
+    """The callbacks that the configuration asks for, in the order in which they hear of an event."""
+    config, run = job.config, job.run
+    metric, greater = _best_metric(config, job.task)
+    looks = config.eval_strategy != "no" and "validation" in rows
+
+    def save() -> None:
+        save_model(run.model_path, job.accelerator, job.model, job.processor)
+
+    chosen: list[Callback] = [NanGuard(rows["train"])]
+    if config.unfreeze_epoch is not None:
+        chosen.append(Unfreeze(config.unfreeze_epoch))
+    if config.ema_decay:
+        chosen.append(Ema(config.ema_decay))
+    chosen += [Progress(), Log(run.path)]
+    if looks:
+        chosen += job.task.callbacks(config, run, rows, job.processor)
+    chosen.append(ModelKeeper(metric, greater, run.model_path, save, looks and config.load_best_model_at_end))
+    if config.early_stopping_patience is not None:
+        patience, threshold = config.early_stopping_patience, config.early_stopping_threshold
+        chosen.append(EarlyStopping(metric, greater, patience, threshold))
+    chosen.append(Saver(run.path / "checkpoints", config.save_total_limit))
+    return [*chosen, Speed(run)] if config.explain_speed else chosen
+
+
+def _best_metric(config: TrainConfig, task: Task) -> tuple[str, bool]:
+    """The figure that says which model is best, known to be measured, and whether more of it is better."""
+    metric = (config.metric_for_best_model or task.primary_metric).removeprefix("eval_")
+    better = {"loss": "lower"} | {one.name: one.better for one in find(task.name).metrics(task.settings())}
+    if metric not in better:
+        raise HfkitError(f"{metric} is not measured", where="--metric_for_best_model", fix=nearest(metric, better))
+    return metric, better[metric] == "higher"
 
 
 def _resume(engine: Engine, run: Run, place: Path | None, skipped: list[str]) -> None:
     """Take up the newest whole checkpoint, and name the damaged ones that were passed over."""
     for sentence in skipped:
         engine.accelerator.print(sentence)
-    if place is None:
-        engine.accelerator.print(f"{run.path}: {counted(engine.total_steps, 'update')} to make")
-        if engine.accelerator.is_main_process:
-            with atomic.writing(run.path):
-                for stale in ("log.jsonl", "timing.jsonl"):
-                    (run.path / stale).unlink(missing_ok=True)
+    if place is not None:
+        restore(engine, place)
+        engine.accelerator.print(f"{run.path}: resumed at update {engine.state.step} of {engine.total_steps}")
         return
-    callbacks.restore(engine, place)
-    engine.accelerator.print(f"{run.path}: resumed at update {engine.state.step} of {engine.total_steps}")
+    engine.accelerator.print(f"{run.path}: {counted(engine.total_steps, 'update')} to make")
+    if engine.accelerator.is_main_process:
+        with atomic.writing(run.path):
+            for stale in ("log.jsonl", "timing.jsonl"):
+                (run.path / stale).unlink(missing_ok=True)

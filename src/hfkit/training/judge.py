@@ -1,13 +1,34 @@
 """evaluate: what a finished run is worth on another data set."""
 
+import dataclasses
+import itertools
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as parquet
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from datasets import Dataset, DatasetDict
+
+from hfkit.base import hardware
+from hfkit.base.atomic import write_json, writing
 from hfkit.base.errors import HfkitError
-from hfkit.config import DataArguments
+from hfkit.base.processes import meet
+from hfkit.base.untrusted import read_json_file
+from hfkit.config import DataArguments, TrainConfig
+from hfkit.config.by_task import say_idle
+from hfkit.config.rules import check
 from hfkit.data import load_test
+from hfkit.data.summary import DataSummary
+from hfkit.data.tables.table import counted
+from hfkit.evaluation import wording
+from hfkit.evaluation.stats import intervals
+from hfkit.models.loading import load_model
 from hfkit.runs import run as runs
 from hfkit.runs.run import Run
+from hfkit.tasks import Task
 from hfkit.tasks.discover import find
 from hfkit.training import test_split
 
@@ -21,18 +42,15 @@ def evaluate(
 ) -> dict[str, Any]:
     """A finished run's figures on another data set: a file whole, anything else its test split.
 
-    Writes `metrics.json` and `predictions.parquet` to `output`, by default as `test_split.folder_for` has it.
+    Writes `metrics.json`, which is what it returns, and `predictions.parquet` to `output`, by default as `folder_for`
+    has it. No baselines: they belong to a training split.
 
     Args:
-        run: The run.
         data: Which rows; their labels are matched to the model's by name.
         output: The folder to write. Default: one of the data set's name in `evaluations`.
         trust_remote_code: Run Python code that the model ships. What the run's own config says does not count: a run
             may come from anyone.
         evaluations: Where each data set gets a folder. Default: `<run>/evaluations`.
-
-    Returns:
-        What metrics.json holds.
 
     Raises:
         HfkitError: The run is not finished, or the data has a label that the model does not know.
@@ -41,7 +59,7 @@ def evaluate(
     finished.check_finished()
     with runs.reading(finished):
         task = find(finished.info["task"]).task_class.from_settings(finished.info["task_settings"])
-        config = test_split.saved_config(finished, trust_remote_code)
+        config = saved_config(finished, trust_remote_code)
         settings = task.settings()
         labels = None if task.classes is None else list(task.classes)
     if data.pixel_range and data.pixel_range != settings.get("pixel_range"):
@@ -53,7 +71,86 @@ def evaluate(
         kind, other = ("pairs of texts", "single texts") if pair else ("single texts", "pairs")
         raise HfkitError(f"the model reads {kind}, and {data.dataset} holds {other}", fix="see --text_pair_column")
     place = evaluations or finished.path / "evaluations"
-    folder = Path(output or test_split.folder_for(place, data.dataset, rows.summary))
-    figures = test_split.evaluate_rows(finished, config, task, rows, folder)
-    print(f"{finished.path} on {data.dataset}:\n{test_split.figure_lines(figures)}\nWritten to {folder}")
+    folder = Path(output or folder_for(place, data.dataset, rows.summary))
+    figures = _judge(finished, config, task, rows, folder)
+    print(f"{finished.path} on {data.dataset}:\n{_lines(figures)}\nWritten to {folder}")
     return figures
+
+
+def _judge(run: Run, config: TrainConfig, task: Task, data: DatasetDict, folder: Path) -> dict[str, Any]:
+    """The figures on `data["test"]`, written to `folder` by the first process."""
+    precision, why = hardware.mixed_precision("auto", config.use_cpu)  # the machine may be another than the run's
+    AcceleratorState._reset_state()
+    accelerator = meet(Accelerator, mixed_precision=precision, cpu=config.use_cpu)
+    accelerator.print(why)
+    model, processor = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
+    task = task.for_model(model.config, processor)
+    encoded = task.encode(data["test"], processor)
+    predictions = test_split.answers(accelerator, task, model, encoded, config)
+    table = test_split.prediction_table(data["test"], encoded, predictions, {})
+    figures = intervals(table, task.settings(), {}, seed=config.seed) | {"split": "test"}
+    figures["seen_in_training"] = _seen_in_training(run, data["test"])
+    if accelerator.is_main_process:
+        with writing(folder, "set --output"):
+            folder.mkdir(parents=True, exist_ok=True)
+            test_split.write_table(folder / "predictions.parquet", table)
+            write_json(folder / "metrics.json", figures | {"data": dataclasses.asdict(data.summary)})
+    return figures
+
+
+def saved_config(run: Run, trust_remote_code: bool) -> TrainConfig:
+    """The run's configuration, checked anew since anyone may have written it, with the trust that is given here."""
+    config_class = TrainConfig.for_task(str(run.config["task"]))
+    known = {name: value for name, value in run.config.items() if name in config_class.__dataclass_fields__}
+    config: TrainConfig = config_class(**known | {"trust_remote_code": trust_remote_code})
+    say_idle(run.config, config.task, str(run.path))
+    try:
+        check(config)
+    except HfkitError as error:
+        raise HfkitError(error.what, where=str(run.path / "run.json"), fix=error.fix) from error
+    return config
+
+
+def folder_for(place: Path, dataset: str, summary: DataSummary) -> Path:
+    """The folder in `place` for figures on a data set: of its name, with a number where other rows have that one."""
+    name = re.sub(r"[^\w.-]+", "-", Path(dataset).stem).strip("-.") or "data"
+    for folder in (place / (name if number == 1 else f"{name}-{number}") for number in itertools.count(1)):
+        if not (folder / "metrics.json").is_file() or _is_of(folder / "metrics.json", summary):
+            break
+    if folder.name != name:
+        print(f"{place / name} has the figures of other rows: these go to {folder.name}")
+    return folder
+
+
+def _is_of(metrics: Path, summary: DataSummary) -> bool:
+    """Whether figures are of these very rows, so that they may be made again in their place."""
+    try:
+        there = read_json_file(metrics)["data"]
+        rows = there["splits"]["test"]["fingerprint"]
+    except (HfkitError, KeyError, TypeError):
+        return False
+    return bool(there.get("location") == summary.location and rows == summary.splits["test"]["fingerprint"])
+
+
+def _seen_in_training(run: Run, rows: Dataset) -> int | None:
+    """How many of `rows` have a text that the run was trained on; None where it cannot be told: pictures, old runs."""
+    path = run.path / test_split.SEEN
+    if "text" not in rows.column_names or not path.is_file():
+        return None
+    learnt = parquet.read_table(path)["text"].to_numpy()
+    return int(np.isin(test_split.digests(rows), learnt).sum())
+
+
+def _lines(figures: dict[str, Any]) -> str:
+    """Every figure with its interval, a line each, and what makes them too good."""
+    rows = [["", "value", "95 % interval"]]
+    rows += [
+        [wording.title(name), wording.number(entry["value"], name), wording.interval(entry, name)]
+        for name, entry in wording.figures(figures).items()
+    ]
+    lines, seen = wording.aligned(rows), figures["seen_in_training"]
+    if seen is not None:
+        count = figures[figures["primary_metric"]]["n"]
+        flatter = ", so these figures flatter the model" if seen else ""
+        lines += ["", f"{seen:,} of the {counted(count, 'text')} stood in training{flatter}."]
+    return "\n".join(lines)

@@ -45,7 +45,8 @@ def build_optimizer(model: nn.Module, config: OptimArguments) -> Optimizer:
         arguments |= {"scale_parameter": False, "relative_step": False}  # else it would ignore the schedule
     if "betas" in accepted:
         arguments |= {"betas": (config.adam_beta1, config.adam_beta2), "eps": config.adam_epsilon}
-    if "fused" in accepted and _can_fuse(groups):
+    devices = {parameter.device.type for group in groups for parameter in group["params"]}
+    if "fused" in accepted and devices <= {"cpu", "cuda", "xpu", "mps"}:  # torch refuses where there is no such kernel
         arguments["fused"] = True
     own = _json_arguments(config.optim_args, "--optim_args", config.optim, set(accepted) - {"params", "lr", "self"})
     if own.get("foreach"):
@@ -100,22 +101,18 @@ def layer_distances(model: nn.Module) -> dict[str, int]:
     timm = next((module for module in model.modules() if hasattr(module, "group_matcher")), None)
     if timm is not None:
         return _timm_distances(model, timm)
-    layer_of: dict[str, str | None] = {}
-    for name, _ in model.named_parameters():
-        match = LAYER.match(name)
-        layer_of[name] = match.group(0) if match else None
-    layers = list(dict.fromkeys(layer for layer in layer_of.values() if layer))
-    depth = {layer: len(layers) - place for place, layer in enumerate(layers)}
+    found = {name: LAYER.match(name) for name, _ in model.named_parameters()}
+    layers = list(dict.fromkeys(match[0] for match in found.values() if match))
     tables = {name for name, module in model.named_modules() if isinstance(module, nn.Embedding)}
     distances = {}
-    for name, layer in layer_of.items():
+    for name, match in found.items():
         embedding = "embed" in name.lower() or name.rpartition(".")[0] in tables
-        distances[name] = depth[layer] if layer else (len(layers) + 1) * embedding
+        distances[name] = len(layers) - layers.index(match[0]) if match else (len(layers) + 1) * embedding
     return distances
 
 
 def _timm_distances(model: nn.Module, timm: Any) -> dict[str, int]:
-    """As timm counts a model's layers: it knows of each architecture what is a block, and what stands before them."""
+    """As timm counts a model's layers: it knows of each architecture what is a block."""
     from timm.models import group_parameters
 
     found = group_parameters(timm, timm.group_matcher(coarse=False), reverse=True)
@@ -188,10 +185,8 @@ def multistep(step: int, total: int, milestones: list[int] | None = None, gamma:
 def one_cycle(
     step: int, total: int, pct_start: float = 0.3, div_factor: float = 25.0, final_div_factor: float = 1e4
 ) -> float:
-    """torch's OneCycleLR (cosine, momentum left alone): up from 1 / div_factor, then down to far below it.
-
-    Smith and Topin, "Super-Convergence", 2018. The learning rate asked for is the peak.
-    """
+    """torch's OneCycleLR (cosine, momentum left alone): up from 1 / div_factor to the learning rate asked for, then
+    down to far below it. Smith and Topin, "Super-Convergence", 2018."""
     low, peak, end = 1 / div_factor, pct_start * total - 1, total - 1
     if step < peak:
         return _cosine(low, 1.0, step / peak)
@@ -199,11 +194,8 @@ def one_cycle(
 
 
 def warm_restarts(step: int, total: int, t_0: int | None = None, t_mult: int = 1, min_factor: float = 0.0) -> float:
-    """torch's CosineAnnealingWarmRestarts: cosine from 1 to `min_factor`, again every `t_0` updates.
-
-    Loshchilov and Hutter, "SGDR", 2017. Default: three cycles of equal length; each is `t_mult`
-    times as long as the one before.
-    """
+    """torch's CosineAnnealingWarmRestarts: cosine from 1 to `min_factor`, again every `t_0` updates, each cycle
+    `t_mult` times as long as the one before. Default: three equal ones. Loshchilov and Hutter, "SGDR", 2017."""
     length = t_0 or max(math.ceil(total / 3), 1)
     while step >= length:
         step -= length
@@ -214,10 +206,7 @@ def warm_restarts(step: int, total: int, t_0: int | None = None, t_mult: int = 1
 # Factors on the learning rate as plain functions of the update, because then one warm-up serves all, groups keep their
 # own learning rates (torch's OneCycleLR sets one for all), and a resume needs the number of the update and no more.
 OWN_SCHEDULES: dict[str, Callable[..., float]] = {
-    "step": step,
-    "multistep": multistep,
-    "one_cycle": one_cycle,
-    "warm_restarts": warm_restarts,
+    own.__name__: own for own in (step, multistep, one_cycle, warm_restarts)
 }
 
 
@@ -227,36 +216,22 @@ def _cosine(start: float, end: float, share: float) -> float:
 
 def _optimizers() -> dict[str, type[Optimizer]]:
     """Lower-case name -> class. LBFGS asks for the loss again and again, SparseAdam for sparse gradients: not here."""
-    found = {
-        name.lower(): value
-        for name, value in vars(torch.optim).items()
-        if isinstance(value, type) and issubclass(value, Optimizer) and value is not Optimizer
-    }
-    unfit = {"lbfgs", "sparseadam"}
-    return {name: value for name, value in found.items() if name not in unfit} | {"adafactor": Adafactor}
-
-
-def _can_fuse(groups: list[dict[str, Any]]) -> bool:
-    """torch refuses `fused` where one parameter is on a device that has no such kernel."""
-    devices = {parameter.device.type for group in groups for parameter in group["params"]}
-    return devices <= {"cpu", "cuda", "xpu", "mps"}
+    unfit = (Optimizer, torch.optim.LBFGS, torch.optim.SparseAdam)
+    classes = [kind for kind in vars(torch.optim).values() if isinstance(kind, type) and issubclass(kind, Optimizer)]
+    return {kind.__name__.lower(): kind for kind in classes if kind not in unfit} | {"adafactor": Adafactor}
 
 
 def _json_arguments(text: str | None, flag: str, name: str, accepted: set[str]) -> dict[str, Any]:
     """The JSON object of a flag, its keys checked. JSON has no tuples, and torch wants them for betas and eps."""
-    if not text:
-        return {}
+    fix = f"write {flag} '{{\"name\": 1}}'"
     try:
-        arguments = json.loads(text)
+        arguments = json.loads(text or "{}")
     except json.JSONDecodeError as error:
-        raise HfkitError(f"{text} is not JSON: {error}", where=flag, fix=f"write {flag} '{{\"name\": 1}}'") from error
+        raise HfkitError(f"{text} is not JSON: {error}", where=flag, fix=fix) from error
     if not isinstance(arguments, dict):
-        raise HfkitError(f"{text} is not a JSON object", where=flag, fix=f"write {flag} '{{\"name\": 1}}'")
+        raise HfkitError(f"{text} is not a JSON object", where=flag, fix=fix)
     for key in arguments:
         if key not in accepted:
             fix = nearest(key, accepted) if accepted else "drop the flag: it takes no arguments"
             raise HfkitError(f"{name} has no argument {key!r}", where=flag, fix=fix)
-    return {
-        key: tuple(value) if key in ("betas", "eps") and isinstance(value, list) else value
-        for key, value in arguments.items()
-    }
+    return arguments | {key: tuple(arguments[key]) for key in ("betas", "eps") if isinstance(arguments.get(key), list)}

@@ -4,8 +4,11 @@ import dataclasses
 import hashlib
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import torch
+from datasets import Dataset
+from torch import nn
 
 from hfkit import __version__
 from hfkit.base import hardware
@@ -13,60 +16,46 @@ from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
 from hfkit.data.summary import summary_of
 from hfkit.models.adapting import four_bit
+from hfkit.runs.run import Run
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
-    from datasets import Dataset, DatasetDict
-    from torch import nn
-
-    from hfkit.runs.run import Run
-    from hfkit.tasks import Task
+    from hfkit.training.job import Job
 
 
-def facts(
-    config: TrainConfig,
-    task: "Task",
-    model: "nn.Module",
-    data: "DatasetDict",
-    encoded: "DatasetDict",
-    accelerator: "Accelerator",
-    truncation: dict[str, Any],
-) -> dict[str, Any]:
+def facts(job: "Job", truncation: dict[str, Any]) -> dict[str, Any]:
     """The entries of run.json that are known before the first update."""
-    total = sum(map(four_bit.size, model.parameters()))
-    learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    config, model, accelerator = job.config, job.model, job.accelerator
     return {
         "hfkit": __version__,
         "state": "running",
-        "task": task.name,
+        "task": job.task.name,
         "command": sys.argv,
         "versions": hardware.versions(),
         "hardware": hardware.describe(config.use_cpu) | {"num_processes": accelerator.num_processes},
         "git": git_commit(),
         "seed": config.seed,
-        "data": dataclasses.asdict(summary_of(data)),
+        "data": dataclasses.asdict(summary_of(job.data)),
         "model": {
             "name": config.model,
             "revision": config.model_revision,
             "class": type(model).__name__,
-            "parameters": total,
-            "trainable_parameters": learning,
+            "parameters": sum(map(four_bit.size, model.parameters())),
+            "trainable_parameters": sum(one.numel() for one in model.parameters() if one.requires_grad),
             "plain_transformers": opens_in_plain_transformers(config, model),
             "frozen_weights": frozen_digest(model),
         },
-        "encoded": {name: encoded_digest(split) for name, split in encoded.items()},
+        "encoded": {name: encoded_digest(split) for name, split in job.encoded.items()},
         "batches_per_update": config.gradient_accumulation_steps * accelerator.num_processes,
-        "task_settings": task.settings(),
+        "task_settings": job.task.settings(),
         "truncation": truncation,
         "precision": accelerator.mixed_precision,
     }
 
 
-def check_same(run: "Run", now: dict[str, Any]) -> list[str]:
+def check_same(run: Run, now: dict[str, Any]) -> str | None:
     """Whether a checkpoint can be gone on from here: the flags say nothing of rows, weights and machines.
 
-    Returns:
-        A sentence for each difference that leaves the updates what they were, and only their last bits in doubt.
+    Returns a sentence where what differs leaves the updates what they were, and only their last bits in doubt.
 
     Raises:
         HfkitError: The rows, the tokenizer, the frozen weights or the precision are not those of the run so far.
@@ -80,12 +69,11 @@ def check_same(run: "Run", now: dict[str, Any]) -> list[str]:
         )
     before, here = _machine(run.info), _machine(now)
     moved = [f"{name} {before[name]} -> {here[name]}" for name in here if before.get(name, here[name]) != here[name]]
-    if not moved:
-        return []
-    return [
+    told = (
         f"{run.path} goes on elsewhere ({', '.join(moved)}): the same rows in the same updates, and the same dropout;"
         " sums are rounded in another order, so the weights are not bit-identical to those of one machine"
-    ]
+    )
+    return told if moved else None
 
 
 def _ground(facts: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +95,7 @@ def _machine(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def encoded_digest(split: "Dataset") -> str:
+def encoded_digest(split: Dataset) -> str:
     """sha256 over the token ids and lengths of a split: another tokenizer makes other batches of the same rows."""
     found = hashlib.sha256()
     for name in sorted({"length", "input_ids"} & set(split.column_names)):
@@ -118,13 +106,9 @@ def encoded_digest(split: "Dataset") -> str:
     return found.hexdigest()
 
 
-def frozen_digest(model: "nn.Module") -> str:
-    """A fingerprint of the weights that no checkpoint holds, because `build_model` makes them again.
-
-    Each tensor counts by the exclusive or of its numbers, which one pass over the memory gives.
-    """
-    import torch
-
+def frozen_digest(model: nn.Module) -> str:
+    """A fingerprint of the weights that no checkpoint holds, because `build_model` makes them again: of each tensor the
+    exclusive or of its numbers, which one pass over the memory gives."""
     found = hashlib.sha256()
     for name, weight in model.named_parameters():
         if not weight.requires_grad and weight.numel():
@@ -133,7 +117,7 @@ def frozen_digest(model: "nn.Module") -> str:
     return found.hexdigest()
 
 
-def opens_in_plain_transformers(config: TrainConfig, model: "nn.Module") -> bool:
+def opens_in_plain_transformers(config: TrainConfig, model: nn.Module) -> bool:
     """Whether `transformers.pipeline` alone gives this run's answers: a library model that reads a text's head
     or an image once."""
     own = any(base.__module__.startswith("hfkit.") for base in type(model).__mro__)
@@ -144,14 +128,11 @@ def opens_in_plain_transformers(config: TrainConfig, model: "nn.Module") -> bool
 
 def git_commit() -> dict[str, Any] | None:
     """The commit of the working folder and whether files differ from it; None outside a repository."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.check_output(["git", *arguments], stderr=subprocess.DEVNULL, text=True, timeout=10).strip()
+
     try:
-        commit = _git("rev-parse", "HEAD")
-        return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno"))}
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", *arguments]
-    done = subprocess.run(command, cwd=Path.cwd(), capture_output=True, text=True, check=True, timeout=10)
-    return done.stdout.strip()

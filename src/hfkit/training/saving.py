@@ -3,9 +3,10 @@
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from accelerate import Accelerator
+from transformers import PreTrainedModel
 
 from hfkit.base.atomic import whole_folder, writing
 from hfkit.base.errors import HfkitError
@@ -14,17 +15,10 @@ from hfkit.models.inspection import first_line
 from hfkit.models.loading import quiet
 from hfkit.training import checkpoint
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
-
-def prove_savable(folder: Path, accelerator: Accelerator, model: "PreTrainedModel", processor: Any) -> None:
-    """Write all of `model/` but the weights beside it, and take it away again: what cannot be saved is told before the
-    first update and not after the first epoch.
-
-    Raises:
-        HfkitError: Which part cannot be saved, and why; or the disk refuses.
-    """
+def prove_savable(folder: Path, accelerator: Accelerator, model: PreTrainedModel, processor: Any) -> None:
+    """Write all of `model/` but the weights beside it, and take it away again: what cannot be saved, and why, is told
+    before the first update and not after the first epoch."""
     if not accelerator.is_main_process:
         return
     adapters = list(getattr(model, "peft_config", {}).values())
@@ -49,7 +43,7 @@ def prove_savable(folder: Path, accelerator: Accelerator, model: "PreTrainedMode
                 ) from error
 
 
-def save_model(folder: Path, accelerator: Accelerator, model: "PreTrainedModel", processor: Any) -> None:
+def save_model(folder: Path, accelerator: Accelerator, model: PreTrainedModel, processor: Any) -> None:
     """Write `save_pretrained` of model and processor; the folder changes once all of it is written.
 
     An adapter folder also gets the config of its base, which holds the labels and how texts are read.

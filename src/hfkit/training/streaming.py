@@ -7,37 +7,32 @@ every process reads the same windows, and takes its share of their batches.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
+from datasets import Dataset, DatasetDict
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.batching import BatchPlan, Update
 from hfkit.data.tables.table import counted
 from hfkit.data.text.document_streams import DocumentStream, Position, Window
-
-if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict
-
-    from hfkit.tasks import Task
+from hfkit.tasks import Task
+from hfkit.training.callbacks import Callback
+from hfkit.training.engine import Engine
 
 
+@dataclass(eq=False)
 class Windows:
-    """The rows of the window at hand, which the engine takes for a data set; and the way to the next.
+    """The rows of the window at hand, which the engine takes for a data set; and the way to the next."""
 
-    Args:
-        stream: The documents.
-        prepare: Documents to rows as batches read them.
-        rows: Those of the stream's first window, which were prepared to look at them.
+    stream: DocumentStream
+    prepare: Callable[[Dataset], Dataset]  # documents to rows as batches read them
+    rows: Dataset  # first those of the stream's first window, which were prepared to look at them
+    number: int = 0  # windows before this one
 
-    Attributes:
-        number: Windows before this one.
-    """
-
-    def __init__(self, stream: DocumentStream, prepare: "Callable[[Dataset], Dataset]", rows: "Dataset") -> None:
-        self.stream, self.prepare, self.rows = stream, prepare, rows
-        self.number, self.begin, self.end = 0, stream.first.begin, stream.first.end
+    def __post_init__(self) -> None:
+        self.begin, self.end = self.stream.first.begin, self.stream.first.end
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -53,44 +48,22 @@ class Windows:
         """What the loader's workers need, where processes are not forked (macOS): a stream cannot go along."""
         return {"rows": self.rows}
 
-    def next(self) -> None:
-        """Drop this window and read the next one."""
-        self._take(self.number + 1, self.stream.window(self.end))
-
-    def seek(self, number: int, begin: Position, digest: str) -> None:
-        """Read the window that a checkpoint was written in.
-
-        Raises:
-            HfkitError: Its documents are others than they were.
-        """
-        window = self.stream.window(begin)
-        if window.end.digest != digest:
-            raise HfkitError(
-                f"The documents after number {begin.row:,} of the stream are not those that the run has learnt from",
-                where=self.stream.opened.location,
-                fix="restore them, or begin again with --overwrite (and a pinned --dataset_revision)",
-            )
-        self._take(number, window)
-
-    def _take(self, number: int, window: Window) -> None:
+    def take(self, number: int, window: Window) -> None:
+        """Drop this window for another."""
         self.number, self.begin, self.end = number, window.begin, window.end
         self.rows = _without_bar(lambda: self.prepare(window.rows))
 
 
 class StreamPlan(BatchPlan):
-    """The updates of a stream: those of one window after the other.
+    """The updates of a stream: those of one window after the other, `settings` being `BatchPlan`'s.
 
     A window's last update holds the rows that are left. For the engine a window is an epoch, at whose end it may
     evaluate and save; the epochs that it counts are whole passes over the stream.
-
-    Args:
-        windows: The rows.
-        settings: As for `BatchPlan`.
     """
 
     def __init__(self, windows: Windows, **settings: Any) -> None:
         self.windows, self.first_update = windows, 0
-        super().__init__(self._lengths(), **settings)
+        super().__init__(np.asarray(windows["length"][:]), **settings)
 
     def updates(self, start: int, total: int) -> Iterator[Update]:
         """The updates from number `start` to the end of its window, reading on where it is not the one at hand.
@@ -100,27 +73,21 @@ class StreamPlan(BatchPlan):
         """
         planned = self.epoch(self.windows.number)
         while start >= self.first_update + len(planned):
-            self.first_update += len(planned)
-            self.windows.next()
-            self._take_lengths()
-            planned = self.epoch(self.windows.number)
+            here = self.windows
+            self.take(here.number + 1, here.stream.window(here.end), self.first_update + len(planned))
+            planned = self.epoch(here.number)
         yield from planned[start - self.first_update : total - self.first_update]
 
     def epochs(self, examples: int) -> float:
         """Whole passes over the stream before this window: how long the present one is, nobody knows."""
         return float(self.windows.begin.epoch)
 
-    def state(self) -> dict[str, Any]:
-        """The window at hand, in JSON."""
-        windows = self.windows
-        place = {"window": windows.number, "first_update": self.first_update, "digest": windows.end.digest}
-        return place | {"begin": asdict(windows.begin)}
-
-    def seek(self, state: dict[str, Any]) -> None:
-        """Go to the window of `state`."""
-        self.windows.seek(state["window"], Position(**state["begin"]), state["digest"])
-        self.first_update = state["first_update"]
-        self._take_lengths()
+    def take(self, number: int, window: Window, first_update: int) -> None:
+        """Go to a window, whose first update has this number."""
+        self.windows.take(number, window)
+        self.first_update = first_update
+        self.lengths = np.asarray(self.windows["length"][:], dtype=np.int64)
+        self.check_lengths()
 
     def told(self) -> dict[str, Any]:
         """What was read of the stream, for run.json: the windows that training began, the last of them perhaps in
@@ -129,15 +96,31 @@ class StreamPlan(BatchPlan):
         found = {name: getattr(end, name) for name in ("documents", "bytes", "dropped", "leaked", "digest")}
         return {"windows": self.windows.number + 1, "passes": end.epoch, "held_out": self.windows.stream.held} | found
 
-    def _lengths(self) -> np.ndarray:
-        return np.asarray(self.windows["length"][:])
 
-    def _take_lengths(self) -> None:
-        self.lengths = self._lengths().astype(np.int64)
-        self.check_lengths()
+class StreamPosition(Callback):
+    """Where in a stream training stands, as part of every checkpoint: the window at hand."""
+
+    def __init__(self, plan: StreamPlan) -> None:
+        self.plan = plan
+
+    def state_dict(self) -> dict[str, Any]:
+        windows = self.plan.windows
+        place = {"window": windows.number, "first_update": self.plan.first_update, "digest": windows.end.digest}
+        return place | {"begin": asdict(windows.begin)}
+
+    def load_state_dict(self, engine: Engine, state: dict[str, Any]) -> None:
+        begin, stream = Position(**state["begin"]), self.plan.windows.stream
+        window = stream.window(begin)
+        if window.end.digest != state["digest"]:
+            raise HfkitError(
+                f"The documents after number {begin.row:,} of the stream are not those that the run has learnt from",
+                where=stream.opened.location,
+                fix="restore them, or begin again with --overwrite (and a pinned --dataset_revision)",
+            )
+        self.plan.take(state["window"], window, state["first_update"])
 
 
-def streamed(task: "Task", data: "DatasetDict", learnt: "DatasetDict", processor: Any) -> None:
+def streamed(task: Task, data: DatasetDict, learnt: DatasetDict, processor: Any) -> None:
     """Put the windows of a stream, where there is one, in the place of the training rows of its first window."""
     stream = getattr(data, "stream", None)
     if stream is not None:
@@ -152,25 +135,18 @@ def plan_of(rows: Any, **settings: Any) -> BatchPlan:
     return BatchPlan(np.asarray(rows["length"][:]), **settings)
 
 
-def facts(plan: BatchPlan, data: dict[str, Any]) -> dict[str, Any]:
-    """What run.json says of the data once a stream has been read: nothing else, for rows in memory."""
-    if not isinstance(plan, StreamPlan):
-        return {}
-    told = plan.told()
-    train = {"rows": told["documents"], "bytes": told["bytes"], "fingerprint": told["digest"]}
-    return {"data": data | {"splits": data["splits"] | {"train": train}, "notes": [*data["notes"], sentence(told)]}}
-
-
-def sentence(told: dict[str, Any]) -> str:
-    """What was read of the stream, for the screen and the data's notes."""
+def facts(told: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """What run.json says of the data once a stream has been read."""
     left = {"without a text": told["dropped"], "that are also held out": told["leaked"]}
     parts = [f"{counted(told['documents'], 'document')} read in {counted(told['windows'], 'window')}"]
     parts += [f"pass {told['passes'] + 1} over it"] * bool(told["passes"])
     parts += [f"{number:,} {what} left out" for what, number in left.items() if number]
-    return f"stream: {', '.join(parts)}"
+    train = {"rows": told["documents"], "bytes": told["bytes"], "fingerprint": told["digest"]}
+    notes = [*data["notes"], f"stream: {', '.join(parts)}"]
+    return data | {"splits": data["splits"] | {"train": train}, "notes": notes}
 
 
-def _without_bar(prepare: "Callable[[], Dataset]") -> "Dataset":
+def _without_bar(prepare: Callable[[], Dataset]) -> Dataset:
     """A window is prepared every few seconds: its bar would be in the way of the training's."""
     import datasets
 

@@ -113,7 +113,7 @@ def _sureness(table: Any) -> np.ndarray:
 
 def _pictures(run: Run) -> dict[str, bytes]:
     """Small test pictures that the run keeps, one a class."""
-    table = run.pictures()
+    table = run.table("pictures.parquet")
     if table is None:
         return {}
     found: dict[int, bytes] = {}

@@ -14,6 +14,7 @@ SPEC = TaskSpec(
     marks=("pretrained_cfg",),  # timm's part
     reads=("image",),
     inputs="images",
+    in_words=False,
     keepsakes=("pictures.parquet", "layers.json"),
     baselines={
         "mlp": (f"{_CONFIGS}:MlpConfig", {}),

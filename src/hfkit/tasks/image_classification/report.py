@@ -10,7 +10,9 @@ from markupsafe import Markup
 from PIL import Image
 
 from hfkit.base.errors import HfkitError
+from hfkit.report import analysis
 from hfkit.report.analysis import Predictions
+from hfkit.report.page import section, totals
 from hfkit.runs.run import Run
 
 # A run may come from anyone: its pictures are what hfkit writes, or the file is refused.
@@ -32,8 +34,19 @@ Row = dict[str, Any]
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
     """What the page shows of a run of pictures, and leaves out."""
-    shown = {"images": True, "pictures": pictures(run, seen), "layers": layers(run), "lengths": None}
-    return shown | {"mistakes_shown": MISTAKES}
+    told = {"seen": seen, "info": run.info, "pictures": pictures(run, seen)}
+    wrong = analysis.mistakes(seen, MISTAKES)
+    mistakes = section(__package__, "mistakes.html.jinja", mistakes=wrong, **told) if wrong else wrong
+    own = section(__package__, "pictures.html.jinja", layers=layers(run), speeds=speeds(run), **told)
+    return {"images": told["pictures"] is not None, "own": [own], "mistakes": mistakes, "lengths": None}
+
+
+def speeds(run: Run) -> list[tuple[str, float]]:
+    """What the run measured, in images a second. A linear probe trains on features, which says nothing of images."""
+    learning = "training the head, on features computed once" if run.config.get("linear_probe") else "training"
+    names = {"samples_per_second": learning, "eval_samples_per_second": "answering, in the batches of evaluation"}
+    times = totals(run)
+    return [(title, float(times[name])) for name, title in names.items() if name in times]
 
 
 def pictures(run: Run, seen: Predictions) -> dict[str, Any] | None:
@@ -47,7 +60,7 @@ def pictures(run: Run, seen: Predictions) -> dict[str, Any] | None:
     Raises:
         HfkitError: The file holds what hfkit does not write.
     """
-    table = run.pictures()
+    table = run.table("pictures.parquet")
     if table is None:
         return None
     tiles = _tiles(table, run, len(seen))
@@ -69,13 +82,13 @@ def pictures(run: Run, seen: Predictions) -> dict[str, Any] | None:
 
 def layers(run: Run) -> dict[str, Any] | None:
     """layers.json for the page: the layers with their shapes as text, and what they have in common left out."""
-    found = run.layers()
-    if found is None:
+    if not (run.path / "layers.json").is_file():
         return None
+    found = run.read("layers.json")
     lines = [
         {**layer, "size": " × ".join(f"{int(side):,}" for side in layer["shape"]) or "–"} for layer in found["layers"]
     ]
-    return found | {"layers": lines[:LAYERS], "more": max(0, len(lines) - LAYERS)}
+    return {**found, "layers": lines[:LAYERS], "more": max(0, len(lines) - LAYERS)}
 
 
 def _tiles(table: pa.Table, run: Run, rows: int) -> list[Row]:

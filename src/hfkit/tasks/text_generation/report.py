@@ -7,6 +7,8 @@ import numpy as np
 from markupsafe import Markup
 
 from hfkit.base.errors import HfkitError
+from hfkit.base.untrusted import read_json_file
+from hfkit.evaluation.wording import line
 from hfkit.report import plots
 from hfkit.report.analysis import Predictions
 from hfkit.report.page import section
@@ -16,6 +18,9 @@ from hfkit.runs.run import Run
 LOOKS = 6
 """Looks of which the samples are shown: the first, the last, and some between."""
 
+HARDEST = 5
+"""Texts that the card shows."""
+
 HEAT = (0.25, 0.75, 1.5, 3.0, 5.0, 8.0)
 """Nats at which a token's colour gets a shade darker; a token that was a toss-up between two has 0.7."""
 
@@ -24,6 +29,21 @@ def parts(run: Run, seen: Predictions) -> dict[str, Any]:
     """What the page shows of a language model, and leaves out."""
     shown = section(__package__, "language.html.jinja", language=language(run, seen))
     return {"own": [shown], "curves": curves(run.log())}
+
+
+def passages(run: Run) -> list[dict[str, Any]]:
+    """What the card shows: the test texts that cost it most bits a byte, with what the best of the counts needs."""
+    table = run.predictions()
+    size = np.maximum(table["bytes"].to_numpy(), 1) * np.log(2)
+    cost = table["nll"].to_numpy() / size
+    rivals = [table[name].to_numpy() / size for name in table.column_names if name.startswith("baseline_")]
+    counts = np.min(rivals, axis=0) if rivals else None
+    found = []
+    for row in np.argsort(-cost, kind="stable")[:HARDEST].tolist():
+        shown = line(table["text"][row].as_py(), 240)
+        rival = None if counts is None else float(counts[row])
+        found.append({"cost": float(cost[row]), "rival": rival, "shown": shown})
+    return found
 
 
 def language(run: Run, seen: Predictions) -> dict[str, Any]:
@@ -93,7 +113,7 @@ def distribution(seen: Predictions) -> dict[str, Any]:
 def _samples(run: Run) -> list[dict[str, Any]]:
     """Each prompt with what was made of it, look by look."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for entry in run.samples():
+    for entry in run.lines("samples.jsonl"):
         if not isinstance(entry.get("step"), int) or not all(
             isinstance(entry.get(name), str) for name in ("prompt", "completion")
         ):
@@ -111,7 +131,9 @@ def _spread(looks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _passages(run: Run) -> dict[str, list[dict[str, Any]]]:
     """Hardest and easiest documents, their tokens with a shade each."""
     parts: dict[str, list[dict[str, Any]]] = {"hardest": [], "easiest": []}
-    for entry in run.passages():
+    path = run.path / "passages.json"
+    found = read_json_file(path) if path.is_file() else []
+    for entry in found if isinstance(found, list) else [found]:
         try:
             tokens = [
                 {"text": str(text), "nats": loss, "shade": None if loss is None else shade(float(loss))}

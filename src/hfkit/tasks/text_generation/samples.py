@@ -10,7 +10,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 from hfkit.base.atomic import write_text, writing
 from hfkit.base.sanitize import before_stop
 from hfkit.models import sharding
-from hfkit.training.callbacks.base import Callback
+from hfkit.training.callbacks import Callback
 from hfkit.training.callbacks.log import append
 
 if TYPE_CHECKING:

@@ -3,14 +3,12 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hfkit.base import atomic
 from hfkit.base.errors import HfkitError, nearest
-from hfkit.training.callbacks.base import Callback
-
-if TYPE_CHECKING:
-    from hfkit.training.engine import Engine
+from hfkit.training.callbacks import Callback
+from hfkit.training.engine import Engine
 
 
 class ModelKeeper(Callback):
@@ -21,9 +19,7 @@ class ModelKeeper(Callback):
 
     Args:
         metric: The figure that says best, without `eval_`.
-        greater_is_better: Its direction.
-        folder: `model/`.
-        save: Writes the model there as it stands.
+        folder, save: `model/`, and what writes the model there as it stands.
         only_best: Whether the last model is wanted only where it is the best.
     """
 
@@ -34,7 +30,7 @@ class ModelKeeper(Callback):
         self.folder, self.save, self.only_best = folder, save, only_best
         self.files: dict[str, Any] = {}
 
-    def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None:
+    def on_evaluate(self, engine: Engine, figures: dict[str, float]) -> None:
         value, state = measured(figures, self.metric), engine.state
         if math.isnan(value):
             return
@@ -43,7 +39,7 @@ class ModelKeeper(Callback):
             if self.only_best:
                 self._keep(engine)
 
-    def on_train_end(self, engine: "Engine") -> None:
+    def on_train_end(self, engine: Engine) -> None:
         if engine.state.stopped == "interrupted":
             return
         if not self.only_best:
@@ -57,7 +53,7 @@ class ModelKeeper(Callback):
                 fix="look at the disk, then begin again with --overwrite",
             )
 
-    def _keep(self, engine: "Engine") -> None:
+    def _keep(self, engine: Engine) -> None:
         self.save()
         if engine.accelerator.is_main_process:
             self.files = atomic.digests(self.folder)
@@ -65,7 +61,7 @@ class ModelKeeper(Callback):
     def state_dict(self) -> dict[str, Any]:
         return {"files": self.files}
 
-    def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None:
+    def load_state_dict(self, engine: Engine, state: dict[str, Any]) -> None:
         if engine.accelerator.is_main_process:
             self.files = state["files"]
 
@@ -79,7 +75,7 @@ class EarlyStopping(Callback):
         self.best: float | None = None
         self.waited = 0
 
-    def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None:
+    def on_evaluate(self, engine: Engine, figures: dict[str, float]) -> None:
         value = measured(figures, self.metric)
         better = self.best is None or self.sign * (value - self.best) > self.threshold
         self.best, self.waited = (value, 0) if better else (self.best, self.waited + 1)
@@ -89,14 +85,13 @@ class EarlyStopping(Callback):
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best, "waited": self.waited}
 
-    def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None:
+    def load_state_dict(self, engine: Engine, state: dict[str, Any]) -> None:
         self.best, self.waited = state["best"], state["waited"]
 
 
 def measured(figures: dict[str, float], metric: str) -> float:
     """A figure by name; a name that is not measured is the user's `--metric_for_best_model`."""
     if metric not in figures:
-        known = (name.removeprefix("eval_") for name in figures)
-        fix = nearest(metric.removeprefix("eval_"), known)
-        raise HfkitError(f"{metric.removeprefix('eval_')} is not measured", where="--metric_for_best_model", fix=fix)
+        name, known = metric.removeprefix("eval_"), [name.removeprefix("eval_") for name in figures]
+        raise HfkitError(f"{name} is not measured", where="--metric_for_best_model", fix=nearest(name, known))
     return figures[metric]

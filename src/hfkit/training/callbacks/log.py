@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfkit.base.atomic import write_text, writing
-from hfkit.training.callbacks.base import Callback
+from hfkit.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from hfkit.data.batching import Update
@@ -52,13 +52,13 @@ class Log(Callback):
         }
         state.loss_sum, state.loss_weight, self.padding = 0.0, 0.0, []
         self._write(engine, entry)
-        now = time.perf_counter()
-        speed = {"step": state.step, "seconds": round(now - self.began, 3)}
-        speed["samples_per_second"] = round((state.examples - self.rows) / (now - self.began), 2)
-        speed["tokens_per_second"] = round((state.tokens - self.tokens) / (now - self.began), 1)
-        self.began, self.rows, self.tokens = now, state.examples, state.tokens
+        seconds = time.perf_counter() - self.began
         if engine.accelerator.is_main_process:
+            speed = {"step": state.step, "seconds": round(seconds, 3)}
+            speed["samples_per_second"] = round((state.examples - self.rows) / seconds, 2)
+            speed["tokens_per_second"] = round((state.tokens - self.tokens) / seconds, 1)
             append(self.timing, speed)
+        self.began, self.rows, self.tokens = self.began + seconds, state.examples, state.tokens
 
     def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None:
         state = engine.state

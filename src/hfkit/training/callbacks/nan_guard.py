@@ -1,19 +1,17 @@
 """NanGuard: stops at the first loss or gradient that is not a number, and says where it came from."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import torch
+from datasets import Dataset
 
 from hfkit.base.errors import HfkitError
+from hfkit.data.batching import Update
 from hfkit.models import sharding
-from hfkit.training.callbacks.base import Callback
-
-if TYPE_CHECKING:
-    from datasets import Dataset
-
-    from hfkit.data.batching import Update
-    from hfkit.training.engine import Engine, Share
+from hfkit.training.callbacks import Callback
+from hfkit.training.engine import Engine, Share
 
 
 class NanGuard(Callback):
@@ -23,10 +21,10 @@ class NanGuard(Callback):
     is not finite is an error in every precision.
     """
 
-    def __init__(self, dataset: "Dataset") -> None:
+    def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
 
-    def on_backward(self, engine: "Engine", update: "Update", share: "Share", loss: float) -> None:
+    def on_backward(self, engine: Engine, update: Update, share: Share, loss: float) -> None:
         scaled = engine.accelerator.scaler is not None
         if math.isfinite(loss) and (scaled or math.isfinite(engine.grad_norm)):
             return
@@ -43,7 +41,7 @@ class NanGuard(Callback):
         ]
         raise self._error(engine, update.rows, f"the gradient of {bad[-1]}" if bad else "the loss itself")
 
-    def _error(self, engine: "Engine", rows: list[int], origin: str) -> HfkitError:
+    def _error(self, engine: Engine, rows: list[int], origin: str) -> HfkitError:
         ids = [str(self.dataset[row]["id"]) for row in rows]
         shown = ", ".join(ids[:32]) + (f" and {len(ids) - 32} more" if len(ids) > 32 else "")
         return HfkitError(
@@ -54,19 +52,16 @@ class NanGuard(Callback):
 
 
 @torch.no_grad()
-def first_bad_layer(engine: "Engine", batch: dict[str, torch.Tensor], place: int) -> str | None:
+def first_bad_layer(engine: Engine, batch: dict[str, torch.Tensor], place: int) -> str | None:
     """Run a batch again, with the same dropout, and name the first module whose output is not finite."""
     found: list[str] = []
 
-    def watch(name: str) -> Any:
-        def hook(module: torch.nn.Module, inputs: Any, output: Any) -> None:
-            first = output[0] if isinstance(output, tuple) else output
-            if isinstance(first, torch.Tensor) and not found and not torch.isfinite(first).all():
-                found.append(name)
+    def look(name: str, module: torch.nn.Module, inputs: Any, output: Any) -> None:
+        first = output[0] if isinstance(output, tuple) else output
+        if isinstance(first, torch.Tensor) and not found and not torch.isfinite(first).all():
+            found.append(name)
 
-        return hook
-
-    handles = [module.register_forward_hook(watch(name)) for name, module in engine.module.named_modules() if name]
+    handles = [one.register_forward_hook(partial(look, name)) for name, one in engine.module.named_modules() if name]
     try:
         processes, process = engine.accelerator.num_processes, engine.accelerator.process_index
         engine.seed(engine.state.step, place * processes + process)

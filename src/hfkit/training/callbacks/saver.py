@@ -3,50 +3,45 @@
 import copy
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from hfkit.base.errors import HfkitError
+from hfkit.data.batching import Update
 from hfkit.models import sharding
 from hfkit.training import checkpoint
-from hfkit.training.callbacks.base import Callback
-
-if TYPE_CHECKING:
-    from hfkit.data.batching import Update
-    from hfkit.training.engine import Engine
+from hfkit.training.callbacks import Callback
+from hfkit.training.engine import Engine
 
 
 class Saver(Callback):
     """Writes a checkpoint on `on_save`, and when a signal ended training.
 
     Training waits for a copy of the tensors in memory, not for the disk: a thread writes, hashes and syncs them. There
-    is one copy at most, so a save that is due before the last one is written waits for it.
-
-    A disk that fails ends training after the update at hand, in one HfkitError: what went on could not be kept. The
-    checkpoints before it are whole, and the same command goes on from them.
+    is one copy at most, so a save that is due before the last one is written waits for it. A disk that fails ends
+    training after the update at hand, in one HfkitError: the checkpoints before it are whole.
     """
 
     def __init__(self, folder: Path, limit: int) -> None:
-        self.folder, self.limit = folder, limit
+        self.folder, self.limit, self.asked = folder, limit, False
         self.thread = ThreadPoolExecutor(1, "checkpoint")
         self.writing: Future[None] | None = None
         self.saved: int | None = None  # the update of the last checkpoint
-        self.asked = False
 
-    def on_train_begin(self, engine: "Engine") -> None:
+    def on_train_begin(self, engine: Engine) -> None:
         if engine.accelerator.is_main_process:
             checkpoint.sweep(self.folder)
 
-    def on_update_end(self, engine: "Engine", update: "Update") -> None:
+    def on_update_end(self, engine: Engine, update: Update) -> None:
         if not self.asked and engine.config.save_strategy != "no" and engine.accelerator.is_main_process:
             # The first update has given the optimizer its state. A disk too small for it is told now, not at the save.
-            checkpoint.check_space(self.folder, checkpoint.size(tensors_of(engine)))
+            checkpoint.check_space(self.folder, tensors_of(engine))
         self.asked = True
         if self.writing is not None and self.writing.done():
             self._finish()
 
-    def on_save(self, engine: "Engine") -> None:
+    def on_save(self, engine: Engine) -> None:
         state, tensors, main = state_of(engine), tensors_of(engine), engine.accelerator.is_main_process
         self._finish()
         copies = {file: copied(content, keep=main) for file, content in tensors.items()}
@@ -54,7 +49,7 @@ class Saver(Callback):
             self.writing = self.thread.submit(self._write, engine.state.step, copies, state)
         self.saved = engine.state.step
 
-    def on_train_end(self, engine: "Engine") -> None:
+    def on_train_end(self, engine: Engine) -> None:
         if engine.state.stopped == "interrupted" and self.saved != engine.state.step:
             self.on_save(engine)
         self._finish()
@@ -88,18 +83,19 @@ def copied(tensors: checkpoint.Tensors, keep: bool) -> checkpoint.Tensors:
     return copies
 
 
-def tensors_of(engine: "Engine") -> dict[str, checkpoint.Tensors]:
+def tensors_of(engine: Engine) -> dict[str, checkpoint.Tensors]:
     """The tensors that decide the rest of the run, by file; not copied, and slices where weights are sharded."""
     optimizer, _ = checkpoint.optimizer_state(engine.optimizer)
-    kept: checkpoint.Tensors = {}
-    for callback in engine.callbacks:
-        name = type(callback).__name__
-        own = callback.state_dict().items()
-        kept |= {f"{name}/{key}": value for key, value in own if isinstance(value, torch.Tensor)}
+    kept = {
+        f"{type(callback).__name__}/{key}": value
+        for callback in engine.callbacks
+        for key, value in callback.state_dict().items()
+        if isinstance(value, torch.Tensor)
+    }
     return {"model": checkpoint.model_state(engine.module), "optimizer": optimizer, "callbacks": kept}
 
 
-def state_of(engine: "Engine") -> dict[str, Any]:
+def state_of(engine: Engine) -> dict[str, Any]:
     """Everything else, in JSON: a copy, training goes on. On every process: they add up what each has counted."""
     callbacks = {
         type(callback).__name__: {
@@ -111,20 +107,16 @@ def state_of(engine: "Engine") -> dict[str, Any]:
     state = {
         "loop": engine.state_dict(),
         "optimizer": checkpoint.optimizer_state(engine.optimizer)[1],
-        "scheduler": checkpoint.to_json(engine.scheduler.state_dict()),
-        "scaler": checkpoint.to_json(scaler.state_dict()) if scaler is not None else None,
+        "scheduler": engine.scheduler.state_dict(),
+        "scaler": scaler.state_dict() if scaler is not None else None,
         "callbacks": callbacks,
     }
     return copy.deepcopy(state)
 
 
-def restore(engine: "Engine", place: Path) -> None:
-    """Bring a new engine to where `place` was written.
-
-    Raises:
-        HfkitError: The checkpoint was written by a run with other callbacks, weights or precision, or by another
-            version of hfkit.
-    """
+def restore(engine: Engine, place: Path) -> None:
+    """Bring a new engine to where `place` was written; an HfkitError where other callbacks, weights or another version
+    of hfkit wrote it."""
     tensors, state = checkpoint.load(place)
     names = [type(callback).__name__ for callback in engine.callbacks]
     if sorted(names) != sorted(state["callbacks"]):
@@ -137,9 +129,9 @@ def restore(engine: "Engine", place: Path) -> None:
             callback.load_state_dict(engine, own | state["callbacks"][name])
         checkpoint.restore_model(engine.module, tensors["model"])
         checkpoint.restore_optimizer(engine.optimizer, tensors["optimizer"], state["optimizer"])
-        engine.scheduler.load_state_dict(checkpoint.from_json(state["scheduler"]))
+        engine.scheduler.load_state_dict(state["scheduler"])
         if engine.accelerator.scaler is not None:
-            engine.accelerator.scaler.load_state_dict(checkpoint.from_json(state["scaler"]))
+            engine.accelerator.scaler.load_state_dict(state["scaler"])
     except (KeyError, TypeError) as error:
         raise HfkitError(
             f"{place} does not hold what this version of hfkit writes: {error}",

@@ -10,29 +10,23 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from hfkit.base import hardware
+from hfkit.data.batching import Update
 from hfkit.models import sharding
 from hfkit.models.settings import ATTENTION_DROPOUT
-from hfkit.training.callbacks.base import Callback
+from hfkit.runs.run import Run
+from hfkit.training.callbacks import Callback
+from hfkit.training.engine import Engine, Share
 
 if TYPE_CHECKING:
     from torch.utils.flop_counter import FlopCounterMode
 
-    from hfkit.data.batching import Update
-    from hfkit.runs.run import Run
-    from hfkit.training.engine import Engine, Share
-
-FEWEST = 3
-"""Timed updates below which nothing is said of speed."""
-
-WORTH = 0.05
-"""Share of the time from which something is worth a word."""
+FEWEST = 3  # timed updates: below, nothing is said of speed
+WORTH = 0.05  # share of the time from which something is worth a word
+FILLED = 0.2  # utilisation of a GPU below which its batches are small
 
 # Shares of an update that the slow way costs, roughly: a CPU's matrix products in fp32 and in bf16, its attention with
 # and without dropout (benchmarks/NOTES.md), one forward pass of the four passes that an update comes to.
 FULL_PRECISION, DROPOUT, RECOMPUTED = 0.5, 0.33, 0.25
-
-FILLED = 0.2
-"""Utilisation of a GPU below which its batches are small."""
 
 
 class Speed(Callback):
@@ -42,22 +36,22 @@ class Speed(Callback):
     others are timed and not counted, and their operations follow from their padded tokens.
     """
 
-    def __init__(self, run: "Run") -> None:
+    def __init__(self, run: Run) -> None:
         self.run = run
         self.updates = self.timed = self.rows = self.tokens = 0
         self.seconds = self.waited = self.padded = self.operations = self.counted_tokens = 0.0
         self.counter: FlopCounterMode | None = None
 
-    def on_train_begin(self, engine: "Engine") -> None:
+    def on_train_begin(self, engine: Engine) -> None:
         self._begin(engine)
 
-    def on_backward(self, engine: "Engine", update: "Update", share: "Share", loss: float) -> None:
+    def on_backward(self, engine: Engine, update: Update, share: Share, loss: float) -> None:
         if self.counter is not None:
             self.counter.__exit__(None, None, None)
             self.operations += self.counter.get_total_flops()
             self.counted_tokens += self._padded(engine, update)
 
-    def on_update_end(self, engine: "Engine", update: "Update") -> None:
+    def on_update_end(self, engine: Engine, update: Update) -> None:
         self.updates += 1
         if self.counter is None and self.updates > 1:
             self.timed += 1
@@ -69,20 +63,17 @@ class Speed(Callback):
         self.counter = None
         self._begin(engine)
 
-    def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None:
-        self.began = time.perf_counter()
-
-    def on_save(self, engine: "Engine") -> None:
+    def on_save(self, engine: Engine) -> None:
         self.began = time.perf_counter()
 
     @contextlib.contextmanager
-    def evaluating(self, engine: "Engine") -> Iterator[None]:
+    def evaluating(self, engine: Engine) -> Iterator[None]:
         """Validation is neither timed nor counted."""
         self.close()
         yield
         self._begin(engine)
 
-    def on_train_end(self, engine: "Engine") -> None:
+    def on_train_end(self, engine: Engine) -> None:
         self.close()
         if engine.accelerator.is_main_process:
             found = self.figures(engine)
@@ -95,11 +86,14 @@ class Speed(Callback):
             self.counter.__exit__(None, None, None)
             self.counter = None
 
-    def figures(self, engine: "Engine") -> dict[str, Any]:
+    def figures(self, engine: Engine) -> dict[str, Any]:
         """What was chosen, what was measured, and `advice`. Shares are of 1; None where nothing could be measured."""
         config, device = engine.config, engine.accelerator.device.type
         precision, why = hardware.mixed_precision(config.mixed_precision, config.use_cpu)
         settings = [part.config for part in engine.module.modules() if isinstance(part, PreTrainedModel)]
+        kernels = [
+            getattr(own, "_attn_implementation", None) for own in settings if hasattr(own, "num_attention_heads")
+        ]
         dropouts = [getattr(own, name, None) or 0.0 for own in settings for name in ATTENTION_DROPOUT]
         optimizer = getattr(engine.optimizer, "optimizer", engine.optimizer)
         found: dict[str, Any] = {
@@ -107,7 +101,7 @@ class Speed(Callback):
             "why": why,
             "device": device,
             "has_bf16": hardware.has_bf16(device),
-            "attention": next((own._attn_implementation for own in settings if _attends(own)), None),
+            "attention": next((kernel for kernel in kernels if kernel), None),
             "attention_dropout": max(dropouts, default=0.0),
             "optimizer": type(optimizer).__name__ + (", fused" if optimizer.defaults.get("fused") else ""),
             "strategy": "tokens_per_batch" if engine.plan.tokens_per_batch else engine.plan.strategy,
@@ -128,16 +122,16 @@ class Speed(Callback):
             }
         return found | {"advice": advice(found)}
 
-    def _utilisation(self, engine: "Engine", precision: str) -> dict[str, float | None]:
+    def _utilisation(self, engine: Engine, precision: str) -> dict[str, float | None]:
         """Counted operations a second, over those of a large matrix product, in the run's number format, here."""
         # What torch's RNN kernels compute is not counted.
         if not self.operations or any(isinstance(part, nn.RNNBase) for part in engine.module.modules()):
-            return {"operations_per_second": None, "matrix_product": None, "utilisation": None}
+            return dict.fromkeys(("operations_per_second", "matrix_product", "utilisation"))
         done = self.operations / self.counted_tokens * self.padded / self.seconds
         most = hardware.matrix_product_rate(engine.accelerator.device, precision)
         return {"operations_per_second": done, "matrix_product": most, "utilisation": done / most}
 
-    def _begin(self, engine: "Engine") -> None:
+    def _begin(self, engine: Engine) -> None:
         """Another update: counted where its number is a power of two. Sharded weights are left alone."""
         # Not the first: a loader's workers are forked in it, and would go on counting.
         if self.updates and (self.updates + 1) & self.updates == 0 and not sharding.is_sharded(engine.model):
@@ -147,13 +141,9 @@ class Speed(Callback):
             self.counter.__enter__()
         self.began, self.waited_before = time.perf_counter(), engine.waited
 
-    def _padded(self, engine: "Engine", update: "Update") -> float:
+    def _padded(self, engine: Engine, update: Update) -> float:
         """Tokens of an update, padding included."""
         return float(engine.plan.lengths[update.rows].sum()) / (1 - engine.plan.padding(update.batches))
-
-
-def _attends(config: Any) -> bool:
-    return hasattr(config, "num_attention_heads") and getattr(config, "_attn_implementation", None) is not None
 
 
 def advice(found: dict[str, Any]) -> str:

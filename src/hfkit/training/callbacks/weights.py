@@ -2,17 +2,15 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
+from hfkit.data.batching import Update
 from hfkit.models import sharding
 from hfkit.models.adapting.freezing import unfreeze
-from hfkit.training.callbacks.base import Callback
-
-if TYPE_CHECKING:
-    from hfkit.data.batching import Update
-    from hfkit.training.engine import Engine
+from hfkit.training.callbacks import Callback
+from hfkit.training.engine import Engine
 
 
 class Ema(Callback):
@@ -26,13 +24,13 @@ class Ema(Callback):
         self.decay = decay
         self.average: dict[str, torch.Tensor] = {}
 
-    def on_epoch_begin(self, engine: "Engine", epoch: int) -> None:
+    def on_epoch_begin(self, engine: Engine, epoch: int) -> None:
         for name, weight in engine.module.named_parameters():
             if weight.requires_grad and name not in self.average:  # what Unfreeze let go joins the average here
                 self.average[name] = weight.detach().clone()
 
     @torch.no_grad()
-    def on_update_end(self, engine: "Engine", update: "Update") -> None:
+    def on_update_end(self, engine: Engine, update: Update) -> None:
         step = engine.state.step
         decay = min(self.decay, (1 + step) / (10 + step))
         for name, weight in engine.module.named_parameters():
@@ -40,7 +38,7 @@ class Ema(Callback):
                 self.average[name].lerp_(weight.detach(), 1 - decay)
 
     @contextlib.contextmanager
-    def evaluating(self, engine: "Engine") -> Iterator[None]:
+    def evaluating(self, engine: Engine) -> Iterator[None]:
         self._swap(engine)
         try:
             yield
@@ -48,7 +46,7 @@ class Ema(Callback):
             self._swap(engine)
 
     @torch.no_grad()
-    def _swap(self, engine: "Engine") -> None:
+    def _swap(self, engine: Engine) -> None:
         weights = dict(engine.module.named_parameters())
         for name, average in self.average.items():
             kept = weights[name].detach().clone()
@@ -58,7 +56,7 @@ class Ema(Callback):
     def state_dict(self) -> dict[str, Any]:
         return dict(self.average)
 
-    def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None:
+    def load_state_dict(self, engine: Engine, state: dict[str, Any]) -> None:
         weights = dict(engine.module.named_parameters())
         device = engine.accelerator.device
         self.average = {name: sharding.cut(tensor.to(device), weights[name]) for name, tensor in state.items()}
@@ -70,12 +68,12 @@ class Unfreeze(Callback):
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
 
-    def on_epoch_begin(self, engine: "Engine", epoch: int) -> None:
+    def on_epoch_begin(self, engine: Engine, epoch: int) -> None:
         if epoch == self.epoch:
             engine.accelerator.print(f"epoch {epoch}: {unfreeze(engine.module):,} frozen parameters learn from here on")
             engine.rewrap()
 
-    def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None:
+    def load_state_dict(self, engine: Engine, state: dict[str, Any]) -> None:
         if engine.state.epoch > self.epoch:
             unfreeze(engine.module)
             engine.rewrap()
