@@ -4,7 +4,7 @@ The defaults are CIFAR-10's (32 pixels, three channels); `build_model` puts the 
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
@@ -90,6 +90,8 @@ class BaselineViTConfig(ImageConfig):
     intermediate_size: int = 512
     dropout: float | int = 0.1
     attention_dropout: float | int = 0.0
+    norm_first: ClassVar[bool] = True
+    hidden_act: ClassVar[str] = "gelu"
 
 
 @strict
@@ -115,13 +117,5 @@ class MobileNetConfig(ImageConfig):
     stem_stride: int | None = None
 
 
-IMAGE_CONFIGS = (
-    MlpConfig,
-    LeNetConfig,
-    CnnConfig,
-    BaselineResNetConfig,
-    VggConfig,
-    MobileNetConfig,
-    BaselineViTConfig,
-)
+IMAGE_CONFIGS = (MlpConfig, LeNetConfig, CnnConfig, BaselineResNetConfig, VggConfig, MobileNetConfig, BaselineViTConfig)
 """All of them, for the registration with transformers."""
