@@ -45,9 +45,6 @@ STILL_ASK: set[str] = set()
 STILL_FULL: set[str] = set()
 STILL_LONG: set[str] = {
     "evaluation/predict.py:evaluate",
-    "hub/upload/publishing.py:push",
-    "inference/generation/files.py:generate_file",
-    "models/loading.py:read_weights",
     "tasks/image_classification/files.py:predict",
     "training/job.py:fit",
     "training/test_split.py:write",

@@ -81,7 +81,7 @@ def _generate(options: argparse.Namespace) -> None:
             options.output,
             how,
             prompt_column=options.prompt_column,
-            **file_options(options),
+            how=FileArguments(**file_options(options)),
             disable_tqdm=options.disable_tqdm,
             **loading,
         )

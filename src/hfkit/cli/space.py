@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from hfkit.cli.hub import OVERWRITE_HELP
+from hfkit.cli.hub import call, publishing_flags
 
 
 def demo_command(commands: Any) -> None:
@@ -25,28 +25,17 @@ def push_space_command(commands: Any) -> None:
     )
     space.add_argument("--model", metavar="USER/NAME", help="a published model to open, USER/NAME@COMMIT pins it"
                        " (default: the Space holds the run's own)")  # fmt: skip
-    space.add_argument("--private", action="store_true", help="make a new Space private")
-    space.add_argument("--message", help="of the commit")
-    space.add_argument("--overwrite_card", action="store_true", help=OVERWRITE_HELP)
-    space.add_argument("--dry_run", action="store_true", help="list the files and show the card; nothing is sent")
+    publishing_flags(space, "Space")
     space.set_defaults(run=_push_space)
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from hfkit.hub.space import demo
+    from hfkit.hub.space.app import demo
 
     demo(options.run_folder, options.port, options.open)
 
 
 def _push_space(options: argparse.Namespace) -> None:
-    from hfkit.hub.space import push_space
+    from hfkit.hub.space.publishing import push_space
 
-    push_space(
-        options.run_folder,
-        options.repository,
-        model=options.model,
-        private=options.private,
-        message=options.message,
-        overwrite_card=options.overwrite_card,
-        dry_run=options.dry_run,
-    )
+    call(push_space, options.run_folder, options)

@@ -59,8 +59,7 @@ def publish(api: "HfApi", folder: Path, base: str | None, private: bool, secrets
 
     name, revision = read_adapter(folder)
     if not is_public(name) and base is not None:
-        files = base_bundle(folder, base)
-        files.check(secrets)
+        files = base_bundle(folder, base, secrets)
         prepare(api, base, private)
         commit = commits.commit(api, base, files, "the base of an adapter, by hfkit push")
         print(f"Base: {base} at {commit}", flush=True)
@@ -70,21 +69,22 @@ def publish(api: "HfApi", folder: Path, base: str | None, private: bool, secrets
     return name, commits.persist(lambda: str(api.model_info(name, revision=revision).sha), name)
 
 
-def base_bundle(folder: Path, repository: str) -> Bundle:
+def base_bundle(folder: Path, repository: str, secrets: Secrets) -> Bundle:
     """The files of a base that is not on the Hub, with a card that says where they come from."""
     name, revision = read_adapter(folder)
     known, license = origin(name) if name.startswith("demo:") else (None, None)
     files: dict[str, bytes | Path] = dict(model_files(locate(name, revision)))
     front = {"library_name": "transformers", "tags": ["hfkit"], "license": license, "base_model": known}
     lines = [f"{key}: {json.dumps(value)}" for key, value in front.items() if value]
-    shown = (
-        f"`{name}`, which hfkit has embedded" if name.startswith("demo:") else "a model that was not on the Hub before"
-    )
+    embedded = f"`{name}`, which hfkit has embedded"
+    shown = embedded if name.startswith("demo:") else "a model that was not on the Hub before"
     same = f" Its weights are those of [{known}](https://huggingface.co/{known})." if known else ""
     title = repository.split("/")[1]
     text = f"# {title}\n\nThe base of an adapter: {shown}.{same} It is here so that the adapter opens.\n"
     files |= both("---\n" + "\n".join(lines) + "\n---\n\n" + text)
-    return Bundle(files)
+    found = Bundle(files)
+    found.check(secrets)
+    return found
 
 
 def pinned(folder: Path, base: str, commit: str | None) -> bytes:

@@ -45,25 +45,19 @@ class Edition:
     @property
     def ways(self) -> list[str]:
         """How it is promised to open: see `hfkit.hub.stranger.logits`."""
-        plain = bool(self.run.info["model"].get("plain_transformers"))
+        plain = self.run.info["model"].get("plain_transformers")
         code = any(name.endswith(".py") for name in self.changed)
-        return [*(["transformers"] if plain else ["hfkit"]), *(["code"] if code else [])]
+        return ["transformers" if plain else "hfkit", *["code"] * code]
 
     def stand_on(self, base: str, commit: str | None) -> None:
         """Name the base, in the adapter and in what is told of it."""
         self.changed[CONFIG] = pinned(self.model, base, commit)
-        told = {"model": base, "model_revision": commit}
         self.run.info["model"] |= {"name": base, "revision": commit}
-        self.run.info["config"] |= told
+        self.run.info["config"] |= {"model": base, "model_revision": commit}
 
 
 def edition(run: Run, stack: ExitStack, merged: bool = False) -> Edition:
-    """The edition of a finished run.
-
-    Args:
-        run: The run.
-        stack: Deletes the merged model when it closes.
-        merged: Merge the adapter into its base.
+    """The edition of a finished run, with `merged` its adapter merged into its base; `stack` deletes that in the end.
 
     Raises:
         HfkitError: `merged`, and the run has no adapter; or the merged model answers otherwise than the adapter.
@@ -91,12 +85,9 @@ def edition(run: Run, stack: ExitStack, merged: bool = False) -> Edition:
 
 def _without_origin(name: str, content: bytes) -> dict[str, bytes]:
     """A config without the name that its model was read under; nothing where there is none."""
-    loaded = json.loads(content)
-    cut = _cut(loaded)
-    return {name: (json.dumps(cut, indent=2, sort_keys=True) + "\n").encode()} if cut != loaded else {}
 
+    def cut(entry: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in entry.items() if key not in _READ_FROM}
 
-def _cut(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _cut(entry) for key, entry in value.items() if key not in _READ_FROM}
-    return [_cut(entry) for entry in value] if isinstance(value, list) else value
+    kept = json.loads(content, object_hook=cut)
+    return {name: (json.dumps(kept, indent=2, sort_keys=True) + "\n").encode()} if kept != json.loads(content) else {}

@@ -3,7 +3,7 @@
 import re
 
 from hfkit.base.errors import HfkitError
-from hfkit.base.network import causes, connection_failed, endpoint, hub_unreachable
+from hfkit.base.network import causes, connection_failed, endpoint
 
 LOGIN = (
     "log in with `hf auth login`, or set HF_TOKEN, with a token of role write (https://huggingface.co/settings/tokens)"
@@ -30,14 +30,12 @@ def retry_after(error: BaseException) -> float | None:
 
 def broken(error: BaseException) -> bool:
     """Whether the connection ended before an answer came."""
-    names = {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
-    return bool(names & {"TransportError", "TimeoutException", "ConnectionError", "IncompleteRead"})
+    return bool(_names(error) & {"TransportError", "TimeoutException", "ConnectionError", "IncompleteRead"})
 
 
 def refusal(error: BaseException, repository: str) -> HfkitError:
     """The message for what the Hub answered; for what is no answer of the Hub, the error's own first line."""
-    status, said = status_of(error), _said(error)
-    names = {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
+    status, said, names = status_of(error), _said(error), _names(error)
     if "LocalTokenNotFoundError" in names:
         return HfkitError("there is no token for the Hub on this machine", where=endpoint(), fix=LOGIN)
     if status == 401 and "RepositoryNotFoundError" not in names:
@@ -70,14 +68,18 @@ def refusal(error: BaseException, repository: str) -> HfkitError:
     return HfkitError(f"the Hub refused {repository}: {said}", where=f"{endpoint()}, status {status}")
 
 
-def unreachable(repository: str) -> HfkitError:
+def unreachable() -> HfkitError:
     """The message before anything is tried at an address where nobody answers."""
-    told = hub_unreachable(f"repository {repository}")
     return HfkitError(
         "the Hub cannot be reached, and nothing was sent",
-        where=told.where,
+        where=endpoint(),
         fix="give the same command again when there is a connection; or set HF_ENDPOINT to a mirror that takes uploads",
     )
+
+
+def _names(error: BaseException) -> set[str]:
+    """Of the classes of an error and of those that it came from: the libraries need not be imported."""
+    return {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
 
 
 def _said(error: BaseException) -> str:

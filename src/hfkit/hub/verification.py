@@ -16,6 +16,11 @@ from hfkit.hub.editions import Edition
 from hfkit.runs.run import Run
 from hfkit.tasks.discover import find
 
+NAMES = {"transformers": "plain transformers", "hfkit": "hfkit", "code": "transformers and trust_remote_code=True"}
+"""What the ways of `Edition.ways` are called."""
+
+MADE = ["One text.", "And another one, which is longer than the first!"]
+
 EXAMPLES = 8
 """Rows that are compared. One wrong weight or word shows in each; more rows would only take longer."""
 
@@ -63,27 +68,21 @@ def _kind(run: Run) -> dict[str, Any]:
     spec = find(str(run.info["task"]))
     return {
         "auto_model": spec.auto_model,
-        "images": spec.inputs == "images",
+        "images": "image" in spec.reads,
         "last": not spec.labelled,
         "words": "tokens" in spec.reads,
     }
 
 
-MADE = ["One text.", "And another one, which is longer than the first!"]
-
-
 def _pictures(run: Run) -> list[str]:
     """Some of the pictures that the run keeps for its report."""
-    import pyarrow.parquet as parquet
-
-    if not (run.path / "pictures.parquet").is_file():
-        return []
-    table = parquet.read_table(run.path / "pictures.parquet").to_pylist()
-    kept = [row["image"] for row in table if row["part"] in ("mistake", "class")]
+    table = run.pictures()
+    rows = [] if table is None else table.to_pylist()
+    kept = [row["image"] for row in rows if row["part"] in ("mistake", "class")]
     return [base64.b64encode(image).decode() for image in kept[:EXAMPLES]]
 
 
-def whole(run: Run, rows: list[Any]) -> list[Any]:
+def _whole(run: Run, rows: list[Any]) -> list[Any]:
     """Rows that nothing has to be cut from: the model's own code reads a text's head, whatever the run read."""
     if _kind(run)["images"] or run.config.get("long_text", "head") == "head":
         return rows
@@ -102,14 +101,12 @@ def verify(made: Edition, repository: str, commit: str, token: str | None, addre
     """
     import torch
 
-    kind = _kind(made.run)
     stored = examples(made.run)
     for way in made.ways:
-        rows = whole(made.run, stored) if way == "code" else stored
-        expected = _expected(made, way, rows)
-        question = {"how": way, "kind": kind, "model": repository, "revision": commit, "rows": rows}
+        rows = _whole(made.run, stored) if way == "code" else stored
+        question = {"how": way, "kind": _kind(made.run), "model": repository, "revision": commit, "rows": rows}
         answers = _ask({"threads": torch.get_num_threads(), "question": question}, token, address, repository)
-        _compare(expected, answers, repository, commit, way)
+        _compare(_expected(made, way, rows), answers, repository, commit, way)
     return len(stored)
 
 
@@ -144,13 +141,6 @@ def _compare(expected: list[list[float]], answers: list[list[float]], repository
     )
 
 
-NAMES = {
-    "transformers": "plain transformers",
-    "hfkit": "hfkit",
-    "code": "transformers and trust_remote_code=True",
-}
-
-
 def _ask(order: dict[str, Any], token: str | None, address: str, repository: str) -> list[list[float]]:
     """The stranger's logits. Its caches are a new, empty folder, which is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="hfkit-stranger-") as empty:
@@ -172,15 +162,11 @@ def _ask(order: dict[str, Any], token: str | None, address: str, repository: str
             where=f"commit {order['question']['revision']}, with {NAMES[order['question']['how']]}",
             fix="the commit stands as it is; HFKIT_DEBUG=1 shows more",
         )
-    answers: list[list[float]] = json.loads(lines[-1])["logits"]
-    return answers
+    return json.loads(lines[-1])["logits"]
 
 
 def _environment(empty: Path, token: str | None, address: str) -> dict[str, str]:
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("HF_HUB_OFFLINE", "TRANSFORMERS_"))
-    }
-    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_MODULES_CACHE", "HF_TOKEN_PATH", "HF_TOKEN"):
-        kept.pop(name, None)
+    ours = ("TRANSFORMERS_", "HF_HUB_OFFLINE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_MODULES_CACHE", "HF_TOKEN")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     kept |= {"HF_HOME": str(empty), "HF_ENDPOINT": address, "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     return kept | ({"HF_TOKEN": token} if token else {})

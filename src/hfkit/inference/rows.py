@@ -1,7 +1,7 @@
 """answer_rows: the rows of a source through a model into a file, a chunk at a time, in constant memory."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def answer_rows(
     Raises:
         HfkitError: The file has no rows; and what `answers` and the writers raise. No output is left then.
     """
-    names = _free(source.columns, added)
+    names = {name: free_name(source.columns, name) for name in added}
     schema = pa.schema([*(source.schema or ()), *(pa.field(names[name], kind) for name, kind in added.items())])
     # Answers on a screen are their own progress, and a bar would be drawn across them.
     hidden = disable_tqdm or (output is None and sys.stdout.isatty())
@@ -56,7 +56,12 @@ def answer_rows(
     with open_writer(output, source.columns, list(names.values()), schema) as writer, _bar(source, hidden) as bar:
         while asked := list(islice(source.rows, chunk)):
             found = answers(asked)
-            writer.write([_joined(row, names, answer) for (_, row), answer in zip(asked, found, strict=True)])
+            writer.write(
+                [
+                    row | {column: answer and answer[name] for name, column in names.items()}
+                    for (_, row), answer in zip(asked, found, strict=True)
+                ]
+            )
             tally.add(answer and told(answer) for answer in found)
             rows += len(asked)
             skipped += found.count(None)
@@ -70,20 +75,11 @@ def answer_rows(
     return rows
 
 
-def _free(columns: list[str], added: Iterable[str]) -> dict[str, str]:
-    """What is answered -> the column that it goes to, which must not be one of the file's own."""
-    names = {}
-    for name in added:
-        free = name
-        while free in columns:
-            free = f"predicted_{free}"
-        names[name] = free
-    return names
-
-
-def _joined(values: dict[str, Any], names: dict[str, str], answer: Answer | None) -> dict[str, Any]:
-    """A row of the output."""
-    return {**values, **{column: answer and answer[name] for name, column in names.items()}}
+def free_name(columns: list[str], name: str) -> str:
+    """The column that answers of this name go to, which must not be one of the file's own."""
+    while name in columns:
+        name = f"predicted_{name}"
+    return name
 
 
 def _bar(source: Source, hidden: bool) -> Bar:

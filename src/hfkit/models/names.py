@@ -10,8 +10,13 @@ from hfkit.data.sources import embedded
 from hfkit.runs.run import Run, like_runs
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack")
-ADAPTER_PICKLE = "adapter_model.bin"
+PICKLES = (
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "tf_model.h5",
+    "flax_model.msgpack",
+    "adapter_model.bin",
+)
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja", "*.codes", "*.spm", "*.tokenizer"]
 
 
@@ -31,7 +36,7 @@ def locate(name: str | Path, revision: str | None = None, code: bool = False) ->
     if found is not None:
         return found
     try:
-        return _fetch(str(name), revision, code)
+        return fetch(str(name), revision, [*HUB_FILES, *["*.py"] * code])
     except HfkitError as error:
         run = like_runs(name)
         raise HfkitError(error.what, where=error.where, fix=f"{run} Else: {error.fix}") if run else error from error
@@ -76,11 +81,16 @@ def here(name: str | Path) -> Path | None:
     return None
 
 
-def _fetch(name: str, revision: str | None, code: bool) -> Path:
-    from huggingface_hub import snapshot_download
+def fetch(name: str, revision: str | None, files: list[str]) -> Path:
+    """The folder of one commit of a repository in the Hub's cache, with the files at its top that fit these patterns.
+
+    Raises:
+        HfkitError: The name is no Hub id, there is no such repository or revision, the Hub cannot be reached, or the
+            weights are pickles alone. A repository that cannot be asked, because there is no connection, passes.
+    """
+    from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import HFValidationError
 
-    files = [*HUB_FILES, *(["*.py"] if code else [])]
     try:
         with hub_access(f"model {name}"):
             # Subfolders hold other formats (ONNX, OpenVINO) of the same weights.
@@ -88,32 +98,15 @@ def _fetch(name: str, revision: str | None, code: bool) -> Path:
                 f"model {name}",
                 lambda: snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=["*/*"]),
             )
-            check_contents(folder, name, folder.name)
+            if not constants.HF_HUB_OFFLINE and not any(folder.glob("*.safetensors")):
+                there = HfApi().list_repo_files(name, revision=folder.name)
+                if pickles := [file for file in there if file in PICKLES]:
+                    raise _only_pickles(name, pickles[0], f"commit {folder.name}")
             return folder
     except HFValidationError as error:
         raise HfkitError(
             f"{name!r} is neither a folder nor a Hub id", where="--model", fix="a Hub id looks like owner/name"
         ) from error
-
-
-def check_contents(folder: Path, name: str, commit: str) -> None:
-    """Refuse a repository whose weights are pickles alone, of which nothing was fetched.
-
-    Args:
-        folder: What was fetched.
-        name: The repository.
-        commit: Of `folder`.
-
-    Raises:
-        HfkitError: Only pickles are there. A repository that cannot be asked, because there is no connection, passes.
-    """
-    from huggingface_hub import HfApi, constants
-
-    if constants.HF_HUB_OFFLINE or any(folder.glob("*.safetensors")):
-        return
-    pickles = [file for file in HfApi().list_repo_files(name, revision=commit) if file in (*PICKLES, ADAPTER_PICKLE)]
-    if pickles:
-        raise _only_pickles(name, pickles[0], f"commit {commit}")
 
 
 def _only_pickles(name: str | Path, pickle: str, place: str) -> HfkitError:
@@ -136,7 +129,7 @@ def check_folder(folder: Path, name: str | Path) -> None:
         raise HfkitError(
             f"{name} holds a LoRA adapter, not a whole model",
             where=place,
-            fix="start from its base model, or save the two merged: hfkit.load_model(...)[0].merge_and_unload()",
+            fix="start from its base model, or write the two as one: hfkit merge",
         )
     if not (folder / "config.json").is_file():
         raise HfkitError(f"{name} holds no model: there is no config.json", where=place, fix=_contents(folder))

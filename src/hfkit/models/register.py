@@ -7,7 +7,8 @@ nothing is registered until transformers' own registries are loaded: a hook on t
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from importlib.abc import Loader, MetaPathFinder
+from functools import partial
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
@@ -29,15 +30,14 @@ def _configs() -> None:
 def _models() -> None:
     from transformers.models.auto import modeling_auto
 
-    from hfkit.baselines import auto
+    from hfkit.baselines.auto import SEQUENCE_MODELS
     from hfkit.baselines.language.auto import LANGUAGE_MODELS
     from hfkit.baselines.tagger import RecurrentForTokenClassification
     from hfkit.baselines.vision.auto import IMAGE_MODELS
     from hfkit.models.pooled import PooledForSequenceClassification
 
-    texts = auto.RecurrentForSequenceClassification, auto.BaselineTransformerForSequenceClassification
     models = {
-        "AutoModelForSequenceClassification": (*texts, PooledForSequenceClassification),
+        "AutoModelForSequenceClassification": (*SEQUENCE_MODELS, PooledForSequenceClassification),
         "AutoModelForTokenClassification": (RecurrentForTokenClassification,),
         "AutoModelForImageClassification": IMAGE_MODELS,
         "AutoModelForCausalLM": LANGUAGE_MODELS,
@@ -58,7 +58,7 @@ wherever it is installed."""
 
 
 class _Hook(MetaPathFinder):
-    """Finds nothing of its own: it lets the others find, and calls back when the module has run."""
+    """Finds nothing of its own: it lets the others find, and is there when the module runs."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -71,40 +71,29 @@ class _Hook(MetaPathFinder):
         if then is None:
             _ALONE.add(fullname)  # who only asks whether it is installed does not import it
         if spec is not None and spec.loader is not None:
-            if then is None:
-                _run_without_kernels(spec.loader)
-            else:
-                _call_after(spec.loader, then)
+            run = spec.loader.exec_module
+            way = partial(_run_without_kernels, run) if then is None else partial(_run_and_register, run, then)
+            spec.loader.exec_module = way  # type: ignore[method-assign]
         return spec
 
 
-def _call_after(loader: Loader, then: Callable[[], None]) -> None:
-    run = loader.exec_module
+def _run_and_register(run: Callable[[ModuleType], None], then: Callable[[], None], module: ModuleType) -> None:
+    run(module)
+    then()
 
-    def exec_module(module: ModuleType) -> None:
+
+def _run_without_kernels(run: Callable[[ModuleType], None], module: ModuleType) -> None:
+    chatter, known = logging.getLogger(module.__name__), sys.modules.get("kernels")
+    level = chatter.level
+    chatter.setLevel(logging.ERROR)  # that it would have liked to fetch a kernel is not told
+    sys.modules["kernels"] = None  # type: ignore[assignment]
+    try:
         run(module)
-        then()
-
-    loader.exec_module = exec_module  # type: ignore[method-assign]
-
-
-def _run_without_kernels(loader: Loader) -> None:
-    run = loader.exec_module
-
-    def exec_module(module: ModuleType) -> None:
-        chatter, known = logging.getLogger(module.__name__), sys.modules.get("kernels")
-        level = chatter.level
-        chatter.setLevel(logging.ERROR)  # that it would have liked to fetch a kernel is not told
-        sys.modules["kernels"] = None  # type: ignore[assignment]
-        try:
-            run(module)
-        finally:
-            chatter.setLevel(level)
-            del sys.modules["kernels"]
-            if known is not None:
-                sys.modules["kernels"] = known
-
-    loader.exec_module = exec_module  # type: ignore[method-assign]
+    finally:
+        chatter.setLevel(level)
+        del sys.modules["kernels"]
+        if known is not None:
+            sys.modules["kernels"] = known
 
 
 def register_models() -> None:

@@ -17,7 +17,7 @@ from hfkit.config.by_task import elsewhere, say_idle
 if TYPE_CHECKING:
     import pyarrow
 
-    from hfkit.hub import Published
+    from hfkit.hub.upload.publishing import Published
 
 # Knobs that change where a run is kept or how it is shown, not what is computed: not part of its identity.
 NOT_IDENTITY = {"output_dir", "overwrite", "disable_tqdm", "report_to", "dataloader_num_workers", "reuse_tokens"}

@@ -91,7 +91,7 @@ def build(model: str | Path, about: Facts, folder: Path, revision: str | None = 
     if form is None:
         raise HfkitError(f"{model} is for {spec.name}, which has no form", fix="hfkit.pipeline answers in Python")
     parts = form(gradio, answer, about)
-    if spec.inputs == "images":
+    if "image" in spec.reads:
         examples = [[str(folder / path)] for (path,) in examples]
     return gradio.Interface(
         **parts,

@@ -1,6 +1,7 @@
 """push_space: the app of a run as a Space on the Hub, in one commit."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import jinja2
@@ -10,7 +11,7 @@ from hfkit import __version__
 from hfkit.base.errors import HfkitError
 from hfkit.hub.space.app import SETTINGS
 from hfkit.hub.space.facts import Facts, facts
-from hfkit.hub.upload import commits, publishing
+from hfkit.hub.upload import publishing
 from hfkit.hub.upload.bundle import Bundle, model_files
 from hfkit.hub.upload.readme import both
 from hfkit.hub.upload.secrets import Secrets
@@ -63,15 +64,10 @@ def push_space(
     files = space_files(run, repository, model, secrets)
     files.check(secrets)
     if dry_run:
-        print(f"{repository} would get, in one commit:\n{files.listing()}\n\n{files.read('README.md').decode()}")
+        publishing.show(files, repository)
         return None
-    api = publishing.connect(repository)
-    publishing.prepare(api, repository, private, kind="space")
-    print(f"{run.path} -> {repository}:\n{files.listing()}", flush=True)
     title = message or f"{run.info['name']}, by hfkit push-space"
-    made = commits.commit(api, repository, files, title, kind="space", overwrite_card=overwrite_card)
-    print(f"Published: {api.endpoint}/spaces/{repository} at {made}", flush=True)
-    return made
+    return publishing.publish(files, repository, run.path, title, "space", private, overwrite_card)
 
 
 def space_files(run: Run, repository: str, model: str | None, secrets: Secrets) -> Bundle:
@@ -84,8 +80,8 @@ def space_files(run: Run, repository: str, model: str | None, secrets: Secrets) 
         about = facts(run)
         about.title = repository.split("/")[1]
         name, _, revision = (model or "").partition("@")
-        found = Bundle({})
-        settings = about.to_json()
+        settings = asdict(about)
+        found = Bundle(settings.pop("pictures"))
         if name:
             publishing.check_name(name)
             settings |= {"model": name, "revision": revision or None}
@@ -96,7 +92,6 @@ def space_files(run: Run, repository: str, model: str | None, secrets: Secrets) 
             )
         else:
             found.files |= {f"model/{path}": content for path, content in model_files(run.model_path).items()}
-        found.files |= about.pictures
         text, reasons = secrets.without(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
         found.said += [f"{SETTINGS}: rewritten: {reason}" for reason in sorted(set(reasons))]
         found.files[SETTINGS] = text.encode()

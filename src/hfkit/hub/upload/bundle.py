@@ -76,13 +76,10 @@ class Bundle:
 def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
     """The files of an edition, in the layout that transformers opens: the model at the top, the run beside it.
 
-    Args:
-        made: What is published of a run, which is read and not written.
-        repository: `user/name`, which the card then names where the run named its folder.
-        secrets: What must not be sent.
+    The card names `repository` where the run named its folder.
 
     Raises:
-        HfkitError: The run is damaged.
+        HfkitError: The run is damaged, or a file holds what must not be sent.
     """
     run = made.run
     damaged = atomic.damage(run.path, run.info.get("files", {}))
@@ -92,15 +89,16 @@ def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
     texts = {README: _card(made, repository)}
     texts |= {name: (run.path / name).read_text(encoding="utf-8") for name in TEXTS if (run.path / name).is_file()}
     for name, text in texts.items():
-        text = _cleaned(found, name, _addressed(text, run, repository), secrets)
+        text, reasons = secrets.without(_addressed(text, run, repository))
+        found.said += _told(name, reasons)
         found.files |= both(text) if name == README else {name: text.encode()}
     shown = (run.info.get("pictures") or {}).get("kept")
     if shown and "report.html" in found.files:
         found.said.append(f"report.html: shows {shown} small pictures of the data")
-    predictions = _predictions(found, run, secrets)
-    if predictions is not None:
-        found.files["predictions.parquet"] = predictions
+    if (run.path / "predictions.parquet").is_file():
+        _add_predictions(found, run, secrets)
     found.files["run.json"] = _run_json(found, run, repository, secrets)
+    found.check(secrets)
     return found
 
 
@@ -148,32 +146,24 @@ def _addressed(text: str, run: Run, repository: str) -> str:
     return text
 
 
-def _cleaned(found: Bundle, name: str, text: str, secrets: Secrets) -> str:
-    text, reasons = secrets.without(text)
-    found.said += _told(name, reasons)
-    return text
-
-
 def _told(name: str, reasons: list[str]) -> list[str]:
     return [f"{name}: taken out {reasons.count(reason)} x: {reason}" for reason in sorted(set(reasons))]
 
 
-def _predictions(found: Bundle, run: Run, secrets: Secrets) -> bytes | None:
+def _add_predictions(found: Bundle, run: Run, secrets: Secrets) -> None:
     """The answers without the texts: enough to compare runs, and no copy of somebody's data."""
     import pyarrow.parquet as parquet
 
-    if not (run.path / "predictions.parquet").is_file():
-        return None
     table = run.predictions()
     kept = [name for name in table.column_names if name not in OF_THE_DATA]
     table = table.select(kept).replace_schema_metadata(None)
-    words = "\n".join(str(value) for name in kept if name == "id" for value in table[name].to_pylist())
+    words = "\n".join(map(str, table["id"].to_pylist())) if "id" in kept else ""
     if private := secrets.search(words.encode("utf-8", "surrogatepass")):
         found.said.append(f"predictions.parquet: left out, its ids hold what is private: {private[0]}")
-        return None
+        return
     buffer = io.BytesIO()
     parquet.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
+    found.files["predictions.parquet"] = buffer.getvalue()
 
 
 def _run_json(found: Bundle, run: Run, repository: str, secrets: Secrets) -> bytes:

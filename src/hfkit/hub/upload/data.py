@@ -8,7 +8,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.data import load_data
 from hfkit.data.cards.card import DataCard
 from hfkit.data.cards.check import check_cards
-from hfkit.hub.upload import commits, publishing
+from hfkit.hub.upload import publishing
 from hfkit.hub.upload.bundle import Bundle
 from hfkit.hub.upload.readme import both
 from hfkit.hub.upload.secrets import Secrets
@@ -64,15 +64,10 @@ def push_data(
         files.files |= both(text)
         files.check(secrets)
         if dry_run:
-            print(f"{repository} would get, in one commit:\n{files.listing()}\n\n{text}")
+            publishing.show(files, repository)
             return None
-        api = publishing.connect(repository)
-        publishing.prepare(api, repository, private, kind="dataset")
-        print(f"{name} -> {repository}:\n{files.listing()}", flush=True)
         title = message or f"{name}, by hfkit push-data"
-        made = commits.commit(api, repository, files, title, kind="dataset", overwrite_card=overwrite_card)
-    print(f"Published: {api.endpoint}/datasets/{repository} at {made}", flush=True)
-    return made
+        return publishing.publish(files, repository, name, title, "dataset", private, overwrite_card)
 
 
 def data_files(data: "LoadedData", secrets: Secrets, folder: Path) -> Bundle:
@@ -112,11 +107,8 @@ def published_card(card: DataCard, data: "LoadedData", repository: str) -> str:
     page = DatasetCard(card.path.read_text(encoding="utf-8-sig"))
     block = {key: value for key, value in page.data["hfkit"].items() if key not in _DONE}
     columns = [name for name in next(iter(data.values())).column_names if name != "id"]
-    block |= {
-        "source": repository,
-        "splits": {split: split for split in data},
-        "columns": {name: name for name in [*columns, "id"]},
-    }
+    block |= {"source": repository, "splits": {split: split for split in data}}
+    block["columns"] = {name: name for name in [*columns, "id"]}
     block.pop("labels", None)  # the Parquet files name them
     page.data["hfkit"] = block
     page.data["size_categories"] = size_category(sum(len(split) for split in data.values()))

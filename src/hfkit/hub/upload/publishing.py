@@ -1,8 +1,6 @@
 """push: a finished run becomes a repository on the Hub, in one commit, looked through before and verified after."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +10,7 @@ from hfkit.base.network import endpoint, hub_reachable
 from hfkit.hub import bases, editions, verification
 from hfkit.hub.refusals import LOGIN, unreachable
 from hfkit.hub.upload import commits
-from hfkit.hub.upload.bundle import bundle
+from hfkit.hub.upload.bundle import Bundle, bundle
 from hfkit.hub.upload.readme import README
 from hfkit.hub.upload.secrets import Secrets
 from hfkit.runs.run import Run, reading
@@ -54,69 +52,95 @@ def push(
 ) -> Published | None:
     """Publish a finished run, and prove that it opens and answers as here.
 
-    The repository is made where there is none. All files go into one commit on the branch's newest state, so nobody
-    ever sees half a model. Then that commit is downloaded into an empty cache by a new process, opened as the card
-    says, and its logits on stored examples are compared with the run's, bit for bit. The run is only read.
-
-    The token is the Hub login's (`hf auth login`) or HF_TOKEN; HF_ENDPOINT leads to another Hub.
+    All files go into one commit on the branch's newest state, so nobody ever sees half a model. Then that commit is
+    downloaded into an empty cache by a new process, opened as the card says, and its logits on stored examples are
+    compared with the run's, bit for bit. The run is only read. The token is the Hub login's (`hf auth login`) or
+    HF_TOKEN; HF_ENDPOINT leads to another Hub.
 
     Args:
         run: A finished run.
-        repository: `user/name` or `organization/name`.
+        repository: `user/name` or `organization/name`, made where there is none.
         private: Make a new repository private.
-        revision: The branch, which is made where there is none.
+        revision: The branch, made where there is none.
         tag: A name for the commit, such as v1.
         message: The commit's.
         merged: Publish an adapter and its base as one model.
         with_base: Publish the adapter's base first, where it is not on the Hub: under this name, or with True as
             `<repository>-base`.
         overwrite_card: Put the card in the place of a README.md that was edited there; else what people wrote is kept.
-        dry_run: List the files and show the card; no network.
+        dry_run: List the files and show the card, without a network; the answer is None.
         verify: Open and compare afterwards.
-
-    Returns:
-        What was published; None for a dry run.
 
     Raises:
         HfkitError: The run is not finished or damaged; a file holds a token or a private path; the Hub refuses; or
             what was published does not answer as the run, in which case the commit stands.
     """
     run = run if isinstance(run, Run) else Run(run)
-    check_name(repository)
     base = f"{repository}-base" if with_base is True else with_base or None
-    if base is not None:
-        check_name(base)
+    for name in filter(None, (repository, base)):
+        check_name(name)
     secrets = Secrets(_token(), [Path.cwd(), run.path])
     with ExitStack() as stack:
-        with reading(run):
-            made = editions.edition(run, stack, merged)
-            if made.adapter:
-                made.stand_on(*bases.planned(made.model, repository, base))
-            files = bundle(made, repository, secrets)
-        files.check(secrets)
+        made, files = _planned(run, repository, base, merged, secrets, stack)
         if dry_run:
-            print(f"{repository} would get, in one commit:\n{files.listing()}\n\n{files.read('README.md').decode()}")
+            show(files, repository)
             return None
         api = connect(repository)
-        stack.enter_context(_quiet())
         prepare(api, repository, private, revision, tag)
         if made.adapter:
             made.stand_on(*bases.publish(api, made.model, base, private, secrets))
             files = bundle(made, repository, secrets)
-            files.check(secrets)
-        print(f"{run.path} -> {repository}:\n{files.listing()}", flush=True)
         title = message or f"{run.info['name']}, by hfkit push"
-        commit = commits.commit(api, repository, files, title, revision, overwrite_card=overwrite_card)
-        return _proven(api, repository, commit, tag, made if verify else None)
+        commit = send(api, files, repository, run.path, title, revision, tag=tag, overwrite_card=overwrite_card)
+        rows = _verified(made, api, repository, commit) if verify else 0
+    return Published(repository, commit, f"{api.endpoint}/{repository}", rows)
 
 
-def _proven(api: "HfApi", repository: str, commit: str, tag: str | None, made: "editions.Edition | None") -> Published:
-    """What was published, tagged, and opened again as `made` answers; None is taken at its word."""
+def _planned(
+    run: Run, repository: str, base: str | None, merged: bool, secrets: Secrets, stack: ExitStack
+) -> tuple["editions.Edition", Bundle]:
+    """What will be sent, as far as it is known without a Hub."""
+    with reading(run):
+        made = editions.edition(run, stack, merged)
+        if made.adapter:
+            made.stand_on(*bases.planned(made.model, repository, base))
+        return made, bundle(made, repository, secrets)
+
+
+def publish(
+    files: Bundle, repository: str, source: Any, message: str, kind: str, private: bool, overwrite_card: bool
+) -> str:
+    """Make `repository` where there is none, and send it the files of a data set or a Space; the commit's name."""
+    api = connect(repository)
+    prepare(api, repository, private, kind=kind)
+    return send(api, files, repository, source, message, kind=kind, overwrite_card=overwrite_card)
+
+
+def show(files: Bundle, repository: str) -> None:
+    """What a dry run prints."""
+    print(f"{repository} would get, in one commit:\n{files.listing()}\n\n{files.read(README).decode()}")
+
+
+def send(
+    api: "HfApi",
+    files: Bundle,
+    repository: str,
+    source: Any,
+    message: str,
+    revision: str = "main",
+    *,
+    kind: str = "model",
+    tag: str | None = None,
+    overwrite_card: bool = False,
+) -> str:
+    """One commit, told before and after; its name."""
+    print(f"{source} -> {repository}:\n{files.listing()}", flush=True)
+    commit = commits.commit(api, repository, files, message, revision, kind, overwrite_card)
     if tag:
         commits.persist(lambda: api.create_tag(repository, tag=tag, revision=commit), repository)
-    url = f"{api.endpoint}/{repository}"
-    print(f"Published: {url} at {commit}", flush=True)
-    return Published(repository, commit, url, _verified(made, api, repository, commit) if made else 0)
+    place = {"model": "", "dataset": "datasets/", "space": "spaces/"}[kind]
+    print(f"Published: {api.endpoint}/{place}{repository} at {commit}", flush=True)
+    return commit
 
 
 def check_name(repository: str) -> None:
@@ -148,13 +172,9 @@ def connect(repository: str) -> "HfApi":
     from huggingface_hub import HfApi, constants
 
     if constants.HF_HUB_OFFLINE or not hub_reachable(endpoint()):
-        raise unreachable(repository)
+        raise unreachable()
     api = HfApi(endpoint=endpoint())
-
-    def ask() -> Any:
-        return api.whoami()
-
-    who = commits.persist(ask, repository)
+    who: Any = commits.persist(lambda: api.whoami(), repository)
     token = (who.get("auth") or {}).get("accessToken") or {}
     if token.get("role") == "read":
         raise HfkitError(f"the token of {who.get('name')} may only read, and {repository} would be written", fix=LOGIN)
@@ -225,15 +245,3 @@ def _token() -> str | None:
     from huggingface_hub import get_token
 
     return get_token()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the client's own warnings of each retry: a push says in the end what became of it."""
-    log = logging.getLogger("huggingface_hub")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
