@@ -45,7 +45,6 @@ STILL_ASK: set[str] = set()
 STILL_FULL: set[str] = set()
 STILL_LONG: set[str] = {
     "evaluation/predict.py:evaluate",
-    "tasks/image_classification/files.py:predict",
     "training/job.py:fit",
     "training/test_split.py:write",
 }
