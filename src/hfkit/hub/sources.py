@@ -1,9 +1,7 @@
 """Sources: the Python files of a from-scratch model, so that it opens without hfkit.
 
-transformers' `register_for_auto_class` copies a class's own file and what that imports relatively. hfkit's files import
-each other by their full names, so they are copied here, with those imports made relative, and the config gets the same
-`auto_map`. What then opens it is `from_pretrained(..., trust_remote_code=True)`; after `import hfkit` neither the files
-nor that consent are needed.
+As transformers' `register_for_auto_class` does it, but with imports by full names made relative. What then opens it is
+`from_pretrained(..., trust_remote_code=True)`; after `import hfkit` neither the files nor that consent are needed.
 """
 
 import ast
@@ -19,14 +17,7 @@ HEADER = f"# From hfkit {__version__}, Apache-2.0. Opens this model without hfki
 
 
 def sources(folder: Path) -> dict[str, bytes]:
-    """The files to publish with a model of hfkit's own: its modules, and config.json with `auto_map`.
-
-    Args:
-        folder: The model's.
-
-    Returns:
-        Bytes by name; nothing for a model of transformers' own.
-    """
+    """The files to publish with a model of hfkit's own, by name: its modules, and config.json with `auto_map`."""
     import transformers
 
     content = json.loads((folder / "config.json").read_text(encoding="utf-8"))

@@ -1,7 +1,9 @@
 """answer_rows: the rows of a source through a model into a file, a chunk at a time, in constant memory."""
 
+import math
 import sys
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,15 @@ import pyarrow as pa
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.progress import Bar
+from hfkit.base.sanitize import line
 from hfkit.data.tables.table import counted
 from hfkit.inference.readers import STDIN_NAME, Row, Source
-from hfkit.inference.tally import Tally
 from hfkit.inference.writers import open_writer
 
 Answer = dict[str, Any]
+
+SHOWN = 20
+"""Labels that are told with their number, the most frequent first."""
 
 
 def answer_rows(
@@ -35,8 +40,7 @@ def answer_rows(
         output: The file to write, whole or not at all. None: a line an answer on standard output.
         added: The columns that answers go to, and their types; where the source has such a column, `predicted_` stands
             before the name.
-        answers: What is answered to some rows, by these names; None to a row that has no answer, which is counted.
-        chunk: Rows that are answered together.
+        answers: What is answered to `chunk` rows, by these names; None to a row that has no answer, which is counted.
         told: What the line at the end counts of an answer.
         disable_tqdm: No progress bar on standard error.
 
@@ -86,3 +90,35 @@ def _bar(source: Source, hidden: bool) -> Bar:
     in_bytes = source.unit == "B"
     scale = {"unit_scale": in_bytes, "unit_divisor": 1024 if in_bytes else 1000}
     return Bar("predict", source.unit, source.total, hidden=hidden, **scale)
+
+
+class Tally:
+    """Counts labels, or takes in numbers, as they are written; constant memory."""
+
+    def __init__(self) -> None:
+        self.labels: Counter[str] = Counter()
+        self.rows = self.numbers = self.without = 0
+        self.low, self.high, self.sum = math.inf, -math.inf, 0.0
+
+    def add(self, answers: Iterable[Any]) -> None:
+        """Take in an answer a row: a label, a list of labels, a number, or None where there is none."""
+        for answer in answers:
+            self.rows += 1
+            if answer is None:
+                self.without += 1
+            elif isinstance(answer, float):
+                self.numbers += 1
+                self.low, self.high, self.sum = min(self.low, answer), max(self.high, answer), self.sum + answer
+            else:
+                self.labels.update((answer or ["no label"]) if isinstance(answer, list) else [answer])
+
+    def told(self, output: str | Path) -> str:
+        """`20 rows written to answers.csv: positive 11, negative 9`."""
+        parts = [f"{line(label, 60)} {number:,}" for label, number in self.labels.most_common(SHOWN)]
+        if len(self.labels) > SHOWN:
+            parts.append(f"and {counted(len(self.labels) - SHOWN, 'more label')}")
+        if self.numbers:
+            parts.append(f"{self.low:.4g} to {self.high:.4g}, {self.sum / self.numbers:.4g} on average")
+        if self.without:
+            parts.append(f"without an answer {self.without:,}")
+        return f"{counted(self.rows, 'row')} written to {line(output)}" + (f": {', '.join(parts)}" if parts else "")

@@ -16,8 +16,7 @@ from hfkit.config.rules import check
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.freezing import freeze, still_norms
 from hfkit.models.adapting.lora import add_lora
-from hfkit.models.inspection import check_memory, first_line
-from hfkit.models.inspection import say as _say
+from hfkit.models.inspection import check_memory, first_line, say
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.discover import find
 
@@ -63,14 +62,14 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
     still_norms(model)
     if check_training := spec.offers("models", "check_training"):
         check_training(config, task, model, processor, data)
-    _say(describe(model, config.model))
+    say(describe(model, config.model))
     return model, processor
 
 
 def from_scratch(
     config: Any, task: "Task", texts: Callable[[], Iterable[str]] | None, length: int, lowercase: bool = True
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
-    """A baseline that reads texts, untrained, and its tokenizer, trained on them.
+    """A baseline that reads texts, untrained; its tokenizer, trained on them; and no parameters that a file lacked.
 
     Args:
         config: Of a task that reads texts; `model` is the baseline's name.
@@ -78,9 +77,6 @@ def from_scratch(
         texts: Those of the training split; None where there is none.
         length: Tokens that a text may have where neither the task nor a flag says.
         lowercase: See `train_tokenizer`.
-
-    Returns:
-        The model, its tokenizer, and no parameters that a checkpoint should have filled.
 
     Raises:
         HfkitError: There are no texts, or a knob does not fit the network.

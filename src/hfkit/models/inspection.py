@@ -145,11 +145,7 @@ def first_line(error: BaseException) -> str:
 
 @contextmanager
 def readable(described: Callable[[], Iterable[Any]], unit: str = "rows") -> Iterator[None]:
-    """A batch on its way through a model: what the model refuses is told with the rows.
-
-    Args:
-        described: What tells a person which rows are in the batch; asked for where it is refused.
-        unit: What they are.
+    """A batch on its way through a model: what it refuses is told with the rows that are in it, as `described`.
 
     Raises:
         HfkitError: The model's forward refused the batch with a ValueError or an IndexError.

@@ -27,15 +27,10 @@ def sample(train: Dataset, count: int, pixel_range: Sequence[float] | None = Non
 
 
 def native_shape(images: Sequence["Image"], largest: int = 64) -> tuple[int, int]:
-    """Pixels a side and channels that suit the pictures.
+    """Pixels a side, at most `largest`, and channels that suit some training pictures, at least one.
 
-    Args:
-        images: Some training pictures, at least one.
-        largest: Most pixels a side: a from-scratch model on a CPU cannot bear more.
-
-    Returns:
-        The longer side where all pictures are alike (28 for MNIST), else the median of the longer sides, rounded down
-        to a multiple of 8; and 1 where no pixel has a colour (whatever the files' mode), else 3.
+    It is the longer side where all pictures are alike (28 for MNIST), else the median of the longer sides, rounded down
+    to a multiple of 8; and 1 channel where no pixel has a colour (whatever the files' mode), else 3.
     """
     sides = sorted(max(image.size) for image in images)
     side = min(sides[len(sides) // 2], largest)
@@ -47,11 +42,8 @@ def native_shape(images: Sequence["Image"], largest: int = 64) -> tuple[int, int
 def make_processor(image_size: int, num_channels: int, images: Sequence["Image"]) -> ViTImageProcessor:
     """Resize to a square (bilinear, not cropped: nothing of the picture is lost), scale to 0..1, normalise.
 
-    Args:
-        image_size: Height and width in pixels.
-        num_channels: 1 or 3. With 3, pictures of every mode become RGB; with 1, a colour picture keeps its channels
-            and the model takes its brightness.
-        images: Training pictures; mean and deviation of each channel are theirs.
+    Mean and deviation of each channel are those of `images`. With 3 channels, pictures of every mode become RGB; with
+    1, a colour picture keeps its channels and the model takes its brightness.
     """
     processor = ViTImageProcessor(
         size={"height": image_size, "width": image_size}, do_convert_rgb=num_channels == 3 or None

@@ -17,6 +17,7 @@ from hfkit.hub.upload.readme import both
 from hfkit.hub.upload.secrets import Secrets
 from hfkit.report import public
 from hfkit.report.metadata import license_of
+from hfkit.report.page import templates
 from hfkit.runs.run import Run, reading
 
 GRADIO = "6.31.0"
@@ -38,18 +39,14 @@ def push_space(
 ) -> str | None:
     """Publish the app of a finished run as a Space: app.py, requirements.txt, the card, examples and the model.
 
-    All files go into one commit on the newest state. Each is searched for tokens and private paths before, as in
-    `hfkit push`. The run is only read.
+    All files go into one commit, each searched for tokens and private paths before. The run is only read.
 
     Args:
         run: A finished run.
         repository: `user/space`.
         model: A published model, `user/name` or `user/name@commit`, that the app shall open; else the Space holds the
             run's own.
-        private: Make a new Space private.
-        message: The commit's.
-        overwrite_card: Put the card in the place of a README.md that was edited there.
-        dry_run: List the files and show the card; no network.
+        private, message, overwrite_card, dry_run: As of `hfkit.push`.
 
     Returns:
         The commit; None for a dry run.
@@ -136,12 +133,5 @@ def _word(title: str) -> str:
 
 
 def _template(name: str, **context: object) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("hfkit.hub.space", "templates"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    environment = templates().overlay(loader=jinja2.PackageLoader("hfkit.hub.space", "templates"))
     return environment.get_template(name).render(**context)

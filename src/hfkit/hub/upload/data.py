@@ -37,10 +37,7 @@ def push_data(
     Args:
         name: The card's name, as `--dataset` takes it; `demo:NAME` for its embedded form.
         repository: `user/name`.
-        private: Make a new repository private.
-        message: The commit's.
-        overwrite_card: Put the card in the place of a README.md that was edited there.
-        dry_run: List the files and show the card; no network.
+        private, message, overwrite_card, dry_run: As of `hfkit.push`.
 
     Returns:
         The commit; None for a dry run.

@@ -28,17 +28,7 @@ CHUNK = 256
 def generate(model: str | Path, prompt: str, options: GenerationArguments | None = None, **loading: Any) -> list[str]:
     """Continue one text, and print it while it is made.
 
-    Args:
-        model: A run, a model's folder, an adapter's folder or a Hub id.
-        prompt: The text.
-        options: How.
-        loading: Arguments of `hfkit.pipeline`.
-
-    Returns:
-        The answers, without the prompt.
-
-    Raises:
-        HfkitError: As `TextGenerator` and its `ids`.
+    The answers are returned without the prompt. Arguments, and what is raised, as of `TextGenerator` and its `ids`.
     """
     generator = TextGenerator(model, options, **loading)
     ids = generator.ids(prompt)
@@ -72,14 +62,12 @@ def generate_file(
     what comes out can be trained on.
 
     Args:
-        model: A run, a model's folder, an adapter's folder or a Hub id.
+        model, options, loading: As of `TextGenerator`.
         input: A .txt file with a prompt a line, `-` for standard input, or a .jsonl, .csv, .tsv or .parquet file.
         output: A file of these kinds but .txt, written whole or not at all. None: JSON lines on standard output.
-        options: How.
         prompt_column: Default: `messages` (chats), a question or `prompt` as in training, or a usual name.
         how: How the input is read.
         disable_tqdm: No progress bar on standard error.
-        loading: Arguments of `hfkit.pipeline`.
 
     Returns:
         The number of prompts.
@@ -118,10 +106,8 @@ def chat(
     """Talk with a model: a line of standard input is a message, and the answer is printed while it is made.
 
     Args:
-        model: A run, a model's folder, an adapter's folder or a Hub id, with a chat template.
-        options: How. By default an answer may fill the context.
+        model, options, loading: As of `TextGenerator`; by default an answer may fill the context.
         system: What the model is told before all.
-        loading: Arguments of `hfkit.pipeline`.
 
     Returns:
         The messages.

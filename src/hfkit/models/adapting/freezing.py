@@ -105,11 +105,7 @@ def fewest_rows(model: nn.Module, unfreezes: bool = False) -> int:
 def check_single(model: nn.Module, picture: torch.Tensor, name: str, unfreezes: bool = False) -> None:
     """Where training shows a model one picture at a time: do its batch norms find something to count?
 
-    Args:
-        model: With what learns decided.
-        picture: An empty one, (1, channels, height, width).
-        name: What the user calls the model.
-        unfreezes: All of it will learn.
+    `picture` is an empty one, (1, channels, height, width); `unfreezes` says that all of the model will learn.
 
     Raises:
         HfkitError: A norm sees one value a channel, and torch would end the training.
