@@ -20,7 +20,7 @@ from transformers import AutoImageProcessor, AutoModelForImageClassification
 from hfkit import build_model, build_task
 from hfkit.base.errors import HfkitError
 from hfkit.baselines.vision import resnet, vit
-from hfkit.baselines.vision.auto import IMAGE_MODELS, ImageBaseline
+from hfkit.baselines.vision.auto import ImageBaseline
 from hfkit.baselines.vision.configs import (
     BaselineResNetConfig,
     BaselineViTConfig,
@@ -62,6 +62,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "hfkit-cnn": {"dropout": 0.0},
     "hfkit-mlp": {"dropout": 0.0},
 }
+IMAGE_MODELS = ImageBaseline.__subclasses__()
 KINDS = pytest.mark.parametrize("kind", IMAGE_MODELS, ids=lambda kind: kind.config_class.model_type)
 
 

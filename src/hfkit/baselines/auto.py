@@ -140,10 +140,6 @@ class BaselineTransformerForSequenceClassification(BaselineModel):
         return self._output(self.classifier(self.dropout(masked_mean(states, mask))), labels)
 
 
-SEQUENCE_MODELS = (RecurrentForSequenceClassification, BaselineTransformerForSequenceClassification)
-"""All of them, for the registration with transformers."""
-
-
 def init_recurrent(kernel: nn.RNNBase) -> None:
     """Orthogonal recurrences keep gradients' size through time; an LSTM starts by remembering (forget bias 1)."""
     for name, parameter in kernel.named_parameters():

@@ -71,17 +71,18 @@ def publish(api: "HfApi", folder: Path, base: str | None, private: bool, secrets
 
 def base_bundle(folder: Path, repository: str, secrets: Secrets) -> Bundle:
     """The files of a base that is not on the Hub, with a card that says where they come from."""
+    from huggingface_hub import ModelCardData
+
     name, revision = read_adapter(folder)
     known, license = origin(name) if name.startswith("demo:") else (None, None)
     files: dict[str, bytes | Path] = dict(model_files(locate(name, revision)))
-    front = {"library_name": "transformers", "tags": ["hfkit"], "license": license, "base_model": known}
-    lines = [f"{key}: {json.dumps(value)}" for key, value in front.items() if value]
+    front = ModelCardData(library_name="transformers", tags=["hfkit"], license=license, base_model=known).to_yaml()
     embedded = f"`{name}`, which hfkit has embedded"
     shown = embedded if name.startswith("demo:") else "a model that was not on the Hub before"
     same = f" Its weights are those of [{known}](https://huggingface.co/{known})." if known else ""
     title = repository.split("/")[1]
     text = f"# {title}\n\nThe base of an adapter: {shown}.{same} It is here so that the adapter opens.\n"
-    files |= both("---\n" + "\n".join(lines) + "\n---\n\n" + text)
+    files |= both(f"---\n{front}\n---\n\n{text}")
     found = Bundle(files)
     found.check(secrets)
     return found

@@ -6,45 +6,48 @@ nothing is registered until transformers' own registries are loaded: a hook on t
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
+
+CONFIGS = ("baselines.configs", "baselines.language.configs", "baselines.vision.configs", "models.configs")
+"""Modules whose configs `AutoConfig` shall know."""
+
+MODELS = {
+    "AutoModelForSequenceClassification": ("baselines.auto", "models.pooled"),
+    "AutoModelForTokenClassification": ("baselines.tagger",),
+    "AutoModelForImageClassification": ("baselines.vision.auto",),
+    "AutoModelForCausalLM": ("baselines.language.auto",),
+}
+"""Modules whose models each Auto class shall know."""
 
 
 def _configs() -> None:
     from transformers.models.auto.configuration_auto import AutoConfig
 
-    from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig, RecurrentTaggerConfig
-    from hfkit.baselines.language.configs import LANGUAGE_CONFIGS
-    from hfkit.baselines.vision.configs import IMAGE_CONFIGS
-    from hfkit.models.configs import PooledConfig
-
-    own = (RecurrentConfig, RecurrentTaggerConfig, BaselineTransformerConfig, PooledConfig)
-    for config in (*own, *IMAGE_CONFIGS, *LANGUAGE_CONFIGS):
+    for config in _defined(CONFIGS, "model_type"):
         AutoConfig.register(config.model_type, config, exist_ok=True)
 
 
 def _models() -> None:
     from transformers.models.auto import modeling_auto
 
-    from hfkit.baselines.auto import SEQUENCE_MODELS
-    from hfkit.baselines.language.auto import LANGUAGE_MODELS
-    from hfkit.baselines.tagger import RecurrentForTokenClassification
-    from hfkit.baselines.vision.auto import IMAGE_MODELS
-    from hfkit.models.pooled import PooledForSequenceClassification
-
-    models = {
-        "AutoModelForSequenceClassification": (*SEQUENCE_MODELS, PooledForSequenceClassification),
-        "AutoModelForTokenClassification": (RecurrentForTokenClassification,),
-        "AutoModelForImageClassification": IMAGE_MODELS,
-        "AutoModelForCausalLM": LANGUAGE_MODELS,
-    }
-    for name, own in models.items():
-        for model in own:
+    for name, modules in MODELS.items():
+        for model in _defined(modules, "config_class"):
             getattr(modeling_auto, name).register(model.config_class, model, exist_ok=True)
+
+
+def _defined(modules: Sequence[str], mark: str) -> Iterator[Any]:
+    """The classes of these modules that say `mark` of themselves: not what they share, nor what is imported."""
+    for module in map(import_module, (f"hfkit.{name}" for name in modules)):
+        for one in vars(module).values():
+            if isinstance(one, type) and one.__module__ == module.__name__ and mark in vars(one):
+                yield one
 
 
 _WAITING: dict[str, Callable[[], None]] = {

@@ -103,8 +103,11 @@ class TransformerForCausalLM(LanguageModel):
         past = 0 if cache is None else cache.get_seq_length()
         mask = None  # the causal mask alone, which the kernel makes itself
         if past or attention_mask is not None or position_ids is not None:
-            if position_ids is None:
-                position_ids = _positions(attention_mask, past, input_ids)
+            tokens = input_ids.size(1)
+            if position_ids is None and attention_mask is not None and attention_mask.ndim == 2:
+                position_ids = positions_from_mask(attention_mask)[:, -tokens:]
+            elif position_ids is None:
+                position_ids = torch.arange(past, past + tokens, device=input_ids.device)[None]
             mask = _mask(attention_mask, position_ids, past)
         return self.decoder(self.embeddings(input_ids, position_ids), mask, cache), cache
 
@@ -123,13 +126,6 @@ class TransformerForCausalLM(LanguageModel):
         elif isinstance(module, nn.LayerNorm):
             init.ones_(module.weight)
             init.zeros_(module.bias)
-
-
-def _positions(attention_mask: Tensor | None, past: int, input_ids: Tensor) -> Tensor:
-    tokens = input_ids.size(1)
-    if attention_mask is None or attention_mask.ndim != 2:
-        return torch.arange(past, past + tokens, device=input_ids.device)[None]
-    return positions_from_mask(attention_mask)[:, -tokens:]
 
 
 def _mask(attention_mask: Tensor | None, position_ids: Tensor, past: int) -> Tensor:
@@ -214,7 +210,3 @@ def _documents(attention_mask: Tensor | None, position_ids: Tensor | None) -> tu
         return number, None
     at = torch.arange(attention_mask.size(1), device=attention_mask.device)
     return number, (attention_mask * at).argmax(dim=1)
-
-
-LANGUAGE_MODELS: tuple[type[LanguageModel], ...] = (TransformerForCausalLM, LSTMForCausalLM)
-"""All of them, for the registration with transformers."""

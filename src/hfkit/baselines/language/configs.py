@@ -58,7 +58,3 @@ class LSTMLMConfig(LMConfig):
     num_hidden_layers: int = 2
     dropout: float | int = 0.2
     variational: bool = False
-
-
-LANGUAGE_CONFIGS = (TransformerLMConfig, LSTMLMConfig)
-"""All of them, for the registration with transformers."""

@@ -149,15 +149,3 @@ class BaselineViTForImageClassification(ImageBaseline):
             init.zeros_(module.bias)
         else:
             super()._init_weights(module)
-
-
-IMAGE_MODELS: tuple[type[ImageBaseline], ...] = (
-    MlpForImageClassification,
-    LeNetForImageClassification,
-    CnnForImageClassification,
-    BaselineResNetForImageClassification,
-    VggForImageClassification,
-    MobileNetForImageClassification,
-    BaselineViTForImageClassification,
-)
-"""All of them, for the registration with transformers."""

@@ -115,7 +115,3 @@ class MobileNetConfig(ImageConfig):
 
     width_multiplier: float | int = 1.0
     stem_stride: int | None = None
-
-
-IMAGE_CONFIGS = (MlpConfig, LeNetConfig, CnnConfig, BaselineResNetConfig, VggConfig, MobileNetConfig, BaselineViTConfig)
-"""All of them, for the registration with transformers."""
