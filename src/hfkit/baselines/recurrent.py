@@ -42,16 +42,9 @@ class RecurrentEncoder(nn.Module):
         self.directions = 2 if bidirectional else 1
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Read each text to its own end.
-
-        Args:
-            inputs: (batch, tokens, input_size), padded on the right.
-            lengths: (batch,), at least 1.
-
-        Returns:
-            Outputs (batch, tokens, directions * hidden_size), zero on padding, and the last layer's final states
-            (batch, directions * hidden_size).
-        """
+        """Read each text to its own end: (batch, tokens, input_size), padded on the right, and lengths of at least 1 ->
+        outputs (batch, tokens, directions * hidden_size), zero on padding, and the last layer's final states (batch,
+        directions * hidden_size)."""
         if inputs.device.type == "cpu":
             return self._padded(inputs, lengths)
         packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)

@@ -41,13 +41,12 @@ def pipeline(
             `function_to_apply` and `batch_size` (most rows in a batch), of a language model those of `generate`.
 
     Raises:
-        HfkitError: the run is not finished; the model answers none of the tasks; there is no such model, or
-            a part of it is missing (`hfkit.models.load_model`); an argument that is none, such as a device that is not
-            here.
+        HfkitError: the run is not finished; the model answers none of the tasks; there is no such model, or a part of
+            it is missing; an argument that is none, such as a device that is not here.
 
-    On a CPU glibc is taught to keep freed blocks (`hfkit.base.hardware.keep_blocks`). A program that has its memory
-    to itself gains some more with `hfkit.base.hardware.keep_memory()` before anything else, as the commands have it.
-    A fork of the process computes with one thread, or it would wait for ever for threads that are not in it.
+    On a CPU glibc is taught to keep freed blocks; a program that has its memory to itself gains some more with
+    `hfkit.base.hardware.keep_memory()` before anything else. A fork of the process computes with one thread, or it
+    would wait for ever for threads that are not in it.
 
     >>> classify = hfkit.pipeline("runs/bert_imdb")                             # doctest: +SKIP
     >>> classify(["A film to see twice.", {"text": "...", "text_pair": "..."}])  # doctest: +SKIP

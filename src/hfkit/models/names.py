@@ -21,13 +21,8 @@ HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja", "*.codes"
 
 
 def locate(name: str | Path, revision: str | None = None, code: bool = False) -> Path:
-    """The folder with a model's files.
-
-    Args:
-        name: A folder, a run directory (its `model/`), `demo:minilm`, or a Hub id, which is fetched into the Hub's
-            cache: safetensors and JSON, no pickles.
-        revision: Commit, tag or branch of a Hub id.
-        code: Fetch the repository's Python files too.
+    """The folder with a model's files: of a folder, a run directory (its `model/`), `demo:minilm`, or a Hub id, which
+    is fetched into the Hub's cache: safetensors and JSON, no pickles, and with `code` Python files too.
 
     Raises:
         HfkitError: No such folder, no such embedded model, no such repository, or the Hub cannot be reached.
@@ -137,17 +132,12 @@ def check_folder(folder: Path, name: str | Path) -> None:
 
 
 def check_weights(folder: Path, name: str | Path) -> None:
-    """Refuse a folder without safetensors.
-
-    Raises:
-        HfkitError: There are no weights, or only pickles.
-    """
-    place = str(folder)
+    """Refuse a folder without safetensors: one without weights, or with pickles alone."""
     if not any((folder / file).is_file() for file in WEIGHTS):
-        pickles = [file for file in PICKLES if (folder / file).is_file()]
-        if pickles:
-            raise _only_pickles(name, pickles[0], place)
-        raise HfkitError(f"{name} has no weights: there is no model.safetensors", where=place, fix=_contents(folder))
+        if pickles := [file for file in PICKLES if (folder / file).is_file()]:
+            raise _only_pickles(name, pickles[0], str(folder))
+        what = f"{name} has no weights: there is no model.safetensors"
+        raise HfkitError(what, where=str(folder), fix=_contents(folder))
 
 
 def _contents(folder: Path) -> str:

@@ -63,11 +63,7 @@ _WARPERS: tuple[tuple[str, type, float], ...] = (
 
 
 def said(options: GenerationArguments) -> dict[str, Any]:
-    """What the user says.
-
-    Raises:
-        HfkitError: A number that cannot be.
-    """
+    """What the user says; a number that cannot be is refused."""
     given = {field.name: getattr(options, field.name) for field in fields(options)}
     given = {name: value for name, value in given.items() if value not in (None, [])}
     for name, (wrong, fix) in RULES.items():
@@ -121,9 +117,7 @@ class Draw(LogitsProcessor):
     The likeliest token after Gumbel noise is one drawn by its probability (Gumbel 1954), hence this goes with
     `do_sample=False`. transformers' own sampling takes one stream of numbers for the whole batch.
 
-    Args:
-        config: Its temperature, top_k, top_p, min_p, typical_p, epsilon_cutoff and eta_cutoff are applied.
-        seeds: One for each row of the batch.
+    What cuts the choice (temperature, top_k, top_p, ...) is the config's; there is a seed for each row of the batch.
     """
 
     def __init__(self, config: GenerationConfig, seeds: Sequence[int]) -> None:
@@ -165,10 +159,7 @@ class Sound(LogitsProcessor):
 class Telling(BaseStreamer):
     """Tells a text as it is made, in pieces that are whole characters and together the whole text.
 
-    Args:
-        decode: The tokens so far -> the text after the prompt.
-        say: Takes each piece.
-        stops: Texts that end it and are not told.
+    `decode` makes of the tokens so far the text after the prompt; `stops` are texts that end it and are not told.
     """
 
     def __init__(

@@ -38,10 +38,7 @@ def load_base(folder: Path, path: str | Path, whole: bool = False) -> tuple[PreT
     """The base of the adapter in `folder`, which `path` was said for, and the adapter's tokenizer or image processor.
 
     An adapter that was trained on a base of four bits a weight gets such a one, or with `whole` one in float32. The
-    config, and the tokenizer or processor, are the base's where the folder has none.
-
-    Raises:
-        HfkitError: As `load_model`.
+    config, and the tokenizer or processor, are the base's where the folder has none. Raises as `load_model`.
     """
     name, revision = read_adapter(folder)
     base = locate(name, revision)
@@ -93,9 +90,8 @@ def load_adapters(paths: Sequence[str | Path]) -> "tuple[PeftModel, Any]":
     base, reader = load_base(folders[0], paths[0])
     model = put_adapter(base, folders[0], names[0])
     for path, folder, name in zip(paths[1:], folders[1:], names[1:], strict=True):
-        if read_adapter(folder) != read_adapter(folders[0]):
-            mine, other = read_adapter(folder)[0], read_adapter(folders[0])[0]
-            raise HfkitError(f"{path} stands on {mine}, and {paths[0]} on {other}", fix="load them apart")
+        if (mine := read_adapter(folder)) != (first := read_adapter(folders[0])):
+            raise HfkitError(f"{path} stands on {mine[0]}, and {paths[0]} on {first[0]}", fix="load them apart")
         try:
             with quiet_peft():
                 model.load_adapter(str(folder), adapter_name=name)
@@ -182,8 +178,7 @@ def _difference(found: torch.Tensor, wanted: torch.Tensor) -> float:
 
 
 def _same(found: torch.Tensor, wanted: torch.Tensor, folder: Path) -> None:
-    difference = _difference(found, wanted)
-    if not difference <= CLOSE:
+    if not (difference := _difference(found, wanted)) <= CLOSE:
         raise HfkitError(
             f"The merged model's logits differ from the adapter's by {difference:.1e} of the largest",
             where=str(folder),

@@ -72,8 +72,7 @@ def add_lora(
 
 
 def _targets(model: "PreTrainedModel", config: ModelArguments) -> tuple[list[str], list[str]]:
-    """Names of the layers that get an adapter, each of which the model has; and of the parameters that do: experts
-    that are fused, one matrix an expert, are no layers."""
+    """Names of the layers that get an adapter, and of the parameters that do: fused experts are no layers."""
     from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as DEFAULTS
 
     backbone = getattr(model.config, "backbone_config", None) or model.config
