@@ -52,11 +52,8 @@ def pull(
         else:
             damaged = _damaged_by_run(folder)
     if damaged:
-        raise HfkitError(
-            f"{damaged[0]} of {repository} is not what the Hub has at commit {commit}",
-            where=str(folder),
-            fix="delete that folder of the cache and fetch it again",
-        )
+        what = f"{damaged[0]} of {repository} is not what the Hub has at commit {commit}"
+        raise HfkitError(what, where=str(folder), fix="delete that folder of the cache and fetch it again")
     print(f"{repository} at commit {commit}: {len(files)} files, each as the Hub has it", file=sys.stderr)
     if output is None:
         return folder

@@ -36,45 +36,34 @@ def broken(error: BaseException) -> bool:
 def refusal(error: BaseException, repository: str) -> HfkitError:
     """The message for what the Hub answered; for what is no answer of the Hub, the error's own first line."""
     status, said, names = status_of(error), _said(error), _names(error)
+    fix = LOGIN
     if "LocalTokenNotFoundError" in names:
-        return HfkitError("there is no token for the Hub on this machine", where=endpoint(), fix=LOGIN)
-    if status == 401 and "RepositoryNotFoundError" not in names:
-        return HfkitError(
-            f"the Hub does not know the token: it is mistyped, expired or revoked ({said})", where=endpoint(), fix=LOGIN
+        what = "there is no token for the Hub on this machine"
+    elif status == 401 and "RepositoryNotFoundError" not in names:
+        what = f"the Hub does not know the token: it is mistyped, expired or revoked ({said})"
+    elif status in (402, 413, 507) or (status == 403 and "storage" in said.lower()):
+        what = f"the Hub has no space left for {repository}: {said}"
+        fix = "delete what you no longer need there, or have the limit raised; the commit was not made"
+    elif status == 403:
+        what = f"the token may not write to {repository}: {said}"
+        fix = (
+            "a token of role read cannot publish, a fine-grained one needs write access to this repository; of an"
+            " organization you must be a member who may write. https://huggingface.co/settings/tokens"
         )
-    if status in (402, 413, 507) or (status == 403 and "storage" in said.lower()):
-        return HfkitError(
-            f"the Hub has no space left for {repository}: {said}",
-            where=endpoint(),
-            fix="delete what you no longer need there, or have the limit raised; the commit was not made",
-        )
-    if status == 403:
-        return HfkitError(
-            f"the token may not write to {repository}: {said}",
-            where=endpoint(),
-            fix="a token of role read cannot publish, a fine-grained one needs write access to this repository; of an"
-            " organization you must be a member who may write. https://huggingface.co/settings/tokens",
-        )
-    if status == 404 or "RepositoryNotFoundError" in names:
-        return HfkitError(
-            f"the Hub has no {repository}, or the token may not see it: {said}", where=endpoint(), fix=LOGIN
-        )
-    if status is None and (broken(error) or connection_failed(error)):
-        return HfkitError(
-            f"the connection to the Hub broke while {repository} was sent: {said}",
-            where=endpoint(),
-            fix="give the same command again: what has arrived is not sent twice",
-        )
-    return HfkitError(f"the Hub refused {repository}: {said}", where=f"{endpoint()}, status {status}")
+    elif status == 404 or "RepositoryNotFoundError" in names:
+        what = f"the Hub has no {repository}, or the token may not see it: {said}"
+    elif status is None and (broken(error) or connection_failed(error)):
+        what = f"the connection to the Hub broke while {repository} was sent: {said}"
+        fix = "give the same command again: what has arrived is not sent twice"
+    else:
+        return HfkitError(f"the Hub refused {repository}: {said}", where=f"{endpoint()}, status {status}")
+    return HfkitError(what, where=endpoint(), fix=fix)
 
 
 def unreachable() -> HfkitError:
     """The message before anything is tried at an address where nobody answers."""
-    return HfkitError(
-        "the Hub cannot be reached, and nothing was sent",
-        where=endpoint(),
-        fix="give the same command again when there is a connection; or set HF_ENDPOINT to a mirror that takes uploads",
-    )
+    fix = "give the same command again when there is a connection; or set HF_ENDPOINT to a mirror that takes uploads"
+    return HfkitError("the Hub cannot be reached, and nothing was sent", where=endpoint(), fix=fix)
 
 
 def _names(error: BaseException) -> set[str]:

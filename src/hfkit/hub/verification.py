@@ -120,10 +120,8 @@ def _expected(made: Edition, way: str, rows: list[Any]) -> list[list[float]]:
     plain = stranger.logits("transformers", kind, str(made.model), None, rows)
     gap = max(abs(a - b) for row in zip(ours, plain, strict=True) for a, b in zip(*row, strict=True))
     if gap > ROUNDING * max(1.0, max(abs(value) for row in ours for value in row)):
-        raise HfkitError(
-            f"{made.run.path} answers otherwise in plain transformers than in hfkit: by {gap:.3g} in a logit",
-            fix="the card promises the same answers; tell hfkit's maintainers",
-        )
+        what = f"{made.run.path} answers otherwise in plain transformers than in hfkit: by {gap:.3g} in a logit"
+        raise HfkitError(what, fix="the card promises the same answers; tell hfkit's maintainers")
     return plain
 
 

@@ -101,10 +101,8 @@ class AnsweringPipeline(transformers.Pipeline):
     def check_finite(self, answers: torch.Tensor) -> None:
         """Refuse NaN and infinity."""
         if not bool(answers.isfinite().all()):
-            raise HfkitError(
-                f"{self.model.name_or_path or 'The model'} answers with NaN or infinity",
-                fix="its weights are damaged, or its training diverged; of mixed_precision='fp16', try 'no'",
-            )
+            fix = "its weights are damaged, or its training diverged; of mixed_precision='fp16', try 'no'"
+            raise HfkitError(f"{self.model.name_or_path or 'The model'} answers with NaN or infinity", fix=fix)
 
     @contextmanager
     def computing(self, dtype: torch.dtype | None) -> Iterator[None]:

@@ -143,10 +143,8 @@ class ParquetWriter(Writer):
                 self.writer = parquet.ParquetWriter(self.stream, self._schema(rows), compression="zstd")
             self.writer.write_table(pa.Table.from_pylist(rows, schema=self.writer.schema))
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise HfkitError(
-                f"The rows do not fit the types of the columns: {error}",
-                fix="write .jsonl instead, whose rows need no common types",
-            ) from error
+            fix = "write .jsonl instead, whose rows need no common types"
+            raise HfkitError(f"The rows do not fit the types of the columns: {error}", fix=fix) from error
 
     def close(self) -> None:
         if self.writer is not None:

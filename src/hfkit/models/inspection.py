@@ -48,11 +48,8 @@ def check_config(config: Any, place: str) -> None:
         # timm would unpickle the one, and fetch the other.
         timms = key == "checkpoint_path" or (key == "architecture" and not re.fullmatch(r"[\w.]*", str(value)))
         if own_code or kernel or elsewhere or timms:
-            raise HfkitError(
-                f"config.json sets {key} to {value!r}, which is not for a model to decide",
-                where=place,
-                fix="take the line out, and read what else the folder asks for",
-            )
+            what = f"config.json sets {key} to {value!r}, which is not for a model to decide"
+            raise HfkitError(what, where=place, fix="take the line out, and read what else the folder asks for")
 
 
 def _entries(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -57,18 +57,12 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
         config = read_config(folder, path, trust_remote_code)
         if spec is None:
             built_as = (config.architectures or [config.model_type])[0]
-            raise HfkitError(
-                f"{path} is a {built_as}, not fine-tuned for any task ({', '.join(discover.names())})",
-                where=str(folder),
-                fix=f"fine-tune it first: hfkit train --model {path}",
-            )
+            what = f"{path} is a {built_as}, not fine-tuned for any task ({', '.join(discover.names())})"
+            raise HfkitError(what, where=str(folder), fix=f"fine-tune it first: hfkit train --model {path}")
         model, new = weights(folder, config, trust_remote_code)
         if new:
-            raise HfkitError(
-                f"{path} is not fine-tuned: it has no weights for {', '.join(new[:3])}",
-                where=str(folder),
-                fix=f"train it first: hfkit train --model {path}",
-            )
+            what = f"{path} is not fine-tuned: it has no weights for {', '.join(new[:3])}"
+            raise HfkitError(what, where=str(folder), fix=f"train it first: hfkit train --model {path}")
         processor = read_processor(folder, config, trust_remote_code)
     if opened := spec and spec.offers("models", "opened"):
         opened(model, processor, path)
@@ -113,11 +107,8 @@ def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False)
         return config
     except Exception as error:  # each architecture checks its fields in its own way
         if "trust_remote_code" in str(error):
-            raise HfkitError(
-                f"{name} runs Python code of its own",
-                where=str(folder),
-                fix="read the code, and if you trust it add --trust_remote_code",
-            ) from error
+            fix = "read the code, and if you trust it add --trust_remote_code"
+            raise HfkitError(f"{name} runs Python code of its own", where=str(folder), fix=fix) from error
         raise HfkitError(f"the config of {name} cannot be read: {first_line(error)}", where=str(folder)) from error
 
 
@@ -244,10 +235,8 @@ def _new_parameters(model: PreTrainedModel, info: dict[str, Any], folder: Path) 
     new = sorted(name for name in set(info["missing_keys"]) | mismatched if name in names)
     backbone = [name for name in names if not in_head(model, name)]
     if backbone and set(backbone) <= set(new):
-        raise HfkitError(
-            f"none of the weights belongs to a {model.config.model_type}: config.json and weights do not fit",
-            where=str(folder),
-        )
+        what = f"none of the weights belongs to a {model.config.model_type}: config.json and weights do not fit"
+        raise HfkitError(what, where=str(folder))
     return new
 
 

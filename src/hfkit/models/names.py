@@ -121,11 +121,8 @@ def check_folder(folder: Path, name: str | Path) -> None:
     """
     place = str(folder)
     if (folder / "adapter_config.json").is_file() and not any((folder / file).is_file() for file in WEIGHTS):
-        raise HfkitError(
-            f"{name} holds a LoRA adapter, not a whole model",
-            where=place,
-            fix="start from its base model, or write the two as one: hfkit merge",
-        )
+        fix = "start from its base model, or write the two as one: hfkit merge"
+        raise HfkitError(f"{name} holds a LoRA adapter, not a whole model", where=place, fix=fix)
     if not (folder / "config.json").is_file():
         raise HfkitError(f"{name} holds no model: there is no config.json", where=place, fix=_contents(folder))
     check_weights(folder, name)

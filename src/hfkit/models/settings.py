@@ -26,11 +26,8 @@ def set_dropout(config: PreTrainedConfig, dropout: float | None, attention_dropo
         HfkitError: `dropout` is wanted and the config has no field for it.
     """
     if dropout is not None and not _set_all(config, HIDDEN_DROPOUT, dropout):
-        raise HfkitError(
-            f"a {config.model_type} has no dropout setting that hfkit knows",
-            where="--dropout",
-            fix="set the config's own field with --model_args",
-        )
+        what = f"a {config.model_type} has no dropout setting that hfkit knows"
+        raise HfkitError(what, where="--dropout", fix="set the config's own field with --model_args")
     if attention_dropout is not None:
         _set_all(config, ATTENTION_DROPOUT, attention_dropout)
 

@@ -37,11 +37,8 @@ def check(accelerator: Accelerator, model: torch.nn.Module | None = None) -> Non
     if plugin.fsdp_version != 2:
         raise HfkitError("this is FSDP of the first version", where=launcher, fix="set fsdp_version: 2")
     if plugin.cpu_ram_efficient_loading:
-        raise HfkitError(
-            "the weights would be loaded by one process alone, and the others could not check them",
-            where=launcher,
-            fix="set fsdp_cpu_ram_efficient_loading: false",
-        )
+        what = "the weights would be loaded by one process alone, and the others could not check them"
+        raise HfkitError(what, where=launcher, fix="set fsdp_cpu_ram_efficient_loading: false")
     if model is not None and any(hasattr(parameter, "quant_state") for parameter in model.parameters()):
         raise HfkitError(
             "FSDP2 would cut matrices of four bits apart from their scales",

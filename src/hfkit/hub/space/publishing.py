@@ -83,10 +83,8 @@ def space_files(run: Run, repository: str, model: str | None, secrets: Secrets) 
             publishing.check_name(name)
             settings |= {"model": name, "revision": revision or None}
         elif run.config.get("lora"):
-            raise HfkitError(
-                f"{run.path} is an adapter, and a Space with it alone would have no model",
-                fix="publish it first (hfkit push), and name it: --model user/name",
-            )
+            what = f"{run.path} is an adapter, and a Space with it alone would have no model"
+            raise HfkitError(what, fix="publish it first (hfkit push), and name it: --model user/name")
         else:
             found.files |= {f"model/{path}": content for path, content in model_files(run.model_path).items()}
         text, reasons = secrets.without(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")

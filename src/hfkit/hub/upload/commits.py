@@ -78,10 +78,8 @@ def commit(
             return head
         made = _send(api, repository, files, digests, stale, message, revision, head, kind)
         if not _holds(tree(api, repository, made, kind), digests):
-            raise HfkitError(
-                f"commit {made} of {repository} does not hold what was sent",
-                fix="give the same command again; if it stays so, the Hub or the mirror is at fault",
-            )
+            fix = "give the same command again; if it stays so, the Hub or the mirror is at fault"
+            raise HfkitError(f"commit {made} of {repository} does not hold what was sent", fix=fix)
         return made
 
     return persist(attempt, repository)

@@ -182,10 +182,8 @@ def connect(repository: str) -> "HfApi":
     organizations = {entry.get("name"): entry.get("roleInOrg") for entry in who.get("orgs") or []}
     if owner != who.get("name") and (owner not in organizations or organizations[owner] == "read"):
         why = "only read there" if owner in organizations else "no member of it"
-        raise HfkitError(
-            f"{who.get('name')} may not write to {owner}: {why}",
-            fix=f"publish as {who.get('name')}/{repository.split('/')[1]}, or ask {owner} for the right to write",
-        )
+        fix = f"publish as {who.get('name')}/{repository.split('/')[1]}, or ask {owner} for the right to write"
+        raise HfkitError(f"{who.get('name')} may not write to {owner}: {why}", fix=fix)
     return api
 
 
@@ -218,10 +216,8 @@ def prepare(
             sdk = "gradio" if kind == "space" else None
             api.create_repo(repository, private=private or None, repo_type=kind, exist_ok=True, space_sdk=sdk)
         elif private and not api.repo_info(repository, repo_type=kind).private:
-            raise HfkitError(
-                f"{repository} is public, and was to be private",
-                fix="make it private in its settings, or choose another name",
-            )
+            fix = "make it private in its settings, or choose another name"
+            raise HfkitError(f"{repository} is public, and was to be private", fix=fix)
         refs = api.list_repo_refs(repository, repo_type=kind)
         if tag and any(ref.name == tag for ref in refs.tags):
             raise HfkitError(f"{repository} has a tag {tag}", fix="choose another: a tag that moves is no tag")

@@ -67,11 +67,8 @@ class TextGenerator:
             return ids
         room = self.context - len(ids)
         if room < 1:
-            raise HfkitError(
-                f"The prompt has {len(ids):,} tokens, and the model reads {self.context:,} with its answer",
-                where=where,
-                fix="shorten it: what is cut should be your choice",
-            )
+            what = f"The prompt has {len(ids):,} tokens, and the model reads {self.context:,} with its answer"
+            raise HfkitError(what, where=where, fix="shorten it: what is cut should be your choice")
         if self.asked is not None and self.asked > room:
             raise HfkitError(
                 f"The prompt has {len(ids):,} tokens and --max_new_tokens is {self.asked:,}; the model reads"

@@ -90,10 +90,8 @@ def settle(options: GenerationArguments, own: GenerationConfig, tokenizer: PreTr
             raise HfkitError(f"--{name} has no effect without --do_sample", fix=f"add --do_sample, or drop --{name}")
     if wanted > beams and (beams > 1 or not drawn):
         one = "the likeliest tokens give one answer" if beams == 1 else f"{beams} beams give {beams} answers at most"
-        raise HfkitError(
-            f"--num_return_sequences is {wanted}, and {one}",
-            fix=f"add --do_sample, or --num_beams {wanted}" if beams == 1 else f"set --num_beams {wanted}",
-        )
+        fix = f"add --do_sample, or --num_beams {wanted}" if beams == 1 else f"set --num_beams {wanted}"
+        raise HfkitError(f"--num_return_sequences is {wanted}, and {one}", fix=fix)
     settled: Any = copy.deepcopy(own)
     try:
         settled.update(**given | {"max_length": None, "num_beams": beams, "num_return_sequences": wanted})

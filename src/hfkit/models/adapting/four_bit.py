@@ -42,11 +42,8 @@ def options(auto_model: Any, config: PreTrainedConfig, **code: bool) -> dict[str
     try:
         _bitsandbytes()
     except (ImportError, OSError, RuntimeError) as error:
-        raise HfkitError(
-            f"four bits a weight need bitsandbytes, which does not load: {first_line(error)}",
-            where="--load_in_4bit",
-            fix="pip install 'hfkit[qlora]'",
-        ) from error
+        what = f"four bits a weight need bitsandbytes, which does not load: {first_line(error)}"
+        raise HfkitError(what, where="--load_in_4bit", fix="pip install 'hfkit[qlora]'") from error
     with torch.device("meta"):
         model = auto_model.from_config(config, **code)
     widths = {name: width for name, module in model.named_modules() if (width := _width(module))}

@@ -34,11 +34,8 @@ def freeze(model: nn.Module, patterns: Iterable[str], new: Collection[str] = ())
     for pattern in patterns:
         matched = {name for name in parameters if _matches(model, name, pattern, new)}
         if not matched:
-            raise HfkitError(
-                f"no parameter is called {pattern!r}",
-                where="--freeze",
-                fix=nearest(pattern, {"backbone", "embeddings", *_modules(model)}),
-            )
+            fix = nearest(pattern, {"backbone", "embeddings", *_modules(model)})
+            raise HfkitError(f"no parameter is called {pattern!r}", where="--freeze", fix=fix)
         frozen |= matched
     if frozen == set(parameters):
         raise HfkitError(

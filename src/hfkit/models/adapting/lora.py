@@ -83,11 +83,8 @@ def _targets(model: "PreTrainedModel", config: ModelArguments) -> tuple[list[str
     if not wanted:  # timm's ViTs call their attention qkv, transformers' query and value
         wanted = [name for name in ("qkv", "query", "value", "q_proj", "v_proj") if name in known]
     if not wanted:
-        raise HfkitError(
-            f"PEFT has no default layers for a {backbone.model_type}",
-            where="--lora",
-            fix=f"name them with --lora_target_modules: {', '.join(sorted(known))}",
-        )
+        fix = f"name them with --lora_target_modules: {', '.join(sorted(known))}"
+        raise HfkitError(f"PEFT has no default layers for a {backbone.model_type}", where="--lora", fix=fix)
     layers: set[str] = set()
     experts: set[str] = set()
     for target in wanted:
@@ -144,11 +141,8 @@ def _token_settings(
     asked = getattr(config, "lora_tokens", [])
     for token in asked:
         if token not in known:
-            raise HfkitError(
-                f"{token!r} is no token of the model",
-                where="--lora_tokens",
-                fix=nearest(token, list(processor.get_added_vocab())),
-            )
+            fix = nearest(token, list(processor.get_added_vocab()))
+            raise HfkitError(f"{token!r} is no token of the model", where="--lora_tokens", fix=fix)
     tokens = asked or _untouched(table.weight, processor)
     if not tokens:
         return {}
