@@ -23,10 +23,15 @@ from transformers import (
 
 import hfkit  # noqa: F401  (registers the models)
 from hfkit.base.errors import HfkitError
-from hfkit.baselines.language.auto import LanguageModel, LSTMForCausalLM, RecurrentState, TransformerForCausalLM
+from hfkit.baselines.language.auto import (
+    LanguageModel,
+    LSTMForCausalLM,
+    RecurrentState,
+    TransformerForCausalLM,
+    documents,
+)
 from hfkit.baselines.language.configs import LSTMLMConfig, TransformerLMConfig
 from hfkit.baselines.language.lstm import LockedDropout, LSTMDecoder
-from hfkit.baselines.language.packing import documents
 from hfkit.baselines.language.tokenizers import END_TOKEN, TOKENIZERS
 from hfkit.baselines.transformer import MultiHeadAttention
 from hfkit.config import TrainConfig

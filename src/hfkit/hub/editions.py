@@ -80,8 +80,9 @@ def edition(run: Run, stack: ExitStack, merged: bool = False) -> Edition:
     made = Edition(told, folder, merged=merged)
     if not made.adapter:
         made.changed |= sources(folder)
-        if opened_by := auto_class(made.changed):
-            told.info["code"] = {"class": opened_by}
+        if "config.json" in made.changed:
+            classes = json.loads(made.changed["config.json"])["auto_map"]
+            told.info["code"] = {"class": next(name for name in classes if name != "AutoConfig")}
     for path in sorted(folder.glob("*config.json")):
         if path.name != CONFIG:
             made.changed |= _without_origin(path.name, made.changed.get(path.name) or path.read_bytes())
@@ -153,10 +154,3 @@ def _relative(module: str) -> tuple[str, list[str]]:
             lines[node.lineno - 1] = line.replace(f"from {name} import", f"from .{file_of(name)} import", 1)
             needed.append(name)
     return "".join(lines), needed
-
-
-def auto_class(files: dict[str, bytes]) -> str | None:
-    """The Auto class that opens the model, for its card; None where there are no sources."""
-    if not any(name.endswith(".py") for name in files):
-        return None
-    return next((name for name in json.loads(files["config.json"])["auto_map"] if name != "AutoConfig"), None)

@@ -22,8 +22,7 @@ def pull(
     """Fetch a model, and what else of its run was published: figures, predictions, report and card.
 
     What comes is pinned to one commit, which is printed, and each file is compared with the hash that the Hub has for
-    it. Weights come as safetensors only. Without a connection the cache answers; its files are compared with run.json,
-    where there is one.
+    it; without a connection the cache answers, and run.json has the hashes. Weights come as safetensors only.
 
     Args:
         repository: `user/name`.
@@ -50,7 +49,8 @@ def pull(
             there = commits.tree(HfApi(endpoint=endpoint()), repository, commit)
             damaged = [path.name for path in files if not commits.matches(there.get(path.name), path)]
         else:
-            damaged = _damaged_by_run(folder)
+            known = Run(folder).info.get("files", {}) if (folder / "run.json").is_file() else {}
+            damaged = damage(folder, {name: entry for name, entry in known.items() if (folder / name).is_file()})
     if damaged:
         what = f"{damaged[0]} of {repository} is not what the Hub has at commit {commit}"
         raise HfkitError(what, where=str(folder), fix="delete that folder of the cache and fetch it again")
@@ -67,11 +67,3 @@ def local(run: str | Path) -> Path:
     """The folder of a run: its own, or of one that was published, fetched."""
     name = str(run)
     return Path(run) if Path(run).exists() or name.count("/") != 1 or name.startswith("runs/") else pull(name)
-
-
-def _damaged_by_run(folder: Path) -> list[str]:
-    """The files that differ from the hashes in run.json."""
-    if not (folder / "run.json").is_file():
-        return []
-    known = Run(folder).info.get("files", {})
-    return damage(folder, {name: entry for name, entry in known.items() if (folder / name).is_file()})

@@ -35,7 +35,10 @@ def examples(run: Run) -> list[Any]:
     """Rows that the run has stored: texts, pairs of texts, texts as words, pictures as base64 of their files; else
     a few made ones."""
     if _kind(run)["images"]:
-        return _pictures(run) or list(range(EXAMPLES))
+        pictures = run.pictures()  # that the run keeps for its report
+        rows = [] if pictures is None else pictures.to_pylist()
+        kept = [row["image"] for row in rows if row["part"] in ("mistake", "class")][:EXAMPLES]
+        return [base64.b64encode(image).decode() for image in kept] or list(range(EXAMPLES))
     table = run.predictions()
     if _kind(run)["words"]:
         return _words(run, table["tokens"].to_pylist())
@@ -72,14 +75,6 @@ def _kind(run: Run) -> dict[str, Any]:
         "last": not spec.labelled,
         "words": "tokens" in spec.reads,
     }
-
-
-def _pictures(run: Run) -> list[str]:
-    """Some of the pictures that the run keeps for its report."""
-    table = run.pictures()
-    rows = [] if table is None else table.to_pylist()
-    kept = [row["image"] for row in rows if row["part"] in ("mistake", "class")]
-    return [base64.b64encode(image).decode() for image in kept[:EXAMPLES]]
 
 
 def _whole(run: Run, rows: list[Any]) -> list[Any]:

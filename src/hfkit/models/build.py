@@ -28,11 +28,10 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
     """A model that fits the task, with what may learn decided, and its tokenizer or image processor.
 
     A pretrained classifier whose labels have the task's names keeps its head and its order of the labels; any other
-    model gets a new head. Weights are float32, from safetensors. One line says what was built.
+    model gets a new head. Weights are float32, from safetensors.
 
     Args:
-        config: The model's knobs. A whole TrainConfig is one, and its `seed` decides what starts at random; without it,
-            that is left to torch's generator.
+        config: The model's knobs. Of a whole TrainConfig, `seed` decides what starts at random; else torch's generator.
         task: From `hfkit.build_task`. Its labels, problem type and reading of long texts go into the model's config.
         data: The splits. A `baseline:...` trains its tokenizer on the training split; other models do not look.
 
@@ -72,8 +71,7 @@ def from_scratch(
     """A baseline that reads texts, untrained; its tokenizer, trained on them; and no parameters that a file lacked.
 
     Args:
-        config: Of a task that reads texts; `model` is the baseline's name.
-        task: The task.
+        config, task: Of a task that reads texts; `config.model` is the baseline's name.
         texts: Those of the training split; None where there is none.
         length: Tokens that a text may have where neither the task nor a flag says.
         lowercase: See `train_tokenizer`.

@@ -206,11 +206,8 @@ def _opened(
         raise
     except Exception as error:  # each architecture, and safetensors, fails in its own way
         damaged = type(error).__name__ == "SafetensorError"
-        raise HfkitError(
-            f"the weights {'are damaged' if damaged else 'cannot be read'}: {first_line(error)}",
-            where=str(folder),
-            fix="fetch or copy the file again" if damaged else None,
-        ) from error
+        what = f"the weights {'are damaged' if damaged else 'cannot be read'}: {first_line(error)}"
+        raise HfkitError(what, where=str(folder), fix="fetch or copy the file again" if damaged else None) from error
 
 
 def _unused_layers(model: PreTrainedModel, info: dict[str, Any]) -> list[str]:

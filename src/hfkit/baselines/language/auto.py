@@ -3,7 +3,8 @@
 What is computed stands in `transformer.py` and `lstm.py`.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,6 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from hfkit.baselines.auto import OwnMemory, init_recurrent
 from hfkit.baselines.language.configs import LSTMLMConfig, TransformerLMConfig
 from hfkit.baselines.language.lstm import LSTMDecoder, State
-from hfkit.baselines.language.packing import documents, packed_mask, positions_from_mask, remembered_mask
 from hfkit.baselines.transformer import TokenEmbeddings, Transformer
 
 # The memory of what was read is called `cache` since transformers 5.24, and `past_key_values` before. `forward` takes
@@ -128,6 +128,40 @@ class TransformerForCausalLM(LanguageModel):
             init.zeros_(module.bias)
 
 
+# Where documents begin and end in a row is read off the positions, packed rows and padded ones alike: one that does not
+# follow the one before it begins a document. Documents that share a row count from 0 each, and padding, whose positions
+# stand still, is a row of documents of one token that nobody looks at.
+
+
+def positions_from_mask(attention_mask: Tensor) -> Tensor:
+    """(batch, tokens) of 1 for tokens and 0 for padding on either side -> each token's position, padding's 0 first."""
+    return (attention_mask.long().cumsum(dim=-1) - 1).clamp(min=0)
+
+
+def documents(position_ids: Tensor) -> Tensor:
+    """(batch, tokens) of positions -> (batch, tokens), the number of the document in its row, from 0."""
+    return (position_ids.diff(dim=-1, prepend=position_ids[:, :1] - 1) != 1).cumsum(dim=-1)
+
+
+def packed_mask(position_ids: Tensor) -> Tensor:
+    """Boolean (batch, 1, tokens, tokens): a token sees itself and what stands before it in its own document."""
+    number = documents(position_ids)
+    return (number[:, :, None] == number[:, None, :]).tril()[:, None]
+
+
+def remembered_mask(attention_mask: Tensor | None, queries: int, keys: int, device: torch.device) -> Tensor:
+    """Boolean, broadcast to (batch, 1, queries, keys), for the last `queries` of `keys` tokens in a cache.
+
+    A query sees itself and every earlier token that is not padding, so no query is ever blind.
+    """
+    at = torch.arange(keys - queries, keys, device=device)[:, None]
+    key = torch.arange(keys, device=device)
+    if attention_mask is None:
+        return (key <= at)[None, None]
+    seen = attention_mask[:, None, :keys].bool() & (key < at)
+    return (seen | (key == at))[:, None]
+
+
 def _mask(attention_mask: Tensor | None, position_ids: Tensor, past: int) -> Tensor:
     """Where each token may look; boolean, broadcast to (batch, heads, tokens, past + tokens)."""
     if attention_mask is not None and attention_mask.ndim == 4:  # whoever made it knows better
@@ -173,20 +207,14 @@ class LSTMForCausalLM(OwnMemory, LanguageModel):
             init_recurrent(module)
 
 
+@dataclass(eq=False)
 class RecurrentState:
-    """The state after the tokens read so far, with what `generate` asks of a cache.
+    """Output and memory of each layer after `length` tokens, padding included, with what `generate` asks of a cache."""
 
-    Args:
-        layers: Output and memory of each layer.
-        length: Tokens read, padding included.
-    """
-
-    is_compileable = False
-    is_croppable = False
-
-    def __init__(self, layers: State, length: int) -> None:
-        self.layers = layers
-        self.length = length
+    layers: State
+    length: int
+    is_compileable: ClassVar[bool] = False
+    is_croppable: ClassVar[bool] = False
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Tokens read so far."""

@@ -92,44 +92,30 @@ class ImageBaseline(PreTrainedModel):
 
 
 class MlpForImageClassification(ImageBaseline):
-    """A multilayer perceptron on the pixels."""
-
     config_class, network = MlpConfig, Mlp
 
 
 class LeNetForImageClassification(ImageBaseline):
-    """LeNet-5."""
-
     config_class, network = LeNetConfig, LeNet5
 
 
 class CnnForImageClassification(ImageBaseline):
-    """Three blocks of convolution, batch norm, ReLU and pooling."""
-
     config_class, network = CnnConfig, Cnn
 
 
 class BaselineResNetForImageClassification(ImageBaseline):
-    """A residual network of basic blocks."""
-
     config_class, network = BaselineResNetConfig, ResNet
 
 
 class VggForImageClassification(ImageBaseline):
-    """VGG with batch norm."""
-
     config_class, network = VggConfig, Vgg
 
 
 class MobileNetForImageClassification(ImageBaseline):
-    """MobileNet."""
-
     config_class, network = MobileNetConfig, MobileNet
 
 
 class BaselineViTForImageClassification(ImageBaseline):
-    """A Vision Transformer."""
-
     config_class, network = BaselineViTConfig, VisionTransformer
     supports_gradient_checkpointing = True
 

@@ -12,13 +12,8 @@ from transformers import PreTrainedConfig
 
 @strict
 class ImageConfig(PreTrainedConfig):
-    """What every picture baseline needs.
-
-    Args:
-        image_size: Height and width in pixels; pictures of another shape are resized by the image processor.
-        num_channels: 1 (grey) or 3 (colour).
-        dropout: Dropout of the features before the head; an MLP and a ViT have it in each layer too.
-    """
+    """What every picture baseline needs: pixels a side, 1 (grey) or 3 (colour) channels, and dropout before the head; an
+    MLP and a ViT have it in each layer too."""
 
     image_size: int = 32
     num_channels: int = 3

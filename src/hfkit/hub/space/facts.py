@@ -42,11 +42,7 @@ class Facts:
 
 
 def facts(run: Run) -> Facts:
-    """The facts of a finished run, from its files.
-
-    Raises:
-        HfkitError: The run is not finished, or damaged.
-    """
+    """The facts of a finished run, from its files; one that is not finished, or damaged, is refused."""
     run.check_finished()
     with reading(run):
         settings, names = run.info["task_settings"], run.predictions().column_names

@@ -115,8 +115,11 @@ def _card(made: "Edition", repository: str) -> str:
     from hfkit.report.card import card
 
     path = made.run.path / "README.md"
-    if path.is_file() and not _as_made(made.run, text := path.read_text(encoding="utf-8")):
-        return text
+    if path.is_file():
+        text, known = path.read_text(encoding="utf-8"), made.run.info.get("card")
+        # As `write_report` made it, here or where the run lay before it was moved?
+        if (atomic.digest_of(text.encode())["sha256"] != known) if known else text != card(Run(made.run.path)):
+            return text
     text = card(made.run, repository)
     if not made.merged:
         return text
@@ -126,14 +129,6 @@ def _card(made: "Edition", repository: str) -> str:
     if told.get("base_model_relation"):
         told["base_model_relation"] = "finetune"
     return str(merged)
-
-
-def _as_made(run: Run, text: str) -> bool:
-    """Whether a card is as `write_report` made it, here or where the run lay before it was moved."""
-    from hfkit.report.card import card
-
-    made = run.info.get("card")
-    return atomic.digest_of(text.encode())["sha256"] == made if made else text == card(Run(run.path))
 
 
 def _addressed(text: str, run: Run, repository: str) -> str:

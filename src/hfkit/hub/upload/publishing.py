@@ -209,10 +209,8 @@ def prepare(
         if not api.repo_exists(repository, repo_type=kind):
             for other in {"model", "dataset", "space"} - {kind}:
                 if api.repo_exists(repository, repo_type=other):
-                    raise HfkitError(
-                        f"{repository} is a repository of the kind {other}, and a {kind} would be published",
-                        fix="choose another name: links to the two would be taken for each other",
-                    )
+                    what = f"{repository} is a repository of the kind {other}, and a {kind} would be published"
+                    raise HfkitError(what, fix="choose another name: links to the two would be taken for each other")
             sdk = "gradio" if kind == "space" else None
             api.create_repo(repository, private=private or None, repo_type=kind, exist_ok=True, space_sdk=sdk)
         elif private and not api.repo_info(repository, repo_type=kind).private:

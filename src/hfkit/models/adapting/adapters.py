@@ -105,8 +105,7 @@ def load_adapters(paths: Sequence[str | Path]) -> "tuple[PeftModel, Any]":
 def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto") -> tuple[Path, float]:
     """Write an adapter and its base as one plain model, which opens without PEFT.
 
-    The sum is made in float32, and asked: its logits are those of the adapter on its base, or nothing is left. What was
-    written is read again and has to answer as it did in memory.
+    Its logits are those of the adapter on its base, or nothing is left; what was written is read again, and answers so.
 
     Args:
         path: A finished run or an adapter's folder.
@@ -114,8 +113,7 @@ def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto
         dtype: float32, bfloat16 or float16, in which the weights are written; auto is that of the base's files.
 
     Returns:
-        The folder, and by how much its logits differ from the adapter's at most, as a share of the largest: what
-        rounding to `dtype` costs.
+        The folder, and by how much its logits differ from the adapter's, as a share of the largest: by the rounding.
 
     Raises:
         HfkitError: There is no adapter or no such dtype, the folder is in use, or the merged model answers otherwise.

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 ALL_LINEAR = "all-linear"
 """As in PEFT: every layer that multiplies by a matrix, but the head and the embeddings."""
 
-
 UNTOUCHED = 1e-3
 """How near the mean of all token vectors one lies that no training has moved, as a share of their spread."""
 
@@ -37,8 +36,7 @@ def add_lora(
     Args:
         model: A classifier or a causal language model, ours or transformers'.
         config: The `lora_*` knobs, `use_dora` and `use_rslora`. `model_revision` is written into the adapter beside
-            its base, the model's `name_or_path`: a name that can be found again, such as `demo:minilm`, and no path of
-            this machine.
+            its base, the model's `name_or_path`, which can be found again and is no path of this machine.
         new: Parameters of the backbone that no checkpoint has filled; their modules learn too.
         processor: The tokenizer. The vectors of `lora_tokens` learn, by default those of added tokens that no training
             has touched: a low-rank adapter could not reach them.
@@ -187,11 +185,8 @@ def read_adapter(folder: Path) -> tuple[str, str | None]:
     if not isinstance(content, dict) or not isinstance(content.get("base_model_name_or_path"), str):
         raise HfkitError("The adapter's config does not name its base model", where=str(place))
     if content.get("megatron_config"):
-        raise HfkitError(
-            "adapter_config.json sets megatron_config, by which PEFT would import any module",
-            where=str(place),
-            fix="take the line out, and read what else the folder asks for",
-        )
+        what = "adapter_config.json sets megatron_config, by which PEFT would import any module"
+        raise HfkitError(what, where=str(place), fix="take the line out, and read what else the folder asks for")
     if not (folder / "adapter_model.safetensors").is_file():
         raise HfkitError(
             "The adapter has no adapter_model.safetensors; hfkit reads safetensors, which cannot run code",

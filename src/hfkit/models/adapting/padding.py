@@ -32,11 +32,8 @@ def settle_padding(
         task: One that reads texts: `filled_on(side)` is a copy whose batches are filled on the left, the right, or not
             at all, where rows of one length go together.
         answer: (task, batch) -> logits of the rows or words of a batch, in their order, (all of them, labels).
-        features: A short row, the end of the long one, which may be cut to the same length as the short one, and the
-            long one.
-        model: With its weights, in float32.
-        tokenizer: Its tokenizer, which is told the side.
-        name: What the user calls the model.
+        features: A short row, the end of the long one, and the long one, which may be cut to the short one's length.
+        model, tokenizer, name: In float32; its tokenizer, which is told the side; and what the user calls it.
 
     Returns:
         A sentence where the tokenizer's own side will not do.

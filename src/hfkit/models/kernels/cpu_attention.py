@@ -16,10 +16,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 LARGEST = 2**26
 """Scores of a layer above which memory counts for more: 128 MiB of them are kept for the way back."""
 
-
 SPECIAL = ("position_bias", "cache", "softcap")
 """What some models add to attention, and this one leaves to transformers."""
-
 
 wanted: ContextVar[bool] = ContextVar("wanted", default=False)
 """Whether this thread is inside `products`: another thread's models attend as they always did."""
