@@ -3,7 +3,9 @@
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from huggingface_hub import HfApi, ModelCardData
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.sources.embedded import origin
@@ -14,9 +16,6 @@ from hfkit.hub.upload.secrets import Secrets
 from hfkit.models.adapting.lora import read_adapter
 from hfkit.models.names import locate
 from hfkit.report.metadata import HUB_ID
-
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
 
 CONFIG = "adapter_config.json"
 
@@ -47,7 +46,7 @@ def planned(folder: Path, repository: str, base: str | None) -> tuple[str, str |
     return base, None
 
 
-def publish(api: "HfApi", folder: Path, base: str | None, private: bool, secrets: Secrets) -> tuple[str, str]:
+def publish(api: HfApi, folder: Path, base: str | None, private: bool, secrets: Secrets) -> tuple[str, str]:
     """Publish the base where it is not on the Hub, and pin it: its Hub id, and the commit that the adapter needs.
 
     Of a base on the Hub that is the commit which the adapter was trained on, or else what its revision is now.
@@ -71,8 +70,6 @@ def publish(api: "HfApi", folder: Path, base: str | None, private: bool, secrets
 
 def base_bundle(folder: Path, repository: str, secrets: Secrets) -> Bundle:
     """The files of a base that is not on the Hub, with a card that says where they come from."""
-    from huggingface_hub import ModelCardData
-
     name, revision = read_adapter(folder)
     known, license = origin(name) if name.startswith("demo:") else (None, None)
     files: dict[str, bytes | Path] = dict(model_files(locate(name, revision)))

@@ -14,8 +14,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import transformers
+
 from hfkit import __version__
 from hfkit.hub.bases import CONFIG, pinned
+from hfkit.models.adapting.adapters import merge
 from hfkit.report.metadata import license_of
 from hfkit.runs.run import Run
 from hfkit.tasks.discover import specs
@@ -72,8 +75,6 @@ def edition(run: Run, stack: ExitStack, merged: bool = False) -> Edition:
     told.info = copy.deepcopy(run.info)
     told.info["license"] = license_of(run)  # asks by the base's name, which may become another
     if merged:
-        from hfkit.models.adapting.adapters import merge
-
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hfkit-merged-")))
         folder, _ = merge(run.path, scratch / "model")
         told.info["model"]["plain_transformers"] = run.config.get("long_text", "head") == "head" and not sources(folder)
@@ -106,8 +107,6 @@ def sources(folder: Path) -> dict[str, bytes]:
     is `from_pretrained(..., trust_remote_code=True)`; after `import hfkit` neither the files nor that consent are
     needed.
     """
-    import transformers
-
     content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     try:
         config = transformers.CONFIG_MAPPING[str(content.get("model_type"))]

@@ -4,6 +4,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from huggingface_hub import HfApi, constants
+
 from hfkit.base.atomic import damage, whole_folder, writing
 from hfkit.base.errors import HfkitError
 from hfkit.base.network import endpoint, hub_access, hub_reachable
@@ -37,8 +39,6 @@ def pull(
         HfkitError: There is no such repository or revision, its weights are pickles alone, a file is not what the Hub
             says, or `output` cannot be written.
     """
-    from huggingface_hub import HfApi, constants
-
     check_name(repository)
     if output is not None and Path(output).exists():
         raise HfkitError(f"{output} exists", where="--output", fix="name a new folder")

@@ -1,6 +1,7 @@
 """Refusals: what the Hub says no to, each as one message with the way out."""
 
 import re
+from typing import Any
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.network import causes, connection_failed, endpoint
@@ -12,20 +13,13 @@ LOGIN = (
 
 def status_of(error: BaseException) -> int | None:
     """The HTTP status that an error, or one that it came from, is about."""
-    for cause in causes(error):
-        response = getattr(cause, "response", None)
-        if response is not None and getattr(response, "status_code", None):
-            return int(response.status_code)
-    return None
+    return next((int(answer.status_code) for answer in _answers(error) if answer.status_code), None)
 
 
 def retry_after(error: BaseException) -> float | None:
     """The seconds that the Hub asks to wait for."""
-    for cause in causes(error):
-        headers = getattr(getattr(cause, "response", None), "headers", {})
-        if re.fullmatch(r"\d+", headers.get("Retry-After", "")):
-            return float(headers["Retry-After"])
-    return None
+    asked = [answer.headers.get("Retry-After", "") for answer in _answers(error)]
+    return next((float(seconds) for seconds in asked if re.fullmatch(r"\d+", seconds)), None)
 
 
 def broken(error: BaseException) -> bool:
@@ -71,12 +65,17 @@ def _names(error: BaseException) -> set[str]:
     return {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
 
 
+def _answers(error: BaseException) -> list[Any]:
+    """The Hub's responses that an error, or those that it came from, are about."""
+    found = [getattr(cause, "response", None) for cause in causes(error)]
+    return [response for response in found if hasattr(response, "status_code")]
+
+
 def _said(error: BaseException) -> str:
     """What the Hub says in its own words, else the error's first line."""
-    for cause in causes(error):
-        headers = getattr(getattr(cause, "response", None), "headers", {})
-        if headers.get("X-Error-Message"):
-            return str(headers["X-Error-Message"])
+    for answer in _answers(error):
+        if said := answer.headers.get("X-Error-Message"):
+            return str(said)
     last = list(causes(error))[-1]
     lines = [line.strip() for line in str(last).splitlines() if line.strip()]
     return lines[0] if lines else type(last).__name__

@@ -4,8 +4,11 @@ Run as a script, with an order as JSON on standard input and the answer on the l
 hfkit only when the order says so: what plain transformers gives is found out with plain transformers.
 """
 
+import base64
 import inspect
+import io
 import json
+import random
 import sys
 from typing import Any
 
@@ -86,10 +89,6 @@ def _given(kind: dict[str, Any], row: Any) -> Any:
 
 def picture(row: int | str) -> Any:
     """A picture of the run, in base64; or of a seed one that is the same everywhere: coarse noise, 96 by 64."""
-    import base64
-    import io
-    import random
-
     from PIL import Image
 
     if isinstance(row, str):

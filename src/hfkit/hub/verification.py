@@ -9,10 +9,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from hfkit.base.errors import HfkitError
 from hfkit.base.sanitize import line
 from hfkit.hub import stranger
 from hfkit.hub.editions import Edition
+from hfkit.models.loading import read_tokenizer
 from hfkit.runs.run import Run
 from hfkit.tasks.discover import find
 
@@ -53,8 +56,6 @@ def examples(run: Run) -> list[Any]:
 def _words(run: Run, texts: list[list[str]]) -> list[list[str]]:
     """Texts as their words, as many as are whole in one window, and each with a piece of its own: what a longer text,
     or a word that the tokenizer makes nothing of, is to plain transformers is another thing."""
-    from hfkit.models.loading import read_tokenizer
-
     tokenizer = read_tokenizer(run.model_path, run.path)
     found = []
     for words in [*texts[:: max(1, len(texts) // 200)], *(text.split() for text in MADE)]:
@@ -94,8 +95,6 @@ def verify(made: Edition, repository: str, commit: str, token: str | None, addre
     Raises:
         HfkitError: It does not open, or answers otherwise than the run. Nothing is taken back: the commit stands.
     """
-    import torch
-
     stored = examples(made.run)
     for way in made.ways:
         rows = _whole(made.run, stored) if way == "code" else stored

@@ -9,6 +9,7 @@ import torch
 from hfkit.base.errors import HfkitError
 from hfkit.base.hardware import check_device
 from hfkit.base.processes import one_thread_after_fork
+from hfkit.models.adapting.adapters import summed
 from hfkit.models.loading import load_model, task_of
 from hfkit.models.names import locate
 from hfkit.runs.run import Run
@@ -69,8 +70,6 @@ def pipeline(
             raise HfkitError(f"{name}={value!r} is for text classifiers", where=str(model), fix="leave it out")
         options[name] = value
     if hasattr(loaded, "merge_and_unload"):  # an adapter: merged, it costs nothing
-        from hfkit.models.adapting.adapters import summed
-
         loaded = summed(loaded).eval()
     return make(loaded, processor, device=device, mixed_precision=mixed_precision, **options)
 

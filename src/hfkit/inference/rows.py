@@ -56,8 +56,11 @@ def answer_rows(
     hidden = disable_tqdm or (output is None and sys.stdout.isatty())
     if source.name == STDIN_NAME and sys.stdin.isatty():
         chunk = 1  # a person who types lines wants an answer to each
+    in_bytes = source.unit == "B"
+    scale = {"unit_scale": in_bytes, "unit_divisor": 1024 if in_bytes else 1000}
+    bar = Bar("predict", source.unit, source.total, hidden=hidden, **scale)
     tally, rows, skipped = Tally(), 0, 0
-    with open_writer(output, source.columns, list(names.values()), schema) as writer, _bar(source, hidden) as bar:
+    with open_writer(output, source.columns, list(names.values()), schema) as writer, bar:
         while asked := list(islice(source.rows, chunk)):
             found = answers(asked)
             writer.write(
@@ -70,7 +73,7 @@ def answer_rows(
             rows += len(asked)
             skipped += found.count(None)
             bar.note = f"{rows:,} rows"
-            bar.update((source.done() if source.unit == "B" and source.total else rows) - bar.count)
+            bar.update((source.done() if in_bytes and source.total else rows) - bar.count)
         if not rows and source.name != STDIN_NAME:
             raise HfkitError("The file has a header and no rows", where=source.name)
     unread = [f"{counted(skipped, 'row')} without a text got no answer"] if skipped else []
@@ -84,12 +87,6 @@ def free_name(columns: list[str], name: str) -> str:
     while name in columns:
         name = f"predicted_{name}"
     return name
-
-
-def _bar(source: Source, hidden: bool) -> Bar:
-    in_bytes = source.unit == "B"
-    scale = {"unit_scale": in_bytes, "unit_divisor": 1024 if in_bytes else 1000}
-    return Bar("predict", source.unit, source.total, hidden=hidden, **scale)
 
 
 class Tally:

@@ -11,6 +11,7 @@ from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
+from hfkit.baselines.tokenizer import train_tokenizer
 from hfkit.config import LoopArguments, ModelArguments
 from hfkit.config.rules import check
 from hfkit.models.adapting import four_bit
@@ -79,8 +80,6 @@ def from_scratch(
     Raises:
         HfkitError: There are no texts, or a knob does not fit the network.
     """
-    from hfkit.baselines.tokenizer import train_tokenizer
-
     spec = find(task.name)
     config_class, fields = spec.baseline_config(config.model)
     if texts is None:

@@ -12,8 +12,8 @@ from transformers import PreTrainedConfig
 
 @strict
 class ImageConfig(PreTrainedConfig):
-    """What every picture baseline needs: pixels a side, 1 (grey) or 3 (colour) channels, and dropout before the head; an
-    MLP and a ViT have it in each layer too."""
+    """What every picture baseline needs: pixels a side, 1 (grey) or 3 (colour) channels, and dropout before the head,
+    which an MLP and a ViT have in each layer too."""
 
     image_size: int = 32
     num_channels: int = 3

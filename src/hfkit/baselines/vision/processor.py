@@ -1,18 +1,15 @@
 """The image processor of a from-scratch baseline: size, channels, mean and deviation are those of training pictures."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from datasets import Dataset
 from datasets import Image as ImageFeature
+from PIL.Image import Image
 from transformers import ViTImageProcessor
 
 from hfkit.data.vision.decode import decode_again
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 
 def undecoded(rows: Dataset) -> Dataset:
@@ -20,13 +17,13 @@ def undecoded(rows: Dataset) -> Dataset:
     return rows.select_columns("image").cast_column("image", ImageFeature(decode=False))
 
 
-def sample(train: Dataset, count: int, pixel_range: Sequence[float] | None = None) -> list["Image"]:
+def sample(train: Dataset, count: int, pixel_range: Sequence[float] | None = None) -> list[Image]:
     """At most `count` decoded pictures from all over the split: files often stand in the order of their classes."""
     rows = np.unique(np.linspace(0, len(train) - 1, min(count, len(train))).astype(int))
     return [decode_again(stored, pixel_range=pixel_range) for stored in undecoded(train.select(rows))["image"]]
 
 
-def native_shape(images: Sequence["Image"], largest: int = 64) -> tuple[int, int]:
+def native_shape(images: Sequence[Image], largest: int = 64) -> tuple[int, int]:
     """Pixels a side, at most `largest`, and channels that suit some training pictures, at least one.
 
     It is the longer side where all pictures are alike (28 for MNIST), else the median of the longer sides, rounded down
@@ -39,7 +36,7 @@ def native_shape(images: Sequence["Image"], largest: int = 64) -> tuple[int, int
     return side, 1 if all(_grey(image) for image in images) else 3
 
 
-def make_processor(image_size: int, num_channels: int, images: Sequence["Image"]) -> ViTImageProcessor:
+def make_processor(image_size: int, num_channels: int, images: Sequence[Image]) -> ViTImageProcessor:
     """Resize to a square (bilinear, not cropped: nothing of the picture is lost), scale to 0..1, normalise.
 
     Mean and deviation of each channel are those of `images`. With 3 channels, pictures of every mode become RGB; with
@@ -57,6 +54,6 @@ def make_processor(image_size: int, num_channels: int, images: Sequence["Image"]
     return processor
 
 
-def _grey(image: "Image") -> bool:
+def _grey(image: Image) -> bool:
     red, green, blue = np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
     return bool((red == green).all() and (green == blue).all())

@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import json
 import os
+import socket
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,8 +111,6 @@ def gradio_or_refuse() -> Any:
 
 
 def _free(ports: range) -> int:
-    import socket
-
     for port in ports:
         with socket.socket() as trial, contextlib.suppress(OSError):
             trial.bind(("127.0.0.1", port))

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as parquet
+from huggingface_hub import ModelCard
+
 from hfkit.base import atomic
 from hfkit.base.errors import HfkitError
 from hfkit.hub.upload.readme import README, WRITTEN, both
 from hfkit.hub.upload.secrets import Secrets
+from hfkit.report.card import card
 from hfkit.runs.run import Run
 
 if TYPE_CHECKING:
@@ -110,10 +114,6 @@ def model_files(folder: Path) -> dict[str, Path]:
 
 def _card(made: "Edition", repository: str) -> str:
     """The run's card as that of `repository`. A card that somebody went on writing by hand stays theirs."""
-    from huggingface_hub import ModelCard
-
-    from hfkit.report.card import card
-
     path = made.run.path / "README.md"
     if path.is_file():
         text, known = path.read_text(encoding="utf-8"), made.run.info.get("card")
@@ -147,8 +147,6 @@ def _told(name: str, reasons: list[str]) -> list[str]:
 
 def _add_predictions(found: Bundle, run: Run, secrets: Secrets) -> None:
     """The answers without the texts: enough to compare runs, and no copy of somebody's data."""
-    import pyarrow.parquet as parquet
-
     table = run.predictions()
     kept = [name for name in table.column_names if name not in OF_THE_DATA]
     table = table.select(kept).replace_schema_metadata(None)

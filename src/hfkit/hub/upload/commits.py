@@ -10,15 +10,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.hf_api import RepoFile
 
 from hfkit.base.errors import HfkitError
 from hfkit.hub.refusals import broken, refusal, retry_after, status_of
 from hfkit.hub.upload import readme
 from hfkit.hub.upload.bundle import Bundle
-
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
 
 Result = TypeVar("Result")
 
@@ -41,7 +41,7 @@ _OURS = {
 
 
 def commit(
-    api: "HfApi",
+    api: HfApi,
     repository: str,
     files: Bundle,
     message: str,
@@ -123,10 +123,8 @@ def _quiet() -> Iterator[None]:
         log.setLevel(level)
 
 
-def tree(api: "HfApi", repository: str, revision: str, kind: str = "model") -> dict[str, str]:
+def tree(api: HfApi, repository: str, revision: str, kind: str = "model") -> dict[str, str]:
     """The files at a revision: their path -> sha256 of large ones, git's object id of others."""
-    from huggingface_hub.hf_api import RepoFile
-
     entries = api.list_repo_tree(repository, recursive=True, revision=revision, repo_type=kind)
     files = [entry for entry in entries if isinstance(entry, RepoFile)]
     return {file.path: str(file.lfs.sha256) if file.lfs else file.blob_id for file in files}
@@ -153,7 +151,7 @@ def _digests(content: bytes | Path) -> dict[str, str]:
 
 
 def _send(
-    api: "HfApi",
+    api: HfApi,
     repository: str,
     files: Bundle,
     digests: dict[str, dict[str, str]],
@@ -163,8 +161,6 @@ def _send(
     head: str,
     kind: str,
 ) -> str:
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
     operations: list[Any] = [CommitOperationDelete(path_in_repo=path) for path in stale]
     for path, content in sorted(files.files.items()):
         operations.append(CommitOperationAdd(path_in_repo=path, path_or_fileobj=content))

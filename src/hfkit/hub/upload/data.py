@@ -2,19 +2,20 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from huggingface_hub import DatasetCard, get_token
 
 from hfkit.base.errors import HfkitError
 from hfkit.data import load_data
 from hfkit.data.cards.card import DataCard
 from hfkit.data.cards.check import check_cards
+from hfkit.data.cards.vocabulary import size_category
+from hfkit.data.summary import LoadedData
 from hfkit.hub.upload import publishing
 from hfkit.hub.upload.bundle import Bundle
 from hfkit.hub.upload.readme import both
 from hfkit.hub.upload.secrets import Secrets
-
-if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
 
 # Keys of the hfkit block that say how the published rows were made, and would be done a second time.
 _DONE = ("config", "revision", "replace", "blocks", "group", "validation_size", "test_size", "embedded")
@@ -45,8 +46,6 @@ def push_data(
     Raises:
         HfkitError: The card has something to mend, a text or the card holds what is private, or the Hub refuses.
     """
-    from huggingface_hub import get_token
-
     publishing.check_name(repository)
     card = DataCard.find(name.removeprefix("demo:"))
     (found,) = check_cards([card.path], data=False)
@@ -67,7 +66,7 @@ def push_data(
         return publishing.publish(files, repository, name, title, "dataset", private, overwrite_card)
 
 
-def data_files(data: "LoadedData", secrets: Secrets, folder: Path) -> Bundle:
+def data_files(data: LoadedData, secrets: Secrets, folder: Path) -> Bundle:
     """Each split as one Parquet file in `folder`, its texts looked through before they are compressed.
 
     Raises:
@@ -95,12 +94,8 @@ def _search(secrets: Secrets, split: str, column: str, values: list[Any]) -> Non
         )
 
 
-def published_card(card: DataCard, data: "LoadedData", repository: str) -> str:
+def published_card(card: DataCard, data: LoadedData, repository: str) -> str:
     """The card as the repository's README.md: its front matter says where the rows now are."""
-    from huggingface_hub import DatasetCard
-
-    from hfkit.data.cards.vocabulary import size_category
-
     page = DatasetCard(card.path.read_text(encoding="utf-8-sig"))
     block = {key: value for key, value in page.data["hfkit"].items() if key not in _DONE}
     columns = [name for name in next(iter(data.values())).column_names if name != "id"]

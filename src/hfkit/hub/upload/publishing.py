@@ -3,7 +3,11 @@
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.network import endpoint, hub_reachable
@@ -14,9 +18,6 @@ from hfkit.hub.upload.bundle import Bundle, bundle
 from hfkit.hub.upload.readme import README
 from hfkit.hub.upload.secrets import Secrets
 from hfkit.runs.run import Run, reading
-
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def push(
     base = f"{repository}-base" if with_base is True else with_base or None
     for name in filter(None, (repository, base)):
         check_name(name)
-    secrets = Secrets(_token(), [Path.cwd(), run.path])
+    secrets = Secrets(get_token(), [Path.cwd(), run.path])
     with ExitStack() as stack:
         made, files = _planned(run, repository, base, merged, secrets, stack)
         if dry_run:
@@ -122,7 +123,7 @@ def show(files: Bundle, repository: str) -> None:
 
 
 def send(
-    api: "HfApi",
+    api: HfApi,
     files: Bundle,
     repository: str,
     source: Any,
@@ -149,9 +150,6 @@ def check_name(repository: str) -> None:
     Raises:
         HfkitError: It is not of the form owner/name.
     """
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
-
     try:
         validate_repo_id(repository)
         if repository.count("/") != 1:
@@ -162,15 +160,13 @@ def check_name(repository: str) -> None:
         ) from error
 
 
-def connect(repository: str) -> "HfApi":
+def connect(repository: str) -> HfApi:
     """The Hub, with a token that may write to `repository`.
 
     Raises:
         HfkitError: Nobody answers, there is no token, or it is unknown, may only read, or is of nobody who may write
             there.
     """
-    from huggingface_hub import HfApi, constants
-
     if constants.HF_HUB_OFFLINE or not hub_reachable(endpoint()):
         raise unreachable()
     api = HfApi(endpoint=endpoint())
@@ -188,7 +184,7 @@ def connect(repository: str) -> "HfApi":
 
 
 def prepare(
-    api: "HfApi",
+    api: HfApi,
     repository: str,
     private: bool = False,
     revision: str = "main",
@@ -203,7 +199,6 @@ def prepare(
         HfkitError: The token may not write there; there is a repository of this name and another kind; it is public
             and was to be private; the tag is taken; or the Hub refuses.
     """
-    from huggingface_hub import CommitOperationAdd
 
     def make() -> None:
         if not api.repo_exists(repository, repo_type=kind):
@@ -227,15 +222,9 @@ def prepare(
     commits.persist(make, repository)
 
 
-def _verified(made: editions.Edition, api: "HfApi", repository: str, commit: str) -> int:
+def _verified(made: editions.Edition, api: HfApi, repository: str, commit: str) -> int:
     ways = " and with ".join(verification.NAMES[way] for way in made.ways)
     print(f"Opening it from an empty cache with {ways} ...", flush=True)
-    rows = verification.verify(made, repository, commit, _token(), api.endpoint)
+    rows = verification.verify(made, repository, commit, get_token(), api.endpoint)
     print(f"It answers as the run does: the logits of {rows} examples are equal, bit for bit.")
     return rows
-
-
-def _token() -> str | None:
-    from huggingface_hub import get_token
-
-    return get_token()

@@ -48,7 +48,6 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "stop": (lambda value: not all(value), "give texts with at least one character"),
     "seed": (lambda value: not 0 <= value < 2**32, "give a whole number from 0 to 4,294,967,295"),
 }
-ONLY_DRAWN = ("temperature", "top_k", "top_p", "min_p")
 
 # In the order in which transformers applies them; each with the value that leaves everything as it is.
 _WARPERS: tuple[tuple[str, type, float], ...] = (
@@ -85,7 +84,7 @@ def settle(options: GenerationArguments, own: GenerationConfig, tokenizer: PreTr
     drawn = given.get("do_sample", own.do_sample)
     beams = given.get("num_beams", own.num_beams) or 1
     wanted = given.get("num_return_sequences", own.num_return_sequences) or 1
-    for name in ONLY_DRAWN:
+    for name in ("temperature", "top_k", "top_p", "min_p"):
         if name in given and not drawn:
             raise HfkitError(f"--{name} has no effect without --do_sample", fix=f"add --do_sample, or drop --{name}")
     if wanted > beams and (beams > 1 or not drawn):

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import BitsAndBytesConfig, PreTrainedConfig, PreTrainedModel
 
 from hfkit.base.errors import HfkitError
 from hfkit.models.adapting.freezing import in_head
@@ -37,8 +37,6 @@ def options(auto_model: Any, config: PreTrainedConfig, **code: bool) -> dict[str
     Raises:
         HfkitError: bitsandbytes is not installed, or does not load here; or no matrix is left.
     """
-    from transformers import BitsAndBytesConfig
-
     try:
         _bitsandbytes()
     except (ImportError, OSError, RuntimeError) as error:
