@@ -38,12 +38,12 @@ class RecurrentForTokenClassification(RecurrentModel):
         word_starts: Tensor | None = None,
         **kwargs: Any,
     ) -> TokenClassifierOutput:
-        """Labels of words.
+        """Labels of words; everything is (rows, pieces), padded on the right.
 
         Args:
-            input_ids, attention_mask: (rows, pieces), padded on the right.
-            labels: (rows, pieces), -100 at all but the first pieces of words.
-            word_starts: (rows, pieces) of bool, the first pieces; by default where there are labels, else all pieces.
+            input_ids, attention_mask: As everywhere.
+            labels: -100 at all but the first pieces of words.
+            word_starts: Of bool, the first pieces; by default where there are labels, else all pieces.
 
         Returns:
             `logits` (rows, pieces, labels): with a CRF the logs of each word's probabilities of its labels, over all

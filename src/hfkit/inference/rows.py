@@ -58,17 +58,15 @@ def answer_rows(
         chunk = 1  # a person who types lines wants an answer to each
     in_bytes = source.unit == "B"
     scale = {"unit_scale": in_bytes, "unit_divisor": 1024 if in_bytes else 1000}
-    bar = Bar("predict", source.unit, source.total, hidden=hidden, **scale)
     tally, rows, skipped = Tally(), 0, 0
-    with open_writer(output, source.columns, list(names.values()), schema) as writer, bar:
+    with (
+        open_writer(output, source.columns, list(names.values()), schema) as writer,
+        Bar("predict", source.unit, source.total, hidden=hidden, **scale) as bar,
+    ):
         while asked := list(islice(source.rows, chunk)):
             found = answers(asked)
-            writer.write(
-                [
-                    row | {column: answer and answer[name] for name, column in names.items()}
-                    for (_, row), answer in zip(asked, found, strict=True)
-                ]
-            )
+            beside = [{names[name]: answer and answer[name] for name in names} for answer in found]
+            writer.write([row | more for (_, row), more in zip(asked, beside, strict=True)])
             tally.add(answer and told(answer) for answer in found)
             rows += len(asked)
             skipped += found.count(None)

@@ -120,11 +120,9 @@ def _checkpoint_activations(model: PreTrainedModel, name: str) -> None:
     try:
         enable()
     except ValueError as error:
-        raise HfkitError(
-            f"{name} cannot recompute its activations: {first_line(error)}",
-            where="--gradient_checkpointing",
-            fix="drop the flag; --gradient_accumulation_steps saves memory too",
-        ) from error
+        what = f"{name} cannot recompute its activations: {first_line(error)}"
+        fix = "drop the flag; --gradient_accumulation_steps saves memory too"
+        raise HfkitError(what, where="--gradient_checkpointing", fix=fix) from error
 
 
 def describe(model: nn.Module, name: str) -> str:

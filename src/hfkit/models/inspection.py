@@ -108,11 +108,9 @@ def check_vocabulary(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfi
     size = getattr(getattr(config, "backbone_config", None) or config, "vocab_size", None)
     largest = max(tokenizer.get_vocab().values(), default=0) if tokenizer.is_fast else 0
     if size is not None and largest >= size:
-        raise HfkitError(
-            f"The tokenizer has ids up to {largest:,}, and the model knows {size:,} words",
-            where=str(folder),
-            fix="save the tokenizer that belongs to the model, or the model with its embeddings resized",
-        )
+        what = f"The tokenizer has ids up to {largest:,}, and the model knows {size:,} words"
+        fix = "save the tokenizer that belongs to the model, or the model with its embeddings resized"
+        raise HfkitError(what, where=str(folder), fix=fix)
 
 
 def check_memory(auto_model: Any, config: PreTrainedConfig, **options: Any) -> None:
@@ -150,8 +148,6 @@ def readable(described: Callable[[], Iterable[Any]], unit: str = "rows") -> Iter
     try:
         yield
     except (ValueError, IndexError) as error:
-        raise HfkitError(
-            f"The model cannot read a batch: {first_line(error)}",
-            where=f"{unit} {', '.join(map(str, described()))}",
-            fix="leave these rows out, or run them one by one to find the one at fault",
-        ) from error
+        what = f"The model cannot read a batch: {first_line(error)}"
+        fix = "leave these rows out, or run them one by one to find the one at fault"
+        raise HfkitError(what, where=f"{unit} {', '.join(map(str, described()))}", fix=fix) from error

@@ -167,18 +167,14 @@ def read_weights(
     model, info = _opened(folder, config, auto_model, trust_remote_code)
     unused = _unused_layers(model, info)
     if unused and not fewer_layers:
-        raise HfkitError(
-            f"config.json asks for fewer layers than there are weights: {unused[0]} has no place",
-            where=str(folder),
-            fix="restore config.json; to leave layers out, say so with --model_args",
-        )
+        what = f"config.json asks for fewer layers than there are weights: {unused[0]} has no place"
+        fix = "restore config.json; to leave layers out, say so with --model_args"
+        raise HfkitError(what, where=str(folder), fix=fix)
     new = _new_parameters(model, info, folder)
     if four_bit.is_four_bit(config) and (lacked := [name for name in new if not in_head(model, name)]):
-        raise HfkitError(
-            f"the weights lack {lacked[0]}, and four bits cannot start at random",
-            where="--load_in_4bit",
-            fix="leave it out; or choose a model whose weights are all there",
-        )
+        what = f"the weights lack {lacked[0]}, and four bits cannot start at random"
+        fix = "leave it out; or choose a model whose weights are all there"
+        raise HfkitError(what, where="--load_in_4bit", fix=fix)
     return model, new
 
 

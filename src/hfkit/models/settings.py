@@ -97,8 +97,6 @@ def settle_generation(model: PreTrainedModel, processor: PreTrainedTokenizerBase
             told = ", ".join(f"{name} {value}" for name, value in idle.items())
             say(f"generation config: left out, as it has no effect there and could not be saved: {told}")
     except ValueError as error:
-        raise HfkitError(
-            f"The model's generation config cannot work: {first_line(error)}",
-            where="generation_config.json",
-            fix="mend the file, or take it away: a model needs none",
-        ) from error
+        what = f"The model's generation config cannot work: {first_line(error)}"
+        fix = "mend the file, or take it away: a model needs none"
+        raise HfkitError(what, where="generation_config.json", fix=fix) from error

@@ -87,11 +87,9 @@ def _search(secrets: Secrets, split: str, column: str, values: list[Any]) -> Non
     content = "\n".join(values).encode("utf-8", "surrogatepass")
     if private := secrets.search(content):
         row = content[: private[0].start].count(b"\n")
-        raise HfkitError(
-            f"{column} of {split} holds what is private: {private[0]}",
-            where=f"about row {row} of {len(values):,}",
-            fix="take it out of the data; nothing was sent",
-        )
+        what = f"{column} of {split} holds what is private: {private[0]}"
+        fix = "take it out of the data; nothing was sent"
+        raise HfkitError(what, where=f"about row {row} of {len(values):,}", fix=fix)
 
 
 def published_card(card: DataCard, data: LoadedData, repository: str) -> str:

@@ -31,8 +31,6 @@ CLOSE = 1e-5
 STORED = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 """What safetensors calls the types in which a merged model may be written."""
 
-PROBE = "The merged model has to answer this as the adapter on its base does, to five digits."
-
 
 def load_base(folder: Path, path: str | Path, whole: bool = False) -> tuple[PreTrainedModel, Any]:
     """The base of the adapter in `folder`, which `path` was said for, and the adapter's tokenizer or image processor.
@@ -177,11 +175,9 @@ def _difference(found: torch.Tensor, wanted: torch.Tensor) -> float:
 
 def _same(found: torch.Tensor, wanted: torch.Tensor, folder: Path) -> None:
     if not (difference := _difference(found, wanted)) <= CLOSE:
-        raise HfkitError(
-            f"The merged model's logits differ from the adapter's by {difference:.1e} of the largest",
-            where=str(folder),
-            fix="keep the adapter on its base: this kind cannot be merged without loss",
-        )
+        what = f"The merged model's logits differ from the adapter's by {difference:.1e} of the largest"
+        fix = "keep the adapter on its base: this kind cannot be merged without loss"
+        raise HfkitError(what, where=str(folder), fix=fix)
 
 
 def stored_dtype(folder: Path) -> str:
@@ -207,7 +203,8 @@ def _adapter_folder(path: str | Path) -> Path:
 def _probe(reader: Any) -> dict[str, Any]:
     """Something for a model to answer: a sentence, or noise as an image."""
     if hasattr(reader, "decode"):
-        return dict(reader(PROBE, truncation=True, return_tensors="pt"))
+        text = "The merged model has to answer this as the adapter on its base does, to five digits."
+        return dict(reader(text, truncation=True, return_tensors="pt"))
     from PIL import Image
 
     noise = torch.randint(0, 256, (64, 64, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
