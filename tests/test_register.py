@@ -45,3 +45,17 @@ def test_registering_again_changes_nothing() -> None:
     register.register_models()
     register.register_models()
     assert sys.meta_path == before
+
+
+def test_a_release_that_takes_our_models_no_more_loads_without_them_and_it_is_said() -> None:
+    code = """
+import sys, types, warnings
+import hfkit
+sys.modules["hfkit.baselines.configs"] = types.ModuleType("hfkit.baselines.configs")  # imports from it fail
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    from transformers import AutoConfig
+    print(AutoConfig.for_model("bert").model_type, *(str(one.message) for one in told if "hfkit" in str(one.message)))
+"""
+    said = python(code)
+    assert said.startswith("bert hfkit's from-scratch models are unknown to this release of transformers: ImportError")

@@ -1,11 +1,14 @@
 """Makes transformers know our models, without loading transformers.
 
 `import hfkit` must cost nothing, and yet afterwards `transformers.pipeline(folder)` must open a baseline's folder. So
-nothing is registered until transformers' own registries are loaded: a hook on the import system waits for them.
+nothing is registered until transformers' own registries are loaded: a hook on the import system waits for them. The
+plain way, to register at once, loads them with every `import hfkit`: seconds before `hfkit --help`. Where a release
+of transformers takes our models no more, it loads as without us, and one warning says so.
 """
 
 import logging
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib import import_module
@@ -43,11 +46,17 @@ def _models() -> None:
 
 
 def _defined(modules: Sequence[str], mark: str) -> Iterator[Any]:
-    """The classes of these modules that say `mark` of themselves: not what they share, nor what is imported."""
+    """The classes of these modules that say `mark` of themselves: not what they share, nor what is imported.
+
+    Raises:
+        ImportError: A module has none.
+    """
     for module in map(import_module, (f"hfkit.{name}" for name in modules)):
-        for one in vars(module).values():
-            if isinstance(one, type) and one.__module__ == module.__name__ and mark in vars(one):
-                yield one
+        own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__]
+        found = [one for one in own if mark in vars(one)]
+        if not found:
+            raise ImportError(f"{module.__name__} has no class with {mark}")
+        yield from found
 
 
 _WAITING: dict[str, Callable[[], None]] = {
@@ -82,7 +91,16 @@ class _Hook(MetaPathFinder):
 
 def _run_and_register(run: Callable[[ModuleType], None], then: Callable[[], None], module: ModuleType) -> None:
     run(module)
-    then()
+    _registered(then)
+
+
+def _registered(then: Callable[[], None]) -> None:
+    """Whatever goes wrong here would end in the import of transformers, and of somebody who has no model of ours."""
+    try:
+        then()
+    except Exception as error:
+        what = "hfkit's from-scratch models are unknown to this release of transformers"
+        warnings.warn(f"{what}: {type(error).__name__}: {error}", stacklevel=2)
 
 
 def _run_without_kernels(run: Callable[[ModuleType], None], module: ModuleType) -> None:
@@ -102,6 +120,6 @@ def _run_without_kernels(run: Callable[[ModuleType], None], module: ModuleType) 
 def register_models() -> None:
     """Register now what is loaded, and the rest as soon as it is. Calling it again changes nothing."""
     for name in [name for name in _WAITING if name in sys.modules]:
-        _WAITING.pop(name)()
+        _registered(_WAITING.pop(name))
     if not any(isinstance(finder, _Hook) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Hook())
