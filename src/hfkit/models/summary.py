@@ -19,11 +19,9 @@ class Layer:
     """One module that computes something, without what its parts do.
 
     Attributes:
-        name: Its path in the model.
-        kind: Its class.
+        name, kind: Its path in the model, and its class.
         shape: Of its output for one example, without the batch; empty where the output is no tensor.
-        parameters: Numbers that it holds itself.
-        learning: Those of them that training changes.
+        parameters, learning: Numbers that it holds itself, and those of them that training changes.
         flops: Of one example. A multiplication and an addition count as two; only matrix products, convolutions and
             attention are counted, which is nearly all. Papers often call the half of it "FLOPs".
     """

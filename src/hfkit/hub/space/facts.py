@@ -84,13 +84,12 @@ def _texts(run: Run) -> list[list[str]]:
     rows = [[line(text, LONGEST) for text in row] for row in zip(*columns, strict=True)]
     length = np.array([sum(map(len, row)) for row in rows])
     order = np.argsort(-_sureness(table), kind="stable")
-    seen: dict[str, list[int]] = {}
+    surest: dict[str, int] = {}
     for row in order:
         if 20 <= length[row] <= 400:
-            seen.setdefault(str(table["label"][int(row)].as_py()), []).append(int(row))
-    chosen = [rows_of[0] for _, rows_of in sorted(seen.items())][: EXAMPLES - 1]
-    longest = int(length.argmax())
-    return [rows[row] for row in dict.fromkeys([*chosen, longest])]
+            surest.setdefault(str(table["label"][int(row)].as_py()), int(row))
+    chosen = [row for _, row in sorted(surest.items())][: EXAMPLES - 1]
+    return [rows[row] for row in dict.fromkeys([*chosen, int(length.argmax())])]
 
 
 def _sureness(table: Any) -> np.ndarray:

@@ -88,11 +88,11 @@ class TextGenerator:
         start = 0
         while start < len(order):
             # Longest first: it says how many fit, and neighbours in length need little padding.
-            each = (len(prompts[order[start]]) + self._new(prompts[order[start]])) * self._rows()
+            longest, new = prompts[order[start]], self._new(prompts[order[start]])
+            each = (len(longest) + new) * max(self.config.num_beams, self.config.num_return_sequences)
             count = 1 if self._draws_beams() else max(1, self.tokens_per_batch // each)
             # A default length may be cut by the context, and then each prompt has its own.
-            same = self._new(prompts[order[start]])
-            places = [place for place in order[start : start + count] if self._new(prompts[place]) == same]
+            places = [place for place in order[start : start + count] if self._new(prompts[place]) == new]
             for place, texts in zip(places, self._batch(prompts, places, first), strict=True):
                 answers[place] = texts
             start += len(places)
@@ -156,9 +156,6 @@ class TextGenerator:
         """Tokens to add: what is wanted, or what the context has room for where nobody asked."""
         wanted: Any = self.config.max_new_tokens
         return int(wanted if self.context is None else min(wanted, self.context - len(prompt)))
-
-    def _rows(self) -> int:
-        return int(max(self.config.num_beams, self.config.num_return_sequences))
 
     def _draws_beams(self) -> bool:
         return bool(self.config.do_sample and self.config.num_beams > 1)

@@ -26,7 +26,7 @@ def is_four_bit(config: PreTrainedConfig) -> bool:
 def mark(config: PreTrainedConfig, four_bit: bool) -> None:
     """Say in `config` how the model is read: `read_weights` looks there, and so does who opens the adapter."""
     known = {key: value for key, value in (getattr(config, "hfkit", None) or {}).items() if key != MARK}
-    config.hfkit = known | ({MARK: True} if four_bit else {})
+    config.hfkit = known | {MARK: True} if four_bit else known
 
 
 def options(auto_model: Any, config: PreTrainedConfig, **code: bool) -> dict[str, Any]:
