@@ -1,25 +1,36 @@
 """The from-scratch baselines equal torch.nn, forward and gradient, and padding changes nothing."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from hfkit.baselines.attention import MultiHeadAttention, causal_mask, padding_mask, scaled_dot_product_attention
+from hfkit.baselines.configs import BaselineTransformerConfig
 from hfkit.baselines.pooling import masked_mean
-from hfkit.baselines.recurrent import CELLS, KERNELS, RecurrentEncoder
+from hfkit.baselines.recurrent import KERNELS, RecurrentEncoder
 from hfkit.baselines.tokenizer import train_tokenizer
 from hfkit.baselines.transformer import (
-    Decoder,
-    DecoderLayer,
-    Encoder,
-    EncoderLayer,
+    MultiHeadAttention,
     TokenEmbeddings,
-    sinusoidal_positions,
+    Transformer,
+    TransformerLayer,
+    padding_mask,
+    position_codes,
 )
 
 SIZE, HEADS, HIDDEN = 24, 4, 48
 TOLERANCE = {"rtol": 0.0, "atol": 1e-5}
+
+
+def settings(**fields: Any) -> BaselineTransformerConfig:
+    sizes = {"hidden_size": SIZE, "num_attention_heads": HEADS, "intermediate_size": HIDDEN, "dropout": 0.0}
+    return BaselineTransformerConfig(**{**sizes, **fields})
+
+
+def causal_mask(length: int) -> Tensor:
+    return torch.ones(length, length, dtype=torch.bool).tril()
 
 
 @pytest.fixture(autouse=True)
@@ -35,17 +46,11 @@ def copy_attention(ours: MultiHeadAttention, theirs: nn.MultiheadAttention) -> N
         theirs.out_proj.load_state_dict(ours.output.state_dict())
 
 
-def copy_layer(
-    ours: EncoderLayer | DecoderLayer, theirs: nn.TransformerEncoderLayer | nn.TransformerDecoderLayer
-) -> None:
+def copy_layer(ours: TransformerLayer, theirs: nn.TransformerEncoderLayer) -> None:
     copy_attention(ours.attention, theirs.self_attn)
     theirs.linear1.load_state_dict(ours.feed_forward.expand.state_dict())
     theirs.linear2.load_state_dict(ours.feed_forward.contract.state_dict())
-    norms = [ours.after_attention.norm, ours.after_feed_forward.norm]
-    if isinstance(ours, DecoderLayer):
-        copy_attention(ours.cross_attention, theirs.multihead_attn)
-        norms.insert(1, ours.after_cross_attention.norm)
-    for number, norm in enumerate(norms, start=1):
+    for number, norm in enumerate([ours.after_attention.norm, ours.after_feed_forward.norm], start=1):
         nn.init.normal_(norm.weight, mean=1.0, std=0.1)  # ones would hide a norm in the wrong place
         getattr(theirs, f"norm{number}").load_state_dict(norm.state_dict())
 
@@ -65,10 +70,9 @@ def twins(*shape: int) -> tuple[Tensor, Tensor]:
     return values.clone().requires_grad_(), values.clone().requires_grad_()
 
 
-@pytest.mark.parametrize("kernel", [True, False])
 @pytest.mark.parametrize("masking", ["none", "padding", "causal", "both"])
-def test_attention_equals_torch(kernel: bool, masking: str) -> None:
-    ours, theirs = MultiHeadAttention(SIZE, HEADS, kernel=kernel), nn.MultiheadAttention(SIZE, HEADS, batch_first=True)
+def test_attention_equals_torch(masking: str) -> None:
+    ours, theirs = MultiHeadAttention(SIZE, HEADS), nn.MultiheadAttention(SIZE, HEADS, batch_first=True)
     copy_attention(ours, theirs)
     mine, other = twins(3, 7, SIZE)
     tokens = torch.tensor([[1] * 7, [1] * 4 + [0] * 3, [1] + [0] * 6])
@@ -93,27 +97,6 @@ def test_gradients_of_the_projections_equal_torch() -> None:
     torch.testing.assert_close(stacked, theirs.in_proj_weight.grad, rtol=1e-5, atol=1e-5)
 
 
-def test_cross_attention_equals_torch() -> None:
-    ours, theirs = MultiHeadAttention(SIZE, HEADS), nn.MultiheadAttention(SIZE, HEADS, batch_first=True)
-    copy_attention(ours, theirs)
-    (mine, other), (memory, memory_other) = twins(2, 3, SIZE), twins(2, 6, SIZE)
-    tokens = torch.tensor([[1] * 6, [1] * 2 + [0] * 4])
-    expected, _ = theirs(other, memory_other, memory_other, key_padding_mask=tokens == 0)
-    result = ours(mine, memory, padding_mask(tokens))
-    same_with_gradients(result, expected, [(mine, other), (memory, memory_other)])
-
-
-def test_the_formula_returns_weights_that_sum_to_one_and_hide_what_is_masked() -> None:
-    query, key, value = torch.randn(3, 2, 5, 8).unbind()
-    mask = causal_mask(5)
-    mixed, weights = scaled_dot_product_attention(query, key, value, mask)
-    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 5))
-    assert weights[:, ~mask].eq(0).all()
-    torch.testing.assert_close(mixed[:, 0], value[:, 0])  # the first position sees itself alone
-    blind, _ = scaled_dot_product_attention(query, key, value, torch.zeros(5, 5, dtype=torch.bool))
-    assert blind.isfinite().all()
-
-
 def test_a_size_that_does_not_split_is_refused() -> None:
     with pytest.raises(ValueError, match="size 10 does not split into 4 heads"):
         MultiHeadAttention(10, 4)
@@ -121,8 +104,8 @@ def test_a_size_that_does_not_split_is_refused() -> None:
 
 @pytest.mark.parametrize("norm_first", [False, True])
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
-def test_encoder_layer_equals_torch(norm_first: bool, activation: str) -> None:
-    ours = EncoderLayer(SIZE, HEADS, HIDDEN, norm_first=norm_first, activation=activation, dropout=0.0)
+def test_layer_equals_torch(norm_first: bool, activation: str) -> None:
+    ours = TransformerLayer(settings(norm_first=norm_first, hidden_act=activation))
     theirs = nn.TransformerEncoderLayer(
         SIZE, HEADS, HIDDEN, dropout=0.0, activation=activation, batch_first=True, norm_first=norm_first
     )
@@ -134,31 +117,18 @@ def test_encoder_layer_equals_torch(norm_first: bool, activation: str) -> None:
     same_with_gradients(ours(mine, padding_mask(tokens)), expected, pairs)
 
 
-@pytest.mark.parametrize("norm_first", [False, True])
-def test_decoder_layer_equals_torch(norm_first: bool) -> None:
-    ours = DecoderLayer(SIZE, HEADS, HIDDEN, norm_first=norm_first, dropout=0.0)
-    theirs = nn.TransformerDecoderLayer(SIZE, HEADS, HIDDEN, dropout=0.0, batch_first=True, norm_first=norm_first)
-    copy_layer(ours, theirs)
-    (mine, other), (memory, memory_other) = twins(2, 5, SIZE), twins(2, 6, SIZE)
-    tokens = torch.tensor([[1] * 6, [1] * 3 + [0] * 3])
-    expected = theirs(other, memory_other, tgt_mask=~causal_mask(5), memory_key_padding_mask=tokens == 0)
-    result = ours(mine, memory, memory_mask=padding_mask(tokens))
-    same_with_gradients(result, expected, [(mine, other), (memory, memory_other)])
-
-
-def test_decoder_never_sees_what_comes_after() -> None:
-    layers = [DecoderLayer(SIZE, HEADS, HIDDEN) for _ in range(2)]
-    decoder = Decoder(layers, SIZE, norm_first=False).eval()
-    states, memory = torch.randn(1, 6, SIZE), torch.randn(1, 4, SIZE)
+def test_a_causal_stack_never_sees_what_comes_after() -> None:
+    decoder = Transformer(settings(norm_first=False), causal=True).eval()
+    states = torch.randn(1, 6, SIZE)
     changed = states.clone()
     changed[:, 4:] = torch.randn(1, 2, SIZE)
-    before, after = decoder(states, memory), decoder(changed, memory)
+    before, after = decoder(states), decoder(changed)
     torch.testing.assert_close(before[:, :4], after[:, :4], **TOLERANCE)
     assert not torch.allclose(before[:, 4:], after[:, 4:])
 
 
 def test_encoder_checkpointing_changes_memory_and_no_gradient() -> None:
-    encoder = Encoder([EncoderLayer(SIZE, HEADS, HIDDEN, dropout=0.0)], SIZE, norm_first=True)
+    encoder = Transformer(settings(num_hidden_layers=1))
     inputs = torch.randn(2, 5, SIZE)
     weight = encoder.layers[0].feed_forward.expand.weight
     (plain,) = torch.autograd.grad(encoder(inputs).square().sum(), [weight])
@@ -171,59 +141,22 @@ def test_encoder_checkpointing_changes_memory_and_no_gradient() -> None:
 
 
 def test_sinusoidal_positions_are_the_papers() -> None:
-    codes = sinusoidal_positions(50, SIZE)
+    codes = position_codes(torch.arange(50), SIZE)
     assert codes.shape == (50, SIZE)
     assert codes[0, 0::2].eq(0).all()
     assert codes[0, 1::2].eq(1).all()
     position, column = 17, 6
     angle = torch.tensor(position / 10000 ** (column / SIZE))
     torch.testing.assert_close(codes[position, column : column + 2], torch.stack([angle.sin(), angle.cos()]))
-    assert sinusoidal_positions(3, 5).shape == (3, 5)  # an odd width
+    assert position_codes(torch.arange(3), 5).shape == (3, 5)  # an odd width
 
 
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
 def test_embeddings_tell_positions_apart(positions: str) -> None:
-    embeddings = TokenEmbeddings(20, SIZE, max_positions=8, positions=positions).eval()
+    embeddings = TokenEmbeddings(settings(vocab_size=20, max_position_embeddings=8, positions=positions), 0).eval()
     vectors = embeddings(torch.tensor([[5, 5, 5]]))
     assert vectors.shape == (1, 3, SIZE)
     assert not torch.allclose(vectors[0, 0], vectors[0, 1])
-
-
-@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
-def test_cell_equals_torchs_cell(name: str) -> None:
-    theirs = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell}[name](6, 9)
-    ours = CELLS[name](6, 9)
-    ours.load_state_dict(theirs.state_dict())  # same names, same shapes
-    (mine, other), (state, state_other) = twins(4, 6), twins(4, 9)
-    memory = torch.randn(4, 9)
-    if name == "lstm":
-        result, expected = ours.step(mine, (state, memory)), theirs(other, (state_other, memory))
-        torch.testing.assert_close(result[1], expected[1], **TOLERANCE)
-        result, expected = result[0], expected[0]
-    else:
-        (result,), expected = ours.step(mine, (state,)), theirs(other, state_other)
-    pairs = [(mine, other), (state, state_other), *zip(ours.parameters(), theirs.parameters(), strict=True)]
-    same_with_gradients(result, expected, pairs)
-
-
-@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_the_kernel_equals_our_cell_run_over_time(name: str, bidirectional: bool) -> None:
-    encoder = RecurrentEncoder(name, 6, 9, bidirectional=bidirectional)
-    lengths = torch.tensor([5, 2, 7])
-    mine, other = twins(3, 7, 6)
-    outputs, final = encoder(other, lengths)
-    forward = CELLS[name](6, 9)
-    forward.load_state_dict(weights_of(encoder.kernel, ""))
-    expected, last = forward(mine, lengths)
-    if bidirectional:
-        backward = CELLS[name](6, 9)
-        backward.load_state_dict(weights_of(encoder.kernel, "_reverse"))
-        reverse, first = backward(mine, lengths, reverse=True)
-        expected, last = torch.cat([expected, reverse], dim=-1), torch.cat([last, first], dim=-1)
-    torch.testing.assert_close(final, last, **TOLERANCE)
-    same_with_gradients(expected, outputs, [(mine, other)])
-    assert outputs[1, 2:].eq(0).all()
 
 
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
@@ -238,12 +171,6 @@ def test_the_kernel_equals_torchs_packed_sequences(name: str) -> None:
     last = state[0] if name == "lstm" else state
     torch.testing.assert_close(final, last[-2:].transpose(0, 1).flatten(1), **TOLERANCE)
     same_with_gradients(outputs, expected, [(mine, other)])
-
-
-def weights_of(kernel: nn.RNNBase, suffix: str) -> dict[str, Tensor]:
-    """The first layer's weights under the cell's names."""
-    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    return {name: getattr(kernel, f"{name}_l0{suffix}").detach() for name in names}
 
 
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])

@@ -13,7 +13,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
 from hfkit.data import load_data
 from hfkit.data.cards.draft import draft_card
-from hfkit.hub import push_data
+from hfkit.hub.upload.data import push_data
 
 
 @pytest.fixture

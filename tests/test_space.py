@@ -97,7 +97,7 @@ def test_without_gradio_the_command_says_what_to_install(tiny_run: Path, monkeyp
 
 @with_browser
 def test_a_browser_asks_a_text_model_and_sees_bars_and_windows(windows_run: Path, tmp_path: Path) -> None:
-    from hfkit.hub.space import demo
+    from hfkit.hub.space.app import demo
 
     port = _free_port()
     app = demo(windows_run, port, wait=False)
@@ -128,7 +128,7 @@ def test_a_browser_asks_a_text_model_and_sees_bars_and_windows(windows_run: Path
 
 @with_browser
 def test_a_browser_asks_an_image_model_about_an_example(picture_run: Path, tmp_path: Path) -> None:
-    from hfkit.hub.space import demo
+    from hfkit.hub.space.app import demo
 
     port = _free_port()
     app = demo(picture_run, port, wait=False)
@@ -180,7 +180,8 @@ def _free_port() -> int:
 def test_a_space_is_one_commit_that_opens_again(
     hub: Any, picture_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hfkit.hub.space import load, push_space
+    from hfkit.hub.space.app import load
+    from hfkit.hub.space.publishing import push_space
 
     made = push_space(picture_run, "tester/discs")
     repository = hub.store.repositories["space", "tester/discs"]
@@ -223,7 +224,7 @@ def test_a_space_of_a_published_model_names_it_and_holds_no_weights(tiny_run: Pa
 
 
 def test_an_adapter_alone_is_no_space(tiny_run: Path, tmp_path: Path) -> None:
-    from hfkit.hub.space import push_space
+    from hfkit.hub.space.publishing import push_space
 
     run = Path(shutil.copytree(tiny_run, tmp_path / "adapter"))
     info = json.loads((run / "run.json").read_text())

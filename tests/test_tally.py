@@ -2,7 +2,7 @@
 
 import pytest
 
-from hfkit.inference.tally import Tally
+from hfkit.inference.rows import Tally
 
 
 def told(*answers: object) -> str:

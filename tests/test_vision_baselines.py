@@ -12,6 +12,7 @@ import torch
 from datasets import ClassLabel, Dataset, DatasetDict, Features
 from datasets import Image as ImageFeature
 from PIL import Image
+from timm_weights import resnet_from_timm, vit_from_timm
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import AutoImageProcessor, AutoModelForImageClassification
@@ -19,7 +20,7 @@ from transformers import AutoImageProcessor, AutoModelForImageClassification
 from hfkit import build_model, build_task
 from hfkit.base.errors import HfkitError
 from hfkit.baselines.vision import resnet, vit
-from hfkit.baselines.vision.auto import IMAGE_MODELS, ImageBaseline
+from hfkit.baselines.vision.auto import ImageBaseline
 from hfkit.baselines.vision.configs import (
     BaselineResNetConfig,
     BaselineViTConfig,
@@ -30,7 +31,6 @@ from hfkit.baselines.vision.configs import (
     MobileNetConfig,
     VggConfig,
 )
-from hfkit.baselines.vision.mobilenet import DepthwiseSeparable
 from hfkit.baselines.vision.processor import make_processor, native_shape
 from hfkit.config import TrainConfig
 from hfkit.tasks.image_classification import SPEC
@@ -62,6 +62,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "hfkit-cnn": {"dropout": 0.0},
     "hfkit-mlp": {"dropout": 0.0},
 }
+IMAGE_MODELS = ImageBaseline.__subclasses__()
 KINDS = pytest.mark.parametrize("kind", IMAGE_MODELS, ids=lambda kind: kind.config_class.model_type)
 
 
@@ -132,8 +133,8 @@ def shuffle_norms(model: nn.Module) -> None:
 @pytest.mark.parametrize(
     ("name", "config_class", "fields", "convert", "last"),
     [
-        ("resnet18", BaselineResNetConfig, RESNET18, resnet.from_timm, "layer4.1.conv2.weight"),
-        ("vit_tiny_patch16_224", BaselineViTConfig, VIT_TINY, vit.from_timm, "blocks.11.mlp.fc2.weight"),
+        ("resnet18", BaselineResNetConfig, RESNET18, resnet_from_timm, "layer4.1.conv2.weight"),
+        ("vit_tiny_patch16_224", BaselineViTConfig, VIT_TINY, vit_from_timm, "blocks.11.mlp.fc2.weight"),
     ],
 )
 def test_timms_weights_give_timms_logits_and_gradients(
@@ -161,7 +162,7 @@ def test_torchvisions_resnet18_has_the_same_names() -> None:
     import torchvision
 
     theirs, ours = torchvision.models.resnet18().eval(), make(BaselineResNetConfig, **RESNET18).eval()
-    ours.load_state_dict(resnet.from_timm(theirs.state_dict()))
+    ours.load_state_dict(resnet_from_timm(theirs.state_dict()))
     batch = torch.randn(1, 3, 224, 224)
     with torch.inference_mode():
         torch.testing.assert_close(ours(batch).logits, theirs(batch), rtol=0, atol=1e-5)
@@ -178,12 +179,12 @@ def test_the_papers_shortcut_adds_zero_channels() -> None:
 
 
 def test_a_depthwise_separable_block_sees_each_channel_by_itself_then_mixes() -> None:
-    block = DepthwiseSeparable(4, 6, stride=2)
+    block = make(MobileNetConfig, width_multiplier=0.125).backbone[4]  # the second one, which halves the picture
     assert [tuple(layer.weight.shape) for layer in block if isinstance(layer, nn.Conv2d)] == [
-        (4, 1, 3, 3),
-        (6, 4, 1, 1),
+        (8, 1, 3, 3),
+        (16, 8, 1, 1),
     ]
-    assert block(torch.randn(1, 4, 7, 7)).shape == (1, 6, 4, 4)
+    assert block(torch.randn(1, 8, 7, 7)).shape == (1, 16, 4, 4)
 
 
 @pytest.mark.parametrize(("size", "patch"), [(8, 1), (28, 4), (32, 4), (64, 8), (96, 12), (224, 16)])

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from hfkit.config import TrainConfig as TrainConfig
     from hfkit.config.parsing import parse as parse
     from hfkit.data import load_data as load_data
-    from hfkit.hub import pull as pull
-    from hfkit.hub import push as push
+    from hfkit.hub.fetching import pull as pull
+    from hfkit.hub.upload.publishing import push as push
     from hfkit.inference import pipeline as pipeline
     from hfkit.models import build_model as build_model
     from hfkit.report import compare as compare
@@ -42,8 +42,8 @@ _HOMES = {
     "main": "hfkit.cli.launch",
     "parse": "hfkit.config.parsing",
     "pipeline": "hfkit.inference",
-    "pull": "hfkit.hub",
-    "push": "hfkit.hub",
+    "pull": "hfkit.hub.fetching",
+    "push": "hfkit.hub.upload.publishing",
     "write_report": "hfkit.report",
 }
 _MODULES = {"metrics": "hfkit.evaluation.classification", "stats": "hfkit.evaluation.stats"}

@@ -109,7 +109,7 @@ def test_hfkit_tells_any_other_refusal_of_the_disk_in_one_message(
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/home/anna/.cache/huggingface/token")
 
     monkeypatch.setattr(HfApi, "__init__", refused)
-    monkeypatch.setattr("hfkit.hub.upload.publishing._token", refused)
+    monkeypatch.setattr("hfkit.hub.upload.publishing.get_token", refused)
     with pytest.raises(SystemExit) as ended:
         main(["push", str(tiny_run), NAME])
     said = capsys.readouterr().err

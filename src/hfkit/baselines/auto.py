@@ -1,7 +1,6 @@
 """The shell that makes the baselines transformers models: saved, loaded and run like any other.
 
-A config that is JSON, an `AutoModelForSequenceClassification` class that returns `.logits`, and the start values of
-the weights. What is computed stands in `recurrent.py` and `transformer.py`.
+What is computed stands in `recurrent.py` and `transformer.py`.
 """
 
 from typing import Any
@@ -15,7 +14,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig
 from hfkit.baselines.pooling import masked_mean
 from hfkit.baselines.recurrent import RecurrentEncoder
-from hfkit.baselines.transformer import Encoder, EncoderLayer, TokenEmbeddings
+from hfkit.baselines.transformer import TokenEmbeddings, Transformer, padding_mask
 
 
 class BaselineModel(PreTrainedModel):
@@ -62,43 +61,57 @@ class BaselineModel(PreTrainedModel):
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
 
-class RecurrentForSequenceClassification(BaselineModel):
+class OwnMemory(PreTrainedModel):
+    """Copies each weight to memory of its own when a folder is read.
+
+    From safetensors they lie wherever the file has them, and for an unaligned matrix the recurrent kernel takes another
+    path with other last bits: the model would not be bit-equal to the one that was saved.
+    """
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        loaded = super().from_pretrained(*args, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        for parameter in model.parameters():
+            parameter.data = parameter.data.clone()
+        return loaded
+
+
+class RecurrentModel(OwnMemory, BaselineModel):
+    """What the recurrent baselines share: token vectors, and an RNN, GRU or LSTM that reads them."""
+
+    embedding_name = "embeddings"
+
+    def __init__(self, config: Any, bidirectional: bool) -> None:
+        super().__init__(config)
+        width, layers = config.embedding_size, config.num_hidden_layers
+        self.embeddings = nn.Embedding(config.vocab_size, width, padding_idx=config.pad_token_id)
+        self.encoder = RecurrentEncoder(config.cell, width, config.hidden_size, layers, bidirectional, config.dropout)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def _read(self, input_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """See `RecurrentEncoder`. A row without any token still needs one step; it reads a padding token."""
+        return self.encoder(self.dropout(self.embeddings(input_ids)), mask.sum(dim=1).clamp(min=1))
+
+
+class RecurrentForSequenceClassification(RecurrentModel):
     """RNN, GRU or LSTM; the head reads the mean, the maximum and the last of the states.
 
     The last state alone forgets the start of a long text; mean and maximum let the gradient reach each token directly.
     """
 
     config_class = RecurrentConfig
-    embedding_name = "embeddings"
 
     def __init__(self, config: RecurrentConfig) -> None:
-        super().__init__(config)
-        self.embeddings = nn.Embedding(config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id)
-        self.encoder = RecurrentEncoder(
-            config.cell,
-            config.embedding_size,
-            config.hidden_size,
-            layers=config.num_hidden_layers,
-            bidirectional=config.bidirectional,
-            dropout=config.dropout,
-        )
-        self.dropout = nn.Dropout(config.dropout)
+        super().__init__(config, config.bidirectional)
         self.classifier = nn.Linear(3 * self.encoder.directions * config.hidden_size, config.num_labels or 2)
         self.post_init()
-
-    @classmethod
-    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
-        """As everywhere in transformers; the weights are copied to memory of their own, as recurrent kernels need."""
-        loaded = super().from_pretrained(*args, **kwargs)
-        own_memory(loaded[0] if isinstance(loaded, tuple) else loaded)
-        return loaded
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None, **kwargs: Any
     ) -> SequenceClassifierOutput:
         mask = self._mask(input_ids, attention_mask)
-        # A row without any token still needs one step; it reads a padding token.
-        states, final = self.encoder(self.dropout(self.embeddings(input_ids)), mask.sum(dim=1).clamp(min=1))
+        states, final = self._read(input_ids, mask)
         highest = states.masked_fill(mask[..., None] == 0, torch.finfo(states.dtype).min).amax(dim=1)
         pooled = torch.cat([masked_mean(states, mask), highest, final], dim=-1)
         return self._output(self.classifier(self.dropout(pooled)), labels)
@@ -113,48 +126,18 @@ class BaselineTransformerForSequenceClassification(BaselineModel):
 
     def __init__(self, config: BaselineTransformerConfig) -> None:
         super().__init__(config)
-        size = config.hidden_size
-        self.embeddings = TokenEmbeddings(
-            config.vocab_size,
-            size,
-            config.max_position_embeddings,
-            config.positions,
-            config.dropout,
-            config.pad_token_id,
-        )
-        layers = [
-            EncoderLayer(
-                size,
-                config.num_attention_heads,
-                config.intermediate_size,
-                config.dropout,
-                config.attention_dropout,
-                config.norm_first,
-                config.hidden_act,
-            )
-            for _ in range(config.num_hidden_layers)
-        ]
-        self.encoder = Encoder(layers, size, config.norm_first)
+        self.embeddings = TokenEmbeddings(config, config.pad_token_id)
+        self.encoder = Transformer(config)
         self.dropout = nn.Dropout(config.dropout)
-        self.classifier = nn.Linear(size, config.num_labels or 2)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels or 2)
         self.post_init()
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None, **kwargs: Any
     ) -> SequenceClassifierOutput:
         mask = self._mask(input_ids, attention_mask)
-        states = self.encoder(self.embeddings(input_ids), mask)
+        states = self.encoder(self.embeddings(input_ids), padding_mask(mask))
         return self._output(self.classifier(self.dropout(masked_mean(states, mask))), labels)
-
-
-def own_memory(model: nn.Module) -> None:
-    """Copy each weight to memory of its own.
-
-    Read from safetensors they lie wherever the file has them, and for an unaligned matrix the recurrent kernel takes
-    another path with other last bits: the model would not be bit-equal to the one that was saved.
-    """
-    for parameter in model.parameters():
-        parameter.data = parameter.data.clone()
 
 
 def init_recurrent(kernel: nn.RNNBase) -> None:

@@ -7,17 +7,14 @@ from transformers import PreTrainedConfig
 
 
 @strict
-class RecurrentConfig(PreTrainedConfig):
-    """An RNN, GRU or LSTM that reads a text.
+class ReaderConfig(PreTrainedConfig):
+    """What a recurrent network needs to read a text.
 
     The defaults are what a few thousand reviews and a CPU can bear: one layer, half a million parameters beside the
     embeddings. There is no `max_position_embeddings`: the network reads texts of any length.
     """
 
-    model_type = "hfkit-recurrent"
-
     cell: Literal["rnn", "gru", "lstm"] = "lstm"
-    bidirectional: bool = False
     vocab_size: int = 20000
     embedding_size: int = 128
     hidden_size: int = 128
@@ -27,19 +24,21 @@ class RecurrentConfig(PreTrainedConfig):
 
 
 @strict
-class RecurrentTaggerConfig(PreTrainedConfig):
+class RecurrentConfig(ReaderConfig):
+    """An RNN, GRU or LSTM that reads a text."""
+
+    model_type = "hfkit-recurrent"
+
+    bidirectional: bool = False
+
+
+@strict
+class RecurrentTaggerConfig(ReaderConfig):
     """A bidirectional LSTM that says a label of each word, with a CRF over them or without (Huang et al. 2015)."""
 
     model_type = "hfkit-recurrent-tagger"
 
-    cell: Literal["rnn", "gru", "lstm"] = "lstm"
     crf: bool = True
-    vocab_size: int = 20000
-    embedding_size: int = 128
-    hidden_size: int = 128
-    num_hidden_layers: int = 1
-    dropout: float | int = 0.5
-    pad_token_id: int = 0
 
 
 @strict

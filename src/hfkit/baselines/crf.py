@@ -44,12 +44,15 @@ class LinearChainCRF(nn.Module):
 
     def log_partition(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """log Z of each row, (rows,), by the forward algorithm."""
-        emissions = emissions.float()
-        alpha = self.start + emissions[:, 0]
+        return torch.logsumexp(self._alphas(emissions.float(), mask)[-1] + self.end, dim=1)
+
+    def _alphas(self, emissions: Tensor, mask: Tensor) -> list[Tensor]:
+        """Of each word, (rows, labels): the log of the sum over all ways that lead to a label there."""
+        alphas = [self.start + emissions[:, 0]]
         for place in range(1, emissions.shape[1]):
-            step = torch.logsumexp(alpha[:, :, None] + self.transitions, dim=1) + emissions[:, place]
-            alpha = torch.where(mask[:, place, None], step, alpha)
-        return torch.logsumexp(alpha + self.end, dim=1)
+            step = torch.logsumexp(alphas[-1][:, :, None] + self.transitions, dim=1) + emissions[:, place]
+            alphas.append(torch.where(mask[:, place, None], step, alphas[-1]))
+        return alphas
 
     def marginals(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """The log of each word's probability of each label, over all sequences: (rows, words, labels), 0 on padding.
@@ -57,16 +60,11 @@ class LinearChainCRF(nn.Module):
         By the forward and the backward algorithm; what autograd makes of log Z is the same.
         """
         emissions = emissions.float()
-        words = emissions.shape[1]
-        alpha = [self.start + emissions[:, 0]]
-        for place in range(1, words):
-            step = torch.logsumexp(alpha[-1][:, :, None] + self.transitions, dim=1) + emissions[:, place]
-            alpha.append(torch.where(mask[:, place, None], step, alpha[-1]))
         beta = [self.end.expand(len(emissions), -1)]
-        for place in range(words - 1, 0, -1):
+        for place in range(emissions.shape[1] - 1, 0, -1):
             step = torch.logsumexp(self.transitions + (emissions[:, place] + beta[0])[:, None, :], dim=2)
             beta.insert(0, torch.where(mask[:, place, None], step, beta[0]))
-        both = torch.stack(alpha, dim=1) + torch.stack(beta, dim=1)
+        both = torch.stack(self._alphas(emissions, mask), dim=1) + torch.stack(beta, dim=1)
         return (both - torch.logsumexp(both, dim=2, keepdim=True)) * mask[..., None]
 
     @torch.no_grad()

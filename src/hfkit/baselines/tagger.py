@@ -7,15 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.modeling_outputs import TokenClassifierOutput
 
-from hfkit.baselines.auto import BaselineModel, own_memory
+from hfkit.baselines.auto import RecurrentModel
 from hfkit.baselines.configs import RecurrentTaggerConfig
 from hfkit.baselines.crf import LinearChainCRF
-from hfkit.baselines.recurrent import RecurrentEncoder
 
 IGNORED = -100
 
 
-class RecurrentForTokenClassification(BaselineModel):
+class RecurrentForTokenClassification(RecurrentModel):
     """BiLSTM-CRF (Huang, Xu & Yu 2015), on pieces of words.
 
     A word is told by its first piece, whose two states have read the whole text. The CRF goes from word to word, and
@@ -23,31 +22,13 @@ class RecurrentForTokenClassification(BaselineModel):
     """
 
     config_class = RecurrentTaggerConfig
-    embedding_name = "embeddings"
 
     def __init__(self, config: RecurrentTaggerConfig) -> None:
-        super().__init__(config)
+        super().__init__(config, bidirectional=True)
         labels = config.num_labels or 2
-        self.embeddings = nn.Embedding(config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id)
-        self.encoder = RecurrentEncoder(
-            config.cell,
-            config.embedding_size,
-            config.hidden_size,
-            layers=config.num_hidden_layers,
-            bidirectional=True,
-            dropout=config.dropout,
-        )
-        self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(2 * config.hidden_size, labels)
         self.crf = LinearChainCRF(labels) if config.crf else None
         self.post_init()
-
-    @classmethod
-    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
-        """As everywhere in transformers; the weights are copied to memory of their own, as recurrent kernels need."""
-        loaded = super().from_pretrained(*args, **kwargs)
-        own_memory(loaded[0] if isinstance(loaded, tuple) else loaded)
-        return loaded
 
     def forward(
         self,
@@ -57,12 +38,12 @@ class RecurrentForTokenClassification(BaselineModel):
         word_starts: Tensor | None = None,
         **kwargs: Any,
     ) -> TokenClassifierOutput:
-        """Labels of words.
+        """Labels of words; everything is (rows, pieces), padded on the right.
 
         Args:
-            input_ids, attention_mask: (rows, pieces), padded on the right.
-            labels: (rows, pieces), -100 at all but the first pieces of words.
-            word_starts: (rows, pieces) of bool, the first pieces; by default where there are labels, else all pieces.
+            input_ids, attention_mask: As everywhere.
+            labels: -100 at all but the first pieces of words.
+            word_starts: Of bool, the first pieces; by default where there are labels, else all pieces.
 
         Returns:
             `logits` (rows, pieces, labels): with a CRF the logs of each word's probabilities of its labels, over all
@@ -105,7 +86,7 @@ class RecurrentForTokenClassification(BaselineModel):
         mask = self._mask(input_ids, attention_mask)
         if word_starts is None:
             word_starts = mask.bool() if labels is None else labels != IGNORED
-        states, _ = self.encoder(self.dropout(self.embeddings(input_ids)), mask.sum(dim=1).clamp(min=1))
+        states, _ = self._read(input_ids, mask)
         return self.classifier(self.dropout(states)), word_starts
 
 

@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
-
 
 def train_tokenizer(
     texts: Iterable[str], vocab_size: int = 20000, max_length: int = 512, lowercase: bool = True
@@ -16,8 +14,7 @@ def train_tokenizer(
     Text is split as BERT splits it: at spaces and punctuation, and around each Chinese character. Each word then
     begins with a mark, and pieces are merged inside words. (WordPiece would mark the pieces that follow, but
     `tokenizers` numbers those in another order in every process, and a resumed run needs the same vocabulary again.)
-    The line breaks of web pages (`<br />`, four useless tokens in every paragraph of IMDB) count as spaces. One text
-    becomes `[CLS] text [SEP]`, a pair `[CLS] first [SEP] second [SEP]`.
+    The line breaks of web pages (`<br />`) count as spaces.
 
     Args:
         texts: The training texts, read once. The same texts give the same vocabulary.
@@ -38,14 +35,14 @@ def train_tokenizer(
     tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
-        special_tokens=list(SPECIAL_TOKENS),
+        special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"],
         limit_alphabet=vocab_size,  # the default, 1000, would lose most Chinese characters
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer=trainer)
-    cls, sep = (("[CLS]", tokenizer.token_to_id("[CLS]")), ("[SEP]", tokenizer.token_to_id("[SEP]")))
+    marks = [(mark, tokenizer.token_to_id(mark)) for mark in ("[CLS]", "[SEP]")]
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[cls, sep]
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=marks
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

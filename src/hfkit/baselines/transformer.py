@@ -1,25 +1,77 @@
-"""The Transformer of "Attention Is All You Need" in plain torch: positions, encoder and decoder layers, stacks.
+"""The Transformer of "Attention Is All You Need" (Vaswani et al. 2017) in plain torch: attention, positions, layers.
 
-Both orders of normalisation are here: the paper's (`norm_first=False`, each sublayer's output is added, then normed)
-and the later pre-norm, which trains without a long warm-up because the residual path stays clean.
+Masks are boolean and say where a query **may** look: True is seen, False is hidden. They broadcast to (batch, heads,
+queries, keys).
 """
 
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from hfkit.baselines.attention import MultiHeadAttention, causal_mask, padding_mask
+Remember = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Takes the keys and values of new tokens and gives those of all tokens so far; each (batch, heads, tokens, size)."""
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "gelu": F.gelu,
     "gelu_new": partial(F.gelu, approximate="tanh"),  # GPT-2's, from before torch had the exact one
 }
+
+
+def padding_mask(attention_mask: Tensor) -> Tensor:
+    """(batch, keys) of 1 for tokens and 0 for padding -> boolean (batch, 1, 1, keys)."""
+    return attention_mask.bool()[:, None, None, :]
+
+
+class MultiHeadAttention(nn.Module):
+    """Self-attention in `heads` subspaces at once, section 3.2.2 of the paper, by torch's fused kernel.
+
+    Args:
+        size: Width of the inputs and outputs. Must be a multiple of `heads`.
+        heads: Number of subspaces, each `size // heads` wide.
+        dropout: Dropout of the attention weights, in training only; above 0 it leaves the fast kernel.
+
+    Raises:
+        ValueError: `size` is not a multiple of `heads`.
+    """
+
+    def __init__(self, size: int, heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        if size % heads:
+            raise ValueError(f"attention of size {size} does not split into {heads} heads")
+        self.heads = heads
+        self.dropout = dropout
+        self.query = nn.Linear(size, size)
+        self.key = nn.Linear(size, size)
+        self.value = nn.Linear(size, size)
+        self.output = nn.Linear(size, size)
+
+    def forward(
+        self, inputs: Tensor, mask: Tensor | None = None, causal: bool = False, remember: Remember | None = None
+    ) -> Tensor:
+        """(batch, tokens, size) -> the same shape.
+
+        Args:
+            inputs: What queries, keys and values are made of.
+            mask: Where each token may look; None is everywhere.
+            causal: In place of a mask: token i sees tokens 0 to i. The kernel then skips half of the work.
+            remember: A cache, which puts the keys and values of earlier calls in front.
+        """
+        query, key, value = (
+            layer(inputs).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for layer in (self.query, self.key, self.value)
+        )
+        if remember is not None:
+            key, value = remember(key, value)
+        dropout = self.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout, is_causal=causal)
+        return self.output(mixed.transpose(1, 2).flatten(2))
 
 
 def position_codes(positions: Tensor, size: int) -> Tensor:
@@ -32,36 +84,21 @@ def position_codes(positions: Tensor, size: int) -> Tensor:
     return codes
 
 
-def sinusoidal_positions(length: int, size: int, device: torch.device | None = None) -> Tensor:
-    """The codes of positions 0 to length - 1; (length, size)."""
-    return position_codes(torch.arange(length, device=device), size)
-
-
 class TokenEmbeddings(nn.Module):
     """Token vectors plus position codes.
 
     Args:
-        vocab_size: Entries of the vocabulary.
-        size: Width of the vectors.
-        max_positions: Longest text, for learned positions only; sinusoidal codes have no end.
-        positions: "sinusoidal" or "learned".
-        dropout: Dropout of the sum.
-        pad_token_id: The token whose vector stays zero; None where vectors are tied to an output layer.
+        config: Of a text Transformer. `max_position_embeddings` ends learned positions only; sinusoidal codes have no
+            end.
+        padding_idx: The token whose vector stays zero; None where vectors are tied to an output layer.
     """
 
-    def __init__(
-        self,
-        vocab_size: int,
-        size: int,
-        max_positions: int,
-        positions: str = "sinusoidal",
-        dropout: float = 0.1,
-        pad_token_id: int | None = 0,
-    ) -> None:
+    def __init__(self, config: Any, padding_idx: int | None) -> None:
         super().__init__()
-        self.tokens = nn.Embedding(vocab_size, size, padding_idx=pad_token_id)
-        self.positions = nn.Embedding(max_positions, size) if positions == "learned" else None
-        self.dropout = nn.Dropout(dropout)
+        size, learned = config.hidden_size, config.positions == "learned"
+        self.tokens = nn.Embedding(config.vocab_size, size, padding_idx=padding_idx)
+        self.positions = nn.Embedding(config.max_position_embeddings, size) if learned else None
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, input_ids: Tensor, position_ids: Tensor | None = None) -> Tensor:
         """(batch, tokens) of ids -> (batch, tokens, size).
@@ -91,7 +128,7 @@ class TokenEmbeddings(nn.Module):
 class FeedForward(nn.Module):
     """Two linear layers on each position by itself, section 3.3; (..., size) -> (..., size)."""
 
-    def __init__(self, size: int, hidden: int, dropout: float = 0.1, activation: str = "relu") -> None:
+    def __init__(self, size: int, hidden: int, dropout: float, activation: str) -> None:
         super().__init__()
         self.expand = nn.Linear(size, hidden)
         self.contract = nn.Linear(hidden, size)
@@ -103,13 +140,13 @@ class FeedForward(nn.Module):
 
 
 class _Residual(nn.Module):
-    """states + dropout(sublayer(states)), with the norm before the sublayer or after the sum."""
+    """states + dropout(sublayer(states)), with the norm before the sublayer or, as in the paper, after the sum."""
 
-    def __init__(self, size: int, dropout: float, norm_first: bool) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(size)
-        self.dropout = nn.Dropout(dropout)
-        self.norm_first = norm_first
+        self.norm = nn.LayerNorm(config.hidden_size)
+        self.dropout = nn.Dropout(config.dropout)
+        self.norm_first = config.norm_first
 
     def forward(self, states: Tensor, sublayer: Callable[[Tensor], Tensor]) -> Tensor:
         if self.norm_first:
@@ -117,119 +154,60 @@ class _Residual(nn.Module):
         return self.norm(states + self.dropout(sublayer(states)))
 
 
-class EncoderLayer(nn.Module):
-    """Self-attention, then the feed-forward layer, each inside a residual.
+class TransformerLayer(nn.Module):
+    """Self-attention, then the feed-forward layer, each inside a residual; `config` as for `Transformer`."""
 
-    Args:
-        size: Width of the states.
-        heads: Attention heads.
-        hidden: Width inside the feed-forward layer; the paper takes 4 * size.
-        dropout: Dropout of the sublayers' outputs.
-        attention_dropout: Dropout of the attention weights; above 0 it leaves the fast kernel.
-        norm_first: Pre-norm instead of the paper's post-norm.
-        activation: "relu" (the paper) or "gelu".
-    """
-
-    def __init__(
-        self,
-        size: int,
-        heads: int,
-        hidden: int,
-        dropout: float = 0.1,
-        attention_dropout: float = 0.0,
-        norm_first: bool = False,
-        activation: str = "relu",
-    ) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__()
-        self.attention = MultiHeadAttention(size, heads, attention_dropout)
-        self.feed_forward = FeedForward(size, hidden, dropout, activation)
-        self.after_attention = _Residual(size, dropout, norm_first)
-        self.after_feed_forward = _Residual(size, dropout, norm_first)
-
-    def forward(self, states: Tensor, mask: Tensor | None = None) -> Tensor:
-        """(batch, tokens, size) -> the same shape; `mask` broadcasts to (batch, heads, tokens, tokens)."""
-        states = self.after_attention(states, lambda inputs: self.attention(inputs, mask=mask))
-        return self.after_feed_forward(states, self.feed_forward)
-
-
-class DecoderLayer(nn.Module):
-    """Causal self-attention, attention to the encoder's output, then the feed-forward layer. Arguments as above."""
-
-    def __init__(
-        self,
-        size: int,
-        heads: int,
-        hidden: int,
-        dropout: float = 0.1,
-        attention_dropout: float = 0.0,
-        norm_first: bool = False,
-        activation: str = "relu",
-    ) -> None:
-        super().__init__()
-        self.attention = MultiHeadAttention(size, heads, attention_dropout)
-        self.cross_attention = MultiHeadAttention(size, heads, attention_dropout)
-        self.feed_forward = FeedForward(size, hidden, dropout, activation)
-        self.after_attention = _Residual(size, dropout, norm_first)
-        self.after_cross_attention = _Residual(size, dropout, norm_first)
-        self.after_feed_forward = _Residual(size, dropout, norm_first)
+        size, dropout = config.hidden_size, config.dropout
+        self.attention = MultiHeadAttention(size, config.num_attention_heads, config.attention_dropout)
+        self.feed_forward = FeedForward(size, config.intermediate_size, dropout, config.hidden_act)
+        self.after_attention = _Residual(config)
+        self.after_feed_forward = _Residual(config)
 
     def forward(
-        self, states: Tensor, memory: Tensor, mask: Tensor | None = None, memory_mask: Tensor | None = None
+        self, states: Tensor, mask: Tensor | None = None, causal: bool = False, remember: Remember | None = None
     ) -> Tensor:
-        """(batch, tokens, size), (batch, memory tokens, size) -> (batch, tokens, size).
-
-        Position i never sees a position after i. `mask` hides padding among the tokens, `memory_mask` among the
-        memory's; both broadcast to (batch, heads, queries, keys).
-        """
-        causal = causal_mask(states.size(1), states.device)
-        mask = causal if mask is None else causal & mask
-        states = self.after_attention(states, lambda inputs: self.attention(inputs, mask=mask))
-        states = self.after_cross_attention(
-            states, lambda inputs: self.cross_attention(inputs, memory=memory, mask=memory_mask)
-        )
+        """(batch, tokens, size) -> the same shape; the arguments are those of attention."""
+        states = self.after_attention(states, lambda inputs: self.attention(inputs, mask, causal, remember))
         return self.after_feed_forward(states, self.feed_forward)
 
 
-class Encoder(nn.Module):
-    """A stack of encoder layers. Pre-norm needs one more norm at the end: the last sum is not normed otherwise."""
+class Transformer(nn.Module):
+    """A stack of layers: the paper's encoder, or its decoder without an encoder to look at, as GPT has it.
 
-    def __init__(self, layers: list[EncoderLayer], size: int, norm_first: bool) -> None:
+    Pre-norm (`norm_first`) trains without a long warm-up, because the residual path stays clean. It needs one more norm
+    at the end: the last sum is not normed otherwise.
+
+    Args:
+        config: Has `hidden_size`, `num_hidden_layers`, `num_attention_heads`, `intermediate_size`, `dropout` (of the
+            sublayers' outputs), `attention_dropout`, `norm_first` and `hidden_act`.
+        causal: No token sees what comes after it.
+    """
+
+    def __init__(self, config: Any, causal: bool = False) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(layers)
-        self.norm = nn.LayerNorm(size) if norm_first else nn.Identity()
+        self.layers = nn.ModuleList(TransformerLayer(config) for _ in range(config.num_hidden_layers))
+        self.norm = nn.LayerNorm(config.hidden_size) if config.norm_first else nn.Identity()
+        self.causal = causal
         # The two names that transformers' switch for activation checkpointing sets.
         self.gradient_checkpointing = False
         self._gradient_checkpointing_func: Callable[..., Tensor] = checkpoint
 
-    def forward(self, states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """(batch, tokens, size), (batch, tokens) of 1 and 0 -> (batch, tokens, size)."""
-        mask = None if attention_mask is None else padding_mask(attention_mask)
-        for layer in self.layers:
-            if self.gradient_checkpointing and self.training:
-                states = self._gradient_checkpointing_func(layer, states, mask)
+    def forward(self, states: Tensor, mask: Tensor | None = None, cache: Any = None) -> Tensor:
+        """(batch, tokens, size) -> the same shape.
+
+        Args:
+            states: The token vectors.
+            mask: Where each token may look. A causal stack's hides what comes after; None is the causal mask alone.
+            cache: transformers' cache of keys and values; once it holds some, there has to be a mask.
+        """
+        causal = self.causal and mask is None
+        for number, layer in enumerate(self.layers):
+            if cache is not None:  # recomputing would remember twice
+                states = layer(states, mask, causal, partial(cache.update, layer_idx=number))
+            elif self.gradient_checkpointing and self.training:
+                states = self._gradient_checkpointing_func(layer, states, mask, causal)
             else:
-                states = layer(states, mask)
-        return self.norm(states)
-
-
-class Decoder(nn.Module):
-    """A stack of decoder layers."""
-
-    def __init__(self, layers: list[DecoderLayer], size: int, norm_first: bool) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(layers)
-        self.norm = nn.LayerNorm(size) if norm_first else nn.Identity()
-
-    def forward(
-        self,
-        states: Tensor,
-        memory: Tensor,
-        attention_mask: Tensor | None = None,
-        memory_attention_mask: Tensor | None = None,
-    ) -> Tensor:
-        """(batch, tokens, size), (batch, memory tokens, size) and their masks of 1 and 0 -> (batch, tokens, size)."""
-        mask = None if attention_mask is None else padding_mask(attention_mask)
-        memory_mask = None if memory_attention_mask is None else padding_mask(memory_attention_mask)
-        for layer in self.layers:
-            states = layer(states, memory, mask, memory_mask)
+                states = layer(states, mask, causal)
         return self.norm(states)

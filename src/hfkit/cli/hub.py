@@ -27,7 +27,7 @@ def hub_commands(commands: Any) -> None:
     push.add_argument(
         "--skip_verification", dest="verify", action="store_false", help="do not open and compare what was published"
     )
-    push.set_defaults(run=late("hfkit.hub", "push"))
+    push.set_defaults(run=late("hfkit.hub.upload.publishing", "push"))
 
     pull = commands.add_parser("pull", help="fetch a published run or model, verified")
     pull.add_argument("repository", metavar="USER/NAME", help="the repository")
@@ -42,7 +42,7 @@ def hub_commands(commands: Any) -> None:
     _add_publishing(space, "USER/SPACE", "the Space's")
     space.add_argument("--model", metavar="USER/NAME", help="a published model to open, USER/NAME@COMMIT pins it"
                        " (default: the Space holds the run's own)")  # fmt: skip
-    space.set_defaults(run=late("hfkit.hub.space", "push_space"))
+    space.set_defaults(run=late("hfkit.hub.space.publishing", "push_space"))
 
 
 def data_commands(commands: Any) -> None:
@@ -51,7 +51,7 @@ def data_commands(commands: Any) -> None:
     data = commands.add_parser("push-data", help="publish a data set with its card, as Parquet")
     data.add_argument("card", metavar="CARD", help="the card's name, such as imdb, or demo:imdb")
     _add_publishing(data, "USER/NAME", "the data's")
-    data.set_defaults(run=late("hfkit.hub", "push_data"))
+    data.set_defaults(run=late("hfkit.hub.upload.data", "push_data"))
 
 
 def _add_publishing(parser: argparse.ArgumentParser, form: str, whose: str) -> None:
@@ -65,6 +65,6 @@ def _add_publishing(parser: argparse.ArgumentParser, form: str, whose: str) -> N
 
 
 def _pull(repository: str, **options: Any) -> None:
-    from hfkit.hub import pull
+    from hfkit.hub.fetching import pull
 
     print(pull(repository, **options))

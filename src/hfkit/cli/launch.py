@@ -115,7 +115,7 @@ def publish(config: TrainConfig, path: Path, first: bool) -> None:
     """Publish the finished run where `--push_to_hub` asks for it."""
     if not config.push_to_hub or not first:
         return
-    from hfkit.hub import push
+    from hfkit.hub.upload.publishing import push
 
     push(path, str(config.hub_model_id), private=config.hub_private_repo, revision=config.hub_revision)
 

@@ -59,7 +59,7 @@ def use_commands(commands: Any) -> None:
     demo.add_argument("run_folder", metavar="RUN", help="a run, a model folder or a Hub id")
     demo.add_argument("--port", type=int, default=7860, help="the first port to try (default: %(default)s)")
     demo.add_argument("--open", action="store_true", dest="open_browser", help="open the browser too")
-    demo.set_defaults(run=late("hfkit.hub.space", "demo"))
+    demo.set_defaults(run=late("hfkit.hub.space.app", "demo"))
 
 
 def train_commands(commands: Any) -> None:
@@ -99,6 +99,11 @@ def _add_group(parser: argparse.ArgumentParser, group: type) -> None:
             parser.add_argument(flag, type=kind, default=default_of(field), help=text, **several)
 
 
+def _taken(options: dict[str, Any], group: type) -> Any:
+    """A group of knobs out of a command's options."""
+    return group(**{field.name: options.pop(field.name) for field in fields(group)})
+
+
 @contextmanager
 def _until_nobody_reads() -> Iterator[None]:
     """`hfkit predict ... | head` has seen enough."""
@@ -129,10 +134,10 @@ def _generate(run_folder: str, prompt: str | None, input: str | None, output: st
 
     if prompt is not None and output:
         raise HfkitError("--output has no effect with --prompt", fix="give the prompt in a file, with --input")
-    how = GenerationArguments(**{field.name: options.pop(field.name) for field in fields(GenerationArguments)})
+    how, read = _taken(options, GenerationArguments), _taken(options, FileArguments)
     with _until_nobody_reads():
         if input is not None:
-            generate_file(run_folder, input, output, how, **options)
+            generate_file(run_folder, input, output, how, how=read, **options)
         elif prompt is not None:
             generate(run_folder, prompt, how, **{name: options[name] for name in ("revision", "trust_remote_code")})
 

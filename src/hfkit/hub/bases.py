@@ -3,7 +3,9 @@
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from huggingface_hub import HfApi, ModelCardData
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.sources.embedded import origin
@@ -14,9 +16,6 @@ from hfkit.hub.upload.secrets import Secrets
 from hfkit.models.adapting.lora import read_adapter
 from hfkit.models.names import locate
 from hfkit.report.metadata import HUB_ID
-
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
 
 CONFIG = "adapter_config.json"
 
@@ -47,7 +46,7 @@ def planned(folder: Path, repository: str, base: str | None) -> tuple[str, str |
     return base, None
 
 
-def publish(api: "HfApi", folder: Path, base: str | None, private: bool, secrets: Secrets) -> tuple[str, str]:
+def publish(api: HfApi, folder: Path, base: str | None, private: bool, secrets: Secrets) -> tuple[str, str]:
     """Publish the base where it is not on the Hub, and pin it: its Hub id, and the commit that the adapter needs.
 
     Of a base on the Hub that is the commit which the adapter was trained on, or else what its revision is now.
@@ -59,8 +58,7 @@ def publish(api: "HfApi", folder: Path, base: str | None, private: bool, secrets
 
     name, revision = read_adapter(folder)
     if not is_public(name) and base is not None:
-        files = base_bundle(folder, base)
-        files.check(secrets)
+        files = base_bundle(folder, base, secrets)
         prepare(api, base, private)
         commit = commits.commit(api, base, files, "the base of an adapter, by hfkit push")
         print(f"Base: {base} at {commit}", flush=True)
@@ -70,21 +68,21 @@ def publish(api: "HfApi", folder: Path, base: str | None, private: bool, secrets
     return name, commits.persist(lambda: str(api.model_info(name, revision=revision).sha), name)
 
 
-def base_bundle(folder: Path, repository: str) -> Bundle:
+def base_bundle(folder: Path, repository: str, secrets: Secrets) -> Bundle:
     """The files of a base that is not on the Hub, with a card that says where they come from."""
     name, revision = read_adapter(folder)
     known, license = origin(name) if name.startswith("demo:") else (None, None)
     files: dict[str, bytes | Path] = dict(model_files(locate(name, revision)))
-    front = {"library_name": "transformers", "tags": ["hfkit"], "license": license, "base_model": known}
-    lines = [f"{key}: {json.dumps(value)}" for key, value in front.items() if value]
-    shown = (
-        f"`{name}`, which hfkit has embedded" if name.startswith("demo:") else "a model that was not on the Hub before"
-    )
+    front = ModelCardData(library_name="transformers", tags=["hfkit"], license=license, base_model=known).to_yaml()
+    embedded = f"`{name}`, which hfkit has embedded"
+    shown = embedded if name.startswith("demo:") else "a model that was not on the Hub before"
     same = f" Its weights are those of [{known}](https://huggingface.co/{known})." if known else ""
     title = repository.split("/")[1]
     text = f"# {title}\n\nThe base of an adapter: {shown}.{same} It is here so that the adapter opens.\n"
-    files |= both("---\n" + "\n".join(lines) + "\n---\n\n" + text)
-    return Bundle(files)
+    files |= both(f"---\n{front}\n---\n\n{text}")
+    found = Bundle(files)
+    found.check(secrets)
+    return found
 
 
 def pinned(folder: Path, base: str, commit: str | None) -> bytes:

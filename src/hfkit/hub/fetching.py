@@ -4,12 +4,15 @@ import shutil
 import sys
 from pathlib import Path
 
-from hfkit.base.atomic import whole_folder, writing
+from huggingface_hub import HfApi, constants
+
+from hfkit.base.atomic import damage, whole_folder, writing
 from hfkit.base.errors import HfkitError
-from hfkit.base.network import endpoint, hub_access, hub_reachable, or_cached
+from hfkit.base.network import endpoint, hub_access, hub_reachable
 from hfkit.hub.upload import commits
 from hfkit.hub.upload.publishing import check_name
-from hfkit.models.names import HUB_FILES, check_contents
+from hfkit.models.names import HUB_FILES, fetch
+from hfkit.runs.run import Run
 
 RUN_FILES = ["*.md", "report.html", "predictions.parquet"]
 """What a published run has beside its model; see `hfkit.hub.upload.bundle`."""
@@ -21,8 +24,7 @@ def pull(
     """Fetch a model, and what else of its run was published: figures, predictions, report and card.
 
     What comes is pinned to one commit, which is printed, and each file is compared with the hash that the Hub has for
-    it. Weights come as safetensors only. Without a connection the cache answers; its files are compared with run.json,
-    where there is one.
+    it; without a connection the cache answers, and run.json has the hashes. Weights come as safetensors only.
 
     Args:
         repository: `user/name`.
@@ -37,35 +39,26 @@ def pull(
         HfkitError: There is no such repository or revision, its weights are pickles alone, a file is not what the Hub
             says, or `output` cannot be written.
     """
-    from huggingface_hub import HfApi, constants, snapshot_download
-
     check_name(repository)
     if output is not None and Path(output).exists():
         raise HfkitError(f"{output} exists", where="--output", fix="name a new folder")
-    wanted = [*HUB_FILES, *RUN_FILES, *(["*.py"] if trust_remote_code else [])]
+    folder = fetch(repository, revision, [*HUB_FILES, *RUN_FILES, *["*.py"] * trust_remote_code])
+    commit, files = folder.name, sorted(path for path in folder.iterdir() if path.is_file())
     with hub_access(f"model {repository}"):
-        folder = or_cached(
-            f"model {repository}",
-            lambda: snapshot_download(repository, revision=revision, allow_patterns=wanted, ignore_patterns=["*/*"]),
-        )
-        commit = folder.name
-        check_contents(folder, repository, commit)
         if not constants.HF_HUB_OFFLINE and hub_reachable(endpoint()):
             there = commits.tree(HfApi(endpoint=endpoint()), repository, commit)
-            damaged = [path.name for path in _files(folder) if not commits.matches(there.get(path.name), path)]
+            damaged = [path.name for path in files if not commits.matches(there.get(path.name), path)]
         else:
-            damaged = _damaged_by_run(folder)
+            known = Run(folder).info.get("files", {}) if (folder / "run.json").is_file() else {}
+            damaged = damage(folder, {name: entry for name, entry in known.items() if (folder / name).is_file()})
     if damaged:
-        raise HfkitError(
-            f"{damaged[0]} of {repository} is not what the Hub has at commit {commit}",
-            where=str(folder),
-            fix="delete that folder of the cache and fetch it again",
-        )
-    print(f"{repository} at commit {commit}: {len(_files(folder))} files, each as the Hub has it", file=sys.stderr)
+        what = f"{damaged[0]} of {repository} is not what the Hub has at commit {commit}"
+        raise HfkitError(what, where=str(folder), fix="delete that folder of the cache and fetch it again")
+    print(f"{repository} at commit {commit}: {len(files)} files, each as the Hub has it", file=sys.stderr)
     if output is None:
         return folder
     with writing(Path(output), "set --output"), whole_folder(Path(output)) as staged:
-        for path in _files(folder):
+        for path in files:
             shutil.copyfile(path, staged / path.name)
     return Path(output)
 
@@ -74,18 +67,3 @@ def local(run: str | Path) -> Path:
     """The folder of a run: its own, or of one that was published, fetched."""
     name = str(run)
     return Path(run) if Path(run).exists() or name.count("/") != 1 or name.startswith("runs/") else pull(name)
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file())
-
-
-def _damaged_by_run(folder: Path) -> list[str]:
-    """The files that differ from the hashes in run.json."""
-    from hfkit.base.atomic import damage
-    from hfkit.runs.run import Run
-
-    if not (folder / "run.json").is_file():
-        return []
-    known = Run(folder).info.get("files", {})
-    return damage(folder, {name: entry for name, entry in known.items() if (folder / name).is_file()})

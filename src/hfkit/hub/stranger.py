@@ -4,8 +4,11 @@ Run as a script, with an order as JSON on standard input and the answer on the l
 hfkit only when the order says so: what plain transformers gives is found out with plain transformers.
 """
 
+import base64
 import inspect
+import io
 import json
+import random
 import sys
 from typing import Any
 
@@ -25,43 +28,37 @@ def logits(how: str, kind: dict[str, Any], model: str, revision: str | None, row
     Args:
         how: `transformers`, alone; `code`, transformers with the Python files that the repository ships; `hfkit`.
         kind: `auto_model`, the Auto class's name; `images`, whether it reads pictures; `last`, whether what it says
-            stands in the last position; `words`, whether rows are lists of words, and each is answered by its first
-            piece.
-        model: A folder or a Hub id.
-        revision: Of a Hub id.
+            stands in the last position; `words`, whether rows are lists of words, each answered by its first piece.
+        model, revision: A folder or a Hub id, and its revision.
         rows: Texts, pairs of texts, or what `picture` makes pictures of.
     """
-    if how == "hfkit":
+    if how == "hfkit" and not kind["last"]:
         import hfkit
 
-        if not kind["last"]:
-            pipe = hfkit.pipeline(model, revision=revision, mixed_precision="no", device="cpu")
-            return [pipe.logits([_given(kind, row)])[0].double().flatten().tolist() for row in rows]
-    return _plain(how, kind, model, revision, rows)
+        pipe = hfkit.pipeline(model, revision=revision, mixed_precision="no", device="cpu")
+        return [pipe.logits([_given(kind, row)])[0].double().flatten().tolist() for row in rows]
+    loaded, reader = _loaded(how, kind, model, revision)
+    return [_answer(kind, loaded, reader, row) for row in rows]
 
 
-def _plain(how: str, kind: dict[str, Any], model: str, revision: str | None, rows: list[Any]) -> list[list[float]]:
+def _answer(kind: dict[str, Any], loaded: Any, reader: Any, row: Any) -> list[float]:
     import torch
 
-    loaded, reader = _loaded(how, kind, model, revision)
-    found = []
-    for row in rows:
-        firsts: Any = slice(None)
-        if kind["images"]:
-            inputs = reader(_given(kind, row), return_tensors="pt")
-        elif kind["words"]:
-            inputs = reader(row, is_split_into_words=True, truncation=True, return_tensors="pt")
-            of = inputs.word_ids(0)
-            firsts = [of.index(word) for word in range(len(row))]
-            if "word_starts" in inspect.signature(loaded.forward).parameters:
-                inputs["word_starts"] = torch.zeros_like(inputs["input_ids"], dtype=torch.bool)
-                inputs["word_starts"][0, firsts] = True
-        else:
-            inputs = reader(*(row if isinstance(row, list) else [row]), truncation=True, return_tensors="pt")
-        with torch.inference_mode():
-            answer = loaded(**inputs).logits[0]
-        found.append((answer[-1] if kind["last"] else answer[firsts]).double().flatten().tolist())
-    return found
+    firsts: Any = slice(None)
+    if kind["images"]:
+        inputs = reader(_given(kind, row), return_tensors="pt")
+    elif kind["words"]:
+        inputs = reader(row, is_split_into_words=True, truncation=True, return_tensors="pt")
+        of = inputs.word_ids(0)
+        firsts = [of.index(word) for word in range(len(row))]
+        if "word_starts" in inspect.signature(loaded.forward).parameters:
+            inputs["word_starts"] = torch.zeros_like(inputs["input_ids"], dtype=torch.bool)
+            inputs["word_starts"][0, firsts] = True
+    else:
+        inputs = reader(*(row if isinstance(row, list) else [row]), truncation=True, return_tensors="pt")
+    with torch.inference_mode():
+        answer = loaded(**inputs).logits[0]
+    return (answer[-1] if kind["last"] else answer[firsts]).double().flatten().tolist()
 
 
 def _loaded(how: str, kind: dict[str, Any], model: str, revision: str | None) -> tuple[Any, Any]:
@@ -92,10 +89,6 @@ def _given(kind: dict[str, Any], row: Any) -> Any:
 
 def picture(row: int | str) -> Any:
     """A picture of the run, in base64; or of a seed one that is the same everywhere: coarse noise, 96 by 64."""
-    import base64
-    import io
-    import random
-
     from PIL import Image
 
     if isinstance(row, str):

@@ -9,12 +9,20 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from hfkit.base.errors import HfkitError
 from hfkit.base.sanitize import line
 from hfkit.hub import stranger
 from hfkit.hub.editions import Edition
+from hfkit.models.loading import read_tokenizer
 from hfkit.runs.run import Run
 from hfkit.tasks.discover import find
+
+NAMES = {"transformers": "plain transformers", "hfkit": "hfkit", "code": "transformers and trust_remote_code=True"}
+"""What the ways of `Edition.ways` are called."""
+
+MADE = ["One text.", "And another one, which is longer than the first!"]
 
 EXAMPLES = 8
 """Rows that are compared. One wrong weight or word shows in each; more rows would only take longer."""
@@ -30,7 +38,10 @@ def examples(run: Run) -> list[Any]:
     """Rows that the run has stored: texts, pairs of texts, texts as words, pictures as base64 of their files; else
     a few made ones."""
     if _kind(run)["images"]:
-        return _pictures(run) or list(range(EXAMPLES))
+        pictures = run.table("pictures.parquet")  # that the run keeps for its report
+        rows = [] if pictures is None else pictures.to_pylist()
+        kept = [row["image"] for row in rows if row["part"] in ("mistake", "class")][:EXAMPLES]
+        return [base64.b64encode(image).decode() for image in kept] or list(range(EXAMPLES))
     table = run.predictions()
     if _kind(run)["words"]:
         return _words(run, table["tokens"].to_pylist())
@@ -45,8 +56,6 @@ def examples(run: Run) -> list[Any]:
 def _words(run: Run, texts: list[list[str]]) -> list[list[str]]:
     """Texts as their words, as many as are whole in one window, and each with a piece of its own: what a longer text,
     or a word that the tokenizer makes nothing of, is to plain transformers is another thing."""
-    from hfkit.models.loading import read_tokenizer
-
     tokenizer = read_tokenizer(run.model_path, run.path)
     found = []
     for words in [*texts[:: max(1, len(texts) // 200)], *(text.split() for text in MADE)]:
@@ -63,27 +72,13 @@ def _kind(run: Run) -> dict[str, Any]:
     spec = find(str(run.info["task"]))
     return {
         "auto_model": spec.auto_model,
-        "images": spec.inputs == "images",
+        "images": "image" in spec.reads,
         "last": not spec.labelled,
         "words": "tokens" in spec.reads,
     }
 
 
-MADE = ["One text.", "And another one, which is longer than the first!"]
-
-
-def _pictures(run: Run) -> list[str]:
-    """Some of the pictures that the run keeps for its report."""
-    import pyarrow.parquet as parquet
-
-    if not (run.path / "pictures.parquet").is_file():
-        return []
-    table = parquet.read_table(run.path / "pictures.parquet").to_pylist()
-    kept = [row["image"] for row in table if row["part"] in ("mistake", "class")]
-    return [base64.b64encode(image).decode() for image in kept[:EXAMPLES]]
-
-
-def whole(run: Run, rows: list[Any]) -> list[Any]:
+def _whole(run: Run, rows: list[Any]) -> list[Any]:
     """Rows that nothing has to be cut from: the model's own code reads a text's head, whatever the run read."""
     if _kind(run)["images"] or run.config.get("long_text", "head") == "head":
         return rows
@@ -100,16 +95,12 @@ def verify(made: Edition, repository: str, commit: str, token: str | None, addre
     Raises:
         HfkitError: It does not open, or answers otherwise than the run. Nothing is taken back: the commit stands.
     """
-    import torch
-
-    kind = _kind(made.run)
     stored = examples(made.run)
     for way in made.ways:
-        rows = whole(made.run, stored) if way == "code" else stored
-        expected = _expected(made, way, rows)
-        question = {"how": way, "kind": kind, "model": repository, "revision": commit, "rows": rows}
+        rows = _whole(made.run, stored) if way == "code" else stored
+        question = {"how": way, "kind": _kind(made.run), "model": repository, "revision": commit, "rows": rows}
         answers = _ask({"threads": torch.get_num_threads(), "question": question}, token, address, repository)
-        _compare(expected, answers, repository, commit, way)
+        _compare(_expected(made, way, rows), answers, repository, commit, way)
     return len(stored)
 
 
@@ -123,10 +114,8 @@ def _expected(made: Edition, way: str, rows: list[Any]) -> list[list[float]]:
     plain = stranger.logits("transformers", kind, str(made.model), None, rows)
     gap = max(abs(a - b) for row in zip(ours, plain, strict=True) for a, b in zip(*row, strict=True))
     if gap > ROUNDING * max(1.0, max(abs(value) for row in ours for value in row)):
-        raise HfkitError(
-            f"{made.run.path} answers otherwise in plain transformers than in hfkit: by {gap:.3g} in a logit",
-            fix="the card promises the same answers; tell hfkit's maintainers",
-        )
+        what = f"{made.run.path} answers otherwise in plain transformers than in hfkit: by {gap:.3g} in a logit"
+        raise HfkitError(what, fix="the card promises the same answers; tell hfkit's maintainers")
     return plain
 
 
@@ -142,13 +131,6 @@ def _compare(expected: list[list[float]], answers: list[list[float]], repository
         where=f"commit {commit}, opened with {NAMES[way]}",
         fix="the commit stands as it is. Compare its files with the run's model/ before you tell anybody of it",
     )
-
-
-NAMES = {
-    "transformers": "plain transformers",
-    "hfkit": "hfkit",
-    "code": "transformers and trust_remote_code=True",
-}
 
 
 def _ask(order: dict[str, Any], token: str | None, address: str, repository: str) -> list[list[float]]:
@@ -172,15 +154,11 @@ def _ask(order: dict[str, Any], token: str | None, address: str, repository: str
             where=f"commit {order['question']['revision']}, with {NAMES[order['question']['how']]}",
             fix="the commit stands as it is; HFKIT_DEBUG=1 shows more",
         )
-    answers: list[list[float]] = json.loads(lines[-1])["logits"]
-    return answers
+    return json.loads(lines[-1])["logits"]
 
 
 def _environment(empty: Path, token: str | None, address: str) -> dict[str, str]:
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("HF_HUB_OFFLINE", "TRANSFORMERS_"))
-    }
-    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_MODULES_CACHE", "HF_TOKEN_PATH", "HF_TOKEN"):
-        kept.pop(name, None)
+    ours = ("TRANSFORMERS_", "HF_HUB_OFFLINE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_MODULES_CACHE", "HF_TOKEN")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     kept |= {"HF_HOME": str(empty), "HF_ENDPOINT": address, "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     return kept | ({"HF_TOKEN": token} if token else {})

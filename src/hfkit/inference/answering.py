@@ -20,11 +20,7 @@ difference by 0.016 at most and turned no label; of 4,000 others it turned one, 
 
 
 def check_count(name: str, value: Any) -> None:
-    """Refuse what is no number of rows or tokens.
-
-    Raises:
-        HfkitError: It is no whole number from 1.
-    """
+    """Refuse what is no number of rows or tokens: a whole one from 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise HfkitError(f"{name}={value!r} is no such number", fix="give a whole number from 1")
 
@@ -43,10 +39,8 @@ class AnsweringPipeline(transformers.Pipeline):
     def settle(self, reading: Any, mixed_precision: str, exact: bool = False) -> None:
         """Take the task, decide the precision, and let glibc keep the blocks of a batch for the next one.
 
-        Args:
-            reading: The task.
-            mixed_precision: auto, no, bf16 or fp16.
-            exact: With auto, float32: there are no labels for a lower precision to keep.
+        Precisions are auto, no, bf16 and fp16; with `exact`, where there are no labels for a lower one to keep, auto is
+        float32.
 
         Raises:
             HfkitError: A precision that models do not answer in, or that is not there.
@@ -89,44 +83,26 @@ class AnsweringPipeline(transformers.Pipeline):
         return [] if inputs == [] else super().__call__(inputs, *args, **options)
 
     def get_iterator(
-        self,
-        inputs: Iterable[Any],
-        num_workers: int,
-        batch_size: int,
-        preprocess_params: dict[str, Any],
-        forward_params: dict[str, Any],
-        postprocess_params: dict[str, Any],
+        self, inputs: Iterable[Any], num_workers: int, batch_size: int, *parameters: dict[str, Any]
     ) -> Iterator[Any]:
-        """The answers in the order of `inputs`, a chunk at a time."""
+        """The answers in the order of `inputs`, a chunk at a time. The last parameters are those of `postprocess`."""
         check_count("batch_size", batch_size)
         # A torch data set need not be iterable, only countable.
         rows = iter(inputs) if isinstance(inputs, Iterable) else (inputs[i] for i in range(len(inputs)))
         wanted = batch_size if batch_size > 1 else None
         while chunk := list(islice(rows, self.at_once(wanted))):
             for answer in self.answered(chunk, wanted):
-                yield self.said(answer, postprocess_params)
+                yield self.said(answer, parameters[-1])
 
-    def run_single(
-        self,
-        inputs: Any,
-        preprocess_params: dict[str, Any],
-        forward_params: dict[str, Any],
-        postprocess_params: dict[str, Any],
-    ) -> Any:
+    def run_single(self, inputs: Any, *parameters: dict[str, Any]) -> Any:
         (answer,) = self.answered([inputs])
-        return self.said(answer, postprocess_params)
+        return self.said(answer, parameters[-1])
 
     def check_finite(self, answers: torch.Tensor) -> None:
-        """Refuse what is no number.
-
-        Raises:
-            HfkitError: The model answers with NaN or infinity.
-        """
+        """Refuse NaN and infinity."""
         if not bool(answers.isfinite().all()):
-            raise HfkitError(
-                f"{self.model.name_or_path or 'The model'} answers with NaN or infinity",
-                fix="its weights are damaged, or its training diverged; of mixed_precision='fp16', try 'no'",
-            )
+            fix = "its weights are damaged, or its training diverged; of mixed_precision='fp16', try 'no'"
+            raise HfkitError(f"{self.model.name_or_path or 'The model'} answers with NaN or infinity", fix=fix)
 
     @contextmanager
     def computing(self, dtype: torch.dtype | None) -> Iterator[None]:

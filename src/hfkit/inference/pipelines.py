@@ -1,4 +1,4 @@
-"""pipeline: a transformers pipeline for a trained model, whatever it was trained for."""
+"""A trained model, whatever it was trained for: as a transformers pipeline, and over whole files."""
 
 from inspect import signature
 from pathlib import Path
@@ -9,7 +9,9 @@ import torch
 from hfkit.base.errors import HfkitError
 from hfkit.base.hardware import check_device
 from hfkit.base.processes import one_thread_after_fork
-from hfkit.models.loading import load_model
+from hfkit.models.adapting.adapters import summed
+from hfkit.models.loading import load_model, task_of
+from hfkit.models.names import locate
 from hfkit.runs.run import Run
 from hfkit.tasks import discover
 
@@ -40,13 +42,12 @@ def pipeline(
             `function_to_apply` and `batch_size` (most rows in a batch), of a language model those of `generate`.
 
     Raises:
-        HfkitError: the run is not finished; the model answers none of the tasks; there is no such model, or
-            a part of it is missing (`hfkit.models.load_model`); an argument that is none, such as a device that is not
-            here.
+        HfkitError: the run is not finished; the model answers none of the tasks; there is no such model, or a part of
+            it is missing; an argument that is none, such as a device that is not here.
 
-    On a CPU glibc is taught to keep freed blocks (`hfkit.base.hardware.keep_blocks`). A program that has its memory
-    to itself gains some more with `hfkit.base.hardware.keep_memory()` before anything else, as the commands have it.
-    A fork of the process computes with one thread, or it would wait for ever for threads that are not in it.
+    On a CPU glibc is taught to keep freed blocks; a program that has its memory to itself gains some more with
+    `hfkit.base.hardware.keep_memory()` before anything else. A fork of the process computes with one thread, or it
+    would wait for ever for threads that are not in it.
 
     >>> classify = hfkit.pipeline("runs/bert_imdb")                             # doctest: +SKIP
     >>> classify(["A film to see twice.", {"text": "...", "text_pair": "..."}])  # doctest: +SKIP
@@ -69,7 +70,34 @@ def pipeline(
             raise HfkitError(f"{name}={value!r} is for text classifiers", where=str(model), fix="leave it out")
         options[name] = value
     if hasattr(loaded, "merge_and_unload"):  # an adapter: merged, it costs nothing
-        from hfkit.models.adapting.adapters import summed
-
         loaded = summed(loaded).eval()
     return make(loaded, processor, device=device, mixed_precision=mixed_precision, **options)
+
+
+def predict_file(model: Any, input: str | Path, output: str | Path | None = None, **options: Any) -> int:
+    """Answer every row of a file, or every picture of a folder, and write it with the answer beside it.
+
+    Args:
+        model: A run, a model's folder, an adapter or a Hub id; or a pipeline that is loaded already.
+        input, output: See `predict` in the task's `files.py`, such as `hfkit.tasks.text_classification.files`.
+        options: Its arguments, and those of `hfkit.pipeline`.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        HfkitError: The model's task writes no answers to files, and what its `predict` raises.
+    """
+    loaded = getattr(model, "model", None)
+    spec = task_of(locate(model)) if loaded is None else discover.of_model(loaded)
+    if spec is None:
+        load_model(model)  # says what it is, and that no task knows it
+        raise HfkitError(f"{model} answers none of the tasks {', '.join(discover.names())}")
+    predict = spec.offers("files", "predict")
+    if predict is None:
+        raise HfkitError(
+            f"{model} is for {spec.name}, which answers no files", fix="hfkit.pipeline in Python, hfkit generate"
+        )
+    if "output_format" in options and "output_format" not in signature(predict).parameters:
+        raise HfkitError(f"--output_format: {spec.name} writes its answers in one form", fix="drop the flag")
+    return int(predict(model, input, output, **options))

@@ -25,9 +25,7 @@ class Source:
         name: What messages call it.
         columns: The names of its columns, in order.
         rows: The rows, each once.
-        total: Bytes, or for Parquet rows, so that a progress bar knows the end; None on standard input.
-        done: How many of them have been read.
-        unit: What `total` counts: "B" or "row".
+        total, done, unit: How much there is, has been read, and of what ("B" or "row"); None on standard input.
         schema: Column types where the file has them (Parquet).
         notes: What reading left out; complete when the rows have been read.
     """

@@ -2,10 +2,10 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Protocol
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
@@ -20,19 +20,16 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula."""
 
 
-class Writer(Protocol):
-    """Takes rows, a chunk at a time.
+class Writer:
+    """Takes rows, a chunk at a time; `notes` say what was changed on the way, counted."""
 
-    Attributes:
-        columns: The only ones that a row may have; empty where rows may differ.
-        notes: What was changed on the way, counted.
-    """
+    notes: Sequence[str] = ()
 
-    @property
-    def columns(self) -> list[str]: ...
-    @property
-    def notes(self) -> list[str]: ...
-    def write(self, rows: list[dict[str, Any]]) -> None: ...
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Write what ends the file."""
 
 
 @contextmanager
@@ -57,21 +54,19 @@ def open_writer(
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise HfkitError(
-            f"Files ending in {suffix or 'nothing'} are not written", where=str(path), fix=", ".join(SUFFIXES)
-        )
+        what = f"Files ending in {suffix or 'nothing'} are not written"
+        raise HfkitError(what, where=str(path), fix=", ".join(SUFFIXES))
     staged = path.with_name(f".{path.name}.tmp")
     try:
         # Opened now, so that a folder that cannot be written is found before the model has worked.
         with staged.open("wb") as stream:
+            writer: Writer = JsonWriter(stream)
             if suffix == ".parquet":
-                table = ParquetWriter(stream, [*columns, *added], schema)
-                yield table
-                table.close()
+                writer = ParquetWriter(stream, [*columns, *added], schema)
             elif suffix in CSV_SUFFIXES:
-                yield CsvWriter(stream, [*columns, *added], "\t" if suffix == ".tsv" else ",")
-            else:
-                yield JsonWriter(stream)
+                writer = CsvWriter(stream, [*columns, *added], "\t" if suffix == ".tsv" else ",")
+            yield writer
+            writer.close()
             stream.flush()
             os.fsync(stream.fileno())
         staged.replace(path)
@@ -82,11 +77,8 @@ def open_writer(
             staged.unlink(missing_ok=True)
 
 
-class LineWriter:
+class LineWriter(Writer):
     """Tab-separated answers on standard output."""
-
-    columns: ClassVar[list[str]] = []
-    notes: ClassVar[list[str]] = []
 
     def __init__(self, added: list[str]) -> None:
         self.added = added
@@ -96,18 +88,13 @@ class LineWriter:
             print(*(flat(_line(row[name])) for name in self.added), sep="\t", flush=True)
 
 
-class CsvWriter:
+class CsvWriter(Writer):
     """CSV in UTF-8. A cell that a spreadsheet would run as a formula gets an apostrophe in front; numbers do not."""
 
     def __init__(self, stream: BinaryIO, columns: list[str], separator: str) -> None:
         self.stream, self.columns, self.separator = stream, columns, separator
         self.defused = 0
         self._row(columns)
-
-    @property
-    def notes(self) -> list[str]:
-        told = f"leading apostrophes: {counted(self.defused, 'cell')} that a spreadsheet would run as a formula"
-        return [told] if self.defused else []
 
     def write(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:
@@ -122,6 +109,8 @@ class CsvWriter:
         text = _line(value)
         if isinstance(value, str) and text.startswith(FORMULA) and not _is_number(text):
             self.defused += 1
+            cells = counted(self.defused, "cell")
+            self.notes = [f"leading apostrophes: {cells} that a spreadsheet would run as a formula"]
             text = f"'{text}"
         # Python's own writer leaves a lone carriage return bare, and every reader ends the row there.
         if any(mark in text for mark in (self.separator, '"', "\n", "\r")):
@@ -129,11 +118,8 @@ class CsvWriter:
         return text
 
 
-class JsonWriter:
+class JsonWriter(Writer):
     """An object a line, in UTF-8."""
-
-    columns: ClassVar[list[str]] = []
-    notes: ClassVar[list[str]] = []
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
@@ -143,13 +129,12 @@ class JsonWriter:
         self.stream.write("".join(lines).encode("utf-8"))
 
 
-class ParquetWriter:
+class ParquetWriter(Writer):
     """A row group a chunk. Types that nobody declared are those of the first chunk."""
 
-    notes: ClassVar[list[str]] = []
-
     def __init__(self, stream: BinaryIO, columns: list[str], schema: pa.Schema | None) -> None:
-        self.stream, self.columns, self.declared = stream, columns, schema
+        self.stream, self.columns = stream, columns
+        self.declared = {field.name: field for field in schema or ()}
         self.writer: parquet.ParquetWriter | None = None
 
     def write(self, rows: list[dict[str, Any]]) -> None:
@@ -158,22 +143,18 @@ class ParquetWriter:
                 self.writer = parquet.ParquetWriter(self.stream, self._schema(rows), compression="zstd")
             self.writer.write_table(pa.Table.from_pylist(rows, schema=self.writer.schema))
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise HfkitError(
-                f"The rows do not fit the types of the columns: {error}",
-                fix="write .jsonl instead, whose rows need no common types",
-            ) from error
+            fix = "write .jsonl instead, whose rows need no common types"
+            raise HfkitError(f"The rows do not fit the types of the columns: {error}", fix=fix) from error
 
     def close(self) -> None:
-        """Write the end of the file, without which it cannot be read."""
         if self.writer is not None:
             self.writer.close()
 
     def _schema(self, rows: list[dict[str, Any]]) -> pa.Schema:
-        declared = {field.name: field for field in self.declared or ()}
         fields = []
         for name in self.columns:
             found = pa.array([row.get(name) for row in rows]).type
-            fields.append(declared.get(name, pa.field(name, pa.string() if pa.types.is_null(found) else found)))
+            fields.append(self.declared.get(name, pa.field(name, pa.string() if pa.types.is_null(found) else found)))
         return pa.schema(fields)
 
 

@@ -4,22 +4,17 @@ The two verbs are looked up when they are used: `AutoConfig` reads our configs f
 torch for that.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hfkit.models.build import build_model
-    from hfkit.models.loading import load_model
+    from hfkit.models.build import build_model as build_model
+    from hfkit.models.loading import load_model as load_model
 
-__all__ = ["build_model", "load_model"]
+_HOMES = {"build_model": "build", "load_model": "loading"}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "build_model":
-        from hfkit.models.build import build_model
-
-        return build_model
-    if name == "load_model":
-        from hfkit.models.loading import load_model
-
-        return load_model
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -11,13 +11,13 @@ from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
+from hfkit.baselines.tokenizer import train_tokenizer
 from hfkit.config import LoopArguments, ModelArguments
 from hfkit.config.rules import check
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.freezing import freeze, still_norms
 from hfkit.models.adapting.lora import add_lora
-from hfkit.models.inspection import check_memory, first_line
-from hfkit.models.inspection import say as _say
+from hfkit.models.inspection import check_memory, first_line, say
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.discover import find
 
@@ -29,11 +29,10 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
     """A model that fits the task, with what may learn decided, and its tokenizer or image processor.
 
     A pretrained classifier whose labels have the task's names keeps its head and its order of the labels; any other
-    model gets a new head. Weights are float32, from safetensors. One line says what was built.
+    model gets a new head. Weights are float32, from safetensors.
 
     Args:
-        config: The model's knobs. A whole TrainConfig is one, and its `seed` decides what starts at random; without it,
-            that is left to torch's generator.
+        config: The model's knobs. Of a whole TrainConfig, `seed` decides what starts at random; else torch's generator.
         task: From `hfkit.build_task`. Its labels, problem type and reading of long texts go into the model's config.
         data: The splits. A `baseline:...` trains its tokenizer on the training split; other models do not look.
 
@@ -63,30 +62,24 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
     still_norms(model)
     if check_training := spec.offers("models", "check_training"):
         check_training(config, task, model, processor, data)
-    _say(describe(model, config.model))
+    say(describe(model, config.model))
     return model, processor
 
 
 def from_scratch(
     config: Any, task: "Task", texts: Callable[[], Iterable[str]] | None, length: int, lowercase: bool = True
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
-    """A baseline that reads texts, untrained, and its tokenizer, trained on them.
+    """A baseline that reads texts, untrained; its tokenizer, trained on them; and no parameters that a file lacked.
 
     Args:
-        config: Of a task that reads texts; `model` is the baseline's name.
-        task: The task.
+        config, task: Of a task that reads texts; `config.model` is the baseline's name.
         texts: Those of the training split; None where there is none.
         length: Tokens that a text may have where neither the task nor a flag says.
         lowercase: See `train_tokenizer`.
 
-    Returns:
-        The model, its tokenizer, and no parameters that a checkpoint should have filled.
-
     Raises:
         HfkitError: There are no texts, or a knob does not fit the network.
     """
-    from hfkit.baselines.tokenizer import train_tokenizer
-
     spec = find(task.name)
     config_class, fields = spec.baseline_config(config.model)
     if texts is None:
@@ -127,11 +120,9 @@ def _checkpoint_activations(model: PreTrainedModel, name: str) -> None:
     try:
         enable()
     except ValueError as error:
-        raise HfkitError(
-            f"{name} cannot recompute its activations: {first_line(error)}",
-            where="--gradient_checkpointing",
-            fix="drop the flag; --gradient_accumulation_steps saves memory too",
-        ) from error
+        what = f"{name} cannot recompute its activations: {first_line(error)}"
+        fix = "drop the flag; --gradient_accumulation_steps saves memory too"
+        raise HfkitError(what, where="--gradient_checkpointing", fix=fix) from error
 
 
 def describe(model: nn.Module, name: str) -> str:

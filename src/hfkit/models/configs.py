@@ -10,10 +10,7 @@ from transformers import AutoConfig, PreTrainedConfig
 class PooledConfig(PreTrainedConfig):
     """Any backbone's config, and what the head on the mean of its token vectors needs.
 
-    Args:
-        backbone_config: The backbone's own config, or its dict.
-        pooling: "mean", the mean over the tokens that are not padding.
-        classifier_dropout: Dropout before the linear head.
+    `pooling` is "mean", that over the tokens that are not padding; `classifier_dropout` comes before the linear head.
     """
 
     model_type = "hfkit-pooled"

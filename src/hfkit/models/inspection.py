@@ -48,11 +48,8 @@ def check_config(config: Any, place: str) -> None:
         # timm would unpickle the one, and fetch the other.
         timms = key == "checkpoint_path" or (key == "architecture" and not re.fullmatch(r"[\w.]*", str(value)))
         if own_code or kernel or elsewhere or timms:
-            raise HfkitError(
-                f"config.json sets {key} to {value!r}, which is not for a model to decide",
-                where=place,
-                fix="take the line out, and read what else the folder asks for",
-            )
+            what = f"config.json sets {key} to {value!r}, which is not for a model to decide"
+            raise HfkitError(what, where=place, fix="take the line out, and read what else the folder asks for")
 
 
 def _entries(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -111,11 +108,9 @@ def check_vocabulary(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfi
     size = getattr(getattr(config, "backbone_config", None) or config, "vocab_size", None)
     largest = max(tokenizer.get_vocab().values(), default=0) if tokenizer.is_fast else 0
     if size is not None and largest >= size:
-        raise HfkitError(
-            f"The tokenizer has ids up to {largest:,}, and the model knows {size:,} words",
-            where=str(folder),
-            fix="save the tokenizer that belongs to the model, or the model with its embeddings resized",
-        )
+        what = f"The tokenizer has ids up to {largest:,}, and the model knows {size:,} words"
+        fix = "save the tokenizer that belongs to the model, or the model with its embeddings resized"
+        raise HfkitError(what, where=str(folder), fix=fix)
 
 
 def check_memory(auto_model: Any, config: PreTrainedConfig, **options: Any) -> None:
@@ -145,11 +140,7 @@ def first_line(error: BaseException) -> str:
 
 @contextmanager
 def readable(described: Callable[[], Iterable[Any]], unit: str = "rows") -> Iterator[None]:
-    """A batch on its way through a model: what the model refuses is told with the rows.
-
-    Args:
-        described: What tells a person which rows are in the batch; asked for where it is refused.
-        unit: What they are.
+    """A batch on its way through a model: what it refuses is told with the rows that are in it, as `described`.
 
     Raises:
         HfkitError: The model's forward refused the batch with a ValueError or an IndexError.
@@ -157,8 +148,6 @@ def readable(described: Callable[[], Iterable[Any]], unit: str = "rows") -> Iter
     try:
         yield
     except (ValueError, IndexError) as error:
-        raise HfkitError(
-            f"The model cannot read a batch: {first_line(error)}",
-            where=f"{unit} {', '.join(map(str, described()))}",
-            fix="leave these rows out, or run them one by one to find the one at fault",
-        ) from error
+        what = f"The model cannot read a batch: {first_line(error)}"
+        fix = "leave these rows out, or run them one by one to find the one at fault"
+        raise HfkitError(what, where=f"{unit} {', '.join(map(str, described()))}", fix=fix) from error

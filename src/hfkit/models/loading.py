@@ -8,14 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import transformers
-from transformers import (
-    AutoConfig,
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    PreTrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from hfkit.base.errors import HfkitError
@@ -40,11 +33,8 @@ from hfkit.tasks.spec import TaskSpec
 def load_model(path: str | Path, revision: str | None = None, trust_remote_code: bool = False) -> tuple[Any, Any]:
     """A finished model and its tokenizer or image processor, in float32 and ready to answer (`eval()`).
 
-    What it is a model for, its folder says: see `hfkit.tasks.discover`.
-
-    An adapter's folder (`adapter_config.json`) comes as a PeftModel on its base, which may be an embedded one
-    (`demo:minilm`). Weights are read from safetensors only, and no code of a
-    repository is run.
+    What it is a model for, its folder says (`hfkit.tasks.discover`). An adapter comes as a PeftModel on its base. Only
+    safetensors are read.
 
     Args:
         path: A folder, a run directory, an adapter's folder, `demo:minilm` or a Hub id.
@@ -56,7 +46,7 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
     """
     folder = locate(path, revision, code=trust_remote_code)
     if (folder / "adapter_config.json").is_file():
-        from hfkit.models.adapting.bases import load_base
+        from hfkit.models.adapting.adapters import load_base
 
         base, processor = load_base(folder, path)
         model, spec = put_adapter(base, folder), task_of(folder)
@@ -67,18 +57,12 @@ def load_model(path: str | Path, revision: str | None = None, trust_remote_code:
         config = read_config(folder, path, trust_remote_code)
         if spec is None:
             built_as = (config.architectures or [config.model_type])[0]
-            raise HfkitError(
-                f"{path} is a {built_as}, not fine-tuned for any task ({', '.join(discover.names())})",
-                where=str(folder),
-                fix=f"fine-tune it first: hfkit train --model {path}",
-            )
+            what = f"{path} is a {built_as}, not fine-tuned for any task ({', '.join(discover.names())})"
+            raise HfkitError(what, where=str(folder), fix=f"fine-tune it first: hfkit train --model {path}")
         model, new = weights(folder, config, trust_remote_code)
         if new:
-            raise HfkitError(
-                f"{path} is not fine-tuned: it has no weights for {', '.join(new[:3])}",
-                where=str(folder),
-                fix=f"train it first: hfkit train --model {path}",
-            )
+            what = f"{path} is not fine-tuned: it has no weights for {', '.join(new[:3])}"
+            raise HfkitError(what, where=str(folder), fix=f"train it first: hfkit train --model {path}")
         processor = read_processor(folder, config, trust_remote_code)
     if opened := spec and spec.offers("models", "opened"):
         opened(model, processor, path)
@@ -117,17 +101,14 @@ def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False)
     """
     check_config(read_json_file(folder / "config.json"), f"{folder}/config.json")
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
         if config.model_type == "timm_wrapper" and config.model_args:
             config.model_args.pop("num_classes", None)  # timm's own save has it twice, and transformers refuses that
         return config
     except Exception as error:  # each architecture checks its fields in its own way
         if "trust_remote_code" in str(error):
-            raise HfkitError(
-                f"{name} runs Python code of its own",
-                where=str(folder),
-                fix="read the code, and if you trust it add --trust_remote_code",
-            ) from error
+            fix = "read the code, and if you trust it add --trust_remote_code"
+            raise HfkitError(f"{name} runs Python code of its own", where=str(folder), fix=fix) from error
         raise HfkitError(f"the config of {name} cannot be read: {first_line(error)}", where=str(folder)) from error
 
 
@@ -139,7 +120,7 @@ def read_tokenizer(folder: Path, name: str | Path, trust_remote_code: bool = Fal
     """
     check_texts(folder)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
         check_tokenizer(tokenizer)
     except Exception as error:  # each tokenizer library fails in its own way
         if any(folder.glob("tokenizer*")):
@@ -163,7 +144,7 @@ def read_weights(
     config: PreTrainedConfig,
     trust_remote_code: bool = False,
     fewer_layers: bool = False,
-    auto_model: Any = AutoModelForSequenceClassification,
+    auto_model: Any = transformers.AutoModelForSequenceClassification,
 ) -> tuple[PreTrainedModel, list[str]]:
     """A model of the shape that `config` says, filled with the folder's weights, in float32; or, where the config is
     marked so (`hfkit.models.adapting.four_bit`), with its matrices in four bits.
@@ -183,45 +164,46 @@ def read_weights(
             this machine can hold.
     """
     check_shards(folder)
+    model, info = _opened(folder, config, auto_model, trust_remote_code)
+    unused = _unused_layers(model, info)
+    if unused and not fewer_layers:
+        what = f"config.json asks for fewer layers than there are weights: {unused[0]} has no place"
+        fix = "restore config.json; to leave layers out, say so with --model_args"
+        raise HfkitError(what, where=str(folder), fix=fix)
+    new = _new_parameters(model, info, folder)
+    if four_bit.is_four_bit(config) and (lacked := [name for name in new if not in_head(model, name)]):
+        what = f"the weights lack {lacked[0]}, and four bits cannot start at random"
+        fix = "leave it out; or choose a model whose weights are all there"
+        raise HfkitError(what, where="--load_in_4bit", fix=fix)
+    return model, new
+
+
+def _opened(
+    folder: Path, config: PreTrainedConfig, auto_model: Any, code: bool
+) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """What `from_pretrained` makes of the folder, and what it tells of the weights."""
     options: dict[str, Any] = {
         "use_safetensors": True,
         "dtype": "float32",
         "output_loading_info": True,
-        "ignore_mismatched_sizes": True,  # read below: a head of another size is new, anything else is an error
-        "trust_remote_code": trust_remote_code,
+        "ignore_mismatched_sizes": True,  # read later: a head of another size is new, anything else is an error
+        "trust_remote_code": code,
     }
     try:
         with quiet():
-            check_memory(auto_model, config, trust_remote_code=trust_remote_code)
+            check_memory(auto_model, config, trust_remote_code=code)
             if four_bit.is_four_bit(config):
-                options |= four_bit.options(auto_model, config, trust_remote_code=trust_remote_code)
+                options |= four_bit.options(auto_model, config, trust_remote_code=code)
             model, info = auto_model.from_pretrained(folder, config=config, **options)
             if four_bit.is_four_bit(config):
                 four_bit.settle(model)
+            return model, info
     except HfkitError:
         raise
     except Exception as error:  # each architecture, and safetensors, fails in its own way
         damaged = type(error).__name__ == "SafetensorError"
-        raise HfkitError(
-            f"the weights {'are damaged' if damaged else 'cannot be read'}: {first_line(error)}",
-            where=str(folder),
-            fix="fetch or copy the file again" if damaged else None,
-        ) from error
-    unused = _unused_layers(model, info)
-    if unused and not fewer_layers:
-        raise HfkitError(
-            f"config.json asks for fewer layers than there are weights: {unused[0]} has no place",
-            where=str(folder),
-            fix="restore config.json; to leave layers out, say so with --model_args",
-        )
-    new = new_parameters(model, info, folder)
-    if four_bit.is_four_bit(config) and (lacked := [name for name in new if not in_head(model, name)]):
-        raise HfkitError(
-            f"the weights lack {lacked[0]}, and four bits cannot start at random",
-            where="--load_in_4bit",
-            fix="leave it out; or choose a model whose weights are all there",
-        )
-    return model, new
+        what = f"the weights {'are damaged' if damaged else 'cannot be read'}: {first_line(error)}"
+        raise HfkitError(what, where=str(folder), fix="fetch or copy the file again" if damaged else None) from error
 
 
 def _unused_layers(model: PreTrainedModel, info: dict[str, Any]) -> list[str]:
@@ -232,12 +214,8 @@ def _unused_layers(model: PreTrainedModel, info: dict[str, Any]) -> list[str]:
     return [name for name in left if numbered.sub("0", name, 1).removeprefix(f"{model.base_model_prefix}.") in known]
 
 
-def new_parameters(model: PreTrainedModel, info: dict[str, Any], folder: Path) -> list[str]:
-    """Names of the parameters that the folder lacked, after `from_pretrained`'s loading info.
-
-    Raises:
-        HfkitError: Weights of the backbone have other sizes than the config says, or none of them is this model's.
-    """
+def _new_parameters(model: PreTrainedModel, info: dict[str, Any], folder: Path) -> list[str]:
+    """Names of the parameters that the folder lacked. Refuses a backbone of other sizes, or of another model."""
     mismatched = {entry[0] if isinstance(entry, tuple) else entry for entry in info["mismatched_keys"]}
     wrong = sorted(name for name in mismatched if not in_head(model, name))
     if wrong:
@@ -250,10 +228,8 @@ def new_parameters(model: PreTrainedModel, info: dict[str, Any], folder: Path) -
     new = sorted(name for name in set(info["missing_keys"]) | mismatched if name in names)
     backbone = [name for name in names if not in_head(model, name)]
     if backbone and set(backbone) <= set(new):
-        raise HfkitError(
-            f"none of the weights belongs to a {model.config.model_type}: config.json and weights do not fit",
-            where=str(folder),
-        )
+        what = f"none of the weights belongs to a {model.config.model_type}: config.json and weights do not fit"
+        raise HfkitError(what, where=str(folder))
     return new
 
 

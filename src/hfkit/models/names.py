@@ -10,19 +10,19 @@ from hfkit.data.sources import embedded
 from hfkit.runs.run import Run, like_runs
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack")
-ADAPTER_PICKLE = "adapter_model.bin"
+PICKLES = (
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "tf_model.h5",
+    "flax_model.msgpack",
+    "adapter_model.bin",
+)
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja", "*.codes", "*.spm", "*.tokenizer"]
 
 
 def locate(name: str | Path, revision: str | None = None, code: bool = False) -> Path:
-    """The folder with a model's files.
-
-    Args:
-        name: A folder, a run directory (its `model/`), `demo:minilm`, or a Hub id, which is fetched into the Hub's
-            cache: safetensors and JSON, no pickles.
-        revision: Commit, tag or branch of a Hub id.
-        code: Fetch the repository's Python files too.
+    """The folder with a model's files: of a folder, a run directory (its `model/`), `demo:minilm`, or a Hub id, which
+    is fetched into the Hub's cache: safetensors and JSON, no pickles, and with `code` Python files too.
 
     Raises:
         HfkitError: No such folder, no such embedded model, no such repository, or the Hub cannot be reached.
@@ -31,7 +31,7 @@ def locate(name: str | Path, revision: str | None = None, code: bool = False) ->
     if found is not None:
         return found
     try:
-        return _fetch(str(name), revision, code)
+        return fetch(str(name), revision, [*HUB_FILES, *["*.py"] * code])
     except HfkitError as error:
         run = like_runs(name)
         raise HfkitError(error.what, where=error.where, fix=f"{run} Else: {error.fix}") if run else error from error
@@ -76,11 +76,16 @@ def here(name: str | Path) -> Path | None:
     return None
 
 
-def _fetch(name: str, revision: str | None, code: bool) -> Path:
-    from huggingface_hub import snapshot_download
+def fetch(name: str, revision: str | None, files: list[str]) -> Path:
+    """The folder of one commit of a repository in the Hub's cache, with the files at its top that fit these patterns.
+
+    Raises:
+        HfkitError: The name is no Hub id, there is no such repository or revision, the Hub cannot be reached, or the
+            weights are pickles alone. A repository that cannot be asked, because there is no connection, passes.
+    """
+    from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import HFValidationError
 
-    files = [*HUB_FILES, *(["*.py"] if code else [])]
     try:
         with hub_access(f"model {name}"):
             # Subfolders hold other formats (ONNX, OpenVINO) of the same weights.
@@ -88,32 +93,15 @@ def _fetch(name: str, revision: str | None, code: bool) -> Path:
                 f"model {name}",
                 lambda: snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=["*/*"]),
             )
-            check_contents(folder, name, folder.name)
+            if not constants.HF_HUB_OFFLINE and not any(folder.glob("*.safetensors")):
+                there = HfApi().list_repo_files(name, revision=folder.name)
+                if pickles := [file for file in there if file in PICKLES]:
+                    raise _only_pickles(name, pickles[0], f"commit {folder.name}")
             return folder
     except HFValidationError as error:
         raise HfkitError(
             f"{name!r} is neither a folder nor a Hub id", where="--model", fix="a Hub id looks like owner/name"
         ) from error
-
-
-def check_contents(folder: Path, name: str, commit: str) -> None:
-    """Refuse a repository whose weights are pickles alone, of which nothing was fetched.
-
-    Args:
-        folder: What was fetched.
-        name: The repository.
-        commit: Of `folder`.
-
-    Raises:
-        HfkitError: Only pickles are there. A repository that cannot be asked, because there is no connection, passes.
-    """
-    from huggingface_hub import HfApi, constants
-
-    if constants.HF_HUB_OFFLINE or any(folder.glob("*.safetensors")):
-        return
-    pickles = [file for file in HfApi().list_repo_files(name, revision=commit) if file in (*PICKLES, ADAPTER_PICKLE)]
-    if pickles:
-        raise _only_pickles(name, pickles[0], f"commit {commit}")
 
 
 def _only_pickles(name: str | Path, pickle: str, place: str) -> HfkitError:
@@ -133,28 +121,20 @@ def check_folder(folder: Path, name: str | Path) -> None:
     """
     place = str(folder)
     if (folder / "adapter_config.json").is_file() and not any((folder / file).is_file() for file in WEIGHTS):
-        raise HfkitError(
-            f"{name} holds a LoRA adapter, not a whole model",
-            where=place,
-            fix="start from its base model, or save the two merged: hfkit.load_model(...)[0].merge_and_unload()",
-        )
+        fix = "start from its base model, or write the two as one: hfkit merge"
+        raise HfkitError(f"{name} holds a LoRA adapter, not a whole model", where=place, fix=fix)
     if not (folder / "config.json").is_file():
         raise HfkitError(f"{name} holds no model: there is no config.json", where=place, fix=_contents(folder))
     check_weights(folder, name)
 
 
 def check_weights(folder: Path, name: str | Path) -> None:
-    """Refuse a folder without safetensors.
-
-    Raises:
-        HfkitError: There are no weights, or only pickles.
-    """
-    place = str(folder)
+    """Refuse a folder without safetensors: one without weights, or with pickles alone."""
     if not any((folder / file).is_file() for file in WEIGHTS):
-        pickles = [file for file in PICKLES if (folder / file).is_file()]
-        if pickles:
-            raise _only_pickles(name, pickles[0], place)
-        raise HfkitError(f"{name} has no weights: there is no model.safetensors", where=place, fix=_contents(folder))
+        if pickles := [file for file in PICKLES if (folder / file).is_file()]:
+            raise _only_pickles(name, pickles[0], str(folder))
+        what = f"{name} has no weights: there is no model.safetensors"
+        raise HfkitError(what, where=str(folder), fix=_contents(folder))
 
 
 def _contents(folder: Path) -> str:

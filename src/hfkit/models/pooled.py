@@ -23,10 +23,7 @@ class PooledForSequenceClassification(PreTrainedModel):
     base_model_prefix = "backbone"
     supports_gradient_checkpointing = True
     # The backbone decides for itself; a shell that said no would forbid it the fast kernels.
-    _supports_sdpa = True
-    _supports_flash_attn = True
-    _supports_flex_attn = True
-    _supports_attention_backend = True
+    _supports_sdpa = _supports_flash_attn = _supports_flex_attn = _supports_attention_backend = True
     accepts_loss_kwargs = False
 
     def __init__(self, config: PooledConfig, backbone: PreTrainedModel | None = None) -> None:

@@ -9,45 +9,54 @@ of transformers takes our models no more, it loads as without us, and one warnin
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from importlib.abc import Loader, MetaPathFinder
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from importlib import import_module
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
+
+CONFIGS = ("baselines.configs", "baselines.language.configs", "baselines.vision.configs", "models.configs")
+"""Modules whose configs `AutoConfig` shall know."""
+
+MODELS = {
+    "AutoModelForSequenceClassification": ("baselines.auto", "models.pooled"),
+    "AutoModelForTokenClassification": ("baselines.tagger",),
+    "AutoModelForImageClassification": ("baselines.vision.auto",),
+    "AutoModelForCausalLM": ("baselines.language.auto",),
+}
+"""Modules whose models each Auto class shall know."""
 
 
 def _configs() -> None:
     from transformers.models.auto.configuration_auto import AutoConfig
 
-    from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig, RecurrentTaggerConfig
-    from hfkit.baselines.language.configs import LANGUAGE_CONFIGS
-    from hfkit.baselines.vision.configs import IMAGE_CONFIGS
-    from hfkit.models.configs import PooledConfig
-
-    own = (RecurrentConfig, RecurrentTaggerConfig, BaselineTransformerConfig, PooledConfig)
-    for config in (*own, *IMAGE_CONFIGS, *LANGUAGE_CONFIGS):
+    for config in _defined(CONFIGS, "model_type"):
         AutoConfig.register(config.model_type, config, exist_ok=True)
 
 
 def _models() -> None:
     from transformers.models.auto import modeling_auto
 
-    from hfkit.baselines import auto
-    from hfkit.baselines.language.auto import LANGUAGE_MODELS
-    from hfkit.baselines.tagger import RecurrentForTokenClassification
-    from hfkit.baselines.vision.auto import IMAGE_MODELS
-    from hfkit.models.pooled import PooledForSequenceClassification
-
-    texts = auto.RecurrentForSequenceClassification, auto.BaselineTransformerForSequenceClassification
-    models = {
-        "AutoModelForSequenceClassification": (*texts, PooledForSequenceClassification),
-        "AutoModelForTokenClassification": (RecurrentForTokenClassification,),
-        "AutoModelForImageClassification": IMAGE_MODELS,
-        "AutoModelForCausalLM": LANGUAGE_MODELS,
-    }
-    for name, own in models.items():
-        for model in own:
+    for name, modules in MODELS.items():
+        for model in _defined(modules, "config_class"):
             getattr(modeling_auto, name).register(model.config_class, model, exist_ok=True)
+
+
+def _defined(modules: Sequence[str], mark: str) -> Iterator[Any]:
+    """The classes of these modules that say `mark` of themselves: not what they share, nor what is imported.
+
+    Raises:
+        ImportError: A module has none.
+    """
+    for module in map(import_module, (f"hfkit.{name}" for name in modules)):
+        own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__]
+        found = [one for one in own if mark in vars(one)]
+        if not found:
+            raise ImportError(f"{module.__name__} has no class with {mark}")
+        yield from found
 
 
 _WAITING: dict[str, Callable[[], None]] = {
@@ -61,7 +70,7 @@ wherever it is installed."""
 
 
 class _Hook(MetaPathFinder):
-    """Finds nothing of its own: it lets the others find, and calls back when the module has run."""
+    """Finds nothing of its own: it lets the others find, and is there when the module runs."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -74,21 +83,15 @@ class _Hook(MetaPathFinder):
         if then is None:
             _ALONE.add(fullname)  # who only asks whether it is installed does not import it
         if spec is not None and spec.loader is not None:
-            if then is None:
-                _run_without_kernels(spec.loader)
-            else:
-                _call_after(spec.loader, then)
+            run = spec.loader.exec_module
+            way = partial(_run_without_kernels, run) if then is None else partial(_run_and_register, run, then)
+            spec.loader.exec_module = way  # type: ignore[method-assign]
         return spec
 
 
-def _call_after(loader: Loader, then: Callable[[], None]) -> None:
-    run = loader.exec_module
-
-    def exec_module(module: ModuleType) -> None:
-        run(module)
-        _registered(then)
-
-    loader.exec_module = exec_module  # type: ignore[method-assign]
+def _run_and_register(run: Callable[[ModuleType], None], then: Callable[[], None], module: ModuleType) -> None:
+    run(module)
+    _registered(then)
 
 
 def _registered(then: Callable[[], None]) -> None:
@@ -100,23 +103,18 @@ def _registered(then: Callable[[], None]) -> None:
         warnings.warn(f"{what}: {type(error).__name__}: {error}", stacklevel=2)
 
 
-def _run_without_kernels(loader: Loader) -> None:
-    run = loader.exec_module
-
-    def exec_module(module: ModuleType) -> None:
-        chatter, known = logging.getLogger(module.__name__), sys.modules.get("kernels")
-        level = chatter.level
-        chatter.setLevel(logging.ERROR)  # that it would have liked to fetch a kernel is not told
-        sys.modules["kernels"] = None  # type: ignore[assignment]
-        try:
-            run(module)
-        finally:
-            chatter.setLevel(level)
-            del sys.modules["kernels"]
-            if known is not None:
-                sys.modules["kernels"] = known
-
-    loader.exec_module = exec_module  # type: ignore[method-assign]
+def _run_without_kernels(run: Callable[[ModuleType], None], module: ModuleType) -> None:
+    chatter, known = logging.getLogger(module.__name__), sys.modules.get("kernels")
+    level = chatter.level
+    chatter.setLevel(logging.ERROR)  # that it would have liked to fetch a kernel is not told
+    sys.modules["kernels"] = None  # type: ignore[assignment]
+    try:
+        run(module)
+    finally:
+        chatter.setLevel(level)
+        del sys.modules["kernels"]
+        if known is not None:
+            sys.modules["kernels"] = known
 
 
 def register_models() -> None:

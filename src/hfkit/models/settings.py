@@ -11,18 +11,10 @@ from hfkit.models.inspection import check_size, first_line, say
 
 # One thing, many names. A field counts when the config has it; None means that the model takes another field's value.
 HIDDEN_DROPOUT = (
-    "hidden_dropout_prob",
-    "hidden_dropout",
-    "dropout",
-    "dropout_rate",
-    "resid_pdrop",
-    "embd_pdrop",
-    "resid_dropout",
-    "embd_dropout",
-    "embedding_dropout",
-    "mlp_dropout",
-)
-ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop", "attn_dropout")
+    "hidden_dropout_prob hidden_dropout dropout dropout_rate resid_pdrop embd_pdrop resid_dropout embd_dropout"
+    " embedding_dropout mlp_dropout"
+).split()
+ATTENTION_DROPOUT = "attention_probs_dropout_prob attention_dropout attn_pdrop attn_dropout".split()
 
 
 def set_dropout(config: PreTrainedConfig, dropout: float | None, attention_dropout: float | None) -> None:
@@ -34,16 +26,13 @@ def set_dropout(config: PreTrainedConfig, dropout: float | None, attention_dropo
         HfkitError: `dropout` is wanted and the config has no field for it.
     """
     if dropout is not None and not _set_all(config, HIDDEN_DROPOUT, dropout):
-        raise HfkitError(
-            f"a {config.model_type} has no dropout setting that hfkit knows",
-            where="--dropout",
-            fix="set the config's own field with --model_args",
-        )
+        what = f"a {config.model_type} has no dropout setting that hfkit knows"
+        raise HfkitError(what, where="--dropout", fix="set the config's own field with --model_args")
     if attention_dropout is not None:
         _set_all(config, ATTENTION_DROPOUT, attention_dropout)
 
 
-def _set_all(config: PreTrainedConfig, names: tuple[str, ...], value: float) -> bool:
+def _set_all(config: PreTrainedConfig, names: list[str], value: float) -> bool:
     found = [name for name in names if getattr(config, name, None) is not None]
     for name in found:
         setattr(config, name, value)
@@ -84,11 +73,10 @@ def set_labels(config: PreTrainedConfig, kwargs: dict[str, Any]) -> None:
 
 
 def settle_generation(model: PreTrainedModel, processor: PreTrainedTokenizerBase) -> None:
-    """Make the model's generation config one that can be saved, and say what had to go.
+    """Make the model's generation config one that can be saved, and say what had to go: a temperature without drawing.
 
-    Many published ones set a temperature and do not draw. It has no effect, and transformers saves such a config only
-    as long as nothing in it is changed. Where a config does not say how it wants to be asked, transformers' pipeline
-    draws and its `generate` does not: now both take the likeliest token, and are what `hfkit.pipeline` is.
+    Where a config does not say how it wants to be asked, transformers' pipeline draws and its `generate` does not: now
+    both take the likeliest token, and are what `hfkit.pipeline` is.
 
     Raises:
         HfkitError: It asks for what cannot be.
@@ -109,8 +97,6 @@ def settle_generation(model: PreTrainedModel, processor: PreTrainedTokenizerBase
             told = ", ".join(f"{name} {value}" for name, value in idle.items())
             say(f"generation config: left out, as it has no effect there and could not be saved: {told}")
     except ValueError as error:
-        raise HfkitError(
-            f"The model's generation config cannot work: {first_line(error)}",
-            where="generation_config.json",
-            fix="mend the file, or take it away: a model needs none",
-        ) from error
+        what = f"The model's generation config cannot work: {first_line(error)}"
+        fix = "mend the file, or take it away: a model needs none"
+        raise HfkitError(what, where="generation_config.json", fix=fix) from error

@@ -24,32 +24,23 @@ def check(accelerator: Accelerator, model: torch.nn.Module | None = None) -> Non
         HfkitError: FSDP of the first version, weights that only one process loads, slices of four bits, DeepSpeed, or
             another engine that makes the step itself.
     """
-    kind = accelerator.distributed_type
+    kind, launcher = accelerator.distributed_type, "the launcher's configuration"
     if kind in (DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
-        raise HfkitError(
-            f"{kind.value} makes the updates itself, and hfkit could neither guard nor resume them exactly",
-            where="the launcher's configuration",
-            fix="use recipes/clusters/fsdp2.yaml: it shards what ZeRO-3 shards, fsdp2_zero2.yaml what ZeRO-2 does",
-        )
+        what = f"{kind.value} makes the updates itself, and hfkit could neither guard nor resume them exactly"
+        fix = "use recipes/clusters/fsdp2.yaml: it shards what ZeRO-3 shards, fsdp2_zero2.yaml what ZeRO-2 does"
+        raise HfkitError(what, where=launcher, fix=fix)
     if kind != DistributedType.FSDP:
         return
     plugin: Any = accelerator.state.fsdp_plugin
     if plugin.fsdp_version != 2:
-        raise HfkitError(
-            "this is FSDP of the first version", where="the launcher's configuration", fix="set fsdp_version: 2"
-        )
+        raise HfkitError("this is FSDP of the first version", where=launcher, fix="set fsdp_version: 2")
     if plugin.cpu_ram_efficient_loading:
-        raise HfkitError(
-            "the weights would be loaded by one process alone, and the others could not check them",
-            where="the launcher's configuration",
-            fix="set fsdp_cpu_ram_efficient_loading: false",
-        )
+        what = "the weights would be loaded by one process alone, and the others could not check them"
+        raise HfkitError(what, where=launcher, fix="set fsdp_cpu_ram_efficient_loading: false")
     if model is not None and any(hasattr(parameter, "quant_state") for parameter in model.parameters()):
-        raise HfkitError(
-            "FSDP2 would cut matrices of four bits apart from their scales",
-            where="--load_in_4bit",
-            fix="leave it out, as each process holds a slice; or start without FSDP2, each with all of the model",
-        )
+        what = "FSDP2 would cut matrices of four bits apart from their scales"
+        fix = "leave it out, as each process holds a slice; or start without FSDP2, each with all of the model"
+        raise HfkitError(what, where="--load_in_4bit", fix=fix)
 
 
 def compile_in_place(accelerator: Accelerator, model: torch.nn.Module) -> None:

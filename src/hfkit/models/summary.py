@@ -1,8 +1,8 @@
 """What a model is made of: its layers in the order they run, with shapes, parameters and work."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,11 +19,9 @@ class Layer:
     """One module that computes something, without what its parts do.
 
     Attributes:
-        name: Its path in the model.
-        kind: Its class.
+        name, kind: Its path in the model, and its class.
         shape: Of its output for one example, without the batch; empty where the output is no tensor.
-        parameters: Numbers that it holds itself.
-        learning: Those of them that training changes.
+        parameters, learning: Numbers that it holds itself, and those of them that training changes.
         flops: Of one example. A multiplication and an addition count as two; only matrix products, convolutions and
             attention are counted, which is nearly all. Papers often call the half of it "FLOPs".
     """
@@ -68,14 +66,12 @@ def summarise(model: nn.Module, inputs: Mapping[str, Tensor]) -> Summary:
         watch.stop()
         for module, mode in modes:
             module.training = mode
-    layers = [_layer(name, model.get_submodule(name), shape, watch.flops[name]) for name, shape in watch.shapes.items()]
-    parameters = list(model.parameters())
-    return Summary(
-        layers=[replace(layer, flops=layer.flops // rows) for layer in layers if layer is not None],
-        parameters=sum(one.numel() for one in parameters),
-        learning=sum(one.numel() for one in parameters if one.requires_grad),
-        flops=watch.counter.get_total_flops() // rows,
-    )
+    layers = [
+        Layer(name, type(module).__name__, shape, *_count(module.parameters(recurse=False)), watch.flops[name] // rows)
+        for name, shape in watch.shapes.items()
+        if _is_shown(module := model.get_submodule(name), watch.flops[name])
+    ]
+    return Summary(layers, *_count(model.parameters()), watch.counter.get_total_flops() // rows)
 
 
 class _Watch:
@@ -108,18 +104,15 @@ class _Watch:
         return module.register_forward_pre_hook(begins), module.register_forward_hook(ends)
 
 
-def _layer(name: str, module: nn.Module, shape: tuple[int, ...], flops: int) -> Layer | None:
-    own = list(module.parameters(recurse=False))
-    if not own and not flops and (isinstance(module, _NOTHING) or next(module.children(), None) is not None):
-        return None
-    return Layer(
-        name=name,
-        kind=type(module).__name__,
-        shape=shape,
-        parameters=sum(one.numel() for one in own),
-        learning=sum(one.numel() for one in own if one.requires_grad),
-        flops=flops,
-    )
+def _is_shown(module: nn.Module, flops: int) -> bool:
+    own = next(module.parameters(recurse=False), None) is not None
+    return own or flops > 0 or not (isinstance(module, _NOTHING) or next(module.children(), None) is not None)
+
+
+def _count(parameters: Iterable[nn.Parameter]) -> tuple[int, int]:
+    """Their numbers, and those that training changes."""
+    sizes = [(one.numel(), one.numel() * one.requires_grad) for one in parameters]
+    return sum(size for size, _ in sizes), sum(learning for _, learning in sizes)
 
 
 def _shape(output: Any) -> tuple[int, ...]:

@@ -1,11 +1,10 @@
 """The shell that makes the language models transformers models: saved, loaded, trained and asked like any other.
 
-A config that is JSON, an `AutoModelForCausalLM` class that returns `.logits`, the start values of the weights, and what
-`generate` needs. What is computed stands in `decoder.py` and `lstm.py`.
+What is computed stands in `transformer.py` and `lstm.py`.
 """
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +12,10 @@ from transformers import DynamicCache, GenerationMixin, PreTrainedConfig, PreTra
 from transformers import initialization as init
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from hfkit.baselines.attention import Remember
-from hfkit.baselines.auto import init_recurrent, own_memory
+from hfkit.baselines.auto import OwnMemory, init_recurrent
 from hfkit.baselines.language.configs import LSTMLMConfig, TransformerLMConfig
-from hfkit.baselines.language.decoder import CausalDecoder, CausalLayer
 from hfkit.baselines.language.lstm import LSTMDecoder, State
-from hfkit.baselines.language.packing import documents, packed_mask, positions_from_mask, remembered_mask
-from hfkit.baselines.transformer import TokenEmbeddings
+from hfkit.baselines.transformer import TokenEmbeddings, Transformer
 
 # The memory of what was read is called `cache` since transformers 5.24, and `past_key_values` before. `forward` takes
 # both names; an answer has the one that the installed `generate` looks for.
@@ -27,17 +23,7 @@ CACHE = "cache" if "cache" in CausalLMOutputWithPast.__dataclass_fields__ else "
 
 
 class LanguageModel(PreTrainedModel, GenerationMixin):
-    """What the language models share: the output layer, tied to the token vectors, and the loss.
-
-    `forward(input_ids, attention_mask, position_ids, cache, labels, use_cache, logits_to_keep)`, as for
-    GPT-2. Rows are (batch, tokens):
-
-    - `attention_mask` is 1 for tokens and 0 for padding, on either side; positions then count the tokens alone.
-    - `position_ids` that begin again keep documents of one row apart, with and without `use_cache`.
-    - `labels` are the `input_ids`, with -100 where nothing is to be learned: they are shifted inside. The loss is the
-      mean over what is learned, or the sum divided by `num_items_in_batch`.
-    - `logits_to_keep=n` answers for the last n tokens only.
-    """
+    """What the language models share: the output layer, tied to the token vectors, and the loss."""
 
     base_model_prefix = "decoder"
     embedding_name: str
@@ -52,51 +38,6 @@ class LanguageModel(PreTrainedModel, GenerationMixin):
     def set_input_embeddings(self, value: nn.Module) -> None:
         self.set_submodule(type(self).embedding_name, value)
 
-    def _caches(self, use_cache: bool | None) -> bool:
-        # A cache serves generating alone. In training it would only hold memory.
-        return not self.training and (self.config.use_cache if use_cache is None else use_cache)
-
-    def _answer(
-        self, states: Tensor, labels: Tensor | None, cache: Any, logits_to_keep: int | Tensor, **kwargs: Any
-    ) -> CausalLMOutputWithPast:
-        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        logits = self.lm_head(states[:, kept])
-        loss = None
-        if labels is not None:
-            loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **kwargs)
-        return CausalLMOutputWithPast(loss=loss, logits=logits, **{CACHE: cache})
-
-
-class TransformerForCausalLM(LanguageModel):
-    """A decoder-only Transformer. Start values are GPT-2's."""
-
-    config_class = TransformerLMConfig
-    supports_gradient_checkpointing = True
-    embedding_name = "embeddings.tokens"
-    _supports_sdpa = True
-
-    def __init__(self, config: TransformerLMConfig) -> None:
-        super().__init__(config)
-        size = config.hidden_size
-        self.embeddings = TokenEmbeddings(
-            config.vocab_size, size, config.max_position_embeddings, config.positions, config.dropout, pad_token_id=None
-        )
-        layers = [
-            CausalLayer(
-                size,
-                config.num_attention_heads,
-                config.intermediate_size,
-                config.dropout,
-                config.attention_dropout,
-                config.norm_first,
-                config.hidden_act,
-            )
-            for _ in range(config.num_hidden_layers)
-        ]
-        self.decoder = CausalDecoder(layers, size, config.norm_first)
-        self.lm_head = nn.Linear(size, config.vocab_size, bias=False)
-        self.post_init()
-
     def forward(
         self,
         input_ids: Tensor,
@@ -109,18 +50,66 @@ class TransformerForCausalLM(LanguageModel):
         past_key_values: Any = None,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
+        """As GPT-2's; rows are (batch, tokens).
+
+        Args:
+            input_ids: The tokens.
+            attention_mask: 1 for tokens and 0 for padding, on either side; positions then count the tokens alone.
+            position_ids: Where they begin again, documents of one row are kept apart, with and without `use_cache`.
+            cache, past_key_values, use_cache: What was read before. In training none is made: it serves generating.
+            labels: The `input_ids`, with -100 where nothing is to be learned: they are shifted inside. The loss is the
+                mean over what is learned, or the sum divided by `num_items_in_batch`.
+            logits_to_keep: Answer for the last so many tokens only; 0 is all.
+            kwargs: For the loss.
+        """
         cache = past_key_values if cache is None else cache
-        if cache is None and self._caches(use_cache):
+        wanted = self.config.use_cache if use_cache is None else use_cache
+        keeps = cache is not None or (wanted and not self.training)
+        states, cache = self._read(input_ids, attention_mask, position_ids, cache, keeps)
+        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+        logits = self.lm_head(states[:, kept])
+        loss = None
+        if labels is not None:
+            loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **kwargs)
+        return CausalLMOutputWithPast(loss=loss, logits=logits, **{CACHE: cache})
+
+    def _read(
+        self, input_ids: Tensor, attention_mask: Tensor | None, position_ids: Tensor | None, cache: Any, keeps: bool
+    ) -> tuple[Tensor, Any]:
+        """(batch, tokens, width of the output layer), and what to go on from where somebody `keeps` it."""
+        raise NotImplementedError
+
+
+class TransformerForCausalLM(LanguageModel):
+    """A decoder-only Transformer. Start values are GPT-2's."""
+
+    config_class = TransformerLMConfig
+    supports_gradient_checkpointing = True
+    embedding_name = "embeddings.tokens"
+    _supports_sdpa = True
+
+    def __init__(self, config: TransformerLMConfig) -> None:
+        super().__init__(config)
+        self.embeddings = TokenEmbeddings(config, padding_idx=None)
+        self.decoder = Transformer(config, causal=True)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.post_init()
+
+    def _read(
+        self, input_ids: Tensor, attention_mask: Tensor | None, position_ids: Tensor | None, cache: Any, keeps: bool
+    ) -> tuple[Tensor, Any]:
+        if cache is None and keeps:
             cache = DynamicCache()
         past = 0 if cache is None else cache.get_seq_length()
         mask = None  # the causal mask alone, which the kernel makes itself
         if past or attention_mask is not None or position_ids is not None:
-            if position_ids is None:
-                position_ids = _positions(attention_mask, past, input_ids)
+            tokens = input_ids.size(1)
+            if position_ids is None and attention_mask is not None and attention_mask.ndim == 2:
+                position_ids = positions_from_mask(attention_mask)[:, -tokens:]
+            elif position_ids is None:
+                position_ids = torch.arange(past, past + tokens, device=input_ids.device)[None]
             mask = _mask(attention_mask, position_ids, past)
-        states = self.embeddings(input_ids, position_ids)
-        states = self.decoder(states, mask, None if cache is None else _remember_in(cache))
-        return self._answer(states, labels, cache, logits_to_keep, **kwargs)
+        return self.decoder(self.embeddings(input_ids, position_ids), mask, cache), cache
 
     def _init_weights(self, module: nn.Module) -> None:
         """Start values; `init` leaves alone what a checkpoint has just filled.
@@ -139,11 +128,38 @@ class TransformerForCausalLM(LanguageModel):
             init.zeros_(module.bias)
 
 
-def _positions(attention_mask: Tensor | None, past: int, input_ids: Tensor) -> Tensor:
-    tokens = input_ids.size(1)
-    if attention_mask is None or attention_mask.ndim != 2:
-        return torch.arange(past, past + tokens, device=input_ids.device)[None]
-    return positions_from_mask(attention_mask)[:, -tokens:]
+# Where documents begin and end in a row is read off the positions, packed rows and padded ones alike: one that does not
+# follow the one before it begins a document. Documents that share a row count from 0 each, and padding, whose positions
+# stand still, is a row of documents of one token that nobody looks at.
+
+
+def positions_from_mask(attention_mask: Tensor) -> Tensor:
+    """(batch, tokens) of 1 for tokens and 0 for padding on either side -> each token's position, padding's 0 first."""
+    return (attention_mask.long().cumsum(dim=-1) - 1).clamp(min=0)
+
+
+def documents(position_ids: Tensor) -> Tensor:
+    """(batch, tokens) of positions -> (batch, tokens), the number of the document in its row, from 0."""
+    return (position_ids.diff(dim=-1, prepend=position_ids[:, :1] - 1) != 1).cumsum(dim=-1)
+
+
+def packed_mask(position_ids: Tensor) -> Tensor:
+    """Boolean (batch, 1, tokens, tokens): a token sees itself and what stands before it in its own document."""
+    number = documents(position_ids)
+    return (number[:, :, None] == number[:, None, :]).tril()[:, None]
+
+
+def remembered_mask(attention_mask: Tensor | None, queries: int, keys: int, device: torch.device) -> Tensor:
+    """Boolean, broadcast to (batch, 1, queries, keys), for the last `queries` of `keys` tokens in a cache.
+
+    A query sees itself and every earlier token that is not padding, so no query is ever blind.
+    """
+    at = torch.arange(keys - queries, keys, device=device)[:, None]
+    key = torch.arange(keys, device=device)
+    if attention_mask is None:
+        return (key <= at)[None, None]
+    seen = attention_mask[:, None, :keys].bool() & (key < at)
+    return (seen | (key == at))[:, None]
 
 
 def _mask(attention_mask: Tensor | None, position_ids: Tensor, past: int) -> Tensor:
@@ -151,19 +167,11 @@ def _mask(attention_mask: Tensor | None, position_ids: Tensor, past: int) -> Ten
     if attention_mask is not None and attention_mask.ndim == 4:  # whoever made it knows better
         return attention_mask if attention_mask.dtype == torch.bool else attention_mask == 0
     tokens = position_ids.size(1)
-    if past:
-        return remembered_mask(attention_mask, tokens, past + tokens, position_ids.device)
-    mask = packed_mask(position_ids)
-    if attention_mask is not None:
-        mask = mask & remembered_mask(attention_mask, tokens, tokens, position_ids.device)
-    return mask
+    mask = remembered_mask(attention_mask, tokens, past + tokens, position_ids.device)
+    return mask if past else mask & packed_mask(position_ids)
 
 
-def _remember_in(cache: Any) -> Callable[[int], Remember]:
-    return lambda number: lambda keys, values: cache.update(keys, values, number)
-
-
-class LSTMForCausalLM(LanguageModel):
+class LSTMForCausalLM(OwnMemory, LanguageModel):
     """An LSTM language model. `generate` carries its state where other models carry keys and values."""
 
     config_class = LSTMLMConfig
@@ -178,34 +186,16 @@ class LSTMForCausalLM(LanguageModel):
         self.lm_head = nn.Linear(size, config.vocab_size)
         self.post_init()
 
-    @classmethod
-    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
-        """As everywhere in transformers; the weights are copied to memory of their own, as recurrent kernels need."""
-        loaded = super().from_pretrained(*args, **kwargs)
-        own_memory(loaded[0] if isinstance(loaded, tuple) else loaded)
-        return loaded
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        cache: Any = None,
-        labels: Tensor | None = None,
-        use_cache: bool | None = None,
-        logits_to_keep: int | Tensor = 0,
-        past_key_values: Any = None,
-        **kwargs: Any,
-    ) -> CausalLMOutputWithPast:
-        cache = past_key_values if cache is None else cache
+    def _read(
+        self, input_ids: Tensor, attention_mask: Tensor | None, position_ids: Tensor | None, cache: Any, keeps: bool
+    ) -> tuple[Tensor, Any]:
+        # `generate` hands in an empty cache of keys and values: what comes back takes its place.
         state = cache if isinstance(cache, RecurrentState) else None
         number, last = (None, None) if state is not None else _documents(attention_mask, position_ids)
         vectors = self.embeddings(input_ids)
         states, ends = self.decoder(vectors, number, last, None if state is None else state.layers)
         length = input_ids.size(1) + (0 if state is None else state.length)
-        # `generate` hands in an empty cache of keys and values: what comes back takes its place.
-        keeps = cache is not None or self._caches(use_cache)
-        return self._answer(states, labels, RecurrentState(ends, length) if keeps else None, logits_to_keep, **kwargs)
+        return states, RecurrentState(ends, length) if keeps else None
 
     def _init_weights(self, module: nn.Module) -> None:
         """Start values; `init` leaves alone what a checkpoint has just filled. Token vectors as in AWD-LSTM."""
@@ -217,20 +207,14 @@ class LSTMForCausalLM(LanguageModel):
             init_recurrent(module)
 
 
+@dataclass(eq=False)
 class RecurrentState:
-    """The state after the tokens read so far, with what `generate` asks of a cache.
+    """Output and memory of each layer after `length` tokens, padding included, with what `generate` asks of a cache."""
 
-    Args:
-        layers: Output and memory of each layer.
-        length: Tokens read, padding included.
-    """
-
-    is_compileable = False
-    is_croppable = False
-
-    def __init__(self, layers: State, length: int) -> None:
-        self.layers = layers
-        self.length = length
+    layers: State
+    length: int
+    is_compileable: ClassVar[bool] = False
+    is_croppable: ClassVar[bool] = False
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Tokens read so far."""
@@ -239,10 +223,6 @@ class RecurrentState:
     def reorder_cache(self, beam_idx: Tensor) -> None:
         """Keep the rows that beam search goes on with."""
         self.layers = [(hidden[:, beam_idx], memory[:, beam_idx]) for hidden, memory in self.layers]
-
-    def detach(self) -> "RecurrentState":
-        """The same state without its history: where backpropagation through time is cut."""
-        return RecurrentState([(hidden.detach(), memory.detach()) for hidden, memory in self.layers], self.length)
 
 
 def _documents(attention_mask: Tensor | None, position_ids: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
@@ -258,7 +238,3 @@ def _documents(attention_mask: Tensor | None, position_ids: Tensor | None) -> tu
         return number, None
     at = torch.arange(attention_mask.size(1), device=attention_mask.device)
     return number, (attention_mask * at).argmax(dim=1)
-
-
-LANGUAGE_MODELS: tuple[type[LanguageModel], ...] = (TransformerForCausalLM, LSTMForCausalLM)
-"""All of them, for the registration with transformers."""

@@ -43,18 +43,15 @@ class LSTMDecoder(nn.Module):
     def forward(
         self, states: Tensor, documents: Tensor | None = None, last: Tensor | None = None, start: State | None = None
     ) -> tuple[Tensor, State]:
-        """Read the tokens from left to right.
+        """(batch, tokens, width of the inputs) -> (batch, tokens, width of the last layer), and the state after them.
 
         Args:
-            states: (batch, tokens, width of the inputs).
-            documents: (batch, tokens), the number of each token's document in its row; each document starts from a
-                state of zeros. None: each row is one document.
-            last: (batch,), where in its row a text ends; the state that is returned is the one there. None: at the end
-                of the row. Only looked at with `documents`.
+            states: What is read from left to right.
+            documents: (batch, tokens), the number of each token's document in its row; each starts from a state of
+                zeros. None: each row is one document.
+            last: (batch,), where in its row a text ends, whose state is returned. None: at the end of the row. Only
+                looked at with `documents`.
             start: The state to go on from; it belongs to rows, so `documents` is None then.
-
-        Returns:
-            (batch, tokens, width of the last layer), and the state to go on from.
         """
         ends: State = []
         pieces = None if documents is None else _Pieces(documents, last)

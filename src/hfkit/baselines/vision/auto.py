@@ -1,9 +1,9 @@
 """The shell that makes the picture baselines transformers models: saved, loaded and run like any other.
 
-What is computed stands in a file of its own for each network; here are the head, the loss and the start values.
+What is computed stands in `classic.py`, `resnet.py` and `vit.py`; here are the head, the loss and the start values.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import ImageClassifierOutput
 
-from hfkit.baselines.vision.cnn import Cnn
+from hfkit.baselines.vision.classic import Cnn, LeNet5, Mlp, MobileNet, Vgg
 from hfkit.baselines.vision.configs import (
     BaselineResNetConfig,
     BaselineViTConfig,
@@ -21,12 +21,8 @@ from hfkit.baselines.vision.configs import (
     MobileNetConfig,
     VggConfig,
 )
-from hfkit.baselines.vision.lenet import LeNet5
-from hfkit.baselines.vision.mlp import Mlp
-from hfkit.baselines.vision.mobilenet import SMALL, MobileNet
 from hfkit.baselines.vision.resnet import ResNet
-from hfkit.baselines.vision.vgg import Vgg
-from hfkit.baselines.vision.vit import PatchEmbeddings, VisionTransformer, natural_patch
+from hfkit.baselines.vision.vit import PatchEmbeddings, VisionTransformer
 
 # ITU-R 601, what PIL's mode "L" weighs a colour with.
 _LUMA = (0.299, 0.587, 0.114)
@@ -40,6 +36,9 @@ class ImageBaseline(PreTrainedModel):
     With `labels` the loss of transformers' image classification is there too, by `config.problem_type`.
     """
 
+    network: ClassVar[Any]
+    """The network of a config: a module from pictures to (batch, `width`) features."""
+
     main_input_name = "pixel_values"
     base_model_prefix = "backbone"
     # transformers.Trainer would take any **kwargs for "scales its own loss" and then forget accumulation steps.
@@ -47,15 +46,10 @@ class ImageBaseline(PreTrainedModel):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        self.backbone = self.network(config)
+        self.backbone = type(self).network(config)
         self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(self.backbone.width, config.num_labels or 2)
         self.post_init()
-
-    @staticmethod
-    def network(config: Any) -> Any:
-        """The network of the config: a module from pictures to (batch, `width`) features."""
-        raise NotImplementedError
 
     def forward(self, pixel_values: Tensor, labels: Tensor | None = None, **kwargs: Any) -> ImageClassifierOutput:
         logits = self.classifier(self.dropout(self.backbone(self._checked(pixel_values))))
@@ -98,85 +92,32 @@ class ImageBaseline(PreTrainedModel):
 
 
 class MlpForImageClassification(ImageBaseline):
-    """A multilayer perceptron on the pixels."""
-
-    config_class = MlpConfig
-
-    @staticmethod
-    def network(config: MlpConfig) -> Mlp:
-        return Mlp(config.image_size, config.num_channels, config.hidden_sizes, config.dropout)
+    config_class, network = MlpConfig, Mlp
 
 
 class LeNetForImageClassification(ImageBaseline):
-    """LeNet-5."""
-
-    config_class = LeNetConfig
-
-    @staticmethod
-    def network(config: LeNetConfig) -> LeNet5:
-        return LeNet5(config.image_size, config.num_channels)
+    config_class, network = LeNetConfig, LeNet5
 
 
 class CnnForImageClassification(ImageBaseline):
-    """Three blocks of convolution, batch norm, ReLU and pooling."""
-
-    config_class = CnnConfig
-
-    @staticmethod
-    def network(config: CnnConfig) -> Cnn:
-        return Cnn(config.image_size, config.num_channels, config.widths, config.hidden_size)
+    config_class, network = CnnConfig, Cnn
 
 
 class BaselineResNetForImageClassification(ImageBaseline):
-    """A residual network of basic blocks."""
-
-    config_class = BaselineResNetConfig
-
-    @staticmethod
-    def network(config: BaselineResNetConfig) -> ResNet:
-        return ResNet(config.num_channels, config.depths, config.widths, config.stem, config.shortcut)
+    config_class, network = BaselineResNetConfig, ResNet
 
 
 class VggForImageClassification(ImageBaseline):
-    """VGG with batch norm."""
-
-    config_class = VggConfig
-
-    @staticmethod
-    def network(config: VggConfig) -> Vgg:
-        return Vgg(config.num_channels, config.stages)
+    config_class, network = VggConfig, Vgg
 
 
 class MobileNetForImageClassification(ImageBaseline):
-    """MobileNet."""
-
-    config_class = MobileNetConfig
-
-    @staticmethod
-    def network(config: MobileNetConfig) -> MobileNet:
-        stride = config.stem_stride or (1 if config.image_size <= SMALL else 2)
-        return MobileNet(config.num_channels, config.width_multiplier, stride)
+    config_class, network = MobileNetConfig, MobileNet
 
 
 class BaselineViTForImageClassification(ImageBaseline):
-    """A Vision Transformer."""
-
-    config_class = BaselineViTConfig
+    config_class, network = BaselineViTConfig, VisionTransformer
     supports_gradient_checkpointing = True
-
-    @staticmethod
-    def network(config: BaselineViTConfig) -> VisionTransformer:
-        size, dropout = config.hidden_size, config.dropout
-        patch = config.patch_size or natural_patch(config.image_size)
-        return VisionTransformer(
-            PatchEmbeddings(config.image_size, patch, config.num_channels, size, dropout),
-            size,
-            config.num_hidden_layers,
-            config.num_attention_heads,
-            config.intermediate_size,
-            dropout,
-            config.attention_dropout,
-        )
 
     def _init_weights(self, module: nn.Module) -> None:
         """No ReLU behind these layers: Xavier as in the text Transformer, and patches by what feeds one output."""
@@ -194,15 +135,3 @@ class BaselineViTForImageClassification(ImageBaseline):
             init.zeros_(module.bias)
         else:
             super()._init_weights(module)
-
-
-IMAGE_MODELS: tuple[type[ImageBaseline], ...] = (
-    MlpForImageClassification,
-    LeNetForImageClassification,
-    CnnForImageClassification,
-    BaselineResNetForImageClassification,
-    VggForImageClassification,
-    MobileNetForImageClassification,
-    BaselineViTForImageClassification,
-)
-"""All of them, for the registration with transformers."""

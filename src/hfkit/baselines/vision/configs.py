@@ -4,7 +4,7 @@ The defaults are CIFAR-10's (32 pixels, three channels); `build_model` puts the 
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
@@ -12,13 +12,8 @@ from transformers import PreTrainedConfig
 
 @strict
 class ImageConfig(PreTrainedConfig):
-    """What every picture baseline needs.
-
-    Args:
-        image_size: Height and width in pixels; pictures of another shape are resized by the image processor.
-        num_channels: 1 (grey) or 3 (colour).
-        dropout: Dropout of the features before the head; an MLP and a ViT have it in each layer too.
-    """
+    """What every picture baseline needs: pixels a side, 1 (grey) or 3 (colour) channels, and dropout before the head,
+    which an MLP and a ViT have in each layer too."""
 
     image_size: int = 32
     num_channels: int = 3
@@ -90,6 +85,8 @@ class BaselineViTConfig(ImageConfig):
     intermediate_size: int = 512
     dropout: float | int = 0.1
     attention_dropout: float | int = 0.0
+    norm_first: ClassVar[bool] = True
+    hidden_act: ClassVar[str] = "gelu"
 
 
 @strict
@@ -113,15 +110,3 @@ class MobileNetConfig(ImageConfig):
 
     width_multiplier: float | int = 1.0
     stem_stride: int | None = None
-
-
-IMAGE_CONFIGS = (
-    MlpConfig,
-    LeNetConfig,
-    CnnConfig,
-    BaselineResNetConfig,
-    VggConfig,
-    MobileNetConfig,
-    BaselineViTConfig,
-)
-"""All of them, for the registration with transformers."""

@@ -1,18 +1,15 @@
 """The image processor of a from-scratch baseline: size, channels, mean and deviation are those of training pictures."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from datasets import Dataset
 from datasets import Image as ImageFeature
+from PIL.Image import Image
 from transformers import ViTImageProcessor
 
 from hfkit.data.vision.decode import decode_again
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 
 def undecoded(rows: Dataset) -> Dataset:
@@ -20,22 +17,17 @@ def undecoded(rows: Dataset) -> Dataset:
     return rows.select_columns("image").cast_column("image", ImageFeature(decode=False))
 
 
-def sample(train: Dataset, count: int, pixel_range: Sequence[float] | None = None) -> list["Image"]:
+def sample(train: Dataset, count: int, pixel_range: Sequence[float] | None = None) -> list[Image]:
     """At most `count` decoded pictures from all over the split: files often stand in the order of their classes."""
     rows = np.unique(np.linspace(0, len(train) - 1, min(count, len(train))).astype(int))
     return [decode_again(stored, pixel_range=pixel_range) for stored in undecoded(train.select(rows))["image"]]
 
 
-def native_shape(images: Sequence["Image"], largest: int = 64) -> tuple[int, int]:
-    """Pixels a side and channels that suit the pictures.
+def native_shape(images: Sequence[Image], largest: int = 64) -> tuple[int, int]:
+    """Pixels a side, at most `largest`, and channels that suit some training pictures, at least one.
 
-    Args:
-        images: Some training pictures, at least one.
-        largest: Most pixels a side: a from-scratch model on a CPU cannot bear more.
-
-    Returns:
-        The longer side where all pictures are alike (28 for MNIST), else the median of the longer sides, rounded down
-        to a multiple of 8; and 1 where no pixel has a colour (whatever the files' mode), else 3.
+    It is the longer side where all pictures are alike (28 for MNIST), else the median of the longer sides, rounded down
+    to a multiple of 8; and 1 channel where no pixel has a colour (whatever the files' mode), else 3.
     """
     sides = sorted(max(image.size) for image in images)
     side = min(sides[len(sides) // 2], largest)
@@ -44,14 +36,11 @@ def native_shape(images: Sequence["Image"], largest: int = 64) -> tuple[int, int
     return side, 1 if all(_grey(image) for image in images) else 3
 
 
-def make_processor(image_size: int, num_channels: int, images: Sequence["Image"]) -> ViTImageProcessor:
+def make_processor(image_size: int, num_channels: int, images: Sequence[Image]) -> ViTImageProcessor:
     """Resize to a square (bilinear, not cropped: nothing of the picture is lost), scale to 0..1, normalise.
 
-    Args:
-        image_size: Height and width in pixels.
-        num_channels: 1 or 3. With 3, pictures of every mode become RGB; with 1, a colour picture keeps its channels
-            and the model takes its brightness.
-        images: Training pictures; mean and deviation of each channel are theirs.
+    Mean and deviation of each channel are those of `images`. With 3 channels, pictures of every mode become RGB; with
+    1, a colour picture keeps its channels and the model takes its brightness.
     """
     processor = ViTImageProcessor(
         size={"height": image_size, "width": image_size}, do_convert_rgb=num_channels == 3 or None
@@ -65,6 +54,6 @@ def make_processor(image_size: int, num_channels: int, images: Sequence["Image"]
     return processor
 
 
-def _grey(image: "Image") -> bool:
+def _grey(image: Image) -> bool:
     red, green, blue = np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
     return bool((red == green).all() and (green == blue).all())

@@ -5,10 +5,11 @@ Both layouts of the paper: 6n + 2 layers for CIFAR-10 (section 4.2: ResNet-20, 3
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from hfkit.baselines.vision.configs import BaselineResNetConfig
 
 
 class PaddedShortcut(nn.Module):
@@ -56,47 +57,23 @@ class BasicBlock(nn.Module):
 
 
 class ResNet(nn.Sequential):
-    """Stem, stages of basic blocks, mean over the picture; (batch, channels, h, w) -> (batch, last width).
+    """Stem, stages of basic blocks, mean over the picture; from the second on a stage begins by halving the picture.
 
-    Args:
-        channels: Channels of the picture.
-        depths: Blocks in each stage; from the second on a stage begins by halving the picture.
-        widths: Channels of each stage.
-        stem: "cifar", one 3x3 convolution, or "imagenet", 7x7 with stride 2 and a pooling with stride 2.
-        shortcut: "A" or "B", as in `BasicBlock`.
+    The stem is "cifar", one 3x3 convolution, or "imagenet", 7x7 with stride 2 and a pooling with stride 2.
     """
 
-    def __init__(
-        self,
-        channels: int = 3,
-        depths: Sequence[int] = (3, 3, 3),
-        widths: Sequence[int] = (16, 32, 64),
-        stem: str = "cifar",
-        shortcut: str = "A",
-    ) -> None:
-        large = stem == "imagenet"
-        first = nn.Conv2d(channels, widths[0], 7, 2, 3, bias=False) if large else _conv3x3(channels, widths[0])
-        parts: OrderedDict[str, nn.Module] = OrderedDict(conv1=first, bn1=nn.BatchNorm2d(widths[0]), relu=nn.ReLU())
+    def __init__(self, config: BaselineResNetConfig) -> None:
+        inputs, large = config.widths[0], config.stem == "imagenet"
+        size, stride = (7, 2) if large else (3, 1)
+        stem = nn.Conv2d(config.num_channels, inputs, size, stride, padding=size // 2, bias=False)
+        parts: OrderedDict[str, nn.Module] = OrderedDict(conv1=stem, bn1=nn.BatchNorm2d(inputs), relu=nn.ReLU())
         if large:
             parts["maxpool"] = nn.MaxPool2d(3, 2, padding=1)
-        inputs = widths[0]
-        for number, (depth, outputs) in enumerate(zip(depths, widths, strict=True), start=1):
-            strides = [2 if number > 1 else 1] + [1] * (depth - 1)
+        for number, (depth, outputs) in enumerate(zip(config.depths, config.widths, strict=True), start=1):
             blocks = []
-            for stride in strides:
-                blocks.append(BasicBlock(inputs, outputs, stride, shortcut))
+            for stride in [2 if number > 1 else 1] + [1] * (depth - 1):
+                blocks.append(BasicBlock(inputs, outputs, stride, config.shortcut))
                 inputs = outputs
             parts[f"layer{number}"] = nn.Sequential(*blocks)
         super().__init__(parts | {"avgpool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten()})
         self.width = inputs
-
-
-def from_timm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state dict of timm's or torchvision's resnet18 or resnet34, for our shell: the head has another name."""
-    return {
-        f"classifier.{name[3:]}" if name.startswith("fc.") else f"backbone.{name}": weights[name] for name in weights
-    }
-
-
-def _conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)

@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import json
 import os
+import socket
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,8 @@ def demo(model: str | Path, port: int = 7860, open_browser: bool = False, wait: 
                 prevent_thread_lock=True,
                 quiet=True,
                 footer_links=[],
-                theme=theme(gradio),
+                # Gradio's plain theme with the machine's own fonts: its default fetches some from the network.
+                theme=gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
             )
         except OSError as error:
             raise HfkitError(f"No port from {ports[0]} to {ports[-1]} is free", fix="say --port") from error
@@ -78,11 +80,7 @@ def load(folder: str | Path) -> "gradio.Blocks":
 def build(model: str | Path, about: Facts, folder: Path, revision: str | None = None) -> "gradio.Blocks":
     """The form for a model: text, pair, picture or prompt in; bars, a number or a text out.
 
-    Args:
-        model: What `hfkit.pipeline` takes.
-        about: What the page says and offers.
-        folder: Where the examples' pictures lie.
-        revision: Commit of a Hub id.
+    `model` is what `hfkit.pipeline` takes, and `folder` where the examples' pictures lie.
     """
     gradio = gradio_or_refuse()
     answer = pipeline(model, revision=revision)
@@ -90,11 +88,10 @@ def build(model: str | Path, about: Facts, folder: Path, revision: str | None = 
     form = spec.offers("app", "form")
     if form is None:
         raise HfkitError(f"{model} is for {spec.name}, which has no form", fix="hfkit.pipeline answers in Python")
-    parts = form(gradio, answer, about)
-    if spec.inputs == "images":
+    if "image" in spec.reads:
         examples = [[str(folder / path)] for (path,) in examples]
     return gradio.Interface(
-        **parts,
+        **form(gradio, answer, about),
         title=about.title,
         description=about.about,
         examples=examples or None,
@@ -106,25 +103,14 @@ def build(model: str | Path, about: Facts, folder: Path, revision: str | None = 
 
 
 def gradio_or_refuse() -> Any:
-    """Gradio, which otherwise reports to its makers.
-
-    Raises:
-        HfkitError: It is not installed.
-    """
+    """Gradio, which otherwise reports to its makers."""
     if importlib.util.find_spec("gradio") is None:
         raise HfkitError("The app needs Gradio, which is not installed", fix="pip install 'hfkit[space]'")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     return importlib.import_module("gradio")
 
 
-def theme(gradio: Any) -> Any:
-    """Gradio's plain theme with the machine's own fonts: its default fetches some from the network."""
-    return gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
-
-
 def _free(ports: range) -> int:
-    import socket
-
     for port in ports:
         with socket.socket() as trial, contextlib.suppress(OSError):
             trial.bind(("127.0.0.1", port))

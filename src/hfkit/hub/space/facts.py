@@ -1,6 +1,6 @@
 """What the app of a run says and offers: its title, its figures in a sentence, examples of the test rows."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,17 +40,9 @@ class Facts:
     examples: list[list[str]] = field(default_factory=list)
     pictures: dict[str, bytes] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        """All but the pictures."""
-        return {name: value for name, value in asdict(self).items() if name != "pictures"}
-
 
 def facts(run: Run) -> Facts:
-    """The facts of a finished run, from its files.
-
-    Raises:
-        HfkitError: The run is not finished, or damaged.
-    """
+    """The facts of a finished run, from its files; one that is not finished, or damaged, is refused."""
     run.check_finished()
     with reading(run):
         settings, names = run.info["task_settings"], run.predictions().column_names
@@ -72,9 +64,8 @@ def _about(run: Run) -> str:
     info, found = run.info, run.metrics
     primary = found["primary_metric"]
     figure, data = found[primary], info["data"]
-    what = job(info)
     said = (
-        f"{wording.capital(what)}, learnt from {data.get('pretty_name') or public.path(data['name'])}."
+        f"{wording.capital(job(info))}, learnt from {data.get('pretty_name') or public.path(data['name'])}."
         f" {wording.capital(wording.title(primary))} on {figure['n']:,} test rows:"
         f" {wording.number(figure['value'], primary)} (95 % interval {wording.interval(figure, primary)})."
     )
@@ -93,13 +84,12 @@ def _texts(run: Run) -> list[list[str]]:
     rows = [[line(text, LONGEST) for text in row] for row in zip(*columns, strict=True)]
     length = np.array([sum(map(len, row)) for row in rows])
     order = np.argsort(-_sureness(table), kind="stable")
-    seen: dict[str, list[int]] = {}
+    surest: dict[str, int] = {}
     for row in order:
         if 20 <= length[row] <= 400:
-            seen.setdefault(str(table["label"][int(row)].as_py()), []).append(int(row))
-    chosen = [rows_of[0] for _, rows_of in sorted(seen.items())][: EXAMPLES - 1]
-    longest = int(length.argmax())
-    return [rows[row] for row in dict.fromkeys([*chosen, longest])]
+            surest.setdefault(str(table["label"][int(row)].as_py()), int(row))
+    chosen = [row for _, row in sorted(surest.items())][: EXAMPLES - 1]
+    return [rows[row] for row in dict.fromkeys([*chosen, int(length.argmax())])]
 
 
 def _sureness(table: Any) -> np.ndarray:
@@ -114,14 +104,10 @@ def _sureness(table: Any) -> np.ndarray:
 def _pictures(run: Run) -> dict[str, bytes]:
     """Small test pictures that the run keeps, one a class."""
     table = run.table("pictures.parquet")
-    if table is None:
-        return {}
     found: dict[int, bytes] = {}
-    for row in table.to_pylist():
+    for row in [] if table is None else table.to_pylist():
         if row["part"] == "class" and len(found) < EXAMPLES:
             found.setdefault(row["label"], row["image"])
-    return {f"examples/{number}{_ending(found[label])}": found[label] for number, label in enumerate(sorted(found))}
-
-
-def _ending(picture: bytes) -> str:
-    return ".png" if picture.startswith(b"\x89PNG") else ".jpg"
+    pictures = [found[label] for label in sorted(found)]
+    endings = ["png" if picture.startswith(b"\x89PNG") else "jpg" for picture in pictures]
+    return {f"examples/{number}.{endings[number]}": picture for number, picture in enumerate(pictures)}

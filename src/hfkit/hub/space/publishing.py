@@ -1,6 +1,7 @@
 """push_space: the app of a run as a Space on the Hub, in one commit."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import jinja2
@@ -10,12 +11,13 @@ from hfkit import __version__
 from hfkit.base.errors import HfkitError
 from hfkit.hub.space.app import SETTINGS
 from hfkit.hub.space.facts import Facts, facts
-from hfkit.hub.upload import commits, publishing
+from hfkit.hub.upload import publishing
 from hfkit.hub.upload.bundle import Bundle, model_files
 from hfkit.hub.upload.readme import both
 from hfkit.hub.upload.secrets import Secrets
 from hfkit.report import public
 from hfkit.report.metadata import license_of
+from hfkit.report.page import templates
 from hfkit.runs.run import Run, reading
 
 GRADIO = "6.31.0"
@@ -37,18 +39,14 @@ def push_space(
 ) -> str | None:
     """Publish the app of a finished run as a Space: app.py, requirements.txt, the card, examples and the model.
 
-    All files go into one commit on the newest state. Each is searched for tokens and private paths before, as in
-    `hfkit push`. The run is only read.
+    All files go into one commit, each searched for tokens and private paths before. The run is only read.
 
     Args:
         run: A finished run.
         repository: `user/space`.
         model: A published model, `user/name` or `user/name@commit`, that the app shall open; else the Space holds the
             run's own.
-        private: Make a new Space private.
-        message: The commit's.
-        overwrite_card: Put the card in the place of a README.md that was edited there.
-        dry_run: List the files and show the card; no network.
+        private, message, overwrite_card, dry_run: As of `hfkit.push`.
 
     Returns:
         The commit; None for a dry run.
@@ -63,15 +61,10 @@ def push_space(
     files = space_files(run, repository, model, secrets)
     files.check(secrets)
     if dry_run:
-        print(f"{repository} would get, in one commit:\n{files.listing()}\n\n{files.read('README.md').decode()}")
+        publishing.show(files, repository)
         return None
-    api = publishing.connect(repository)
-    publishing.prepare(api, repository, private, kind="space")
-    print(f"{run.path} -> {repository}:\n{files.listing()}", flush=True)
     title = message or f"{run.info['name']}, by hfkit push-space"
-    made = commits.commit(api, repository, files, title, kind="space", overwrite_card=overwrite_card)
-    print(f"Published: {api.endpoint}/spaces/{repository} at {made}", flush=True)
-    return made
+    return publishing.publish(files, repository, run.path, title, "space", private, overwrite_card)
 
 
 def space_files(run: Run, repository: str, model: str | None, secrets: Secrets) -> Bundle:
@@ -84,19 +77,16 @@ def space_files(run: Run, repository: str, model: str | None, secrets: Secrets) 
         about = facts(run)
         about.title = repository.split("/")[1]
         name, _, revision = (model or "").partition("@")
-        found = Bundle({})
-        settings = about.to_json()
+        settings = asdict(about)
+        found = Bundle(settings.pop("pictures"))
         if name:
             publishing.check_name(name)
             settings |= {"model": name, "revision": revision or None}
         elif run.config.get("lora"):
-            raise HfkitError(
-                f"{run.path} is an adapter, and a Space with it alone would have no model",
-                fix="publish it first (hfkit push), and name it: --model user/name",
-            )
+            what = f"{run.path} is an adapter, and a Space with it alone would have no model"
+            raise HfkitError(what, fix="publish it first (hfkit push), and name it: --model user/name")
         else:
             found.files |= {f"model/{path}": content for path, content in model_files(run.model_path).items()}
-        found.files |= about.pictures
         text, reasons = secrets.without(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
         found.said += [f"{SETTINGS}: rewritten: {reason}" for reason in sorted(set(reasons))]
         found.files[SETTINGS] = text.encode()
@@ -141,12 +131,5 @@ def _word(title: str) -> str:
 
 
 def _template(name: str, **context: object) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("hfkit.hub.space", "templates"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    environment = templates().overlay(loader=jinja2.PackageLoader("hfkit.hub.space", "templates"))
     return environment.get_template(name).render(**context)

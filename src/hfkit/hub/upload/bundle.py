@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as parquet
+from huggingface_hub import ModelCard
+
 from hfkit.base import atomic
 from hfkit.base.errors import HfkitError
 from hfkit.hub.upload.readme import README, WRITTEN, both
 from hfkit.hub.upload.secrets import Secrets
+from hfkit.report.card import card
 from hfkit.runs.run import Run
 
 if TYPE_CHECKING:
@@ -76,13 +80,10 @@ class Bundle:
 def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
     """The files of an edition, in the layout that transformers opens: the model at the top, the run beside it.
 
-    Args:
-        made: What is published of a run, which is read and not written.
-        repository: `user/name`, which the card then names where the run named its folder.
-        secrets: What must not be sent.
+    The card names `repository` where the run named its folder.
 
     Raises:
-        HfkitError: The run is damaged.
+        HfkitError: The run is damaged, or a file holds what must not be sent.
     """
     run = made.run
     damaged = atomic.damage(run.path, run.info.get("files", {}))
@@ -92,15 +93,16 @@ def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
     texts = {README: _card(made, repository)}
     texts |= {name: (run.path / name).read_text(encoding="utf-8") for name in TEXTS if (run.path / name).is_file()}
     for name, text in texts.items():
-        text = _cleaned(found, name, _addressed(text, run, repository), secrets)
+        text, reasons = secrets.without(_addressed(text, run, repository))
+        found.said += _told(name, reasons)
         found.files |= both(text) if name == README else {name: text.encode()}
     shown = (run.info.get("pictures") or {}).get("kept")
     if shown and "report.html" in found.files:
         found.said.append(f"report.html: shows {shown} small pictures of the data")
-    predictions = _predictions(found, run, secrets)
-    if predictions is not None:
-        found.files["predictions.parquet"] = predictions
+    if (run.path / "predictions.parquet").is_file():
+        _add_predictions(found, run, secrets)
     found.files["run.json"] = _run_json(found, run, repository, secrets)
+    found.check(secrets)
     return found
 
 
@@ -112,13 +114,12 @@ def model_files(folder: Path) -> dict[str, Path]:
 
 def _card(made: "Edition", repository: str) -> str:
     """The run's card as that of `repository`. A card that somebody went on writing by hand stays theirs."""
-    from huggingface_hub import ModelCard
-
-    from hfkit.report.card import card
-
     path = made.run.path / "README.md"
-    if path.is_file() and not _as_made(made.run, text := path.read_text(encoding="utf-8")):
-        return text
+    if path.is_file():
+        text, known = path.read_text(encoding="utf-8"), made.run.info.get("card")
+        # As `write_report` made it, here or where the run lay before it was moved?
+        if (atomic.digest(text.encode())["sha256"] != known) if known else text != card(Run(made.run.path)):
+            return text
     text = card(made.run, repository)
     if not made.merged:
         return text
@@ -128,14 +129,6 @@ def _card(made: "Edition", repository: str) -> str:
     if told.get("base_model_relation"):
         told["base_model_relation"] = "finetune"
     return str(merged)
-
-
-def _as_made(run: Run, text: str) -> bool:
-    """Whether a card is as `write_report` made it, here or where the run lay before it was moved."""
-    from hfkit.report.card import card
-
-    made = run.info.get("card")
-    return atomic.digest(text.encode())["sha256"] == made if made else text == card(Run(run.path))
 
 
 def _addressed(text: str, run: Run, repository: str) -> str:
@@ -148,32 +141,22 @@ def _addressed(text: str, run: Run, repository: str) -> str:
     return text
 
 
-def _cleaned(found: Bundle, name: str, text: str, secrets: Secrets) -> str:
-    text, reasons = secrets.without(text)
-    found.said += _told(name, reasons)
-    return text
-
-
 def _told(name: str, reasons: list[str]) -> list[str]:
     return [f"{name}: taken out {reasons.count(reason)} x: {reason}" for reason in sorted(set(reasons))]
 
 
-def _predictions(found: Bundle, run: Run, secrets: Secrets) -> bytes | None:
+def _add_predictions(found: Bundle, run: Run, secrets: Secrets) -> None:
     """The answers without the texts: enough to compare runs, and no copy of somebody's data."""
-    import pyarrow.parquet as parquet
-
-    if not (run.path / "predictions.parquet").is_file():
-        return None
     table = run.predictions()
     kept = [name for name in table.column_names if name not in OF_THE_DATA]
     table = table.select(kept).replace_schema_metadata(None)
-    words = "\n".join(str(value) for name in kept if name == "id" for value in table[name].to_pylist())
+    words = "\n".join(map(str, table["id"].to_pylist())) if "id" in kept else ""
     if private := secrets.search(words.encode("utf-8", "surrogatepass")):
         found.said.append(f"predictions.parquet: left out, its ids hold what is private: {private[0]}")
-        return None
+        return
     buffer = io.BytesIO()
     parquet.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
+    found.files["predictions.parquet"] = buffer.getvalue()
 
 
 def _run_json(found: Bundle, run: Run, repository: str, secrets: Secrets) -> bytes:

@@ -1,21 +1,24 @@
 """Commits: files into a repository, all at once or not at all, whatever the network and other people do."""
 
 import hashlib
+import io
+import logging
 import random
 import re
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.hf_api import RepoFile
 
 from hfkit.base.errors import HfkitError
 from hfkit.hub.refusals import broken, refusal, retry_after, status_of
 from hfkit.hub.upload import readme
 from hfkit.hub.upload.bundle import Bundle
-
-if TYPE_CHECKING:
-    from huggingface_hub import CommitOperationAdd, HfApi
 
 Result = TypeVar("Result")
 
@@ -38,7 +41,7 @@ _OURS = {
 
 
 def commit(
-    api: "HfApi",
+    api: HfApi,
     repository: str,
     files: Bundle,
     message: str,
@@ -46,26 +49,18 @@ def commit(
     kind: str = "model",
     overwrite_card: bool = False,
 ) -> str:
-    """Make `revision` hold `files`, in one commit on its newest state. Returns the commit's name.
+    """Make the branch `revision` hold `files`, in one commit on its newest state. Returns the commit's name.
 
     A head that moved (412) or is locked (409) is read anew and built upon. A broken connection, 429 and 5xx are tried
     again after a wait, what has arrived is not sent twice, and an answer that got lost is looked for: a commit is not
-    made twice. Nobody sees a state between the old one and the whole new one. What people wrote into README.md at the
-    Hub stays (`hfkit.hub.upload.readme`), and this is said.
-
-    Args:
-        api: With token and address.
-        repository: `user/name`, which exists, as does the branch.
-        files: What is sent. Model files of an earlier push that are not in it are deleted, other people's files stay.
-        message: The commit's.
-        revision: The branch.
-        kind: `model`, `dataset` or `space`.
-        overwrite_card: Put the card in the place of a README.md that was edited there.
+    made twice. Model files of an earlier push that are not in `files` are deleted, other people's files stay, and so
+    does, unless `overwrite_card`, what people wrote into README.md at the Hub (`hfkit.hub.upload.readme`), which is
+    said. `kind` is model, dataset or space; the repository and the branch exist.
 
     Raises:
         HfkitError: The Hub refuses, or faults and conflicts do not end.
     """
-    digests = {path: _digests(files.files[path]) for path in files.files}
+    digests = {path: _digests(content) for path, content in files.files.items()}
 
     def attempt() -> str:
         head = str(api.repo_info(repository, revision=revision, repo_type=kind).sha)
@@ -83,10 +78,8 @@ def commit(
             return head
         made = _send(api, repository, files, digests, stale, message, revision, head, kind)
         if not _holds(tree(api, repository, made, kind), digests):
-            raise HfkitError(
-                f"commit {made} of {repository} does not hold what was sent",
-                fix="give the same command again; if it stays so, the Hub or the mirror is at fault",
-            )
+            fix = "give the same command again; if it stays so, the Hub or the mirror is at fault"
+            raise HfkitError(f"commit {made} of {repository} does not hold what was sent", fix=fix)
         return made
 
     return persist(attempt, repository)
@@ -101,7 +94,8 @@ def persist(attempt: Callable[[], Result], repository: str) -> Result:
     faults = conflicts = 0
     while True:
         try:
-            return attempt()
+            with _quiet():
+                return attempt()
         except HfkitError:
             raise
         except Exception as error:
@@ -117,10 +111,20 @@ def persist(attempt: Callable[[], Result], repository: str) -> Result:
             time.sleep(min(wait if asked is None else asked, LONGEST_WAIT))
 
 
-def tree(api: "HfApi", repository: str, revision: str, kind: str = "model") -> dict[str, str]:
-    """The files at a revision: their path -> sha256 of large ones, git's object id of others."""
-    from huggingface_hub.hf_api import RepoFile
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the client's own warnings of each retry: the end says what became of it."""
+    log = logging.getLogger("huggingface_hub")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
+
+def tree(api: HfApi, repository: str, revision: str, kind: str = "model") -> dict[str, str]:
+    """The files at a revision: their path -> sha256 of large ones, git's object id of others."""
     entries = api.list_repo_tree(repository, recursive=True, revision=revision, repo_type=kind)
     files = [entry for entry in entries if isinstance(entry, RepoFile)]
     return {file.path: str(file.lfs.sha256) if file.lfs else file.blob_id for file in files}
@@ -139,19 +143,15 @@ def _digests(content: bytes | Path) -> dict[str, str]:
     """Both names that a Hub may give a file, in one pass."""
     size = len(content) if isinstance(content, bytes) else content.stat().st_size
     sha256, git = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % size)
-    if isinstance(content, bytes):
-        sha256.update(content)
-        git.update(content)
-    else:
-        with content.open("rb") as file:
-            while chunk := file.read(2**20):
-                sha256.update(chunk)
-                git.update(chunk)
+    with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as file:
+        while chunk := file.read(2**20):
+            sha256.update(chunk)
+            git.update(chunk)
     return {"sha256": sha256.hexdigest(), "git": git.hexdigest()}
 
 
 def _send(
-    api: "HfApi",
+    api: HfApi,
     repository: str,
     files: Bundle,
     digests: dict[str, dict[str, str]],
@@ -161,26 +161,14 @@ def _send(
     head: str,
     kind: str,
 ) -> str:
-    from huggingface_hub import CommitOperationDelete
-
-    operations: list[Any] = [_addition(path, content, digests[path]) for path, content in sorted(files.files.items())]
-    operations += [CommitOperationDelete(path_in_repo=path) for path in stale]
+    operations: list[Any] = [CommitOperationDelete(path_in_repo=path) for path in stale]
+    for path, content in sorted(files.files.items()):
+        operations.append(CommitOperationAdd(path_in_repo=path, path_or_fileobj=content))
+        # Known: a large file is not read again on each try.
+        operations[-1].upload_info.sha256 = bytes.fromhex(digests[path]["sha256"])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "It seems that you are about to commit a data file")  # the answers
         made = api.create_commit(
-            repository,
-            operations,
-            commit_message=message,
-            revision=revision,
-            parent_commit=head,
-            repo_type=kind,
+            repository, operations, commit_message=message, revision=revision, parent_commit=head, repo_type=kind
         )
     return str(made.oid)
-
-
-def _addition(path: str, content: bytes | Path, digests: dict[str, str]) -> "CommitOperationAdd":
-    from huggingface_hub import CommitOperationAdd
-
-    made = CommitOperationAdd(path_in_repo=path, path_or_fileobj=content)
-    made.upload_info.sha256 = bytes.fromhex(digests["sha256"])  # known: a large file is not read again on each try
-    return made

@@ -2,19 +2,20 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from huggingface_hub import DatasetCard, get_token
 
 from hfkit.base.errors import HfkitError
 from hfkit.data import load_data
 from hfkit.data.cards.card import DataCard
 from hfkit.data.cards.check import check_cards
-from hfkit.hub.upload import commits, publishing
+from hfkit.data.cards.vocabulary import size_category
+from hfkit.data.summary import LoadedData
+from hfkit.hub.upload import publishing
 from hfkit.hub.upload.bundle import Bundle
 from hfkit.hub.upload.readme import both
 from hfkit.hub.upload.secrets import Secrets
-
-if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
 
 # Keys of the hfkit block that say how the published rows were made, and would be done a second time.
 _DONE = ("config", "revision", "replace", "blocks", "group", "validation_size", "test_size", "embedded")
@@ -37,10 +38,7 @@ def push_data(
     Args:
         name: The card's name, as `--dataset` takes it; `demo:NAME` for its embedded form.
         repository: `user/name`.
-        private: Make a new repository private.
-        message: The commit's.
-        overwrite_card: Put the card in the place of a README.md that was edited there.
-        dry_run: List the files and show the card; no network.
+        private, message, overwrite_card, dry_run: As of `hfkit.push`.
 
     Returns:
         The commit; None for a dry run.
@@ -48,8 +46,6 @@ def push_data(
     Raises:
         HfkitError: The card has something to mend, a text or the card holds what is private, or the Hub refuses.
     """
-    from huggingface_hub import get_token
-
     publishing.check_name(repository)
     card = DataCard.find(name.removeprefix("demo:"))
     (found,) = check_cards([card.path], data=False)
@@ -64,18 +60,13 @@ def push_data(
         files.files |= both(text)
         files.check(secrets)
         if dry_run:
-            print(f"{repository} would get, in one commit:\n{files.listing()}\n\n{text}")
+            publishing.show(files, repository)
             return None
-        api = publishing.connect(repository)
-        publishing.prepare(api, repository, private, kind="dataset")
-        print(f"{name} -> {repository}:\n{files.listing()}", flush=True)
         title = message or f"{name}, by hfkit push-data"
-        made = commits.commit(api, repository, files, title, kind="dataset", overwrite_card=overwrite_card)
-    print(f"Published: {api.endpoint}/datasets/{repository} at {made}", flush=True)
-    return made
+        return publishing.publish(files, repository, name, title, "dataset", private, overwrite_card)
 
 
-def data_files(data: "LoadedData", secrets: Secrets, folder: Path) -> Bundle:
+def data_files(data: LoadedData, secrets: Secrets, folder: Path) -> Bundle:
     """Each split as one Parquet file in `folder`, its texts looked through before they are compressed.
 
     Raises:
@@ -96,27 +87,18 @@ def _search(secrets: Secrets, split: str, column: str, values: list[Any]) -> Non
     content = "\n".join(values).encode("utf-8", "surrogatepass")
     if private := secrets.search(content):
         row = content[: private[0].start].count(b"\n")
-        raise HfkitError(
-            f"{column} of {split} holds what is private: {private[0]}",
-            where=f"about row {row} of {len(values):,}",
-            fix="take it out of the data; nothing was sent",
-        )
+        what = f"{column} of {split} holds what is private: {private[0]}"
+        fix = "take it out of the data; nothing was sent"
+        raise HfkitError(what, where=f"about row {row} of {len(values):,}", fix=fix)
 
 
-def published_card(card: DataCard, data: "LoadedData", repository: str) -> str:
+def published_card(card: DataCard, data: LoadedData, repository: str) -> str:
     """The card as the repository's README.md: its front matter says where the rows now are."""
-    from huggingface_hub import DatasetCard
-
-    from hfkit.data.cards.vocabulary import size_category
-
     page = DatasetCard(card.path.read_text(encoding="utf-8-sig"))
     block = {key: value for key, value in page.data["hfkit"].items() if key not in _DONE}
     columns = [name for name in next(iter(data.values())).column_names if name != "id"]
-    block |= {
-        "source": repository,
-        "splits": {split: split for split in data},
-        "columns": {name: name for name in [*columns, "id"]},
-    }
+    block |= {"source": repository, "splits": {split: split for split in data}}
+    block["columns"] = {name: name for name in [*columns, "id"]}
     block.pop("labels", None)  # the Parquet files name them
     page.data["hfkit"] = block
     page.data["size_categories"] = size_category(sum(len(split) for split in data.values()))

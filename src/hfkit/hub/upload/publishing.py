@@ -1,24 +1,23 @@
 """push: a finished run becomes a repository on the Hub, in one commit, looked through before and verified after."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.network import endpoint, hub_reachable
 from hfkit.hub import bases, editions, verification
 from hfkit.hub.refusals import LOGIN, unreachable
 from hfkit.hub.upload import commits
-from hfkit.hub.upload.bundle import bundle
+from hfkit.hub.upload.bundle import Bundle, bundle
 from hfkit.hub.upload.readme import README
 from hfkit.hub.upload.secrets import Secrets
 from hfkit.runs.run import Run, reading
-
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
 
 
 @dataclass(frozen=True)
@@ -54,69 +53,95 @@ def push(
 ) -> Published | None:
     """Publish a finished run, and prove that it opens and answers as here.
 
-    The repository is made where there is none. All files go into one commit on the branch's newest state, so nobody
-    ever sees half a model. Then that commit is downloaded into an empty cache by a new process, opened as the card
-    says, and its logits on stored examples are compared with the run's, bit for bit. The run is only read.
-
-    The token is the Hub login's (`hf auth login`) or HF_TOKEN; HF_ENDPOINT leads to another Hub.
+    All files go into one commit on the branch's newest state, so nobody ever sees half a model. Then that commit is
+    downloaded into an empty cache by a new process, opened as the card says, and its logits on stored examples are
+    compared with the run's, bit for bit. The run is only read. The token is the Hub login's (`hf auth login`) or
+    HF_TOKEN; HF_ENDPOINT leads to another Hub.
 
     Args:
         run: A finished run.
-        repository: `user/name` or `organization/name`.
+        repository: `user/name` or `organization/name`, made where there is none.
         private: Make a new repository private.
-        revision: The branch, which is made where there is none.
+        revision: The branch, made where there is none.
         tag: A name for the commit, such as v1.
         message: The commit's.
         merged: Publish an adapter and its base as one model.
         with_base: Publish the adapter's base first, where it is not on the Hub: under this name, or with True as
             `<repository>-base`.
         overwrite_card: Put the card in the place of a README.md that was edited there; else what people wrote is kept.
-        dry_run: List the files and show the card; no network.
+        dry_run: List the files and show the card, without a network; the answer is None.
         verify: Open and compare afterwards.
-
-    Returns:
-        What was published; None for a dry run.
 
     Raises:
         HfkitError: The run is not finished or damaged; a file holds a token or a private path; the Hub refuses; or
             what was published does not answer as the run, in which case the commit stands.
     """
     run = run if isinstance(run, Run) else Run(run)
-    check_name(repository)
     base = f"{repository}-base" if with_base is True else with_base or None
-    if base is not None:
-        check_name(base)
-    secrets = Secrets(_token(), [Path.cwd(), run.path])
+    for name in filter(None, (repository, base)):
+        check_name(name)
+    secrets = Secrets(get_token(), [Path.cwd(), run.path])
     with ExitStack() as stack:
-        with reading(run):
-            made = editions.edition(run, stack, merged)
-            if made.adapter:
-                made.stand_on(*bases.planned(made.model, repository, base))
-            files = bundle(made, repository, secrets)
-        files.check(secrets)
+        made, files = _planned(run, repository, base, merged, secrets, stack)
         if dry_run:
-            print(f"{repository} would get, in one commit:\n{files.listing()}\n\n{files.read('README.md').decode()}")
+            show(files, repository)
             return None
         api = connect(repository)
-        stack.enter_context(_quiet())
         prepare(api, repository, private, revision, tag)
         if made.adapter:
             made.stand_on(*bases.publish(api, made.model, base, private, secrets))
             files = bundle(made, repository, secrets)
-            files.check(secrets)
-        print(f"{run.path} -> {repository}:\n{files.listing()}", flush=True)
         title = message or f"{run.info['name']}, by hfkit push"
-        commit = commits.commit(api, repository, files, title, revision, overwrite_card=overwrite_card)
-        return _proven(api, repository, commit, tag, made if verify else None)
+        commit = send(api, files, repository, run.path, title, revision, tag=tag, overwrite_card=overwrite_card)
+        rows = _verified(made, api, repository, commit) if verify else 0
+    return Published(repository, commit, f"{api.endpoint}/{repository}", rows)
 
 
-def _proven(api: "HfApi", repository: str, commit: str, tag: str | None, made: "editions.Edition | None") -> Published:
-    """What was published, tagged, and opened again as `made` answers; None is taken at its word."""
+def _planned(
+    run: Run, repository: str, base: str | None, merged: bool, secrets: Secrets, stack: ExitStack
+) -> tuple["editions.Edition", Bundle]:
+    """What will be sent, as far as it is known without a Hub."""
+    with reading(run):
+        made = editions.edition(run, stack, merged)
+        if made.adapter:
+            made.stand_on(*bases.planned(made.model, repository, base))
+        return made, bundle(made, repository, secrets)
+
+
+def publish(
+    files: Bundle, repository: str, source: Any, message: str, kind: str, private: bool, overwrite_card: bool
+) -> str:
+    """Make `repository` where there is none, and send it the files of a data set or a Space; the commit's name."""
+    api = connect(repository)
+    prepare(api, repository, private, kind=kind)
+    return send(api, files, repository, source, message, kind=kind, overwrite_card=overwrite_card)
+
+
+def show(files: Bundle, repository: str) -> None:
+    """What a dry run prints."""
+    print(f"{repository} would get, in one commit:\n{files.listing()}\n\n{files.read(README).decode()}")
+
+
+def send(
+    api: HfApi,
+    files: Bundle,
+    repository: str,
+    source: Any,
+    message: str,
+    revision: str = "main",
+    *,
+    kind: str = "model",
+    tag: str | None = None,
+    overwrite_card: bool = False,
+) -> str:
+    """One commit, told before and after; its name."""
+    print(f"{source} -> {repository}:\n{files.listing()}", flush=True)
+    commit = commits.commit(api, repository, files, message, revision, kind, overwrite_card)
     if tag:
         commits.persist(lambda: api.create_tag(repository, tag=tag, revision=commit), repository)
-    url = f"{api.endpoint}/{repository}"
-    print(f"Published: {url} at {commit}", flush=True)
-    return Published(repository, commit, url, _verified(made, api, repository, commit) if made else 0)
+    place = {"model": "", "dataset": "datasets/", "space": "spaces/"}[kind]
+    print(f"Published: {api.endpoint}/{place}{repository} at {commit}", flush=True)
+    return commit
 
 
 def check_name(repository: str) -> None:
@@ -125,9 +150,6 @@ def check_name(repository: str) -> None:
     Raises:
         HfkitError: It is not of the form owner/name.
     """
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
-
     try:
         validate_repo_id(repository)
         if repository.count("/") != 1:
@@ -138,23 +160,17 @@ def check_name(repository: str) -> None:
         ) from error
 
 
-def connect(repository: str) -> "HfApi":
+def connect(repository: str) -> HfApi:
     """The Hub, with a token that may write to `repository`.
 
     Raises:
         HfkitError: Nobody answers, there is no token, or it is unknown, may only read, or is of nobody who may write
             there.
     """
-    from huggingface_hub import HfApi, constants
-
     if constants.HF_HUB_OFFLINE or not hub_reachable(endpoint()):
-        raise unreachable(repository)
+        raise unreachable()
     api = HfApi(endpoint=endpoint())
-
-    def ask() -> Any:
-        return api.whoami()
-
-    who = commits.persist(ask, repository)
+    who: Any = commits.persist(lambda: api.whoami(), repository)
     token = (who.get("auth") or {}).get("accessToken") or {}
     if token.get("role") == "read":
         raise HfkitError(f"the token of {who.get('name')} may only read, and {repository} would be written", fix=LOGIN)
@@ -162,15 +178,13 @@ def connect(repository: str) -> "HfApi":
     organizations = {entry.get("name"): entry.get("roleInOrg") for entry in who.get("orgs") or []}
     if owner != who.get("name") and (owner not in organizations or organizations[owner] == "read"):
         why = "only read there" if owner in organizations else "no member of it"
-        raise HfkitError(
-            f"{who.get('name')} may not write to {owner}: {why}",
-            fix=f"publish as {who.get('name')}/{repository.split('/')[1]}, or ask {owner} for the right to write",
-        )
+        fix = f"publish as {who.get('name')}/{repository.split('/')[1]}, or ask {owner} for the right to write"
+        raise HfkitError(f"{who.get('name')} may not write to {owner}: {why}", fix=fix)
     return api
 
 
 def prepare(
-    api: "HfApi",
+    api: HfApi,
     repository: str,
     private: bool = False,
     revision: str = "main",
@@ -185,23 +199,18 @@ def prepare(
         HfkitError: The token may not write there; there is a repository of this name and another kind; it is public
             and was to be private; the tag is taken; or the Hub refuses.
     """
-    from huggingface_hub import CommitOperationAdd
 
     def make() -> None:
         if not api.repo_exists(repository, repo_type=kind):
             for other in {"model", "dataset", "space"} - {kind}:
                 if api.repo_exists(repository, repo_type=other):
-                    raise HfkitError(
-                        f"{repository} is a repository of the kind {other}, and a {kind} would be published",
-                        fix="choose another name: links to the two would be taken for each other",
-                    )
+                    what = f"{repository} is a repository of the kind {other}, and a {kind} would be published"
+                    raise HfkitError(what, fix="choose another name: links to the two would be taken for each other")
             sdk = "gradio" if kind == "space" else None
             api.create_repo(repository, private=private or None, repo_type=kind, exist_ok=True, space_sdk=sdk)
         elif private and not api.repo_info(repository, repo_type=kind).private:
-            raise HfkitError(
-                f"{repository} is public, and was to be private",
-                fix="make it private in its settings, or choose another name",
-            )
+            fix = "make it private in its settings, or choose another name"
+            raise HfkitError(f"{repository} is public, and was to be private", fix=fix)
         refs = api.list_repo_refs(repository, repo_type=kind)
         if tag and any(ref.name == tag for ref in refs.tags):
             raise HfkitError(f"{repository} has a tag {tag}", fix="choose another: a tag that moves is no tag")
@@ -213,27 +222,9 @@ def prepare(
     commits.persist(make, repository)
 
 
-def _verified(made: editions.Edition, api: "HfApi", repository: str, commit: str) -> int:
+def _verified(made: editions.Edition, api: HfApi, repository: str, commit: str) -> int:
     ways = " and with ".join(verification.NAMES[way] for way in made.ways)
     print(f"Opening it from an empty cache with {ways} ...", flush=True)
-    rows = verification.verify(made, repository, commit, _token(), api.endpoint)
+    rows = verification.verify(made, repository, commit, get_token(), api.endpoint)
     print(f"It answers as the run does: the logits of {rows} examples are equal, bit for bit.")
     return rows
-
-
-def _token() -> str | None:
-    from huggingface_hub import get_token
-
-    return get_token()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the client's own warnings of each retry: a push says in the end what became of it."""
-    log = logging.getLogger("huggingface_hub")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(level)

@@ -6,13 +6,13 @@ Beside each card its text as hfkit wrote it is kept in `.hfkit/README.md`. What 
 import tempfile
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from huggingface_hub import HfApi
+from huggingface_hub.utils import yaml_dump
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_yaml
-
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
 
 README, WRITTEN = "README.md", ".hfkit/README.md"
 
@@ -25,7 +25,7 @@ def both(text: str) -> dict[str, bytes]:
 
 
 def at_the_hub(
-    api: "HfApi", repository: str, there: dict[str, str], revision: str, kind: str
+    api: HfApi, repository: str, there: dict[str, str], revision: str, kind: str
 ) -> tuple[str | None, str | None]:
     """README.md at a commit, and as hfkit wrote it there; None for what there is not, or is no text."""
     found: dict[str, str] = {}
@@ -57,7 +57,8 @@ def merged(ours: str, theirs: str | None, written: str | None) -> tuple[str, str
     changed = [name for name in before.keys() | front.keys() if before.get(name) != front.get(name)]
     new = {name: front.get(name) if name in changed else keys.get(name) for name in [*front, *keys]}
     lines, count, clashes = _lines(base.split("\n"), text.split("\n"), body.split("\n")) if written else ([text], 0, 0)
-    whole = f"---\n{_yaml({name: value for name, value in new.items() if value is not None})}---\n" + "\n".join(lines)
+    kept = {name: value for name, value in new.items() if value is not None}
+    whole = f"---\n{yaml_dump(kept, sort_keys=False)}---\n" + "\n".join(lines)
     told = [*sorted(changed), *([f"{count} edited place{'s' * (count != 1)} of the text"] if count else [])]
     again = f", of which {clashes} changed in the run too, so that both stand" if clashes else ""
     whole = theirs if ours == written else whole  # with its comments and its order of keys
@@ -95,9 +96,3 @@ def _lines(base: list[str], ours: list[str], theirs: list[str]) -> tuple[list[st
     for start, stop, lines in reversed(edits):
         ours = ours[:start] + lines + ours[stop:]
     return ours, len(edits), clashes
-
-
-def _yaml(front: dict[str, Any]) -> str:
-    from huggingface_hub.utils import yaml_dump
-
-    return str(yaml_dump(front, sort_keys=False))

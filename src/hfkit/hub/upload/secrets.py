@@ -30,8 +30,6 @@ _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_KEY|PR
 SHORTEST = 10
 """Characters of a variable's value below which it is no secret, but a word such as `false`."""
 
-REMOVED = "[removed]"
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -113,7 +111,7 @@ class Secrets:
                 said.append(str(finding))
                 is_path = "folder" in finding.kind or "user" in finding.kind
                 start, stop = _whole_path(content, finding) if is_path else (finding.start, finding.end)
-                kept = _last_part(content[start:stop]) if is_path else REMOVED.encode()
+                kept = _last_part(content[start:stop]) if is_path else b"[removed]"
                 parts += [content[end : max(start, end)], kept]
                 end = max(stop, end)
             content = b"".join([*parts, content[end:]])

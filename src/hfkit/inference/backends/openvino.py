@@ -25,12 +25,9 @@ a label in float32, so labels stay torch's."""
 
 
 class Converted:
-    """A model that OpenVINO computes; called as the model is, it answers with `logits` alone.
+    """A model that OpenVINO computes in `f32` or `bf16`; called as the model is, it answers with `logits` alone.
 
-    Args:
-        model: From transformers or of ours, on the CPU.
-        batch: An example of its inputs, (rows, tokens) each, of several lengths: what depends on padding is traced.
-        hint: `f32` or `bf16`.
+    `batch` is an example of its inputs, (rows, tokens) each, of several lengths: what depends on padding is traced.
 
     Raises:
         HfkitError: OpenVINO is not installed, or cannot take the model over.

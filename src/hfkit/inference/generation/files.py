@@ -3,10 +3,10 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.progress import Bar
@@ -17,7 +17,8 @@ from hfkit.data.tables.table import counted
 from hfkit.data.text.layouts import Layout
 from hfkit.inference.generation.generator import TextGenerator
 from hfkit.inference.generation.prompts import choose_layout, open_prompts
-from hfkit.inference.readers import Row
+from hfkit.inference.readers import Row, Source
+from hfkit.inference.rows import free_name
 from hfkit.inference.writers import open_writer
 
 CHUNK = 256
@@ -27,17 +28,7 @@ CHUNK = 256
 def generate(model: str | Path, prompt: str, options: GenerationArguments | None = None, **loading: Any) -> list[str]:
     """Continue one text, and print it while it is made.
 
-    Args:
-        model: A run, a model's folder, an adapter's folder or a Hub id.
-        prompt: The text.
-        options: How.
-        loading: Arguments of `hfkit.pipeline`.
-
-    Returns:
-        The answers, without the prompt.
-
-    Raises:
-        HfkitError: As `TextGenerator` and its `ids`.
+    The answers are returned without the prompt. Arguments, and what is raised, as of `TextGenerator` and its `ids`.
     """
     generator = TextGenerator(model, options, **loading)
     ids = generator.ids(prompt)
@@ -61,11 +52,7 @@ def generate_file(
     options: GenerationArguments | None = None,
     *,
     prompt_column: str | None = None,
-    encoding: str = "utf-8",
-    delimiter: str | None = None,
-    quoting: Literal["minimal", "none"] = "minimal",
-    column_names: Sequence[str] = (),
-    missing_values: Sequence[str] = (),
+    how: FileArguments | None = None,
     disable_tqdm: bool = False,
     **loading: Any,
 ) -> int:
@@ -75,14 +62,12 @@ def generate_file(
     what comes out can be trained on.
 
     Args:
-        model: A run, a model's folder, an adapter's folder or a Hub id.
+        model, options, loading: As of `TextGenerator`.
         input: A .txt file with a prompt a line, `-` for standard input, or a .jsonl, .csv, .tsv or .parquet file.
         output: A file of these kinds but .txt, written whole or not at all. None: JSON lines on standard output.
-        options: How.
         prompt_column: Default: `messages` (chats), a question or `prompt` as in training, or a usual name.
-        encoding, delimiter, quoting, column_names, missing_values: Of the input, as in `hfkit.config.FileArguments`.
+        how: How the input is read.
         disable_tqdm: No progress bar on standard error.
-        loading: Arguments of `hfkit.pipeline`.
 
     Returns:
         The number of prompts.
@@ -91,31 +76,28 @@ def generate_file(
         HfkitError: with the file and the row: what is no prompt, or too long a one; and what `TextGenerator`, the
             readers and the writers raise. No output is left then.
     """
-    how = FileArguments(encoding=encoding, delimiter=delimiter, quoting=quoting, column_names=list(column_names))
+    how = how or FileArguments()
     with ExitStack() as stack:
         source = stack.enter_context(open_prompts(input, how))
         layout = choose_layout(source, prompt_column)
-        if unread := [name for name in source.columns if name not in layout.used and name.casefold() not in ID_NAMES]:
-            print(f"columns not read: {flat(', '.join(unread))}", file=sys.stderr)
-        added = "completion"
-        while added in source.columns:
-            added = f"predicted_{added}"
-        write = stack.enter_context(_writing(output, source.columns, added, source.schema))
+        _say_unread(source, layout)
+        added = free_name(source.columns, "completion")
+        write = _show
+        if output is not None:
+            write = stack.enter_context(open_writer(output, source.columns, [added], source.schema)).write
         generator = TextGenerator(model, options, **loading)
         hidden = disable_tqdm or (output is None and sys.stdout.isatty())
         bar = stack.enter_context(Bar("generate", "prompt", None, hidden=hidden))
-        rows = 0
         while chunk := list(islice(source.rows, CHUNK)):
-            write(_answered(generator, chunk, layout, added, rows, missing_values))
-            rows += len(chunk)
+            write(_answered(generator, chunk, layout, added, bar.count, how.missing_values))
             bar.update(len(chunk))
-        if not rows:
+        if not bar.count:
             raise HfkitError("There are no prompts", where=source.name, fix="write one a line")
     for note in source.notes:
         print(flat(note), file=sys.stderr)
     if output is not None:
-        print(f"{counted(rows, 'prompt')} answered in {flat(output)}", file=sys.stderr)
-    return rows
+        print(f"{counted(bar.count, 'prompt')} answered in {flat(output)}", file=sys.stderr)
+    return bar.count
 
 
 def chat(
@@ -124,10 +106,8 @@ def chat(
     """Talk with a model: a line of standard input is a message, and the answer is printed while it is made.
 
     Args:
-        model: A run, a model's folder, an adapter's folder or a Hub id, with a chat template.
-        options: How. By default an answer may fill the context.
+        model, options, loading: As of `TextGenerator`; by default an answer may fill the context.
         system: What the model is told before all.
-        loading: Arguments of `hfkit.pipeline`.
 
     Returns:
         The messages.
@@ -188,19 +168,14 @@ def _answered(
     return [row | {added: text} for (_, row), texts in zip(chunk, answers, strict=True) for text in texts]
 
 
-@contextmanager
-def _writing(
-    output: str | Path | None, columns: list[str], added: str, schema: Any
-) -> Iterator[Callable[[list[dict[str, Any]]], None]]:
-    """Takes rows: into a file, or as JSON lines to standard output."""
-    if output is not None:
-        with open_writer(output, columns, [added], schema) as writer:
-            yield writer.write
-        return
+def _say_unread(source: Source, layout: Layout) -> None:
+    unread = [name for name in source.columns if name not in layout.used and name.casefold() not in ID_NAMES]
+    if unread:
+        print(f"columns not read: {flat(', '.join(unread))}", file=sys.stderr)
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    """Rows as JSON lines on standard output."""
     safe: Callable[[str], str] = clean if sys.stdout.isatty() else str
-
-    def show(rows: list[dict[str, Any]]) -> None:
-        for row in rows:
-            print(safe(json.dumps(row, ensure_ascii=False, default=str)), flush=True)
-
-    yield show
+    for row in rows:
+        print(safe(json.dumps(row, ensure_ascii=False, default=str)), flush=True)

@@ -31,21 +31,17 @@ class TextGenerator:
 
     Args:
         model: A run, a model's folder, an adapter's folder or a Hub id.
-        options: How; see `GenerationArguments`.
-        pipeline_options: Arguments of `hfkit.pipeline`.
-
-    Attributes:
-        config: The transformers GenerationConfig that came of it.
-        context: Tokens that the model reads, prompt and answer together; None where any number.
+        options: How; the transformers GenerationConfig that comes of it is `config`.
+        loading: Arguments of `hfkit.pipeline`.
 
     Raises:
         HfkitError: The model is no language model, or the options cannot work.
     """
 
-    def __init__(self, model: str | Path, options: GenerationArguments | None = None, **pipeline_options: Any) -> None:
+    def __init__(self, model: str | Path, options: GenerationArguments | None = None, **loading: Any) -> None:
         options = options or GenerationArguments()
         said(options)  # wrong numbers are told before anything is read
-        loaded = pipeline(model, **pipeline_options)
+        loaded = pipeline(model, **loading)
         if not loaded.model.can_generate():
             raise HfkitError(f"{model} does not continue texts: it is for {loaded.task}", fix="hfkit predict RUN")
         self.name = str(model)
@@ -54,6 +50,7 @@ class TextGenerator:
         self.stops: list[str] = self.config.stop_strings or []
         self.asked = options.max_new_tokens
         self.seed = options.seed
+        # Tokens that the model reads, prompt and answer together; None where any number.
         self.context: int | None = getattr(self.model.config, "max_position_embeddings", None)
         self.tokens_per_batch = TOKENS_CPU if self.device.type == "cpu" else TOKENS
 
@@ -70,11 +67,8 @@ class TextGenerator:
             return ids
         room = self.context - len(ids)
         if room < 1:
-            raise HfkitError(
-                f"The prompt has {len(ids):,} tokens, and the model reads {self.context:,} with its answer",
-                where=where,
-                fix="shorten it: what is cut should be your choice",
-            )
+            what = f"The prompt has {len(ids):,} tokens, and the model reads {self.context:,} with its answer"
+            raise HfkitError(what, where=where, fix="shorten it: what is cut should be your choice")
         if self.asked is not None and self.asked > room:
             raise HfkitError(
                 f"The prompt has {len(ids):,} tokens and --max_new_tokens is {self.asked:,}; the model reads"
@@ -85,35 +79,29 @@ class TextGenerator:
         return ids
 
     def complete(self, prompts: Sequence[list[int]], first: int = 0) -> list[list[str]]:
-        """The answers to each prompt: `num_return_sequences` texts, without the prompt.
+        """The answers to each prompt, tokens from `ids`: `num_return_sequences` texts, without the prompt.
 
-        Args:
-            prompts: Tokens, from `ids`.
-            first: The place of the first one among all that are asked, which its draws depend on.
+        `first` is the place of the first one among all that are asked, which its draws depend on.
         """
         answers: list[list[str]] = [[]] * len(prompts)
         order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
         start = 0
         while start < len(order):
             # Longest first: it says how many fit, and neighbours in length need little padding.
-            each = (len(prompts[order[start]]) + self._new(prompts[order[start]])) * self._rows()
+            longest, new = prompts[order[start]], self._new(prompts[order[start]])
+            each = (len(longest) + new) * max(self.config.num_beams, self.config.num_return_sequences)
             count = 1 if self._draws_beams() else max(1, self.tokens_per_batch // each)
             # A default length may be cut by the context, and then each prompt has its own.
-            same = self._new(prompts[order[start]])
-            places = [place for place in order[start : start + count] if self._new(prompts[place]) == same]
+            places = [place for place in order[start : start + count] if self._new(prompts[place]) == new]
             for place, texts in zip(places, self._batch(prompts, places, first), strict=True):
                 answers[place] = texts
             start += len(places)
         return answers
 
     def tell(self, prompt: list[int], say: Callable[[str], None], place: int = 0, sequence: int = 0) -> str:
-        """One answer, told in pieces while it is made; beams, which are compared to the end, in one piece.
+        """One answer, of which `say` takes each piece while it is made; beams, which are compared to the end, are one.
 
-        Args:
-            prompt: Tokens, from `ids`.
-            say: Takes each piece.
-            place: Of the prompt, which its draws depend on.
-            sequence: Which of `num_return_sequences`.
+        Its draws depend on the `place` of the prompt, tokens from `ids`, and on which `sequence` of several it is.
         """
         if self.config.num_beams > 1:
             text = self._batch([prompt], [0], place)[0][sequence]
@@ -168,9 +156,6 @@ class TextGenerator:
         """Tokens to add: what is wanted, or what the context has room for where nobody asked."""
         wanted: Any = self.config.max_new_tokens
         return int(wanted if self.context is None else min(wanted, self.context - len(prompt)))
-
-    def _rows(self) -> int:
-        return int(max(self.config.num_beams, self.config.num_return_sequences))
 
     def _draws_beams(self) -> bool:
         return bool(self.config.do_sample and self.config.num_beams > 1)

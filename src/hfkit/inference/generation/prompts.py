@@ -60,11 +60,8 @@ def choose_layout(source: Source, wanted: str | None = None) -> Layout:
         return found
     if wanted or usual or len(source.columns) == 1:
         return Layout("text", (wanted or [*usual, *source.columns][0],))
-    raise HfkitError(
-        f"It cannot be told which column is the prompt; there are {', '.join(source.columns)}",
-        where=source.name,
-        fix="say --prompt_column NAME",
-    )
+    what = f"It cannot be told which column is the prompt; there are {', '.join(source.columns)}"
+    raise HfkitError(what, where=source.name, fix="say --prompt_column NAME")
 
 
 def token_ids(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, where: str) -> list[int]:

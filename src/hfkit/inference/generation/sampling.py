@@ -48,7 +48,6 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "stop": (lambda value: not all(value), "give texts with at least one character"),
     "seed": (lambda value: not 0 <= value < 2**32, "give a whole number from 0 to 4,294,967,295"),
 }
-ONLY_DRAWN = ("temperature", "top_k", "top_p", "min_p")
 
 # In the order in which transformers applies them; each with the value that leaves everything as it is.
 _WARPERS: tuple[tuple[str, type, float], ...] = (
@@ -63,11 +62,7 @@ _WARPERS: tuple[tuple[str, type, float], ...] = (
 
 
 def said(options: GenerationArguments) -> dict[str, Any]:
-    """What the user says.
-
-    Raises:
-        HfkitError: A number that cannot be.
-    """
+    """What the user says; a number that cannot be is refused."""
     given = {field.name: getattr(options, field.name) for field in fields(options)}
     given = {name: value for name, value in given.items() if value not in (None, [])}
     for name, (wrong, fix) in RULES.items():
@@ -89,15 +84,13 @@ def settle(options: GenerationArguments, own: GenerationConfig, tokenizer: PreTr
     drawn = given.get("do_sample", own.do_sample)
     beams = given.get("num_beams", own.num_beams) or 1
     wanted = given.get("num_return_sequences", own.num_return_sequences) or 1
-    for name in ONLY_DRAWN:
+    for name in ("temperature", "top_k", "top_p", "min_p"):
         if name in given and not drawn:
             raise HfkitError(f"--{name} has no effect without --do_sample", fix=f"add --do_sample, or drop --{name}")
     if wanted > beams and (beams > 1 or not drawn):
         one = "the likeliest tokens give one answer" if beams == 1 else f"{beams} beams give {beams} answers at most"
-        raise HfkitError(
-            f"--num_return_sequences is {wanted}, and {one}",
-            fix=f"add --do_sample, or --num_beams {wanted}" if beams == 1 else f"set --num_beams {wanted}",
-        )
+        fix = f"add --do_sample, or --num_beams {wanted}" if beams == 1 else f"set --num_beams {wanted}"
+        raise HfkitError(f"--num_return_sequences is {wanted}, and {one}", fix=fix)
     settled: Any = copy.deepcopy(own)
     try:
         settled.update(**given | {"max_length": None, "num_beams": beams, "num_return_sequences": wanted})
@@ -121,9 +114,7 @@ class Draw(LogitsProcessor):
     The likeliest token after Gumbel noise is one drawn by its probability (Gumbel 1954), hence this goes with
     `do_sample=False`. transformers' own sampling takes one stream of numbers for the whole batch.
 
-    Args:
-        config: Its temperature, top_k, top_p, min_p, typical_p, epsilon_cutoff and eta_cutoff are applied.
-        seeds: One for each row of the batch.
+    What cuts the choice (temperature, top_k, top_p, ...) is the config's; there is a seed for each row of the batch.
     """
 
     def __init__(self, config: GenerationConfig, seeds: Sequence[int]) -> None:
@@ -165,10 +156,7 @@ class Sound(LogitsProcessor):
 class Telling(BaseStreamer):
     """Tells a text as it is made, in pieces that are whole characters and together the whole text.
 
-    Args:
-        decode: The tokens so far -> the text after the prompt.
-        say: Takes each piece.
-        stops: Texts that end it and are not told.
+    `decode` makes of the tokens so far the text after the prompt; `stops` are texts that end it and are not told.
     """
 
     def __init__(

@@ -1,6 +1,7 @@
-"""Adapters: several on one base, and one merged into its base for good."""
+"""Adapters: the base that one stands on, several on one base, and one merged into its base for good."""
 
 import math
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import safe_open
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from hfkit.base.atomic import whole_folder, writing
 from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.untrusted import read_json_file
 from hfkit.models.adapting import four_bit
-from hfkit.models.adapting.bases import load_base
 from hfkit.models.adapting.lora import put_adapter, quiet_peft, read_adapter
 from hfkit.models.inspection import first_line, say
-from hfkit.models.loading import load_model, quiet
+from hfkit.models.loading import load_model, quiet, read_config, task_of, ways
 from hfkit.models.names import locate
 from hfkit.models.settings import settle_generation
 from hfkit.runs.run import Run
@@ -29,7 +31,40 @@ CLOSE = 1e-5
 STORED = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 """What safetensors calls the types in which a merged model may be written."""
 
-PROBE = "The merged model has to answer this as the adapter on its base does, to five digits."
+
+def load_base(folder: Path, path: str | Path, whole: bool = False) -> tuple[PreTrainedModel, Any]:
+    """The base of the adapter in `folder`, which `path` was said for, and the adapter's tokenizer or image processor.
+
+    An adapter that was trained on a base of four bits a weight gets such a one, or with `whole` one in float32. The
+    config, and the tokenizer or processor, are the base's where the folder has none. Raises as `load_model`.
+    """
+    name, revision = read_adapter(folder)
+    base = locate(name, revision)
+    bare, spec = not (folder / "config.json").is_file(), task_of(folder)
+    if spec is None:
+        raise HfkitError(f"{path} does not say what its adapter is for", where=str(folder / "adapter_config.json"))
+    check, weights, read_processor = ways(spec)
+    check(base, name)
+    config = _config_of_base(folder, base, path, spec.labelled) if bare else read_config(folder, path)
+    if whole:
+        four_bit.mark(config, False)
+    model, _ = weights(base, config)
+    own = any((folder / file).is_file() for file in ("tokenizer_config.json", "preprocessor_config.json"))
+    return model, read_processor(folder if own else base, config)
+
+
+def _config_of_base(folder: Path, base: Path, path: str | Path, labelled: bool) -> PreTrainedConfig:
+    """The base's config, with as many labels as the head has that the adapter brings."""
+    config = read_config(base, path)
+    heads = set(read_json_file(folder / "adapter_config.json").get("modules_to_save") or [])
+    with safe_open(folder / "adapter_model.safetensors", "pt") as file:
+        shapes = [file.get_slice(name).get_shape() for name in file.keys() if heads & set(name.split("."))]  # noqa: SIM118
+    labels = min((shape[0] for shape in shapes if len(shape) == 2), default=None)
+    if labelled and labels not in (None, config.num_labels):
+        config.num_labels = labels
+        names = ", ".join((config.id2label or {}).values())
+        warnings.warn(f"{path} does not say what its labels are called: {names[:80]}", stacklevel=4)
+    return config
 
 
 def load_adapters(paths: Sequence[str | Path]) -> "tuple[PeftModel, Any]":
@@ -53,9 +88,8 @@ def load_adapters(paths: Sequence[str | Path]) -> "tuple[PeftModel, Any]":
     base, reader = load_base(folders[0], paths[0])
     model = put_adapter(base, folders[0], names[0])
     for path, folder, name in zip(paths[1:], folders[1:], names[1:], strict=True):
-        if read_adapter(folder) != read_adapter(folders[0]):
-            mine, other = read_adapter(folder)[0], read_adapter(folders[0])[0]
-            raise HfkitError(f"{path} stands on {mine}, and {paths[0]} on {other}", fix="load them apart")
+        if (mine := read_adapter(folder)) != (first := read_adapter(folders[0])):
+            raise HfkitError(f"{path} stands on {mine[0]}, and {paths[0]} on {first[0]}", fix="load them apart")
         try:
             with quiet_peft():
                 model.load_adapter(str(folder), adapter_name=name)
@@ -69,8 +103,7 @@ def load_adapters(paths: Sequence[str | Path]) -> "tuple[PeftModel, Any]":
 def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto") -> tuple[Path, float]:
     """Write an adapter and its base as one plain model, which opens without PEFT.
 
-    The sum is made in float32, and asked: its logits are those of the adapter on its base, or nothing is left. What was
-    written is read again and has to answer as it did in memory.
+    Its logits are those of the adapter on its base, or nothing is left; what was written is read again, and answers so.
 
     Args:
         path: A finished run or an adapter's folder.
@@ -78,8 +111,7 @@ def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto
         dtype: float32, bfloat16 or float16, in which the weights are written; auto is that of the base's files.
 
     Returns:
-        The folder, and by how much its logits differ from the adapter's at most, as a share of the largest: what
-        rounding to `dtype` costs.
+        The folder, and by how much its logits differ from the adapter's, as a share of the largest: by the rounding.
 
     Raises:
         HfkitError: There is no adapter or no such dtype, the folder is in use, or the merged model answers otherwise.
@@ -142,13 +174,10 @@ def _difference(found: torch.Tensor, wanted: torch.Tensor) -> float:
 
 
 def _same(found: torch.Tensor, wanted: torch.Tensor, folder: Path) -> None:
-    difference = _difference(found, wanted)
-    if not difference <= CLOSE:
-        raise HfkitError(
-            f"The merged model's logits differ from the adapter's by {difference:.1e} of the largest",
-            where=str(folder),
-            fix="keep the adapter on its base: this kind cannot be merged without loss",
-        )
+    if not (difference := _difference(found, wanted)) <= CLOSE:
+        what = f"The merged model's logits differ from the adapter's by {difference:.1e} of the largest"
+        fix = "keep the adapter on its base: this kind cannot be merged without loss"
+        raise HfkitError(what, where=str(folder), fix=fix)
 
 
 def stored_dtype(folder: Path) -> str:
@@ -174,7 +203,8 @@ def _adapter_folder(path: str | Path) -> Path:
 def _probe(reader: Any) -> dict[str, Any]:
     """Something for a model to answer: a sentence, or noise as an image."""
     if hasattr(reader, "decode"):
-        return dict(reader(PROBE, truncation=True, return_tensors="pt"))
+        text = "The merged model has to answer this as the adapter on its base does, to five digits."
+        return dict(reader(text, truncation=True, return_tensors="pt"))
     from PIL import Image
 
     noise = torch.randint(0, 256, (64, 64, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import BitsAndBytesConfig, PreTrainedConfig, PreTrainedModel
 
 from hfkit.base.errors import HfkitError
 from hfkit.models.adapting.freezing import in_head
@@ -26,7 +26,7 @@ def is_four_bit(config: PreTrainedConfig) -> bool:
 def mark(config: PreTrainedConfig, four_bit: bool) -> None:
     """Say in `config` how the model is read: `read_weights` looks there, and so does who opens the adapter."""
     known = {key: value for key, value in (getattr(config, "hfkit", None) or {}).items() if key != MARK}
-    config.hfkit = known | ({MARK: True} if four_bit else {})
+    config.hfkit = known | {MARK: True} if four_bit else known
 
 
 def options(auto_model: Any, config: PreTrainedConfig, **code: bool) -> dict[str, Any]:
@@ -37,16 +37,11 @@ def options(auto_model: Any, config: PreTrainedConfig, **code: bool) -> dict[str
     Raises:
         HfkitError: bitsandbytes is not installed, or does not load here; or no matrix is left.
     """
-    from transformers import BitsAndBytesConfig
-
     try:
         _bitsandbytes()
     except (ImportError, OSError, RuntimeError) as error:
-        raise HfkitError(
-            f"four bits a weight need bitsandbytes, which does not load: {first_line(error)}",
-            where="--load_in_4bit",
-            fix="pip install 'hfkit[qlora]'",
-        ) from error
+        what = f"four bits a weight need bitsandbytes, which does not load: {first_line(error)}"
+        raise HfkitError(what, where="--load_in_4bit", fix="pip install 'hfkit[qlora]'") from error
     with torch.device("meta"):
         model = auto_model.from_config(config, **code)
     widths = {name: width for name, module in model.named_modules() if (width := _width(module))}

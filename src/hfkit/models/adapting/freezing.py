@@ -34,11 +34,8 @@ def freeze(model: nn.Module, patterns: Iterable[str], new: Collection[str] = ())
     for pattern in patterns:
         matched = {name for name in parameters if _matches(model, name, pattern, new)}
         if not matched:
-            raise HfkitError(
-                f"no parameter is called {pattern!r}",
-                where="--freeze",
-                fix=nearest(pattern, {"backbone", "embeddings", *_modules(model)}),
-            )
+            fix = nearest(pattern, {"backbone", "embeddings", *_modules(model)})
+            raise HfkitError(f"no parameter is called {pattern!r}", where="--freeze", fix=fix)
         frozen |= matched
     if frozen == set(parameters):
         raise HfkitError(
@@ -105,11 +102,7 @@ def fewest_rows(model: nn.Module, unfreezes: bool = False) -> int:
 def check_single(model: nn.Module, picture: torch.Tensor, name: str, unfreezes: bool = False) -> None:
     """Where training shows a model one picture at a time: do its batch norms find something to count?
 
-    Args:
-        model: With what learns decided.
-        picture: An empty one, (1, channels, height, width).
-        name: What the user calls the model.
-        unfreezes: All of it will learn.
+    `picture` is an empty one, (1, channels, height, width); `unfreezes` says that all of the model will learn.
 
     Raises:
         HfkitError: A norm sees one value a channel, and torch would end the training.

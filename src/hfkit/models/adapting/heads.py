@@ -15,10 +15,8 @@ def settle_padding_token(settings: PreTrainedConfig, processor: PreTrainedTokeni
     """Decoders such as GPT-2 were trained without padding; batches need it, and the head must know where texts end."""
     if processor.pad_token_id is None:
         if processor.eos_token is None:
-            raise HfkitError(
-                f"the tokenizer of {name} has neither a padding nor an end token",
-                fix="set tokenizer.pad_token and save the tokenizer again",
-            )
+            fix = "set tokenizer.pad_token and save the tokenizer again"
+            raise HfkitError(f"the tokenizer of {name} has neither a padding nor an end token", fix=fix)
         processor.pad_token = processor.eos_token
         say(f"tokenizer: no padding token, {processor.eos_token} takes its place")
     backbone = getattr(settings, "backbone_config", None) or settings

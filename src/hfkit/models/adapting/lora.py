@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 ALL_LINEAR = "all-linear"
 """As in PEFT: every layer that multiplies by a matrix, but the head and the embeddings."""
 
-
 UNTOUCHED = 1e-3
 """How near the mean of all token vectors one lies that no training has moved, as a share of their spread."""
 
@@ -37,8 +36,7 @@ def add_lora(
     Args:
         model: A classifier or a causal language model, ours or transformers'.
         config: The `lora_*` knobs, `use_dora` and `use_rslora`. `model_revision` is written into the adapter beside
-            its base, the model's `name_or_path`: a name that can be found again, such as `demo:minilm`, and no path of
-            this machine.
+            its base, the model's `name_or_path`, which can be found again and is no path of this machine.
         new: Parameters of the backbone that no checkpoint has filled; their modules learn too.
         processor: The tokenizer. The vectors of `lora_tokens` learn, by default those of added tokens that no training
             has touched: a low-rank adapter could not reach them.
@@ -72,8 +70,7 @@ def add_lora(
 
 
 def _targets(model: "PreTrainedModel", config: ModelArguments) -> tuple[list[str], list[str]]:
-    """Names of the layers that get an adapter, each of which the model has; and of the parameters that do: experts
-    that are fused, one matrix an expert, are no layers."""
+    """Names of the layers that get an adapter, and of the parameters that do: fused experts are no layers."""
     from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as DEFAULTS
 
     backbone = getattr(model.config, "backbone_config", None) or model.config
@@ -84,11 +81,8 @@ def _targets(model: "PreTrainedModel", config: ModelArguments) -> tuple[list[str
     if not wanted:  # timm's ViTs call their attention qkv, transformers' query and value
         wanted = [name for name in ("qkv", "query", "value", "q_proj", "v_proj") if name in known]
     if not wanted:
-        raise HfkitError(
-            f"PEFT has no default layers for a {backbone.model_type}",
-            where="--lora",
-            fix=f"name them with --lora_target_modules: {', '.join(sorted(known))}",
-        )
+        fix = f"name them with --lora_target_modules: {', '.join(sorted(known))}"
+        raise HfkitError(f"PEFT has no default layers for a {backbone.model_type}", where="--lora", fix=fix)
     layers: set[str] = set()
     experts: set[str] = set()
     for target in wanted:
@@ -145,11 +139,8 @@ def _token_settings(
     asked = getattr(config, "lora_tokens", [])
     for token in asked:
         if token not in known:
-            raise HfkitError(
-                f"{token!r} is no token of the model",
-                where="--lora_tokens",
-                fix=nearest(token, list(processor.get_added_vocab())),
-            )
+            fix = nearest(token, list(processor.get_added_vocab()))
+            raise HfkitError(f"{token!r} is no token of the model", where="--lora_tokens", fix=fix)
     tokens = asked or _untouched(table.weight, processor)
     if not tokens:
         return {}
@@ -194,11 +185,8 @@ def read_adapter(folder: Path) -> tuple[str, str | None]:
     if not isinstance(content, dict) or not isinstance(content.get("base_model_name_or_path"), str):
         raise HfkitError("The adapter's config does not name its base model", where=str(place))
     if content.get("megatron_config"):
-        raise HfkitError(
-            "adapter_config.json sets megatron_config, by which PEFT would import any module",
-            where=str(place),
-            fix="take the line out, and read what else the folder asks for",
-        )
+        what = "adapter_config.json sets megatron_config, by which PEFT would import any module"
+        raise HfkitError(what, where=str(place), fix="take the line out, and read what else the folder asks for")
     if not (folder / "adapter_model.safetensors").is_file():
         raise HfkitError(
             "The adapter has no adapter_model.safetensors; hfkit reads safetensors, which cannot run code",

@@ -1,7 +1,7 @@
 """Padding: what fills the shorter rows of a batch, so that a text is answered as if it stood alone."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, Self
+from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -15,18 +15,8 @@ CLOSE = 1e-3
 SHORT, LONG = "a text", "a text that goes on for a while and then comes to an end"
 
 
-class Padded(Protocol):
-    """What is asked of a task that reads texts."""
-
-    def filled_on(self, side: str) -> Self:
-        """A copy whose batches are filled on this side: left, right, or none, where rows of one length go together."""
-        ...
-
-    def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]: ...
-
-
 def settle_padding(
-    task: Padded,
+    task: Any,
     answer: Callable[[Any, dict[str, torch.Tensor]], torch.Tensor],
     features: list[dict[str, Any]],
     model: Any,
@@ -39,13 +29,11 @@ def settle_padding(
     reads padding (FNet, ConvBERT, MobileBERT), and gets rows of one length only.
 
     Args:
-        task: Collates.
+        task: One that reads texts: `filled_on(side)` is a copy whose batches are filled on the left, the right, or not
+            at all, where rows of one length go together.
         answer: (task, batch) -> logits of the rows or words of a batch, in their order, (all of them, labels).
-        features: A short row, the end of the long one, which may be cut to the same length as the short one, and the
-            long one.
-        model: With its weights, in float32.
-        tokenizer: Its tokenizer, which is told the side.
-        name: What the user calls the model.
+        features: A short row, the end of the long one, and the long one, which may be cut to the short one's length.
+        model, tokenizer, name: In float32; its tokenizer, which is told the side; and what the user calls it.
 
     Returns:
         A sentence where the tokenizer's own side will not do.

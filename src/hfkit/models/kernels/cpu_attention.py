@@ -16,10 +16,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 LARGEST = 2**26
 """Scores of a layer above which memory counts for more: 128 MiB of them are kept for the way back."""
 
-
 SPECIAL = ("position_bias", "cache", "softcap")
 """What some models add to attention, and this one leaves to transformers."""
-
 
 wanted: ContextVar[bool] = ContextVar("wanted", default=False)
 """Whether this thread is inside `products`: another thread's models attend as they always did."""
@@ -52,16 +50,10 @@ def attend(
     is_causal: bool | None = None,
     **more: Any,
 ) -> tuple[Tensor, None]:
-    """As transformers' sdpa_attention_forward, which does whatever is out of the ordinary.
+    """transformers' sdpa_attention_forward, which still does whatever is out of the ordinary.
 
-    Args:
-        module: Whose attention it is; says whether it is causal where nobody else does.
-        query, key, value: (batch, heads, tokens, width of a head).
-        attention_mask: True where a token may be looked at, (batch, 1, tokens, tokens); None for everywhere.
-        dropout, scaling, is_causal, more: As transformers has them.
-
-    Returns:
-        (batch, tokens, heads, width of a head), and no weights.
+    (batch, heads, tokens, width of a head) thrice -> (batch, tokens, heads, width of a head), and no weights. The mask
+    is True where a token may be looked at.
     """
     scores = query.shape[0] * query.shape[1] * query.shape[2] * key.shape[2]
     plain = (

@@ -31,12 +31,8 @@ def drawn_fast(model: nn.Module, device: torch.device) -> Iterator[None]:
 
 
 def drop(layer: nn.Dropout, states: Tensor) -> Tensor:
-    """`states` with a share `p` of its numbers zero and the others divided by 1 - p, in expectation the same.
-
-    Args:
-        layer: Gives `p`, and whether it is training; what is small or out of the ordinary is left to torch.
-        states: Any shape, floating point.
-    """
+    """`states`, of any shape, with a share `p` of its numbers zero and the others divided by 1 - p, in expectation the
+    same. What is small or out of the ordinary is left to torch."""
     count, usual = states.numel(), 0 < layer.p < 1 and not layer.inplace and states.is_floating_point()
     if not layer.training or not usual or count <= SMALL:
         return nn.Dropout.forward(layer, states)
