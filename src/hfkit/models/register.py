@@ -19,12 +19,17 @@ from types import ModuleType
 def _configs() -> None:
     from transformers.models.auto.configuration_auto import AutoConfig
 
-    from hfkit.baselines.configs import BaselineTransformerConfig, RecurrentConfig, RecurrentTaggerConfig
+    from hfkit.baselines.configs import (
+        BaselineBertConfig,
+        BaselineTransformerConfig,
+        RecurrentConfig,
+        RecurrentTaggerConfig,
+    )
     from hfkit.baselines.language.configs import LANGUAGE_CONFIGS
     from hfkit.baselines.vision.configs import IMAGE_CONFIGS
     from hfkit.models.configs import PooledConfig
 
-    own = (RecurrentConfig, RecurrentTaggerConfig, BaselineTransformerConfig, PooledConfig)
+    own = (RecurrentConfig, RecurrentTaggerConfig, BaselineTransformerConfig, BaselineBertConfig, PooledConfig)
     for config in (*own, *IMAGE_CONFIGS, *LANGUAGE_CONFIGS):
         AutoConfig.register(config.model_type, config, exist_ok=True)
 
@@ -34,6 +39,7 @@ def _models() -> None:
 
     from hfkit.baselines import auto
     from hfkit.baselines.language.auto import LANGUAGE_MODELS
+    from hfkit.baselines.masked import BaselineBertForMaskedLM
     from hfkit.baselines.tagger import RecurrentForTokenClassification
     from hfkit.baselines.vision.auto import IMAGE_MODELS
     from hfkit.models.pooled import PooledForSequenceClassification
@@ -44,6 +50,7 @@ def _models() -> None:
         "AutoModelForTokenClassification": (RecurrentForTokenClassification,),
         "AutoModelForImageClassification": IMAGE_MODELS,
         "AutoModelForCausalLM": LANGUAGE_MODELS,
+        "AutoModelForMaskedLM": (BaselineBertForMaskedLM,),
     }
     for name, own in models.items():
         for model in own:
