@@ -11,14 +11,14 @@ import pytest
 import torch
 from datasets import Dataset
 from test_every_task import trained
-from transformers import AutoTokenizer, BertConfig, BertForMaskedLM
+from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer, BertConfig, BertForMaskedLM
 
 import hfkit
 from hfkit.baselines.configs import BaselineBertConfig
 from hfkit.baselines.masked import BaselineBertForMaskedLM
 from hfkit.inference import predict_file
 from hfkit.tasks.fill_mask.baselines import Frequency, Gap, fit
-from hfkit.tasks.fill_mask.hiding import hidden_words, shown
+from hfkit.tasks.fill_mask.hiding import hidden_words, shown, told
 from hfkit.tasks.fill_mask.task import FillMask
 from hfkit.tasks.fill_mask.words import NONE, windows, words_of
 
@@ -105,6 +105,33 @@ def test_a_bert_from_scratch_gives_transformers_logits_with_its_weights() -> Non
     torch.testing.assert_close(found[mask.bool()], expected[mask.bool()], rtol=1e-4, atol=1e-4)
 
 
+SMALL: dict[str, Any] = {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+SMALL |= {"intermediate_size": 64}
+KINDS = {
+    "bert": SMALL, "roberta": SMALL | {"pad_token_id": 1}, "camembert": SMALL, "mpnet": SMALL, "roformer": SMALL,
+    "deberta-v2": SMALL, "electra": SMALL | {"embedding_size": 16}, "albert": SMALL | {"embedding_size": 16},
+    "convbert": SMALL | {"embedding_size": 16}, "fnet": SMALL,
+    "modernbert": SMALL | dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id"), 0),
+    "distilbert": {"vocab_size": 97, "dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64},
+    "xlm": {"vocab_size": 97, "emb_dim": 32, "n_layers": 2, "n_heads": 2},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_output_layer_is_asked_for_hidden_places_alone(kind: str) -> None:
+    torch.manual_seed(0)
+    model = AutoModelForMaskedLM.from_config(AutoConfig.for_model(kind, **KINDS[kind])).eval()
+    ids, kept = torch.randint(3, 90, (3, 10)), torch.rand(3, 10) < 0.3
+    asked: list[Any] = []
+    hook = model.get_output_embeddings().register_forward_hook(lambda *given: asked.append(given[2].shape))
+    with torch.no_grad():
+        found = told(model, {"input_ids": ids, "attention_mask": torch.ones_like(ids)}, kept)
+        assert asked == [found.shape] and len(found) == kept.sum()
+        hook.remove()
+        whole = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+    torch.testing.assert_close(found, whole[kept], rtol=1e-5, atol=1e-5)
+
+
 @pytest.fixture
 def masked_lm(tiny_bert: Path, tmp_path: Path) -> Path:
     """A tiny BERT with a head for hidden words, its weights far from zero so that one token is the likeliest."""
@@ -144,9 +171,9 @@ def test_what_is_judged_are_whole_words_behind_masks(tokenizer: Any) -> None:
     asked = {row: sorted(w for at in range(len(rows)) for w in rows[at]["hidden"] if rows[at]["document"] == row)
              for row in words}  # fmt: skip
     assert asked == chosen
-    told = {row: sum(len(TEXTS[row][a:b].encode()) for a, b in (words[row][w] for w in chosen[row])) for row in words}
+    size = {row: sum(len(TEXTS[row][a:b].encode()) for a, b in (words[row][w] for w in chosen[row])) for row in words}
     found = {row: sum(rows[at]["bytes"] for at in range(len(rows)) if rows[at]["document"] == row) for row in words}
-    assert found == told
+    assert found == size
 
 
 def test_sums_are_those_of_the_models_logits(tokenizer: Any, masked_lm: Path) -> None:
@@ -176,10 +203,10 @@ def test_rivals_are_probabilities_and_see_no_other_hidden_word() -> None:
     assert known < 1 and frequency("zebra") > 0 and frequency("the") > frequency("cat") > frequency("zebra")
     settings = {"mask_probability": 0.4, "seed": 1}
     rows = Dataset.from_dict({"text": texts})
-    told = fit(rows, rows, settings, 0)
-    assert told["bytes_on_both_sides"]["prediction"].sum() < told["words_by_frequency"]["prediction"].sum()
+    whole = fit(rows, rows, settings, 0)
+    assert whole["bytes_on_both_sides"]["prediction"].sum() < whole["words_by_frequency"]["prediction"].sum()
     other = fit(rows, Dataset.from_dict({"text": texts[:1]}), settings, 0)
-    assert other["bytes_on_both_sides"]["prediction"][0] == pytest.approx(told["bytes_on_both_sides"]["prediction"][0])
+    assert other["bytes_on_both_sides"]["prediction"][0] == pytest.approx(whole["bytes_on_both_sides"]["prediction"][0])
     content, counts = Gap("mat", b"123456789", b"abcdefgh").filled("hut")
     assert content == b"56789hutabcde" and counts.tolist() == [False] * 5 + [True] * 8
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import torch
 
 from hfkit.tasks.fill_mask.words import NONE
 
@@ -44,3 +45,19 @@ def shown(ids: np.ndarray, words: np.ndarray, mask: int, vocabulary: int, probab
     at_random = np.isin(words, drawn[(fate >= MASKED) & (fate < MASKED + RANDOM)])
     seen[at_random] = rng.integers(vocabulary, size=int(at_random.sum()))
     return seen, np.isin(words, drawn)
+
+
+def told(model: Any, inputs: dict[str, torch.Tensor], kept: torch.Tensor) -> torch.Tensor:
+    """(kept places, vocabulary): what the model says where `kept`, (rows, tokens), is true.
+
+    The output layer is asked there alone. Over a vocabulary it is as much work as all the rest of a small encoder, and
+    its answers to what is not hidden would be thrown away: MiniLM learns twice as fast so.
+    """
+    head = getattr(model, "module", model).get_output_embeddings()
+    hook = head and head.register_forward_pre_hook(lambda _, given: (given[0][kept], *given[1:]))
+    try:
+        logits: torch.Tensor = model(**inputs).logits
+    finally:
+        if hook:
+            hook.remove()
+    return logits[kept] if logits.ndim == 3 else logits  # of a model whose output layer is elsewhere

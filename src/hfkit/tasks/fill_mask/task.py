@@ -18,7 +18,7 @@ from hfkit.data.text.windows import IGNORED, padded
 from hfkit.models.adapting.padding import of_one_length
 from hfkit.tasks.base import BaseTask, check_reads
 from hfkit.tasks.fill_mask.config import Config
-from hfkit.tasks.fill_mask.hiding import hidden_words, numbered, shown
+from hfkit.tasks.fill_mask.hiding import hidden_words, numbered, shown, told
 from hfkit.tasks.fill_mask.words import NONE, cut, read_words, text_of, windows_of
 
 CONTEXT = 512
@@ -290,7 +290,7 @@ class FillMask(BaseTask):
         found, order = [], []
         for rows, part in parts:
             kept = part.pop("targets") != IGNORED
-            found.append(model(**part).logits[kept].float())
+            found.append(told(model, part, kept).float())
             order.append(torch.arange(len(batch["targets"]), device=kept.device)[rows].repeat_interleave(kept.sum(1)))
         if len(found) == 1:
             return found[0]
