@@ -18,9 +18,8 @@ from hfkit.baselines.configs import BaselineBertConfig
 from hfkit.baselines.masked import BaselineBertForMaskedLM
 from hfkit.inference import predict_file
 from hfkit.tasks.fill_mask.baselines import Frequency, Gap, fit
-from hfkit.tasks.fill_mask.hiding import hidden_words, shown, told
 from hfkit.tasks.fill_mask.task import FillMask
-from hfkit.tasks.fill_mask.words import NONE, windows, words_of
+from hfkit.tasks.fill_mask.words import NONE, hidden_words, shown, told, windows, words_of
 
 TEXTS = ["The film, a warm one, was not bad at all!", "他喜欢看电影 and tea.", "...", "unaffable " * 40]
 
@@ -111,7 +110,7 @@ KINDS = {
     "bert": SMALL, "roberta": SMALL | {"pad_token_id": 1}, "camembert": SMALL, "mpnet": SMALL, "roformer": SMALL,
     "deberta-v2": SMALL, "electra": SMALL | {"embedding_size": 16}, "albert": SMALL | {"embedding_size": 16},
     "convbert": SMALL | {"embedding_size": 16}, "fnet": SMALL,
-    "modernbert": SMALL | dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id"), 0),
+    "modernbert": SMALL | {f"{role}_token_id": 0 for role in ("pad", "bos", "eos", "cls", "sep")},
     "distilbert": {"vocab_size": 97, "dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64},
     "xlm": {"vocab_size": 97, "emb_dim": 32, "n_layers": 2, "n_heads": 2},
 }  # fmt: skip

@@ -11,8 +11,7 @@ import numpy as np
 from datasets import Dataset
 
 from hfkit.baselines.language.byte_ngram import END, ByteNgram
-from hfkit.tasks.fill_mask.hiding import hidden_words
-from hfkit.tasks.fill_mask.words import text_of, words_of
+from hfkit.tasks.fill_mask.words import hidden_words, text_of, words_of
 
 ORDER = 6
 """Bytes of an n-gram: five of what stands before, and the one to say."""

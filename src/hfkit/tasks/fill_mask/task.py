@@ -18,8 +18,7 @@ from hfkit.data.text.windows import IGNORED, padded
 from hfkit.models.adapting.padding import of_one_length
 from hfkit.tasks.base import BaseTask, check_reads
 from hfkit.tasks.fill_mask.config import Config
-from hfkit.tasks.fill_mask.hiding import hidden_words, numbered, shown, told
-from hfkit.tasks.fill_mask.words import NONE, cut, read_words, text_of, windows_of
+from hfkit.tasks.fill_mask.words import NONE, cut, hidden_words, numbered, read_words, shown, text_of, told, windows_of
 
 CONTEXT = 512
 """Tokens of a window where neither --max_length nor the model says."""

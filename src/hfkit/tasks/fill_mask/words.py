@@ -1,10 +1,11 @@
-"""The words of a text that can be hidden, the tokens that they are made of, and the windows in which they are read."""
+"""The words of a text: the tokens that they are made of, the windows they are read in, and which of them are hidden."""
 
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 from datasets import Dataset, Features, List, Value
 from transformers import PreTrainedTokenizerBase
 
@@ -16,6 +17,10 @@ _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 
 NONE = -1
 """The word of a token that is part of none: punctuation."""
+
+MASKED, RANDOM = 0.8, 0.1
+"""Of the hidden words in training: shown as the mask token, and as random tokens; the others stay, so that the model
+learns to say each word anew, whatever it sees there (Devlin et al. 2019, section 3.1)."""
 
 
 def text_of(row: dict[str, Any]) -> str:
@@ -87,3 +92,54 @@ def windows_of(columns: dict[str, list[Any]]) -> Dataset:
 def size(text: str) -> int:
     """Bytes of a text in UTF-8."""
     return len(text.encode("utf-8", "surrogatepass"))
+
+
+def hidden_words(count: int, probability: float, seed: int, row: int) -> np.ndarray:
+    """The numbers of a text's words that are hidden when it is judged, sorted: always the same for (seed, row).
+
+    Masks that are drawn anew at each look make two looks incomparable: how hard a text is depends on its masks more
+    than on an epoch of training. At least one word is hidden, where there is one.
+    """
+    if not count:
+        return np.zeros(0, dtype=int)
+    number = max(1, round(probability * count))
+    return np.sort(np.random.default_rng([seed, row]).choice(count, number, replace=False))
+
+
+def numbered(words: np.ndarray, hidden: list[int]) -> np.ndarray:
+    """(tokens,): of each token of a hidden word the number of the word among those; NONE of the others."""
+    return np.where(np.isin(words, hidden), np.searchsorted(hidden, words), NONE)
+
+
+def shown(ids: np.ndarray, words: np.ndarray, mask: int, vocabulary: int, probability: float, key: list[int]) -> Any:
+    """A window as training shows it, drawn by `key`.
+
+    Returns:
+        The tokens that the model sees, and whether each is hidden, (tokens,). A word has one fate: mask, random tokens,
+        or itself.
+    """
+    rng = np.random.default_rng(key)
+    there = np.unique(words[words != NONE])
+    drawn = rng.choice(there, max(1, round(probability * len(there))), replace=False)
+    fate = rng.random(len(drawn))
+    seen = ids.copy()
+    seen[np.isin(words, drawn[fate < MASKED])] = mask
+    at_random = np.isin(words, drawn[(fate >= MASKED) & (fate < MASKED + RANDOM)])
+    seen[at_random] = rng.integers(vocabulary, size=int(at_random.sum()))
+    return seen, np.isin(words, drawn)
+
+
+def told(model: Any, inputs: dict[str, torch.Tensor], kept: torch.Tensor) -> torch.Tensor:
+    """(kept places, vocabulary): what the model says where `kept`, (rows, tokens), is true.
+
+    The output layer is asked there alone. Over a vocabulary it is as much work as all the rest of a small encoder, and
+    its answers to what is not hidden would be thrown away: MiniLM learns twice as fast so.
+    """
+    head = getattr(model, "module", model).get_output_embeddings()
+    hook = head and head.register_forward_pre_hook(lambda _, given: (given[0][kept], *given[1:]))
+    try:
+        logits: torch.Tensor = model(**inputs).logits
+    finally:
+        if hook:
+            hook.remove()
+    return logits[kept] if logits.ndim == 3 else logits  # of a model whose output layer is elsewhere
