@@ -99,6 +99,22 @@ def continued(run: Run) -> tuple[Any, Callable[[Any], Any], list[Any]]:
     return prompts, lambda answer: answer[0]["generated_text"], said
 
 
+def gaps(run: Run) -> tuple[Any, Callable[[Any], Any], list[Any]]:
+    """Texts with a gap, and what the model's own logits say there."""
+    model, tokenizer = load_model(run.path)
+    texts = [
+        f"the {tokenizer.mask_token} was a film",
+        f"{tokenizer.mask_token} acting",
+        f"a warm {tokenizer.mask_token}",
+    ]
+    said = []
+    for text in texts:
+        ids = tokenizer(text, return_tensors="pt", return_token_type_ids=False)["input_ids"]
+        with torch.no_grad():
+            said.append(int(model(input_ids=ids).logits[0, ids[0] == tokenizer.mask_token_id].argmax()))
+    return texts, lambda answer: answer[0]["token"], said
+
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "text-generation": {"max_new_tokens": 5, "do_sample": False, "return_full_text": False},
     "token-classification": {"aggregation_strategy": "none", "ignore_labels": []},
@@ -137,6 +153,11 @@ def cases(tiny_bert: Path, reviews: list[tuple[str, str]]) -> dict[str, Case]:
         "token-classification": Case(
             lambda folder: names_file(folder / "names.conll"), lambda _: tiny_bert,
             {"model": "baseline:bilstm_crf", "vocab_size": 300}, texts, tagged, lambda run: ["Ada went to Oslo ."],
+        ),
+        "fill-mask": Case(
+            csv, lambda _: tiny_bert, {"model": "baseline:bert", "model_args": LM, "vocab_size": 300},
+            texts | {"mask_probability": 0.3}, gaps, lambda run: ["a ___ film"],
+            {"lora_target_modules": ["query", "value"]},
         ),
     }  # fmt: skip
 

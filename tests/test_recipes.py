@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[1]
 EVERY = sorted((ROOT / "recipes").glob("*.py"))
 IMAGES = [file for file in EVERY if "image_classification.Config" in file.read_text(encoding="utf-8")]
 LANGUAGE = [file for file in EVERY if "text_generation.Config" in file.read_text(encoding="utf-8")]
-RECIPES = [file for file in EVERY if file not in IMAGES + LANGUAGE]
+MASKED = [file for file in EVERY if "fill_mask.Config" in file.read_text(encoding="utf-8")]
+RECIPES = [file for file in EVERY if file not in IMAGES + LANGUAGE + MASKED]
 SMALL = (
     "--max_train_samples 64 --max_eval_samples 16 --max_test_samples 32 --max_steps 4 --logging_steps 1 --disable_tqdm"
 )
@@ -142,6 +143,16 @@ def test_a_language_recipes_demo_ends_with_a_whole_run(
     assert list(figures["baselines"]) == ["byte_ngram", "byte_unigram"]
     assert "counts of six bytes" in capsys.readouterr().out
     assert (folder / "model" / "adapter_config.json").is_file() == file.stem.endswith("lora")
+
+
+@with_demo
+@pytest.mark.parametrize("file", MASKED, ids=lambda file: file.stem)
+def test_a_recipe_of_hidden_words_ends_with_a_whole_run(file: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    assert run(file, "--demo", *SMALL.split(), "--max_length", "32", "--model", tiny_bert) == 0
+    figures = json.loads((tmp_path / "runs" / f"{file.stem}-demo" / "metrics.json").read_text())
+    assert figures["primary_metric"] == "nats_per_word" and figures["nats_per_word"]["n"] == 32
+    assert list(figures["baselines"]) == ["bytes_on_both_sides", "words_by_frequency"]
+    assert "bytes on both sides" in (tmp_path / "runs" / f"{file.stem}-demo" / "report.html").read_text()
 
 
 @with_demo

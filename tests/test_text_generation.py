@@ -21,6 +21,7 @@ from transformers import AutoModelForCausalLM
 
 import hfkit
 from hfkit import HfkitError, TrainConfig
+from hfkit.baselines.language.byte_ngram import END, ByteNgram
 from hfkit.baselines.language.tokenizers import END_TOKEN, train_byte_bpe
 from hfkit.config import DataArguments
 from hfkit.data.text.chat_samples import samples
@@ -29,7 +30,7 @@ from hfkit.data.text.windows import IGNORED, packed, pieces
 from hfkit.evaluation.metric import looked_at
 from hfkit.models import build_model, load_model
 from hfkit.tasks import build_task
-from hfkit.tasks.text_generation.baselines import END, byte_ngram, classical_language
+from hfkit.tasks.text_generation.baselines import classical_language
 from hfkit.tasks.text_generation.models import try_out
 from hfkit.tasks.text_generation.task import TextGeneration
 from hfkit.training.judge import evaluate
@@ -443,7 +444,7 @@ def test_an_encoder_and_a_classifier_are_no_language_models(tiny_bert: Path, rev
 def test_the_counted_baseline_is_a_probability_and_knows_what_it_saw() -> None:
     learnt = bytes([END]) + b"abcabcabcabc" * 20 + bytes([END])
     every = [(bytes([END]) + b"abc" + bytes([byte]), np.array([False] * 4 + [True])) for byte in range(256)]
-    shares = np.exp(-np.array(list(byte_ngram(learnt, every, 4))))
+    shares = np.exp(-np.array(list(ByteNgram(learnt, 4).nats(every))))
     assert shares.sum() == pytest.approx(1)
     assert shares.argmax() == ord("a")
     train, test = (Dataset.from_dict({"text": [text]}) for text in ("abcabc " * 50, "abcabc "))

@@ -91,6 +91,11 @@ def mean_of(row: Callable[[Columns], np.ndarray]) -> Of:
     return lambda columns, weights: total(weights, columns.of_rows(row)) / weights.sum(axis=1)
 
 
+def ratio_of(top: str, per: str, scale: Callable[[Any], Any] = np.positive) -> Of:
+    """The `of` of a sum over all rows by another one."""
+    return lambda columns, weights: scale(total(weights, columns[top]) / total(weights, columns[per]))
+
+
 def figures(metrics: Iterable[Metric], columns: Mapping[str, Any]) -> dict[str, float]:
     """The figures of one set of predictions as plain floats.
 

@@ -1,15 +1,17 @@
 """Rows for a model: of a file of any size or of standard input, a few at a time, each with its place."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from hfkit.base.errors import HfkitError, nearest
 from hfkit.config import FileArguments
 from hfkit.data.readers import open_records
 from hfkit.data.readers.lines import text_lines
+from hfkit.data.tables.columns import TEXT_NAMES
 
 STDIN, STDIN_NAME = "-", "standard input"
 
@@ -69,3 +71,23 @@ def stream_rows(stream: BinaryIO, name: str, how: FileArguments) -> Iterator[Row
     how.check_no_csv(name)
     for number, line in enumerate(text_lines(stream, name, how.encoding), start=1):
         yield f"{name}, line {number}", {"text": line.rstrip("\r\n")}
+
+
+def column_of(source: Source, asked: str | None, trained: str | None, usual: Sequence[str] = TEXT_NAMES) -> str:
+    """The column of texts: the one asked for, else the run's, else one of a usual name, else the only one.
+
+    Raises:
+        HfkitError: There is no such column, or it cannot be told.
+    """
+    if asked is not None and asked not in source.columns:
+        raise HfkitError(f"There is no column {asked!r}", where=source.name, fix=nearest(asked, source.columns))
+    known = [name for name in (trained, *usual) if name in source.columns]
+    only = source.columns if len(source.columns) == 1 else []
+    found = [name for name in (asked, *known, *only) if name]
+    if not found:
+        raise HfkitError(
+            f"It cannot be told which column is the text; there are {', '.join(source.columns)}",
+            where=source.name,
+            fix="say --text_column NAME",
+        )
+    return found[0]

@@ -67,7 +67,12 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
 
 
 def from_scratch(
-    config: Any, task: "Task", texts: Callable[[], Iterable[str]] | None, length: int, lowercase: bool = True
+    config: Any,
+    task: "Task",
+    texts: Callable[[], Iterable[str]] | None,
+    length: int,
+    lowercase: bool = True,
+    mask: bool = False,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     """A baseline that reads texts, untrained; its tokenizer, trained on them; and no parameters that a file lacked.
 
@@ -76,6 +81,7 @@ def from_scratch(
         texts: Those of the training split; None where there is none.
         length: Tokens that a text may have where neither the task nor a flag says.
         lowercase: See `train_tokenizer`.
+        mask: The tokenizer has a token that hides others.
 
     Raises:
         HfkitError: There are no texts, or a knob does not fit the network.
@@ -86,6 +92,8 @@ def from_scratch(
         raise HfkitError(f"{config.model} trains its tokenizer on the training split: give build_model the data")
     length = task.model_kwargs()["hfkit"].get("max_length") or length
     processor = train_tokenizer(texts(), config.vocab_size, length, lowercase)
+    if mask:
+        processor.add_special_tokens({"mask_token": "[MASK]"})
     known = getattr(config_class, "max_position_embeddings", None)
     if "max_position_embeddings" in config_class.__annotations__ and known is not None:
         fields = {**fields, "max_position_embeddings": max(length, known)}

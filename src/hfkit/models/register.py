@@ -26,6 +26,7 @@ MODELS = {
     "AutoModelForTokenClassification": ("baselines.tagger",),
     "AutoModelForImageClassification": ("baselines.vision.auto",),
     "AutoModelForCausalLM": ("baselines.language.auto",),
+    "AutoModelForMaskedLM": ("baselines.masked",),
 }
 """Modules whose models each Auto class shall know."""
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from hfkit.base.errors import HfkitError
 from hfkit.tasks.discover import find
 
 if TYPE_CHECKING:
@@ -67,3 +68,17 @@ class BaseTask:
         self, run: "Run", processor: Any, model: Any, data: "DatasetDict", encoded: "DatasetDict", table: "pa.Table"
     ) -> None:
         """Keep in the finished run what its report shows, by the test split's predictions: the spec's `keepsakes`."""
+
+
+def check_reads(name: str, data: "DatasetDict") -> None:
+    """Refuse rows that have none of the columns that a task reads.
+
+    Raises:
+        HfkitError: They were loaded for another task.
+    """
+    columns, known = data["train"].column_names, find(name).reads
+    if not set(known) & set(columns):
+        raise HfkitError(
+            f"{name} reads {', '.join(known)}, and the rows have {', '.join(columns)}",
+            fix=f"load them with hfkit.load_data(..., task={name!r})",
+        )

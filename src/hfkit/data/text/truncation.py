@@ -152,3 +152,32 @@ def positions_of(model_config: PreTrainedConfig) -> int | None:
     if any(family in config.model_type for family in PADDED_POSITIONS):
         return positions - config.pad_token_id - 1
     return positions
+
+
+def around(processor: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+    """The special tokens that the tokenizer puts before a text and after it."""
+    encoded: Any = processor("a", verbose=False)
+    of = encoded.word_ids()
+    inside = [place for place, word in enumerate(of) if word is not None]
+    ids = encoded["input_ids"]
+    return list(ids[: inside[0]]), list(ids[inside[-1] + 1 :])
+
+
+def limit(asked: int | None, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> int | None:
+    """Pieces that the model reads at once; the tokenizer is told.
+
+    Raises:
+        HfkitError: More are asked for than the model has positions.
+    """
+    positions = positions_of(model_config)
+    told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
+    if asked and positions and asked > positions:
+        raise HfkitError(
+            f"The model reads at most {positions} tokens.",
+            where=f"--max_length {asked}",
+            fix=f"--max_length {positions}; longer texts are read in windows",
+        )
+    length = asked or min((limit for limit in (positions, told) if limit), default=None)
+    if length is not None:
+        processor.model_max_length = length
+    return length

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -119,9 +119,11 @@ def packed(lengths: np.ndarray, room: int) -> list[list[int]]:
     return bins
 
 
-def filled(rows: list[list[int]], width: int, fill: int) -> torch.Tensor:
-    """(rows, width) of int64, short rows filled on the right."""
-    filled = np.full((len(rows), width), fill, dtype=np.int64)
+def padded(rows: Sequence[Sequence[int] | np.ndarray], fill: int, left: bool = False) -> torch.Tensor:
+    """(rows, longest) of int64, short rows filled on the right, or on the left."""
+    width = max(map(len, rows))
+    found = np.full((len(rows), width), fill, dtype=np.int64)
     for place, row in enumerate(rows):
-        filled[place, : len(row)] = row
-    return torch.from_numpy(filled)
+        start = width - len(row) if left else 0
+        found[place, start : start + len(row)] = row
+    return torch.from_numpy(found)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +63,7 @@ def predict(
         HfkitError: There is no picture, or what the writers raise.
     """
     root = Path(input)
-    if root.suffix.lower() in SUFFIXES or not root.exists():
-        raise HfkitError(f"{model} reads images", where=f"--input {input}", fix="give a folder of images")
-    table = {
-        name: options.pop(name) for name in ("encoding", "delimiter", "quoting", "column_names") if name in options
-    }
-    FileArguments(**table).check_no_csv(str(input))
+    _check_folder(root, model, options)
     classify = model if isinstance(model, ImageClassificationPipeline) else pipeline(model, **options)
     left: list[Path] = []
     files = [root] if root.is_file() else list(pictures_below(root, left))
@@ -77,23 +72,13 @@ def predict(
             "There is no picture in the folder", where=str(root), fix=f"pictures are {', '.join(FORMATS)} files"
         )
     names = [_told_as(file.relative_to(root).as_posix() if root.is_dir() else file.name) for file in files]
-    types = answer_types(classify.reading.problem_type)
-    kinds = ["value"] if classify.reading.problem_type == REGRESSION else ["label", "score"]
-    batches = _batches(files, classify, workers)
+    types, kinds = answer_types(classify.reading.problem_type), _kinds(classify)
     bad: list[str] = []
-
-    def answers(rows: list[Row]) -> list[Answer | None]:
-        pixels, problems = next(batches)
-        found = iter(_answers(classify, pixels) if pixels is not None else ())
-        said = [dict.fromkeys(kinds) if why else next(found) for why in problems]
-        bad.extend(f"{name} {why}" for (name, _), why in zip(rows, problems, strict=True) if why)
-        return [{"file": rows[at][0], **said[at], "problem": problems[at]} for at in range(len(rows))]
-
     rows = answer_rows(
         Source(str(root), [], ((name, {}) for name in names), len(names), unit="image"),
         output,
         {"file": pa.string(), **{kind: types[kind] for kind in kinds}, "problem": pa.string()},
-        answers,
+        _answering(classify, _batches(files, classify, workers), bad),
         chunk=classify.rows,
         told=lambda answer: answer[kinds[0]],
         disable_tqdm=disable_tqdm,
@@ -102,6 +87,33 @@ def predict(
     for note in [*_told(others, "file", "left out: hidden, a link or no picture"), *_told(bad)]:
         print(note, file=sys.stderr)
     return rows
+
+
+def _kinds(classify: ImageClassificationPipeline) -> list[str]:
+    return ["value"] if classify.reading.problem_type == REGRESSION else ["label", "score"]
+
+
+def _answering(
+    classify: ImageClassificationPipeline, batches: Iterator[tuple[torch.Tensor | None, list[str]]], bad: list[str]
+) -> Callable[[list[Row]], list[Answer | None]]:
+    """What answers as many files as a batch has, and adds those that it cannot read to `bad`."""
+
+    def answers(rows: list[Row]) -> list[Answer | None]:
+        pixels, problems = next(batches)
+        found = iter(_answers(classify, pixels) if pixels is not None else ())
+        said = [dict.fromkeys(_kinds(classify)) if why else next(found) for why in problems]
+        bad.extend(f"{name} {why}" for (name, _), why in zip(rows, problems, strict=True) if why)
+        return [{"file": rows[at][0], **said[at], "problem": problems[at]} for at in range(len(rows))]
+
+    return answers
+
+
+def _check_folder(root: Path, model: Any, options: dict[str, Any]) -> None:
+    """Refuse a table, and the options of a table's dialect, which are taken out."""
+    if root.suffix.lower() in SUFFIXES or not root.exists():
+        raise HfkitError(f"{model} reads images", where=f"--input {root}", fix="give a folder of images")
+    dialect = ("encoding", "delimiter", "quoting", "column_names")
+    FileArguments(**{name: options.pop(name) for name in dialect if name in options}).check_no_csv(str(root))
 
 
 def _batches(

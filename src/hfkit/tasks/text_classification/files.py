@@ -1,6 +1,7 @@
 """predict: a file of any size through a model, in constant memory."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -8,10 +9,9 @@ from typing import Any, Literal
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.config import FileArguments
 from hfkit.data.labels.problem import MULTI, REGRESSION
-from hfkit.data.tables.columns import TEXT_NAMES
 from hfkit.data.tables.table import is_missing
 from hfkit.inference.pipelines import pipeline
-from hfkit.inference.readers import Row, Source, open_rows
+from hfkit.inference.readers import Row, Source, column_of, open_rows
 from hfkit.inference.rows import Answer, answer_rows
 from hfkit.runs.run import Run
 from hfkit.tasks.classifying import answer_types
@@ -94,19 +94,8 @@ def _text_columns(trained: Any, source: Source, text: str | None, pair: str | No
                 fix="give a file with both texts, and name the columns with --text_column and --text_pair_column",
             )
         pair = second
-    if text is not None:
-        return text, pair
-    if first in source.columns and first != pair:
-        return first, pair
-    columns = [name for name in source.columns if name != pair]
-    usual = [name for name in TEXT_NAMES if name in columns]
-    if usual or len(columns) == 1:
-        return (usual or columns)[0], pair
-    raise HfkitError(
-        f"It cannot be told which column is the text; there are {', '.join(source.columns)}",
-        where=source.name,
-        fix="say --text_column NAME",
-    )
+    others = replace(source, columns=[name for name in source.columns if name != pair])
+    return column_of(others, text, first), pair
 
 
 def _answers(classify: TextClassificationPipeline, chunk: list[Row], read: Callable[..., Any]) -> list[Answer | None]:

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 from uuid import uuid4
 
-import numpy as np
 import torch
 from datasets import Dataset, DatasetDict, Features, List, Value
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -13,6 +12,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.data.labels.problem import REGRESSION, SINGLE
 from hfkit.data.text.special_tokens import has_padding, read_as_text
 from hfkit.data.text.truncation import MODEL_INPUTS, Truncation
+from hfkit.data.text.windows import padded
 from hfkit.models.adapting.padding import of_one_length
 from hfkit.tasks.classification import Classification, label_names
 from hfkit.tasks.text_classification.config import Config
@@ -182,10 +182,10 @@ class TextClassification(Classification):
             ids = [window for windows in ids for window in windows]
             types = [window for windows in types for window in windows]
         left = self.padding == "left"
-        batch["input_ids"] = _padded(ids, self.pad_token_id, left)
-        batch["attention_mask"] = _padded([np.ones(len(row), dtype=np.int64) for row in ids], 0, left)
+        batch["input_ids"] = padded(ids, self.pad_token_id, left)
+        batch["attention_mask"] = padded([[1] * len(row) for row in ids], 0, left)
         if types:
-            batch["token_type_ids"] = _padded(types, self.pad_token_type_id, left)
+            batch["token_type_ids"] = padded(types, self.pad_token_type_id, left)
         if "labels" in features[0]:
             batch["labels"] = self.label_batch(features)
         return batch
@@ -215,13 +215,3 @@ def _by_length(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch
     groups = list(of_one_length(inputs))
     logits = [model(**part).logits for _, part in groups]
     return torch.cat(logits)[torch.cat([rows for rows, _ in groups]).argsort()]
-
-
-def _padded(rows: list[Any], fill: int, left: bool) -> torch.Tensor:
-    """(rows, longest) of int64, short rows filled on one side."""
-    width = max(len(row) for row in rows)
-    padded = np.full((len(rows), width), fill, dtype=np.int64)
-    for index, row in enumerate(rows):
-        start = width - len(row) if left else 0
-        padded[index, start : start + len(row)] = row
-    return torch.from_numpy(padded)

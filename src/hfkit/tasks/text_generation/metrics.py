@@ -4,17 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from hfkit.evaluation.metric import Columns, Metric, total
+from hfkit.evaluation.metric import Metric, ratio_of
 
 
 def _metric(name: str, title: str, top: str, per: str, scale: Any = np.positive, **more: Any) -> Metric:
     """A figure of the sum of `top` by that of `per`, both over all texts. A rival has no tokens to count by."""
-
-    def of(columns: Columns, weights: np.ndarray) -> Any:
-        return scale(total(weights, columns[top]) / total(weights, columns[per]))
-
     usual: dict[str, Any] = {"given": (), "better": "lower", "unit": ""}
-    return Metric(name, title, (top, per), of, **usual | more)
+    return Metric(name, title, (top, per), ratio_of(top, per, scale), **usual | more)
 
 
 METRICS = (

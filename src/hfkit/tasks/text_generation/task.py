@@ -16,8 +16,8 @@ from hfkit.data.tables.table import counted
 from hfkit.data.text.chat_samples import samples
 from hfkit.data.text.packing import enclosed, measured, tokenised
 from hfkit.data.text.truncation import NO_LIMIT, positions_of
-from hfkit.data.text.windows import IGNORED, Piece, cut_prompts, documents_of, filled, packed, pieces
-from hfkit.tasks.base import BaseTask
+from hfkit.data.text.windows import IGNORED, Piece, cut_prompts, documents_of, packed, padded, pieces
+from hfkit.tasks.base import BaseTask, check_reads
 from hfkit.tasks.text_generation import hardest_documents
 from hfkit.tasks.text_generation.config import Config
 from hfkit.tasks.text_generation.samples import Samples
@@ -57,12 +57,7 @@ class TextGeneration(BaseTask):
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
         """See `hfkit.build_task`."""
-        columns = data["train"].column_names
-        if not {"text", "completion", "messages"} & set(columns):
-            raise HfkitError(
-                f"A language model learns texts, and the rows have {', '.join(columns)}",
-                fix="load them with hfkit.load_data(..., task='text-generation')",
-            )
+        check_reads(cls.name, data)
         return cls(max_length=config.max_length, eval_stride=config.eval_stride, packing=config.packing)
 
     def callbacks(self, config: Any, run: Any, encoded: DatasetDict, processor: Any) -> list[Any]:
@@ -238,14 +233,13 @@ class TextGeneration(BaseTask):
             `input_ids` and `targets` (rows, tokens); where a row holds several documents `position_ids`, which count
             from 0 in each: by these the models keep documents apart. In evaluation `bytes` and `words` (rows,).
         """
-        width = max(len(feature["input_ids"]) for feature in features)
         batch = {
-            "input_ids": filled([feature["input_ids"] for feature in features], width, self.pad_token_id),
-            "targets": filled([feature["targets"] for feature in features], width, IGNORED),
+            "input_ids": padded([feature["input_ids"] for feature in features], self.pad_token_id),
+            "targets": padded([feature["targets"] for feature in features], IGNORED),
         }
         if any(len(feature["lengths"]) > 1 for feature in features):
             places = [[place for size in feature["lengths"] for place in range(size)] for feature in features]
-            batch["position_ids"] = filled(places, width, 0)
+            batch["position_ids"] = padded(places, 0)
         for name in ("bytes", "words"):
             if name in features[0]:
                 batch[name] = torch.tensor([feature[name] for feature in features])

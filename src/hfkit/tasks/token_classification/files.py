@@ -11,7 +11,7 @@ from hfkit.config import FileArguments
 from hfkit.data.readers import SUFFIXES
 from hfkit.data.tables.columns import TEXT_NAMES
 from hfkit.data.tables.table import is_missing
-from hfkit.inference.readers import STDIN, Row, Source, open_rows
+from hfkit.inference.readers import STDIN, Row, Source, column_of, open_rows
 from hfkit.inference.rows import Answer, answer_rows
 from hfkit.runs.run import Run
 from hfkit.tasks.token_classification.inference import Tagged, TokenClassificationPipeline
@@ -84,7 +84,7 @@ def predict(
         source = _sentences(Path(input), encoding, text_column, (info.get("data") or {}).get("text_column"))
         return _answered(source, "tokens", model, output, output_format, missing, skip_bad_rows, disable_tqdm, options)
     with open_rows(input, how) as source:
-        column = _column(source, text_column, (info.get("data") or {}).get("text_column"))
+        column = column_of(source, text_column, (info.get("data") or {}).get("text_column"), (*WORD_NAMES, *TEXT_NAMES))
         return _answered(source, column, model, output, output_format, missing, skip_bad_rows, disable_tqdm, options)
 
 
@@ -152,23 +152,6 @@ def _sentences(path: Path, encoding: str, asked: str | None, trained: str | None
     column = asked or (trained if trained in heads else first_column(list(heads), heads)) or "1"
     rows = ((table.place(row), {"tokens": words}) for row, words in enumerate(table.column(column)))
     return Source(str(path), ["tokens"], rows, len(table), notes=[*table.notes, f"words: column {column}"])
-
-
-def _column(source: Source, asked: str | None, trained: str | None) -> str:
-    """The column of texts or words: the one asked for, else the run's, else a usual name, else the only one."""
-    if asked is not None and asked not in source.columns:
-        raise HfkitError(f"There is no column {asked!r}", where=source.name, fix=nearest(asked, source.columns))
-    usual = [name for name in (*WORD_NAMES, *TEXT_NAMES) if name in source.columns]
-    known = [trained] if trained in source.columns else []
-    only = source.columns if len(source.columns) == 1 else []
-    found = [name for name in (asked, *known, *usual, *only) if name]
-    if not found:
-        raise HfkitError(
-            f"It cannot be told which column is the text; there are {', '.join(source.columns)}",
-            where=source.name,
-            fix="say --text_column NAME",
-        )
-    return found[0]
 
 
 def _input(place: str, value: Any, column: str, missing: Sequence[str], skip: bool) -> Any:

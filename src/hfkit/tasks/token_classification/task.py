@@ -16,14 +16,15 @@ from hfkit.base.errors import HfkitError
 from hfkit.data.labels.names import finder
 from hfkit.data.tables.table import counted
 from hfkit.data.text.special_tokens import has_padding, read_as_text, space_before_words
-from hfkit.data.text.windows import IGNORED, filled
+from hfkit.data.text.truncation import limit
+from hfkit.data.text.windows import IGNORED, padded
 from hfkit.models.adapting.padding import of_one_length
 from hfkit.tasks.base import BaseTask
 from hfkit.tasks.classification import label_names
 from hfkit.tasks.token_classification.config import Config
 from hfkit.tasks.token_classification.errors import by_training
 from hfkit.tasks.token_classification.words.schemes import has_scheme, in_order_of, scheme_of_labels
-from hfkit.tasks.token_classification.words.windows import Reader, apart, firsts, limit, targets
+from hfkit.tasks.token_classification.words.windows import Reader, apart, firsts, targets
 
 AT_ONCE = 64
 """Windows that are computed together when a text is asked about, whatever its length."""
@@ -218,25 +219,20 @@ class TokenClassification(BaseTask):
         ]
         ids = [window for window, *_ in windows]
         answered = [firsts(words, int(starts[row])) for _, words, row in windows]
+        left = self.padding == "left"
         batch = {
-            "input_ids": self._filled(ids, self.pad_token_id),
-            "attention_mask": self._filled([[1] * len(window) for window in ids], 0),
-            "words": self._filled(answered, -1),
+            "input_ids": padded(ids, self.pad_token_id, left),
+            "attention_mask": padded([[1] * len(window) for window in ids], 0, left),
+            "words": padded(answered, -1, left),
             "counts": torch.tensor([feature["count"] for feature in features]),
         }
         if "labels" in features[0]:
             learnt = [
                 targets(words, features[row]["labels"], self.labels, self.label_all_pieces) for _, words, row in windows
             ]
-            batch["targets"] = self._filled(learnt, IGNORED)
+            batch["targets"] = padded(learnt, IGNORED, left)
             batch["tags"] = torch.tensor([tag for feature in features for tag in feature["labels"]])
         return batch
-
-    def _filled(self, rows: list[list[int]], fill: int) -> torch.Tensor:
-        width = max(map(len, rows))
-        if self.padding == "left":
-            return filled([row[::-1] for row in rows], width, fill).flip(1)
-        return filled(rows, width, fill)
 
     def weight(self, batch: dict[str, torch.Tensor]) -> float:
         """Pieces that are learnt."""

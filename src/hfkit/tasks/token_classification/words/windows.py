@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
-from hfkit.data.text.truncation import NO_LIMIT, positions_of
+from hfkit.data.text.truncation import around
 from hfkit.data.text.windows import IGNORED
 
 NOT_HERE = -1
@@ -117,35 +117,6 @@ def _best(place: int, begins: list[int], room: int, total: int) -> int:
 
     there = [number for number, begin in enumerate(begins) if begin <= place < begin + room]
     return max(there, key=lambda number: context(begins[number]))
-
-
-def around(processor: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
-    """The special tokens that the tokenizer puts before a text and after it."""
-    encoded: Any = processor(["a"], is_split_into_words=True, verbose=False)
-    of = encoded.word_ids(0)
-    inside = [place for place, word in enumerate(of) if word is not None]
-    ids = encoded["input_ids"]
-    return list(ids[: inside[0]]), list(ids[inside[-1] + 1 :])
-
-
-def limit(asked: int | None, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> int | None:
-    """Pieces that the model reads at once; the tokenizer is told.
-
-    Raises:
-        HfkitError: More are asked for than the model has positions.
-    """
-    positions = positions_of(model_config)
-    told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
-    if asked and positions and asked > positions:
-        raise HfkitError(
-            f"The model reads at most {positions} tokens.",
-            where=f"--max_length {asked}",
-            fix=f"--max_length {positions}; longer texts are read in windows",
-        )
-    length = asked or min((limit for limit in (positions, told) if limit), default=None)
-    if length is not None:
-        processor.model_max_length = length
-    return length
 
 
 def inside(labels: list[str], tag: int) -> int:

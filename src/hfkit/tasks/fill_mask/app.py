@@ -1,0 +1,54 @@
+"""The form of a masked language model: a text with a gap in, the likeliest words out."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hfkit.base.sanitize import line
+from hfkit.hub.space.forms import BARS, mistake, told
+
+if TYPE_CHECKING:
+    from hfkit.hub.space.facts import Facts
+    from hfkit.runs.run import Run
+
+GAP = "___"
+"""What people may write for a hidden word, whatever the model's mask token is."""
+
+
+def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
+    """Arguments of a gradio.Interface over a pipeline."""
+
+    mask = answer.tokenizer.mask_token
+
+    def ask(text: str) -> dict[str, float]:
+        text = text.replace(GAP, mask)
+        if text.count(mask) != 1:
+            raise mistake(gradio, f"Write a text with one gap: {GAP}")
+        with told(gradio):
+            found = answer(text, top_k=BARS)
+        return {one["token_str"]: one["score"] for one in found}
+
+    return {
+        "fn": ask,
+        "inputs": [gradio.Textbox(label=f"Text with a gap, {GAP} or {mask}", lines=4)],
+        "outputs": [gradio.Label(label="Likeliest words", num_top_classes=BARS)],
+    }
+
+
+def examples(run: "Run", at_most: int) -> list[list[str]]:
+    """Sentences of test texts for the form, a word in the middle of each left out."""
+    found = []
+    for text in run.predictions()["text"].to_pylist() if "text" in run.predictions().column_names else ():
+        words = line(text, 200).split()[:12]
+        if len(words) > 6:
+            found.append([" ".join([*words[:5], GAP, *words[6:]])])
+    return found[:at_most]
+
+
+def example(info: Mapping[str, Any]) -> str:
+    """An input for the snippets of a card, as Python."""
+    return 'f"Write a text with a {model.tokenizer.mask_token} in it."'
+
+
+def job(info: Mapping[str, Any]) -> str:
+    """What the model of a run does, in words."""
+    return "masked language modelling"

@@ -1,0 +1,32 @@
+"""pipeline: transformers' own fill-mask pipeline, on a run's model."""
+
+from typing import Any
+
+from transformers import FillMaskPipeline, PreTrainedModel
+
+from hfkit.base.errors import HfkitError
+
+
+def pipeline(
+    model: PreTrainedModel,
+    processor: Any,
+    device: Any = None,
+    mixed_precision: str = "auto",
+    **options: Any,
+) -> FillMaskPipeline:
+    """The pipeline for a masked language model, in float32: a text with one mask token or several, and the likeliest
+    words there.
+
+    Args:
+        model, processor: From `hfkit.models.load_model`.
+        device: As in transformers: by default the first accelerator, else the CPU.
+        mixed_precision: auto or no.
+        options: Arguments of transformers' pipeline: `top_k`, `targets`, ...
+
+    Raises:
+        HfkitError: Another precision.
+    """
+    if mixed_precision not in ("auto", "no"):
+        what = f"A masked language model answers in float32, and mixed_precision is {mixed_precision!r}"
+        raise HfkitError(what, fix="leave it out")
+    return FillMaskPipeline(model=model.eval(), tokenizer=processor, device=device, task="fill-mask", **options)

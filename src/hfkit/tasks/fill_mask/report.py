@@ -1,0 +1,61 @@
+"""What only a report of a masked language model shows: its guesses, and how texts differ."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from hfkit.base.errors import HfkitError
+from hfkit.base.untrusted import read_json_file
+from hfkit.report.analysis import Predictions
+from hfkit.report.page import section
+from hfkit.report.svg import Plot
+from hfkit.runs.run import Run
+from hfkit.tasks.fill_mask.guesses import FILE
+
+HEAT = (0.25, 0.75, 1.5, 3.0, 5.0, 8.0)
+"""Nats of a word at which its colour gets a shade darker."""
+
+
+def parts(run: Run, seen: Predictions) -> dict[str, Any]:
+    """What the page shows of a masked language model."""
+    return {"own": [section(str(__package__), "words.html.jinja", texts=_texts(run), spread=_spread(seen))]}
+
+
+def _texts(run: Run) -> list[dict[str, Any]]:
+    """The texts that the run keeps, with its guesses."""
+    path = run.path / FILE
+    if not path.is_file():
+        return []
+    try:
+        return [
+            {"id": str(text["id"]), "more": bool(text["more"]), "parts": [_part(part) for part in text["parts"]]}
+            for text in read_json_file(path)
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise HfkitError(f"{path} holds what hfkit does not write", fix="restore the file, or delete it") from error
+
+
+def _part(part: dict[str, Any]) -> dict[str, Any]:
+    text = str(part["text"])
+    if "guess" not in part:
+        return {"text": text, "hidden": False}
+    nats, guess = float(part["nats"]), str(part["guess"])
+    shade = sum(nats >= edge for edge in HEAT)
+    right = guess.casefold() == text.casefold()  # an uncased model says a name without its capital
+    return {"text": text, "hidden": True, "guess": guess, "nats": nats, "shade": shade, "right": right}
+
+
+def _spread(seen: Predictions) -> dict[str, Any] | None:
+    """How many nats a hidden word took, text by text: a histogram, and the quartiles."""
+    words, nats = (seen.table[name].to_numpy().astype(float) for name in ("words", "nll"))
+    means = nats[words > 0] / words[words > 0]
+    if not len(means) or not np.isfinite(means).all():
+        return None
+    counts, edges = np.histogram(means, bins=min(30, max(5, math.isqrt(len(means)))))
+    x, y = (float(edges[0]), float(edges[-1])), (0.0, float(counts.max()) * 1.05)
+    plot = Plot("Nats per hidden word of the texts", x, y, "nats per hidden word", "texts").grid()
+    for number, left, right in zip(counts.tolist(), edges.tolist(), edges[1:].tolist(), strict=False):
+        if number:
+            plot.bar(left, right, number, "s0 soft")
+    return {"plot": plot.svg(), "texts": len(means), "quartiles": np.quantile(means, [0.25, 0.5, 0.75]).tolist()}

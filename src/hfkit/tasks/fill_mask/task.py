@@ -1,0 +1,296 @@
+"""Fill-mask: a model that sees both sides of a hidden word learns to say it."""
+
+import math
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
+from uuid import uuid4
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from datasets import Dataset, DatasetDict, Features, List, Value
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+
+from hfkit.base.errors import HfkitError
+from hfkit.data.tables.table import counted
+from hfkit.data.text.truncation import around, limit
+from hfkit.data.text.windows import IGNORED, padded
+from hfkit.models.adapting.padding import of_one_length
+from hfkit.tasks.base import BaseTask, check_reads
+from hfkit.tasks.fill_mask.config import Config
+from hfkit.tasks.fill_mask.words import NONE, cut, hidden_words, numbered, read_words, shown, text_of, told, windows_of
+
+CONTEXT = 512
+"""Tokens of a window where neither --max_length nor the model says."""
+
+BYTE = math.log(256)
+"""Nats that a byte takes which an unknown token stands for: nobody has told it by that token."""
+
+_IDS = List(Value("int32"))
+
+
+@dataclass(frozen=True)
+class FillMask(BaseTask):
+    """Any AutoModelForMaskedLM on texts.
+
+    Texts are read whole, in windows side by side, and no window shows two texts. What is judged are words, all of whose
+    pieces are hidden behind mask tokens; which words is decided by (seed, row) and the text, never by the tokenizer.
+
+    Attributes:
+        max_length: Tokens of a window with its special tokens. None until `for_model`.
+        mask_probability: Share of the words that are hidden.
+        whole_words: In training words are hidden whole; false: piece by piece.
+        seed: Hiding is a function of (seed, row), in training of (seed, epoch, row).
+        mask_token_id, pad_token_id, vocab_size, before, after: Of the tokenizer; before and after stand around a text.
+        padding: The side that is filled, or none where the model reads padding.
+    """
+
+    max_length: int | None = None
+    mask_probability: float = 0.15
+    whole_words: bool = True
+    seed: int = 0
+    mask_token_id: int = 0
+    pad_token_id: int = 0
+    vocab_size: int = 0
+    before: list[int] = field(default_factory=list)
+    after: list[int] = field(default_factory=list)
+    padding: str = "right"
+
+    name = "fill-mask"
+    auto_model = "AutoModelForMaskedLM"
+    problem_type = "masked_language_modeling"
+
+    @classmethod
+    def build(cls, config: Config, data: DatasetDict) -> Self:
+        """See `hfkit.build_task`."""
+        check_reads(cls.name, data)
+        return cls(config.max_length, config.mask_probability, config.whole_words, config.seed)
+
+    @classmethod
+    def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
+        """The task that a saved model was trained for, read from its config."""
+        saved = getattr(model_config, "hfkit", None) or {}
+        return cls(max_length=saved.get("max_length")).for_model(model_config, processor)
+
+    def keep(self, run: Any, processor: Any, model: Any, data: DatasetDict, encoded: DatasetDict, table: Any) -> None:
+        """What the model says of hidden words in some test texts."""
+        from hfkit.tasks.fill_mask.guesses import keep
+
+        keep(run.path, self, processor, model, data["test"], encoded["test"])
+
+    def settings(self) -> dict[str, Any]:
+        """All fields as JSON, with the task's name and what stands for its problem type."""
+        return {"name": self.name, "problem_type": self.problem_type, **asdict(self)}
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> Self:
+        """The task that `settings` came from."""
+        return cls(**{key: value for key, value in settings.items() if key in cls.__dataclass_fields__})
+
+    def model_kwargs(self) -> dict[str, Any]:
+        """Fields of the model's config."""
+        return {"hfkit": {"task": self.name, "max_length": self.max_length, "padding": self.padding}}
+
+    def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
+        """A copy with the model's limit and special tokens; the config is told `hfkit`.
+
+        Raises:
+            HfkitError: `max_length` is above what the model can read or has no room for a word; the tokenizer has no
+                mask token, or cannot say where its tokens stand in a text.
+        """
+        if processor.mask_token_id is None:
+            raise HfkitError(
+                "The tokenizer has no mask token: the model was not made to say hidden words",
+                where="--model",
+                fix="choose a masked language model, such as google-bert/bert-base-uncased",
+            )
+        if not processor.is_fast:
+            raise HfkitError(
+                f"The tokenizer {type(processor).__name__} has no fast version, which says where its tokens stand.",
+                where="--model",
+                fix="choose a model with a fast tokenizer",
+            )
+        saved = getattr(model_config, "hfkit", None) or {}
+        length, (before, after) = limit(self.max_length, model_config, processor) or CONTEXT, around(processor)
+        if length <= len(before) + len(after):
+            raise HfkitError(
+                "No word fits beside the special tokens.", where=f"--max_length {length}", fix="64 or more"
+            )
+        task = replace(
+            self,
+            max_length=length,
+            mask_token_id=processor.mask_token_id,
+            pad_token_id=processor.pad_token_id or 0,
+            vocab_size=len(processor),
+            before=before,
+            after=after,
+            padding=saved.get("padding") or processor.padding_side,
+        )
+        model_config.hfkit = {**saved, **task.model_kwargs()["hfkit"]}
+        return task
+
+    @property
+    def around(self) -> int:
+        """Special tokens of a window; the rest has room for text."""
+        return len(self.before) + len(self.after)
+
+    def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
+        """The tokens of a split's texts, and the words that they belong to.
+
+        Returns:
+            A Dataset in the same order with `id`; `input_ids` without special tokens; `words`, of each token the number
+            of its word, or -1; `unknown`, the bytes that an unknown token stands for, else 0; `sizes`, the bytes of
+            each word; `length`, tokens; `truncated`, always false.
+        """
+
+        def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+            each = [{name: values[place] for name, values in batch.items()} for place in range(len(batch["id"]))]
+            return {"id": batch["id"], **read_words([text_of(row) for row in each], processor)}
+
+        features = {"id": Value("string"), "input_ids": _IDS, "words": _IDS, "unknown": _IDS, "sizes": _IDS}
+        features |= {"length": Value("int32"), "truncated": Value("bool")}
+        if "id" not in dataset.column_names:
+            dataset = dataset.add_column("id", [str(row) for row in range(len(dataset))])
+        return dataset.map(
+            rows,
+            batched=True,
+            remove_columns=dataset.column_names,
+            features=Features(features),
+            desc="Reading texts",
+            # Its own would be a hash of the pickled tokenizer, a tenth of a second each; no cache goes by it here.
+            new_fingerprint=uuid4().hex,
+        )
+
+    def truncation(self, encoded: Dataset) -> dict[str, Any]:
+        """Nothing is cut; `notes` count the texts without a word that could be hidden."""
+        empty = sum(not sizes for sizes in encoded["sizes"][:])
+        notes = [f"{counted(empty, 'text')} without a word: nothing is learnt from them"] if empty else []
+        return {"rows": 0, "share": 0.0, "max_length": self.max_length, "long_text": "windows", "notes": notes}
+
+    def to_train(self, encoded: Dataset) -> Dataset:
+        """Windows of the texts, those without a word left out: `id`, `input_ids`, `words`, `length`."""
+        found: dict[str, list[Any]] = {name: [] for name in ("id", "input_ids", "words", "length")}
+        names = encoded["id"][:]
+        for row, ids, words, _ in cut(encoded, (self.max_length or CONTEXT) - self.around):
+            if (words != NONE).any():
+                for name, value in zip(found, (names[row], ids, words, len(ids) + self.around), strict=True):
+                    found[name].append(value)
+        return windows_of(found)
+
+    def to_evaluate(self, encoded: Dataset, first: int = 0) -> Dataset:
+        """Windows with hidden words, of a split or of its rows from `first` on: `document`, the row; `input_ids`,
+        `words`, `length`; `hidden`, the words' numbers, their `bytes`, and those of them behind `unknown` tokens."""
+        columns = ("document", "input_ids", "words", "hidden", "bytes", "unknown", "length")
+        found: dict[str, list[Any]] = {name: [] for name in columns}
+        sizes = [np.asarray(row) for row in encoded["sizes"][:]]
+        chosen = [hidden_words(len(row), self.mask_probability, self.seed, at) for at, row in enumerate(sizes, first)]
+        for row, ids, words, unknown in cut(encoded, (self.max_length or CONTEXT) - self.around):
+            here = np.isin(words, chosen[row]) & (words != NONE)
+            if here.any():
+                hidden = np.unique(words[here])
+                size = int(sizes[row][hidden].sum())
+                values = (row, ids, words, hidden, size, int(unknown[here].sum()), len(ids) + self.around)
+                for name, value in zip(columns, values, strict=True):
+                    found[name].append(value)
+        return windows_of(found)
+
+    def by_example(self, encoded: Dataset, rows: Dataset, predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What `evaluate` found of each window, added up over each text of `encoded`."""
+        document = np.asarray(rows["document"][:], dtype=int)
+        return {
+            name: np.bincount(document, weights=values, minlength=len(encoded)) for name, values in predictions.items()
+        }
+
+    def read(self, dataset: Dataset, rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
+        """Windows with what the model sees, `input_ids`, and what it has to say there, `targets`, special tokens
+        around; in evaluation `group`, at each hidden token the number of its word among those hidden."""
+        found = []
+        for row, feature in zip(rows, super().read(dataset, rows, epoch), strict=True):
+            ids, words = (np.asarray(feature.pop(name), dtype=np.int64) for name in ("input_ids", "words"))
+            if epoch is None:
+                group = numbered(words, feature.pop("hidden"))
+                here = group != NONE
+                seen = np.where(here, self.mask_token_id, ids)
+                feature |= {"count": int(group.max()) + 1, "group": self._around(group, NONE)}
+            else:
+                units = words if self.whole_words else np.where(words == NONE, NONE, np.arange(len(words)))
+                key = [self.seed, epoch, row]
+                seen, here = shown(ids, units, self.mask_token_id, self.vocab_size, self.mask_probability, key)
+            targets = self._around(np.where(here, ids, IGNORED), IGNORED)
+            found.append(feature | {"input_ids": [*self.before, *seen, *self.after], "targets": targets})
+        return found
+
+    def _around(self, values: np.ndarray, fill: int) -> list[int]:
+        return [fill] * len(self.before) + values.tolist() + [fill] * len(self.after)
+
+    def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """One batch, padded to its longest window.
+
+        Returns:
+            `input_ids`, `attention_mask`, `targets` (windows, tokens). In evaluation `group` (windows, tokens), the
+            number of a hidden token's word in the batch, else -1; `counts` of hidden words, their `bytes`, and those
+            of them behind `unknown` tokens, (windows,).
+        """
+        left = self.padding == "left"
+        batch = {
+            "input_ids": padded([one["input_ids"] for one in features], self.pad_token_id, left),
+            "attention_mask": padded([[1] * len(one["input_ids"]) for one in features], 0, left),
+            "targets": padded([one["targets"] for one in features], IGNORED, left),
+        }
+        if "group" in features[0]:
+            starts = np.cumsum([0, *(one["count"] for one in features)]).tolist()
+            places = [
+                [at if at == NONE else at + start for at in one["group"]]
+                for one, start in zip(features, starts, strict=False)
+            ]
+            batch["group"] = padded(places, NONE, left)
+            for name, of in (("counts", "count"), ("bytes", "bytes"), ("unknown", "unknown")):
+                batch[name] = torch.tensor([one[of] for one in features])
+        return batch
+
+    def filled_on(self, side: str) -> Self:
+        """A copy whose batches are filled on this side."""
+        return replace(self, padding=side)
+
+    def weight(self, batch: dict[str, torch.Tensor]) -> float:
+        """Tokens that are learnt."""
+        return float((batch["targets"] != IGNORED).sum())
+
+    def loss_and_predictions(
+        self, model: torch.nn.Module, batch: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The sum of the losses of all hidden tokens, and in evaluation of each window the sums that its metrics read:
+        nats, tokens, words, words of which every token is told right, and bytes."""
+        targets = batch["targets"]
+        kept = targets != IGNORED
+        logits, wanted = self.logits(model, batch), targets[kept]
+        losses = F.cross_entropy(logits, wanted, reduction="none")
+        if model.training:
+            return losses.sum(), {}
+        row = torch.arange(len(targets), device=targets.device)[:, None].expand_as(targets)[kept]
+        counts = batch["counts"]
+        right = torch.ones(int(counts.sum()), device=losses.device)
+        told = (logits.argmax(dim=-1) == wanted).float()
+        right = right.scatter_reduce(0, batch["group"][kept], told, "amin")
+        zeros = losses.new_zeros(len(targets))
+        word_row = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
+        return losses.sum(), {
+            "nll": zeros.index_add(0, row, losses.detach()) + BYTE * batch["unknown"],
+            "tokens": kept.sum(dim=1),
+            "words": counts,
+            "right": zeros.index_add(0, word_row, right),
+            "bytes": batch["bytes"],
+        }
+
+    def logits(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """(hidden tokens, vocabulary) in float32, in the order in which they stand in `targets`."""
+        inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "targets")}
+        parts = of_one_length(inputs) if self.padding == "none" else [(slice(None), inputs)]
+        found, order = [], []
+        for rows, part in parts:
+            kept = part.pop("targets") != IGNORED
+            found.append(told(model, part, kept).float())
+            order.append(torch.arange(len(batch["targets"]), device=kept.device)[rows].repeat_interleave(kept.sum(1)))
+        if len(found) == 1:
+            return found[0]
+        return torch.cat(found)[torch.cat(order).argsort(stable=True)]
