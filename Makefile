@@ -17,7 +17,7 @@ WORKERS ?= 2
 PYTEST := python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo materials hub-demo test test-floor test-newest lock lint format bench faults fuzz audit clean
+.PHONY: help env demo materials hub-demo test test-all test-floor test-newest lock lint format bench faults fuzz audit clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z -]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -49,6 +49,9 @@ hub-demo: $(STAMP)  ## publish runs of five kinds to a Hub on this machine, and 
 
 test: $(STAMP)  ## the test suite
 	$(BIN)/$(PYTEST)
+
+test-all: $(STAMP)  ## the same, and what takes longer: the house without any one of its tasks' folders
+	$(BIN)/$(PYTEST) -m "slow or not slow"
 
 test-floor test-newest: test-%: .venv-%/.hfkit  ## the suite with the oldest (newest) versions allowed; TESTS=short: minutes
 	.venv-$*/bin/$(PYTEST) $(if $(filter short,$(TESTS)),$(SHORT),$(TESTS))

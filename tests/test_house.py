@@ -48,7 +48,6 @@ STILL_LONG: set[str] = {
     "hub/upload/publishing.py:push",
     "inference/generation/files.py:generate_file",
     "models/loading.py:read_weights",
-    "tasks/image_classification/files.py:predict",
     "training/job.py:fit",
     "training/test_split.py:write",
 }

@@ -3,7 +3,9 @@
 import hashlib
 import io
 import re
+import sys
 import tarfile
+import venv
 import zipfile
 from pathlib import Path
 
@@ -107,6 +109,17 @@ def test_a_source_distribution_is_read_and_never_run(
     materials.fetch(["tiny"])
     assert (materials.find("tiny") / "texts.xml").read_bytes() == WANTED
     assert not (index / "was-run").exists() and left(index) == ["texts.xml"]
+
+
+def test_the_pip_that_comes_with_python_reads_sources_too(
+    index: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`make demo` leaves that one in its environment: it asks more of the stand-in than the newest does."""
+    venv.create(tmp_path / "fresh", with_pip=True)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "fresh/bin/python"))
+    offered(monkeypatch, sources(index, pyproject=False))
+    materials.fetch(["tiny"])
+    assert (materials.find("tiny") / "texts.xml").read_bytes() == WANTED
 
 
 @pytest.mark.parametrize(

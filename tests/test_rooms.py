@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,18 +38,41 @@ def python(code: str, *places: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("task", discover.names())
-def test_without_a_task_everything_else_imports_and_knows_the_others(task: str, tmp_path: Path) -> None:
-    package = tmp_path / "hfkit"
+def without(task: str, folder: Path) -> Path:
+    """A copy of the package that lacks the task's folder; returns where Python finds it."""
+    package = folder / "hfkit"
     shutil.copytree(Path(hfkit.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.rmtree(package / "tasks" / discover.find(task).package.rpartition(".")[2])
-    assert python(IMPORT_ALL, tmp_path).split() == [name for name in discover.names() if name != task]
+    return folder
+
+
+@pytest.mark.parametrize("task", discover.names())
+def test_without_a_task_everything_else_imports_and_knows_the_others(task: str, tmp_path: Path) -> None:
+    found = python(IMPORT_ALL, without(task, tmp_path)).split()
+    assert found == [name for name in discover.names() if name != task]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", discover.names())
+def test_without_a_task_the_others_keep_their_contract(task: str, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(without(task, tmp_path))}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:xdist",
+        str(Path(__file__).with_name("test_every_task.py")),
+    ]
+    done = subprocess.run(command, env=environment, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]
+    passed = int(re.findall(r"(\d+) passed", done.stdout)[-1])
+    assert passed == 10 * (len(discover.names()) - 1), "ten tests a task"
 
 
 def test_a_model_of_a_task_that_is_gone_is_refused_by_name(tiny_run: Path, tmp_path: Path) -> None:
-    package = tmp_path / "hfkit"
-    shutil.copytree(Path(hfkit.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.rmtree(package / "tasks" / "text_classification")
+    without("text-classification", tmp_path)
     code = f"""
 import hfkit
 try: hfkit.pipeline({str(tiny_run / "model")!r})

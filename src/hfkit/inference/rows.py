@@ -61,7 +61,7 @@ def answer_rows(
             rows += len(asked)
             skipped += found.count(None)
             bar.note = f"{rows:,} rows"
-            bar.update((rows if source.total is None else source.done()) - bar.count)
+            bar.update((source.done() if source.unit == "B" and source.total else rows) - bar.count)
         if not rows and source.name != STDIN_NAME:
             raise HfkitError("The file has a header and no rows", where=source.name)
     unread = [f"{counted(skipped, 'row')} without a text got no answer"] if skipped else []

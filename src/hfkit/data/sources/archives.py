@@ -56,7 +56,7 @@ _STAND_IN = """
 from pathlib import Path
 
 def prepare_metadata_for_build_wheel(folder, config_settings=None):
-    info = Path(folder, "named.dist-info")
+    info = Path(folder, "{package}-{version}.dist-info")  # pip before 24 takes the name from here
     info.mkdir()
     info.joinpath("METADATA").write_text("Metadata-Version: 2.1\\nName: {package}\\nVersion: {version}\\n")
     return info.name
@@ -82,7 +82,7 @@ def _download(archive: Archive, folder: Path) -> Path:
     if archive.source:
         (backend := stand_in / "setuptools").mkdir(parents=True)
         (backend / "__init__.py").touch()
-        told = _STAND_IN.format(package=archive.package, version=archive.version)
+        told = _STAND_IN.format(package=archive.package.replace("-", "_"), version=archive.version)
         (backend / "build_meta.py").write_text(told, encoding="utf-8")
         environment["PYTHONPATH"] = str(stand_in)
         kind = "--no-binary :all: --no-build-isolation --use-pep517"

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import torch
 from torch.utils.data import DataLoader
 
 from hfkit.base.errors import HfkitError
-from hfkit.base.progress import Bar
 from hfkit.config import FileArguments
 from hfkit.data.labels.problem import MULTI, REGRESSION
 from hfkit.data.readers import SUFFIXES
@@ -21,8 +19,8 @@ from hfkit.data.tables.table import counted
 from hfkit.data.vision.decode import FORMATS, BadImage, decode
 from hfkit.data.vision.reading import ImageReading
 from hfkit.inference.pipelines import pipeline
-from hfkit.inference.tally import Tally
-from hfkit.inference.writers import open_writer
+from hfkit.inference.readers import Row, Source
+from hfkit.inference.rows import Answer, answer_rows
 from hfkit.tasks.classifying import answer_types
 from hfkit.tasks.image_classification.inference import ImageClassificationPipeline
 
@@ -79,8 +77,37 @@ def predict(
             "There is no picture in the folder", where=str(root), fix=f"pictures are {', '.join(FORMATS)} files"
         )
     names = [_told_as(file.relative_to(root).as_posix() if root.is_dir() else file.name) for file in files]
-    problem = classify.reading.problem_type
-    answer = ["value"] if problem == REGRESSION else ["label", "score"]
+    types = answer_types(classify.reading.problem_type)
+    kinds = ["value"] if classify.reading.problem_type == REGRESSION else ["label", "score"]
+    batches = _batches(files, classify, workers)
+    bad: list[str] = []
+
+    def answers(rows: list[Row]) -> list[Answer | None]:
+        pixels, problems = next(batches)
+        found = iter(_answers(classify, pixels) if pixels is not None else ())
+        said = [dict.fromkeys(kinds) if why else next(found) for why in problems]
+        bad.extend(f"{name} {why}" for (name, _), why in zip(rows, problems, strict=True) if why)
+        return [{"file": rows[at][0], **said[at], "problem": problems[at]} for at in range(len(rows))]
+
+    rows = answer_rows(
+        Source(str(root), [], ((name, {}) for name in names), len(names), unit="image"),
+        output,
+        {"file": pa.string(), **{kind: types[kind] for kind in kinds}, "problem": pa.string()},
+        answers,
+        chunk=classify.rows,
+        told=lambda answer: answer[kinds[0]],
+        disable_tqdm=disable_tqdm,
+    )
+    others = [_told_as(entry.relative_to(root).as_posix()) for entry in left]
+    for note in [*_told(others, "file", "left out: hidden, a link or no picture"), *_told(bad)]:
+        print(note, file=sys.stderr)
+    return rows
+
+
+def _batches(
+    files: list[Path], classify: ImageClassificationPipeline, workers: int | None
+) -> Iterator[tuple[torch.Tensor | None, list[str]]]:
+    """Of so many files as the pipeline answers at once: the pictures that could be read, and each file's problem."""
     assert classify.reading.seen is not None
     loader: DataLoader[Any] = DataLoader(
         Decoded(files, classify.reading.seen),  # type: ignore[arg-type]
@@ -88,31 +115,7 @@ def predict(
         collate_fn=_batch,
         num_workers=min(8, (os.cpu_count() or 2) - 1) if workers is None else workers,
     )
-    bad: list[str] = []
-    tally, done = Tally(), 0
-    with ExitStack() as stack:
-        added = [*answer, "problem"]
-        writer = stack.enter_context(
-            open_writer(output, ["file"], added if output else ["file", *added], pa.schema(answer_types(problem)))
-        )
-        hidden = disable_tqdm or (output is None and sys.stdout.isatty())
-        bar = stack.enter_context(Bar("predict", "image", len(files), hidden=hidden))
-        for pixels, problems in loader:
-            answers = iter(_answers(classify, pixels) if pixels is not None else ())
-            rows = []
-            for reason in problems:
-                found = dict.fromkeys(answer) if reason else next(answers)
-                rows.append({"file": names[done], **found, "problem": reason})
-                bad += [f"{names[done]} {reason}"] if reason else []
-                done += 1
-            writer.write(rows)
-            tally.add(row[answer[0]] for row in rows)
-            bar.update(len(rows))
-    others = [_told_as(entry.relative_to(root).as_posix()) for entry in left]
-    unread = [*_told(others, "file", "left out: hidden, a link or no picture"), *_told(bad)]
-    for note in [*writer.notes, *unread, *([tally.told(output)] if output else [])]:
-        print(note, file=sys.stderr)
-    return done
+    return iter(loader)
 
 
 def _told_as(name: str) -> str:
