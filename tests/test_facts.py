@@ -161,5 +161,5 @@ def test_the_file_comes_as_splits_of_articles(table: Path, monkeypatch: pytest.M
     monkeypatch.setattr(materials, "find", lambda name: folder)
     monkeypatch.setattr("hfkit.data.sources.embedded.check_file", lambda *given, **more: None)
     source = open_source(DataArguments(dataset="demo:facts"))
-    assert {split: len(rows) for split, rows in source.tables.items()} == {"test": 3, "validation": 3, "train": 14}
+    assert {split: len(rows) for split, rows in source.tables.items()} == {"train": 14, "validation": 3, "test": 3}
     assert list(source.tables["train"].columns) == ["title", "paragraphs"]

@@ -20,7 +20,9 @@ from hfkit.data.sources.facts.wordings import ASKED, TOLD
 T = TypeVar("T")
 Draw = Callable[[], float]
 
-HELD_OUT = {"test": 0.15, "validation": 0.15}
+HELD_OUT = 0.15
+"""Of the subjects, for validation and as many again for the test."""
+
 MOST_TOLD = 7
 MOST_ASKED = 6
 """Of the facts of a paragraph's subject; a neighbour's and what is not told come on top."""
@@ -41,10 +43,11 @@ def fact_questions(subjects_of: Callable[[Path], dict[str, Facts]], file: str) -
 
 def squad(subjects: dict[str, Facts]) -> dict[str, Any]:
     """Two paragraphs a subject and their questions, as SQuAD 2.0 nests them; a subject says of which `split` it is."""
-    order, at, articles = _shuffled(random.Random("splits").random, list(subjects)), 0, []
-    sizes = {split: round(share * len(order)) for split, share in HELD_OUT.items()}
-    for split, size in {**sizes, "train": len(order) - sum(sizes.values())}.items():
-        names, at = sorted(order[at : at + size], key=list(subjects).index), at + size
+    order, articles = _shuffled(random.Random("splits").random, list(subjects)), []
+    first, second = round(HELD_OUT * len(order)), round(2 * HELD_OUT * len(order))
+    splits = {"train": order[second:], "validation": order[first:second], "test": order[:first]}
+    for split, drawn in splits.items():
+        names = [name for name in subjects if name in drawn]
         for place, name in enumerate(names):
             draw = random.Random(name).random  # the one method whose numbers Python promises to keep
             near = [name, *names[max(0, place - 1) : place], *names[place + 1 : place + 2]]
