@@ -82,6 +82,7 @@ def test_a_recipe_of_answers_ends_with_a_whole_run(file: Path, tiny_bert: Path, 
     }
     (tmp_path / "made.json").write_text(json.dumps(squad(plants)))
     flags = ["--demo", "--dataset", tmp_path / "made.json", "--model", tiny_bert, *SMALL.split()]
+    flags += ["--max_length", "64", "--stride", "16"]
     assert run(file, *flags) == 0
     figures = json.loads((tmp_path / "runs" / f"{file.stem}-demo" / "metrics.json").read_text())
     assert figures["f1"]["n"] == figures["exact_match"]["n"] == 32 and figures["baselines"]
