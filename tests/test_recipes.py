@@ -13,6 +13,7 @@ import pytest
 from language_files import tiny_model
 from test_every_task import names_file
 
+from hfkit.data.sources.facts.questions import squad
 from hfkit.data.sources.materials import named_in
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +26,7 @@ SMALL = (
     "--max_train_samples 64 --max_eval_samples 16 --max_test_samples 32 --max_steps 4 --logging_steps 1 --disable_tqdm"
 )
 OF_NAMES = [file for file in RECIPES if file.stem.endswith("_ner")]
+OF_ANSWERS = [file for file in RECIPES if file.stem.endswith("_squad")]
 NARROW = '{"hidden_size": 32}'
 
 with_demo = pytest.mark.skipif(
@@ -69,8 +71,29 @@ def test_a_recipe_of_names_ends_with_a_whole_run(file: Path, tiny_bert: Path, tm
     assert named_in(file), "`make demo` finds what its demo needs"
 
 
+@pytest.mark.parametrize("file", OF_ANSWERS, ids=lambda file: file.stem)
+def test_a_recipe_of_answers_ends_with_a_whole_run(file: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    """As that of names; its rows are made of made facts, as the demo's are."""
+    plants = {
+        f"plant {number}": {
+            "number": {"number": str(number + 1), "symbol": f"P{number}"},
+            "group": {"group": str(number)},
+        }
+        for number in range(40)
+    }
+    (tmp_path / "made.json").write_text(json.dumps(squad(plants)))
+    flags = ["--demo", "--dataset", tmp_path / "made.json", "--model", tiny_bert, *SMALL.split()]
+    flags += ["--max_length", "64", "--stride", "16"]
+    assert run(file, *flags) == 0
+    figures = json.loads((tmp_path / "runs" / f"{file.stem}-demo" / "metrics.json").read_text())
+    assert figures["f1"]["n"] == figures["exact_match"]["n"] == 32 and figures["baselines"]
+    assert set(named_in(file)) == {"bge_small", "facts"}
+
+
 @with_demo
-@pytest.mark.parametrize("file", [file for file in RECIPES if file not in OF_NAMES], ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file", [file for file in RECIPES if file not in OF_NAMES + OF_ANSWERS], ids=lambda file: file.stem
+)
 def test_a_recipes_demo_ends_with_a_whole_run(
     file: Path, tiny_bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,6 +46,7 @@ class Archive:
     files: dict[str, str]  # paths in it, each with its sha256. They are kept under their last part.
     megabytes: float  # what is downloaded, about
     source: bool = False  # it is a source distribution whose build system is setuptools; it is read, and never built
+    platform: str | None = None  # whose wheel it is, where each has its own: it is read on any
 
     def take(self, folder: Path) -> None:
         """Put the files that are wanted into `folder`.
@@ -86,6 +87,8 @@ class Archive:
             (backend / "build_meta.py").write_text(told, encoding="utf-8")
             environment["PYTHONPATH"] = str(stand_in)
             kind = "--no-binary :all: --no-build-isolation --use-pep517"
+        elif self.platform:
+            kind += f" --platform {self.platform}"
         options = f"--quiet --disable-pip-version-check --no-deps --require-hashes {kind}".split()
         command = [sys.executable, "-m", "pip", "download", *options, "--requirement", str(wish), "--dest", str(found)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)

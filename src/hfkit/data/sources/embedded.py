@@ -87,14 +87,14 @@ def _minilm_path() -> Path:
 @cache
 def _lite0_path() -> Path:
     """EfficientNet-Lite0 as timm's folder on the Hub would be. The package's tensors stand in the order of timm's and
-    have their shapes; its file is a pickle, which is not unpickled (`hfkit.data.sources.legacy_torch`)."""
+    have their shapes; its file is a pickle, which is not unpickled (`hfkit.data.sources.weights.legacy_torch`)."""
     file = package_file(*_LITE0)
 
     def write(folder: Path) -> None:
         from safetensors.numpy import save_file
         from timm import create_model
 
-        from hfkit.data.sources.legacy_torch import float_tensors
+        from hfkit.data.sources.weights.legacy_torch import float_tensors
 
         names = [name for name in create_model("efficientnet_lite0").state_dict() if not name.endswith("_tracked")]
         tensors = dict(zip(names, float_tensors(file.read_bytes()), strict=True))

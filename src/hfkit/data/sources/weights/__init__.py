@@ -1,0 +1,1 @@
+"""Weights that come in another form than safetensors, and the folders that transformers opens them from."""
