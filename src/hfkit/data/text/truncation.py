@@ -163,3 +163,29 @@ def positions_of(model_config: PreTrainedConfig) -> int | None:
     if any(family in config.model_type for family in PADDED_POSITIONS):
         return positions - config.pad_token_id - 1
     return positions
+
+
+def limit(
+    asked: int | None,
+    model_config: PreTrainedConfig,
+    processor: PreTrainedTokenizerBase,
+    usual: int | None = None,
+) -> int | None:
+    """Tokens that a model reads at once of a text that is read in windows: those asked for, else at most its limit and
+    the `usual` number. The tokenizer is told.
+
+    Raises:
+        HfkitError: More are asked for than the model has positions.
+    """
+    positions = positions_of(model_config)
+    told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
+    if asked and positions and asked > positions:
+        raise HfkitError(
+            f"The model reads at most {positions} tokens.",
+            where=f"--max_length {asked}",
+            fix=f"--max_length {positions}; longer texts are read in windows",
+        )
+    length = asked or min((limit for limit in (positions, told, usual) if limit), default=None)
+    if length is not None:
+        processor.model_max_length = length
+    return length

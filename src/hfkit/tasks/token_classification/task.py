@@ -16,6 +16,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.data.labels.names import finder
 from hfkit.data.tables.table import counted
 from hfkit.data.text.special_tokens import has_padding, read_as_text, space_before_words
+from hfkit.data.text.truncation import limit
 from hfkit.data.text.windows import IGNORED, filled
 from hfkit.models.adapting.padding import of_one_length
 from hfkit.tasks.base import BaseTask
@@ -23,7 +24,7 @@ from hfkit.tasks.classification import label_names
 from hfkit.tasks.token_classification.config import Config
 from hfkit.tasks.token_classification.errors import by_training
 from hfkit.tasks.token_classification.words.schemes import has_scheme, in_order_of, scheme_of_labels
-from hfkit.tasks.token_classification.words.windows import Reader, apart, firsts, limit, targets
+from hfkit.tasks.token_classification.words.windows import Reader, apart, firsts, targets
 
 AT_ONCE = 64
 """Windows that are computed together when a text is asked about, whatever its length."""

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
-from hfkit.data.text.truncation import NO_LIMIT, positions_of
 from hfkit.data.text.windows import IGNORED
 
 NOT_HERE = -1
@@ -126,26 +125,6 @@ def around(processor: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
     inside = [place for place, word in enumerate(of) if word is not None]
     ids = encoded["input_ids"]
     return list(ids[: inside[0]]), list(ids[inside[-1] + 1 :])
-
-
-def limit(asked: int | None, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> int | None:
-    """Pieces that the model reads at once; the tokenizer is told.
-
-    Raises:
-        HfkitError: More are asked for than the model has positions.
-    """
-    positions = positions_of(model_config)
-    told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
-    if asked and positions and asked > positions:
-        raise HfkitError(
-            f"The model reads at most {positions} tokens.",
-            where=f"--max_length {asked}",
-            fix=f"--max_length {positions}; longer texts are read in windows",
-        )
-    length = asked or min((limit for limit in (positions, told) if limit), default=None)
-    if length is not None:
-        processor.model_max_length = length
-    return length
 
 
 def inside(labels: list[str], tag: int) -> int:
