@@ -59,7 +59,8 @@ def _plain(how: str, kind: dict[str, Any], model: str, revision: str | None, row
         else:
             inputs = reader(*(row if isinstance(row, list) else [row]), truncation=True, return_tensors="pt")
         with torch.inference_mode():
-            answer = loaded(**inputs).logits[0]
+            said = [value for name, value in loaded(**inputs).items() if name.endswith("logits")]
+            answer = torch.stack(said, dim=-1)[0]
         found.append((answer[-1] if kind["last"] else answer[firsts]).double().flatten().tolist())
     return found
 

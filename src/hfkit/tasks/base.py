@@ -1,6 +1,6 @@
 """BaseTask: what a task may do otherwise with its rows, and add to training and to a run's folder."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from hfkit.tasks.discover import find
 
@@ -62,6 +62,11 @@ class BaseTask:
     def callbacks(self, config: "TrainConfig", run: "Run", encoded: "DatasetDict", processor: Any) -> "list[Callback]":
         """Callbacks of its own, where there are looks at the validation split."""
         return []
+
+    def chosen(self, model_config: Any, validated: dict[str, Any]) -> Self:
+        """A copy with what is chosen on the validation split's predictions, such as a threshold; then the model's
+        config is told, and is saved anew. Here nothing is."""
+        return self
 
     def keep(
         self, run: "Run", processor: Any, model: Any, data: "DatasetDict", encoded: "DatasetDict", table: "pa.Table"

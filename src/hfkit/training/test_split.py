@@ -78,6 +78,7 @@ def write(
     model, processor = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
     model, rows, held_out = model.to(accelerator.device), encoded["test"], encoded.get("validation")
     validated = held_out and answers(accelerator, task, model, held_out, config, "validation")
+    task, validated = _chosen(run, accelerator, task, model, held_out, validated)
     loaded = time.perf_counter()
     predictions = answers(accelerator, task, model, rows, config, "test")
     evaluated = time.perf_counter()
@@ -114,6 +115,20 @@ def write(
         line = {name: round(value, 3) for name, value in totals.items()} | {"baselines": each}
         append(run.path / "timing.jsonl", line)
         task.keep(run, processor, model, data, encoded, table)
+
+
+def _chosen(
+    run: "Run", accelerator: "Accelerator", task: "Task", model: Any, held_out: "Dataset | None", validated: Any
+) -> tuple["Task", Any]:
+    """The task with what it chooses on the validation split, which the run is told; and the predictions under it."""
+    chosen = task.chosen(model.config, validated) if validated else task
+    if chosen is task or held_out is None:
+        return task, validated
+    if accelerator.is_main_process:
+        with writing(run.path):
+            model.config.save_pretrained(run.model_path)
+        run.update(task_settings=chosen.settings())
+    return chosen, chosen.by_example(held_out, held_out, validated)
 
 
 def files(run: "Run") -> dict[str, Any]:
