@@ -126,9 +126,10 @@ def packed(lengths: np.ndarray, room: int) -> list[list[int]]:
     return bins
 
 
-def filled(rows: list[list[int]], width: int, fill: int) -> torch.Tensor:
-    """(rows, width) of int64, short rows filled on the right."""
+def filled(rows: list[list[int]], width: int, fill: int, left: bool = False) -> torch.Tensor:
+    """(rows, width) of int64, short rows filled on the right, or on the left."""
     filled = np.full((len(rows), width), fill, dtype=np.int64)
     for place, row in enumerate(rows):
-        filled[place, : len(row)] = row
+        start = width - len(row) if left else 0
+        filled[place, start : start + len(row)] = row
     return torch.from_numpy(filled)

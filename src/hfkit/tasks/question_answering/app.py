@@ -64,8 +64,9 @@ places = inputs.pop("offset_mapping")[0].tolist()
 inside = [token for token, text in enumerate(inputs.sequence_ids(0)) if text == 1]
 with torch.no_grad():
     said = model(**inputs)
-sums = said.start_logits[0, inside, None] + said.end_logits[0, None, inside]
-first, last = divmod(int(sums.triu().where(torch.ones_like(sums).triu() > 0, -torch.inf).argmax()), len(inside))
+start, end = said.start_logits[0, inside], said.end_logits[0, inside]
+sums = (start[:, None] + end).masked_fill(torch.ones(len(inside), len(inside)).tril(-1) > 0, -torch.inf)
+first, last = divmod(int(sums.argmax()), len(inside))
 print(context[places[inside[first]][0] : places[inside[last]][1]].strip())"""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from hfkit.tasks.question_answering.overlap import CHARACTER, by_character
+from hfkit.tasks.question_answering.spans.overlap import CHARACTER, by_character
 
 _SENTENCE = re.compile(r"[^.!?。！？\n]*(?:[.!?](?!\s|$)[^.!?。！？\n]*)*[.!?。！？]*")
 _WORD = rf"{CHARACTER}|(?:(?!{CHARACTER})\w)+"

@@ -14,8 +14,8 @@ from hfkit.data.tables.columns import ID_NAMES, identifies
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, units
 from hfkit.data.tables.table import Table, counted, is_missing
-from hfkit.tasks.question_answering.answers import NOWHERE, STARTS, Answer, placed, unfolded, written
-from hfkit.tasks.question_answering.overlap import by_character
+from hfkit.tasks.question_answering.spans.overlap import by_character
+from hfkit.tasks.question_answering.spans.written import NOWHERE, STARTS, Answer, placed, unfolded, written
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData

@@ -11,9 +11,9 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.tables.table import is_missing
 from hfkit.inference.answering import AnsweringPipeline, check_count
 from hfkit.models.inspection import readable
-from hfkit.tasks.question_answering.spans import Scores
+from hfkit.tasks.question_answering.spans.search import Scores
+from hfkit.tasks.question_answering.spans.windows import Reader
 from hfkit.tasks.question_answering.task import QuestionAnswering
-from hfkit.tasks.question_answering.windows import Reader
 
 CHUNK_CPU, CHUNK = 64, 512
 """Rows that are sorted by length together."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from hfkit.evaluation.metric import Columns, Metric, Of, mean_of, total
-from hfkit.tasks.question_answering.overlap import score
+from hfkit.tasks.question_answering.spans.overlap import score
 
 ANSWERS = ("reference", "prediction")
 

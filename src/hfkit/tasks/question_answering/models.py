@@ -14,8 +14,8 @@ from hfkit.models.inspection import say
 from hfkit.tasks.discover import find
 from hfkit.tasks.pretrained import pretrained
 from hfkit.tasks.question_answering.config import Config
+from hfkit.tasks.question_answering.spans.windows import Reader
 from hfkit.tasks.question_answering.task import QuestionAnswering
-from hfkit.tasks.question_answering.windows import Reader
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task

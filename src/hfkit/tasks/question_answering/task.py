@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
-from uuid import uuid4
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from datasets import Dataset, DatasetDict, Features, List, Value
+from datasets import Dataset, DatasetDict, List, Value
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
@@ -17,12 +16,12 @@ from hfkit.data.text.special_tokens import has_padding, read_as_text
 from hfkit.data.text.truncation import MODEL_INPUTS, limit
 from hfkit.data.text.windows import filled
 from hfkit.models.adapting.padding import of_one_length
-from hfkit.tasks.base import BaseTask
-from hfkit.tasks.question_answering.answers import NOWHERE
+from hfkit.tasks.base import BaseTask, encoded
 from hfkit.tasks.question_answering.config import Config
-from hfkit.tasks.question_answering.overlap import score
-from hfkit.tasks.question_answering.spans import LOWEST, Found, Scores, best_threshold
-from hfkit.tasks.question_answering.windows import LENGTH, OUTSIDE, Reader
+from hfkit.tasks.question_answering.spans.overlap import score
+from hfkit.tasks.question_answering.spans.search import LOWEST, Found, Scores, best_threshold
+from hfkit.tasks.question_answering.spans.windows import LENGTH, OUTSIDE, Reader
+from hfkit.tasks.question_answering.spans.written import NOWHERE
 
 AT_ONCE = 64
 """Windows that are computed together when a row is asked about, whatever its length."""
@@ -137,36 +136,29 @@ class QuestionAnswering(BaseTask):
         Returns:
             A Dataset in the same order with `id`; for each window, numbers a token, `input_ids`, `begins` and `ends`
             (as in `Window`) and, where the model reads them, `token_type_ids`; for each window `nulls`, the token of no
-            answer, and `targets`, the first and last token of the first answer; `context` and `reference`, the right
-            answers; `length` (tokens, of all windows) and `truncated` (never).
+            answer, and `targets`, the first and last token of the first answer; `context`; `reference`, the right
+            answers, and `reference_start`, where the first one that stands there begins; `length` (tokens, of all
+            windows) and `truncated` (never).
         """
         reader = Reader(processor, self.max_length, self.stride)
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
             read = reader.read(batch["text"], batch["text_pair"], batch["id"])
-            targets = []
+            targets, at = [], []
             for windows, answers, starts in zip(read, batch["answers"], batch["starts"], strict=True):
                 first = next((pair for pair in zip(starts, answers, strict=True) if pair[0] != NOWHERE), (NOWHERE, ""))
                 targets.append([window.span(first[0], first[0] + len(first[1])) for window in windows])
+                at.append(first[0])
             found = reader.columns(read, batch["text_pair"])
-            more = {"targets": targets, "reference": batch["answers"], "truncated": [False] * len(read)}
-            return {"id": batch["id"], **found, **more}
+            found |= {"targets": targets, "reference": batch["answers"], "reference_start": at}
+            return {"id": batch["id"], **found, "truncated": [False] * len(read)}
 
         kinds = dict.fromkeys(("input_ids", "begins", "ends", "token_type_ids", "targets"), _WINDOWS)
         kinds |= {"nulls": List(Value("int32")), "length": Value("int32"), "truncated": Value("bool")}
         kinds |= {"id": Value("string"), "context": Value("string"), "reference": List(Value("string"))}
+        kinds["reference_start"] = Value("int32")
         names = rows({name: [] for name in ("id", "text", "text_pair", "answers", "starts")})
-        if "id" not in dataset.column_names:
-            dataset = dataset.add_column("id", [str(row) for row in range(len(dataset))])
-        return dataset.map(
-            rows,
-            batched=True,
-            remove_columns=dataset.column_names,
-            features=Features({name: kinds[name] for name in names}),
-            desc="Reading texts",
-            # Its own would be a hash of the pickled tokenizer, a tenth of a second each; no cache goes by it here.
-            new_fingerprint=uuid4().hex,
-        )
+        return encoded(dataset, rows, {name: kinds[name] for name in names})
 
     def truncation(self, encoded: Dataset) -> dict[str, Any]:
         """Nothing is cut; `notes` count what is read in windows, and answers that stand whole in none of them."""
@@ -211,25 +203,21 @@ class QuestionAnswering(BaseTask):
             (windows,) and `targets` (windows, 2), tokens; `counts` (rows,) windows of each row; and, no tensors,
             `contexts` and `references` of the rows.
         """
-        ids = [window for feature in features for window in feature["input_ids"]]
-        width = max(map(len, ids))
-        shift = torch.tensor([width - len(window) if self.padding == "left" else 0 for window in ids])
-        batch: dict[str, Any] = {"attention_mask": self._filled([[1] * len(window) for window in ids], width, 0)}
+        sizes = [len(window) for feature in features for window in feature["input_ids"]]
+        left, width = self.padding == "left", max(sizes)
+        shift = torch.tensor([width - size if left else 0 for size in sizes])
+        batch: dict[str, Any] = {"attention_mask": filled([[1] * size for size in sizes], width, 0, left)}
         fills = {"input_ids": self.pad_token_id, "token_type_ids": self.pad_token_type_id}
         for name, fill in (fills | {"begins": OUTSIDE, "ends": OUTSIDE}).items():
             if name in features[0]:
-                batch[name] = self._filled([window for feature in features for window in feature[name]], width, fill)
+                batch[name] = filled([window for f in features for window in f[name]], width, fill, left)
         batch["nulls"] = torch.tensor([null for feature in features for null in feature["nulls"]]) + shift
         if "targets" in features[0]:
             batch["targets"] = torch.tensor([target for f in features for target in f["targets"]]) + shift[:, None]
             batch["references"] = [feature["reference"] for feature in features]
+            batch["reference_start"] = torch.tensor([feature["reference_start"] for feature in features])
         batch["counts"] = torch.tensor([len(feature["nulls"]) for feature in features])
         return batch | {"contexts": [feature["context"] for feature in features]}
-
-    def _filled(self, rows: list[list[int]], width: int, fill: int) -> torch.Tensor:
-        if self.padding == "left":
-            return filled([row[::-1] for row in rows], width, fill).flip(1)
-        return filled(rows, width, fill)
 
     def weight(self, batch: dict[str, Any]) -> float:
         """Windows that are learnt."""
@@ -256,6 +244,7 @@ class QuestionAnswering(BaseTask):
         empty = [scores.no_answer - one.logit for one, (scores, _) in zip(best, each, strict=True)]
         return losses.sum(), {
             "reference": batch["references"],
+            "reference_start": batch["reference_start"],
             "prediction": list(map(self.decided, empty, said)),
             "best": said,
             "start": torch.tensor([one.begin for one in best]),
