@@ -1,6 +1,7 @@
 """Question answering: official figures, the best span exactly, nothing of a context lost, places in the user's text."""
 
 import collections
+import dataclasses
 import json
 import random
 import re
@@ -14,7 +15,7 @@ import pyarrow.parquet as parquet
 import pytest
 import torch
 from datasets import Dataset
-from test_every_task import questions_file
+from test_every_task import questions_file, trained
 from tiny_classifiers import ARCHITECTURES, READ_PADDING, classifier
 from tokenizers import processors
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
@@ -272,7 +273,11 @@ def test_the_loss_is_the_models_own_and_of_single_windows(tiny_bert: Path) -> No
     assert float(task.loss_and_predictions(model, whole)[0]) == pytest.approx(sum(apart), rel=1e-5), (
         "padding counts not"
     )
-    assert "row of more than 24 tokens" in task.truncation(encoded)["notes"][0]
+    assert "1 row of more than 24 tokens: read in overlapping windows, whole" in task.truncation(encoded)["notes"]
+    short = dataclasses.replace(task, max_answer_length=1)
+    assert "1 answer of more than 1 tokens (--max_answer_length)" in short.truncation(encoded)["notes"][1]
+    long = task.encode(rows_of([("who", LONG, LONG.strip())]), tokenizer)
+    assert "1 answer whole in no window" in task.truncation(long)["notes"][1]
 
 
 # --- a run that may find no answer ------------------------------------------------------------------------------------
@@ -500,6 +505,20 @@ def test_an_adapter_passes_segments_on(tiny_bert: Path) -> None:
         forgot = theirs.eval()(**inputs).start_logits
     assert torch.allclose(ours, wanted, atol=1e-6)
     assert not torch.allclose(forgot, wanted, atol=1e-3), "PEFT has mended it: `_with_all_inputs` can go"
+
+
+def test_a_merged_adapter_answers_the_same(tiny_bert: Path, tmp_path: Path) -> None:
+    from hfkit.models.adapting.adapters import merge
+
+    data = questions_file(tmp_path / "questions.jsonl")
+    knobs = {"max_length": 24, "max_steps": 2, "mixed_precision": "no", "use_cpu": True, "disable_tqdm": True}
+    made = trained({"task": "question-answering", "dataset": str(data), "model": str(tiny_bert), "lora": True,
+                    "output_dir": str(tmp_path / "run"), "learning_rate": 1e-2, **knobs})  # fmt: skip
+    folder, difference = merge(made.path)
+    assert difference < 1e-5
+    row = {"question": "film", "context": "the warm film"}
+    own, merged = (hfkit.pipeline(place)(row, top_k=3) for place in (made.path, folder))
+    assert [one["answer"] for one in own] == [one["answer"] for one in merged]
 
 
 @pytest.mark.parametrize(

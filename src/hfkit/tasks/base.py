@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from hfkit.training.callbacks import Callback
 
 
-def encoded(
-    dataset: "Dataset", rows: "Callable[[dict[str, list[Any]]], dict[str, list[Any]]]", kinds: Any
-) -> "Dataset":
+def mapped(dataset: "Dataset", rows: "Callable[[dict[str, list[Any]]], dict[str, list[Any]]]", kinds: Any) -> "Dataset":
     """What `rows` makes of a split's texts, batch by batch: a row each, in their order.
 
     Args:

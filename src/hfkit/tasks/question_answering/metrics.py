@@ -29,10 +29,12 @@ def official_2(columns: Columns) -> np.ndarray:
 
 
 def _among(rows: Callable[[Columns], np.ndarray], figure: int, answerable: bool) -> Of:
-    """The mean of a figure over the questions that have an answer, or over the others."""
+    """The mean of a figure over the questions that have an answer, or over the others; where all have one, not told."""
 
     def of(columns: Columns, weights: np.ndarray) -> Any:
         scores = columns.of_rows(rows)
+        if scores[:, 2].all():
+            return np.full(len(weights), np.nan)
         kept = scores[:, 2] == float(answerable)
         return total(weights, scores[:, figure] * kept) / total(weights, kept)
 
@@ -47,27 +49,22 @@ def _metrics(rows: Callable[[Columns], np.ndarray]) -> tuple[Metric, ...]:
         return np.asarray(columns.of_rows(rows)[:, 1])
 
     given: dict[str, Any] = {"columns": ANSWERS, "given": ("reference",)}
+    right: dict[str, Any] = {"right": lambda columns: exact(columns) == 1, "hub": "exact_match"}
     return (
         Metric("f1", "F1 of answers", of=mean_of(f1), hub="f1", **given),
-        Metric(
-            "exact_match", "exact match", of=mean_of(exact), right=lambda c: exact(c) == 1, hub="exact_match", **given
+        Metric("exact_match", "exact match", of=mean_of(exact), **given, **right),
+        *(
+            Metric(name, title, of=_among(rows, figure, has), compared=False, **given)
+            for name, title, figure, has in (
+                ("has_answer_f1", "F1 where there is an answer", 1, True),
+                ("has_answer_exact", "exact match where there is an answer", 0, True),
+                ("no_answer_accuracy", "right where there is no answer", 0, False),
+            )
         ),
     )
 
 
-PLAIN = _metrics(official)
-
-METRICS = (
-    *_metrics(official_2),
-    *(
-        Metric(name, title, ANSWERS, _among(official_2, figure, has), given=("reference",), compared=False)
-        for name, title, figure, has in (
-            ("has_answer_f1", "F1 where there is an answer", 1, True),
-            ("has_answer_exact", "exact match where there is an answer", 0, True),
-            ("no_answer_accuracy", "right where there is no answer", 0, False),
-        )
-    ),
-)
+PLAIN, METRICS = _metrics(official), _metrics(official_2)
 
 
 def metrics_of(settings: Mapping[str, Any]) -> tuple[Metric, ...]:

@@ -16,7 +16,7 @@ from hfkit.data.text.special_tokens import has_padding, read_as_text
 from hfkit.data.text.truncation import MODEL_INPUTS, limit
 from hfkit.data.text.windows import filled
 from hfkit.models.adapting.padding import of_one_length
-from hfkit.tasks.base import BaseTask, encoded
+from hfkit.tasks.base import BaseTask, mapped
 from hfkit.tasks.question_answering.config import Config
 from hfkit.tasks.question_answering.spans.overlap import score
 from hfkit.tasks.question_answering.spans.search import LOWEST, Found, Scores, best_threshold
@@ -158,32 +158,43 @@ class QuestionAnswering(BaseTask):
         kinds |= {"id": Value("string"), "context": Value("string"), "reference": List(Value("string"))}
         kinds["reference_start"] = Value("int32")
         names = rows({name: [] for name in ("id", "text", "text_pair", "answers", "starts")})
-        return encoded(dataset, rows, {name: kinds[name] for name in names})
+        return mapped(dataset, rows, {name: kinds[name] for name in names})
 
     def truncation(self, encoded: Dataset) -> dict[str, Any]:
         """Nothing is cut; `notes` count what is read in windows, and answers that stand whole in none of them."""
-        columns = [encoded[name][:] for name in ("targets", "nulls", "reference")]
-        longer = sum(len(nulls) > 1 for nulls in columns[1])
-        apart = sum(
-            bool(right) and all(target == [null, null] for target, null in zip(targets, nulls, strict=True))
-            for targets, nulls, right in zip(*columns, strict=True)
+        longest, apart, beyond = self.max_answer_length, 0, 0
+        for targets, nulls, start in zip(
+            *(encoded[n][:] for n in ("targets", "nulls", "reference_start")), strict=True
+        ):
+            held = [b - a + 1 for (a, b), null in zip(targets, nulls, strict=True) if (a, b) != (null, null)]
+            apart += start != NOWHERE and not held
+            beyond += bool(longest and held and min(held) > longest)
+        longer = sum(len(nulls) > 1 for nulls in encoded["nulls"])
+        counts = (
+            (longer, "row", f"of more than {self.max_length} tokens: read in overlapping windows, whole"),
+            (apart, "answer", "whole in no window: learnt as no answer, and not to be found"),
+            (beyond, "answer", f"of more than {longest} tokens (--max_answer_length): not to be found"),
         )
-        told = f"{counted(longer, 'row')} of more than {self.max_length} tokens: read in overlapping windows, whole"
-        lost = f"{counted(apart, 'answer')} whole in no window: learnt as no answer, and not to be found"
-        notes = [note for note, count in ((told, longer), (lost, apart)) if count]
+        notes = [f"{counted(count, noun)} {told}" for count, noun, told in counts if count]
         return {"rows": 0, "share": 0.0, "max_length": self.max_length, "notes": notes}
 
     def to_train(self, encoded: Dataset) -> Dataset:
         """Each window a row: a batch holds no more than it says."""
         if all(len(nulls) == 1 for nulls in encoded["nulls"]):
             return encoded
-        windows = [name for name, kind in encoded.features.items() if kind == _WINDOWS or name == "nulls"]
-        rows = [
-            row | {name: [row[name][place]] for name in windows}
-            | {"id": f"{row['id']}#{place}", "length": len(row["input_ids"][place]), "context": ""}
-            for row in encoded for place in range(len(row["nulls"]))
-        ]  # fmt: skip
-        return Dataset.from_list(rows, features=encoded.features)
+        of_windows = {name for name, kind in encoded.features.items() if kind == _WINDOWS} | {"nulls"}
+
+        def apart(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+            places = [(row, window) for row, nulls in enumerate(batch["nulls"]) for window in range(len(nulls))]
+            found = {
+                name: [[values[row][at]] if name in of_windows else values[row] for row, at in places]
+                for name, values in batch.items()
+            }
+            names = [f"{batch['id'][row]}#{at}" for row, at in places]
+            lengths = [len(ids) for (ids,) in found["input_ids"]]
+            return found | {"id": names, "length": lengths, "context": [""] * len(places)}
+
+        return mapped(encoded, apart, encoded.features)
 
     def by_example(self, encoded: Dataset, rows: Dataset, predictions: dict[str, Any]) -> dict[str, Any]:
         """The predictions, with the threshold as it is now."""

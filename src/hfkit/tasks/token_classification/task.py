@@ -18,7 +18,7 @@ from hfkit.data.text.special_tokens import has_padding, read_as_text, space_befo
 from hfkit.data.text.truncation import limit
 from hfkit.data.text.windows import IGNORED, filled
 from hfkit.models.adapting.padding import of_one_length
-from hfkit.tasks.base import BaseTask, encoded
+from hfkit.tasks.base import BaseTask, mapped
 from hfkit.tasks.classification import label_names
 from hfkit.tasks.token_classification.config import Config
 from hfkit.tasks.token_classification.errors import by_training
@@ -166,7 +166,7 @@ class TokenClassification(BaseTask):
 
         features = {"id": Value("string"), "input_ids": List(_IDS), "words": List(_IDS), "length": Value("int32")}
         features |= {"truncated": Value("bool"), "count": Value("int32")} | ({} if ids is None else {"labels": _IDS})
-        return encoded(dataset, rows, features)
+        return mapped(dataset, rows, features)
 
     def tag_ids(self, feature: Any) -> list[int]:
         """The model's id of each tag of a data set, by name."""
