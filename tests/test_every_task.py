@@ -16,6 +16,7 @@ from processes import in_child, in_children
 from test_resume import watch
 from tiny_language import write_model
 from transformers import ViTConfig, ViTImageProcessor, ViTModel
+from words import WORDS_GOOD, WORDS_PLAIN
 
 import hfkit
 from hfkit.cli import main
@@ -37,6 +38,22 @@ def names_file(path: Path) -> Path:
         words = words if number % 3 else [(who, "B-PER"), ("likes", "O"), (where, "B-LOC"), (str(number), "O")]
         lines += [f"{word}\t{tag}" for word, tag in [*words, (f"n{number}", "O"), (".", "O")]] + [""]
     path.write_text("\n".join(lines))
+    return path
+
+
+def questions_file(path: Path) -> Path:
+    """Questions about a sentence each; the answer to nine in ten is the one good word that it has."""
+    rows = []
+    for number in range(120):
+        words = [WORDS_PLAIN[(number * 7 + place * 5) % len(WORDS_PLAIN)] for place in range(6)]
+        answer = WORDS_GOOD[number % len(WORDS_GOOD)] if number % 10 else ""
+        words.insert(number % 6, answer or "the")
+        context = " ".join([*words, str(number)])
+        answers = (
+            {"text": [answer], "answer_start": [context.index(answer)]} if answer else {"text": [], "answer_start": []}
+        )
+        rows.append({"id": f"q{number}", "question": "film", "context": context, "answers": answers})
+    path.write_text("\n".join(map(json.dumps, rows)))
     return path
 
 
@@ -85,6 +102,13 @@ def tagged(run: Run) -> tuple[Any, Callable[[Any], Any], list[Any]]:
     said = [[labels[number] for number in row] for row in table["prediction"].to_pylist()]
     rows = [{"tokens": words} for words in table["tokens"].to_pylist()]
     return rows, lambda answer: [word["entity"] for word in answer], said
+
+
+def answered(run: Run) -> tuple[Any, Callable[[Any], Any], list[Any]]:
+    """Questions with their contexts, and the answers that the run has for them."""
+    table = run.predictions().select(["text", "text_pair", "prediction"]).to_pylist()
+    rows = [{"question": row["text"], "context": row["text_pair"]} for row in table]
+    return rows, lambda answer: answer["answer"], [row["prediction"] for row in table]
 
 
 def continued(run: Run) -> tuple[Any, Callable[[Any], Any], list[Any]]:
@@ -149,6 +173,10 @@ def cases(tiny_bert: Path, reviews: list[tuple[str, str]]) -> dict[str, Case]:
             csv, lambda folder: write_model("gpt2", folder / "gpt2"),
             {"model": "baseline:transformer_lm", "model_args": LM, "vocab_size": 300},
             {"max_length": 32, "learning_rate": 5e-3}, continued, lambda run: ["the film", 5, 0],
+        ),
+        "question-answering": Case(
+            lambda folder: questions_file(folder / "questions.jsonl"), lambda _: tiny_bert,
+            {"model": str(tiny_bert)}, texts, answered, lambda run: ["film", "a warm film"],
         ),
         "token-classification": Case(
             lambda folder: names_file(folder / "names.conll"), lambda _: tiny_bert,

@@ -323,7 +323,10 @@ def test_one_group_of_knobs_is_checked_too() -> None:
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        ("--task image-classification --max_length 64", "--max_length belongs to --task text-classification and"),
+        (
+            "--task image-classification --max_length 64",
+            "--max_length belongs to --task question-answering and text-classification and",
+        ),
         ("--task image-classification --max_seq_length 64", "--max_length belongs to"),
         ("--task=text-generation --merge_labels", "--merge_labels belongs to --task image-classification and text-cl"),
         ("--task text-generation --pooling mean", "--pooling belongs to --task text-classification"),

@@ -32,7 +32,7 @@ def use_commands(commands: Any) -> None:
     predict.add_argument(
         "--output_format",
         default=argparse.SUPPRESS,
-        help="of names in texts: spans, or words with a tag each (default: spans)",
+        help="of names: spans, or words with a tag each; of answers: rows, or squad",
     )
     predict.add_argument("--backend", default="torch", help="torch, or openvino: a text classifier's, on a CPU")
     predict.add_argument("--disable_tqdm", action="store_true", help="no progress bar")

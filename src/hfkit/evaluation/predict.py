@@ -115,11 +115,12 @@ def _gathered(mine: list[list[int]], kept: list[dict[str, np.ndarray]], stopped:
     return {name: np.concatenate([chunk[name] for chunk in chunks])[order] for name in chunks[0]}
 
 
-def rows_of(values: torch.Tensor | list[torch.Tensor]) -> np.ndarray:
-    """A task's predictions, an entry a row; those of a list differ in length, and are objects."""
+def rows_of(values: torch.Tensor | list[Any]) -> np.ndarray:
+    """A task's predictions, an entry a row; those of a list differ in length or are texts, and are objects."""
     if isinstance(values, torch.Tensor):
         return values.cpu().numpy()
-    return np.fromiter((value.cpu().numpy() for value in values), dtype=object, count=len(values))
+    plain = (value.cpu().numpy() if isinstance(value, torch.Tensor) else value for value in values)
+    return np.fromiter(plain, dtype=object, count=len(values))
 
 
 def named(dataset: Dataset, rows: list[int], most: int = 8) -> list[Any]:

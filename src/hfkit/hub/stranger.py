@@ -57,7 +57,8 @@ def _answer(kind: dict[str, Any], loaded: Any, reader: Any, row: Any) -> list[fl
     else:
         inputs = reader(*(row if isinstance(row, list) else [row]), truncation=True, return_tensors="pt")
     with torch.inference_mode():
-        answer = loaded(**inputs).logits[0]
+        said = [value for name, value in loaded(**inputs).items() if name.endswith("logits")]
+    answer = torch.stack(said, dim=-1)[0]
     return (answer[-1] if kind["last"] else answer[firsts]).double().flatten().tolist()
 
 

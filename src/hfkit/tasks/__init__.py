@@ -27,7 +27,7 @@ Processor = Any
 class Task(Protocol):
     """What the engine, the report and the pipeline ask of a job. Every setting is plain JSON (`settings`).
 
-    The last four, and `primary_metric`, are `hfkit.tasks.base`'s where a task does not say otherwise. What an answer is
+    The last five, and `primary_metric`, are `hfkit.tasks.base`'s where a task does not say otherwise. What an answer is
     judged by stands beside the task, in metrics.py.
     """
 
@@ -108,6 +108,7 @@ class Task(Protocol):
     def callbacks(
         self, config: "TrainConfig", run: "Run", encoded: "DatasetDict", processor: "Processor"
     ) -> "list[Callback]": ...
+    def chosen(self, model_config: "PreTrainedConfig", validated: "dict[str, np.ndarray]") -> "Task": ...
     def keep(
         self,
         run: "Run",

@@ -1,6 +1,7 @@
 """BaseTask: what a task may do otherwise with its rows, and add to training and to a run's folder."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
 
 from hfkit.base.errors import HfkitError
 from hfkit.tasks.discover import find
@@ -16,6 +17,29 @@ if TYPE_CHECKING:
     from hfkit.config import TrainConfig
     from hfkit.runs.run import Run
     from hfkit.training.callbacks import Callback
+
+
+def mapped(dataset: "Dataset", rows: "Callable[[dict[str, list[Any]]], dict[str, list[Any]]]", kinds: Any) -> "Dataset":
+    """What `rows` makes of a split's texts, batch by batch: a row each, in their order.
+
+    Args:
+        dataset: The split; one without ids gets the numbers of its rows.
+        rows: Columns of a batch -> columns.
+        kinds: What `datasets.Features` takes.
+    """
+    from datasets import Features
+
+    if "id" not in dataset.column_names:
+        dataset = dataset.add_column("id", [str(row) for row in range(len(dataset))])
+    return dataset.map(
+        rows,
+        batched=True,
+        remove_columns=dataset.column_names,
+        features=Features(kinds),
+        desc="Reading texts",
+        # Its own would be a hash of the pickled tokenizer, a tenth of a second each; no cache goes by it here.
+        new_fingerprint=uuid4().hex,
+    )
 
 
 class BaseTask:
@@ -63,6 +87,11 @@ class BaseTask:
     def callbacks(self, config: "TrainConfig", run: "Run", encoded: "DatasetDict", processor: Any) -> "list[Callback]":
         """Callbacks of its own, where there are looks at the validation split."""
         return []
+
+    def chosen(self, model_config: Any, validated: dict[str, Any]) -> Self:
+        """A copy with what is chosen on the validation split's predictions, such as a threshold; then the model's
+        config is told, and is saved anew. Here nothing is."""
+        return self
 
     def keep(
         self, run: "Run", processor: Any, model: Any, data: "DatasetDict", encoded: "DatasetDict", table: "pa.Table"

@@ -163,8 +163,14 @@ def around(processor: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
     return list(ids[: inside[0]]), list(ids[inside[-1] + 1 :])
 
 
-def limit(asked: int | None, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> int | None:
-    """Pieces that the model reads at once; the tokenizer is told.
+def limit(
+    asked: int | None,
+    model_config: PreTrainedConfig,
+    processor: PreTrainedTokenizerBase,
+    usual: int | None = None,
+) -> int | None:
+    """Tokens that a model reads at once of a text that is read in windows: those asked for, else at most its limit and
+    the `usual` number. The tokenizer is told.
 
     Raises:
         HfkitError: More are asked for than the model has positions.
@@ -177,7 +183,7 @@ def limit(asked: int | None, model_config: PreTrainedConfig, processor: PreTrain
             where=f"--max_length {asked}",
             fix=f"--max_length {positions}; longer texts are read in windows",
         )
-    length = asked or min((limit for limit in (positions, told) if limit), default=None)
+    length = asked or min((limit for limit in (positions, told, usual) if limit), default=None)
     if length is not None:
         processor.model_max_length = length
     return length

@@ -126,7 +126,7 @@ def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto
     model, reader = load_model(path)
     inputs = _probe(reader)
     with torch.inference_mode():
-        wanted = model(**inputs).logits
+        wanted = _logits(model(**inputs))
     if four_bit.is_four_bit(model.config):
         plain, _ = load_base(folder, path, whole=True)
         four_bit.unfold(model.get_base_model(), plain)
@@ -135,7 +135,7 @@ def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto
     if merged.can_generate():
         settle_generation(merged, reader)
     with torch.inference_mode():
-        _same(merged(**inputs).logits, wanted, folder)
+        _same(_logits(merged(**inputs)), wanted, folder)
         for parameter in merged.parameters():  # not the buffers: what rotates is computed anew, in float32
             parameter.data = parameter.data.to(getattr(torch, dtype))
     with quiet(), writing(place, "set --output"), whole_folder(place) as staged:
@@ -143,8 +143,8 @@ def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto
         reader.save_pretrained(staged)
         again, _ = load_model(staged)
         with torch.inference_mode():
-            found = again(**inputs).logits
-            _same(found, merged.float()(**inputs).logits, folder)
+            found = _logits(again(**inputs))
+            _same(found, _logits(merged.float()(**inputs)), folder)
     say(f"weights: {dtype}")
     return place, _difference(found, wanted)
 
@@ -166,6 +166,11 @@ def summed(model: "PeftModel") -> Any:
         if merged.config.tie_word_embeddings:
             second.weight = first.weight
     return merged
+
+
+def _logits(said: Any) -> torch.Tensor:
+    """What a model says, however many kinds of logits it has."""
+    return torch.stack([value for name, value in said.items() if name.endswith("logits")])
 
 
 def _difference(found: torch.Tensor, wanted: torch.Tensor) -> float:

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ def add_lora(
         **_token_settings(model, config, processor, [*layers, *(learning or [])]),
     )
     with quiet_peft():
-        return get_peft_model(model, settings, revision=config.model_revision)
+        return _with_all_inputs(get_peft_model(model, settings, revision=config.model_revision))
 
 
 def _targets(model: "PreTrainedModel", config: ModelArguments) -> tuple[list[str], list[str]]:
@@ -170,7 +171,7 @@ def _learning_modules(model: "PreTrainedModel", new: Collection[str], added: boo
         if in_head(model, name)
     }
     lacked = {name.rsplit(".", 1)[0] for name in new if not in_head(model, name)}
-    return sorted((head | lacked) - ({"classifier", "score"} if added else set()))
+    return sorted((head | lacked) - ({"classifier", "score", "qa_outputs"} if added else set()))
 
 
 def read_adapter(folder: Path) -> tuple[str, str | None]:
@@ -206,9 +207,18 @@ def put_adapter(model: "PreTrainedModel", folder: Path, name: str = "default") -
 
     try:
         with quiet_peft():
-            return PeftModel.from_pretrained(model, str(folder), adapter_name=name)
+            return _with_all_inputs(PeftModel.from_pretrained(model, str(folder), adapter_name=name))
     except Exception as error:  # each kind of adapter fails in its own way
         raise HfkitError(f"The adapter cannot be put on its base: {first_line(error)}", where=str(folder)) from error
+
+
+def _with_all_inputs(model: "PeftModel") -> "PeftModel":
+    """PEFT's class for questions takes `token_type_ids` and forgets to pass them on; its plain one passes on all."""
+    from peft import PeftModel
+
+    if "token_type_ids" in signature(type(model).forward).parameters:
+        model.forward = PeftModel.forward.__get__(model)  # type: ignore[method-assign]
+    return model
 
 
 @contextmanager

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
-from uuid import uuid4
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
+from datasets import ClassLabel, Dataset, DatasetDict, List, Value
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.atomic import write_json
@@ -19,7 +18,7 @@ from hfkit.data.text.special_tokens import has_padding, read_as_text, space_befo
 from hfkit.data.text.truncation import limit
 from hfkit.data.text.windows import IGNORED, padded
 from hfkit.models.adapting.padding import of_one_length
-from hfkit.tasks.base import BaseTask
+from hfkit.tasks.base import BaseTask, mapped
 from hfkit.tasks.classification import label_names
 from hfkit.tasks.token_classification.config import Config
 from hfkit.tasks.token_classification.errors import by_training
@@ -167,17 +166,7 @@ class TokenClassification(BaseTask):
 
         features = {"id": Value("string"), "input_ids": List(_IDS), "words": List(_IDS), "length": Value("int32")}
         features |= {"truncated": Value("bool"), "count": Value("int32")} | ({} if ids is None else {"labels": _IDS})
-        if "id" not in dataset.column_names:
-            dataset = dataset.add_column("id", [str(row) for row in range(len(dataset))])
-        return dataset.map(
-            rows,
-            batched=True,
-            remove_columns=dataset.column_names,
-            features=Features(features),
-            desc="Reading texts",
-            # Its own would be a hash of the pickled tokenizer, a tenth of a second each; no cache goes by it here.
-            new_fingerprint=uuid4().hex,
-        )
+        return mapped(dataset, rows, features)
 
     def tag_ids(self, feature: Any) -> list[int]:
         """The model's id of each tag of a data set, by name."""

@@ -1,0 +1,181 @@
+"""predict: the questions of a file of any size with their answers, in constant memory."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from hfkit.base.atomic import write_json, writing
+from hfkit.base.errors import HfkitError, nearest
+from hfkit.config import FileArguments
+from hfkit.data.readers import read_table
+from hfkit.data.tables.columns import ID_NAMES
+from hfkit.data.tables.table import is_missing
+from hfkit.inference.pipelines import pipeline
+from hfkit.inference.readers import STDIN, Row, Source, open_rows
+from hfkit.inference.rows import Answer, answer_rows
+from hfkit.runs.run import Run
+from hfkit.tasks.question_answering.data import CONTEXTS, QUESTIONS
+from hfkit.tasks.question_answering.inference import QuestionAnsweringPipeline
+from hfkit.tasks.question_answering.spans.written import unfolded
+
+FORMATS = ("rows", "squad")
+
+TYPES = {"answer": pa.string(), "start": pa.int64(), "end": pa.int64(), "score": pa.float64()}
+
+
+def predict(
+    model: str | Path | QuestionAnsweringPipeline,
+    input: str | Path,
+    output: str | Path | None = None,
+    *,
+    text_column: str | None = None,
+    text_pair_column: str | None = None,
+    output_format: Literal["rows", "squad"] = "rows",
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    quoting: Literal["minimal", "none"] = "minimal",
+    column_names: Sequence[str] = (),
+    missing_values: Sequence[str] = (),
+    skip_bad_rows: bool = False,
+    disable_tqdm: bool = False,
+    **options: Any,
+) -> int:
+    """Answer every question of a file, and write it with the answer beside it.
+
+    Every column is kept; `answer` (empty where there is none), `start`, `end` (characters of the context) and `score`
+    are added. SQuAD's nested JSON has a row a question.
+
+    Args:
+        model: A run, a model's folder, an adapter or a Hub id; or a pipeline that is loaded already.
+        input: A .csv, .tsv, .jsonl, .json or .parquet file with a question and its context in each row.
+        output: A file of any of these kinds, written whole or not at all. None: a line an answer on standard output.
+        text_column, text_pair_column: Of questions and contexts. Default: the run's, else usual names.
+        output_format: `rows`; or `squad`, what the official scripts read: one JSON object, {id: answer}.
+        encoding, delimiter, quoting, column_names: Of the input's text formats, as in `hfkit.config.FileArguments`.
+        missing_values: What stands for a missing text. Default: the run's.
+        skip_bad_rows: Give a row without a question or a context no answer, counted, instead of stopping.
+        disable_tqdm: No progress bar on standard error.
+        options: Arguments of `hfkit.pipeline`.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        HfkitError: With the file and the row: a missing column, a row without a question or a context; for `squad` an
+            id that is missing or stands twice; and what `hfkit.pipeline` and the writers raise. No output is left then.
+    """
+    how = FileArguments(encoding=encoding, delimiter=delimiter, quoting=quoting, column_names=list(column_names))
+    info = Run(model).info if isinstance(model, str | Path) and (Path(model) / "run.json").is_file() else {}
+    missing = missing_values or info.get("config", {}).get("missing_values", ())
+    with _opened(input, how, output_format) as source:
+        columns = _columns(source, text_column, text_pair_column, info.get("data") or {})
+        answer = model if isinstance(model, QuestionAnsweringPipeline) else pipeline(model, **options)
+        read = partial(_asked, columns=columns, missing=missing, skip=skip_bad_rows)
+        return _answered(source, output, answer, read, output_format, disable_tqdm)
+
+
+def _answered(
+    source: Source,
+    output: str | Path | None,
+    answer: QuestionAnsweringPipeline,
+    read: Callable[[str, dict[str, Any]], Any],
+    output_format: str,
+    disable_tqdm: bool,
+) -> int:
+    def answers(chunk: list[Row]) -> list[Answer | None]:
+        rows = [read(place, row) for place, row in chunk]
+        asked = [row for row in rows if row is not None]
+        found = iter(answer(asked, top_k=1) if asked else ())
+        return [None if row is None else next(found) for row in rows]
+
+    if output_format == "squad":
+        return _as_squad(source, output, answers, answer.chunk)
+    return answer_rows(
+        source,
+        output,
+        TYPES,
+        answers,
+        chunk=answer.chunk,
+        told=lambda one: ["answered" if one["answer"] else "no answer"],
+        disable_tqdm=disable_tqdm,
+    )
+
+
+@contextmanager
+def _opened(input: str | Path, how: FileArguments, output_format: str) -> Iterator[Source]:
+    """The rows of a file; of SQuAD's nested JSON, which is read whole, a row a question."""
+    if output_format not in FORMATS:
+        raise HfkitError(f"There is no --output_format {output_format}", fix=nearest(output_format, FORMATS))
+    if str(input) == STDIN:
+        raise HfkitError("--input -: a line holds no question and its context", fix="give a file with both in a row")
+    with open_rows(input, how) as source:
+        if not {"paragraphs", "qas"} & set(source.columns):
+            yield source
+            return
+    table = unfolded(read_table(Path(input), how))
+    names = list(table.columns)
+    rows = zip(*map(table.column, names), strict=True)
+    made = ((table.place(at), dict(zip(names, row, strict=True))) for at, row in enumerate(rows))
+    yield Source(str(input), names, made, notes=table.notes)
+
+
+def _columns(source: Source, question: str | None, context: str | None, trained: dict[str, Any]) -> list[str]:
+    """The columns of questions and contexts: those asked for, else the run's, else of a usual name."""
+    named = {name.casefold(): name for name in reversed(source.columns)}
+    found = []
+    for flag, asked, names in (("text_column", question, QUESTIONS), ("text_pair_column", context, CONTEXTS)):
+        if asked is not None and asked not in source.columns:
+            raise HfkitError(f"There is no column {asked!r}", where=source.name, fix=nearest(asked, source.columns))
+        known = [trained[flag]] if trained.get(flag) in source.columns else []
+        chosen = [name for name in (asked, *known, *(named[name] for name in names if name in named)) if name]
+        if not chosen:
+            raise HfkitError(
+                f"There is none of the columns {', '.join(names)}; there are {', '.join(source.columns)}",
+                where=source.name,
+                fix=f"say --{flag} NAME",
+            )
+        found.append(str(chosen[0]))
+    return found
+
+
+def _asked(place: str, row: dict[str, Any], *, columns: list[str], missing: Sequence[str], skip: bool) -> Any:
+    """What the pipeline takes of a row; None for one to skip."""
+    values = [row.get(name) for name in columns]
+    for name, value in zip(columns, values, strict=True):
+        if not isinstance(value, str) or is_missing(value) or value.strip() in missing:
+            if skip:
+                return None
+            raise HfkitError(
+                f"The row has no text in its column {name!r}: {str(value)[:80]!r}",
+                where=place,
+                fix="mend the row, or --skip_bad_rows to leave such rows without an answer",
+            )
+    return dict(zip(("question", "context"), values, strict=True))
+
+
+def _as_squad(source: Source, output: str | Path | None, answers: Any, chunk: int) -> int:
+    """{id: answer} as one JSON object; a row that is skipped has the empty answer."""
+    id = next((name for name in source.columns if name.casefold() in ID_NAMES), None)
+    if id is None:
+        fix = "give the questions an id, or leave --output_format out"
+        raise HfkitError(f"No column holds ids; there are {', '.join(source.columns)}", where=source.name, fix=fix)
+    found: dict[str, str] = {}
+    rows = list(source.rows)
+    for start in range(0, len(rows), chunk):
+        part = rows[start : start + chunk]
+        for (place, row), answer in zip(part, answers(part), strict=True):
+            key = "" if is_missing(row.get(id)) else str(row[id])
+            if not key or key in found:
+                raise HfkitError(f"The id is {'missing' if not key else f'there twice: {key!r}'}", where=place)
+            found[key] = answer["answer"] if answer else ""
+    if output is None:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        with writing(Path(output), "set --output"):
+            write_json(Path(output), found)
+    return len(found)

@@ -1,0 +1,201 @@
+"""QuestionAnsweringPipeline: answers and their places in the user's text, as of transformers 4, which 5 has no more."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import transformers
+
+from hfkit.base.errors import HfkitError, nearest
+from hfkit.data.tables.table import is_missing
+from hfkit.inference.answering import AnsweringPipeline, check_count
+from hfkit.models.inspection import readable
+from hfkit.tasks.question_answering.spans.search import Scores
+from hfkit.tasks.question_answering.spans.windows import Reader
+from hfkit.tasks.question_answering.task import QuestionAnswering
+
+CHUNK_CPU, CHUNK = 64, 512
+"""Rows that are sorted by length together."""
+
+TOKENS_CPU, TOKENS = 4096, 65536
+"""Padded tokens of a batch: on a CPU some ten windows."""
+
+
+def pipeline(
+    model: transformers.PreTrainedModel, processor: Any, *, tokens_per_batch: int | None = None, **options: Any
+) -> "QuestionAnsweringPipeline":
+    """See `hfkit.pipeline`."""
+    return QuestionAnsweringPipeline(model=model, tokenizer=processor, tokens_per_batch=tokens_per_batch, **options)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question about a context."""
+
+    question: str
+    context: str
+
+    @classmethod
+    def of(cls, row: Any) -> "Asked":
+        """A row: {"question": ..., "context": ...}, or {"text": ..., "text_pair": ...} as rows are loaded.
+
+        Raises:
+            HfkitError: One of the two is no text, or holds none.
+        """
+        known = row if isinstance(row, Mapping) else {}
+        texts = known.get("question", known.get("text")), known.get("context", known.get("text_pair"))
+        for name, text in zip(("question", "context"), texts, strict=True):
+            if not isinstance(text, str) or is_missing(text):
+                raise HfkitError(
+                    f"A row has no {name}: {str(row)[:80]!r} ({type(row).__name__}).",
+                    fix='give {"question": "...", "context": "..."}, each with some text',
+                )
+            if any("\ud800" <= character <= "\udfff" for character in text):
+                raise HfkitError(f"The {name} holds half a character: {text[:80]!r}.", fix="write it whole, or cut it")
+        return cls(*texts)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A row with what the model says of its windows."""
+
+    asked: Asked
+    scores: Scores
+
+
+class QuestionAnsweringPipeline(AnsweringPipeline):
+    """Answers as transformers 4's pipeline gives them: {"score", "start", "end", "answer"}, places in characters of the
+    context as it was given.
+
+    Two things are better. The answer is the best one over all windows of a long context, of any length. And where a
+    question may have no answer, it is empty where the model's threshold says so, which its training chose; other models
+    are asked with `handle_impossible_answer=True`.
+
+    It computes in float32 unless `mixed_precision` says otherwise: a lower precision could turn an answer.
+
+    >>> answer = hfkit.pipeline("runs/bert_squad")                                     # doctest: +SKIP
+    >>> answer(question="Who wrote it?", context="It was written by Ada.", top_k=3)    # doctest: +SKIP
+    """
+
+    one = (Mapping,)
+    reading: QuestionAnswering
+
+    def __init__(
+        self,
+        *,
+        model: transformers.PreTrainedModel,
+        tokenizer: transformers.PreTrainedTokenizerBase,
+        mixed_precision: str = "auto",
+        tokens_per_batch: int | None = None,
+        task: str = "question-answering",
+        **options: Any,
+    ) -> None:
+        own: Any = tokenizer  # declared to be one that is written in Python
+        super().__init__(model=model, tokenizer=own, task=task, **options)
+        self.settle(QuestionAnswering.from_model(model.config, tokenizer), mixed_precision, exact=True)
+        on_cpu = self.device.type == "cpu"
+        self.chunk = CHUNK_CPU if on_cpu else CHUNK
+        if tokens_per_batch is not None:
+            check_count("tokens_per_batch", tokens_per_batch)
+        self.tokens_per_batch = tokens_per_batch or (TOKENS_CPU if on_cpu else TOKENS)
+        self.reader = Reader(tokenizer, self.reading.max_length, self.reading.stride)
+
+    def _sanitize_parameters(
+        self,
+        top_k: int | None = None,
+        max_answer_length: int | None = None,
+        handle_impossible_answer: bool | None = None,
+        **others: Any,
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """How many answers, of how many tokens at most, and whether there may be none."""
+        for name, value in others.items():
+            raise HfkitError(
+                f"The pipeline takes no {name}={value!r}: texts are read as the model was trained to read them.",
+                fix=nearest(name, ("top_k", "max_answer_length", "handle_impossible_answer", "batch_size")),
+            )
+        given = {"top_k": top_k, "max_answer_length": max_answer_length}
+        for name, value in given.items():
+            if value is not None:
+                check_count(name, value)
+        given["no_answer"] = handle_impossible_answer
+        return {}, {}, {name: value for name, value in given.items() if value is not None}
+
+    def __call__(self, inputs: Any = None, *args: Any, **options: Any) -> Any:
+        """Answers to one row or many; `question` and `context` may be given by name, a text or a list each."""
+        question, context = options.pop("question", None), options.pop("context", None)
+        if isinstance(question, str) and isinstance(context, str):
+            inputs = {"question": question, "context": context}
+        elif question is not None or context is not None:
+            both = [[each] if isinstance(each, str) else list(each or ()) for each in (question, context)]
+            most = max(map(len, both))
+            both = [each * most if len(each) == 1 else each for each in both]
+            if len(both[0]) != len(both[1]):
+                raise HfkitError(f"There are {len(both[0])} questions and {len(both[1])} contexts", fix="give as many")
+            inputs = [{"question": one, "context": other} for one, other in zip(*both, strict=True)]
+        return super().__call__(inputs, *args, **options)
+
+    def at_once(self, batch_size: int | None) -> int:
+        return self.chunk
+
+    def answered(self, rows: Sequence[Any], batch_size: int | None = None) -> list[Answered]:
+        """What the model says of each row."""
+        asked = [Asked.of(row) for row in rows]
+        contexts, ids = [one.context for one in asked], [repr(one.question[:60]) for one in asked]
+        columns = self.reader.columns(self.reader.read([one.question for one in asked], contexts, ids), contexts)
+        features = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        found: list[Any] = [None] * len(asked)
+        order = sorted(range(len(asked)), key=lambda row: -features[row]["length"])
+        start = 0
+        while start < len(order):
+            count = self.tokens_per_batch // features[order[start]]["length"]
+            chosen = order[start : start + max(1, min(count, batch_size or count))]
+            for row, scores in zip(chosen, self._run([features[row] for row in chosen]), strict=True):
+                found[row] = Answered(asked[row], scores)
+            start += len(chosen)
+        return found
+
+    def _run(self, features: list[dict[str, Any]]) -> Iterator[Scores]:
+        batch = self.reading.collate(features)
+        moved = {key: value.to(self.device) if torch.is_tensor(value) else value for key, value in batch.items()}
+        with (
+            self.computing(self.low_precision),
+            readable(lambda: [one["context"][:60] for one in features[:3]], "the batch of"),
+        ):
+            logits = self.reading.logits(self.model, moved)
+        here = batch["attention_mask"].bool()
+        for each in logits:
+            self.check_finite(each.cpu()[here])
+        yield from self.reading.scores(batch, logits)
+
+    def logits(self, rows: Sequence[Any]) -> list[torch.Tensor]:
+        """(tokens, 2) in float32 on the CPU of each row's first window: of where an answer begins and where it ends."""
+        return [torch.stack([one.scores.start[0], one.scores.end[0]], dim=1) for one in
+                (each for row in rows for each in self.answered([row]))]  # fmt: skip
+
+    def said(self, answer: Answered, options: dict[str, Any]) -> Any:
+        """The answer, or a list of the `top_k` best; an empty one where there is none."""
+        how = replace(self.reading, **{name: options[name] for name in options if name != "top_k"})
+        scores, context, count = answer.scores, answer.asked.context, int(options.get("top_k", 1))
+        found = scores.best(context, how.max_answer_length, count)
+        told: list[dict[str, Any]] = [
+            {"score": one.score, "start": one.begin, "end": one.end, "answer": context[one.begin : one.end]}
+            for one in found
+        ]
+        if how.no_answer or not found:
+            none = {"score": scores.probability(scores.no_answer), "start": 0, "end": 0, "answer": ""}
+            first = not found or not how.decided(scores.no_answer - found[0].logit, "an answer")
+            below = (place for place, one in enumerate(told) if one["score"] < none["score"])
+            told.insert(0 if first else max(next(below, len(told)), 1), none)
+        return told[0] if count == 1 else told[:count]
+
+    def preprocess(self, input_: Any, **_: Any) -> Any:
+        """Upstream's first step; all of it is in `answered`."""
+        return input_
+
+    def _forward(self, input_tensors: Any, **_: Any) -> Any:
+        return next(iter(self.answered([input_tensors])))
+
+    def postprocess(self, model_outputs: Any, **options: Any) -> Any:
+        """Upstream's last step."""
+        return self.said(model_outputs, options)

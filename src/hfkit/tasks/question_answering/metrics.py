@@ -1,0 +1,72 @@
+"""What answers are judged by: exact match and F1 of their words, of questions that have an answer and of others."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from hfkit.evaluation.metric import Columns, Metric, Of, mean_of, total
+from hfkit.tasks.question_answering.spans.overlap import score
+
+ANSWERS = ("reference", "prediction")
+
+
+def _scores(columns: Columns, may_lack: bool) -> np.ndarray:
+    """(rows, 3): exact match, F1, and whether the question has an answer."""
+    pairs = zip(columns["reference"], columns["prediction"], strict=True)
+    rows = [(*score(list(right), str(said), may_lack), float(len(right) > 0)) for right, said in pairs]
+    return np.array(rows, dtype=np.float64).reshape(-1, 3)
+
+
+def official(columns: Columns) -> np.ndarray:
+    """`_scores` as SQuAD 1.1's script has them."""
+    return _scores(columns, may_lack=False)
+
+
+def official_2(columns: Columns) -> np.ndarray:
+    """`_scores` as SQuAD 2.0's script has them."""
+    return _scores(columns, may_lack=True)
+
+
+def _among(rows: Callable[[Columns], np.ndarray], figure: int, answerable: bool) -> Of:
+    """The mean of a figure over the questions that have an answer, or over the others; where all have one, not told."""
+
+    def of(columns: Columns, weights: np.ndarray) -> Any:
+        scores = columns.of_rows(rows)
+        if scores[:, 2].all():
+            return np.full(len(weights), np.nan)
+        kept = scores[:, 2] == float(answerable)
+        return total(weights, scores[:, figure] * kept) / total(weights, kept)
+
+    return of
+
+
+def _metrics(rows: Callable[[Columns], np.ndarray]) -> tuple[Metric, ...]:
+    def exact(columns: Columns) -> np.ndarray:
+        return np.asarray(columns.of_rows(rows)[:, 0])
+
+    def f1(columns: Columns) -> np.ndarray:
+        return np.asarray(columns.of_rows(rows)[:, 1])
+
+    given: dict[str, Any] = {"columns": ANSWERS, "given": ("reference",)}
+    right: dict[str, Any] = {"right": lambda columns: exact(columns) == 1, "hub": "exact_match"}
+    return (
+        Metric("f1", "F1 of answers", of=mean_of(f1), hub="f1", **given),
+        Metric("exact_match", "exact match", of=mean_of(exact), **given, **right),
+        *(
+            Metric(name, title, of=_among(rows, figure, has), compared=False, **given)
+            for name, title, figure, has in (
+                ("has_answer_f1", "F1 where there is an answer", 1, True),
+                ("has_answer_exact", "exact match where there is an answer", 0, True),
+                ("no_answer_accuracy", "right where there is no answer", 0, False),
+            )
+        ),
+    )
+
+
+PLAIN, METRICS = _metrics(official), _metrics(official_2)
+
+
+def metrics_of(settings: Mapping[str, Any]) -> tuple[Metric, ...]:
+    """The metrics of SQuAD 2.0 where a question may have no answer, else those of SQuAD 1.1."""
+    return METRICS if settings["no_answer"] else PLAIN

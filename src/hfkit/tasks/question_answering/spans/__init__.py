@@ -1,0 +1,1 @@
+"""Spans: answers as they are written, read in windows, found, and compared."""

@@ -1,0 +1,141 @@
+"""Windows: a question and as much of its context as a model reads at once; a long context is read in several."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from hfkit.base.errors import HfkitError
+
+LENGTH = 384
+"""Tokens of a window when --max_length does not say and the model could read more: as BERT was trained on SQuAD."""
+
+STRIDE = 128
+"""Tokens that two windows share when --stride does not say."""
+
+LEAST = 8
+"""Tokens of a long context that a window has to hold beside its question: with fewer, it would take hundreds."""
+
+OUTSIDE = -1
+"""The place of a token that is none of the context's, or of nothing but space."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a model reads at once.
+
+    Attributes:
+        input_ids, types: (tokens,) with special tokens; `types` are the tokenizer's token_type_ids.
+        begins, ends: (tokens,) where a token of the context stands in it, in characters; else OUTSIDE.
+        null: The token that stands for no answer: [CLS], or the first one where the tokenizer has none.
+        covers: From where to where the context is read here, in characters.
+    """
+
+    input_ids: list[int]
+    types: list[int]
+    begins: list[int]
+    ends: list[int]
+    null: int
+    covers: tuple[int, int]
+
+    def span(self, begin: int, end: int) -> tuple[int, int]:
+        """First and last token of an answer; those of no answer where it does not stand here whole."""
+        places = [place for place, at in enumerate(self.begins) if at != OUTSIDE]
+        first = bisect_right([self.ends[place] for place in places], begin)
+        last = bisect_left([self.begins[place] for place in places], end) - 1
+        if begin < self.covers[0] or end > self.covers[1] or not 0 <= first <= last:
+            return self.null, self.null
+        return places[first], places[last]
+
+
+class Reader:
+    """Reads questions with their contexts. Nothing of a context is ever lost.
+
+    The question comes first whatever side is filled: a decoder has to have read it when it comes to the context, and
+    that is how plain `tokenizer(question, context)` writes both.
+
+    Args:
+        processor: A fast tokenizer.
+        max_length: Tokens of a window, special ones included; None: there is no limit.
+        stride: Tokens of the context that two windows share; None: STRIDE, or half of what a window holds.
+
+    Raises:
+        HfkitError: The tokenizer does not say where its tokens stand.
+    """
+
+    def __init__(self, processor: PreTrainedTokenizerBase, max_length: int | None, stride: int | None) -> None:
+        if not processor.is_fast:
+            raise HfkitError(
+                f"The tokenizer {type(processor).__name__} has no fast version, which says where tokens stand.",
+                where="--model",
+                fix="choose a model with a fast tokenizer",
+            )
+        self.processor: Any = processor
+        self.max_length, self.stride = max_length, stride
+
+    def read(self, questions: Sequence[str], contexts: Sequence[str], ids: Sequence[str]) -> list[list[Window]]:
+        """The windows of each row.
+
+        Raises:
+            HfkitError: A question leaves no room for its context; `ids` name the row.
+        """
+        if not questions:
+            return []
+        encoded: Any = self.processor(
+            list(questions), list(contexts), return_offsets_mapping=True, return_token_type_ids=True,
+            return_attention_mask=False, truncation=False, padding=False, verbose=False,
+        )  # fmt: skip
+        found = []
+        for row, context in enumerate(contexts):
+            of = encoded.sequence_ids(row)
+            ids_and_types = encoded["input_ids"][row], encoded["token_type_ids"][row]
+            found.append(list(self._windows(of, *ids_and_types, encoded["offset_mapping"][row], context, ids[row])))
+        return found
+
+    def columns(self, read: Sequence[Sequence[Window]], contexts: Sequence[str]) -> dict[str, list[Any]]:
+        """What a task collates, an entry a row: for each window numbers a token, `input_ids`, `begins`, `ends` and,
+        where the model reads them, `token_type_ids`, and `nulls`; `context` and `length`, the tokens of all windows."""
+        names = {name: name for name in ("input_ids", "begins", "ends")} | {"nulls": "null"}
+        names |= {"token_type_ids": "types"} if "token_type_ids" in self.processor.model_input_names else {}
+        found = {name: [[getattr(one, own) for one in windows] for windows in read] for name, own in names.items()}
+        lengths = [sum(len(one.input_ids) for one in windows) for windows in read]
+        return found | {"context": list(contexts), "length": lengths}
+
+    def _windows(
+        self, of: list[int | None], ids: list[int], types: list[int], offsets: list[Any], context: str, id: str
+    ) -> Iterator[Window]:
+        places = [place for place, text in enumerate(of) if text == 1]
+        first, last = (places[0], places[-1] + 1) if places else (len(ids), len(ids))
+        around, total = len(ids) - (last - first), last - first
+        room = total if self.max_length is None else self.max_length - around
+        if room < min(total, LEAST):
+            raise HfkitError(
+                f"The question fills the window: {around} of {self.max_length} tokens, special ones included, and a"
+                f" context of {total} has to be read beside it",
+                where=f"row {id}",
+                fix="ask a shorter question, or give a larger --max_length",
+            )
+        shared = min(STRIDE, room // 2) if self.stride is None or self.stride >= room else self.stride
+        inside = [of[place] == 1 and not context[slice(*offsets[place])].isspace() for place in range(len(ids))]
+        inside = [here and offsets[place][0] < offsets[place][1] for place, here in enumerate(inside)]
+        begins = [offsets[place][0] if here else OUTSIDE for place, here in enumerate(inside)]
+        ends = [offsets[place][1] if here else OUTSIDE for place, here in enumerate(inside)]
+        at = 0
+        while True:
+            end = min(at + room, total)
+
+            def cut(values: list[int], at: int = at, end: int = end) -> list[int]:
+                return [*values[:first], *values[first + at : first + end], *values[last:]]
+
+            read = cut(ids)
+            null = read.index(self.processor.cls_token_id) if self.processor.cls_token_id in read else 0
+            covers = (
+                0 if at == 0 else offsets[first + at][0],
+                len(context) if end == total else offsets[first + end - 1][1],
+            )
+            yield Window(read, cut(types), cut(begins), cut(ends), null, covers)
+            if end == total:
+                return
+            at = min(at + room - shared, total - room)

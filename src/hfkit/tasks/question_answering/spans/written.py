@@ -1,0 +1,136 @@
+"""Answers as data sets write them: texts with or without places, checked against the context that they stand in."""
+
+import ast
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hfkit.base.errors import HfkitError
+from hfkit.data.tables.table import Table, is_missing
+
+STARTS = ("answer_start", "answer_starts", "starts", "start")
+"""What the place of an answer is called, in characters of the context."""
+
+NOWHERE = -1
+"""The place of an answer that its context does not hold."""
+
+How = Literal["right", "mended", "looked_up", "nowhere"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A text, where it begins in its context (or NOWHERE), and whether that is what the data say."""
+
+    text: str
+    start: int
+    how: How
+
+
+def unfolded(table: Table) -> Table:
+    """SQuAD's nested JSON as a row a question: articles have `paragraphs`, and these `qas`. Other tables as they are.
+
+    Raises:
+        HfkitError: What stands under these names is no list of objects.
+    """
+    for column, noun in (("paragraphs", "paragraph"), ("qas", "question")):
+        if column in table.columns:
+            table = _inner(table, column, noun)
+    return table
+
+
+def _inner(table: Table, column: str, noun: str) -> Table:
+    """A row for each object in a column of lists, with the other columns of the row that it stands in."""
+    rows: list[dict[str, Any]] = []
+    places: list[str] = []
+    others = {name: table.column(name) for name in table.columns if name != column}
+    lines = table.lines or range(1, len(table) + 1)
+    for row, found in enumerate(table.column(column)):
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise HfkitError(
+                f"{column!r} holds no list of objects: {str(found)[:60]!r}",
+                where=table.place(row),
+                fix='write SQuAD\'s form: {"data": [{"paragraphs": [{"context": ..., "qas": [...]}]}]}',
+            )
+        outer = {name: values[row] for name, values in others.items()}
+        rows += [{**outer, **one} for one in found]
+        places += [f"{lines[row]} {noun} {number}" for number in range(1, len(found) + 1)]
+    if not rows:
+        raise HfkitError(f"The file holds no {noun}", where=table.origin)
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    return Table(table.origin, columns, places, table.unit if table.lines else "item", notes=table.notes)
+
+
+def written(value: Any, start: Any = None) -> list[tuple[str, int | None]] | None:
+    """The answers of a cell, each a text and the place that the data say; None where the cell holds nothing.
+
+    A cell holds {"text": [...], "answer_start": [...]}, as the Hub's SQuAD; objects of a text and its place, as
+    SQuAD's JSON; texts; one text; or any of these as JSON. `start` is the cell of a column of places beside it.
+
+    Raises:
+        HfkitError: It holds something else.
+    """
+    value, start = _spelled(value), _spelled(start)
+    if isinstance(value, dict):
+        start = next((value[name] for name in STARTS if name in value), start)
+        value = value.get("text")
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        return [pair for one in value for pair in written(one) or []]
+    if not isinstance(value, list) and is_missing(value):
+        return None
+    texts = value if isinstance(value, list) else [value]
+    starts = start if isinstance(start, list) else [start] * len(texts)
+    if len(starts) != len(texts):
+        raise HfkitError(f"There are {len(texts)} answers and {len(starts)} places of answers")
+    return [(_text(text), _place(place)) for text, place in zip(texts, starts, strict=True)]
+
+
+def _spelled(value: Any) -> Any:
+    """A list or an object that is written as JSON, or as Python writes it; anything else as it is."""
+    if not isinstance(value, str) or value.strip()[:1] not in ("{", "["):
+        return value
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found = read(value.strip())
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        return found if isinstance(found, list | dict) else value
+    return value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str) or is_missing(value):
+        raise HfkitError(f"An answer is no text: {str(value)[:60]!r}")
+    return value
+
+
+def _place(value: Any) -> int | None:
+    if is_missing(value):
+        return None
+    try:
+        if float(value) == int(float(value)):
+            return int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise HfkitError(f"The place of an answer is no number of characters: {str(value)[:40]!r}")
+
+
+def placed(context: str, text: str, start: int | None) -> Answer:
+    """An answer at its place: where the data say, else where it stands nearest to that, else the first place that
+    holds it. Space around it is no part of it."""
+    bare = text.strip()
+    at = None if start is None else start + len(text) - len(text.lstrip())
+    if at is not None and at >= 0 and context[at : at + len(bare)] == bare:
+        return Answer(bare, at, "right")
+    found = min(_all(context, bare), key=lambda place: abs(place - (at or 0)), default=NOWHERE)
+    return Answer(bare, found, "nowhere" if found == NOWHERE else "looked_up" if at is None else "mended")
+
+
+def _all(context: str, text: str) -> Iterator[int]:
+    place = context.find(text)
+    while place >= 0:
+        yield place
+        place = context.find(text, place + 1)
