@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from hfkit.training.callbacks import Callback
 
 
-def mapped(dataset: "Dataset", rows: "Callable[[dict[str, list[Any]]], dict[str, list[Any]]]", kinds: Any) -> "Dataset":
+def mapped(
+    dataset: "Dataset", rows: "Callable[..., dict[str, list[Any]]]", kinds: Any, *, places: bool = False
+) -> "Dataset":
     """What `rows` makes of a split's texts, batch by batch: a row each, in their order.
 
     Args:
         dataset: The split; one without ids gets the numbers of its rows.
         rows: Columns of a batch -> columns.
         kinds: What `datasets.Features` takes.
+        places: `rows` is told the numbers of the batch's rows too.
     """
     from datasets import Features
 
@@ -34,6 +37,7 @@ def mapped(dataset: "Dataset", rows: "Callable[[dict[str, list[Any]]], dict[str,
     return dataset.map(
         rows,
         batched=True,
+        with_indices=places,
         remove_columns=dataset.column_names,
         features=Features(kinds),
         desc="Reading texts",

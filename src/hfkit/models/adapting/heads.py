@@ -36,10 +36,11 @@ def renew_head(model: PreTrainedModel) -> None:
             own._init_weights(module)
 
 
-def say_head(model: PreTrainedModel, kept: bool, new: list[str]) -> None:
+def say_head(model: PreTrainedModel, kept: bool, new: list[str], labelled: bool = True) -> None:
     """Tell whether the head is the checkpoint's, its labels, and what else starts at random."""
     labels = ", ".join(str(name) for name in list((model.config.id2label or {}).values())[:10])
-    say(f"head: {'kept, its labels are the same' if kept else 'new'} ({labels})")
+    same, shown = (", its labels are the same", f" ({labels})") if labelled else ("", "")
+    say(f"head: {f'kept{same}' if kept else 'new'}{shown}")
     lacked = [name for name in new if not in_head(model, name)]
     if lacked:
         say(f"not in the weights, so they start at random: {', '.join(lacked[:4])} ({len(lacked)} in all)")

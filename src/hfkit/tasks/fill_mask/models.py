@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import DatasetDict
-from transformers import AutoModelForMaskedLM, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING
 
-from hfkit.base.errors import HfkitError
-from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.padding import LONG, SHORT, settle_padding
 from hfkit.models.build import from_scratch
-from hfkit.models.inspection import check_vocabulary, say
-from hfkit.models.loading import read_config, read_tokenizer, read_weights
-from hfkit.models.names import check_folder, locate
-from hfkit.models.settings import override, set_dropout
+from hfkit.models.inspection import say
+from hfkit.tasks.discover import find
 from hfkit.tasks.fill_mask.config import Config
 from hfkit.tasks.fill_mask.task import CONTEXT, FillMask
 from hfkit.tasks.fill_mask.words import read_words, text_of
+from hfkit.tasks.pretrained import pretrained
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -33,24 +30,11 @@ def build(
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     if config.model.startswith("baseline:"):
         return from_scratch(config, task, data and partial(_texts, data), CONTEXT, mask=True)
-    folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
-    check_folder(folder, config.model)
-    settings = read_config(folder, config.model, config.trust_remote_code)
-    _check_kind(settings, config)
-    processor = read_tokenizer(folder, config.model, config.trust_remote_code)
-    set_dropout(settings, config.dropout, config.attention_dropout)
-    override(settings, config.model_args)
-    task.for_model(settings, processor)  # which tells the config how it is read
-    four_bit.mark(settings, config.load_in_4bit)
-    check_vocabulary(processor, settings, folder)
-    code, fewer = config.trust_remote_code, bool(config.model_args)
-    model, new = read_weights(folder, settings, code, fewer, auto_model=AutoModelForMaskedLM)
-    if new:
-        tied = model.config.tie_word_embeddings
-        say(
-            f"head: new, {config.model} has none for hidden words ({len(new)} tensors start at random"
-            + ("; words are told by the vectors that they are read by)" if tied else ")")
-        )
+    heads = find(task.name).heads
+    model, processor, new = pretrained(
+        config, task, MODEL_FOR_MASKED_LM_MAPPING, "masked language model",
+        keeps_head=lambda settings: (settings.architectures or [""])[0].endswith(heads),
+    )  # fmt: skip
     if sentence := _settle_padding(model, processor, config.model):
         say(sentence)
     return model, processor, new
@@ -81,15 +65,3 @@ def _settle_padding(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) -
 def _texts(data: DatasetDict) -> Iterator[str]:
     """All that the training rows say."""
     yield from map(text_of, data["train"])
-
-
-def _check_kind(settings: PreTrainedConfig, config: Config) -> None:
-    """Refuse a model that sees one side of a word only, or none."""
-    remote = config.trust_remote_code and "AutoModelForMaskedLM" in getattr(settings, "auto_map", {})
-    if type(settings) not in MODEL_FOR_MASKED_LM_MAPPING and not remote:
-        built_as = (settings.architectures or [settings.model_type])[0]
-        raise HfkitError(
-            f"{config.model} is a {built_as}, and there is no masked language model of its kind",
-            where="--model",
-            fix="choose an encoder, such as google-bert/bert-base-uncased",
-        )

@@ -3,12 +3,11 @@
 import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
-from uuid import uuid4
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from datasets import Dataset, DatasetDict, Features, List, Value
+from datasets import Dataset, DatasetDict, List, Value
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
@@ -16,7 +15,7 @@ from hfkit.data.tables.table import counted
 from hfkit.data.text.truncation import around, limit
 from hfkit.data.text.windows import IGNORED, padded
 from hfkit.models.adapting.padding import of_one_length
-from hfkit.tasks.base import BaseTask, check_reads
+from hfkit.tasks.base import BaseTask, check_reads, mapped
 from hfkit.tasks.fill_mask.config import Config
 from hfkit.tasks.fill_mask.words import NONE, cut, hidden_words, numbered, read_words, shown, text_of, told, windows_of
 
@@ -149,17 +148,7 @@ class FillMask(BaseTask):
 
         features = {"id": Value("string"), "input_ids": _IDS, "words": _IDS, "unknown": _IDS, "sizes": _IDS}
         features |= {"length": Value("int32"), "truncated": Value("bool")}
-        if "id" not in dataset.column_names:
-            dataset = dataset.add_column("id", [str(row) for row in range(len(dataset))])
-        return dataset.map(
-            rows,
-            batched=True,
-            remove_columns=dataset.column_names,
-            features=Features(features),
-            desc="Reading texts",
-            # Its own would be a hash of the pickled tokenizer, a tenth of a second each; no cache goes by it here.
-            new_fingerprint=uuid4().hex,
-        )
+        return mapped(dataset, rows, features)
 
     def truncation(self, encoded: Dataset) -> dict[str, Any]:
         """Nothing is cut; `notes` count the texts without a word that could be hidden."""

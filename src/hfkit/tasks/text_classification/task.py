@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, replace
 from typing import Any, Self
-from uuid import uuid4
 
 import torch
-from datasets import Dataset, DatasetDict, Features, List, Value
+from datasets import Dataset, DatasetDict, List, Value
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
@@ -14,6 +13,7 @@ from hfkit.data.text.special_tokens import has_padding, read_as_text
 from hfkit.data.text.truncation import MODEL_INPUTS, Truncation
 from hfkit.data.text.windows import padded
 from hfkit.models.adapting.padding import of_one_length
+from hfkit.tasks.base import mapped
 from hfkit.tasks.classification import Classification, label_names
 from hfkit.tasks.text_classification.config import Config
 
@@ -148,18 +148,7 @@ class TextClassification(Classification):
         features |= {"length": Value("int32"), "truncated": Value("bool")}
         if kind is not None:
             features["labels"] = kind
-        if "id" not in dataset.column_names:
-            dataset = dataset.add_column("id", [str(row) for row in range(len(dataset))])
-        return dataset.map(
-            rows,
-            batched=True,
-            with_indices=True,
-            remove_columns=dataset.column_names,
-            features=Features(features),
-            desc="Reading texts",
-            # Its own would be a hash of the pickled tokenizer, a tenth of a second each; no cache goes by it here.
-            new_fingerprint=uuid4().hex,
-        )
+        return mapped(dataset, rows, features, places=True)
 
     def truncation(self, encoded: Dataset) -> dict[str, Any]:
         """Of an encoded split: `rows` that lost tokens, their `share`, and the setting that cut them."""

@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
-from uuid import uuid4
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from hfkit.data.text.chat_samples import samples
 from hfkit.data.text.packing import enclosed, measured, tokenised
 from hfkit.data.text.truncation import NO_LIMIT, positions_of
 from hfkit.data.text.windows import IGNORED, Piece, cut_prompts, documents_of, packed, padded, pieces
-from hfkit.tasks.base import BaseTask, check_reads
+from hfkit.tasks.base import BaseTask, check_reads, mapped
 from hfkit.tasks.text_generation import hardest_documents
 from hfkit.tasks.text_generation.config import Config
 from hfkit.tasks.text_generation.samples import Samples
@@ -156,17 +155,7 @@ class TextGeneration(BaseTask):
         features = {"id": Value("string"), "input_ids": _IDS, "learnt": List(Value("bool")), "sizes": _IDS}
         features |= {"length": Value("int32"), "truncated": Value("bool"), "note": Value("string")}
         features |= {"bytes": Value("int64"), "words": Value("int64")}
-        if "id" not in dataset.column_names:
-            dataset = dataset.add_column("id", [str(row) for row in range(len(dataset))])
-        return dataset.map(
-            rows,
-            batched=True,
-            remove_columns=dataset.column_names,
-            features=Features(features),
-            desc="Reading texts",
-            # Its own would be a hash of the pickled tokenizer, a tenth of a second each; no cache goes by it here.
-            new_fingerprint=uuid4().hex,
-        )
+        return mapped(dataset, rows, features)
 
     def truncation(self, encoded: Dataset) -> dict[str, Any]:
         """Nothing that is learnt is cut: what is longer than `max_length` is read in windows. `notes` count the rows
