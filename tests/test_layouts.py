@@ -55,6 +55,16 @@ def test_ids_without_an_ending_in_a_folder_below(tmp_path: Path) -> None:
     assert rows_of(tmp_path / "train.csv")[0] == found
 
 
+def test_ids_that_a_spreadsheet_took_the_zeros_of(tmp_path: Path) -> None:
+    named = pictures(tmp_path / "train")
+    for number, (name, _) in enumerate(named):
+        (tmp_path / "train" / f"{name}.png").rename(tmp_path / "train" / f"{number:05d}.png")
+    csv(tmp_path / "train.csv", "id,label", [(str(number), label) for number, (_, label) in enumerate(named)])
+    found, notes = rows_of(tmp_path)
+    assert sum(found.values()) == 20
+    assert f"20 images of train found by name, as {tmp_path}/train/00000.png" in notes
+
+
 def test_names_whose_files_lie_in_several_folders_below(tmp_path: Path) -> None:
     rows = pictures(tmp_path / "images_1")
     for file in (tmp_path / "images_1").glob("blue*"):

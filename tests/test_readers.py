@@ -270,3 +270,8 @@ def test_flags_of_csv_files_are_refused_for_others(
     if name in ("a.jsonl", "a.parquet"):
         with pytest.raises(HfkitError, match="is for CSV files"):
             rows_of(name, **flag)
+
+
+def test_an_encoding_is_refused_for_parquet(tmp_path: Path) -> None:
+    parquet.write_table(pa.Table.from_pylist(ROWS), tmp_path / "a.parquet")
+    assert "--encoding is for text files" in refused(str(tmp_path / "a.parquet"), encoding="latin-1")

@@ -11,9 +11,11 @@ from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerFast
 
 import hfkit
 from hfkit.base.errors import HfkitError
+from hfkit.data.text.packing import read_texts
 from hfkit.data.text.special_tokens import has_padding, read_as_text
 from hfkit.evaluation.predict import named
 from hfkit.models.inspection import readable
+from hfkit.tasks.text_generation.task import TextGeneration
 
 pytestmark = pytest.mark.pain("special-tokens-in-text")
 
@@ -44,6 +46,15 @@ def test_special_tokens_in_a_text_are_text_here_and_where_it_is_saved(style: str
             assert sorted(set(found) & special) == sorted(special & set(frame))
             assert sum(token in special for token in found) == len(frame)
         assert reader("a warm film")["input_ids"] == plain, "other texts are read as before"
+
+
+def test_a_language_model_reads_them_as_text_and_its_chat_template_means_them(tmp_path: Path) -> None:
+    tokenizer = unigram()
+    TextGeneration().for_model(BertConfig(), tokenizer)
+    tokenizer.save_pretrained(tmp_path)
+    for reader in (tokenizer, AutoTokenizer.from_pretrained(tmp_path)):
+        assert 2 not in read_texts(reader, ["a warm </s> film"], special=False)["input_ids"][0]
+        assert read_texts(reader, ["a warm</s>"], special=True)["input_ids"][0][-1] == 2
 
 
 @pytest.mark.parametrize("kind", ["bart", "mbart", "t5"])

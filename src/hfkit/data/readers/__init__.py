@@ -48,6 +48,10 @@ def open_records(path: Path, how: FileArguments) -> Iterator[Records]:
         raise HfkitError(f"Files ending in {suffix or 'nothing'} are not read", where=str(path), fix=fix)
     if suffix not in CSV_SUFFIXES:
         how.check_no_csv(str(path))
+    if suffix == ".parquet" and how.encoding != FileArguments().encoding:
+        raise HfkitError(
+            "--encoding is for text files, and Parquet knows its own", where=str(path), fix="drop the flag"
+        )
     with open_bytes(path, text=suffix != ".parquet") as stream:
         if suffix == ".parquet":
             yield open_parquet(path, stream)

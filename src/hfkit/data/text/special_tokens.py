@@ -34,25 +34,35 @@ def parted(processor: PreTrainedTokenizerBase, message: Message) -> Message:
 def read_as_text(processor: PreTrainedTokenizerBase) -> None:
     """Have the tokenizer, and every copy that is saved of it, read special tokens in a text as the text that they are.
 
-    `</s>` in a web page is the end of its text to BART, which then refuses the batch. The tokenizer's own switch
-    (`split_special_tokens`) is not enough for a Unigram model (T5, XLM-R): its special tokens are pieces of its
-    vocabulary too, and the best ones. There a split after their first character keeps them from being found; texts
-    without them are read as before.
+    `</s>` in a web page is the end of its text to BART, which then refuses the batch.
     """
     processor.split_special_tokens = True
     processor.init_kwargs["split_special_tokens"] = True  # or save_pretrained leaves it out
+    if processor.is_fast:
+        processor.backend_tokenizer.encode_special_tokens = True
+    keep_pieces_apart(processor)
+
+
+def keep_pieces_apart(processor: PreTrainedTokenizerBase) -> None:
+    """Have the tokenizer, and its copies, find no special token by its spelling where it was told to split them.
+
+    The tokenizers' own switch (`split_special_tokens`) is not enough for a Unigram model (T5, XLM-R, XGLM): its special
+    tokens are pieces of its vocabulary too, and the best ones. A split after their first character keeps them from
+    being found; texts without them are read as before, and so are special tokens that are meant.
+    """
     if not processor.is_fast:
         return
-    processor.backend_tokenizer.encode_special_tokens = True
     known = set(processor.all_special_ids) - {processor.unk_token_id}
-    found = [
-        re.escape(token[0]) + f"(?={re.escape(token[1:])})"
-        for token in processor.all_special_tokens
-        if len(token) > 1 and known & set(processor(token, add_special_tokens=False)["input_ids"])
-    ]
-    if found:
+
+    def found(token: str) -> bool:
+        asked = processor(token, add_special_tokens=False, split_special_tokens=True)
+        return bool(known & set(asked["input_ids"]))
+
+    pieces = [token for token in processor.all_special_tokens if len(token) > 1 and found(token)]
+    if pieces:
         before = processor.backend_tokenizer.pre_tokenizer
-        apart = pre_tokenizers.Split(Regex("|".join(found)), "isolated")
+        firsts = (re.escape(token[0]) + f"(?={re.escape(token[1:])})" for token in pieces)
+        apart = pre_tokenizers.Split(Regex("|".join(firsts)), "isolated")
         processor.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*([before] if before else []), apart])
 
 

@@ -77,7 +77,11 @@ def names_below(root: Path) -> dict[str, list[Path]]:
             name = "/".join(parts[start:])
             for key in {name, name.removesuffix(file.suffix)}:
                 found.setdefault(key, []).append(file)
-    return found
+    short: dict[str, list[Path]] = {}  # a spreadsheet makes 17 of the id 0017
+    for stem, files in found.items():
+        if stem.isascii() and stem.isdecimal() and stem[0] == "0":
+            short.setdefault(str(int(stem)), []).extend(files)
+    return short | found
 
 
 def examined(table: Table, column: str, split: str, skip: bool) -> tuple[list[str], set[int], list[str]]:

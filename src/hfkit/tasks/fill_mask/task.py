@@ -12,6 +12,7 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.tables.table import counted
+from hfkit.data.text.special_tokens import keep_pieces_apart
 from hfkit.data.text.truncation import around, limit
 from hfkit.data.text.windows import IGNORED, padded
 from hfkit.models.adapting.padding import of_one_length
@@ -109,6 +110,7 @@ class FillMask(BaseTask):
                 where="--model",
                 fix="choose a model with a fast tokenizer",
             )
+        keep_pieces_apart(processor)
         saved = getattr(model_config, "hfkit", None) or {}
         length, (before, after) = limit(self.max_length, model_config, processor) or CONTEXT, around(processor)
         if length <= len(before) + len(after):

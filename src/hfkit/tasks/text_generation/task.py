@@ -14,6 +14,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.data.tables.table import counted
 from hfkit.data.text.chat_samples import samples
 from hfkit.data.text.packing import enclosed, measured, tokenised
+from hfkit.data.text.special_tokens import keep_pieces_apart
 from hfkit.data.text.truncation import NO_LIMIT, positions_of
 from hfkit.data.text.windows import IGNORED, Piece, cut_prompts, documents_of, packed, padded, pieces
 from hfkit.tasks.base import BaseTask, check_reads, mapped
@@ -114,6 +115,7 @@ class TextGeneration(BaseTask):
                 "The tokenizer has no end token, so texts would never end",
                 fix="choose a causal language model, such as openai-community/gpt2; or set tokenizer.eos_token",
             )
+        keep_pieces_apart(processor)
         if processor.pad_token_id is None:
             processor.pad_token = processor.eos_token  # for batches of prompts; training knows padding by its place
         start = processor.bos_token_id if processor.bos_token_id is not None else processor.eos_token_id
