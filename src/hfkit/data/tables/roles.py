@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.config import DataArguments
+from hfkit.data.cards.card import ROLES
 from hfkit.data.sources.image_folders import SPLITS
 from hfkit.data.tables.table import Table
 
@@ -33,7 +34,7 @@ def choose_splits(
     if rest:
         notes.append(f"splits not used: {', '.join(rest)}")
     notes += renamed(chosen, source)
-    return {role: tables[chosen[role]] for role in ("train", "validation", "test") if role in chosen}, notes
+    return {role: tables[chosen[role]] for role in ROLES if role in chosen}, notes
 
 
 def renamed(chosen: dict[str, str], source: "Source") -> list[str]:
@@ -45,7 +46,7 @@ def renamed(chosen: dict[str, str], source: "Source") -> list[str]:
 def roles_of(source: "Source", arguments: DataArguments) -> dict[str, str]:
     """Role -> the name of the source's split that plays it. Raises as `choose_splits`."""
     tables = source.tables
-    asked = {role: getattr(arguments, f"{role}_split") for role in ("train", "validation", "test")}
+    asked = {role: getattr(arguments, f"{role}_split") for role in ROLES}
     chosen = {role: name for role, name in asked.items() if name is not None}
     for role, name in chosen.items():
         if name not in tables:

@@ -7,11 +7,11 @@ from datasets import Dataset, Features, List, Value
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
-from hfkit.data.cards.card import DataCard
+from hfkit.data.cards.card import ROLES, DataCard
 from hfkit.data.labels.column import UNLABELLED
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.sources.text_files import FEW, begun_by, cut_by_place, sections, text_source
-from hfkit.data.splits import ROLES, carve, limited, remove_repeats, share_of
+from hfkit.data.splits import carve, limited, remove_repeats, share_of
 from hfkit.data.summary import LoadedData, finished
 from hfkit.data.tables.columns import ID_NAMES, find_text, group_of, row_ids
 from hfkit.data.tables.roles import choose_splits
