@@ -165,7 +165,7 @@ def paired(
         finite = drawn[np.isfinite(drawn)]
         beyond = min(int((finite <= 0).sum()), int((finite >= 0).sum()))
         p_value, test = min(1.0, 2 * (beyond + 1) / (len(finite) + 1)), "paired bootstrap"
-    return {**found._asdict(), "p_value": p_value, "test": test}
+    return {"value": found.value, "low": found.low, "high": found.high, "p_value": p_value, "test": test}
 
 
 def _with_intervals(
@@ -187,5 +187,5 @@ def _with_intervals(
             interval = wilson(round(value * rows), rows)
         else:
             interval = percentile(value, np.concatenate([block[name] for block in blocks]))
-        found[name] = interval._asdict() | {"value": value, "n": rows}
+        found[name] = {"value": value, "low": interval.low, "high": interval.high, "n": rows}
     return found

@@ -139,7 +139,9 @@ def build_scheduler(optimizer: Optimizer, config: OptimArguments, num_training_s
     fixed = {"optimizer", "num_warmup_steps", "num_training_steps", "last_epoch", "step", "total", "self"}
     accepted = set(inspect.signature(known[name]).parameters) - fixed
     arguments = _json_arguments(config.lr_scheduler_kwargs, "--lr_scheduler_kwargs", name, accepted)
-    warmup = warmup_updates(config.warmup_steps, num_training_steps)
+    warmup = int(config.warmup_steps)
+    if config.warmup_steps < 1:  # a share of all updates, rounded up; the last one never warms up
+        warmup = min(math.ceil(config.warmup_steps * num_training_steps), max(num_training_steps - 1, 0))
     if config.warmup_steps >= 1 and warmup >= num_training_steps:
         raise HfkitError(
             f"--warmup_steps {warmup} is not below the run's {num_training_steps}"
@@ -163,13 +165,6 @@ def build_scheduler(optimizer: Optimizer, config: OptimArguments, num_training_s
             where="--lr_scheduler_kwargs",
             fix=f"it takes {', '.join(sorted(accepted)) or 'no arguments'}",
         ) from error
-
-
-def warmup_updates(warmup_steps: float, num_training_steps: int) -> int:
-    """Updates of warm-up: `warmup_steps` itself, or below 1 a share of all updates, rounded up; the last is none."""
-    if warmup_steps >= 1:
-        return int(warmup_steps)
-    return min(math.ceil(warmup_steps * num_training_steps), max(num_training_steps - 1, 0))
 
 
 def step(step: int, total: int, step_size: int | None = None, gamma: float = 0.1) -> float:
