@@ -63,7 +63,7 @@ def train(tiny_bert: Path, splits: DatasetDict, tmp_path: Path) -> Train:
     def call(name: str, processes: int = 2, sharded: bool = True, kill: int | None = None, **knobs: Any) -> list[int]:
         def work() -> None:
             if sharded:
-                shard_on_the_cpu("CausalLayer" if "task" in knobs else "BertLayer")
+                shard_on_the_cpu("TransformerLayer" if "task" in knobs else "BertLayer")
             count = Engine._count
 
             def counted(self: Engine, *rest: Any) -> None:

@@ -130,7 +130,7 @@ TOUCHED: dict[str, tuple[str, Callable[[], bool]]] = {
     "HfArgumentParser._parse_dataclass_field": ("config/parsing.py", _parser),
     "Pipeline._forward_params": ("tasks/text_generation/inference.py", _forward_params),
     "PreTrainedModel._init_weights, Parameter._is_hf_initialized": ("tasks/text_classification/models.py", _fresh_head),
-    "AutoModel._model_mapping": ("hub/sources.py", _mapping),
+    "AutoModel._model_mapping": ("hub/editions.py", _mapping),
     "transformers.models.auto: the modules and their MODEL_FOR_ mappings": ("models/register.py", _registries),
     "config._attn_implementation": ("training/callbacks/speed.py", _implementation),
     "transformers.optimization.TYPE_TO_SCHEDULER_FUNCTION": ("training/optim.py", _schedules),
