@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -36,7 +37,7 @@ ROWS = [
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    with sqlite3.connect(path := tmp_path / "elements.db") as made:
+    with closing(sqlite3.connect(path := tmp_path / "elements.db")) as made, made:
         made.execute(f"create table elements ({', '.join(COLUMNS)})")
         made.executemany(f"insert into elements values ({', '.join('?' * len(COLUMNS))})", ROWS)
         made.execute("create table series (id, name)")

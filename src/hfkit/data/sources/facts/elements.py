@@ -5,6 +5,7 @@ The table is `elements.db` of the package mendeleev. Nothing is put right: disco
 
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 Facts = dict[str, dict[str, str]]
@@ -32,7 +33,7 @@ _ROWS = """
 
 def elements(path: Path) -> dict[str, Facts]:
     """The facts of each element by its name, in the order of atomic numbers."""
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as table:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as table:
         table.row_factory = sqlite3.Row
         return {row["name"].lower(): _facts(row) for row in table.execute(_ROWS)}
 
