@@ -137,3 +137,16 @@ def test_parameter_groups_keep_their_tuples_and_numbers_that_are_tensors(tmp_pat
     again = torch.optim.AdamW(torch.nn.Linear(1, 1).parameters())
     checkpoint.restore_optimizer(again, {}, checkpoint.load(place)[1])
     assert (again.param_groups[0]["betas"], again.param_groups[0]["lr"]) == ((0.8, 0.9), 0.5)
+
+
+def test_what_older_checkpoints_mark_is_read() -> None:
+    group = [["lr", 0.25], ["betas", {"__tuple__": [0.7, 0.9]}], ["params", [0, 1]]]
+    optim = torch.optim.AdamW(torch.nn.Linear(1, 1).parameters())
+    kept = {name: value for name, value in optim.state_dict()["param_groups"][0].items() if name not in dict(group)}
+    old = {"numbers": {}, "param_groups": [{"__items__": [*group, *map(list, kept.items())]}]}
+    checkpoint.restore_optimizer(optim, {}, old)
+    assert (optim.param_groups[0]["betas"], optim.param_groups[0]["lr"]) == ((0.7, 0.9), 0.25)
+    assert checkpoint.plain({"__items__": [["base_lrs", [0.1]], ["last_epoch", 3]]}) == {
+        "base_lrs": [0.1],
+        "last_epoch": 3,
+    }

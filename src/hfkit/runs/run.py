@@ -17,6 +17,8 @@ from hfkit.config.by_task import elsewhere, say_idle
 if TYPE_CHECKING:
     import pyarrow
 
+    from hfkit.hub.upload.publishing import Published
+
 # Knobs that change where a run is kept or how it is shown, not what is computed: not part of its identity.
 NOT_IDENTITY = {"output_dir", "overwrite", "disable_tqdm", "report_to", "dataloader_num_workers", "reuse_tokens"}
 NOT_IDENTITY |= {"explain_speed", "push_to_hub", "hub_model_id", "hub_private_repo", "hub_revision"}
@@ -100,6 +102,12 @@ class Run:
         self.info.update(entries)
         with writing(self.path):
             write_json(self.path / "run.json", self.info)
+
+    def push(self, repository: str, **options: Any) -> "Published | None":
+        """Publish the run on the Hub as `user/name`; see `hfkit.push`."""
+        import hfkit
+
+        return hfkit.push(self, repository, **options)
 
     def hold(self) -> None:
         """Claim the folder for this process until it ends or lets go; an HfkitError where another one has it."""

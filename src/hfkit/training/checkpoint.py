@@ -162,9 +162,18 @@ def restore_optimizer(optimizer: "torch.optim.Optimizer", tensors: Tensors, rest
         state.setdefault(int(index), {})[name] = sharding.cut(value, parameters[int(index)])
     groups = [
         {name: tuple(value) if isinstance(here.get(name), tuple) else value for name, value in kept.items()}
-        for here, kept in zip(optimizer.param_groups, rest["param_groups"], strict=True)  # JSON has no tuples
+        for here, kept in zip(optimizer.param_groups, plain(rest["param_groups"]), strict=True)  # JSON has no tuples
     ]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def plain(value: Any) -> Any:
+    """What JSON holds, also in older checkpoints, which mark a dict by `__items__` and a tuple by `__tuple__`."""
+    if isinstance(value, list):
+        return [plain(entry) for entry in value]
+    if isinstance(value, dict) and "__items__" in value:
+        return {key: plain(entry) for key, entry in value["__items__"]}
+    return plain(value["__tuple__"]) if isinstance(value, dict) and "__tuple__" in value else value
 
 
 def _separate(tensors: Tensors) -> Tensors:

@@ -129,9 +129,9 @@ def restore(engine: Engine, place: Path) -> None:
             callback.load_state_dict(engine, own | state["callbacks"][name])
         checkpoint.restore_model(engine.module, tensors["model"])
         checkpoint.restore_optimizer(engine.optimizer, tensors["optimizer"], state["optimizer"])
-        engine.scheduler.load_state_dict(state["scheduler"])
+        engine.scheduler.load_state_dict(checkpoint.plain(state["scheduler"]))
         if engine.accelerator.scaler is not None:
-            engine.accelerator.scaler.load_state_dict(state["scaler"])
+            engine.accelerator.scaler.load_state_dict(checkpoint.plain(state["scaler"]))
     except (KeyError, TypeError) as error:
         raise HfkitError(
             f"{place} does not hold what this version of hfkit writes: {error}",
