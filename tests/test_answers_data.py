@@ -101,6 +101,7 @@ def test_titles_stay_whole_and_intervals_go_by_context() -> None:
     assert "by groups of equal title" in said(data, "test held out")
     assert all(len(set(split["group"])) == len(set(split["text_pair"])) for split in data.values())
     few = load("few.json", json.dumps(squad(5)))
+    assert "columns not used: title" in few.summary.notes
     assert "by groups of equal context" in said(few, "test held out")
 
 

@@ -447,7 +447,7 @@ def test_the_cards_snippet_answers_the_same(run: Path, capsys: pytest.CaptureFix
     pipe = hfkit.pipeline(run, mixed_precision="no")
     own = pipe(**dict(zip(("question", "context"), asked.values(), strict=True)), handle_impossible_answer=False)
     assert capsys.readouterr().out.strip().splitlines()[-1] == own["answer"]
-    assert "at most 24 tokens together, and the question has one" in said["same"]
+    assert "at most 24 tokens together and there is one" in said["same"]
 
 
 def test_a_run_is_evaluated_with_its_threshold(run: Path, tmp_path: Path) -> None:
