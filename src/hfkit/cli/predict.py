@@ -22,9 +22,7 @@ def predict_command(commands: Any) -> None:
     predict.add_argument("--text_pair_column", help="the column with the second text of a pair")
     file_flags(predict)
     predict.add_argument("--skip_bad_rows", action="store_true", help="give a row without a text no answer, counted")
-    predict.add_argument(
-        "--output_format", help="of names: spans, or words with a tag each; of answers: rows, or squad"
-    )
+    predict.add_argument("--output_format", help="of names in texts: spans, or words with a tag each (default: spans)")
     predict.add_argument("--backend", default="torch", help="torch, or openvino: a text classifier's, on a CPU")
     predict.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
     predict.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
