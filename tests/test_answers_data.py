@@ -1,6 +1,7 @@
 """Questions with their answers, in every form that loads: what is read, what is said, and what is refused."""
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from data_files import write
 from hfkit.base.errors import HfkitError
 from hfkit.data import load_data
 from hfkit.data.load import load_test
+from hfkit.tasks.question_answering.spans.written import placed, written
 
 TOWNS = ["Oslo", "Rome", "Lima", "Bern", "Riga", "Kyoto", "Quito", "Tunis", "Turin", "Cairo", "Delhi", "Minsk"]
 
@@ -101,6 +103,7 @@ def test_titles_stay_whole_and_intervals_go_by_context() -> None:
     assert "by groups of equal title" in said(data, "test held out")
     assert all(len(set(split["group"])) == len(set(split["text_pair"])) for split in data.values())
     few = load("few.json", json.dumps(squad(5)))
+    assert "columns not used: title" in few.summary.notes
     assert "by groups of equal context" in said(few, "test held out")
 
 
@@ -256,6 +259,33 @@ def test_a_bad_row_is_told_with_its_line_and_id_or_dropped_and_counted(more: dic
 )
 def test_a_broken_squad_file_is_told_with_its_item(content: str, told: str) -> None:
     assert told in refused(content, "a.json")
+
+
+def test_whatever_a_cell_holds_is_read_or_refused() -> None:
+    draw = random.Random(0)
+    texts = ["", "a", "Oslo", " [1", "{'text': 1}", "[", "{", "[[1]]", '{"text": ["Oslo"]}', "１２", "\ud800"]
+
+    def cell(depth: int = 0) -> Any:
+        kind = draw.randint(0, 5 if depth < 3 else 3)
+        if kind < 2:
+            return draw.choice([None, True, 3, -1, 2.5, float("nan"), 10**400])
+        if kind < 4:
+            return draw.choice(texts)
+        inside = [cell(depth + 1) for _ in range(draw.randint(0, 3))]
+        return inside if kind == 4 else {draw.choice(["text", "answer_start", "start", "x"]): one for one in inside}
+
+    read = 0
+    for _ in range(5000):
+        try:
+            found = written(cell(), cell())
+        except HfkitError as error:
+            assert error.what
+            continue
+        for text, start in found or []:
+            answer = placed("He is in Oslo, a town", text, start)
+            assert answer.start == -1 or "He is in Oslo, a town"[answer.start :].startswith(answer.text)
+            read += 1
+    assert read > 100
 
 
 def test_when_no_row_is_left_dropping_does_not_help() -> None:

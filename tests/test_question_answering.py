@@ -375,7 +375,7 @@ def test_an_answer_far_into_a_long_context_is_found(run: Path) -> None:
     assert found.logit == pytest.approx(max(sums), abs=1e-5)
 
 
-def test_files_of_every_kind_are_answered(run: Path, tmp_path: Path) -> None:
+def test_files_of_every_kind_are_answered(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{"id": f"q{n}", "question": "film", "context": f"the warm film {n}", "answers": "warm"} for n in range(5)]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert predict_file(run, "in.jsonl", "out.jsonl", disable_tqdm=True) == 5
@@ -387,6 +387,7 @@ def test_files_of_every_kind_are_answered(run: Path, tmp_path: Path) -> None:
     (tmp_path / "squad.json").write_text(json.dumps({"data": [{"title": "a", "paragraphs": paragraphs}]}))
     assert predict_file(run, "squad.json", "said.json", output_format="squad", disable_tqdm=True) == 5
     assert json.loads((tmp_path / "said.json").read_text()) == {row["id"]: row["answer"] for row in found}
+    assert "5 answers written to said.json" in capsys.readouterr().err
     assert predict_file(run, "squad.json", "out.csv", disable_tqdm=True) == 5
     assert (tmp_path / "out.csv").read_text().startswith("title,context,id,question,answer,start,end,score\n")
 
@@ -447,7 +448,7 @@ def test_the_cards_snippet_answers_the_same(run: Path, capsys: pytest.CaptureFix
     pipe = hfkit.pipeline(run, mixed_precision="no")
     own = pipe(**dict(zip(("question", "context"), asked.values(), strict=True)), handle_impossible_answer=False)
     assert capsys.readouterr().out.strip().splitlines()[-1] == own["answer"]
-    assert "at most 24 tokens together, and the question has one" in said["same"]
+    assert "at most 24 tokens together and there is one" in said["same"]
 
 
 def test_a_run_is_evaluated_with_its_threshold(run: Path, tmp_path: Path) -> None:

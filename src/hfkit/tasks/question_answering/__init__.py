@@ -9,11 +9,14 @@ SPEC = TaskSpec(
     heads=("ForQuestionAnswering", "ForQuestionAnsweringSimple"),
     peft="QUESTION_ANS",
     reads=("text", "text_pair"),
-    demo={
+    demo={  # as in recipes/bert_squad.py
         "dataset": "demo:facts",
-        "model": "demo:minilm",
-        "learning_rate": 1e-4,
-        "num_train_epochs": 2,
+        "model": "demo:bge_small",
+        "max_length": 192,
+        "stride": 64,
+        "learning_rate": 3e-4,
+        "num_train_epochs": 4,
+        "per_device_train_batch_size": 16,
         "warmup_steps": 0.1,
     },
 )

@@ -46,10 +46,10 @@ def example(info: Mapping[str, Any]) -> str:
 def plain(info: Mapping[str, Any]) -> dict[str, str]:
     """How plain transformers is asked: it has no pipeline for questions any more."""
     settings = info["task_settings"]
-    best = "is longer than a window" if settings["max_answer_length"] is None else "has more tokens than are allowed"
-    may = ", and the question has one" if settings["no_answer"] else ""
-    same = f"the same answer where question and text have at most {settings['max_length']:,} tokens together{may}"
-    return {"code": PLAIN, "same": same if settings["max_answer_length"] is None else f"{same}, but where it {best}"}
+    where = [f"question and text have at most {settings['max_length']:,} tokens together"]
+    where += [f"the answer at most {longest:,}"] if (longest := settings["max_answer_length"]) else []
+    where += ["there is one"] if settings["no_answer"] else []
+    return {"code": PLAIN, "same": f"the same answer where {' and '.join(where)}"}
 
 
 PLAIN = """\
@@ -72,4 +72,4 @@ print(context[places[inside[first]][0] : places[inside[last]][1]].strip())"""
 
 def job(info: Mapping[str, Any]) -> str:
     """What the model of a run does, in words."""
-    return "answering of questions"
+    return "answering questions"

@@ -31,7 +31,7 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
 
     Args:
         train, test: Columns `text` (questions) and `text_pair` (contexts), as `load` gives them. How rare a word is,
-            is counted in the sentences of the training contexts.
+            is counted in the sentences of the training contexts and in the questions.
         settings, seed: Of no use.
 
     Returns:

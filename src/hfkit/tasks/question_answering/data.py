@@ -79,6 +79,9 @@ def load(arguments: DataArguments, only_test: bool = False, label_names: list[st
         columns = _columns(next(iter(tables.values())), arguments, opened.card)
         asked = group_of(arguments, opened.card)
         arguments = replace(arguments, group_column=asked or _unit(tables, columns))
+        used = {*vars(columns).values(), arguments.group_column}
+        unused = dict.fromkeys(name for table in tables.values() for name in table.columns if name not in used)
+        notes += [f"columns not used: {', '.join(unused)}"] if unused else []
         splits = {role: _rows(table, role, columns, arguments, notes) for role, table in tables.items()}
         splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
         if "train" in splits:

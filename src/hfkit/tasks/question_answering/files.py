@@ -1,6 +1,7 @@
 """predict: the questions of a file of any size with their answers, in constant memory."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -14,7 +15,7 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.config import FileArguments
 from hfkit.data.readers import read_table
 from hfkit.data.tables.columns import ID_NAMES
-from hfkit.data.tables.table import is_missing
+from hfkit.data.tables.table import counted, is_missing
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.readers import STDIN, Row, Source, open_rows
 from hfkit.inference.rows import Answer, answer_rows
@@ -175,7 +176,10 @@ def _as_squad(source: Source, output: str | Path | None, answers: Any, chunk: in
             found[key] = answer["answer"] if answer else ""
     if output is None:
         print(json.dumps(found, ensure_ascii=False, indent=2))
-    else:
-        with writing(Path(output), "set --output"):
-            write_json(Path(output), found)
+        return len(found)
+    with writing(Path(output), "set --output"):
+        write_json(Path(output), found)
+    print(
+        f"{counted(len(found), 'answer')} written to {output}, {list(found.values()).count('')} empty", file=sys.stderr
+    )
     return len(found)

@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from hfkit.base.errors import HfkitError
 from hfkit.evaluation import stats
-from hfkit.evaluation.stats import groups_of
 from hfkit.report import plots
 from hfkit.report.analysis import Predictions, of_like_length
 from hfkit.report.page import section
@@ -58,7 +57,6 @@ def parts(run: Run, seen: Predictions) -> dict[str, Any]:
 
 def _rows(run: Run, seen: Predictions, settings: dict[str, Any]) -> list[dict[str, Any]]:
     """The test rows with their scores, kind, question word and how sure the answer was."""
-    groups = groups_of(seen.table)
     found = []
     try:
         may_lack, threshold = bool(settings["no_answer"]), float(settings["threshold"])
@@ -75,7 +73,7 @@ def _rows(run: Run, seen: Predictions, settings: dict[str, Any]) -> list[dict[st
                 "length": len(normalized(first, by_character(first))),
                 "length_in": "characters" if by_character(first) else "words",
                 "sure": abs(row["no_answer_score"] - threshold) if may_lack else row["score"],
-                "unit": place if groups is None else groups[place],
+                "unit": str(row.get("group", place)),
             }
             found.append(row | own)
     except (KeyError, TypeError, ValueError) as error:
@@ -85,7 +83,7 @@ def _rows(run: Run, seen: Predictions, settings: dict[str, Any]) -> list[dict[st
 
 def _f1(rows: list[dict[str, Any]]) -> stats.Interval:
     """The mean of F1 with its interval, contexts drawn anew."""
-    values, units = np.array([row["f1"] for row in rows]), [str(row["unit"]) for row in rows]
+    values, units = np.array([row["f1"] for row in rows]), [row["unit"] for row in rows]
     drawn = stats.resample_counts(len(rows), RESAMPLES, groups=units)
     return stats.percentile(float(values.mean()), np.concatenate([w @ values / w.sum(axis=1) for w in drawn]))
 

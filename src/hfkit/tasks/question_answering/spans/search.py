@@ -101,15 +101,13 @@ class Scores:
         two of them hold counts once, where it is the better."""
         inside = self.begins >= 0
         if count == 1:
-            spans = [list(zip(*(each.tolist() for each in best_spans(self.start, self.end, inside, longest)),
-                              range(len(inside)), strict=True))]  # fmt: skip
+            each = best_spans(self.start, self.end, inside, longest)
+            spans = list(zip(*(values.tolist() for values in each), range(len(inside)), strict=True))
         else:
-            spans = [
-                [(*span, window) for span in top_spans(*parts, longest, count)]
-                for window, parts in enumerate(zip(self.start, self.end, inside, strict=True))
-            ]
+            windows = enumerate(zip(self.start, self.end, inside, strict=True))
+            spans = [(*span, at) for at, parts in windows for span in top_spans(*parts, longest, count)]
         found: dict[tuple[int, int], float] = {}
-        for total, first, last, window in sorted((one for each in spans for one in each), key=lambda one: -one[0]):
+        for total, first, last, window in sorted(spans, key=lambda span: -span[0]):
             if total > LOWEST:
                 place = trimmed(context, int(self.begins[window, first]), int(self.ends[window, last]))
                 found.setdefault(place, total)
