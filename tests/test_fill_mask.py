@@ -10,16 +10,26 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from safetensors.torch import load_file
 from test_every_task import trained
-from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer, BertConfig, BertForMaskedLM
+from transformers import (
+    AutoConfig,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    BertConfig,
+    BertForMaskedLM,
+    BertForPreTraining,
+)
 
 import hfkit
 from hfkit.baselines.configs import BaselineBertConfig
+from hfkit.baselines.language.tokenizers import train_byte_bpe
 from hfkit.baselines.masked import BaselineBertForMaskedLM
+from hfkit.config import TrainConfig
 from hfkit.inference import predict_file
 from hfkit.tasks.fill_mask.baselines import Frequency, Gap, fit
 from hfkit.tasks.fill_mask.task import FillMask
-from hfkit.tasks.fill_mask.words import NONE, hidden_words, shown, told, windows, words_of
+from hfkit.tasks.fill_mask.words import NONE, Asked, hidden_words, read_words, shown, told, windows, words_of
 
 TEXTS = ["The film, a warm one, was not bad at all!", "他喜欢看电影 and tea.", "...", "unaffable " * 40]
 
@@ -27,6 +37,8 @@ TEXTS = ["The film, a warm one, was not bad at all!", "他喜欢看电影 and te
 def test_words_are_of_the_text_and_not_of_a_tokenizer() -> None:
     assert [TEXTS[0][begin:end] for begin, end in words_of(TEXTS[0])][:4] == ["The", "film", "a", "warm"]
     assert [TEXTS[1][begin:end] for begin, end in words_of(TEXTS[1])] == [*"他喜欢看电影", "and", "tea"]
+    for text in ("हिन्दी भाषा", "cafe\u0301 noir", "สวัสดี ครับ"):
+        assert [text[begin:end] for begin, end in words_of(text)] == text.split(), "marks belong to their words"
     assert words_of(TEXTS[2]) == []
 
 
@@ -178,7 +190,7 @@ def test_what_is_judged_are_whole_words_behind_masks(tokenizer: Any) -> None:
 def test_sums_are_those_of_the_models_logits(tokenizer: Any, masked_lm: Path) -> None:
     task = FillMask(max_length=16, mask_probability=0.4).for_model(BertConfig(), tokenizer)
     model = BertForMaskedLM.from_pretrained(masked_lm).eval()
-    rows = task.to_evaluate(task.encode(Dataset.from_dict({"text": [TEXTS[0], "a warm film"]}), tokenizer))
+    rows = task.to_evaluate(task.encode(Dataset.from_dict({"text": [TEXTS[0], "a warm Ω film"]}), tokenizer))
     features = task.read(rows, list(range(len(rows))), None)
     with torch.no_grad():
         _, found = task.loss_and_predictions(model, task.collate(features))
@@ -186,28 +198,87 @@ def test_sums_are_those_of_the_models_logits(tokenizer: Any, masked_lm: Path) ->
             shares = model(input_ids=torch.tensor([feature["input_ids"]])).logits[0].log_softmax(-1)
             places = [place for place, target in enumerate(feature["targets"]) if target != -100]
             nats = -sum(float(shares[place, feature["targets"][place]]) for place in places)
-            unknown = rows[at]["unknown"] * math.log(256)
-            assert float(found["nll"][at]) == pytest.approx(nats + unknown, rel=1e-5)
-            assert int(found["tokens"][at]) == len(places) and int(found["words"][at]) == len(rows[at]["hidden"])
+            assert float(found["nll"][at]) == pytest.approx(nats + rows[at]["spelled"] * math.log(256), rel=1e-5)
+            assert int(found["tokens"][at]) == len(places) and int(found["words"][at]) == sum(rows[at]["weights"])
             right = [bool(shares[place].argmax() == feature["targets"][place]) for place in places]
             groups = [feature["group"][place] for place in places]
-            whole = [all(ok for ok, group in zip(right, groups, strict=True) if group == one) for one in set(groups)]
-            assert int(found["right"][at]) == sum(whole)
+            whole = {one: all(ok for ok, group in zip(right, groups, strict=True) if group == one) for one in groups}
+            assert int(found["right"][at]) == sum(rows[at]["sayable"][one] for one in whole if whole[one])
+
+
+def test_a_word_is_asked_for_once_whatever_the_tokenizer_makes_of_it() -> None:
+    words, unknown = np.array([0, 1, 1, NONE, 3]), np.zeros(5, dtype=int)
+    asked = Asked([0, 1, 2, 3], [1, 2, 3, 4], words.tolist(), 0.99, 0, 0)  # word 2 has no token
+    hidden, weights, sayable, size, spelled = asked.of_window(words, unknown)
+    assert hidden.tolist() == [0, 1, 3] and sum(weights) == 4 and sum(sayable) == 3 and (size, spelled) == (10, 3)
+    _, weights, sayable, size, spelled = asked.of_window(np.array([3, 3]), np.array([4, 0]))
+    assert (sum(weights), sum(sayable), size, spelled) == (0, 0, 0, 4), "a word that goes on in a window counts once"
+    unsure = Asked([0], [6], [0], 0.5, 0, 0).of_window(np.array([0]), np.array([6]))
+    assert unsure[1:] == ([1], [0], 6, 6), "what an unknown token stands for is never told right"
+    shared = Asked([2, 2, 2, 3], [3, 3, 3, 1], [2, 3], 0.5, 1, 0)  # a byte-level token of three Chinese characters
+    chosen = hidden_words(4, 0.5, 1, 0)
+    assert shared.times.sum() == len(chosen) == 2
+
+
+def test_characters_that_share_a_token_are_one_unit(tmp_path: Path) -> None:
+    tokenizer = train_byte_bpe(["你好 and tea"] * 9, vocab_size=400, max_length=64)
+    row = read_words(["你好 and tea"], tokenizer)
+    assert row["units"][0][:2] in ([1, 1], [0, 1]) and len(row["sizes"][0]) == 4
+    assert {word for word in row["words"][0] if word != NONE} <= set(row["units"][0])
 
 
 def test_rivals_are_probabilities_and_see_no_other_hidden_word() -> None:
     texts = ["the cat sat on the mat", "the dog sat on the log"] * 20
     frequency = Frequency(texts)
-    known = sum(frequency(word) for word in frequency.counts)
-    assert known < 1 and frequency("zebra") > 0 and frequency("the") > frequency("cat") > frequency("zebra")
-    settings = {"mask_probability": 0.4, "seed": 1}
+    known = sum(math.exp(frequency(word)) for word in frequency.counts)
+    assert known < 1 and frequency("the") > frequency("cat") > frequency("zebra")
+    settings = {"mask_probability": 0.4, "hiding_seed": 1}
     rows = Dataset.from_dict({"text": texts})
     whole = fit(rows, rows, settings, 0)
-    assert whole["bytes_on_both_sides"]["prediction"].sum() < whole["words_by_frequency"]["prediction"].sum()
+    assert list(whole) == ["bytes_on_both_sides", "words_by_frequency"], "the better one comes first"
     other = fit(rows, Dataset.from_dict({"text": texts[:1]}), settings, 0)
     assert other["bytes_on_both_sides"]["prediction"][0] == pytest.approx(whole["bytes_on_both_sides"]["prediction"][0])
     content, counts = Gap("mat", b"123456789", b"abcdefgh").filled("hut")
     assert content == b"56789hutabcde" and counts.tolist() == [False] * 5 + [True] * 8
+
+
+@pytest.mark.parametrize("text", ["zebra", "x" * 4000, "...", ""])
+@pytest.mark.parametrize("train", [["the cat sat on the mat"], ["..."], ["cat"]])
+def test_rivals_have_an_answer_to_any_text(train: list[str], text: str) -> None:
+    rows, test = (Dataset.from_dict({"text": texts}) for texts in (train, [text]))
+    for answer in fit(rows, test, {"mask_probability": 0.5, "hiding_seed": 0}, 0).values():
+        assert np.isfinite(answer["prediction"]).all()
+
+
+def test_an_encoder_keeps_its_token_vectors_and_a_head_that_it_has(
+    knobs: dict[str, Any], tiny_bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def built(**changes: Any) -> Any:
+        config = TrainConfig(**knobs | changes)
+        data = hfkit.load_data(config)
+        return hfkit.build_model(config, hfkit.build_task(config, data), data)[0]
+
+    vectors = load_file(tiny_bert / "model.safetensors")["embeddings.word_embeddings.weight"]
+    assert torch.equal(built().get_input_embeddings().weight, vectors)
+    assert "head: new" in capsys.readouterr().out
+    whole = BertForPreTraining.from_pretrained(tiny_bert)
+    torch.nn.init.normal_(whole.cls.predictions.transform.dense.weight, std=0.7)
+    whole.save_pretrained(tmp_path / "whole")
+    AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(tmp_path / "whole")
+    found = built(model=str(tmp_path / "whole"))
+    assert torch.equal(found.cls.predictions.transform.dense.weight, whole.cls.predictions.transform.dense.weight)
+    assert "head: kept" in capsys.readouterr().out
+
+
+def test_runs_are_paired_where_they_were_asked_for_the_same_words(
+    knobs: dict[str, Any], tmp_path: Path, reviews_csv: Path
+) -> None:
+    first, second = (trained(knobs | {"output_dir": str(tmp_path / f"s{seed}"), "seed": seed}) for seed in (0, 1))
+    found = hfkit.compare([first, second])
+    assert "nats_per_word" in found.data["ranking"][0]["figures"]
+    other = trained(knobs | {"output_dir": str(tmp_path / "more"), "mask_probability": 0.5})
+    with pytest.raises(hfkit.HfkitError, match="asked for other words of the same rows"):
+        hfkit.compare([first, other])
 
 
 def test_gaps_of_a_file_are_filled_and_a_row_without_one_is_told(masked_lm: Path, tmp_path: Path) -> None:
@@ -219,6 +290,10 @@ def test_gaps_of_a_file_are_filled_and_a_row_without_one_is_told(masked_lm: Path
     first = fill(f"a {mask} film", top_k=1)[0]
     assert json.loads(rows[0]["words"]) == [first["token_str"]] and mask not in rows[1]["filled"]
     assert len(json.loads(rows[1]["scores"])) == 2
+    (tmp_path / "long.csv").write_text(f"text\n{'warm ' * 90}{mask}\n")
+    with pytest.raises(hfkit.HfkitError, match="the model reads 64 at once") as refused:
+        predict_file(folder, tmp_path / "long.csv", tmp_path / "long-out.csv", disable_tqdm=True)
+    assert "long.csv" in str(refused.value.where)
     (tmp_path / "bad.csv").write_text(f"text\na {mask} film\nno gap\n")
     with pytest.raises(hfkit.HfkitError, match=r"no \[MASK\] in its column 'text': 'no gap'"):
         predict_file(folder, tmp_path / "bad.csv", tmp_path / "bad-out.csv", disable_tqdm=True)
@@ -239,9 +314,11 @@ def test_a_finished_run_serves_as_the_model_of_a_classifier(knobs: dict[str, Any
         ({"max_length": 2}, "No word fits beside the special tokens"),
         ({"max_length": 4000}, "The model reads at most"),
         ({"mask_probability": 1.0}, "mask_probability"),
+        ({"dataset": "dots.jsonl"}, "No text of the split has a word"),
         ({"streaming": True, "max_steps": 3}, "Only texts for a language model can be streamed"),
     ],
 )
 def test_what_cannot_be_is_told(changes: dict[str, Any], said: str, knobs: dict[str, Any]) -> None:
+    Path("dots.jsonl").write_text("".join(json.dumps({"text": "." * number}) + "\n" for number in range(1, 60)))
     with pytest.raises(hfkit.HfkitError, match=said):
         trained(knobs | changes)

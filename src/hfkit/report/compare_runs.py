@@ -174,7 +174,11 @@ def _answers(runs: Sequence[Run], metric: Metric) -> tuple[list[Columns], np.nda
             for name in set(metric.columns) - set(metric.given):
                 found[name] = found[name][:, np.argsort(place)] if one.multi else np.asarray(place)[found[name]]
         answers.append(found)
-    given = {name: answers[0][name] for name in metric.given}
+    given = {name: answers[0][name] for name in metric.given if name in answers[0]}
+    for name, values in {} if seen[0].labelled else given.items():
+        if any(not np.array_equal(values, answer[name]) for answer in answers):
+            what = f"The runs were asked for other {name} of the same rows, so their figures make no pairs"
+            raise HfkitError(what, fix="compare runs with the same --data_seed, and knobs that say what is asked for")
     return [Columns(answer | given) for answer in answers], stats.groups_of(seen[0].table.take(order[0]))
 
 

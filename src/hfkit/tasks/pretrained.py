@@ -60,7 +60,7 @@ def pretrained(
     model, new = read_weights(folder, settings, code, fewer, auto_model=getattr(transformers, spec.auto_model))
     if not keep:
         renew_head(model)
-    say_head(model, keep, new, spec.labelled)
+    say_head(model, keep and not new, new, spec.labelled)
     return model, processor, new
 
 

@@ -63,5 +63,7 @@ def _grams(data: np.ndarray, size: int) -> np.ndarray:
 
 def _looked_up(keys: np.ndarray, values: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """The value of each key that is asked for, 0 where it is not there."""
+    if not len(keys):
+        return np.zeros(len(asked))
     places = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
     return np.where(keys[places] == asked, values[places], 0).astype(np.float64)

@@ -63,10 +63,7 @@ def predict(
         fill = pipeline(model, **options) if isinstance(model, str | Path) else model
 
         def answers(rows: list[Row]) -> list[Answer | None]:
-            texts = [
-                _text(place, row.get(column), column, fill.tokenizer.mask_token, skip_bad_rows) for place, row in rows
-            ]
-            return [None if text is None else _filled(fill, text) for text in texts]
+            return [_filled(fill, row.get(column), column, place, skip_bad_rows) for place, row in rows]
 
         kinds = {"filled": pa.string(), "words": pa.list_(pa.string()), "scores": pa.list_(pa.float64())}
         return answer_rows(
@@ -74,23 +71,23 @@ def predict(
         )
 
 
-def _filled(fill: Any, text: str) -> Answer:
-    found = fill(text, top_k=1)
+def _filled(fill: Any, text: Any, column: str, place: str, skip: bool) -> Answer | None:
+    """A row's answer; None for one to skip."""
+    mask = fill.tokenizer.mask_token
+    if not isinstance(text, str) or mask not in text:
+        if skip:
+            return None
+        raise HfkitError(
+            f"The row has no {mask} in its column {column!r}: {str(text)[:80]!r}",
+            where=place,
+            fix=f"write {mask} where a word is wanted, or --skip_bad_rows to leave such rows without an answer",
+        )
+    try:
+        found = fill(text, top_k=1)
+    except HfkitError as error:
+        raise HfkitError(error.what, where=place, fix=error.fix) from error
     best = [one[0] if isinstance(one, list) else one for one in found]
     words = [one["token_str"].strip() for one in best]
-    for word in words:
-        text = text.replace(fill.tokenizer.mask_token, word, 1)
-    return {"filled": text, "words": words, "scores": [one["score"] for one in best]}
-
-
-def _text(place: str, value: Any, column: str, mask: str, skip: bool) -> str | None:
-    """A row's text; None for one to skip."""
-    if isinstance(value, str) and mask in value:
-        return value
-    if skip:
-        return None
-    raise HfkitError(
-        f"The row has no {mask} in its column {column!r}: {str(value)[:80]!r}",
-        where=place,
-        fix=f"write {mask} where a word is wanted, or --skip_bad_rows to leave such rows without an answer",
-    )
+    first, *others = text.split(mask)
+    filled = first + "".join(word + after for word, after in zip(words, others, strict=True))
+    return {"filled": filled, "words": words, "scores": [one["score"] for one in best]}

@@ -34,7 +34,8 @@ def keep(
 ) -> None:
     """Write guesses.json: of each text `id` and `parts`, each its `text` and, where it was hidden, the `guess` in its
     place and the `nats` that the text itself took."""
-    chosen = np.unique(np.linspace(0, len(rows) - 1, min(TEXTS, len(rows))).astype(int)).tolist()
+    there = [row for row, sizes in enumerate(encoded["sizes"][:]) if sizes]
+    chosen = [there[at] for at in np.unique(np.linspace(0, len(there) - 1, min(TEXTS, len(there))).astype(int))]
     found = []
     for row in chosen:
         # All of the split is cut anew: which words are hidden depends on the text's place in it.
@@ -49,7 +50,7 @@ def _guesses(
     task: "FillMask", tokenizer: "PreTrainedTokenizerBase", model: torch.nn.Module, encoded: "Dataset", row: int
 ) -> dict[int, tuple[str, float]]:
     """Of each hidden word of a text its number, what the model says in its place, and what the word itself took."""
-    windows = task.to_evaluate(encoded.select([row]), first=row)
+    windows = task.asked(encoded.select([row]), first=row)
     device = next(model.parameters()).device
     found: dict[int, tuple[str, float]] = {}
     for window in range(len(windows)):

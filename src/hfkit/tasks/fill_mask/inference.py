@@ -5,6 +5,7 @@ from typing import Any
 from transformers import FillMaskPipeline, PreTrainedModel
 
 from hfkit.base.errors import HfkitError
+from hfkit.data.text.truncation import positions_of
 
 
 def pipeline(
@@ -13,7 +14,7 @@ def pipeline(
     device: Any = None,
     mixed_precision: str = "auto",
     **options: Any,
-) -> FillMaskPipeline:
+) -> "GapPipeline":
     """The pipeline for a masked language model, in float32: a text with one mask token or several, and the likeliest
     words there.
 
@@ -29,4 +30,16 @@ def pipeline(
     if mixed_precision not in ("auto", "no"):
         what = f"A masked language model answers in float32, and mixed_precision is {mixed_precision!r}"
         raise HfkitError(what, fix="leave it out")
-    return FillMaskPipeline(model=model.eval(), tokenizer=processor, device=device, task="fill-mask", **options)
+    return GapPipeline(model=model.eval(), tokenizer=processor, device=device, task="fill-mask", **options)
+
+
+class GapPipeline(FillMaskPipeline):
+    """transformers' pipeline. A text that is longer than what the model reads is told, and no error of torch's."""
+
+    def preprocess(self, inputs: Any, *args: Any, **options: Any) -> Any:  # type: ignore[override]
+        found: Any = super().preprocess(inputs, *args, **options)
+        length, limit = found["input_ids"].shape[1], positions_of(self.model.config)
+        if limit is not None and length > limit:
+            what = f"The text has {length:,} tokens, and the model reads {limit:,} at once"
+            raise HfkitError(what, fix="leave out what stands far from the gap")
+        return found

@@ -4,13 +4,25 @@ from typing import Any
 
 import numpy as np
 
-from hfkit.evaluation.metric import Metric, ratio_of
+from hfkit.evaluation.metric import Columns, Metric, ratio_of, total
 
-LOWER: dict[str, Any] = {"given": ("words", "bytes"), "better": "lower", "unit": ""}
+LOWER: dict[str, Any] = {"given": (), "better": "lower", "unit": ""}
+
+
+def _loss(columns: Columns, weights: np.ndarray) -> Any:
+    """Nats a token: without what is spelled byte by byte, which no token is asked for."""
+    return (total(weights, columns["nll"]) - total(weights, columns["spelled"])) / total(weights, columns["tokens"])
+
 
 METRICS = (
-    # What is hidden depends on the text alone, so models with different tokenizers are asked for the same words.
-    Metric("nats_per_word", "nats per hidden word", ("nll", "words"), ratio_of("nll", "words"), **LOWER),
+    # How many words are hidden depends on the text alone: tokenizers are asked for the same ones.
+    Metric(
+        "nats_per_word",
+        "nats per hidden word",
+        ("nll", "words"),
+        ratio_of("nll", "words"),
+        **LOWER | {"given": ("words",)},
+    ),
     Metric(
         "masked_bits_per_byte",
         "bits per byte of hidden words",
@@ -19,7 +31,11 @@ METRICS = (
         **LOWER,
     ),
     Metric(
-        "masked_word_accuracy", "hidden words told right", ("right", "words"), ratio_of("right", "words"), ("words",)
+        "masked_word_accuracy",
+        "hidden words told right",
+        ("right", "words"),
+        ratio_of("right", "words"),
+        given=("words",),
     ),
-    Metric("loss", "loss", ("nll", "tokens"), ratio_of("nll", "tokens"), **LOWER | {"given": ()}),
+    Metric("loss", "loss", ("nll", "spelled", "tokens"), _loss, **LOWER),
 )

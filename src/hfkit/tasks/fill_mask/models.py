@@ -14,7 +14,6 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING
 from hfkit.models.adapting.padding import LONG, SHORT, settle_padding
 from hfkit.models.build import from_scratch
 from hfkit.models.inspection import say
-from hfkit.tasks.discover import find
 from hfkit.tasks.fill_mask.config import Config
 from hfkit.tasks.fill_mask.task import CONTEXT, FillMask
 from hfkit.tasks.fill_mask.words import read_words, text_of
@@ -30,11 +29,10 @@ def build(
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     if config.model.startswith("baseline:"):
         return from_scratch(config, task, data and partial(_texts, data), CONTEXT, mask=True)
-    heads = find(task.name).heads
+    # No head is made anew: its output is the matrix of the token vectors. What the checkpoint lacks starts at random.
     model, processor, new = pretrained(
-        config, task, MODEL_FOR_MASKED_LM_MAPPING, "masked language model",
-        keeps_head=lambda settings: (settings.architectures or [""])[0].endswith(heads),
-    )  # fmt: skip
+        config, task, MODEL_FOR_MASKED_LM_MAPPING, "masked language model", keeps_head=lambda settings: True
+    )
     if sentence := _settle_padding(model, processor, config.model):
         say(sentence)
     return model, processor, new

@@ -18,7 +18,7 @@ from hfkit.data.text.windows import IGNORED, padded
 from hfkit.models.adapting.padding import of_one_length
 from hfkit.tasks.base import BaseTask, check_reads, mapped
 from hfkit.tasks.fill_mask.config import Config
-from hfkit.tasks.fill_mask.words import NONE, cut, hidden_words, numbered, read_words, shown, text_of, told, windows_of
+from hfkit.tasks.fill_mask.words import NONE, Asked, cut, numbered, read_words, shown, some, text_of, told, windows_of
 
 CONTEXT = 512
 """Tokens of a window where neither --max_length nor the model says."""
@@ -40,7 +40,8 @@ class FillMask(BaseTask):
         max_length: Tokens of a window with its special tokens. None until `for_model`.
         mask_probability: Share of the words that are hidden.
         whole_words: In training words are hidden whole; false: piece by piece.
-        seed: Hiding is a function of (seed, row), in training of (seed, epoch, row).
+        seed: In training what is hidden is a function of (seed, epoch, row).
+        hiding_seed: When a model is judged, of (hiding_seed, row) and the text: the data's seed, not the run's.
         mask_token_id, pad_token_id, vocab_size, before, after: Of the tokenizer; before and after stand around a text.
         padding: The side that is filled, or none where the model reads padding.
     """
@@ -49,6 +50,7 @@ class FillMask(BaseTask):
     mask_probability: float = 0.15
     whole_words: bool = True
     seed: int = 0
+    hiding_seed: int = 0
     mask_token_id: int = 0
     pad_token_id: int = 0
     vocab_size: int = 0
@@ -64,7 +66,7 @@ class FillMask(BaseTask):
     def build(cls, config: Config, data: DatasetDict) -> Self:
         """See `hfkit.build_task`."""
         check_reads(cls.name, data)
-        return cls(config.max_length, config.mask_probability, config.whole_words, config.seed)
+        return cls(config.max_length, config.mask_probability, config.whole_words, config.seed, config.data_seed)
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
@@ -140,15 +142,17 @@ class FillMask(BaseTask):
 
         Returns:
             A Dataset in the same order with `id`; `input_ids` without special tokens; `words`, of each token the number
-            of its word, or -1; `unknown`, the bytes that an unknown token stands for, else 0; `sizes`, the bytes of
-            each word; `length`, tokens; `truncated`, always false.
+            of its word, or -1; `unknown`, the bytes that an unknown token stands for, else 0; of each word `units`, the
+            number that it goes by (words that share a token have one), and `sizes`, its bytes; `length`, tokens;
+            `truncated`, always false.
         """
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
             each = [{name: values[place] for name, values in batch.items()} for place in range(len(batch["id"]))]
             return {"id": batch["id"], **read_words([text_of(row) for row in each], processor)}
 
-        features = {"id": Value("string"), "input_ids": _IDS, "words": _IDS, "unknown": _IDS, "sizes": _IDS}
+        features = {"id": Value("string"), "input_ids": _IDS, "words": _IDS, "unknown": _IDS, "units": _IDS}
+        features |= {"sizes": _IDS}
         features |= {"length": Value("int32"), "truncated": Value("bool")}
         return mapped(dataset, rows, features)
 
@@ -166,21 +170,27 @@ class FillMask(BaseTask):
             if (words != NONE).any():
                 for name, value in zip(found, (names[row], ids, words, len(ids) + self.around), strict=True):
                     found[name].append(value)
-        return windows_of(found)
+        return some(windows_of(found))
 
-    def to_evaluate(self, encoded: Dataset, first: int = 0) -> Dataset:
+    def to_evaluate(self, encoded: Dataset) -> Dataset:
+        """See `asked`; a split without any word is refused."""
+        return some(self.asked(encoded))
+
+    def asked(self, encoded: Dataset, first: int = 0) -> Dataset:
         """Windows with hidden words, of a split or of its rows from `first` on: `document`, the row; `input_ids`,
-        `words`, `length`; `hidden`, the words' numbers, their `bytes`, and those of them behind `unknown` tokens."""
-        columns = ("document", "input_ids", "words", "hidden", "bytes", "unknown", "length")
+        `words`, `length`; `hidden`, the words' numbers; `weights`, for how many of the text's words each stands (0
+        where a window before began it), `sayable` the same but 0 for one with an unknown token; their `bytes`, and
+        those that are `spelled`, because no token or an unknown one stands for them."""
+        columns = ("document", "input_ids", "words", "hidden", "weights", "sayable", "bytes", "spelled", "length")
         found: dict[str, list[Any]] = {name: [] for name in columns}
-        sizes = [np.asarray(row) for row in encoded["sizes"][:]]
-        chosen = [hidden_words(len(row), self.mask_probability, self.seed, at) for at, row in enumerate(sizes, first)]
+        read = zip(*(encoded[name][:] for name in ("units", "sizes", "words")), strict=True)
+        texts = [
+            Asked(units, sizes, tokens, self.mask_probability, self.hiding_seed, at)
+            for at, (units, sizes, tokens) in enumerate(read, first)
+        ]
         for row, ids, words, unknown in cut(encoded, (self.max_length or CONTEXT) - self.around):
-            here = np.isin(words, chosen[row]) & (words != NONE)
-            if here.any():
-                hidden = np.unique(words[here])
-                size = int(sizes[row][hidden].sum())
-                values = (row, ids, words, hidden, size, int(unknown[here].sum()), len(ids) + self.around)
+            if (of := texts[row].of_window(words, unknown)) is not None:
+                values = (row, ids, words, *of, len(ids) + self.around)
                 for name, value in zip(columns, values, strict=True):
                     found[name].append(value)
         return windows_of(found)
@@ -202,7 +212,7 @@ class FillMask(BaseTask):
                 group = numbered(words, feature.pop("hidden"))
                 here = group != NONE
                 seen = np.where(here, self.mask_token_id, ids)
-                feature |= {"count": int(group.max()) + 1, "group": self._around(group, NONE)}
+                feature["group"] = self._around(group, NONE)
             else:
                 units = words if self.whole_words else np.where(words == NONE, NONE, np.arange(len(words)))
                 key = [self.seed, epoch, row]
@@ -219,8 +229,8 @@ class FillMask(BaseTask):
 
         Returns:
             `input_ids`, `attention_mask`, `targets` (windows, tokens). In evaluation `group` (windows, tokens), the
-            number of a hidden token's word in the batch, else -1; `counts` of hidden words, their `bytes`, and those
-            of them behind `unknown` tokens, (windows,).
+            number of a hidden token's word in the batch, else -1; `weights` and `sayable` of these words; `counts` of
+            them, their `bytes`, and those that are `spelled`, (windows,).
         """
         left = self.padding == "left"
         batch = {
@@ -229,14 +239,14 @@ class FillMask(BaseTask):
             "targets": padded([one["targets"] for one in features], IGNORED, left),
         }
         if "group" in features[0]:
-            starts = np.cumsum([0, *(one["count"] for one in features)]).tolist()
-            places = [
-                [at if at == NONE else at + start for at in one["group"]]
-                for one, start in zip(features, starts, strict=False)
-            ]
-            batch["group"] = padded(places, NONE, left)
-            for name, of in (("counts", "count"), ("bytes", "bytes"), ("unknown", "unknown")):
-                batch[name] = torch.tensor([one[of] for one in features])
+            counts = [len(one["weights"]) for one in features]
+            starts = zip(features, np.cumsum([0, *counts]).tolist(), strict=False)
+            places = [[at if at == NONE else at + start for at in one["group"]] for one, start in starts]
+            batch["group"], batch["counts"] = padded(places, NONE, left), torch.tensor(counts)
+            for name in ("weights", "sayable"):
+                batch[name] = torch.tensor([number for one in features for number in one[name]])
+            for name in ("bytes", "spelled"):
+                batch[name] = torch.tensor([one[name] for one in features])
         return batch
 
     def filled_on(self, side: str) -> Self:
@@ -251,7 +261,7 @@ class FillMask(BaseTask):
         self, model: torch.nn.Module, batch: dict[str, torch.Tensor]
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The sum of the losses of all hidden tokens, and in evaluation of each window the sums that its metrics read:
-        nats, tokens, words, words of which every token is told right, and bytes."""
+        nats, those that are spelled byte by byte, tokens, words, those of which every token is told right, bytes."""
         targets = batch["targets"]
         kept = targets != IGNORED
         logits, wanted = self.logits(model, batch), targets[kept]
@@ -259,17 +269,17 @@ class FillMask(BaseTask):
         if model.training:
             return losses.sum(), {}
         row = torch.arange(len(targets), device=targets.device)[:, None].expand_as(targets)[kept]
-        counts = batch["counts"]
-        right = torch.ones(int(counts.sum()), device=losses.device)
+        counts, zeros = batch["counts"], losses.new_zeros(len(targets))
         told = (logits.argmax(dim=-1) == wanted).float()
-        right = right.scatter_reduce(0, batch["group"][kept], told, "amin")
-        zeros = losses.new_zeros(len(targets))
+        right = told.new_ones(len(batch["weights"])).scatter_reduce(0, batch["group"][kept], told, "amin")
         word_row = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
+        spelled = BYTE * batch["spelled"]
         return losses.sum(), {
-            "nll": zeros.index_add(0, row, losses.detach()) + BYTE * batch["unknown"],
+            "nll": zeros.index_add(0, row, losses.detach()) + spelled,
+            "spelled": spelled,
             "tokens": kept.sum(dim=1),
-            "words": counts,
-            "right": zeros.index_add(0, word_row, right),
+            "words": zeros.index_add(0, word_row, batch["weights"].float()),
+            "right": zeros.index_add(0, word_row, right * batch["sayable"]),
             "bytes": batch["bytes"],
         }
 

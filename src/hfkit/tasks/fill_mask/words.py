@@ -1,6 +1,7 @@
 """The words of a text: the tokens that they are made of, the windows they are read in, and which of them are hidden."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,11 +10,13 @@ import torch
 from datasets import Dataset, Features, List, Value
 from transformers import PreTrainedTokenizerBase
 
+from hfkit.base.errors import HfkitError
 from hfkit.data.text.packing import read_texts, segments
 from hfkit.data.text.windows import ragged
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
+_MARKS = "".join(chr(code) for code in range(0x300, 0xFFFF) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
+_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}](?:[^\W_{_CJK}]|[{_MARKS}\u00ad\u200c\u200d])*")
 
 NONE = -1
 """The word of a token that is part of none: punctuation."""
@@ -29,8 +32,8 @@ def text_of(row: dict[str, Any]) -> str:
 
 
 def words_of(text: str) -> list[tuple[int, int]]:
-    """Where the words stand that can be hidden, (begin, end) in characters: runs of letters and digits; Chinese and
-    Japanese character by character. It depends on the text alone, so that tokenizers are asked the same words."""
+    """Where the words stand that can be hidden, (begin, end) in characters: runs of letters and digits with their
+    marks; Chinese and Japanese character by character. It depends on the text alone: tokenizers are asked the same."""
     return [match.span() for match in _WORD.finditer(text)]
 
 
@@ -44,16 +47,24 @@ def read_words(texts: list[str], processor: PreTrainedTokenizerBase) -> dict[str
 
 def _row(text: str, ids: list[int], offsets: list[tuple[int, int]], unknown: int | None) -> dict[str, Any]:
     places = words_of(text)
-    owner = np.full(len(text) + 1, NONE, dtype=np.int64)  # the last place is of tokens that stand nowhere
+    owner = [NONE] * len(text)
     for number, (begin, end) in enumerate(places):
-        owner[begin:end] = number
-    # A token belongs to the word that it ends in: byte-level ones begin with the space before it.
-    ends = [end - 1 if end > begin else len(text) for begin, end in offsets]
+        owner[begin:end] = [number] * (end - begin)
+    # A token belongs to the last word in it: byte-level ones begin with the space before it. Some hold several Chinese
+    # characters: words that share a token are one, under the number of the last.
+    held = [sorted({*owner[begin:end]} - {NONE}) for begin, end in offsets]
+    units = list(range(len(places)))
+    for token in held:
+        for number in token:
+            units[number] = token[-1]
+    for number in reversed(range(len(places))):
+        units[number] = units[units[number]]
     stretches = [text[begin:end] if token == unknown else "" for token, (begin, end) in zip(ids, offsets, strict=True)]
     return {
         "input_ids": ids,
-        "words": owner[ends] if ids else [],
+        "words": [units[token[-1]] if token else NONE for token in held],
         "unknown": list(map(size, stretches)),
+        "units": units,
         "sizes": [size(text[begin:end]) for begin, end in places],
         "length": len(ids),
         "truncated": False,
@@ -85,8 +96,17 @@ def cut(encoded: Dataset, room: int) -> Iterator[tuple[int, np.ndarray, np.ndarr
 
 def windows_of(columns: dict[str, list[Any]]) -> Dataset:
     """Windows as rows."""
-    kinds = dict.fromkeys(("input_ids", "words", "hidden"), List(Value("int32"))) | {"id": Value("string")}
+    lists = ("input_ids", "words", "hidden", "weights", "sayable")
+    kinds = dict.fromkeys(lists, List(Value("int32"))) | {"id": Value("string")}
     return Dataset.from_dict(columns, features=Features({name: kinds.get(name, Value("int64")) for name in columns}))
+
+
+def some(windows: Dataset) -> Dataset:
+    """The windows; refused where there are none."""
+    if not len(windows):
+        what = "No text of the split has a word that could be hidden: letters or digits"
+        raise HfkitError(what, fix="give texts with words; --validation_size and --test_size hold more of them out")
+    return windows
 
 
 def size(text: str) -> int:
@@ -104,6 +124,46 @@ def hidden_words(count: int, probability: float, seed: int, row: int) -> np.ndar
         return np.zeros(0, dtype=int)
     number = max(1, round(probability * count))
     return np.sort(np.random.default_rng([seed, row]).choice(count, number, replace=False))
+
+
+class Asked:
+    """What is asked of a text when a model is judged.
+
+    The words are chosen by the text. One that the tokenizer makes nothing of is spelled: 8 bits a byte. A word in two
+    windows, as it is longer than one, is asked for in both and counts once.
+
+    Args:
+        units, sizes: As `FillMask.encode` gives them.
+        tokens: The word of each token of the text.
+        probability, seed, row: As for `hidden_words`.
+    """
+
+    def __init__(
+        self, units: list[int], sizes: list[int], tokens: list[int], probability: float, seed: int, row: int
+    ) -> None:
+        of, count = np.asarray(units, dtype=int), len(units)
+        chosen = hidden_words(count, probability, seed, row)
+        there = np.isin(of[chosen], tokens)
+        self.times = np.bincount(of[chosen][there], minlength=count)  # chosen words that go by a number
+        self.sizes = np.bincount(of, weights=sizes, minlength=count).astype(int)
+        self.lost = int((~there).sum()), int(np.asarray(sizes, dtype=int)[chosen][~there].sum())
+        self.begun: set[int] = set()
+
+    def of_window(self, words: np.ndarray, unknown: np.ndarray) -> tuple[Any, ...] | None:
+        """`hidden`, `weights`, `sayable`, `bytes` and `spelled`, see `FillMask.asked`; None where nothing is hidden."""
+        here = np.isin(words, np.flatnonzero(self.times)) & (words != NONE)
+        if not here.any():
+            return None
+        hidden = np.unique(words[here])
+        fresh = np.array([word not in self.begun for word in hidden])
+        weights = self.times[hidden] * fresh
+        sayable = np.where(np.isin(hidden, words[here & (unknown > 0)]), 0, weights)
+        asked, spelled = int(self.sizes[hidden][fresh].sum()), int(unknown[here].sum())
+        if not self.begun:  # the text's first window answers for what has no token
+            weights[0] += self.lost[0]
+            asked, spelled = asked + self.lost[1], spelled + self.lost[1]
+        self.begun.update(hidden.tolist())
+        return hidden, weights, sayable, asked, spelled
 
 
 def numbered(words: np.ndarray, hidden: list[int]) -> np.ndarray:
