@@ -315,7 +315,6 @@ def test_a_finished_run_serves_as_the_model_of_a_classifier(knobs: dict[str, Any
         ({"max_length": 4000}, "The model reads at most"),
         ({"mask_probability": 1.0}, "mask_probability"),
         ({"dataset": "dots.jsonl"}, "No text of the split has a word"),
-        ({"streaming": True, "max_steps": 3}, "Only texts for a language model can be streamed"),
     ],
 )
 def test_what_cannot_be_is_told(changes: dict[str, Any], said: str, knobs: dict[str, Any]) -> None:

@@ -325,7 +325,7 @@ def test_one_group_of_knobs_is_checked_too() -> None:
     [
         (
             "--task image-classification --max_length 64",
-            "--max_length belongs to --task question-answering and text-classification and",
+            "--max_length belongs to --task fill-mask and question-answering and text-classification and",
         ),
         ("--task image-classification --max_seq_length 64", "--max_length belongs to"),
         ("--task=text-generation --merge_labels", "--merge_labels belongs to --task image-classification and text-cl"),
@@ -364,7 +364,7 @@ def test_a_tasks_first_page_fits_a_screen(
     assert {"dataset", "model", "task", "output_dir", "num_train_epochs", "learning_rate", "demo"} <= set(few)
     assert f"--help_all shows {len(own) - len(few)} more" in " ".join(first.split())
     assert all(f"--{name} " in every for name in own)
-    assert all(name in " ".join(first.split()) for name in names())
+    assert all(name in " ".join(first.split()).replace("- ", "-") for name in names())  # lines may end at a hyphen
 
 
 def test_a_program_gets_the_tasks_configuration() -> None:

@@ -451,7 +451,7 @@ def test_the_counted_baseline_is_a_probability_and_knows_what_it_saw() -> None:
     answers = classical_language(train, test)
     assert answers["byte_ngram"]["prediction"][0] < answers["byte_unigram"]["prediction"][0]
     data = DatasetDict(train=train)
-    with pytest.raises(HfkitError, match="learns texts"):
+    with pytest.raises(HfkitError, match="text-generation reads text, completion, messages"):
         build_task(config(), DatasetDict(train=train.rename_column("text", "image")))
     model, _ = build_model(config(), build_task(config(), data), data)
     assert model.config.hfkit["task"] == "text-generation"

@@ -21,6 +21,7 @@ from hfkit.config.data import (
     LabelColumns,
     PairColumns,
     RowArguments,
+    StreamArguments,
     TextColumns,
 )
 from hfkit.config.knobs import knob
@@ -29,9 +30,25 @@ from hfkit.config.training import LoopArguments, ModelArguments, OptimArguments
 from hfkit.tasks.discover import DEFAULT, find
 
 __all__ = [
-    "DataArguments", "DocumentArguments", "FileArguments", "GenerationArguments", "ImageColumns", "JobArguments",
-    "LabelArguments", "LabelColumn", "LabelColumns", "LoopArguments", "ModelArguments", "OptimArguments", "PairColumns",
-    "RowArguments", "RunArguments", "TextArguments", "TextColumns", "TrainConfig",
+    "DataArguments",
+    "DocumentArguments",
+    "FileArguments",
+    "GenerationArguments",
+    "ImageColumns",
+    "JobArguments",
+    "LabelArguments",
+    "LabelColumn",
+    "LabelColumns",
+    "LoopArguments",
+    "ModelArguments",
+    "OptimArguments",
+    "PairColumns",
+    "RowArguments",
+    "RunArguments",
+    "StreamArguments",
+    "TextArguments",
+    "TextColumns",
+    "TrainConfig",
 ]  # fmt: skip
 
 

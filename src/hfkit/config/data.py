@@ -165,13 +165,27 @@ class ImageColumns:
 
 @dataclass
 class DocumentArguments:
-    """How documents are cut out of files, or read as training goes on."""
+    """How documents are cut out of files."""
 
     document_start: str | None = knob(
         None,
         "Regular expression of the line that begins a document, where many stand in one text file, or in a column"
         " line by line. Default: the card's.",
     )
+
+    def rules(self) -> Broken:
+        """What these knobs cannot be, alone and with those of a run."""
+        if self.document_start is not None:
+            try:
+                re.compile(self.document_start)
+            except re.error as error:
+                yield f"--document_start is no regular expression: {error}", "such as '^ = [^=]'"
+
+
+@dataclass
+class StreamArguments(DocumentArguments):
+    """How documents are read as training goes on."""
+
     streaming: bool = knob(
         False,
         "Read documents as training goes on, from the Hub, .jsonl or .parquet files or texts that need not fit into"
@@ -186,12 +200,7 @@ class DocumentArguments:
     )
 
     def rules(self) -> Broken:
-        """What these knobs cannot be, alone and with those of a run."""
-        if self.document_start is not None:
-            try:
-                re.compile(self.document_start)
-            except re.error as error:
-                yield f"--document_start is no regular expression: {error}", "such as '^ = [^=]'"
+        """What these knobs cannot be with those of a run."""
         if self.streaming and getattr(self, "max_steps", 0) < 0:
             yield "--streaming does not know where to end: a stream has no known length", "add --max_steps 1000"
         for name in ("max_train_samples", "validation_size", "test_size", "unfreeze_epoch"):
@@ -200,5 +209,5 @@ class DocumentArguments:
 
 
 @dataclass
-class DataArguments(DocumentArguments, ImageColumns, LabelColumns, PairColumns, TextColumns, RowArguments):
+class DataArguments(StreamArguments, ImageColumns, LabelColumns, PairColumns, TextColumns, RowArguments):
     """All that a data set can be asked for, whatever the task: what `hfkit.load_data` reads."""

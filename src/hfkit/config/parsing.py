@@ -249,8 +249,11 @@ def _or_none(read: Any) -> Callable[[str], Any]:
     return value
 
 
-class _HelpAll(argparse._HelpAction):
+class _HelpAll(argparse.Action):
     """The whole page, as `--help` shows the first."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, default=argparse.SUPPRESS, help=help)
 
     def __call__(self, parser: Any, *_: Any) -> None:
         print(parser.format_all(), end="")

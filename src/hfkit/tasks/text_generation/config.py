@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from hfkit.config import DocumentArguments, TextArguments, TrainConfig
+from hfkit.config import StreamArguments, TextArguments, TrainConfig
 from hfkit.config.knobs import Broken, knob
 
 
 @dataclass
-class Config(DocumentArguments, TextArguments, TrainConfig):
+class Config(StreamArguments, TextArguments, TrainConfig):
     """Text generation: a language model learns texts, completions or chats."""
 
     task: str = "text-generation"
