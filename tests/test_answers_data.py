@@ -2,15 +2,19 @@
 
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 from data_files import write
 
+import hfkit
 from hfkit.base.errors import HfkitError
+from hfkit.config import TrainConfig
 from hfkit.data import load_data
 from hfkit.data.load import load_test
-from hfkit.tasks.question_answering.spans.written import placed, written
+from hfkit.tasks.question_answering.spans.search import trimmed
+from hfkit.tasks.question_answering.spans.written import Answer, placed, written
 
 TOWNS = ["Oslo", "Rome", "Lima", "Bern", "Riga", "Kyoto", "Quito", "Tunis", "Turin", "Cairo", "Delhi", "Minsk"]
 
@@ -296,3 +300,37 @@ def test_when_no_row_is_left_dropping_does_not_help() -> None:
 def test_one_context_cannot_be_split() -> None:
     assert "cannot give up a test split" in refused(lines([row(n, context=ROWS[0]["context"], answers=["Oslo"])
                                                           for n in range(30)]))  # fmt: skip
+
+
+def test_an_answer_without_a_text_is_no_missing_answer() -> None:
+    for value in ([{"answer_text": "Oslo", "answer_start": 9}], [{"text": None, "answer_start": 9}], [{"text": ""}]):
+        with pytest.raises(HfkitError, match=r"An answer has no text; it has '(answer_)?text'"):
+            written(value)
+    assert written([]) == [] and written({"text": [], "answer_start": []}) == []
+
+
+def test_places_in_bytes_are_known_by_what_stands_there() -> None:
+    context = "天安门在北京。我爱北京，也爱上海，还有北京。"
+    third = context.rindex("北京")
+    for unit, width in (("utf-8", 1), ("utf-16-le", 2)):
+        place = len(context[:third].encode(unit)) // width
+        assert placed(context, "北京", place) == Answer("北京", third, "right" if place == third else "mended")
+    astral = "😀😀 北京 and 北京"
+    place = len(astral[: astral.rindex("北京")].encode("utf-16-le")) // 2
+    assert placed(astral, "北京", place).start == astral.rindex("北京")
+
+
+def test_marks_stay_with_their_letter() -> None:
+    for text, word in (("in a cafe\u0301 today", "cafe\u0301"), ("मेरे गुरु हैं", "गुरु")):
+        begin = text.index(word)
+        assert text[slice(*trimmed(text, begin, begin + len(word) - 1))] == word
+
+
+def test_what_one_split_alone_says_of_its_answers_is_read(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    rows = [f"who {n},In town {n} lives Ada{n}.,Ada{n}" for n in range(40)]
+    (tmp_path / "data" / "train.csv").write_text("question,context,answers\n" + "\n".join(rows) + "\n")
+    rows = [f"where {n},The house {n} is Red{n}.,,True" for n in range(20)]
+    (tmp_path / "data" / "test.csv").write_text("question,context,answers,is_impossible\n" + "\n".join(rows) + "\n")
+    data = hfkit.load_data(TrainConfig.for_task("question-answering")(dataset=str(tmp_path / "data")))
+    assert all(answers == [] for answers in data["test"]["answers"])

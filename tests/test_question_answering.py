@@ -27,9 +27,10 @@ from hfkit.cli import main
 from hfkit.evaluation.metric import figures
 from hfkit.inference import predict_file
 from hfkit.runs.run import Run
+from hfkit.tasks.discover import find
 from hfkit.tasks.question_answering import baselines
 from hfkit.tasks.question_answering.inference import QuestionAnsweringPipeline
-from hfkit.tasks.question_answering.metrics import metrics_of
+from hfkit.tasks.question_answering.metrics import METRICS
 from hfkit.tasks.question_answering.models import settle_padding_of_rows
 from hfkit.tasks.question_answering.spans.overlap import score
 from hfkit.tasks.question_answering.spans.search import best_spans, best_threshold, top_spans
@@ -109,7 +110,7 @@ def test_figures_are_the_official_scripts(may_lack: bool, official: Any) -> None
     assert 0.2 < expected[:, 1].mean() < 0.9
     found = np.array([score(right, answer, may_lack) for answer, right in zip(said, rights, strict=True)])
     assert found == pytest.approx(expected, abs=1e-12)
-    told = figures(metrics_of({"no_answer": may_lack}), {"reference": rights, "prediction": said})
+    told = figures(METRICS, {"reference": rights, "prediction": said})
     assert [told["exact_match"], told["f1"]] == pytest.approx(expected.mean(axis=0), abs=1e-12)
     if may_lack:
         has = np.array([bool(right) for right in rights])
@@ -130,7 +131,7 @@ def test_chinese_and_japanese_count_by_character() -> None:
 
 
 def test_only_unanswerable_rows_have_no_figures_of_the_others() -> None:
-    found = figures(metrics_of({"no_answer": True}), {"reference": [[], []], "prediction": ["", "x"]})
+    found = figures(METRICS, {"reference": [[], []], "prediction": ["", "x"]})
     assert found == {"f1": 0.5, "exact_match": 0.5, "no_answer_accuracy": 0.5}
 
 
@@ -313,6 +314,31 @@ def test_the_threshold_is_chosen_on_validation_and_kept(run: Path) -> None:
     from hfkit.cli.runs import verify
 
     assert verify(run)[1] == []
+
+
+def test_a_run_that_dies_after_the_threshold_is_chosen_goes_on(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual: dict[str, Any] = {"task": "question-answering", "model": str(tiny_bert), "use_cpu": True, "max_steps": 4}
+    usual |= {"dataset": str(questions_file(tmp_path / "questions.jsonl")), "output_dir": str(tmp_path / "run")}
+    usual |= {"mixed_precision": "no", "disable_tqdm": True, "max_length": 24, "validation_size": 0.2}
+
+    def dies(*_: Any, **__: Any) -> Any:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hfkit.training.test_split.fit_baselines", dies)
+        with pytest.raises(MemoryError):
+            trained(usual)
+    finished = trained(usual)
+    config = json.loads((finished.model_path / "config.json").read_text())
+    assert config["hfkit"]["threshold"] == finished.info["task_settings"]["threshold"] != 0
+
+
+def test_runs_that_may_find_no_answer_and_others_are_judged_alike() -> None:
+    rows = {"reference": [["Oslo"], []], "prediction": ["Oslo", ""]}
+    found = figures(find("question-answering").metrics({"no_answer": False}), rows)
+    assert (found["f1"], found["no_answer_accuracy"]) == (1.0, 1.0)
 
 
 def test_the_pipeline_says_what_transformers_4_said(run: Path) -> None:

@@ -55,7 +55,8 @@ def write(job: "Job", train_seconds: float) -> None:
         loaded = time.perf_counter()
         judged[split] = encoded.get(split) and answers(job.accelerator, task, model, encoded[split], config, split)
         if split == "validation" and judged[split]:
-            task, judged[split] = _chosen(job, model, judged[split])
+            task = task.chosen(model.config, judged[split])  # a threshold, say: never by test rows
+            judged[split] = task.by_example(encoded[split], encoded[split], judged[split])
     evaluated = time.perf_counter()
     job.accelerator.end_training()  # trackers too: nothing may be logged, and nothing wait for the others after this
     if not job.accelerator.is_main_process:
@@ -86,18 +87,10 @@ def write(job: "Job", train_seconds: float) -> None:
         totals = {name: round(value, 3) for name, value in totals.items()}
         append(run.path / "timing.jsonl", totals | {"baselines": each})
         task.keep(run, processor, model, data, encoded, table)
-
-
-def _chosen(job: "Job", model: Any, validated: dict[str, np.ndarray]) -> tuple["Task", dict[str, np.ndarray]]:
-    """The task with what it chooses on the validation split, which the run is told; and the predictions under it."""
-    chosen, rows = job.task.chosen(model.config, validated), job.encoded["validation"]
-    if chosen is job.task:
-        return chosen, validated
-    if job.accelerator.is_main_process:
-        with writing(job.run.path):
-            model.config.save_pretrained(job.run.model_path)
-        job.run.update(task_settings=chosen.settings())
-    return chosen, chosen.by_example(rows, rows, validated)
+        if task is not job.task:
+            # Last of all: until then a run that is stopped finds its best model as its checkpoints know it.
+            run.update(task_settings=task.settings())
+            model.config.save_pretrained(run.model_path)
 
 
 def files(run: Run) -> dict[str, Any]:

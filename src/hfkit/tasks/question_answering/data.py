@@ -76,7 +76,7 @@ def load(arguments: DataArguments, only_test: bool = False, label_names: list[st
         tables = {role: unfolded(table) for role, table in tables.items()}
         for table in tables.values():
             table.missing = arguments.missing_values
-        columns = _columns(next(iter(tables.values())), arguments, opened.card)
+        columns = _columns(tables, arguments, opened.card)
         asked = group_of(arguments, opened.card)
         arguments = replace(arguments, group_column=asked or _unit(tables, columns))
         used = {*vars(columns).values(), arguments.group_column}
@@ -91,8 +91,10 @@ def load(arguments: DataArguments, only_test: bool = False, label_names: list[st
     return _finish(opened, columns, {"test": splits["test"]} if only_test else splits, notes, by_asked=bool(asked))
 
 
-def _columns(table: Table, arguments: DataArguments, card: DataCard | None) -> Columns:
-    """The columns, by flag, by card, by name."""
+def _columns(tables: dict[str, Table], arguments: DataArguments, card: DataCard | None) -> Columns:
+    """The columns, by flag, by card, by name; places, and what has no answer, where any split says so."""
+    table = next(iter(tables.values()))
+    every = {name.casefold(): name for one in tables.values() for name in reversed(list(one.columns))}
     named = {name.casefold(): name for name in reversed(list(table.columns))}
     given = card.columns if card else {}
 
@@ -115,8 +117,8 @@ def _columns(table: Table, arguments: DataArguments, card: DataCard | None) -> C
     context = column("contexts", "text_pair_column", "text_pair", CONTEXTS, [question])
     answers = column("answers", "label_column", "label", ANSWERS, [question, context])
     id = given.get("id") or next((named[name] for name in ID_NAMES if name in named), None)
-    start = next((named[name] for name in STARTS if name in named), None)
-    return Columns(question, context, answers, start, named.get("is_impossible"), id)
+    start = next((every[name] for name in STARTS if name in every), None)
+    return Columns(question, context, answers, start, every.get("is_impossible"), id)
 
 
 def _unit(tables: dict[str, Table], columns: Columns) -> str:

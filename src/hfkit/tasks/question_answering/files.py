@@ -77,7 +77,7 @@ def predict(
         columns = _columns(source, text_column, text_pair_column, info.get("data") or {})
         answer = model if isinstance(model, QuestionAnsweringPipeline) else pipeline(model, **options)
         read = partial(_asked, columns=columns, missing=missing, skip=skip_bad_rows)
-        return _answered(source, output, answer, read, output_format, disable_tqdm)
+        return _answered(source, output, answer, read, output_format, disable_tqdm, skip_bad_rows)
 
 
 def _answered(
@@ -87,12 +87,20 @@ def _answered(
     read: Callable[[str, dict[str, Any]], Any],
     output_format: str,
     disable_tqdm: bool,
+    skip: bool,
 ) -> int:
     def answers(chunk: list[Row]) -> list[Answer | None]:
         rows = [read(place, row) for place, row in chunk]
         asked = [row for row in rows if row is not None]
-        found = iter(answer(asked, top_k=1) if asked else ())
-        return [None if row is None else next(found) for row in rows]
+        try:
+            found = iter(answer(asked, top_k=1) if asked else ())
+            return [None if row is None else next(found) for row in rows]
+        except HfkitError as error:
+            if len(chunk) > 1:  # one of them cannot be read: which
+                return [one for row in chunk for one in answers([row])]
+            if skip:
+                return [None]
+            raise HfkitError(error.what, where=chunk[0][0], fix=error.fix) from error
 
     if output_format == "squad":
         return _as_squad(source, output, answers, answer.chunk)

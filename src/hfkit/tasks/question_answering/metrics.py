@@ -1,6 +1,6 @@
 """What answers are judged by: exact match and F1 of their words, of questions that have an answer and of others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,21 +11,19 @@ from hfkit.tasks.question_answering.spans.overlap import score
 ANSWERS = ("reference", "prediction")
 
 
-def _scores(columns: Columns, may_lack: bool) -> np.ndarray:
-    """(rows, 3): exact match, F1, and whether the question has an answer."""
-    pairs = zip(columns["reference"], columns["prediction"], strict=True)
-    rows = [(*score(list(right), str(said), may_lack), float(len(right) > 0)) for right, said in pairs]
+def scores(columns: Columns) -> np.ndarray:
+    """(rows, 3): exact match, F1, and whether the question has an answer.
+
+    As SQuAD 2.0's script has them where one of the rows has none, else as that of 1.1: the rows decide, and not what a
+    model may say.
+    """
+    rights = [list(right) for right in columns["reference"]]
+    may_lack = not all(rights)
+    rows = [
+        (*score(right, str(said), may_lack), float(len(right) > 0))
+        for right, said in zip(rights, columns["prediction"], strict=True)
+    ]
     return np.array(rows, dtype=np.float64).reshape(-1, 3)
-
-
-def official(columns: Columns) -> np.ndarray:
-    """`_scores` as SQuAD 1.1's script has them."""
-    return _scores(columns, may_lack=False)
-
-
-def official_2(columns: Columns) -> np.ndarray:
-    """`_scores` as SQuAD 2.0's script has them."""
-    return _scores(columns, may_lack=True)
 
 
 def _among(rows: Callable[[Columns], np.ndarray], figure: int, answerable: bool) -> Of:
@@ -64,9 +62,4 @@ def _metrics(rows: Callable[[Columns], np.ndarray]) -> tuple[Metric, ...]:
     )
 
 
-PLAIN, METRICS = _metrics(official), _metrics(official_2)
-
-
-def metrics_of(settings: Mapping[str, Any]) -> tuple[Metric, ...]:
-    """The metrics of SQuAD 2.0 where a question may have no answer, else those of SQuAD 1.1."""
-    return METRICS if settings["no_answer"] else PLAIN
+METRICS = _metrics(scores)

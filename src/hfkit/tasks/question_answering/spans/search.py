@@ -1,5 +1,6 @@
 """Spans: the best answer over all windows of a context, exactly, whatever its length."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -115,7 +116,10 @@ class Scores:
 
 
 def trimmed(context: str, begin: int, end: int) -> tuple[int, int]:
-    """A place without the space at its ends: some tokenizers count it to their words."""
+    """A place without the space at its ends, which some tokenizers count to their words; and with the marks of its last
+    character, which others drop: an accent that stands alone, a vowel sign."""
+    while end < len(context) and (unicodedata.category(context[end])[0] == "M" or context[end] == "\u200d"):
+        end += 1
     text = context[begin:end]
     return begin + len(text) - len(text.lstrip()), end - len(text) + len(text.rstrip())
 

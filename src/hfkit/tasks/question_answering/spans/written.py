@@ -76,7 +76,11 @@ def written(value: Any, start: Any = None) -> list[tuple[str, int | None]] | Non
         start = next((value[name] for name in STARTS if name in value), start)
         value = value.get("text")
     if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
-        return [pair for one in value for pair in written(one) or []]
+        found = [written(one) for one in value]
+        if None in found:
+            keys = ", ".join(map(repr, value[found.index(None)]))
+            raise HfkitError(f"An answer has no text; it has {keys}, and 'text' is what is read")
+        return [pair for pairs in found for pair in pairs or []]
     if not isinstance(value, list) and is_missing(value):
         return None
     texts = value if isinstance(value, list) else [value]
@@ -119,12 +123,17 @@ def _place(value: Any) -> int | None:
 
 
 def placed(context: str, text: str, start: int | None) -> Answer:
-    """An answer at its place: where the data say, else where it stands nearest to that, else the first place that
-    holds it. Space around it is no part of it."""
+    """An answer at its place: where the data say, else that place counted in bytes or UTF-16 units, else where it
+    stands nearest to that, else the first place that holds it. Space around it is no part of it."""
     bare = text.strip()
     at = None if start is None else start + len(text) - len(text.lstrip())
     if at is not None and at >= 0 and context[at : at + len(bare)] == bare:
         return Answer(bare, at, "right")
+    for unit, width in (("utf-8", 1), ("utf-16-le", 2)) if at is not None and not context.isascii() else ():
+        before = context.encode(unit, "surrogatepass")[: width * max(at or 0, 0)]
+        counted = len(before.decode(unit, "ignore"))
+        if context[counted : counted + len(bare)] == bare:
+            return Answer(bare, counted, "mended")
     found = min(_all(context, bare), key=lambda place: abs(place - (at or 0)), default=NOWHERE)
     return Answer(bare, found, "nowhere" if found == NOWHERE else "looked_up" if at is None else "mended")
 
