@@ -55,8 +55,9 @@ def write(job: "Job", train_seconds: float) -> None:
         loaded = time.perf_counter()
         judged[split] = encoded.get(split) and answers(job.accelerator, task, model, encoded[split], config, split)
         if split == "validation" and judged[split]:
-            task = task.chosen(model.config, judged[split])  # a threshold, say: never by test rows
-            judged[split] = task.by_example(encoded[split], encoded[split], judged[split])
+            task = job.task.chosen(model.config, judged[split])  # a threshold, say: never by test rows
+            if task is not job.task:
+                judged[split] = task.by_example(encoded[split], encoded[split], judged[split])
     evaluated = time.perf_counter()
     job.accelerator.end_training()  # trackers too: nothing may be logged, and nothing wait for the others after this
     if not job.accelerator.is_main_process:
