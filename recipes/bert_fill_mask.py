@@ -1,6 +1,6 @@
 """BERT reads a domain's texts before it is fine-tuned on labels: hidden words of IMDB reviews, told from both sides.
 
-    accelerate launch recipes/bert_fill_mask.py --demo     # MiniLM with a new head, embedded reviews: minutes
+    accelerate launch recipes/bert_fill_mask.py --demo     # MiniLM with a new head, embedded reviews: 3 minutes
     accelerate launch recipes/bert_fill_mask.py            # bert-base-uncased and IMDB from the Hub: a GPU's job
 
 Domain-adaptive pretraining (Gururangan et al. 2020). The finished run is a model like any other: fine-tune it with
