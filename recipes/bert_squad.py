@@ -1,6 +1,6 @@
 """BERT answers questions from a text: people's about Wikipedia; in the demo made ones about the chemical elements.
 
-    accelerate launch recipes/bert_squad.py --demo     # embedded model, made questions, no network: 3 minutes on 2 cores
+    accelerate launch recipes/bert_squad.py --demo     # embedded model, made questions, no Hub: 3 minutes on 2 cores
     accelerate launch recipes/bert_squad.py            # bert-base and SQuAD 1.1 from the Hub: a GPU's job
 
 The demo's files come by `make materials NAMES="bge_small facts"`. With the settings below transformers' own example
