@@ -22,7 +22,7 @@ _STAND_IN = """
 from pathlib import Path
 
 def prepare_metadata_for_build_wheel(folder, config_settings=None):
-    info = Path(folder, "{package}-{version}.dist-info")  # pip before 24 takes the name from here
+    info = Path(folder, "{package}-{version}.dist-info")  # older pips, 23.2 for one, take the name from here
     info.mkdir()
     info.joinpath("METADATA").write_text("Metadata-Version: 2.1\\nName: {package}\\nVersion: {version}\\n")
     return info.name

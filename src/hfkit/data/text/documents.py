@@ -21,8 +21,11 @@ from hfkit.data.text.chats import is_learnt, packed
 from hfkit.data.text.layouts import Layout, layout_of
 
 
-def load_documents(arguments: DataArguments, only_test: bool = False) -> LoadedData:
-    """Documents as three splits, or with `only_test` the test split alone (of a single file, all of it).
+def load_documents(
+    arguments: DataArguments, only_test: bool = False, label_names: list[str] | None = None
+) -> LoadedData:
+    """Documents as three splits, or with `only_test` the test split alone (of a single file, all of it). There are no
+    labels to name.
 
     Columns: `id`, and one of
 
