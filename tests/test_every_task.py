@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from huggingface_hub import ModelCard
 from image_files import image_folder
 from processes import in_child, in_children
 from test_resume import watch
@@ -270,7 +271,10 @@ def test_the_report_the_card_and_the_files_are_whole(task: str, run: Run) -> Non
         assert {"low", "high", "p_value"} <= figures["baselines"][name]["difference"].keys()
     page = (run.path / "report.html").read_text()
     assert "Beside the baselines" in page and page.count("<svg") >= 3 and "<script" not in page
-    assert f"pipeline_tag: {task}" in (run.path / "README.md").read_text()
+    card = ModelCard.load(run.path / "README.md")
+    own = discover.find(task).metrics(run.info["task_settings"])
+    assert card.data.pipeline_tag == task
+    assert {result.metric_type for result in card.data.eval_results} <= {metric.hub or metric.name for metric in own}
     for name, kept in run.info["files"].items():
         content = (run.path / name).read_bytes()
         assert hashlib.sha256(content).hexdigest() == kept["sha256"] and name.count("validation") <= 1

@@ -234,6 +234,14 @@ def test_a_strangers_task_needs_its_metrics_file_alone(stranger: TaskSpec, tmp_p
     assert looked_at(task, seen) == {"loss": 2.0, "words_missed": pytest.approx(1 / 3)}
 
 
+def test_a_name_that_tasks_share_is_written_in_one_way() -> None:
+    shown: dict[str, set[tuple[str, str, str]]] = {}
+    for spec in discover.specs():
+        for one in spec.offers("metrics", "METRICS") or ():
+            shown.setdefault(one.name, set()).add((one.title, one.unit, one.better))
+    assert {name: ways for name, ways in shown.items() if len(ways) > 1} == {}
+
+
 def test_names_come_from_the_metric() -> None:
     assert wording.title("mcc") == "Matthews correlation"
     assert wording.number(12.3456, "perplexity") == "12.35"

@@ -8,7 +8,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from hfkit.data.sources.embedded import origin
 from hfkit.evaluation import wording
-from hfkit.evaluation.metric import named
+from hfkit.evaluation.metric import Metric, named
 from hfkit.report import public
 from hfkit.report.analysis import Predictions
 from hfkit.report.energy import Energy
@@ -36,7 +36,7 @@ def metadata(run: Run, energy: Energy | None) -> ModelCardData:
         base_model=base,
         base_model_relation=("adapter" if adapter else "finetune") if base else None,
         datasets=[rows] if rows else None,
-        metrics=sorted({named(name).hub for name in found} - {""}),
+        metrics=sorted({_metric(run, name).hub for name in found} - {""}),
         model_name=wording.line(info["name"]),
         pipeline_tag=info["task"],
         tags=["hfkit", *(["lora"] if adapter else []), *([] if base else ["trained-from-scratch"] * scratch(run))],
@@ -112,8 +112,14 @@ def _widget(run: Run, at_most: int = 3) -> list[dict[str, Any]]:
     return found
 
 
+def _metric(run: Run, name: str) -> Metric:
+    """A figure as the run's own task has it: another task's of the same name may be another module on the Hub."""
+    own = find(run.info["task"]).metrics(run.info["task_settings"])
+    return next((metric for metric in own if metric.name == name), named(name))
+
+
 def _result(run: Run, name: str, entry: dict[str, Any]) -> EvalResult:
-    metric, data = named(name), run.info["data"]
+    metric, data = _metric(run, name), run.info["data"]
     on_hub = data["source"] == "hub" and data_set(run)
     shown = wording.line(public.path(data["name"]))
     return EvalResult(

@@ -49,7 +49,7 @@ def _metrics(rows: Callable[[Columns], np.ndarray]) -> tuple[Metric, ...]:
     given: dict[str, Any] = {"columns": ANSWERS, "given": ("reference",)}
     right: dict[str, Any] = {"right": lambda columns: exact(columns) == 1, "hub": "exact_match"}
     return (
-        Metric("f1", "F1 of answers", of=mean_of(f1), hub="f1", **given),
+        Metric("f1", "F1", of=mean_of(f1), hub="f1", **given),
         Metric("exact_match", "exact match", of=mean_of(exact), **given, **right),
         *(
             Metric(name, title, of=_among(rows, figure, has), compared=False, **given)

@@ -76,7 +76,7 @@ def _of_labels(names: tuple[str, ...]) -> tuple[Metric, ...]:
     strict, lenient = (partial(counts, names=names, found=found) for found in (entities, lenient_entities))
     seqeval: dict[str, Any] = {"hub": "seqeval", "hub_arguments": {"mode": "strict", "scheme": "IOB2"}}
     return (
-        Metric("f1", "F1 of names", ANSWERS, _of_names(strict, lambda r, s, t: _ratio(2 * r, s + t)), **seqeval),
+        Metric("f1", "F1", ANSWERS, _of_names(strict, lambda r, s, t: _ratio(2 * r, s + t)), **seqeval),
         Metric("precision", "precision of names", ANSWERS, _of_names(strict, lambda r, s, t: _ratio(r, s)), **seqeval),
         Metric("recall", "recall of names", ANSWERS, _of_names(strict, lambda r, s, t: _ratio(r, t)), **seqeval),
         Metric(
