@@ -50,9 +50,8 @@ def roles_of(source: "Source", arguments: DataArguments) -> dict[str, str]:
     chosen = {role: name for role, name in asked.items() if name is not None}
     for role, name in chosen.items():
         if name not in tables:
-            raise HfkitError(
-                f"--{role}_split {name}: there is no such split", where=source.location, fix=nearest(name, tables)
-            )
+            what = f"--{role}_split {name}: there is no such split"
+            raise HfkitError(what, where=source.location, fix=nearest(name, tables))
     for role, name in _usual(source).items():
         # A split that the user gave one role does not play another one by default.
         if role not in chosen and name not in chosen.values():

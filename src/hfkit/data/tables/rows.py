@@ -94,12 +94,12 @@ def take_rows(
         inputs = {"image": digests}
     else:
         inputs, bad, notes = _texts(table, split, columns, arguments.drop_bad_rows)
-    said = [is_missing(value) or (unlabelled is not None and str(value).strip() == unlabelled) for value in label]
-    missing = [row for row, nothing in enumerate(said) if nothing]
+    missing = [row for row, value in enumerate(label)
+               if is_missing(value) or (unlabelled is not None and str(value).strip() == unlabelled)]  # fmt: skip
     if separator:
-        none = {row for row in missing if isinstance(label[row], str)}
-        missing = [row for row in missing if row not in none]
-        notes += [f"{counted(len(none), 'row')} of {split} with an empty {columns.label}: no label"] if none else []
+        none = sum(isinstance(label[row], str) for row in missing)
+        missing = [row for row in missing if not isinstance(label[row], str)]
+        notes += [f"{counted(none, 'row')} of {split} with an empty {columns.label}: no label"] if none else []
     other = "--test_split and --validation_split name labelled splits"
     check_missing(table, f"labels in {columns.label!r}", missing, other, arguments.drop_bad_rows)
     bad.update(missing)
@@ -109,8 +109,8 @@ def take_rows(
     rows = Rows(table, list(range(len(table))), list(map(str, own)), inputs, label, unit).without(bad)
     with after(notes):
         if not len(rows):
-            what = "a text" if columns.image is None else "an image"
-            raise HfkitError(f"No row has both {what} and a label", where=table.origin)
+            what = f"No row has both {'a text' if columns.image is None else 'an image'} and a label"
+            raise HfkitError(what, where=table.origin)
     return rows, notes
 
 
@@ -152,11 +152,9 @@ def check_missing(table: Table, what: str, missing: list[int], other: str, drop:
     if len(missing) == len(table):
         raise HfkitError(f"All {what} are missing", where=table.origin, fix=other)
     if missing and not drop:
-        raise HfkitError(
-            f"{len(missing):,} of {len(table):,} {what} are missing (empty, null or nothing that can be seen)",
-            where=table.places(missing),
-            fix="fill them in, or drop those rows with --drop_bad_rows",
-        )
+        what = f"{len(missing):,} of {len(table):,} {what} are missing (empty, null or nothing that can be seen)"
+        fix = "fill them in, or drop those rows with --drop_bad_rows"
+        raise HfkitError(what, where=table.places(missing), fix=fix)
 
 
 def check_strings(table: Table, name: str, values: list[Any]) -> None:

@@ -87,8 +87,7 @@ def columns_of(table: Table, opened: Source, arguments: DataArguments) -> tuple[
     text = arguments.text_column or (card.columns.get("text") if card else None)
     layout = None if text else layout_of(table.columns)
     if layout is None:
-        named = {name.casefold(): name for name in reversed(list(table.columns))}
-        text = text or find_text(table, named, (), "")[0]
+        text = text or find_text(table, (), "")[0]
         table.known(text)
         layout = Layout("text", (text,))
     layout = layout.settled(lambda name: table.head(name, 100))

@@ -32,9 +32,7 @@ def image_column(table: Table, asked: str | None) -> str | None:
         return asked
     if table.pictures:
         return table.pictures[0]
-    named = {name.casefold(): name for name in reversed(list(table.columns))}
-    known = [named[name] for name in NAMES if name in named]
-    order = [*known, *table.columns]
+    order = [*filter(None, (table.first_of([name]) for name in NAMES)), *table.columns]
     found = next((name for name in order if _paths(table, name)), None)
     if found is None and Path(table.origin).exists():
         below = names_below(_root(table))
