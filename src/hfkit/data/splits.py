@@ -25,10 +25,8 @@ def remove_repeats(splits: dict[str, Rows], notes: list[str], *, keep: bool = Fa
 
     Two rows are the same example when their texts are equal without outer space and case, or their images have the same
     pixels. The test split is never touched: its figures stay comparable with everyone's. Of repeated rows in training
-    the first stays. `splits` are in the order train, validation, test; to `keep` is to count only.
-
-    Raises:
-        HfkitError: Nothing is left of a split.
+    the first stays. `splits` are in the order train, validation, test; to `keep` is to count only. Raises HfkitError:
+    nothing is left of a split.
     """
     keys = {split: rows.keys() for split, rows in splits.items()}
     noun = "image" if any("image" in rows.inputs for rows in splits.values()) else "text"
@@ -111,14 +109,9 @@ def limited(splits: dict[str, Rows], strata: Strata, arguments: DataArguments, n
 
 
 def hold_out(rows: Rows, strata: Sequence[Hashable], *, share: float, seed: int, name: str) -> tuple[Rows, Rows]:
-    """Splits `rows` in those that stay and those held out, both in the source's order: by units that stay whole, with
-    each label in the same proportion.
-
-    Args:
-        strata: Each row's label; a unit counts as what most of its rows are.
-        share: Of the units that is held out.
-        seed, name: Together they seed the draw, so that test and validation draw independently.
-    """
+    """Splits `rows` in those that stay and a `share` held out, both in the source's order: by units that stay whole,
+    each of which counts as the label (`strata`) that most of its rows have, with every label in the same proportion.
+    `seed` and `name` seed the draw together, so that test and validation draw independently."""
     units: dict[Any, list[int]] = {}
     for row in range(len(rows)):
         units.setdefault(rows.unit[row] if rows.unit is not None else row, []).append(row)

@@ -37,19 +37,14 @@ def draft_card(name: str, data: DataArguments, output: str | Path | None = None,
         name: What `--dataset` shall take.
         data: Which rows; columns and splits that are named here stand in the card.
         output: The file. A path in it is seen from the card, so it must stand where it will be used.
-        overwrite: Replace a card that is there.
-
-    Returns:
-        The card's file.
 
     Raises:
         HfkitError: The file is there, the name is none, or the data cannot be read.
     """
     path = Path(output) if output else Path("data_cards") / f"{name}.md"
     if not name.replace("-", "_").replace(".", "_").isidentifier() or path.suffix != ".md":
-        raise HfkitError(
-            f"{name!r} in {path} is no card's name", fix="letters, digits, - and _, in a file ending in .md"
-        )
+        fix = "letters, digits, - and _, in a file ending in .md"
+        raise HfkitError(f"{name!r} in {path} is no card's name", fix=fix)
     if path.exists() and not overwrite:
         raise HfkitError(f"{path} is there", fix="say --overwrite, or choose another name")
     limits: dict[str, Any] = dict.fromkeys(("max_train_samples", "max_eval_samples", "max_test_samples"))

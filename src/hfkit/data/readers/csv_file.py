@@ -31,14 +31,9 @@ Line = tuple[int, list[str]]  # where a row begins, and its fields
 
 def open_csv(path: Path, stream: BinaryIO, how: FileArguments) -> Records:
     """The rows of a CSV file, opened for bytes; `how` has encoding, separator, quoting and names for a missing header.
-
     Excel's first line `sep=;` says the separator, where `--delimiter` does not. Blank lines, and lines that repeat the
-    header, are passed over and counted.
-
-    Raises:
-        HfkitError: No header, two columns of one name, another separator; and, while rows are read, a broken row or a
-            quote that swallowed others.
-    """
+    header, are passed over and counted. Raises HfkitError: no header, two columns of one name, another separator; and,
+    while rows are read, a broken row or a quote that swallowed others."""
     csv.field_size_limit(sys.maxsize)  # 128 KiB would refuse a long text
     lines: Iterator[str] = (  # old Macs end a row with a carriage return alone
         row

@@ -43,18 +43,12 @@ def pictures_below(folder: Path, left: list[Path]) -> Iterator[Path]:
 
 
 def image_tables(folder: Path, skip: bool = False) -> dict[str, Table]:
-    """The pictures of a folder by split, each with the name of its class folder as label.
+    """The pictures of a folder by split: `image` (paths), `label` (the name of the class folder) and `id` (the path
+    below `folder`). What is not read is in the tables' notes.
 
-    Args:
-        folder: FOLDER/train/cat/1.png (`val` or `validation` and `test` optional), or FOLDER/cat/1.png without splits.
-            Pictures may lie in further folders below their class. One folder alone is gone through.
-        skip: Count class folders without a picture, instead of refusing them.
-
-    Returns:
-        Tables with `image` (paths), `label` and `id` (the path below `folder`). What is not read is in their notes.
-
-    Raises:
-        HfkitError: A symbolic link, pictures outside any class, a class folder without a picture, or no class at all.
+    The folder holds train/cat/1.png (`val` or `validation` and `test` optional), or cat/1.png without splits. Pictures
+    may lie in further folders below their class. One folder alone is gone through. Raises HfkitError: a symbolic link,
+    pictures outside any class, a class folder without a picture (unless `skip`: then counted), or no class at all.
     """
     root = folder
     while True:

@@ -12,14 +12,10 @@ from hfkit.data.tables.table import Table, counted
 
 
 def labelled_strings(path: Path) -> Table:
-    """A table of the file's strings: `tokens` (its words) and `tags`, with lines.
-
-    Neighbours in elements of one name are one part of the string, as parserator joins them: of <StreetName> the first
-    has the tag B-StreetName, the others I-StreetName (IOB2).
-
-    Raises:
-        HfkitError: The file is not such XML: it has text outside of a tag, an empty word, or tags within tags.
-    """
+    """A table of the file's strings: `tokens` (its words) and `tags`, with lines. Neighbours in elements of one name
+    are one part of the string, as parserator joins them: of <StreetName> the first has the tag B-StreetName, the others
+    I-StreetName (IOB2). Raises HfkitError: the file is not such XML: it has text outside of a tag, an empty word, or
+    tags within tags."""
     parser = expat.ParserCreate()
     tokens: list[list[str]] = []
     tags: list[list[str]] = []

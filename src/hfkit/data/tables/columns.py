@@ -44,15 +44,10 @@ class Columns:
 def choose_columns(
     tables: dict[str, Table], arguments: DataArguments, card: DataCard | None, image: str | None
 ) -> Columns:
-    """The columns to read; those that a flag or the card names must exist, the others are found.
-
-    A name that is known (text, review, label, sentiment, ...) decides first; else the content: the text is the column
-    with by far the longest values, the label the only other one with few distinct values. Where `image` is the column
-    of pictures there is no text.
-
-    Raises:
-        HfkitError: A named column is not there, or what is not named cannot be told for sure.
-    """
+    """The columns to read; those that a flag or the card names must exist, the others are found. A name that is known
+    (text, review, label, sentiment, ...) decides first; else the content: the text is the column with by far the
+    longest values, the label the only other one with few distinct values. Where `image` is the column of pictures there
+    is no text. Raises HfkitError: a named column is not there, or what is not named cannot be told for sure."""
     table, given = next(iter(tables.values())), card.columns if card else {}
     text, pair = arguments.text_column or given.get("text"), arguments.text_pair_column
     pair = pair or (None if arguments.text_column else given.get("text_pair"))

@@ -19,14 +19,10 @@ CALLED = {"split", "set", "subset", "partition", "fold"}
 def choose_splits(
     source: "Source", arguments: DataArguments, only_test: bool = False
 ) -> tuple[dict[str, Table], list[str]]:
-    """The source's tables by role, in the order train, validation, test; a role may be missing but train.
-
-    The user's flag decides, then the card, then the usual names. A split that plays no role is named in the notes. With
-    `only_test` all rows of a single file are the test split.
-
-    Raises:
-        HfkitError: A split that is asked for is not there, none can train, or one would play two roles.
-    """
+    """The source's tables by role, in the order train, validation, test; a role may be missing but train. The user's
+    flag decides, then the card, then the usual names. A split that plays no role is named in the notes. With
+    `only_test` all rows of a single file are the test split. Raises HfkitError: a split that is asked for is not there,
+    none can train, or one would play two roles."""
     if only_test and source.single and source.kind == "file":
         return {"test": next(iter(source.tables.values()))}, list(source.notes)
     chosen, tables, notes = roles_of(source, arguments), source.tables, list(source.notes)

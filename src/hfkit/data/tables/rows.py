@@ -76,18 +76,10 @@ def take_rows(
     separator: str | None,
     unlabelled: str | None,
 ) -> tuple[Rows, list[str]]:
-    """The rows of a table that have a text or picture, and a label; and a note for each thing dropped.
-
-    Args:
-        table, split: The rows, and the split's name, which begins each id that the source does not give.
-        columns: The columns to read.
-        arguments, card: Which rows are dropped, counted, instead of refused, and which must stay together.
-        separator: What parts labels in one cell: an empty one holds none, which is no fault.
-        unlabelled: What stands for no label (-1, as the Hub writes it, where label names are declared).
-
-    Raises:
-        HfkitError: A text or picture that is none, rows that lack one or a label, or no row left.
-    """
+    """The rows of a table that have a text or picture, and a label; and a note for each thing dropped. Where a
+    `separator` parts labels, an empty cell holds none, which is no fault; `unlabelled` stands for no label (-1, as the
+    Hub writes it, where label names are declared). Raises HfkitError: a text or picture that is none, rows that lack
+    one or a label, or no row left."""
     label = indicator_rows(table, columns.indicators) if columns.indicators else table.column(columns.label)
     if columns.image is not None:
         digests, bad, notes = examined(table, columns.image, split, arguments.skip_corrupt)

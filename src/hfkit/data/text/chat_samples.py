@@ -22,16 +22,9 @@ CHANGED = "the chat template leaves out a part of an answer, such as its thinkin
 
 
 def samples(row: dict[str, Any], processor: PreTrainedTokenizerBase) -> tuple[list[list[Segment]], str]:
-    """What is read of a row: one document, or where a chat's template rewrites earlier turns one an answer; and what is
-    to be said of that, if anything.
-
-    Args:
-        row: `text`; `prompt` and `completion`; or `messages`, perhaps with `tools`.
-        processor: Its chat template writes the messages down.
-
-    Raises:
-        HfkitError: As `rendered`, or the template does not begin an answer as it asks for one.
-    """
+    """What is read of a row (`text`; `prompt` and `completion`; or `messages`, perhaps with `tools`): one document, or
+    where a chat's template rewrites earlier turns one an answer; and what is to be said of that, if anything. Raises
+    HfkitError: as `rendered`, or the template does not begin an answer as it asks for one."""
     if "messages" not in row:
         return _plain(segments(row), processor)
     messages, tools = unpacked(row["messages"]), json.loads(row.get("tools") or "[]")
@@ -77,11 +70,8 @@ def rendered(
 
     A system message that it refuses or leaves out stands before the first user's message, as Gemma's template has it.
     What others than the assistant write like a special token is `parted`, so that none of theirs ends a turn. `how` is
-    `add_generation_prompt` or `continue_final_message`.
-
-    Raises:
-        HfkitError: There is no template, it knows no such role, does not take these messages, or leaves out what
-            somebody says, a tool or a tool call.
+    `add_generation_prompt` or `continue_final_message`. Raises HfkitError: there is no template, it knows no such role,
+    does not take these messages, or leaves out what somebody says, a tool or a tool call.
     """
     template = processor.chat_template
     if not template:

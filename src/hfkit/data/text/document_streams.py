@@ -15,7 +15,7 @@ from hfkit.base.network import hub_access
 from hfkit.base.processes import is_first
 from hfkit.config import DataArguments
 from hfkit.data.labels.column import UNLABELLED
-from hfkit.data.readers.streams import Row, RowStream, TableRows, begun
+from hfkit.data.readers.streams import Row, RowStream, TableRows, documents
 from hfkit.data.sources.source import Source
 from hfkit.data.splits import remove_repeats
 from hfkit.data.summary import LoadedData, describe, finished
@@ -57,21 +57,10 @@ class Window:
 
 
 class DocumentStream:
-    """The training documents of a stream.
+    """The training documents of a split of `opened`, row by row; `start` is the line that begins one, where rows are
+    lines."""
 
-    Args:
-        stream: The split, row by row.
-        opened: Where it comes from.
-        arguments: Window, encoding, and what happens to bad rows and repeats.
-        start: The line that begins a document, where rows are lines.
-
-    Attributes:
-        unused: What is said of the columns.
-        held: Documents at the start of each pass that are another split's.
-        first: The first window.
-    """
-
-    first: Window
+    first: Window  # the first window
 
     def __init__(self, stream: RowStream, opened: Source, arguments: DataArguments, start: str | None) -> None:
         self.stream, self.opened, self.arguments, self.start = stream, opened, arguments, start
@@ -82,9 +71,10 @@ class DocumentStream:
         names = list(dict.fromkeys(name for row in head for name in row))
         table = Table(stream.origin, {name: [row.get(name) for row in head] for name in names})
         refuse_in_stream(table, arguments, opened)
-        self.layout, self.unused = columns_of(table, opened, arguments)
+        self.layout, self.unused = columns_of(table, opened, arguments)  # `unused`: what is said of the columns
         self.columns = self.layout.used
-        self.held, self._known = 0, frozenset[bytes]()
+        self.held = 0  # documents at the start of each pass that are another split's
+        self._known = frozenset[bytes]()
         self._place: tuple[int, int] | None = None  # where `_rows` stands
         self._rows: Iterator[Row] = iter(())
 
@@ -108,13 +98,9 @@ class DocumentStream:
         return Position(row=self.held)
 
     def window(self, begin: Position) -> Window:
-        """The documents after `begin`: the same whenever it is asked, and in whichever process.
-
-        A window ends with the stream; the next one is then the first of another pass.
-
-        Raises:
-            HfkitError: The stream cannot be read, holds what is no document, or nothing but what is held out.
-        """
+        """The documents after `begin`: the same whenever it is asked, and in whichever process. A window ends with the
+        stream; the next one is then the first of another pass. Raises HfkitError: the stream cannot be read, holds what
+        is no document, or nothing but what is held out."""
         passes = 0
         while True:
             rows = self._take(begin)
@@ -173,8 +159,8 @@ class DocumentStream:
             column = self.columns[0]
             cells = ((place, str(row.get(column) or "")) for place, row, _ in self.stream.open(0))
             lines = ((place, cell if cell.endswith("\n") else f"{cell}\n") for place, cell in cells)
-            joined = begun(lines, self.start, self.stream.origin)
-            return ((place, {column: text}, True) for place, text in islice(joined, skip, None))
+            joined = documents(lines, self.stream.origin, self.start)
+            return ((place, {column: text}, ends) for place, text, ends in islice(joined, skip, None))
         return (
             (place, {name: row.get(name) for name in self.columns}, ends)
             for place, row, ends in self.stream.open(skip, state)
@@ -213,10 +199,8 @@ def load_stream(arguments: DataArguments) -> LoadedData:
 
     The rest of the stream is behind its attribute `stream`. A validation or test split of the source is read up to
     `max_eval_samples` or `max_test_samples` documents (500 where they do not say); one that it lacks is as many
-    documents of the stream's start, test before validation, which training then leaves out.
-
-    Raises:
-        HfkitError: As `load_documents`; a source that is read whole; an empty stream, or one that ends too soon.
+    documents of the stream's start, test before validation, which training then leaves out. Raises HfkitError: as
+    `load_documents`; a source that is read whole; an empty stream, or one that ends too soon.
     """
     opened, start = open_documents(arguments)
     opened.streams = opened.streams or {split: TableRows(table) for split, table in opened.tables.items()}
@@ -225,16 +209,16 @@ def load_stream(arguments: DataArguments) -> LoadedData:
     if rest := sorted(opened.streams.keys() - roles.values()):
         notes.append(f"splits not used: {', '.join(rest)}")
 
-    def documents(role: str) -> DocumentStream:
+    def stream_of(role: str) -> DocumentStream:
         return DocumentStream(opened.streams[roles[role]], opened, arguments, start)
 
-    stream = documents("train")
+    stream = stream_of("train")
     limits = {"test": arguments.max_test_samples, "validation": arguments.max_eval_samples}
     held: dict[str, Rows] = {}
     for role, limit in limits.items():
         count = limit or HELD_OUT
         if role in roles:
-            held[role] = documents(role).hold(count, role)
+            held[role] = stream_of(role).hold(count, role)
             notes.append(f"{role}: the first {counted(len(held[role]), 'document')} of its split")
         else:
             first = stream.held + 1

@@ -115,11 +115,9 @@ def take_documents(
     card: DataCard | None = None,
     part: bool = False,
 ) -> tuple[Rows, list[str]]:
-    """The documents of a table; rows that lack one are refused or, with `--drop_bad_rows`, dropped and counted.
-
-    Blocks or groups of the card, of like documents, stay in one split. A `part` of a split may hold nothing but what is
-    dropped.
-    """
+    """The documents of a table; rows that lack one are refused or, with `--drop_bad_rows`, dropped and counted. Blocks
+    or groups of the card, of like documents, stay in one split. A `part` of a split may hold nothing but what is
+    dropped."""
     table.missing = arguments.missing_values
     ids = row_ids(table, split, layout.used)
     bad: set[int] = set()

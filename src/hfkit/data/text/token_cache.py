@@ -45,12 +45,8 @@ def encode(
     task: "Task", split: Dataset, processor: Any, write: bool = True, reader: str | None = None
 ) -> tuple[Dataset, bool]:
     """`task.encode(split, processor)`, from an earlier run where that is certain to be the same, and whether it was.
-
-    Args:
-        processor: A tokenizer. Others, and slow tokenizers, whose definition cannot be hashed, keep nothing.
-        write: Keep what had to be made. A disk that refuses costs the next run its time, and this one nothing.
-        reader: `reader_digest(task, processor)`, where it is known already.
-    """
+    What had to be made is kept if this process may `write`; `reader` is `reader_digest(task, processor)`, where it is
+    known already. Slow tokenizers, whose definition cannot be hashed, and what is no tokenizer keep nothing."""
     reader = reader or reader_digest(task, processor)
     if len(split) < FEWEST or reader is None:
         return task.encode(split, processor), False

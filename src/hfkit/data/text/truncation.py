@@ -41,12 +41,9 @@ class Truncation:
         model_config: PreTrainedConfig,
         processor: PreTrainedTokenizerBase,
     ) -> Self:
-        """What holds for this model. `max_length` None becomes the model's limit; the tokenizer is told.
-
-        Raises:
-            HfkitError: more tokens than the model has positions; no room for text; a stride as long as the window; a
-                tokenizer written in Python, for which transformers gives neither windows nor token origins.
-        """
+        """What holds for this model. `max_length` None becomes the model's limit; the tokenizer is told. Raises
+        HfkitError: more tokens than the model has positions; no room for text; a stride as long as the window; a
+        tokenizer written in Python, for which transformers gives neither windows nor token origins."""
         positions = positions_of(model_config)
         told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
         if max_length is None:
@@ -170,11 +167,7 @@ def limit(
     usual: int | None = None,
 ) -> int | None:
     """Tokens that a model reads at once of a text that is read in windows: those asked for, else at most its limit and
-    the `usual` number. The tokenizer is told.
-
-    Raises:
-        HfkitError: More are asked for than the model has positions.
-    """
+    the `usual` number. The tokenizer is told. Raises HfkitError: more are asked for than the model has positions."""
     positions = positions_of(model_config)
     told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
     if asked and positions and asked > positions:

@@ -60,9 +60,7 @@ def pieces(ids: np.ndarray, learnt: np.ndarray, length: int, stride: int) -> Ite
 
 def cut_prompts(documents: Iterable[tuple[int, np.ndarray, np.ndarray]], length: int) -> list[str]:
     """What answers lose to windows of `length` tokens, a sentence each: prompts cut, and windows without a prompt.
-
-    `documents` are the number of a row, token ids, and which are learnt.
-    """
+    `documents` are the number of a row, token ids, and which are learnt."""
     cut, on = Counter[int](), set[int]()
     for row, ids, learnt in documents:
         if len(ids) > length + 1 and not learnt[1]:  # an answer, and not a text

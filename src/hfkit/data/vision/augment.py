@@ -97,8 +97,8 @@ def _crop(seen: ImageReading) -> Callable[[torch.Tensor], torch.Tensor]:
     return crop
 
 
-def _mirror(dim: int) -> Callable[[torch.Tensor], torch.Tensor]:
-    return lambda pixels: pixels.flip(dim) if float(torch.rand(1)) < 0.5 else pixels
+def _mirror(dim: int) -> "Step":
+    return lambda seen: lambda pixels: pixels.flip(dim) if float(torch.rand(1)) < 0.5 else pixels
 
 
 def _on_picture(change: Callable[[Picture], Picture]) -> "Step":
@@ -122,8 +122,8 @@ STEPS: dict[str, Step] = {
     "crop": _crop,
     "zoom": _on_picture(v2.RandomAffine(0, scale=(0.7, 1.3))),
     "rotate": _on_picture(v2.RandomRotation(15, interpolation=v2.InterpolationMode.BILINEAR)),
-    "flip": lambda seen: _mirror(1),
-    "vertical_flip": lambda seen: _mirror(0),
+    "flip": _mirror(1),
+    "vertical_flip": _mirror(0),
     "color": _on_picture(v2.ColorJitter(0.3, 0.3, 0.3)),
     "randaugment": _on_picture(v2.RandAugment()),
     "autoaugment": lambda seen: _on_picture(
@@ -150,11 +150,8 @@ def steps(asked: Sequence[str]) -> list[str]:
 
 
 def varied(names: Sequence[str], seen: ImageReading) -> First:
-    """A function from a stored picture to what the model sees of it, changed at random by torch's generator.
-
-    Returns:
-        Bytes, (height, width, channels): `ImageReading.numbers` normalises a whole batch at once.
-    """
+    """A function from a stored picture to what the model sees of it, changed at random by torch's generator: bytes,
+    (height, width, channels). `ImageReading.numbers` normalises a whole batch at once."""
     first = boxed(seen) if "resized_crop" in names else framed(seen)
     others = [STEPS[name](seen) for name in names if name in STEPS]
 
@@ -190,7 +187,6 @@ def mixed(
     Args:
         one, other: (channels, height, width).
         mixup, cutmix: The alpha of the Beta distribution that the share is drawn from; 0 is off.
-        rng: The sample's own.
     """
     paste = cutmix > 0 and (mixup == 0 or rng.random() < 0.5)
     alpha = cutmix if paste else mixup

@@ -98,21 +98,14 @@ def _askable(order: list[tuple[str, str]], subject: str) -> list[str]:
 
 @dataclass
 class _Text:
-    """A paragraph as it grows.
-
-    Attributes:
-        draw: Where chance comes from.
-        known: Whether only wordings of training are used.
-        whole: The text.
-        places: (subject, slot) -> where the words begin that tell it, and those words.
-        subject: Whom the last sentence was about.
-    """
+    """A paragraph as it grows."""
 
     draw: Draw
-    known: bool
+    known: bool  # whether only wordings of training are used
     whole: str = ""
+    # (subject, slot) -> where the words begin that tell it, and those words
     places: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
-    subject: str = ""
+    subject: str = ""  # whom the last sentence was about
 
     def tell(self, subject: str, topic: str, words: dict[str, str]) -> None:
         """Adds a sentence."""

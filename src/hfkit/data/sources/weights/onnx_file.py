@@ -22,14 +22,9 @@ WHOLE, SCALE, ZERO = "_quantized", "_scale", "_zero_point"
 def float_tensors(file: Path) -> "dict[str, np.ndarray]":
     """The parameters of an ONNX file: fp32, fp16, QDQ or dynamically quantized, by tensor or by column.
 
-    A number of 8 bits stands for (number - zero point) * scale (ONNX, DequantizeLinear).
-
-    Returns:
-        Name to float32 array; linear layers as torch has them, (outputs, inputs). What has no name is left out, so
-        load it strictly.
-
-    Raises:
-        HfkitError: The package onnx is not installed.
+    A number of 8 bits stands for (number - zero point) * scale (ONNX, DequantizeLinear). Linear layers are as torch has
+    them, (outputs, inputs), in float32. What has no name is left out, so load it strictly. Raises HfkitError: the
+    package onnx is not installed.
     """
     if importlib.util.find_spec("onnx") is None:
         fix = "pip install 'hfkit[demo]'"
@@ -78,14 +73,9 @@ def _plain(constants: "dict[str, np.ndarray]", name: str, scales: str, axis: int
 
 
 def encoder(prefix: str, file: str, pooler: bool = True, **settings: Any) -> Callable[[Path, Path], None]:
-    """What makes a transformers folder of an encoder's ONNX file with its `tokenizer.json` beside it.
-
-    Args:
-        prefix: What stands before the encoder's own names; parameters without it (a head) are left out.
-        file: The ONNX file's name.
-        pooler: Whether a BERT has its pooler: models of sentences, which average or take the first token, lost theirs.
-        settings: Fields of the model's configuration, `model_type` among them.
-    """
+    """What makes a transformers folder of an encoder's ONNX `file` with its `tokenizer.json` beside it; `settings` are
+    the model's configuration. Parameters without `prefix` before their names (a head) are left out. Models of
+    sentences, which average or take the first token, lost BERT's `pooler`."""
 
     def make(files: Path, folder: Path) -> None:
         from tokenizers import Tokenizer
@@ -101,15 +91,9 @@ def encoder(prefix: str, file: str, pooler: bool = True, **settings: Any) -> Cal
 
 
 def encoder_decoder(encoder: str, decoder: str, longest: int, **settings: Any) -> Callable[[Path, Path], None]:
-    """What makes a transformers folder of a T5 in two ONNX files with their `tokenizer.json` beside them.
-
-    Both hold the embeddings of words, of which one is kept.
-
-    Args:
-        encoder, decoder: Name of the ONNX file and, after a colon, what stands before its parameters' names.
-        longest: Tokens that the model reads.
-        settings: Fields of the model's configuration, `model_type` among them.
-    """
+    """What makes a transformers folder of a T5 that reads the `longest` number of tokens, in two ONNX files with their
+    `tokenizer.json` beside them: for each its name and, after a colon, what stands before its parameters' names. Both
+    hold the embeddings of words, of which one is kept. `settings` are the model's configuration."""
 
     def make(files: Path, folder: Path) -> None:
         weights = {}
