@@ -141,12 +141,10 @@ def rename_labels(
     kept = [row for row, label in enumerate(lists) if None not in [to[n] for n in label]]
     unknown = [own[n] for n in sorted({n for label in lists for n in label}) if to[n] is None]
     if unknown and not (drop and kept):
-        raise HfkitError(
-            f"The data has labels that the model does not know: {', '.join(unknown)}",
-            where=origin,
-            fix=f"rename them; the model's labels are {', '.join(names)}"
-            + ("; or --drop_unseen_labels leaves those rows out, counted" if kept else ""),
-        )
+        fix = f"rename them; the model's labels are {', '.join(names)}"
+        fix += "; or --drop_unseen_labels leaves those rows out, counted" if kept else ""
+        what = f"The data has labels that the model does not know: {', '.join(unknown)}"
+        raise HfkitError(what, where=origin, fix=fix)
     notes = [left_out(len(rows) - len(kept), "test", unknown)] if unknown else []
     rows = rows.select(kept) if unknown else rows
     labels = [sorted(to[n] for n in lists[row]) if multi else to[lists[row][0]] for row in kept]

@@ -23,17 +23,11 @@ _WORDS = {
     "pl": "nie się na jest to że do jak ale po co tak za od był czy tego już jego które",
     "tr": "bir ve bu için çok ama da de ile gibi daha en değil ne olarak kadar olan var sonra ben",
 }
-_SCRIPTS = (
-    ("ja", "[\u3040-\u30ff]"),
-    ("ko", "[\uac00-\ud7af]"),
-    ("zh", "[\u4e00-\u9fff]"),
-    ("ru", "[\u0400-\u04ff]"),
-    ("ar", "[\u0600-\u06ff]"),
-    ("he", "[\u0590-\u05ff]"),
-    ("el", "[\u0370-\u03ff]"),
-    ("hi", "[\u0900-\u097f]"),
-    ("th", "[\u0e00-\u0e7f]"),
-)
+_SCRIPTS = {
+    "ja": "[\u3040-\u30ff]", "ko": "[\uac00-\ud7af]", "zh": "[\u4e00-\u9fff]", "ru": "[\u0400-\u04ff]",
+    "ar": "[\u0600-\u06ff]", "he": "[\u0590-\u05ff]", "el": "[\u0370-\u03ff]", "hi": "[\u0900-\u097f]",
+    "th": "[\u0e00-\u0e7f]",
+}  # fmt: skip
 _LEAST = 0.05  # share of the texts below which a language is taken for a quotation
 
 
@@ -43,21 +37,13 @@ def columns(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
     first = next(iter(tables.values()))
     found: list[dict[str, Any]] = []
     for name in first.columns:
-        if name in first.pictures:
-            unknown = dict.fromkeys(("missing", "distinct", "example"))
-            found.append({"name": name, "kind": "image", **unknown})
-            continue
-        values = [value for table in tables.values() if name in table.columns for value in table.column(name)]
-        there = [value for value in values if not is_missing(value)]
-        found.append(
-            {
-                "name": name,
-                "kind": kind(there),
-                "missing": len(values) - len(there),
-                "distinct": len({str(value) for value in there}),
-                "example": line(there[0], SHOWN) if there else None,
-            }
-        )
+        told: dict[str, Any] = {"name": name, "kind": "image", "missing": None, "distinct": None, "example": None}
+        if name not in first.pictures:
+            values = [value for table in tables.values() if name in table.columns for value in table.column(name)]
+            there = [value for value in values if not is_missing(value)]
+            told |= {"kind": kind(there), "missing": len(values) - len(there), "distinct": len(set(map(str, there)))}
+            told["example"] = line(there[0], SHOWN) if there else None
+        found.append(told)
     return found
 
 
@@ -100,9 +86,7 @@ def lengths(texts: list[str]) -> dict[str, int]:
 def sizes(pictures: list[Any]) -> str:
     """The sizes of pictures in pixels: `32 x 32`, or from the smallest to the largest."""
     found = [picture.size for picture in pictures]
-    ends = (min(found), max(found))
-    shown = [f"{width} x {height}" for width, height in ends]
-    return shown[0] if ends[0] == ends[1] else f"{shown[0]} to {shown[1]}"
+    return " to ".join(dict.fromkeys(f"{width} x {height}" for width, height in (min(found), max(found))))
 
 
 def guess(texts: Iterable[str], at_most: int = 2000) -> list[tuple[str, float]]:
@@ -125,7 +109,7 @@ def guess(texts: Iterable[str], at_most: int = 2000) -> list[tuple[str, float]]:
 
 def _language(text: str, known: dict[str, list[str]]) -> str | None:
     letters = len(re.findall(r"[^\W\d_]", text))
-    for code, script in _SCRIPTS:
+    for code, script in _SCRIPTS.items():
         if letters and len(re.findall(script, text)) > letters * (0.1 if code == "ja" else 0.3):
             return code
     hits = Counter(code for word in re.findall(r"[^\W\d_]+", text.lower()) for code in known.get(word, ()))

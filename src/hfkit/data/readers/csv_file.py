@@ -78,12 +78,10 @@ def _whole_rows(records: Records, lines: Iterator[str], begin: int, separator: s
                 yield place, row
             place = reader.line_num + begin
     except csv.Error as error:
-        raise HfkitError(
-            f"The row that begins here is broken: {error}",
-            where=records.place(place),
-            fix='a quoted text ends with a double quote, and a double quote inside it is written twice ("");'
-            f" where none is quoted, {_QUOTES}",
-        ) from error
+        fix = 'a quoted text ends with a double quote, and a double quote inside it is written twice ("");'
+        fix += f" where none is quoted, {_QUOTES}"
+        what = f"The row that begins here is broken: {error}"
+        raise HfkitError(what, where=records.place(place), fix=fix) from error
     if blank:
         records.notes.append(f"{counted(blank, 'blank line')} in {Path(records.name).name} skipped")
 
@@ -95,12 +93,10 @@ def _checked(
     width, again = len(records.columns), 0
     for place, row in rows:
         if len(row) != width:
-            raise HfkitError(
-                f"The row has {len(row)} fields and the header {width}",
-                where=records.place(place),
-                fix="a text that holds the separator or a line break stands in double quotes;"
-                f" a file with another separator needs --delimiter; {_QUOTES}",
-            )
+            fix = "a text that holds the separator or a line break stands in double quotes;"
+            fix += f" a file with another separator needs --delimiter; {_QUOTES}"
+            what = f"The row has {len(row)} fields and the header {width}"
+            raise HfkitError(what, where=records.place(place), fix=fix)
         if row == records.columns:
             again += 1
             continue

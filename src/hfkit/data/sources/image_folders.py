@@ -87,10 +87,7 @@ def _visible(folder: Path) -> list[Path]:
 
 def _files(folder: Path) -> Iterator[Path]:
     for entry in _visible(folder):
-        if entry.is_dir():
-            yield from _files(entry)
-        else:
-            yield entry
+        yield from _files(entry) if entry.is_dir() else [entry]
 
 
 def _split(folder: Path, root: Path, skip: bool) -> Table:
@@ -113,11 +110,9 @@ def _split(folder: Path, root: Path, skip: bool) -> Table:
         columns["label"] += [place.name] * len(pictures)
         columns["id"] += [file.relative_to(root).as_posix() for file in pictures]
     if (empty and not skip) or not columns["image"]:
-        raise HfkitError(
-            f"{counted(len(empty), 'class folder')} without a picture: {', '.join(empty[:10])}",
-            where=str(folder),
-            fix="add pictures, remove the folder, or --skip_corrupt to go on without the class",
-        )
+        what = f"{counted(len(empty), 'class folder')} without a picture: {', '.join(empty[:10])}"
+        fix = "add pictures, remove the folder, or --skip_corrupt to go on without the class"
+        raise HfkitError(what, where=str(folder), fix=fix)
     hidden = sum(entry.name.startswith(".") for entry in folder.rglob("*"))
     notes = [f"hidden files and folders of {folder.name} not read: {hidden:,}"] if hidden else []
     if other:

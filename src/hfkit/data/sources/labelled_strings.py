@@ -53,9 +53,8 @@ def labelled_strings(path: Path) -> Table:
     try:
         parser.Parse(path.read_bytes(), True)
     except expat.ExpatError as error:
-        raise HfkitError(
-            f"The file is not XML: {expat.ErrorString(error.code)}", where=f"{path.name} line {error.lineno}"
-        ) from error
+        what = f"The file is not XML: {expat.ErrorString(error.code)}"
+        raise HfkitError(what, where=f"{path.name} line {error.lineno}") from error
     changed = sum(word != word.strip() for words in tokens for word in words)
     notes = [f"{counted(changed, 'word')} of {path.name} lost white space at an end"] if changed else []
     columns = {"tokens": [[word.strip() for word in words] for words in tokens], "tags": tags}

@@ -47,8 +47,8 @@ def samples(row: dict[str, Any], processor: PreTrainedTokenizerBase) -> tuple[li
         [Segment(asked[start:], False, special=True), Segment(told[len(asked) :], True, special=True)]
         for start, (asked, told) in zip(starts, turns, strict=True)
     ]
-    said = "; ".join(dict.fromkeys([*notes, *([APART] if apart else [])]))
-    return (found if apart else [[part for turn in found for part in turn]]), said
+    notes += [APART] if apart else []
+    return (found if apart else [[part for turn in found for part in turn]]), "; ".join(dict.fromkeys(notes))
 
 
 def _plain(parts: list[Segment], processor: PreTrainedTokenizerBase, *notes: str) -> tuple[list[list[Segment]], str]:
@@ -75,12 +75,10 @@ def rendered(
     """
     template = processor.chat_template
     if not template:
-        raise HfkitError(
-            "The tokenizer has no chat template: the model has not learnt to chat",
-            where=where,
-            fix="choose a chat model (an -Instruct), or let it continue texts: prompt and completion, or text;"
-            " hfkit generate RUN --prompt TEXT",
-        )
+        fix = "choose a chat model (an -Instruct), or let it continue texts: prompt and completion, or text;"
+        fix += " hfkit generate RUN --prompt TEXT"
+        what = "The tokenizer has no chat template: the model has not learnt to chat"
+        raise HfkitError(what, where=where, fix=fix)
     known = ROLES | set(re.findall(r"""role['"]?\]?\s*[!=]=\s*['"](\w+)['"]""", str(template)))
     if odd := next((message["role"] for message in messages if message["role"] not in known), None):
         raise HfkitError(f"The chat template knows no role {odd!r}", where=where, fix=nearest(odd, known))

@@ -63,9 +63,8 @@ def _message(given: Any, where: str) -> Message:
 def _part(part: Any, where: str) -> str:
     text = part.get("text") if isinstance(part, dict) else part
     if not isinstance(text, str):
-        raise HfkitError(
-            f"A part of a message is no text: {str(part)[:80]}", where=where, fix="language models read texts alone"
-        )
+        what = f"A part of a message is no text: {str(part)[:80]}"
+        raise HfkitError(what, where=where, fix="language models read texts alone")
     return text
 
 

@@ -69,15 +69,10 @@ def cut_prompts(documents: Iterable[tuple[int, np.ndarray, np.ndarray]], length:
                     on.add(row)
                 elif piece.begin:
                     cut[row] += piece.begin
-    found = []
-    if cut:
-        lost = f"{counted(cut.total(), 'token')} cut at the start"
-        found = [f"{counted(len(cut), 'row')}: the prompt does not fit into {length} tokens with its answer: {lost}"]
-    if on:
-        found += [
-            f"{counted(len(on), 'row')}: an answer goes on in windows of {length} tokens that do not see its prompt"
-        ]
-    return found
+    lost = f"{counted(cut.total(), 'token')} cut at the start"
+    unfit = f"{counted(len(cut), 'row')}: the prompt does not fit into {length} tokens with its answer: {lost}"
+    blind = f"{counted(len(on), 'row')}: an answer goes on in windows of {length} tokens that do not see its prompt"
+    return [*([unfit] if cut else []), *([blind] if on else [])]
 
 
 def documents_of(encoded: Dataset) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:

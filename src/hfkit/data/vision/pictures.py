@@ -244,9 +244,7 @@ def wanted(tables: dict[str, Table], asked: str | None, task: str | None, datase
     found = image_column(first, asked)
     if found is None:
         there = ", ".join(list(first.columns)[:20])
-        what = (
-            f"No column holds images, paths, or names of pictures that lie beside the file or below; there are {there}"
-        )
+        what = "No column holds images, paths, or names of pictures that lie beside the file or below"
         fix = "name it with --image_column: paths seen from the file's folder, or images of a Hub data set"
-        raise HfkitError(what, where=first.origin, fix=fix)
+        raise HfkitError(f"{what}; there are {there}", where=first.origin, fix=fix)
     return found
