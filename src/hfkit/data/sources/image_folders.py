@@ -58,15 +58,13 @@ def image_tables(folder: Path, skip: bool = False) -> dict[str, Table]:
         if not any(entry.is_dir() for entry in _visible(below[0])):
             break  # one class: the message is check_counts'
         folder = below[0]
-    named = {entry.name: SPLITS[entry.name.lower()] for entry in below if entry.name.lower() in SPLITS}
-    if not named:
-        return {"train": _split(folder, root, skip)}
+    named = {entry: SPLITS[entry.name.lower()] for entry in below if entry.name.lower() in SPLITS}
     tables: dict[str, Table] = {}
-    for name, split in named.items():
+    for place, split in (named or {folder: "train"}).items():
         if split in tables:
             raise HfkitError(f"Two folders claim to be the split {split!r}", where=str(folder), fix=_FIX)
-        tables[split] = _split(folder / name, root, skip)
-    other = sorted(entry.name for entry in below if entry.name not in named)
+        tables[split] = _split(place, root, skip)
+    other = sorted(entry.name for entry in below if named and entry not in named)
     if other:
         tables[next(iter(tables))].notes.append(f"folders not read: {', '.join(other[:10])} ({len(other)} in all)")
     return tables

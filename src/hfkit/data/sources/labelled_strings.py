@@ -17,10 +17,8 @@ def labelled_strings(path: Path) -> Table:
     I-StreetName (IOB2). Raises HfkitError: the file is not such XML: it has text outside of a tag, an empty word, or
     tags within tags."""
     parser = expat.ParserCreate()
-    tokens: list[list[str]] = []
-    tags: list[list[str]] = []
-    lines: list[int] = []
-    inside: list[str] = []
+    tokens, tags = list[list[str]](), list[list[str]]()
+    lines, inside = list[int](), list[str]()
 
     def begin(name: str, _: dict[str, str]) -> None:
         inside.append(name)

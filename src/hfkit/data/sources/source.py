@@ -58,11 +58,15 @@ def _open(arguments: DataArguments, images: bool) -> Source:
         return _embedded(name, arguments)
     if name in cards:
         return _by_card(DataCard.read(cards[name]), arguments, images)
-    path = _path(name)
+    try:
+        path = Path(name).expanduser()
+        there = path.exists()
+    except (OSError, RuntimeError) as error:  # a name of thousands of characters, ~nobody
+        raise HfkitError(f"--dataset {name}: {getattr(error, 'strerror', None) or error}") from error
     if "://" in name:
         fix = "mount the bucket as a folder, or copy the files, and give the path"
         raise HfkitError(f"--dataset {name}: addresses are not read", fix=fix)
-    if path.exists() or path.suffix.lower() in SUFFIXES or name.startswith((".", "/", "~")):
+    if there or path.suffix.lower() in SUFFIXES or name.startswith((".", "/", "~")):
         return _files(name, path, arguments, images)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         described = (DataCard.read(card) for card in cards.values())
@@ -72,16 +76,6 @@ def _open(arguments: DataArguments, images: bool) -> Source:
     embedded = [f"demo:{card}" for card, file in cards.items() if DataCard.read(file).embedded]
     fix = f"{nearest(name, [*cards, *embedded])}; or a path, or a Hub id (owner/name)"
     raise HfkitError(f"--dataset {name}: there is no such card, file, folder or Hub id", fix=fix)
-
-
-def _path(name: str) -> Path:
-    """The name as a path, if it can be one."""
-    try:
-        path = Path(name).expanduser()
-        path.exists()
-    except (OSError, RuntimeError) as error:  # a name of thousands of characters, ~nobody
-        raise HfkitError(f"--dataset {name}: {getattr(error, 'strerror', None) or error}") from error
-    return path
 
 
 def _by_card(card: DataCard, arguments: DataArguments, images: bool) -> Source:
@@ -115,12 +109,9 @@ def _embedded(name: str, arguments: DataArguments) -> Source:
         table = pixel_table(path, *embedded.pixels)
     else:
         table = labelled_strings(path) if path.suffix == ".xml" else replace(read_table(path), origin=path.name)
-    if embedded.rows:
-        wanted = {column: table.column(column) for column in embedded.rows}
-        asked = tuple(embedded.rows.values())
-        table = table.select([row for row, held in enumerate(zip(*wanted.values(), strict=True)) if held == asked])
-        for column in embedded.rows:
-            del table.columns[column]
+    for column, asked in embedded.rows.items():
+        table = table.select([row for row, held in enumerate(table.column(column)) if held == asked])
+        del table.columns[column]
     own_size = embedded.test_size or card.test_size
     card = replace(card, columns=embedded.columns or card.columns, splits={}, test_size=own_size)
     location = f"{embedded.package or embedded.material}: {embedded.file}"
@@ -177,7 +168,7 @@ def streamed(
 
 def _files_by_split(path: Path, arguments: DataArguments) -> tuple[dict[str, list[Path]], list[Path]]:
     """The folder's files by the split in their name (train.csv, test-00000-of-00002.parquet), and the other files."""
-    folder = path / arguments.dataset_config_name if arguments.dataset_config_name else path
+    folder = path / (arguments.dataset_config_name or "")
     files = data_files(folder)
     if not files and folder.is_dir():  # a downloaded Hub data set keeps its files in one folder below
         below = tables_below(folder)
@@ -190,7 +181,7 @@ def _files_by_split(path: Path, arguments: DataArguments) -> tuple[dict[str, lis
     if len(files) == 1:
         return {"train": files}, []
     asked = (arguments.train_split, arguments.validation_split, arguments.test_split)
-    known = {"train", "test", *VALIDATION_NAMES, *(name for name in asked if name)}
+    known = {"train", "test", *VALIDATION_NAMES, *filter(None, asked)}
     by_split: dict[str, list[Path]] = {}
     for file in files:
         by_split.setdefault(SHARD.sub("", file.stem), []).append(file)

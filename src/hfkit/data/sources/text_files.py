@@ -92,17 +92,13 @@ def cut_by_place(rows: Rows, shares: dict[str, float]) -> dict[str, Rows]:
         return pieces
 
     pieces = [cut(text) for text in rows.inputs["text"]]
-    roles = ["train", *order]
-    return {
-        role: _parts(rows, [[(place, found[place])] for found in pieces], len(roles))
-        for place, role in enumerate(roles)
-    }
+    parts = ([[(place, found[place])] for found in pieces] for place in range(len(order) + 1))
+    return {role: _parts(rows, part, len(order) + 1) for role, part in zip(["train", *order], parts, strict=True)}
 
 
 def sections(rows: Rows) -> Rows:
     """The same text in some fifty pieces, cut at line ends, for intervals over pieces instead of a few documents."""
-    total = sum(map(len, rows.inputs["text"]))
-    size = max(SHORTEST, total // SECTIONS)
+    size = max(SHORTEST, sum(map(len, rows.inputs["text"])) // SECTIONS)
     cuts = [cut_at(text, list(range(size, len(text) - size // 2, size))) for text in rows.inputs["text"]]
     return _parts(rows, [list(enumerate(found)) for found in cuts])
 

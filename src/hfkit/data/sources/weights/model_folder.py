@@ -30,12 +30,9 @@ def save_model(
     with torch.device("meta"):
         model = getattr(transformers, auto_model).from_config(config, **options)
     given = {name: torch.from_numpy(array) for name, array in weights.items()}
-    tied = {
-        name: given[source]
-        for name, source in (model._tied_weights_keys or {}).items()
-        if name not in given and source in given
-    }
-    model.load_state_dict(given | tied, assign=True)  # strictly
+    tied = model._tied_weights_keys or {}
+    given = {name: given[source] for name, source in tied.items() if source in given} | given
+    model.load_state_dict(given, assign=True)  # strictly
     config.architectures, config.dtype = [type(model).__name__], "float32"
     # As given: transformers 5.24 writes tie_word_embeddings true for every T5, and reads it as "scale what comes out".
     told = config.to_diff_dict() | settings

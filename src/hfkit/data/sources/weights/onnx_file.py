@@ -37,22 +37,18 @@ def float_tensors(file: Path) -> "dict[str, np.ndarray]":
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
             constants[node.output[0]] = onnx.numpy_helper.to_array(node.attribute[0].t)
-    axes = {
-        node.input[0]: next((one.i for one in node.attribute if one.name == "axis"), 1)
-        for node in graph.node
-        if node.op_type == "DequantizeLinear"
-    }
+    rounded = [node for node in graph.node if node.op_type == "DequantizeLinear"]
+    axes = {node.input[0]: next((one.i for one in node.attribute if one.name == "axis"), 1) for node in rounded}
     for name in [name for name in constants if name.endswith(WHOLE)]:
         stem = name.removesuffix(WHOLE)
         constants[stem] = _plain(constants, name, stem if stem + SCALE in constants else name, axes.get(name, 1))
-    named = {}
-    for name, array in constants.items():
-        parameter = "." in name and not name.startswith(("/", "onnx::")) and not name.endswith((WHOLE, SCALE, ZERO))
-        if parameter and array.dtype.kind == "f":
-            named[name] = array
-    dequantized = {
-        out: node.input[0] for node in graph.node if node.op_type == "DequantizeLinear" for out in node.output
+    named = {
+        name: array
+        for name, array in constants.items()
+        if "." in name and not name.startswith(("/", "onnx::")) and not name.endswith((WHOLE, SCALE, ZERO))
+        if array.dtype.kind == "f"
     }
+    dequantized = {out: node.input[0] for node in rounded for out in node.output}
     for node in graph.node:
         if node.op_type in ("MatMul", "MatMulInteger"):
             matrix = dequantized.get(node.input[1], node.input[1]).removesuffix(WHOLE)
