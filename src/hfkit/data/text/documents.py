@@ -21,6 +21,11 @@ from hfkit.data.text.chats import is_learnt, packed
 from hfkit.data.text.layouts import Layout, layout_of
 
 
+def _alike(rows: Rows) -> list[int]:
+    """Documents are of one kind when some are drawn."""
+    return [0] * len(rows)
+
+
 def load_documents(
     arguments: DataArguments, only_test: bool = False, label_names: list[str] | None = None
 ) -> LoadedData:
@@ -51,8 +56,8 @@ def load_documents(
         for role, table in tables.items():
             if start:
                 column = layout.columns[0]
-                lines = [line if line and line.endswith("\n") else f"{line or ''}\n" for line in table.column(column)]
-                table = Table(table.origin, {column: begun_by("".join(lines), start, table.origin)})
+                text = "".join(f"{line or ''}".removesuffix("\n") + "\n" for line in table.column(column))
+                table = Table(table.origin, {column: begun_by(text, start, table.origin)})
             splits[role], found = take_documents(table, role, layout, arguments, None if start else card)
             notes += found + splits[role].substitute(card.replace if card else {}, role)
         splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
@@ -92,9 +97,8 @@ def columns_of(table: Table, opened: Source, arguments: DataArguments) -> tuple[
         layout = Layout("text", (text,))
     layout = layout.settled(lambda name: table.head(name, 100))
     used = {*layout.used, *ID_NAMES, group_of(arguments, card)}
-    unused = [name for name in table.columns if name.casefold() not in used and name not in used]
-    notes = [f"columns not used: {', '.join(unused)}"] if unused else []
-    return layout, [*([said] if (said := layout.read_as()) else []), *notes]
+    unused = ", ".join(name for name in table.columns if not {name, name.casefold()} & used)
+    return layout, [*layout.read_as(), *([f"columns not used: {unused}"] if unused else [])]
 
 
 def few_cut(rows: Rows, role: str, notes: list[str]) -> Rows:
@@ -156,9 +160,7 @@ def _chats(
     """The chats of all rows but the bad ones as JSON, and how many end with what nobody answers."""
     inputs: dict[str, list[str]] = {name: [""] * len(table) for name in layout.stores}
     open_ended = unasked = 0
-    for row in range(len(table)):
-        if row in bad:
-            continue
+    for row in (row for row in range(len(table)) if row not in bad):
         messages, tools = layout.chat({name: column[row] for name, column in values.items()}, table.place(row))
         if messages and is_learnt(messages[0]):
             messages[0], unasked = {**messages[0], "weight": 0}, unasked + 1
@@ -168,11 +170,9 @@ def _chats(
         open_ended += not is_learnt(messages[-1])
         for name, value in zip(layout.stores, (messages, tools), strict=False):
             inputs[name][row] = json.dumps(value, ensure_ascii=False)
-    said = {
-        f"{counted(open_ended, 'chat')} of {split} with messages after the last answer: these are not read": open_ended,
-        f"{counted(unasked, 'chat')} of {split} opened by the assistant: read, and not learnt": unasked,
-    }
-    return inputs, [sentence for sentence, chats in said.items() if chats]
+    ends = f"{counted(open_ended, 'chat')} of {split} with messages after the last answer: these are not read"
+    opens = f"{counted(unasked, 'chat')} of {split} opened by the assistant: read, and not learnt"
+    return inputs, [*([ends] if open_ended else []), *([opens] if unasked else [])]
 
 
 def _held_out(splits: dict[str, Rows], opened: Source, arguments: DataArguments, notes: list[str]) -> dict[str, Rows]:
@@ -183,11 +183,6 @@ def _held_out(splits: dict[str, Rows], opened: Source, arguments: DataArguments,
     shares = {role: share_of(role, arguments, opened.card) for role in missing}
     notes += [f"{role}: {100 * share:g} % of each text, from its end" for role, share in shares.items()]
     return {**splits, **cut_by_place(splits["train"], shares)}
-
-
-def _alike(rows: Rows) -> list[int]:
-    """Documents are of one kind when some are drawn."""
-    return [0] * len(rows)
 
 
 def dataset(rows: Rows) -> Dataset:
