@@ -16,7 +16,6 @@ from hfkit.base.errors import HfkitError
 # Rows are sorted by length inside chunks of so many updates, as transformers' LengthGroupedSampler does: large enough
 # that neighbours have like lengths, small enough that the order of an epoch stays random.
 UPDATES_PER_CHUNK = 50
-
 Batch = list[int]
 
 

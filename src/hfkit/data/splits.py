@@ -15,7 +15,6 @@ from hfkit.data.tables.table import counted
 
 _WHY = "; a class or group is held out at least once where it can be, and never all of it"
 DEFAULT_SHARE = 0.1
-
 Member = TypeVar("Member")
 Strata = Callable[[Rows], Sequence[Hashable]]
 """What each row counts as when rows are drawn: every kind keeps its proportion."""

@@ -11,7 +11,6 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.untrusted import read_text, read_yaml
 
 LARGEST = 1_000_000  # bytes of a card, which people read
-
 REQUIRED = ("license", "language", "task_categories", "size_categories", "hfkit")
 ROLES = ("train", "validation", "test")
 COLUMNS = ("text", "text_pair", "image", "label", "id")

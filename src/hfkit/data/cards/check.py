@@ -17,7 +17,6 @@ from hfkit.data.cards.draft import MARK
 from hfkit.data.cards.vocabulary import LICENSES, TASKS, languages, size_category, sizes
 
 SHORTEST = 400  # characters of prose below which a card tells nothing
-
 _COUNTS = re.compile(r"^\|\s*counts\b.*\|\n\|[-| ]+\|\n((?:\|.*\|\n?)+)", re.MULTILINE)
 
 

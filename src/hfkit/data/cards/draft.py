@@ -23,7 +23,6 @@ from hfkit.data.tables.roles import choose_splits
 from hfkit.tasks import discover
 
 MARK = "fill in:"  # stands where a person has something to say. `hfkit card check` refuses a card that still has it.
-
 EXAMPLE_CHARACTERS = 300
 
 

@@ -16,8 +16,7 @@ SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classifi
 UNLABELLED = "language_modeling"
 """What stands in a run's files in the place of a problem type where there are no labels: the text itself is learnt."""
 
-FEW_NUMBERS = 20
-"""Different numbers up to which a column of them may be classes, such as versions, and a note says so."""
+FEW_NUMBERS = 20  # different numbers up to which a column of them may be classes, such as versions, and a note says so
 
 
 @dataclass

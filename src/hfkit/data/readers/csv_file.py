@@ -20,12 +20,9 @@ from hfkit.data.tables.table import counted
 
 LOOKED_AT = 500  # first rows, from which it is told what a row looks like
 FEWEST = 5  # rows below which it is not told
-
 USUAL_NAMES = {*TEXT_NAMES, *SURE_LABELS, *LABEL_NAMES, *ID_NAMES, *(name for pair in PAIR_NAMES for name in pair)}
-
 _SEP = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 _QUOTES = "--quoting none reads quotes as any other character"
-
 Line = tuple[int, list[str]]  # where a row begins, and its fields
 
 

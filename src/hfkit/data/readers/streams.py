@@ -17,7 +17,6 @@ Row = tuple[Any, dict[str, Any], bool]
 """Where a row stands, its values by column, and whether its document ends with it."""
 
 END = "<|endoftext|>"  # a line that begins so parts two documents of a text file
-
 PIECE = 2**16
 """Characters after which a streamed text goes on in another piece, at a line end: a book of any length is read so."""
 

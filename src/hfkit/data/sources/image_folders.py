@@ -16,7 +16,6 @@ from hfkit.data.vision.decode import is_picture
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
           "dev": "validation", "test": "test", "testing": "test"}  # fmt: skip
 LARGEST_IDX = 1 << 31  # bytes of pixels: a compressed file may be made to fill the memory. All of EMNIST has 0.6 GB.
-
 _FIX = "one folder a class: FOLDER/train/cat/1.png, or FOLDER/cat/1.png"
 _MNIST = {"train": "train", "t10k": "test", "test": "test", "validation": "validation"}
 

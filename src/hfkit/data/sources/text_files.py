@@ -14,9 +14,7 @@ from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import Table
 
 TEXT_SUFFIXES = (".txt", ".text", ".md", ".raw", ".tokens")
-
 FEW = 30  # documents below which intervals over documents say little, and a split by documents would be lopsided
-
 SECTIONS, SHORTEST = 50, 2000
 """How many sections long held-out texts are cut into for the intervals, and the least characters of one."""
 

@@ -26,8 +26,6 @@ from hfkit.data.text.documents import columns_of, dataset, few_cut, open_documen
 
 CHARACTERS = 2**25  # of a window, whatever --streaming_window says: 2,000 books would fill the memory
 LOOKED_AT = 100  # first rows of the stream, from which the columns are told
-
-
 HELD_OUT = 500  # documents of validation and of test where --max_eval_samples and --max_test_samples do not say
 
 

@@ -15,7 +15,6 @@ PAIRS = (
 """What the user says and what is answered: first those that belong together, then any two."""
 
 INPUTS = ("input", "context")  # beside a question: what it is about. May be empty.
-
 Prompt = str | list[Message] | dict[str, Any]
 """A text; a chat, oldest message first; or `{"messages": ..., "tools": ...}`."""
 

@@ -26,10 +26,7 @@ PRESETS: dict[str, tuple[str, ...]] = {
 """What --augment takes instead of a list."""
 
 SMALL = 64  # up to so many pixels a side AutoAugment takes the policy that was found on CIFAR-10, above it ImageNet's
-
-KEPT, OVERHEAD = 256 * 2**20, 1000
-"""Bytes of small frames that a process keeps, and what each takes besides its pixels."""
-
+KEPT, OVERHEAD = 256 * 2**20, 1000  # bytes of small frames that a process keeps, and what each takes besides its pixels
 SCALE = (0.35, 1.0)
 """Of `resized_crop`: the share of the picture's area. ImageNet's 0.08 leaves too little of small data sets."""
 

@@ -45,12 +45,10 @@ SUFFIXES = tuple(
 _FTYP = (b"avif", b"avis", b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
 _KINDS = MimeTypes()  # Python's own list: /etc/mime.types differs from machine to machine
 MAX_PIXELS = 178_956_970  # Pillow's own limit, at which it speaks of a decompression bomb: a picture of 0.5 GB
-
 MAX_RATIO = 500
 """Of the longer side to the shorter: processors that resize the shorter side make a strip as much longer."""
 
 MAX_BYTES = 1 << 30  # of a file: the largest picture that is decoded, uncompressed, in 16 bits
-
 Stored = str | Path | bytes | dict[str, Any]
 """An undecoded picture: a path, the bytes of a file, or datasets' {"path", "bytes"}."""
 

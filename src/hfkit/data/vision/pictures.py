@@ -21,7 +21,6 @@ NAMES = ("image", "img", "picture", "photo", "image_path", "image_file_path", "f
          "path", "file")  # fmt: skip
 SHOWN = 5
 FEW = 64  # grey levels of 256 that the middle 99 % of the pixels may share without a word
-
 _TRICKS = re.compile(r"\\|^[A-Za-z]:|:|\0")
 
 

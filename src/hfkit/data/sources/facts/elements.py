@@ -8,8 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-Facts = dict[str, dict[str, str]]
-"""Topic -> what a sentence about it tells -> the words: `number` -> `symbol` -> "Fe"."""
+Facts = dict[str, dict[str, str]]  # topic -> what a sentence about it tells -> the words: `number` -> `symbol` -> "Fe"
 
 _LATTICES = {
     "BCC": "body-centered cubic", "FCC": "face-centered cubic", "CUB": "cubic", "DIA": "diamond cubic",

@@ -20,16 +20,10 @@ from hfkit.data.sources.facts.wordings import ASKED, TOLD
 
 T = TypeVar("T")
 Draw = Callable[[], float]
-
-HELD_OUT = 0.15
-"""Of the subjects, for validation and as many again for the test."""
-
+HELD_OUT = 0.15  # of the subjects, for validation and as many again for the test
 MOST_TOLD = 7
-MOST_ASKED = 6
-"""Of the facts of a paragraph's subject; a neighbour's and what is not told come on top."""
-
-NAMES = {"origin": "honor", "honor": "origin"}
-"""Either may be taken for an answer to a question for the other."""
+MOST_ASKED = 6  # of the facts of a paragraph's subject; a neighbour's and what is not told come on top
+NAMES = {"origin": "honor", "honor": "origin"}  # either may be taken for an answer to a question for the other
 
 
 def fact_questions(subjects_of: Callable[[Path], dict[str, Facts]], file: str) -> Callable[[Path, Path], None]:
