@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from datasets import Dataset, DatasetDict
+from pyarrow.compute import list_flatten
 from transformers import PreTrainedTokenizerBase
 
 from hfkit.base import hardware, table_cache
@@ -147,12 +148,10 @@ def lost_in_tokens(processor: PreTrainedTokenizerBase, split: Dataset, encoded: 
 
 def _flat(encoded: Dataset) -> np.ndarray:
     """The token ids of all rows, one after the other."""
-    parts = [np.zeros(0, dtype=np.int32)]
-    for chunk in encoded.with_format("arrow")[:]["input_ids"].chunks:
-        while chunk.type.num_fields:  # lists of numbers; of lists, for windows
-            chunk = chunk.flatten()
-        parts.append(chunk.to_numpy(zero_copy_only=False))
-    return np.concatenate(parts)
+    column = encoded.with_format("arrow")[:]["input_ids"]
+    while column.type.num_fields:  # lists of numbers; of lists, for windows
+        column = list_flatten(column)
+    return np.asarray(column)
 
 
 def _equal(split: Dataset, encoded: Dataset, ids: np.ndarray) -> tuple[int, int]:

@@ -42,14 +42,12 @@ def framed(seen: ImageReading) -> First:
     small = seen.height * seen.width <= SMALL**2
     most = KEPT // (seen.height * seen.width * seen.channels + OVERHEAD) if small else 0
 
-    def enough(width: int, height: int) -> tuple[int, int]:
-        return 2 * seen.width, 2 * seen.height
-
     def frame(stored: Stored, row: object) -> torch.Tensor:
         key = named(stored) if most else None
         if key in kept:
             return kept[key]
-        made = seen.frame(decode_again(stored, enough, row, seen.pixel_range))
+        twice = (2 * seen.width, 2 * seen.height)
+        made = seen.frame(decode_again(stored, lambda *whole: twice, row, seen.pixel_range))
         if len(kept) < most:
             kept[key] = made
         return made
