@@ -107,7 +107,10 @@ def _examples(loaded: LoadedData, at_most: int = 4) -> list[dict[str, str]]:
     rows, found, seen = loaded["train"], [], set()
     names = loaded.summary.label_names
     for row in rows.select(range(min(len(rows), 5000))):
-        label = row["label"] if names is None else _named(row["label"], names)
+        label = row["label"]
+        if names is not None:
+            numbers = label if isinstance(label, list) else [label]
+            label = ", ".join(names[number] for number in numbers) or "(none)"
         if names is not None and label in seen:
             continue
         seen.add(label)
@@ -116,10 +119,6 @@ def _examples(loaded: LoadedData, at_most: int = 4) -> list[dict[str, str]]:
         if len(found) == at_most:
             break
     return found
-
-
-def _named(label: Any, names: list[str]) -> str:
-    return ", ".join(names[number] for number in (label if isinstance(label, list) else [label])) or "(none)"
 
 
 def _template() -> jinja2.Template:

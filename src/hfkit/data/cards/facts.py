@@ -69,17 +69,15 @@ def kind(values: list[Any]) -> str:
 def lengths(texts: list[str]) -> dict[str, int]:
     """Words of the texts: shortest, median, the length that 95 % do not pass, longest. Languages that put no space
     between words are counted in characters, as `characters` says."""
-    words = [len(text.split()) for text in texts]
-    characters = [len(text) for text in texts]
-    if sum(characters) > 30 * max(1, sum(words)):
-        words = characters
-    ordered = sorted(words)
+    words, characters = [len(text.split()) for text in texts], [len(text) for text in texts]
+    unspaced = sum(characters) > 30 * max(1, sum(words))
+    ordered = sorted(characters if unspaced else words)
     return {
         "shortest": ordered[0],
         "median": round(statistics.median(ordered)),
         "most": ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))],
         "longest": ordered[-1],
-        "characters": int(words is characters),
+        "characters": int(unspaced),
     }
 
 

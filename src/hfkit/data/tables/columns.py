@@ -72,8 +72,7 @@ def choose_columns(
         id = None
     used = {*asked, id, group_of(arguments, card)}
     unused = tuple(name for name in table.columns if name not in used)
-    indicators = tuple(labels) if len(labels) > 1 else ()
-    return Columns(text, ", ".join(labels), pair, id, unused, image, indicators)
+    return Columns(text, ", ".join(labels), pair, id, unused, image, tuple(labels) if len(labels) > 1 else ())
 
 
 def group_of(arguments: DataArguments, card: DataCard | None) -> str | None:

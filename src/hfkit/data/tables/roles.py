@@ -42,8 +42,7 @@ def renamed(chosen: dict[str, str], source: "Source") -> list[str]:
 def roles_of(source: "Source", arguments: DataArguments) -> dict[str, str]:
     """Role -> the name of the source's split that plays it. Raises as `choose_splits`."""
     tables = source.tables
-    asked = {role: getattr(arguments, f"{role}_split") for role in ROLES}
-    chosen = {role: name for role, name in asked.items() if name is not None}
+    chosen = {role: name for role in ROLES if (name := getattr(arguments, f"{role}_split")) is not None}
     for role, name in chosen.items():
         if name not in tables:
             what = f"--{role}_split {name}: there is no such split"

@@ -120,11 +120,10 @@ def units(table: Table, blocks: int | None, group: str | None) -> list[Any] | No
 
 def _texts(table: Table, split: str, columns: Columns, drop: bool) -> tuple[dict[str, list[str]], set[int], list[str]]:
     """The texts of every row, the rows that lack one, and a note for each thing dropped."""
-    inputs: dict[str, list[str]] = {}
     notes: list[str] = []
     names = {role: name for role, name in (("text", columns.text), ("text_pair", columns.pair)) if name is not None}
+    inputs = {role: table.column(name) for role, name in names.items()}
     for role, name in names.items():
-        inputs[role] = table.column(name)
         check_strings(table, name, inputs[role])
     empty = {role: {row for row, value in enumerate(values) if is_missing(value)} for role, values in inputs.items()}
     bad = set.intersection(*empty.values())  # one text of a pair may be empty, such as a title that is optional

@@ -118,22 +118,20 @@ class DocumentStream:
 
     def _checked_window(self, rows: list[Row], begin: Position) -> Window:
         kept, notes = self._checked(rows, "train", begin.row, part=True)
-        dropped = len(rows) - len(kept)
-        fresh = [row for row, key in enumerate(kept.keys()) if _digest(key) not in self._known]
-        leaked = len(kept) - len(fresh)
-        documents = dataset(kept.select(fresh) if leaked else kept)
-        what = describe(documents)
+        leaked = {row for row, key in enumerate(kept.keys()) if _digest(key) in self._known}
+        learnt = dataset(kept.without(leaked))
+        what = describe(learnt)
         end = dataclasses.replace(
             begin,
             row=begin.row + len(rows),
-            documents=begin.documents + len(documents),
+            documents=begin.documents + len(learnt),
             bytes=begin.bytes + what["bytes"],
-            dropped=begin.dropped + dropped,
-            leaked=begin.leaked + leaked,
+            dropped=begin.dropped + len(rows) - len(kept),
+            leaked=begin.leaked + len(leaked),
             digest=hashlib.sha256((begin.digest + what["fingerprint"]).encode()).hexdigest(),
             source=None if self.start else self.stream.state(),
         )
-        return Window(documents, begin, end, notes)
+        return Window(learnt, begin, end, notes)
 
     def _take(self, begin: Position) -> list[Row]:
         """The rows of the window after `begin`; none at the end of the stream."""
@@ -181,11 +179,9 @@ class DocumentStream:
     def _nothing(self, begin: Position) -> HfkitError:
         if begin.row > self.held or begin.epoch:
             return HfkitError("The stream holds no document to learn from", where=self.stream.origin)
-        return HfkitError(
-            f"The stream ends within the {counted(self.held, 'document')} that are held out of it",
-            where=self.stream.origin,
-            fix="give a smaller --max_eval_samples and --max_test_samples, or leave out --streaming",
-        )
+        what = f"The stream ends within the {counted(self.held, 'document')} that are held out of it"
+        fix = "give a smaller --max_eval_samples and --max_test_samples, or leave out --streaming"
+        return HfkitError(what, where=self.stream.origin, fix=fix)
 
 
 def _digest(key: tuple[str, ...]) -> bytes:
@@ -226,8 +222,7 @@ def load_stream(arguments: DataArguments) -> LoadedData:
     stream.keep_out(held)
     stream.first = stream.window(stream.begin())
     held = remove_repeats(held, notes, keep=arguments.keep_duplicates)
-    for role in held:
-        held[role] = few_cut(held[role], role, notes)
+    held = {role: few_cut(rows, role, notes) for role, rows in held.items()}
     return _finish(stream, held, notes + stream.unused + stream.first.notes)
 
 
@@ -239,8 +234,7 @@ def _finish(stream: DocumentStream, held: dict[str, Rows], notes: list[str]) -> 
         notes.append("documents with the text of one that is held out are left out as they come; repeats stay")
     if first.end.leaked:
         notes.append(f"{counted(first.end.leaked, 'text')} of the first {window} also held out: left out of train")
-    sizes = " / ".join(f"{len(rows):,}" for rows in held.values())
-    columns = ", ".join(stream.columns)
+    sizes, columns = " / ".join(f"{len(rows):,}" for rows in held.values()), ", ".join(stream.columns)
     data = finished(
         opened,
         {"train": first.rows, **{role: dataset(rows) for role, rows in held.items()}},

@@ -63,10 +63,9 @@ def load_documents(
         splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
         if not whole:
             splits = _held_out(splits, opened, arguments, notes)
-        for role in ("validation", "test"):
-            if role in splits:
-                splits[role] = few_cut(splits[role], role, notes)
-        splits = limited({role: splits[role] for role in ROLES if role in splits}, _alike, arguments, notes)
+        splits = {role: splits[role] for role in ROLES if role in splits}
+        splits |= {role: few_cut(rows, role, notes) for role, rows in splits.items() if role != "train"}
+        splits = limited(splits, _alike, arguments, notes)
     splits = {"test": splits["test"]} if only_test else splits
     return finished(
         opened,
@@ -131,8 +130,8 @@ def take_documents(
         chats = name in layout.listed
         missing = [row for row, value in enumerate(column) if (not value if chats else is_missing(value))]
         if name == layout.columns[0] and layout.kind in ("completion", "turns"):  # there need be no prompt
-            column, missing = [value or "" for value in column], []
-            values[name] = column
+            column = values[name] = [value or "" for value in column]
+            missing = []
         if not (part and arguments.drop_bad_rows):
             check_missing(table, f"{name!r}", missing, "--text_column names another column", arguments.drop_bad_rows)
         if not chats:

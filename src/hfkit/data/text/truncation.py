@@ -171,11 +171,8 @@ def limit(
     positions = positions_of(model_config)
     told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
     if asked and positions and asked > positions:
-        raise HfkitError(
-            f"The model reads at most {positions} tokens.",
-            where=f"--max_length {asked}",
-            fix=f"--max_length {positions}; longer texts are read in windows",
-        )
+        fix = f"--max_length {positions}; longer texts are read in windows"
+        raise HfkitError(f"The model reads at most {positions} tokens.", where=f"--max_length {asked}", fix=fix)
     length = asked or min((limit for limit in (positions, told, usual) if limit), default=None)
     if length is not None:
         processor.model_max_length = length
