@@ -67,15 +67,12 @@ def load_test(
     trained: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> LoadedData:
-    """Loads rows to evaluate a finished model on: a single file whole, anything else its test split.
+    """Loads rows to evaluate a finished model on, as `load_data` does: a single file whole, anything else its test
+    split. It gives `test` alone and, where given, exactly `label_names` as classes.
 
     Args:
-        source, options: As for `load_data`.
         label_names: The model's labels. The data's are mapped to them by name (case does not count), never by position.
         trained: The model's run's configuration and data: rows are read as it read them where `source` leaves it open.
-
-    Returns:
-        As `load_data`, with the split `test` alone and, where given, exactly `label_names` as classes.
 
     Raises:
         HfkitError: As `load_data`; and a label that the model does not know.

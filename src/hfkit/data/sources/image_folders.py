@@ -71,14 +71,12 @@ def image_tables(folder: Path, skip: bool = False) -> dict[str, Table]:
 
 def _visible(folder: Path) -> list[Path]:
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX")))
-    link = next((entry for entry in entries if entry.is_symlink()), None)
-    if link is not None:
-        what = "A symbolic link is not followed: it could lead anywhere, and to one picture twice"
-        raise HfkitError(what, where=str(link), fix="copy the files, or give the folder that it leads to")
-    # Neither a table nor a report could hold bytes that are no UTF-8.
-    odd = next((entry for entry in entries if re.search("[\udc80-\udcff]", entry.name)), None)
-    if odd is not None:
-        raise HfkitError("A file's name is not UTF-8", where=ascii(str(odd)), fix="rename it")
+    for entry in entries:
+        if entry.is_symlink():
+            what = "A symbolic link is not followed: it could lead anywhere, and to one picture twice"
+            raise HfkitError(what, where=str(entry), fix="copy the files, or give the folder that it leads to")
+        if re.search("[\udc80-\udcff]", entry.name):  # neither a table nor a report could hold these bytes
+            raise HfkitError("A file's name is not UTF-8", where=ascii(str(entry)), fix="rename it")
     return entries
 
 

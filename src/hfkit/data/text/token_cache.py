@@ -129,10 +129,9 @@ def _same(task: "Task", split: Dataset, processor: Any, kept: Dataset) -> bool:
 def lost_in_tokens(processor: PreTrainedTokenizerBase, split: Dataset, encoded: Dataset) -> dict[str, Any]:
     """What is lost of a split's texts, whatever their length, by the same rows as the task has `encoded` them.
 
-    Returns:
-        `unknown`: the share of the texts' tokens that are the unknown token; `equal` and `equal_share`: different texts
-        that became the tokens of another one. Texts that differ in case or spaces alone, which many tokenizers mean
-        to lose, count as one; those that were cut are left out. Nothing of what has no tokens.
+    `unknown` is the share of the texts' tokens that are the unknown token; `equal` and `equal_share` tell of different
+    texts that became the tokens of another one. Texts that differ in case or spaces alone, which many tokenizers mean
+    to lose, count as one; those that were cut are left out. Nothing is told of what has no tokens.
     """
     if "input_ids" not in encoded.column_names:
         return {}

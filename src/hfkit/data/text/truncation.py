@@ -70,12 +70,8 @@ class Truncation:
     def encode(
         self, processor: PreTrainedTokenizerBase, texts: list[str], pairs: list[str] | None = None
     ) -> dict[str, list[Any]]:
-        """Token ids of each text.
-
-        Returns:
-            `input_ids` and, where the tokenizer makes them, `token_type_ids`: a list of numbers for each text, or with
-            windows a list of such lists; `length`: its tokens, of all windows; `truncated`: whether any were lost.
-        """
+        """`input_ids` and, where the tokenizer makes them, `token_type_ids`: a list of numbers for each text, or with
+        windows a list of such lists; `length`: its tokens, of all windows; `truncated`: whether any were lost."""
         encoded, lost = self._encode(processor, list(texts), None if pairs is None else list(pairs))
         columns = {name: encoded[name] for name in COLUMNS & encoded.keys()}
         windows = self.long_text == "windows" and self.max_length is not None
