@@ -59,7 +59,9 @@ def _documents(split: str, files: Sequence[Path], arguments: DataArguments) -> T
     places: list[str] = []
     for file in files:
         text = "".join(read_lines(file, arguments.encoding)).replace("\r\n", "\n")
-        parts = begun_by(text, arguments.document_start, str(file), END) if text.strip() else []
+        parts = begun_by(text, None, str(file), END)
+        if start := arguments.document_start:
+            parts = [document for part in parts for document in begun_by(part, start, str(file))]
         if not parts:
             raise HfkitError("The file holds no text", where=str(file), fix="take it out of the data, or fill it")
         texts += parts
