@@ -81,9 +81,6 @@ def _open(arguments: DataArguments, images: bool) -> Source:
 def _by_card(card: DataCard, arguments: DataArguments, images: bool) -> Source:
     if card.source == f"demo:{card.name}":
         return _embedded(card.source, arguments)
-    separator, label = arguments.label_separator or card.label_separator, card.columns.get("label")
-    label = arguments.label_column or (label if isinstance(label, str) else None)
-    arguments = replace(arguments, label_separator=separator, label_column=label)
     if card.source.startswith(("./", "../")):
         source = _files(card.name, (card.path.parent / card.source).resolve(), arguments, images)
     else:
