@@ -146,9 +146,8 @@ def rename_labels(
     notes = [left_out(len(rows) - len(kept), "test", unknown)] if unknown else []
     rows = rows.select(kept) if unknown else rows
     labels = [sorted(to[n] for n in lists[row]) if multi else to[lists[row][0]] for row in kept]
-    feature = datasets.ClassLabel(names=names)
-    of_all = datasets.List(feature) if multi else feature
-    return rows.remove_columns("label").add_column("label", labels, feature=of_all), notes
+    feature = feature_of(kind_of(rows.features["label"]), names)
+    return rows.remove_columns("label").add_column("label", labels, feature=feature), notes
 
 
 def describe(rows: datasets.Dataset) -> dict[str, Any]:

@@ -78,7 +78,8 @@ class Table:
 
     def select(self, rows: Sequence[int]) -> "Table":
         """The table of these rows only, with their old lines."""
-        columns = {name: [values[row] for row in rows] for name in self.columns for values in [self.column(name)]}
+        lists = {name: self.column(name) for name in self.columns}
+        columns = {name: [values[row] for row in rows] for name, values in lists.items()}
         if self.lines is None:
             return replace(self, columns=columns, lines=list(rows), unit="row", parts=[])
         return replace(self, columns=columns, lines=[self.lines[row] for row in rows])

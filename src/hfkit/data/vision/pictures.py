@@ -108,9 +108,9 @@ def examined(table: Table, column: str, split: str, skip: bool) -> tuple[list[st
     deep = [one.deep for one in facts if one.deep is not None]
     if deep:
         lows, firsts, lasts, highs = np.array(deep).T
-        table.deep = low, _, _, high = float(lows.min()), float(firsts.min()), float(lasts.max()), float(highs.max())
-        several = f"{counted(len(deep), 'image')} of {split}"
-        notes.append(f"{several} with pixels from {low:,g} to {high:,g} in place of 8 bits")
+        table.deep = float(lows.min()), float(firsts.min()), float(lasts.max()), float(highs.max())
+        ends = f"from {table.deep[0]:,g} to {table.deep[-1]:,g}"
+        notes.append(f"{counted(len(deep), 'image')} of {split} with pixels {ends} in place of 8 bits")
     notes.append(_described(split, facts))
     return [one.digest if isinstance(one, Facts) else "" for one in found], set(bad), notes
 
@@ -177,7 +177,9 @@ def _located(table: Table, column: str, split: str, notes: list[str]) -> Any:
         raise HfkitError(what, where=table.places(bad), fix=fix)
     below: dict[str, list[Path]] | None = None
     by_name = []
-    for row, value in ((row, value) for row, value in enumerate(values) if isinstance(value, str) and value):
+    for row, value in enumerate(values):
+        if not isinstance(value, str) or not value:
+            continue
         file = root / value
         if not file.is_file():
             below = names_below(root) if below is None else below
