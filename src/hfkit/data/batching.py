@@ -5,9 +5,10 @@ nothing of processes or workers: 32 rows are the same 32 as one batch, as two ac
 each of two processes. So resuming is an index, and two processes agree with one.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from hfkit.base.errors import HfkitError
 # Rows are sorted by length inside chunks of so many updates, as transformers' LengthGroupedSampler does: large enough
 # that neighbours have like lengths, small enough that the order of an epoch stays random.
 UPDATES_PER_CHUNK = 50
-
 Batch = list[int]
 
 
@@ -85,13 +85,7 @@ class BatchPlan:
 
     def updates(self, start: int, total: int) -> Iterator[Update]:
         """The updates from number `start` up to `total`, over as many epochs as that takes."""
-        done, epoch = 0, 0
-        while done < total:
-            for update in self.epoch(epoch):
-                if start <= done < total:
-                    yield update
-                done += 1
-            epoch += 1
+        return islice(chain.from_iterable(map(self.epoch, itertools.count())), start, total)
 
     def count(self, epochs: float) -> int:
         """How many updates `epochs` passes over the rows take; a part of an epoch is rounded up."""

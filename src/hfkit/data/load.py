@@ -67,15 +67,12 @@ def load_test(
     trained: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> LoadedData:
-    """Loads rows to evaluate a finished model on: a single file whole, anything else its test split.
+    """Loads rows to evaluate a finished model on, as `load_data` does: a single file whole, anything else its test
+    split. It gives `test` alone and, where given, exactly `label_names` as classes.
 
     Args:
-        source, options: As for `load_data`.
         label_names: The model's labels. The data's are mapped to them by name (case does not count), never by position.
         trained: The model's run's configuration and data: rows are read as it read them where `source` leaves it open.
-
-    Returns:
-        As `load_data`, with the split `test` alone and, where given, exactly `label_names` as classes.
 
     Raises:
         HfkitError: As `load_data`; and a label that the model does not know.
@@ -166,10 +163,12 @@ def _as_trained(arguments: DataArguments, trained: Mapping[str, Any], opened: So
     names += [] if labels else ["label_column", "label_columns"]
     names += [] if arguments.label_columns else ["label_separator"]
     asked = [arguments.text_column, arguments.text_pair_column, *labels]
-    read = {name: trained[name] for name in names if trained.get(name)}
-    read = {name: value for name, value in read.items() if getattr(arguments, name) in (None, [], "auto")}
-    wrong = {name for name in read if name.endswith("_column") and (read[name] not in there or read[name] in asked)}
-    return dataclasses.replace(arguments, **{name: value for name, value in read.items() if name not in wrong})
+
+    def fits(name: str, value: Any) -> bool:
+        column = not name.endswith("_column") or (value in there and value not in asked)
+        return bool(value) and getattr(arguments, name) in (None, [], "auto") and column
+
+    return dataclasses.replace(arguments, **{name: trained[name] for name in names if fits(name, trained.get(name))})
 
 
 def _labelled(
@@ -182,10 +181,8 @@ def _labelled(
     known: list[str] | None = None,
 ) -> tuple[dict[str, Rows], Labels]:
     """The rows of every split with their labels read; what was dropped or not used is added to `notes`."""
-    names = _declared_names(opened, tables, columns)
-    card = opened.card
+    names, card, splits = _declared_names(opened, tables, columns), opened.card, {}
     separator = arguments.label_separator or (card.label_separator if card else None)
-    splits = {}
     for role, table in tables.items():
         splits[role], dropped = take_rows(table, role, columns, arguments, card, separator, "-1" if names else None)
         notes += dropped
@@ -197,8 +194,7 @@ def _labelled(
     for role, rows in splits.items():
         rows.label = labels.values[role]
     notes += labels.notes
-    if columns.unused:
-        notes.append(f"columns not used: {', '.join(columns.unused)}")
+    notes += [f"columns not used: {', '.join(columns.unused)}"] if columns.unused else []
     return splits, labels
 
 

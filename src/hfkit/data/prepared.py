@@ -23,7 +23,6 @@ from hfkit.data.summary import DataSummary, LoadedData
 from hfkit.data.vision.pictures import reads_images
 
 FEWEST = 1000  # rows below which reading is as fast as looking: they are not kept
-
 SUMMARY = b"hfkit_summary"
 
 

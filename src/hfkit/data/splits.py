@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from hfkit.base.errors import HfkitError
@@ -14,7 +15,6 @@ from hfkit.data.tables.table import counted
 
 _WHY = "; a class or group is held out at least once where it can be, and never all of it"
 DEFAULT_SHARE = 0.1
-
 Member = TypeVar("Member")
 Strata = Callable[[Rows], Sequence[Hashable]]
 """What each row counts as when rows are drawn: every kind keeps its proportion."""
@@ -25,44 +25,32 @@ def remove_repeats(splits: dict[str, Rows], notes: list[str], *, keep: bool = Fa
 
     Two rows are the same example when their texts are equal without outer space and case, or their images have the same
     pixels. The test split is never touched: its figures stay comparable with everyone's. Of repeated rows in training
-    the first stays. `splits` are in the order train, validation, test; to `keep` is to count only.
-
-    Raises:
-        HfkitError: Nothing is left of a split.
+    the first stays. `splits` are in the order train, validation, test; to `keep` is to count only. Raises HfkitError:
+    nothing is left of a split.
     """
     keys = {split: rows.keys() for split, rows in splits.items()}
     noun = "image" if any("image" in rows.inputs for rows in splits.values()) else "text"
     kept = {}
-    done = "kept" if keep else "removed"
     for place, (split, rows) in enumerate(splits.items()):
         own, later_splits = keys[split], list(splits)[place + 1 :]
         later = {key: other for other in reversed(later_splits) for key in keys[other]}
-        leaks = Counter(later[key] for key in own if key in later)
-        for other, count in leaks.items():
-            notes.append(f"{counted(count, noun)} of {split} that also stand in {other}: {done} in {split}")
-        first: dict[Any, int] = {}
-        for row, key in enumerate(own):
-            first.setdefault(key, row)
+        leaks = [row for row, key in enumerate(own) if key in later]
+        for other, count in Counter(later[own[row]] for row in leaks).items():
+            done = f"{'kept' if keep else 'removed'} in {split}"
+            notes.append(f"{counted(count, noun)} of {split} that also stand in {other}: {done}")
+        first = {key: row for row, key in reversed([*enumerate(own)])}
         again = [row for row, key in enumerate(own) if first[key] != row and key not in later]
+        learnt = split == "train" and not keep
         if again:
-            notes.append(_repeats_note(split, rows, again, [first[own[row]] for row in again], keep))
-        removed = set() if keep else {row for row, key in enumerate(own) if key in later}
-        if split == "train" and not keep:
-            removed |= set(again)
-        kept[split] = rows.without(removed)
+            unlike = sum(str(rows.label[row]) != str(rows.label[first[own[row]]]) for row in again)
+            with_other = f" ({unlike:,} with another label than the first)" if unlike else ""
+            repeated = f"{counted(len(again), f'repeated {noun}')} in {split}{with_other}"
+            notes.append(f"{repeated}: {'removed' if learnt else 'kept'}")
+        kept[split] = rows.without({*([] if keep else leaks), *(again if learnt else [])})
         if not len(kept[split]):
-            raise HfkitError(
-                f"Every {noun} of {split} also stands in another split", fix="mend the files, or --keep_duplicates"
-            )
+            what = f"Every {noun} of {split} also stands in another split"
+            raise HfkitError(what, fix="mend the files, or --keep_duplicates")
     return kept
-
-
-def _repeats_note(split: str, rows: Rows, again: list[int], firsts: list[int], keep: bool) -> str:
-    noun = "image" if "image" in rows.inputs else "text"
-    done = "removed" if split == "train" and not keep else "kept"
-    unlike = sum(str(rows.label[row]) != str(rows.label[first]) for row, first in zip(again, firsts, strict=True))
-    with_other = f" ({unlike:,} with another label than the first)" if unlike else ""
-    return f"{counted(len(again), f'repeated {noun}')} in {split}{with_other}: {done}"
 
 
 def carve(
@@ -77,12 +65,10 @@ def carve(
         if role not in splits:
             train, share, seed = splits["train"], share_of(role, arguments, card), arguments.data_seed
             splits["train"], splits[role] = hold_out(train, strata(train), share=share, seed=seed, name=role)
-            taken, all_rows = len(splits[role]), len(train)
-            took = f"{taken:,} of {all_rows:,} rows, {100 * taken / all_rows:.3g} %{by}"
-            notes.append(
-                f"{role} held out from train: {took}, seed {seed}"
-                + ("" if abs(taken / all_rows - share) < 0.02 else f" ({100 * share:g} % asked for{_WHY})")
-            )
+            taken = len(splits[role]) / len(train)
+            took = f"{len(splits[role]):,} of {len(train):,} rows, {100 * taken:.3g} %{by}"
+            why = "" if abs(taken - share) < 0.02 else f" ({100 * share:g} % asked for{_WHY})"
+            notes.append(f"{role} held out from train: {took}, seed {seed}{why}")
     return {role: splits[role] for role in ROLES}
 
 
@@ -102,23 +88,16 @@ def limited(splits: dict[str, Rows], strata: Strata, arguments: DataArguments, n
             groups = _grouped(range(len(rows)), strata(rows))
             quotas = allocate(list(map(len, groups)), limit, [1] * len(groups))
             generator = random.Random(f"{arguments.data_seed} draw {role}")
-            chosen = [
-                row for group, quota in zip(groups, quotas, strict=True) for row in generator.sample(group, quota)
-            ]
-            drawn[role] = rows.select(sorted(chosen))
+            chosen = (generator.sample(group, quota) for group, quota in zip(groups, quotas, strict=True))
+            drawn[role] = rows.select(sorted(chain.from_iterable(chosen)))
             notes.append(f"{role}: {len(drawn[role]):,} of {len(rows):,} rows drawn, seed {arguments.data_seed}")
     return drawn
 
 
 def hold_out(rows: Rows, strata: Sequence[Hashable], *, share: float, seed: int, name: str) -> tuple[Rows, Rows]:
-    """Splits `rows` in those that stay and those held out, both in the source's order: by units that stay whole, with
-    each label in the same proportion.
-
-    Args:
-        strata: Each row's label; a unit counts as what most of its rows are.
-        share: Of the units that is held out.
-        seed, name: Together they seed the draw, so that test and validation draw independently.
-    """
+    """Splits `rows` in those that stay and a `share` held out, both in the source's order: by units that stay whole,
+    each of which counts as the label (`strata`) that most of its rows have, with every label in the same proportion.
+    `seed` and `name` seed the draw together, so that test and validation draw independently."""
     units: dict[Any, list[int]] = {}
     for row in range(len(rows)):
         units.setdefault(rows.unit[row] if rows.unit is not None else row, []).append(row)

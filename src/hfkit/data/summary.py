@@ -71,10 +71,8 @@ def summary_of(data: datasets.DatasetDict) -> DataSummary:
     if isinstance(data, LoadedData):
         return data.summary
     feature = data["train"].features.get("label")
-    columns: dict[str, Any] = {
-        f"{name}_column": name if name in data["train"].column_names else None
-        for name in ("text", "text_pair", "image", "label")
-    }
+    held = [name for name in ("text", "text_pair", "image", "label") if name in data["train"].column_names]
+    columns: dict[str, Any] = {"label_column": None} | {f"{name}_column": name for name in held}
     summary = DataSummary(
         name="in memory", source="file", location="in memory", reading="", problem_type=kind_of(feature),
         label_names=names_of(feature), **columns,
@@ -141,25 +139,23 @@ def rename_labels(
     kept = [row for row, label in enumerate(lists) if None not in [to[n] for n in label]]
     unknown = [own[n] for n in sorted({n for label in lists for n in label}) if to[n] is None]
     if unknown and not (drop and kept):
-        raise HfkitError(
-            f"The data has labels that the model does not know: {', '.join(unknown)}",
-            where=origin,
-            fix=f"rename them; the model's labels are {', '.join(names)}"
-            + ("; or --drop_unseen_labels leaves those rows out, counted" if kept else ""),
-        )
+        fix = f"rename them; the model's labels are {', '.join(names)}"
+        fix += "; or --drop_unseen_labels leaves those rows out, counted" if kept else ""
+        what = f"The data has labels that the model does not know: {', '.join(unknown)}"
+        raise HfkitError(what, where=origin, fix=fix)
     notes = [left_out(len(rows) - len(kept), "test", unknown)] if unknown else []
     rows = rows.select(kept) if unknown else rows
     labels = [sorted(to[n] for n in lists[row]) if multi else to[lists[row][0]] for row in kept]
-    feature = datasets.ClassLabel(names=names)
-    of_all = datasets.List(feature) if multi else feature
-    return rows.remove_columns("label").add_column("label", labels, feature=of_all), notes
+    feature = feature_of(kind_of(rows.features["label"]), names)
+    return rows.remove_columns("label").add_column("label", labels, feature=feature), notes
 
 
 def describe(rows: datasets.Dataset) -> dict[str, Any]:
     """Rows, labels and fingerprint of one split."""
     if "label" not in rows.column_names:
-        texts = [column for column in DOCUMENTS if column in rows.column_names]
-        size = sum(_bytes(value) for column in texts for value in rows[column])
+        cells = [value for column in DOCUMENTS if column in rows.column_names for value in rows[column]]
+        texts = (value if isinstance(value, str) else "".join(map(said, unpacked(value))) for value in cells)
+        size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
         return {"rows": len(rows), "bytes": size, "fingerprint": _fingerprint(rows, None)}
     names = names_of(rows.features["label"])
     return {"rows": len(rows), "labels": figures(rows["label"][:], names), "fingerprint": _fingerprint(rows, names)}
@@ -178,13 +174,6 @@ def reading(summary: DataSummary) -> str:
     return f"{inputs}, label = {summary.label_column}: {what}; {sizes} rows"
 
 
-def _bytes(value: Any) -> int:
-    """Bytes of a text, or of all that is said in a chat."""
-    if isinstance(value, str):
-        return len(value.encode("utf-8", "surrogatepass"))
-    return sum(_bytes(said(message)) for message in unpacked(value))
-
-
 def say(summary: DataSummary) -> None:
     """Prints what was read, from the first process."""
     if is_first():
@@ -195,9 +184,8 @@ def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:
     """sha256 over id, texts and label names: equal for equal examples in equal order, whatever file they came from. A
     picture counts with the sha256 of its file."""
     digest = hashlib.sha256()
-    columns = [
-        rows[name][:] for name in ("id", "text", "text_pair", "answers", *DOCUMENTS[1:]) if name in rows.column_names
-    ]
+    order = ("id", "text", "text_pair", "answers", *DOCUMENTS[1:])
+    columns = [rows[name][:] for name in order if name in rows.column_names]
     if "image" in rows.column_names:
         undecoded = rows.select_columns("image").cast_column("image", datasets.Image(decode=False))
         columns.append([hashlib.sha256(data_of(row["image"])).hexdigest() for row in undecoded])

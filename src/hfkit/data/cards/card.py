@@ -11,7 +11,6 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.untrusted import read_text, read_yaml
 
 LARGEST = 1_000_000  # bytes of a card, which people read
-
 REQUIRED = ("license", "language", "task_categories", "size_categories", "hfkit")
 ROLES = ("train", "validation", "test")
 COLUMNS = ("text", "text_pair", "image", "label", "id")
@@ -197,12 +196,8 @@ def _check_embedded(embedded: dict[str, Any], refuse: Callable[..., None]) -> No
     for key, value in embedded.items():
         # A module of a package is imported to be looked into, a path with .. leads out of it.
         climbs = (key == "file" and ".." in str(value)) or (key == "module" and not str(value).isidentifier())
-        if (
-            not isinstance(value, kinds.get(key, str))
-            or value == ""
-            or climbs
-            or (key == "test_size" and not 0 < value < 1)
-        ):
+        other = value == "" or not isinstance(value, kinds.get(key, str))
+        if other or climbs or (key == "test_size" and not 0 < value < 1):
             refuse(f"{value!r} cannot be its {key}", f"embedded.{key}")
 
 

@@ -17,7 +17,6 @@ from hfkit.data.cards.draft import MARK
 from hfkit.data.cards.vocabulary import LICENSES, TASKS, languages, size_category, sizes
 
 SHORTEST = 400  # characters of prose below which a card tells nothing
-
 _COUNTS = re.compile(r"^\|\s*counts\b.*\|\n\|[-| ]+\|\n((?:\|.*\|\n?)+)", re.MULTILINE)
 
 
@@ -37,11 +36,9 @@ class Checked:
 
 
 def check_cards(paths: Iterable[str | Path], data: bool = True) -> list[Checked]:
-    """Check cards: front matter by huggingface_hub and the Hub's own words, the `hfkit:` block, prose, and counts.
-
-    With `data` what a card counts is loaded, where it is at hand, and compared. A Hub that is out of reach is said, and
-    no fault of the card.
-    """
+    """Check cards: front matter by huggingface_hub and the Hub's own words, the `hfkit:` block, prose, and counts. With
+    `data` what a card counts is loaded, where it is at hand, and compared. A Hub that is out of reach is said, and no
+    fault of the card."""
     return [_check(Path(path), data) for path in paths]
 
 

@@ -23,7 +23,6 @@ from hfkit.data.tables.roles import choose_splits
 from hfkit.tasks import discover
 
 MARK = "fill in:"  # stands where a person has something to say. `hfkit card check` refuses a card that still has it.
-
 EXAMPLE_CHARACTERS = 300
 
 
@@ -37,19 +36,14 @@ def draft_card(name: str, data: DataArguments, output: str | Path | None = None,
         name: What `--dataset` shall take.
         data: Which rows; columns and splits that are named here stand in the card.
         output: The file. A path in it is seen from the card, so it must stand where it will be used.
-        overwrite: Replace a card that is there.
-
-    Returns:
-        The card's file.
 
     Raises:
         HfkitError: The file is there, the name is none, or the data cannot be read.
     """
     path = Path(output) if output else Path("data_cards") / f"{name}.md"
     if not name.replace("-", "_").replace(".", "_").isidentifier() or path.suffix != ".md":
-        raise HfkitError(
-            f"{name!r} in {path} is no card's name", fix="letters, digits, - and _, in a file ending in .md"
-        )
+        fix = "letters, digits, - and _, in a file ending in .md"
+        raise HfkitError(f"{name!r} in {path} is no card's name", fix=fix)
     if path.exists() and not overwrite:
         raise HfkitError(f"{path} is there", fix="say --overwrite, or choose another name")
     limits: dict[str, Any] = dict.fromkeys(("max_train_samples", "max_eval_samples", "max_test_samples"))
@@ -113,7 +107,10 @@ def _examples(loaded: LoadedData, at_most: int = 4) -> list[dict[str, str]]:
     rows, found, seen = loaded["train"], [], set()
     names = loaded.summary.label_names
     for row in rows.select(range(min(len(rows), 5000))):
-        label = row["label"] if names is None else _named(row["label"], names)
+        label = row["label"]
+        if names is not None:
+            numbers = label if isinstance(label, list) else [label]
+            label = ", ".join(names[number] for number in numbers) or "(none)"
         if names is not None and label in seen:
             continue
         seen.add(label)
@@ -122,10 +119,6 @@ def _examples(loaded: LoadedData, at_most: int = 4) -> list[dict[str, str]]:
         if len(found) == at_most:
             break
     return found
-
-
-def _named(label: Any, names: list[str]) -> str:
-    return ", ".join(names[number] for number in (label if isinstance(label, list) else [label])) or "(none)"
 
 
 def _template() -> jinja2.Template:

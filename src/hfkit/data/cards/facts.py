@@ -23,17 +23,11 @@ _WORDS = {
     "pl": "nie się na jest to że do jak ale po co tak za od był czy tego już jego które",
     "tr": "bir ve bu için çok ama da de ile gibi daha en değil ne olarak kadar olan var sonra ben",
 }
-_SCRIPTS = (
-    ("ja", "[\u3040-\u30ff]"),
-    ("ko", "[\uac00-\ud7af]"),
-    ("zh", "[\u4e00-\u9fff]"),
-    ("ru", "[\u0400-\u04ff]"),
-    ("ar", "[\u0600-\u06ff]"),
-    ("he", "[\u0590-\u05ff]"),
-    ("el", "[\u0370-\u03ff]"),
-    ("hi", "[\u0900-\u097f]"),
-    ("th", "[\u0e00-\u0e7f]"),
-)
+_SCRIPTS = {
+    "ja": "[\u3040-\u30ff]", "ko": "[\uac00-\ud7af]", "zh": "[\u4e00-\u9fff]", "ru": "[\u0400-\u04ff]",
+    "ar": "[\u0600-\u06ff]", "he": "[\u0590-\u05ff]", "el": "[\u0370-\u03ff]", "hi": "[\u0900-\u097f]",
+    "th": "[\u0e00-\u0e7f]",
+}  # fmt: skip
 _LEAST = 0.05  # share of the texts below which a language is taken for a quotation
 
 
@@ -43,21 +37,13 @@ def columns(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
     first = next(iter(tables.values()))
     found: list[dict[str, Any]] = []
     for name in first.columns:
-        if name in first.pictures:
-            unknown = dict.fromkeys(("missing", "distinct", "example"))
-            found.append({"name": name, "kind": "image", **unknown})
-            continue
-        values = [value for table in tables.values() if name in table.columns for value in table.column(name)]
-        there = [value for value in values if not is_missing(value)]
-        found.append(
-            {
-                "name": name,
-                "kind": kind(there),
-                "missing": len(values) - len(there),
-                "distinct": len({str(value) for value in there}),
-                "example": line(there[0], SHOWN) if there else None,
-            }
-        )
+        told: dict[str, Any] = {"name": name, "kind": "image", "missing": None, "distinct": None, "example": None}
+        if name not in first.pictures:
+            values = [value for table in tables.values() if name in table.columns for value in table.column(name)]
+            there = [value for value in values if not is_missing(value)]
+            told |= {"kind": kind(there), "missing": len(values) - len(there), "distinct": len(set(map(str, there)))}
+            told["example"] = line(there[0], SHOWN) if there else None
+        found.append(told)
     return found
 
 
@@ -83,26 +69,22 @@ def kind(values: list[Any]) -> str:
 def lengths(texts: list[str]) -> dict[str, int]:
     """Words of the texts: shortest, median, the length that 95 % do not pass, longest. Languages that put no space
     between words are counted in characters, as `characters` says."""
-    words = [len(text.split()) for text in texts]
-    characters = [len(text) for text in texts]
-    if sum(characters) > 30 * max(1, sum(words)):
-        words = characters
-    ordered = sorted(words)
+    words, characters = [len(text.split()) for text in texts], [len(text) for text in texts]
+    unspaced = sum(characters) > 30 * max(1, sum(words))
+    ordered = sorted(characters if unspaced else words)
     return {
         "shortest": ordered[0],
         "median": round(statistics.median(ordered)),
         "most": ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))],
         "longest": ordered[-1],
-        "characters": int(words is characters),
+        "characters": int(unspaced),
     }
 
 
 def sizes(pictures: list[Any]) -> str:
     """The sizes of pictures in pixels: `32 x 32`, or from the smallest to the largest."""
     found = [picture.size for picture in pictures]
-    ends = (min(found), max(found))
-    shown = [f"{width} x {height}" for width, height in ends]
-    return shown[0] if ends[0] == ends[1] else f"{shown[0]} to {shown[1]}"
+    return " to ".join(dict.fromkeys(f"{width} x {height}" for width, height in (min(found), max(found))))
 
 
 def guess(texts: Iterable[str], at_most: int = 2000) -> list[tuple[str, float]]:
@@ -125,7 +107,7 @@ def guess(texts: Iterable[str], at_most: int = 2000) -> list[tuple[str, float]]:
 
 def _language(text: str, known: dict[str, list[str]]) -> str | None:
     letters = len(re.findall(r"[^\W\d_]", text))
-    for code, script in _SCRIPTS:
+    for code, script in _SCRIPTS.items():
         if letters and len(re.findall(script, text)) > letters * (0.1 if code == "ja" else 0.3):
             return code
     hits = Counter(code for word in re.findall(r"[^\W\d_]+", text.lower()) for code in known.get(word, ()))

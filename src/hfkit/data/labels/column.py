@@ -16,8 +16,7 @@ SINGLE, MULTI, REGRESSION = "single_label_classification", "multi_label_classifi
 UNLABELLED = "language_modeling"
 """What stands in a run's files in the place of a problem type where there are no labels: the text itself is learnt."""
 
-FEW_NUMBERS = 20
-"""Different numbers up to which a column of them may be classes, such as versions, and a note says so."""
+FEW_NUMBERS = 20  # different numbers up to which a column of them may be classes, such as versions, and a note says so
 
 
 @dataclass
@@ -50,11 +49,10 @@ def read_labels(
     separator: str | None,
     known: list[str] | None,
 ) -> Labels:
-    """Reads the labels of all splits.
+    """Reads the labels of all splits; `train` decides what classes there are.
 
     Args:
-        splits: Rows whose `label` is as the source has it; `train` decides what classes there are.
-        arguments: What happens to names that look equal and to labels that training never shows; the decimal mark.
+        splits: Rows whose `label` is as the source has it.
         problem_type: auto reads it: lists are multi-label, numbers with a fraction are regression, all else classes.
         names: The classes that the card or the source declares: integer labels count from 0 into them.
         separator: What parts several labels in one cell.
@@ -93,7 +91,10 @@ def read_labels(
     if names is None:
         names = sorted({name for rows in lists.values() for row in rows for name in row}, key=natural)
         found += separator_note(names) if kind == SINGLE else []
-    notes += joined + found + unseen + _trimmed(splits)
+    texts = (value for rows in splits.values() for value in rows.label if isinstance(value, str))
+    untrimmed = sum(value != value.strip() for value in texts)
+    notes += joined + found + unseen
+    notes += [f"{counted(untrimmed, 'label')} trimmed of outer space"] if untrimmed else []
     index = {name: number for number, name in enumerate(names)}
     ids = {split: [sorted(index[name] for name in row) for row in rows] for split, rows in lists.items()}
     of_rows = ids if kind == MULTI else {split: [row[0] for row in rows] for split, rows in ids.items()}
@@ -107,29 +108,23 @@ def _by_place(splits: dict[str, Rows], values: Values, kind: str, names: list[st
         if bad:
             what = f"Each row needs a 0 or 1 for each of {len(names)} classes; {labels[bad[0]]!r} has not"
             refuse(splits[split], bad, what)
+    if kind == REGRESSION:
+        return values, kind, []
     found = {
         split: [[names[place] for place, item in enumerate(value) if bit(item)] for value in labels]
         for split, labels in values.items()
     }
-    one = all(len(value) == 1 for labels in found.values() for value in labels)
-    asked, kind = kind, (SINGLE if one else MULTI) if kind == "auto" else kind
-    if kind == REGRESSION:
-        return values, kind, []
-    if kind == MULTI:
-        return found, kind, [f"labels are a 0 or 1 for each of {len(names)} classes"]
-    for split, labels in found.items():
-        bad = [row for row, value in enumerate(labels) if len(value) != 1]
+    several = {split: [row for row, value in enumerate(labels) if len(value) != 1] for split, labels in found.items()}
+    note = f"labels are a 0 or 1 for each of {len(names)} classes"
+    if kind == MULTI or (kind == "auto" and any(several.values())):
+        return found, MULTI, [note]
+    for split, bad in several.items():
         if bad:
-            refuse(splits[split], bad, f"Each row needs one label; {values[split][bad[0]]!r} has {len(labels[bad[0]])}")
-    either = f"; --problem_type {MULTI} lets a row have any number" if asked == "auto" else ""
-    note = f"labels are a 0 or 1 for each of {len(names)} classes, with one 1 in every row: single labels{either}"
+            many = f"{values[split][bad[0]]!r} has {len(found[split][bad[0]])}"
+            refuse(splits[split], bad, f"Each row needs one label; {many}")
+    either = f"; --problem_type {MULTI} lets a row have any number" if kind == "auto" else ""
+    note += f", with one 1 in every row: single labels{either}"
     return {split: [value[0] for value in labels] for split, labels in found.items()}, SINGLE, [note]
-
-
-def _trimmed(splits: dict[str, Rows]) -> list[str]:
-    texts = (value for rows in splits.values() for value in rows.label if isinstance(value, str))
-    untrimmed = sum(value != value.strip() for value in texts)
-    return [f"{counted(untrimmed, 'label')} trimmed of outer space"] if untrimmed else []
 
 
 def check_counts(labels: Labels, train: Rows) -> list[str]:
@@ -143,8 +138,7 @@ def check_counts(labels: Labels, train: Rows) -> list[str]:
     kind = "different image" if "image" in train.inputs else "different text"
     counts = Counter(name for value in values for name in (value if multi else [value]))
     if len(counts) < (1 if multi else 2):
-        only = [labels.names[number] for number in counts]
-        what = f"There is one class only: {only[0]!r}" if only else "No row has a label"
+        what = next((f"There is one class only: {labels.names[one]!r}" for one in counts), "No row has a label")
         fix = "give examples of at least two classes, or name another column with --label_column"
         raise HfkitError(what, where=f"{train.table.origin}, {counted(len(train), kind)}", fix=fix)
     once = [number for number, count in counts.items() if count == 1]

@@ -65,22 +65,15 @@ def declared(rows: Rows, lists: list[list[str]], names: list[str], merge: bool) 
     if bad:
         label = next(label for label in lists[bad[0]] if find(label) is None)
         close = alike.get(canonical(label))
-        fix = (
-            f"--merge_labels reads {_told(label)} as {close!r}" if close else "mend the label, or the names in the card"
-        )
+        merging = f"--merge_labels reads {_told(label)} as {close!r}"
         what = f"The label {_told(label)} is out of range: the names are {short(names)} (0 to {len(names) - 1})"
-        refuse(rows, bad, what, fix)
+        refuse(rows, bad, what, merging if close else "mend the label, or the names in the card")
     return [sorted({str(find(label)) for label in labels}) for labels in lists]
 
 
 def learnable(lists: Lists, splits: dict[str, Rows], drop: bool) -> tuple[dict[str, list[int]], list[str]]:
-    """The rows of each split whose labels training shows, where there are others, and a note on those.
-
-    A label that training never shows can't be learnt: most often two splits spell their labels differently.
-
-    Raises:
-        HfkitError: There are such labels and they are not to be dropped, or a split has no others.
-    """
+    """The rows of each split whose labels training shows, where there are others, and a note on those. Raises
+    HfkitError: they are not to be dropped, or a split has no others. Most often two splits spell labels differently."""
     if "train" not in lists:  # a file to evaluate on: its labels are held against the model's
         return {}, []
     learnt = {name for row in lists["train"] for name in row}
@@ -89,13 +82,11 @@ def learnable(lists: Lists, splits: dict[str, Rows], drop: bool) -> tuple[dict[s
         bad = [row for row, labels in enumerate(rows) if not set(labels) <= learnt]
         unseen = sorted({name for row in bad for name in rows[row]} - learnt, key=natural)
         if bad and (not drop or len(bad) == len(rows)):
-            raise HfkitError(
-                f"The split {split} has labels that training lacks: {short(unseen)}; training has"
-                f" {short(sorted(learnt, key=natural))}",
-                where=splits[split].places(bad),
-                fix="use the same label names in every split"
-                + ("" if len(bad) == len(rows) else ", or leave those rows out, counted, with --drop_unseen_labels"),
-            )
+            known = short(sorted(learnt, key=natural))
+            what = f"The split {split} has labels that training lacks: {short(unseen)}; training has {known}"
+            fix = "use the same label names in every split"
+            fix += "" if len(bad) == len(rows) else ", or leave those rows out, counted, with --drop_unseen_labels"
+            raise HfkitError(what, where=splits[split].places(bad), fix=fix)
         if bad:
             kept[split] = sorted(set(range(len(rows))) - set(bad))
             notes.append(left_out(len(bad), split, unseen))
@@ -113,10 +104,8 @@ def separator_note(names: list[str]) -> list[str]:
         held = [name for name in names if sign in name]
         parts = Counter(part.strip() for name in names for part in set(name.split(sign)))
         if held and all(any(parts[part.strip()] > 1 for part in name.split(sign)) for name in held):
-            return [
-                f"{len(held)} of {len(names)} classes hold {sign!r}, as {held[0]!r}, and are read as one label each:"
-                f" --label_separator '{sign}' reads several"
-            ]
+            several = f"{len(held)} of {len(names)} classes hold {sign!r}, as {held[0]!r}"
+            return [f"{several}, and are read as one label each: --label_separator '{sign}' reads several"]
     return []
 
 

@@ -53,12 +53,8 @@ def in_words(problem_type: str, names: Sequence[str], splits: Sequence[dict[str,
 
 
 def problem_of(feature: Any, asked: str) -> tuple[str, list[str]]:
-    """The problem type that a label column makes, and the names of its labels.
-
-    `asked` is --problem_type: auto takes what the column is; classes whose names are all numbers can be a regression.
-
-    Raises:
-        HfkitError: the column cannot be what was asked for.
+    """The problem type that a label column makes, and the names of its labels. `asked` is --problem_type: auto takes
+    what the column is; classes whose names are all numbers can be a regression. Raises HfkitError: it cannot be that.
     """
     found, names = kind_of(feature), names_of(feature)
     if names is None and not (isinstance(feature, Value) and feature.dtype.startswith(("float", "int"))):
@@ -75,14 +71,9 @@ def problem_of(feature: Any, asked: str) -> tuple[str, list[str]]:
 
 
 def encoder(feature: Any, labels: list[str], problem: str) -> Callable[[Any], Any]:
-    """A function from a row's label to what the model learns: an id, zeros and ones, or a number.
-
-    Ids are found by name, never by position: `labels` are the model's, in its order, and the data set may count
-    differently. Names that look equal are.
-
-    Raises:
-        HfkitError: the column has names that `labels` lacks.
-    """
+    """A function from a row's label to what the model learns: an id, zeros and ones, or a number. Ids are found by
+    name, never by position: `labels` are the model's, in its order, and the data set may count differently. Names that
+    look equal are. Raises HfkitError: the column has names that `labels` lacks."""
     if problem == REGRESSION:
         return (lambda label: float(feature.names[label])) if isinstance(feature, ClassLabel) else float
     classes = feature.feature if isinstance(feature, List) else feature

@@ -28,14 +28,9 @@ _FLOAT32 = 3.4e38  # beyond it, training would see infinity
 
 def cells(splits: dict[str, Rows], separator: str | None, names_only: bool) -> Values:
     """The labels with every list as a list, whether it stands there as one, in JSON, as Python or NumPy prints it, or
-    as names with a separator between them.
-
-    Where `names_only`, one label a row is asked for: what is written like a list is a name, unless it says 0 or 1 for
-    each class.
-
-    Raises:
-        HfkitError: Some rows have a list and others none, or one that cannot be read.
-    """
+    as names with a separator between them. Where `names_only`, one label a row is asked for: what is written like a
+    list is a name, unless it says 0 or 1 for each class. Raises HfkitError: some rows have a list and others none, or
+    one that cannot be read."""
     raw = {split: [_plain(value) for value in rows.label] for split, rows in splits.items()}
     if separator:
 
@@ -52,8 +47,7 @@ def cells(splits: dict[str, Rows], separator: str | None, names_only: bool) -> V
     if not typed and not (whole and places([*lists.values()], None) if names_only else whole or lists):
         return raw
     for split, values in raw.items():
-        bad = [row for row, value in enumerate(values) if not isinstance(value, list) and value not in lists]
-        if bad:
+        if bad := [row for row, value in enumerate(values) if not isinstance(value, list) and value not in lists]:
             value = values[bad[0]]
             fix = 'write labels as ["a", "b"]; --problem_type single_label_classification reads cells as they stand'
             if value in bracketed:
@@ -130,8 +124,7 @@ def _is_quantity(value: Any) -> bool:
 def numbers(rows: Rows, values: list[Any]) -> list[float]:
     """Labels of a regression. Refuses, as an HfkitError, what is no number, or none that float32 holds."""
     found = [_number(value) for value in values]
-    bad = [row for row, number in enumerate(found) if not math.isfinite(number)]
-    if bad:
+    if bad := [row for row, number in enumerate(found) if not math.isfinite(number)]:
         fix = "--decimal ',' reads commas, where each is a decimal mark" if "," in str(values[bad[0]]) else None
         refuse(rows, bad, f"Regression needs finite numbers; the label {str(values[bad[0]])[:60]!r} is none", fix)
     return found
@@ -150,22 +143,14 @@ def named(splits: dict[str, Rows], values: Values, many: bool, known: list[str])
     """Every label as a list of names, one name long for single labels, and notes on what was joined or left out.
 
     A name is the text that stands there. pandas makes 1.0 of 1 where a value is missing: where all labels of all splits
-    are whole numbers, they are one label.
-
-    Args:
-        many: Whether each row has a list.
-        known: Names that stay as they are, whatever number they look like: those declared, or a model's.
-
-    Raises:
-        HfkitError: A row has a list where one label is needed, or the other way round; a label is none, or twice there.
+    are whole numbers, they are one label, but for those `known`: declared, or a model's. Raises HfkitError: a row has a
+    list where one label is needed, or none where `many` are; a label is none, or twice there.
     """
-    for split, labels in values.items():
-        wrong = [row for row, value in enumerate(labels) if isinstance(value, list) != many]
-        if wrong:
-            shape = "a list of labels" if many else "one label"
-            refuse(splits[split], wrong, f"Each row needs {shape}; {labels[wrong[0]]!r} is not")
     lists, notes = {}, []
     for split, labels in values.items():
+        if wrong := [row for row, value in enumerate(labels) if isinstance(value, list) != many]:
+            shape = "a list of labels" if many else "one label"
+            refuse(splits[split], wrong, f"Each row needs {shape}; {labels[wrong[0]]!r} is not")
         words = splits[split].table.missing if many else ()
         lists[split] = [[item for item in one if str(item).strip() not in words] if many else [one] for one in labels]
         fewer = [row for row, value in enumerate(labels) if many and value != lists[split][row]]
@@ -187,12 +172,10 @@ def named(splits: dict[str, Rows], values: Values, many: bool, known: list[str])
 
     names = {split: [list(map(name, value)) for value in labels] for split, labels in lists.items()}
     for split, labels in names.items():
-        broken = [row for row, value in enumerate(labels) if any(map(is_missing, value))]
-        if broken:
+        if broken := [row for row, value in enumerate(labels) if any(map(is_missing, value))]:
             what = f"A label is text, a number or a truth value; {values[split][broken[0]]!r} is not"
             refuse(splits[split], broken, what)
-        twice = [row for row, value in enumerate(labels) if len(set(value)) != len(value)]
-        if twice:
+        if twice := [row for row, value in enumerate(labels) if len(set(value)) != len(value)]:
             fix = "list the names of the labels that hold, or a 0 or 1 for each class in every row"
             refuse(splits[split], twice, f"A label stands twice in {values[split][twice[0]]!r}", fix)
     flat = [one for labels in names.values() for value in labels for one in value]

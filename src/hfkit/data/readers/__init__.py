@@ -49,9 +49,8 @@ def open_records(path: Path, how: FileArguments) -> Iterator[Records]:
     if suffix not in CSV_SUFFIXES:
         how.check_no_csv(str(path))
     if suffix == ".parquet" and how.encoding != FileArguments().encoding:
-        raise HfkitError(
-            "--encoding is for text files, and Parquet knows its own", where=str(path), fix="drop the flag"
-        )
+        what = "--encoding is for text files, and Parquet knows its own"
+        raise HfkitError(what, where=str(path), fix="drop the flag")
     with open_bytes(path, text=suffix != ".parquet") as stream:
         if suffix == ".parquet":
             yield open_parquet(path, stream)
@@ -70,10 +69,7 @@ def read_lines(path: Path, encoding: str) -> Iterator[str]:
 def read_table(path: Path, how: FileArguments | None = None) -> Table:
     """All rows of one file. Raises as `open_records`, and for a file without rows."""
     with open_records(path, how or FileArguments()) as records:
-        if records.arrow:
-            table = arrow_table(records.name, records.arrow())
-        else:
-            table = _collected(records)
+        table = arrow_table(records.name, records.arrow()) if records.arrow else _collected(records)
     if len(table) == 0:
         raise HfkitError("The file has a header and no rows", where=str(path))
     return table

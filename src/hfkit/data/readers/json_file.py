@@ -20,7 +20,6 @@ from hfkit.data.readers.records import Records, check_names
 from hfkit.data.sources.image_folders import SPLITS
 
 SPLIT = "split"  # the column that says of which split a row is, where a file holds several
-
 WRAPPERS = ("data", "rows", "examples", "records", "instances", "items")
 """Keys under which files keep their rows beside a version or a name."""
 

@@ -1,5 +1,6 @@
 """Row streams: one split of a source, read row by row from any place on, so that it need not fit into memory."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +17,6 @@ Row = tuple[Any, dict[str, Any], bool]
 """Where a row stands, its values by column, and whether its document ends with it."""
 
 END = "<|endoftext|>"  # a line that begins so parts two documents of a text file
-
 PIECE = 2**16
 """Characters after which a streamed text goes on in another piece, at a line end: a book of any length is read so."""
 
@@ -101,8 +101,9 @@ class FileRows(RowStream):
 
     def _file(self, path: Path) -> Iterator[tuple[int, Any, Callable[[int, Any], tuple[dict[str, Any], bool]]]]:
         if path.suffix.lower() not in SUFFIXES:
-            for number, (text, ends) in enumerate(self._texts(path), start=1):
-                yield number, (text, ends), lambda _, piece: ({"text": piece[0]}, piece[1])
+            lines = enumerate(line.replace("\r\n", "\n") for line in read_lines(path, self.how.encoding))
+            for number, piece in enumerate(documents(lines, str(path), self.start, END, PIECE), start=1):
+                yield number, piece, lambda _, piece: ({"text": piece[1]}, piece[2])
             return
         with open_records(path, self.how) as records:
             if records.whole:
@@ -111,51 +112,37 @@ class FileRows(RowStream):
             for number, raw in records.raw:
                 yield number, raw, lambda number, raw: (records.read(number, raw), True)
 
-    def _texts(self, path: Path) -> Iterator[tuple[str, bool]]:
-        """The documents of a text file, in pieces of PIECE characters and a line, and whether each ends there."""
-        begins = re.compile(self.start) if self.start else None
-        held: list[str] = []
-        size, began, found = 0, False, False  # began: something other than blanks is held
-        for line in read_lines(path, self.how.encoding):
-            line = line.replace("\r\n", "\n")
-            ended = line.startswith(END)
-            if ended:
-                line = line.removeprefix(END).removeprefix("\n")
-            matched = bool(begins and begins.match(line))
-            found |= matched
-            # A piece goes on only where something does: the last one of a document is never blank.
-            if began and (ended or matched or (size >= PIECE and line.strip())):
-                yield "".join(held), ended or matched
-                held, size, began = [], 0, False
-            elif ended:
-                held, size = [], 0
-            held.append(line)
-            size += len(line)
-            began = began or bool(line.strip())
-        if began:
-            yield "".join(held), True
-        if begins and not found:
-            raise none_begins(begins.pattern, str(path))
 
+def documents(
+    lines: Iterable[tuple[Any, str]], where: str, begin: str | None, end: str | None = None, piece: float = math.inf
+) -> Iterator[tuple[Any, str, bool]]:
+    """The documents of lines, each with the place of its first line, and whether it ends there.
 
-def begun(lines: Iterable[tuple[Any, str]], pattern: str, where: str) -> Iterator[tuple[Any, str]]:
-    """The documents of lines, each from a line that `pattern` matches to the next, with the place of its first line.
-    Raises HfkitError: no line matches; messages call them `where`."""
-    begins, held, first, found = re.compile(pattern), list[str](), None, False
+    One begins at a line that the pattern `begin` matches, and behind the sign `end` at the beginning of a line; a long
+    one goes on in pieces of `piece` characters and a line. Raises HfkitError: no line matches; messages call them
+    `where`.
+    """
+    begins = re.compile(begin) if begin else None
+    held: list[str] = []
+    first, size, began, found = None, 0, False, False  # began: something other than blanks is held
     for place, line in lines:
-        matched = bool(begins.match(line))
+        ended = end is not None and line.startswith(end)
+        if end and ended:
+            line = line.removeprefix(end).removeprefix("\n")
+        matched = bool(begins and begins.match(line))
         found |= matched
-        if matched and "".join(held).strip():
-            yield first, "".join(held)
-            held = []
+        # A piece goes on only where something does: the last one of a document is never blank.
+        cut = ended or matched or (size >= piece and bool(line.strip()))
+        if began and cut:
+            yield first, "".join(held), ended or matched
+        if ended or (began and cut):
+            held, size, began = [], 0, False
         first = first if held else place
         held.append(line)
-    if not found:
-        raise none_begins(pattern, where)
-    if "".join(held).strip():
-        yield first, "".join(held)
-
-
-def none_begins(pattern: str, where: str) -> HfkitError:
-    """The message for lines of which none begins a document."""
-    return HfkitError(f"No line begins a document by the pattern {pattern!r}", where=where, fix="--document_start")
+        size += len(line)
+        began = began or bool(line.strip())
+    if begins and not found:
+        fix = "--document_start"
+        raise HfkitError(f"No line begins a document by the pattern {begin!r}", where=where, fix=fix)
+    if began:
+        yield first, "".join(held), True

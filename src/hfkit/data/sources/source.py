@@ -1,7 +1,7 @@
 """From what `--dataset` says to the tables behind it: a card, a Hub data set, files, or an embedded data set."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -43,10 +43,8 @@ def open_source(arguments: DataArguments, images: bool = False) -> Source:
 
     A bare name is a card before it is a folder, so that a folder called imdb never stands in for the data set; write
     ./imdb for the folder. A Hub id that a card describes is read by that card. Where `images` are wanted, tables beside
-    folders of them are read if they name some.
-
-    Raises:
-        HfkitError: Nothing of that name, a missing file, or a Hub out of reach.
+    folders of them are read if they name some. Raises HfkitError: nothing of that name, a missing file, or a Hub out of
+    reach.
     """
     return split_by_column(_open(arguments, images), arguments)
 
@@ -60,11 +58,15 @@ def _open(arguments: DataArguments, images: bool) -> Source:
         return _embedded(name, arguments)
     if name in cards:
         return _by_card(DataCard.read(cards[name]), arguments, images)
-    path = _path(name)
+    try:
+        path = Path(name).expanduser()
+        there = path.exists()
+    except (OSError, RuntimeError) as error:  # a name of thousands of characters, ~nobody
+        raise HfkitError(f"--dataset {name}: {getattr(error, 'strerror', None) or error}") from error
     if "://" in name:
         fix = "mount the bucket as a folder, or copy the files, and give the path"
         raise HfkitError(f"--dataset {name}: addresses are not read", fix=fix)
-    if path.exists() or path.suffix.lower() in SUFFIXES or name.startswith((".", "/", "~")):
+    if there or path.suffix.lower() in SUFFIXES or name.startswith((".", "/", "~")):
         return _files(name, path, arguments, images)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         described = (DataCard.read(card) for card in cards.values())
@@ -76,22 +78,9 @@ def _open(arguments: DataArguments, images: bool) -> Source:
     raise HfkitError(f"--dataset {name}: there is no such card, file, folder or Hub id", fix=fix)
 
 
-def _path(name: str) -> Path:
-    """The name as a path, if it can be one."""
-    try:
-        path = Path(name).expanduser()
-        path.exists()
-    except (OSError, RuntimeError) as error:  # a name of thousands of characters, ~nobody
-        raise HfkitError(f"--dataset {name}: {getattr(error, 'strerror', None) or error}") from error
-    return path
-
-
 def _by_card(card: DataCard, arguments: DataArguments, images: bool) -> Source:
     if card.source == f"demo:{card.name}":
         return _embedded(card.source, arguments)
-    separator, label = arguments.label_separator or card.label_separator, card.columns.get("label")
-    label = arguments.label_column or (label if isinstance(label, str) else None)
-    arguments = replace(arguments, label_separator=separator, label_column=label)
     if card.source.startswith(("./", "../")):
         source = _files(card.name, (card.path.parent / card.source).resolve(), arguments, images)
     else:
@@ -117,12 +106,9 @@ def _embedded(name: str, arguments: DataArguments) -> Source:
         table = pixel_table(path, *embedded.pixels)
     else:
         table = labelled_strings(path) if path.suffix == ".xml" else replace(read_table(path), origin=path.name)
-    if embedded.rows:
-        wanted = {column: table.column(column) for column in embedded.rows}
-        asked = tuple(embedded.rows.values())
-        table = table.select([row for row, held in enumerate(zip(*wanted.values(), strict=True)) if held == asked])
-        for column in embedded.rows:
-            del table.columns[column]
+    for column, asked in embedded.rows.items():
+        table = table.select([row for row, held in enumerate(table.column(column)) if held == asked])
+        del table.columns[column]
     own_size = embedded.test_size or card.test_size
     card = replace(card, columns=embedded.columns or card.columns, splits={}, test_size=own_size)
     location = f"{embedded.package or embedded.material}: {embedded.file}"
@@ -143,11 +129,28 @@ def _files(name: str, path: Path, arguments: DataArguments, images: bool) -> Sou
         notes = [note for table in tables.values() for note in table.notes]
         return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes + stray)
     by_split, other = _files_by_split(path, arguments) if path.is_dir() else ({"train": [path]}, [])
+
+    def read(split: str, files: Sequence[Path], arguments: DataArguments) -> Table:
+        return joined(str(path), [read_table(file, arguments) for file in files])
+
+    return of_files(name, path, by_split, other, arguments, read)
+
+
+def of_files(
+    name: str,
+    path: Path,
+    by_split: Mapping[str, list[Path]],
+    other: Sequence[Path],
+    arguments: DataArguments,
+    read: Callable[[str, Sequence[Path], DataArguments], Table],
+) -> Source:
+    """The files of each split, streamed or else `read`; the `other` files of the folder are told."""
     notes = [f"files not read: {', '.join(file.name for file in other)}"] if other else []
     if arguments.streaming:
-        streams = {split: FileRows(str(path), files, arguments) for split, files in by_split.items()}
+        start = arguments.document_start
+        streams = {split: FileRows(str(path), files, arguments, start) for split, files in by_split.items()}
         return streamed(name, "file", str(path), streams, notes)
-    tables = {name: joined(str(path), [read_table(f, arguments) for f in files]) for name, files in by_split.items()}
+    tables = {split: read(split, files, arguments) for split, files in by_split.items()}
     notes = [*(note for table in tables.values() for note in table.notes), *notes]
     return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
 
@@ -162,7 +165,7 @@ def streamed(
 
 def _files_by_split(path: Path, arguments: DataArguments) -> tuple[dict[str, list[Path]], list[Path]]:
     """The folder's files by the split in their name (train.csv, test-00000-of-00002.parquet), and the other files."""
-    folder = path / arguments.dataset_config_name if arguments.dataset_config_name else path
+    folder = path / (arguments.dataset_config_name or "")
     files = data_files(folder)
     if not files and folder.is_dir():  # a downloaded Hub data set keeps its files in one folder below
         below = tables_below(folder)
@@ -175,7 +178,7 @@ def _files_by_split(path: Path, arguments: DataArguments) -> tuple[dict[str, lis
     if len(files) == 1:
         return {"train": files}, []
     asked = (arguments.train_split, arguments.validation_split, arguments.test_split)
-    known = {"train", "test", *VALIDATION_NAMES, *(name for name in asked if name)}
+    known = {"train", "test", *VALIDATION_NAMES, *filter(None, asked)}
     by_split: dict[str, list[Path]] = {}
     for file in files:
         by_split.setdefault(SHARD.sub("", file.stem), []).append(file)

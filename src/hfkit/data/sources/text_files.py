@@ -1,38 +1,29 @@
 """Plain text files as tables of documents, and how the text of a few files is cut into splits."""
 
-import re
 from collections.abc import Sequence
 from glob import glob
+from io import StringIO
 from pathlib import Path
 
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
 from hfkit.data.readers import SUFFIXES, read_lines
-from hfkit.data.readers.streams import FileRows, begun
-from hfkit.data.sources.source import VALIDATION_NAMES, Source, streamed
+from hfkit.data.readers.streams import END, documents
+from hfkit.data.sources.source import VALIDATION_NAMES, Source, of_files
 from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import Table
 
 TEXT_SUFFIXES = (".txt", ".text", ".md", ".raw", ".tokens")
-
-END_LINE = re.compile(r"^<\|endoftext\|>\n?", re.MULTILINE)
-"""A line that parts two documents of a file, as GPT-2's end token is written out."""
-
 FEW = 30  # documents below which intervals over documents say little, and a split by documents would be lopsided
-
 SECTIONS, SHORTEST = 50, 2000
 """How many sections long held-out texts are cut into for the intervals, and the least characters of one."""
 
 
 def text_source(arguments: DataArguments) -> Source | None:
-    """The documents of a text file, of a folder of them or of a pattern such as `books/*.txt`; None for other data.
-
-    In a folder, train.txt, validation.txt (or valid, val, dev) and test.txt are the splits of those names. A file holds
+    """The documents of a text file, of a folder of them or of a pattern such as `books/*.txt`; None for other data. In
+    a folder, train.txt, validation.txt (or valid, val, dev) and test.txt are the splits of those names. A file holds
     one document, or several where a line `<|endoftext|>` stands between two, or where `--document_start` begins one.
-
-    Raises:
-        HfkitError: A pattern that no file matches, an empty file, or bytes that are not text.
-    """
+    Raises HfkitError: a pattern that no file matches, an empty file, or bytes that are not text."""
     name = arguments.dataset.strip()
     path = Path(name).expanduser()
     try:
@@ -57,17 +48,10 @@ def text_source(arguments: DataArguments) -> Source | None:
         known = ("train", "test", *VALIDATION_NAMES)
         by_split = {stem: [file for file in files if file.stem.lower() == stem] for stem in known}
         by_split = {stem: found for stem, found in by_split.items() if found}
-    other = [file.name for file in files if not any(file in chosen for chosen in by_split.values())]
-    notes = [f"files not read: {', '.join(other)}"] if other else []
-    if arguments.streaming:
-        if empty := [file for file in files if not file.stat().st_size]:
-            fix = "take it out of the data, or fill it"
-            raise HfkitError("The file holds no text", where=str(empty[0]), fix=fix)
-        start = arguments.document_start
-        streams = {split: FileRows(str(path), found, arguments, start) for split, found in by_split.items()}
-        return streamed(name, "file", str(path), streams, notes)
-    read = {split: _documents(split, found, arguments) for split, found in by_split.items()}
-    return Source(name, "file", str(path), read, single=len(read) == 1, notes=notes)
+    other = [file for file in files if not any(file in chosen for chosen in by_split.values())]
+    if arguments.streaming and (empty := [file for file in files if not file.stat().st_size]):
+        raise HfkitError("The file holds no text", where=str(empty[0]), fix="take it out of the data, or fill it")
+    return of_files(name, path, by_split, other, arguments, _documents)
 
 
 def _documents(split: str, files: Sequence[Path], arguments: DataArguments) -> Table:
@@ -75,9 +59,9 @@ def _documents(split: str, files: Sequence[Path], arguments: DataArguments) -> T
     places: list[str] = []
     for file in files:
         text = "".join(read_lines(file, arguments.encoding)).replace("\r\n", "\n")
-        parts = [part for part in END_LINE.split(text) if part.strip()]
-        if arguments.document_start:
-            parts = [document for part in parts for document in begun_by(part, arguments.document_start, str(file))]
+        parts = begun_by(text, None, str(file), END)
+        if start := arguments.document_start:
+            parts = [document for part in parts for document in begun_by(part, start, str(file))]
         if not parts:
             raise HfkitError("The file holds no text", where=str(file), fix="take it out of the data, or fill it")
         texts += parts
@@ -85,17 +69,16 @@ def _documents(split: str, files: Sequence[Path], arguments: DataArguments) -> T
     return Table(split, {"id": places, "text": texts}, lines=places, unit="document")
 
 
-def begun_by(text: str, pattern: str, where: str) -> list[str]:
-    """The documents of `text`, each beginning at a line that `pattern` matches. Raises as `begun`."""
-    return [document for _, document in begun(enumerate(text.splitlines(keepends=True)), pattern, where)]
+def begun_by(text: str, begin: str | None, where: str, end: str | None = None) -> list[str]:
+    """The documents of `text`, as `hfkit.data.readers.streams.documents` tells them."""
+    lines = text.splitlines(keepends=True) if begin else StringIO(text)
+    return [document for _, document, _ in documents(enumerate(lines), where, begin, end)]
 
 
 def cut_by_place(rows: Rows, shares: dict[str, float]) -> dict[str, Rows]:
     """Each document's first part to train, what follows to validation and test: a few texts, split as they are read.
-
     `rows.label` says of each document whether it comes to its end; `shares` of the characters are cut off. Raises
-    HfkitError: a text is too short for that.
-    """
+    HfkitError: a text is too short for that."""
     order = [role for role in ("validation", "test") if role in shares]
     kept = 1 - sum(shares.values())
     ends = [kept + sum(shares[role] for role in order[:place]) for place in range(len(order))]
@@ -109,17 +92,13 @@ def cut_by_place(rows: Rows, shares: dict[str, float]) -> dict[str, Rows]:
         return pieces
 
     pieces = [cut(text) for text in rows.inputs["text"]]
-    roles = ["train", *order]
-    return {
-        role: _parts(rows, [[(place, found[place])] for found in pieces], len(roles))
-        for place, role in enumerate(roles)
-    }
+    parts = ([[(place, found[place])] for found in pieces] for place in range(len(order) + 1))
+    return {role: _parts(rows, part, len(order) + 1) for role, part in zip(["train", *order], parts, strict=True)}
 
 
 def sections(rows: Rows) -> Rows:
     """The same text in some fifty pieces, cut at line ends, for intervals over pieces instead of a few documents."""
-    total = sum(map(len, rows.inputs["text"]))
-    size = max(SHORTEST, total // SECTIONS)
+    size = max(SHORTEST, sum(map(len, rows.inputs["text"])) // SECTIONS)
     cuts = [cut_at(text, list(range(size, len(text) - size // 2, size))) for text in rows.inputs["text"]]
     return _parts(rows, [list(enumerate(found)) for found in cuts])
 

@@ -44,15 +44,10 @@ class Columns:
 def choose_columns(
     tables: dict[str, Table], arguments: DataArguments, card: DataCard | None, image: str | None
 ) -> Columns:
-    """The columns to read; those that a flag or the card names must exist, the others are found.
-
-    A name that is known (text, review, label, sentiment, ...) decides first; else the content: the text is the column
-    with by far the longest values, the label the only other one with few distinct values. Where `image` is the column
-    of pictures there is no text.
-
-    Raises:
-        HfkitError: A named column is not there, or what is not named cannot be told for sure.
-    """
+    """The columns to read; those that a flag or the card names must exist, the others are found. A name that is known
+    (text, review, label, sentiment, ...) decides first; else the content: the text is the column with by far the
+    longest values, the label the only other one with few distinct values. Where `image` is the column of pictures there
+    is no text. Raises HfkitError: a named column is not there, or what is not named cannot be told for sure."""
     table, given = next(iter(tables.values())), card.columns if card else {}
     text, pair = arguments.text_column or given.get("text"), arguments.text_pair_column
     pair = pair or (None if arguments.text_column else given.get("text_pair"))
@@ -63,23 +58,21 @@ def choose_columns(
     for name in (text, pair, *labels, id):
         if name is not None:
             table.known(name)
-    named = {name.casefold(): name for name in reversed(list(table.columns))}
     if text is None and image is None:
-        text, pair = find_text(table, named, labels, pair)
-    labels = labels or [_find_label(table, named, (text, pair, image))]
+        text, pair = find_text(table, labels, pair)
+    labels = labels or [_find_label(table, (text, pair, image))]
     asked = [name for name in (text, image, pair, *labels) if name is not None]
     if len(set(asked)) < len(asked):
         what = f"image {image!r}" if text is None else f"text {text!r}, pair {pair!r}"
         raise HfkitError(f"One column is asked for twice: {what}, label {', '.join(map(repr, labels))}", fix=_FLAGS)
-    id = id or next((named[name] for name in ID_NAMES if name in named), None)
+    id = id or table.first_of(ID_NAMES)
     # An id names one example only if no other split uses it again.
     ids = [str(value) for one in tables.values() for value in one.columns.get(id, (None, None))] if id else []
-    if id in asked or (id is not None and not (len(set(ids)) == len(ids) and identifies(table.column(id)))):
+    if id in asked or len(set(ids)) < len(ids) or (id is not None and not identifies(table.column(id))):
         id = None
     used = {*asked, id, group_of(arguments, card)}
     unused = tuple(name for name in table.columns if name not in used)
-    indicators = tuple(labels) if len(labels) > 1 else ()
-    return Columns(text, ", ".join(labels), pair, id, unused, image, indicators)
+    return Columns(text, ", ".join(labels), pair, id, unused, image, tuple(labels) if len(labels) > 1 else ())
 
 
 def group_of(arguments: DataArguments, card: DataCard | None) -> str | None:
@@ -90,51 +83,47 @@ def group_of(arguments: DataArguments, card: DataCard | None) -> str | None:
 _FLAGS = "name the columns with --text_column, --text_pair_column, --label_column; for images with --image_column"
 
 
-def find_text(table: Table, named: dict[str, str], labels: Collection[str], pair: str | None) -> tuple[str, str | None]:
+def find_text(table: Table, labels: Collection[str], pair: str | None) -> tuple[str, str | None]:
     """The columns of the text and, where `pair` is None and there is one, of the second text of a pair."""
-    for first, second in PAIR_NAMES if pair is None else ():
-        if first in named and second in named and not {named[first], named[second]} & set(labels):
-            return named[first], named[second]
-    for name in TEXT_NAMES:
-        if name in named and named[name] not in (*labels, pair):
-            return named[name], pair
-    lengths = {name: _mean_length(table, name) for name in table.columns if name not in (*labels, pair)}
-    ranked = sorted((name for name in lengths if lengths[name] > 0), key=lambda name: -lengths[name])
+    taken = (*labels, pair)
+    for names in PAIR_NAMES if pair is None else ():
+        first, second = (table.first_of([name], taken) for name in names)
+        if first and second:
+            return first, second
+    if named := table.first_of(TEXT_NAMES, taken):
+        return named, pair
+    lengths = {name: length for name in table.columns if name not in taken and (length := _mean_length(table, name))}
+    ranked = sorted(lengths, key=lambda name: -lengths[name])
     if not ranked:
-        raise HfkitError(f"No column holds texts; there are {_listed(table)}", where=table.origin, fix=_FLAGS)
+        what = f"No column holds texts; there are {', '.join(table.shown)}"
+        raise HfkitError(what, where=table.origin, fix=_FLAGS)
     if len(ranked) > 1 and lengths[ranked[1]] > lengths[ranked[0]] / 2:
-        raise HfkitError(
-            f"Both {ranked[0]!r} and {ranked[1]!r} could be the text", where=table.origin, fix="say --text_column NAME"
-        )
+        what = f"Both {ranked[0]!r} and {ranked[1]!r} could be the text"
+        raise HfkitError(what, where=table.origin, fix="say --text_column NAME")
     return ranked[0], pair
 
 
-def _find_label(table: Table, named: dict[str, str], texts: tuple[str | None, ...]) -> str:
-    for name in SURE_LABELS:
-        if name in named and named[name] not in texts:
-            return named[name]
-    candidates = [named[name] for name in LABEL_NAMES if name in named and named[name] not in texts]
-    if not candidates:
-        candidates = [name for name in table.columns if name not in texts and _few_values(table, name)]
+def _find_label(table: Table, texts: tuple[str | None, ...]) -> str:
+    if sure := table.first_of(SURE_LABELS, texts):
+        return sure
+    others = [name for name in table.columns if name not in texts]
+    candidates = list(filter(None, (table.first_of([name], texts) for name in LABEL_NAMES)))
+    candidates = candidates or [name for name in others if _few_values(table, name)]
     if len(candidates) == 1:
         if candidates[0] in table.head(candidates[0], SAMPLE):
             what = f"The first line looks like a row, not a header: it holds {candidates[0]!r}, as other rows do"
             raise HfkitError(what, where=table.origin, fix="name the columns, such as --column_names text label")
         return candidates[0]
-    could = f"{' and '.join(map(repr, candidates))} could each be it" if candidates else f"there are {_listed(table)}"
+    each = f"{' and '.join(map(repr, candidates))} could each be it"
+    could = each if candidates else f"there are {', '.join(table.shown)}"
+    what = f"It cannot be told which column is the label: {could}"
 
     def only_bits(name: str) -> bool:
         return all(bit(value) is not None for value in table.head(name, SAMPLE) if not is_missing(value))
 
-    hot = [name for name in table.columns if name not in texts and only_bits(name)]
+    hot = list(filter(only_bits, others))
     fix = f"; or --label_columns {' '.join(hot)} for labels with a column of 0 and 1 each" if len(hot) > 1 else ""
-    raise HfkitError(
-        f"It cannot be told which column is the label: {could}", where=table.origin, fix=f"say --label_column NAME{fix}"
-    )
-
-
-def _listed(table: Table) -> str:
-    return ", ".join(name if len(name) <= 60 else name[:57] + "..." for name in table.columns)
+    raise HfkitError(what, where=table.origin, fix=f"say --label_column NAME{fix}")
 
 
 def _mean_length(table: Table, name: str) -> float:
@@ -157,8 +146,7 @@ def _few_values(table: Table, name: str) -> bool:
 
 def row_ids(table: Table, split: str, used: Collection[str]) -> list[str]:
     """An id for each row: those of a column that is called so and not `used`, else the split and the row's number."""
-    named = {name.casefold(): name for name in reversed(list(table.columns))}
-    column = next((named[name] for name in ID_NAMES if name in named and named[name] not in used), None)
+    column = table.first_of(ID_NAMES, used)
     if column is not None and identifies(values := table.column(column)):
         return list(map(str, values))
     return [f"{split}-{row}" for row in range(len(table))]
@@ -177,17 +165,13 @@ def bit(value: Any) -> int | None:
 def indicator_rows(table: Table, columns: tuple[str, ...]) -> list[list[int] | None]:
     """What `columns` hold in each row, as zeros and ones; None for a row that lacks one of them. Raises HfkitError: a
     cell is neither 0 nor 1 nor missing; the message names its column and row."""
-    found: list[list[int] | None] = [[] for _ in range(len(table))]
-    for name in columns:
-        values = table.column(name)
+    cells = {name: table.column(name) for name in columns}
+    for name, values in cells.items():
         odd = [row for row, value in enumerate(values) if bit(value) is None and not is_missing(value)]
         if odd:
-            raise HfkitError(
-                f"{counted(len(odd), 'value')} of the label column {name!r} are no 0 or 1: the first is"
-                f" {str(values[odd[0]])[:60]!r}",
-                where=table.places(odd),
-                fix="write 1 where the label holds and 0 where not; --missing_values names what stands for neither",
-            )
-        found = [None if row is None or is_missing(value) else [*row, bit(value) or 0]
-                 for row, value in zip(found, values, strict=True)]  # fmt: skip
-    return found
+            first = str(values[odd[0]])[:60]
+            what = f"{counted(len(odd), 'value')} of the label column {name!r} are no 0 or 1: the first is {first!r}"
+            fix = "write 1 where the label holds and 0 where not; --missing_values names what stands for neither"
+            raise HfkitError(what, where=table.places(odd), fix=fix)
+    rows = zip(*cells.values(), strict=True)
+    return [None if any(map(is_missing, row)) else [bit(value) or 0 for value in row] for row in rows]

@@ -19,14 +19,10 @@ CALLED = {"split", "set", "subset", "partition", "fold"}
 def choose_splits(
     source: "Source", arguments: DataArguments, only_test: bool = False
 ) -> tuple[dict[str, Table], list[str]]:
-    """The source's tables by role, in the order train, validation, test; a role may be missing but train.
-
-    The user's flag decides, then the card, then the usual names. A split that plays no role is named in the notes. With
-    `only_test` all rows of a single file are the test split.
-
-    Raises:
-        HfkitError: A split that is asked for is not there, none can train, or one would play two roles.
-    """
+    """The source's tables by role, in the order train, validation, test; a role may be missing but train. The user's
+    flag decides, then the card, then the usual names. A split that plays no role is named in the notes. With
+    `only_test` all rows of a single file are the test split. Raises HfkitError: a split that is asked for is not there,
+    none can train, or one would play two roles."""
     if only_test and source.single and source.kind == "file":
         return {"test": next(iter(source.tables.values()))}, list(source.notes)
     chosen, tables, notes = roles_of(source, arguments), source.tables, list(source.notes)
@@ -46,13 +42,11 @@ def renamed(chosen: dict[str, str], source: "Source") -> list[str]:
 def roles_of(source: "Source", arguments: DataArguments) -> dict[str, str]:
     """Role -> the name of the source's split that plays it. Raises as `choose_splits`."""
     tables = source.tables
-    asked = {role: getattr(arguments, f"{role}_split") for role in ROLES}
-    chosen = {role: name for role, name in asked.items() if name is not None}
+    chosen = {role: name for role in ROLES if (name := getattr(arguments, f"{role}_split")) is not None}
     for role, name in chosen.items():
         if name not in tables:
-            raise HfkitError(
-                f"--{role}_split {name}: there is no such split", where=source.location, fix=nearest(name, tables)
-            )
+            what = f"--{role}_split {name}: there is no such split"
+            raise HfkitError(what, where=source.location, fix=nearest(name, tables))
     for role, name in _usual(source).items():
         # A split that the user gave one role does not play another one by default.
         if role not in chosen and name not in chosen.values():

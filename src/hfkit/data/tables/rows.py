@@ -76,30 +76,22 @@ def take_rows(
     separator: str | None,
     unlabelled: str | None,
 ) -> tuple[Rows, list[str]]:
-    """The rows of a table that have a text or picture, and a label; and a note for each thing dropped.
-
-    Args:
-        table, split: The rows, and the split's name, which begins each id that the source does not give.
-        columns: The columns to read.
-        arguments, card: Which rows are dropped, counted, instead of refused, and which must stay together.
-        separator: What parts labels in one cell: an empty one holds none, which is no fault.
-        unlabelled: What stands for no label (-1, as the Hub writes it, where label names are declared).
-
-    Raises:
-        HfkitError: A text or picture that is none, rows that lack one or a label, or no row left.
-    """
+    """The rows of a table that have a text or picture, and a label; and a note for each thing dropped. Where a
+    `separator` parts labels, an empty cell holds none, which is no fault; `unlabelled` stands for no label (-1, as the
+    Hub writes it, where label names are declared). Raises HfkitError: a text or picture that is none, rows that lack
+    one or a label, or no row left."""
     label = indicator_rows(table, columns.indicators) if columns.indicators else table.column(columns.label)
     if columns.image is not None:
         digests, bad, notes = examined(table, columns.image, split, arguments.skip_corrupt)
         inputs = {"image": digests}
     else:
         inputs, bad, notes = _texts(table, split, columns, arguments.drop_bad_rows)
-    said = [is_missing(value) or (unlabelled is not None and str(value).strip() == unlabelled) for value in label]
-    missing = [row for row, nothing in enumerate(said) if nothing]
+    missing = [row for row, value in enumerate(label)
+               if is_missing(value) or (unlabelled is not None and str(value).strip() == unlabelled)]  # fmt: skip
     if separator:
-        none = {row for row in missing if isinstance(label[row], str)}
-        missing = [row for row in missing if row not in none]
-        notes += [f"{counted(len(none), 'row')} of {split} with an empty {columns.label}: no label"] if none else []
+        none = sum(isinstance(label[row], str) for row in missing)
+        missing = [row for row in missing if not isinstance(label[row], str)]
+        notes += [f"{counted(none, 'row')} of {split} with an empty {columns.label}: no label"] if none else []
     other = "--test_split and --validation_split name labelled splits"
     check_missing(table, f"labels in {columns.label!r}", missing, other, arguments.drop_bad_rows)
     bad.update(missing)
@@ -109,8 +101,8 @@ def take_rows(
     rows = Rows(table, list(range(len(table))), list(map(str, own)), inputs, label, unit).without(bad)
     with after(notes):
         if not len(rows):
-            what = "a text" if columns.image is None else "an image"
-            raise HfkitError(f"No row has both {what} and a label", where=table.origin)
+            what = f"No row has both {'a text' if columns.image is None else 'an image'} and a label"
+            raise HfkitError(what, where=table.origin)
     return rows, notes
 
 
@@ -128,11 +120,10 @@ def units(table: Table, blocks: int | None, group: str | None) -> list[Any] | No
 
 def _texts(table: Table, split: str, columns: Columns, drop: bool) -> tuple[dict[str, list[str]], set[int], list[str]]:
     """The texts of every row, the rows that lack one, and a note for each thing dropped."""
-    inputs: dict[str, list[str]] = {}
     notes: list[str] = []
     names = {role: name for role, name in (("text", columns.text), ("text_pair", columns.pair)) if name is not None}
+    inputs = {role: table.column(name) for role, name in names.items()}
     for role, name in names.items():
-        inputs[role] = table.column(name)
         check_strings(table, name, inputs[role])
     empty = {role: {row for row, value in enumerate(values) if is_missing(value)} for role, values in inputs.items()}
     bad = set.intersection(*empty.values())  # one text of a pair may be empty, such as a title that is optional
@@ -152,11 +143,9 @@ def check_missing(table: Table, what: str, missing: list[int], other: str, drop:
     if len(missing) == len(table):
         raise HfkitError(f"All {what} are missing", where=table.origin, fix=other)
     if missing and not drop:
-        raise HfkitError(
-            f"{len(missing):,} of {len(table):,} {what} are missing (empty, null or nothing that can be seen)",
-            where=table.places(missing),
-            fix="fill them in, or drop those rows with --drop_bad_rows",
-        )
+        what = f"{len(missing):,} of {len(table):,} {what} are missing (empty, null or nothing that can be seen)"
+        fix = "fill them in, or drop those rows with --drop_bad_rows"
+        raise HfkitError(what, where=table.places(missing), fix=fix)
 
 
 def check_strings(table: Table, name: str, values: list[Any]) -> None:

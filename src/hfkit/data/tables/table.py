@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -40,11 +40,20 @@ class Table:
         values = values if isinstance(values, list) else values.to_pylist()
         return [None if str(value).strip() in self.missing else value for value in values] if self.missing else values
 
+    @property
+    def shown(self) -> list[str]:
+        """The columns' names as messages list them: the first row of a file without a header may be long."""
+        return [name if len(name) <= 60 else name[:57] + "..." for name in self.columns]
+
     def known(self, name: str) -> None:
         """Refuses a name that no column has."""
         if name not in self.columns:
-            shown = [known if len(known) <= 60 else known[:57] + "..." for known in self.columns]
-            raise HfkitError(f"There is no column {name!r}", where=self.origin, fix=nearest(name, shown))
+            raise HfkitError(f"There is no column {name!r}", where=self.origin, fix=nearest(name, self.shown))
+
+    def first_of(self, names: Iterable[str], taken: Collection[str | None] = ()) -> str | None:
+        """The column that has the first of these names, in whatever case, and is not `taken`; None if there is none."""
+        named = {name.casefold(): name for name in reversed(list(self.columns))}
+        return next((named[name] for name in names if name in named and named[name] not in taken), None)
 
     def head(self, name: str, rows: int) -> list[Any]:
         """The column's first values as Python objects."""
@@ -62,9 +71,9 @@ class Table:
         """Where the first few of `rows` stand: `reviews.csv line 7, 9, 12, 30, 31, ... (8 rows)`."""
         places = [self.place(row) for row in rows[:limit]]
         for number in range(len(places) - 1, 0, -1):
-            before, here = places[number - 1].rsplit(" ", 1)[0], places[number].rsplit(" ", 1)
-            if before == here[0]:
-                places[number] = here[1]
+            begins, here = places[number].rsplit(" ", 1)
+            if places[number - 1].rsplit(" ", 1)[0] == begins:
+                places[number] = here
         return ", ".join(places) + (f", ... ({len(rows):,} rows)" if len(rows) > limit else "")
 
     def select(self, rows: Sequence[int]) -> "Table":
@@ -123,12 +132,11 @@ def arrow_table(origin: str, table: Any) -> Table:
         inner = feature.get("feature", feature) if isinstance(feature, dict) else feature
         kind = inner.get("_type") if isinstance(inner, dict) else None
         if kind == "ClassLabel" and inner.get("names") is not None:
-            names[column] = inner["names"]
-            strings = isinstance(names[column], list) and all(isinstance(name, str) for name in names[column])
-            if not strings or len(set(names[column])) != len(names[column]):
-                raise HfkitError(
-                    f"The file names the labels of {column!r}, and not each by a string of its own", where=origin
-                )
+            names[column] = told = inner["names"]
+            strings = isinstance(told, list) and all(isinstance(name, str) for name in told)
+            if not strings or len(set(told)) != len(told):
+                what = f"The file names the labels of {column!r}, and not each by a string of its own"
+                raise HfkitError(what, where=origin)
         if kind == "Image" and inner is feature:
             pictures.append(column)
     columns = {name: _plain(table[name]) for name in table.column_names}

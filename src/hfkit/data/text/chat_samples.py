@@ -22,16 +22,9 @@ CHANGED = "the chat template leaves out a part of an answer, such as its thinkin
 
 
 def samples(row: dict[str, Any], processor: PreTrainedTokenizerBase) -> tuple[list[list[Segment]], str]:
-    """What is read of a row: one document, or where a chat's template rewrites earlier turns one an answer; and what is
-    to be said of that, if anything.
-
-    Args:
-        row: `text`; `prompt` and `completion`; or `messages`, perhaps with `tools`.
-        processor: Its chat template writes the messages down.
-
-    Raises:
-        HfkitError: As `rendered`, or the template does not begin an answer as it asks for one.
-    """
+    """What is read of a row (`text`; `prompt` and `completion`; or `messages`, perhaps with `tools`): one document, or
+    where a chat's template rewrites earlier turns one an answer; and what is to be said of that, if anything. Raises
+    HfkitError: as `rendered`, or the template does not begin an answer as it asks for one."""
     if "messages" not in row:
         return _plain(segments(row), processor)
     messages, tools = unpacked(row["messages"]), json.loads(row.get("tools") or "[]")
@@ -54,8 +47,8 @@ def samples(row: dict[str, Any], processor: PreTrainedTokenizerBase) -> tuple[li
         [Segment(asked[start:], False, special=True), Segment(told[len(asked) :], True, special=True)]
         for start, (asked, told) in zip(starts, turns, strict=True)
     ]
-    said = "; ".join(dict.fromkeys([*notes, *([APART] if apart else [])]))
-    return (found if apart else [[part for turn in found for part in turn]]), said
+    notes += [APART] if apart else []
+    return (found if apart else [[part for turn in found for part in turn]]), "; ".join(dict.fromkeys(notes))
 
 
 def _plain(parts: list[Segment], processor: PreTrainedTokenizerBase, *notes: str) -> tuple[list[list[Segment]], str]:
@@ -77,20 +70,15 @@ def rendered(
 
     A system message that it refuses or leaves out stands before the first user's message, as Gemma's template has it.
     What others than the assistant write like a special token is `parted`, so that none of theirs ends a turn. `how` is
-    `add_generation_prompt` or `continue_final_message`.
-
-    Raises:
-        HfkitError: There is no template, it knows no such role, does not take these messages, or leaves out what
-            somebody says, a tool or a tool call.
+    `add_generation_prompt` or `continue_final_message`. Raises HfkitError: there is no template, it knows no such role,
+    does not take these messages, or leaves out what somebody says, a tool or a tool call.
     """
     template = processor.chat_template
     if not template:
-        raise HfkitError(
-            "The tokenizer has no chat template: the model has not learnt to chat",
-            where=where,
-            fix="choose a chat model (an -Instruct), or let it continue texts: prompt and completion, or text;"
-            " hfkit generate RUN --prompt TEXT",
-        )
+        fix = "choose a chat model (an -Instruct), or let it continue texts: prompt and completion, or text;"
+        fix += " hfkit generate RUN --prompt TEXT"
+        what = "The tokenizer has no chat template: the model has not learnt to chat"
+        raise HfkitError(what, where=where, fix=fix)
     known = ROLES | set(re.findall(r"""role['"]?\]?\s*[!=]=\s*['"](\w+)['"]""", str(template)))
     if odd := next((message["role"] for message in messages if message["role"] not in known), None):
         raise HfkitError(f"The chat template knows no role {odd!r}", where=where, fix=nearest(odd, known))

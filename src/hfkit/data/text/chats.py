@@ -27,14 +27,10 @@ def holds_messages(value: Any) -> bool:
 
 
 def messages_of(value: Any, where: str) -> list[Message]:
-    """The messages of a cell: a list, or the JSON of one; `role` and `content`, or ShareGPT's `from` and `value`.
-
-    Parts of text are joined, arguments of tool calls that are JSON become objects, and keys that are null are left out,
-    as Parquet fills them in.
-
-    Raises:
-        HfkitError: It is no list of messages, one lacks its role or its text, or holds other parts than text.
-    """
+    """The messages of a cell: a list, or the JSON of one; `role` and `content`, or ShareGPT's `from` and `value`. Parts
+    of text are joined, arguments of tool calls that are JSON become objects, and keys that are null are left out, as
+    Parquet fills them in. Raises HfkitError: it is no list of messages, one lacks its role or its text, or holds other
+    parts than text."""
     found = read_json(value, where, "The chat") if isinstance(value, str) else value
     if not isinstance(found, list):
         raise HfkitError(f"A chat is no list of messages: {str(value)[:80]!r}", where=where, fix=FORM)
@@ -67,9 +63,8 @@ def _message(given: Any, where: str) -> Message:
 def _part(part: Any, where: str) -> str:
     text = part.get("text") if isinstance(part, dict) else part
     if not isinstance(text, str):
-        raise HfkitError(
-            f"A part of a message is no text: {str(part)[:80]}", where=where, fix="language models read texts alone"
-        )
+        what = f"A part of a message is no text: {str(part)[:80]}"
+        raise HfkitError(what, where=where, fix="language models read texts alone")
     return text
 
 

@@ -15,7 +15,7 @@ from hfkit.base.network import hub_access
 from hfkit.base.processes import is_first
 from hfkit.config import DataArguments
 from hfkit.data.labels.column import UNLABELLED
-from hfkit.data.readers.streams import Row, RowStream, TableRows, begun
+from hfkit.data.readers.streams import Row, RowStream, TableRows, documents
 from hfkit.data.sources.source import Source
 from hfkit.data.splits import remove_repeats
 from hfkit.data.summary import LoadedData, describe, finished
@@ -26,8 +26,6 @@ from hfkit.data.text.documents import columns_of, dataset, few_cut, open_documen
 
 CHARACTERS = 2**25  # of a window, whatever --streaming_window says: 2,000 books would fill the memory
 LOOKED_AT = 100  # first rows of the stream, from which the columns are told
-
-
 HELD_OUT = 500  # documents of validation and of test where --max_eval_samples and --max_test_samples do not say
 
 
@@ -57,21 +55,10 @@ class Window:
 
 
 class DocumentStream:
-    """The training documents of a stream.
+    """The training documents of a split of `opened`, row by row; `start` is the line that begins one, where rows are
+    lines."""
 
-    Args:
-        stream: The split, row by row.
-        opened: Where it comes from.
-        arguments: Window, encoding, and what happens to bad rows and repeats.
-        start: The line that begins a document, where rows are lines.
-
-    Attributes:
-        unused: What is said of the columns.
-        held: Documents at the start of each pass that are another split's.
-        first: The first window.
-    """
-
-    first: Window
+    first: Window  # the first window
 
     def __init__(self, stream: RowStream, opened: Source, arguments: DataArguments, start: str | None) -> None:
         self.stream, self.opened, self.arguments, self.start = stream, opened, arguments, start
@@ -82,9 +69,10 @@ class DocumentStream:
         names = list(dict.fromkeys(name for row in head for name in row))
         table = Table(stream.origin, {name: [row.get(name) for row in head] for name in names})
         refuse_in_stream(table, arguments, opened)
-        self.layout, self.unused = columns_of(table, opened, arguments)
+        self.layout, self.unused = columns_of(table, opened, arguments)  # `unused`: what is said of the columns
         self.columns = self.layout.used
-        self.held, self._known = 0, frozenset[bytes]()
+        self.held = 0  # documents at the start of each pass that are another split's
+        self._known = frozenset[bytes]()
         self._place: tuple[int, int] | None = None  # where `_rows` stands
         self._rows: Iterator[Row] = iter(())
 
@@ -108,13 +96,9 @@ class DocumentStream:
         return Position(row=self.held)
 
     def window(self, begin: Position) -> Window:
-        """The documents after `begin`: the same whenever it is asked, and in whichever process.
-
-        A window ends with the stream; the next one is then the first of another pass.
-
-        Raises:
-            HfkitError: The stream cannot be read, holds what is no document, or nothing but what is held out.
-        """
+        """The documents after `begin`: the same whenever it is asked, and in whichever process. A window ends with the
+        stream; the next one is then the first of another pass. Raises HfkitError: the stream cannot be read, holds what
+        is no document, or nothing but what is held out."""
         passes = 0
         while True:
             rows = self._take(begin)
@@ -134,22 +118,20 @@ class DocumentStream:
 
     def _checked_window(self, rows: list[Row], begin: Position) -> Window:
         kept, notes = self._checked(rows, "train", begin.row, part=True)
-        dropped = len(rows) - len(kept)
-        fresh = [row for row, key in enumerate(kept.keys()) if _digest(key) not in self._known]
-        leaked = len(kept) - len(fresh)
-        documents = dataset(kept.select(fresh) if leaked else kept)
-        what = describe(documents)
+        leaked = {row for row, key in enumerate(kept.keys()) if _digest(key) in self._known}
+        learnt = dataset(kept.without(leaked))
+        what = describe(learnt)
         end = dataclasses.replace(
             begin,
             row=begin.row + len(rows),
-            documents=begin.documents + len(documents),
+            documents=begin.documents + len(learnt),
             bytes=begin.bytes + what["bytes"],
-            dropped=begin.dropped + dropped,
-            leaked=begin.leaked + leaked,
+            dropped=begin.dropped + len(rows) - len(kept),
+            leaked=begin.leaked + len(leaked),
             digest=hashlib.sha256((begin.digest + what["fingerprint"]).encode()).hexdigest(),
             source=None if self.start else self.stream.state(),
         )
-        return Window(documents, begin, end, notes)
+        return Window(learnt, begin, end, notes)
 
     def _take(self, begin: Position) -> list[Row]:
         """The rows of the window after `begin`; none at the end of the stream."""
@@ -173,8 +155,8 @@ class DocumentStream:
             column = self.columns[0]
             cells = ((place, str(row.get(column) or "")) for place, row, _ in self.stream.open(0))
             lines = ((place, cell if cell.endswith("\n") else f"{cell}\n") for place, cell in cells)
-            joined = begun(lines, self.start, self.stream.origin)
-            return ((place, {column: text}, True) for place, text in islice(joined, skip, None))
+            joined = documents(lines, self.stream.origin, self.start)
+            return ((place, {column: text}, ends) for place, text, ends in islice(joined, skip, None))
         return (
             (place, {name: row.get(name) for name in self.columns}, ends)
             for place, row, ends in self.stream.open(skip, state)
@@ -197,11 +179,9 @@ class DocumentStream:
     def _nothing(self, begin: Position) -> HfkitError:
         if begin.row > self.held or begin.epoch:
             return HfkitError("The stream holds no document to learn from", where=self.stream.origin)
-        return HfkitError(
-            f"The stream ends within the {counted(self.held, 'document')} that are held out of it",
-            where=self.stream.origin,
-            fix="give a smaller --max_eval_samples and --max_test_samples, or leave out --streaming",
-        )
+        what = f"The stream ends within the {counted(self.held, 'document')} that are held out of it"
+        fix = "give a smaller --max_eval_samples and --max_test_samples, or leave out --streaming"
+        return HfkitError(what, where=self.stream.origin, fix=fix)
 
 
 def _digest(key: tuple[str, ...]) -> bytes:
@@ -213,10 +193,8 @@ def load_stream(arguments: DataArguments) -> LoadedData:
 
     The rest of the stream is behind its attribute `stream`. A validation or test split of the source is read up to
     `max_eval_samples` or `max_test_samples` documents (500 where they do not say); one that it lacks is as many
-    documents of the stream's start, test before validation, which training then leaves out.
-
-    Raises:
-        HfkitError: As `load_documents`; a source that is read whole; an empty stream, or one that ends too soon.
+    documents of the stream's start, test before validation, which training then leaves out. Raises HfkitError: as
+    `load_documents`; a source that is read whole; an empty stream, or one that ends too soon.
     """
     opened, start = open_documents(arguments)
     opened.streams = opened.streams or {split: TableRows(table) for split, table in opened.tables.items()}
@@ -225,16 +203,16 @@ def load_stream(arguments: DataArguments) -> LoadedData:
     if rest := sorted(opened.streams.keys() - roles.values()):
         notes.append(f"splits not used: {', '.join(rest)}")
 
-    def documents(role: str) -> DocumentStream:
+    def stream_of(role: str) -> DocumentStream:
         return DocumentStream(opened.streams[roles[role]], opened, arguments, start)
 
-    stream = documents("train")
+    stream = stream_of("train")
     limits = {"test": arguments.max_test_samples, "validation": arguments.max_eval_samples}
     held: dict[str, Rows] = {}
     for role, limit in limits.items():
         count = limit or HELD_OUT
         if role in roles:
-            held[role] = documents(role).hold(count, role)
+            held[role] = stream_of(role).hold(count, role)
             notes.append(f"{role}: the first {counted(len(held[role]), 'document')} of its split")
         else:
             first = stream.held + 1
@@ -244,8 +222,7 @@ def load_stream(arguments: DataArguments) -> LoadedData:
     stream.keep_out(held)
     stream.first = stream.window(stream.begin())
     held = remove_repeats(held, notes, keep=arguments.keep_duplicates)
-    for role in held:
-        held[role] = few_cut(held[role], role, notes)
+    held = {role: few_cut(rows, role, notes) for role, rows in held.items()}
     return _finish(stream, held, notes + stream.unused + stream.first.notes)
 
 
@@ -257,8 +234,7 @@ def _finish(stream: DocumentStream, held: dict[str, Rows], notes: list[str]) -> 
         notes.append("documents with the text of one that is held out are left out as they come; repeats stay")
     if first.end.leaked:
         notes.append(f"{counted(first.end.leaked, 'text')} of the first {window} also held out: left out of train")
-    sizes = " / ".join(f"{len(rows):,}" for rows in held.values())
-    columns = ", ".join(stream.columns)
+    sizes, columns = " / ".join(f"{len(rows):,}" for rows in held.values()), ", ".join(stream.columns)
     data = finished(
         opened,
         {"train": first.rows, **{role: dataset(rows) for role, rows in held.items()}},

@@ -21,6 +21,11 @@ from hfkit.data.text.chats import is_learnt, packed
 from hfkit.data.text.layouts import Layout, layout_of
 
 
+def _alike(rows: Rows) -> list[int]:
+    """Documents are of one kind when some are drawn."""
+    return [0] * len(rows)
+
+
 def load_documents(
     arguments: DataArguments, only_test: bool = False, label_names: list[str] | None = None
 ) -> LoadedData:
@@ -51,17 +56,16 @@ def load_documents(
         for role, table in tables.items():
             if start:
                 column = layout.columns[0]
-                lines = [line if line and line.endswith("\n") else f"{line or ''}\n" for line in table.column(column)]
-                table = Table(table.origin, {column: begun_by("".join(lines), start, table.origin)})
+                text = "".join(f"{line or ''}".removesuffix("\n") + "\n" for line in table.column(column))
+                table = Table(table.origin, {column: begun_by(text, start, table.origin)})
             splits[role], found = take_documents(table, role, layout, arguments, None if start else card)
             notes += found + splits[role].substitute(card.replace if card else {}, role)
         splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
         if not whole:
             splits = _held_out(splits, opened, arguments, notes)
-        for role in ("validation", "test"):
-            if role in splits:
-                splits[role] = few_cut(splits[role], role, notes)
-        splits = limited({role: splits[role] for role in ROLES if role in splits}, _alike, arguments, notes)
+        splits = {role: splits[role] for role in ROLES if role in splits}
+        splits |= {role: few_cut(rows, role, notes) for role, rows in splits.items() if role != "train"}
+        splits = limited(splits, _alike, arguments, notes)
     splits = {"test": splits["test"]} if only_test else splits
     return finished(
         opened,
@@ -87,15 +91,13 @@ def columns_of(table: Table, opened: Source, arguments: DataArguments) -> tuple[
     text = arguments.text_column or (card.columns.get("text") if card else None)
     layout = None if text else layout_of(table.columns)
     if layout is None:
-        named = {name.casefold(): name for name in reversed(list(table.columns))}
-        text = text or find_text(table, named, (), "")[0]
+        text = text or find_text(table, (), "")[0]
         table.known(text)
         layout = Layout("text", (text,))
     layout = layout.settled(lambda name: table.head(name, 100))
     used = {*layout.used, *ID_NAMES, group_of(arguments, card)}
-    unused = [name for name in table.columns if name.casefold() not in used and name not in used]
-    notes = [f"columns not used: {', '.join(unused)}"] if unused else []
-    return layout, [*([said] if (said := layout.read_as()) else []), *notes]
+    unused = ", ".join(name for name in table.columns if not {name, name.casefold()} & used)
+    return layout, [*layout.read_as(), *([f"columns not used: {unused}"] if unused else [])]
 
 
 def few_cut(rows: Rows, role: str, notes: list[str]) -> Rows:
@@ -116,11 +118,9 @@ def take_documents(
     card: DataCard | None = None,
     part: bool = False,
 ) -> tuple[Rows, list[str]]:
-    """The documents of a table; rows that lack one are refused or, with `--drop_bad_rows`, dropped and counted.
-
-    Blocks or groups of the card, of like documents, stay in one split. A `part` of a split may hold nothing but what is
-    dropped.
-    """
+    """The documents of a table; rows that lack one are refused or, with `--drop_bad_rows`, dropped and counted. Blocks
+    or groups of the card, of like documents, stay in one split. A `part` of a split may hold nothing but what is
+    dropped."""
     table.missing = arguments.missing_values
     ids = row_ids(table, split, layout.used)
     bad: set[int] = set()
@@ -130,8 +130,8 @@ def take_documents(
         chats = name in layout.listed
         missing = [row for row, value in enumerate(column) if (not value if chats else is_missing(value))]
         if name == layout.columns[0] and layout.kind in ("completion", "turns"):  # there need be no prompt
-            column, missing = [value or "" for value in column], []
-            values[name] = column
+            column = values[name] = [value or "" for value in column]
+            missing = []
         if not (part and arguments.drop_bad_rows):
             check_missing(table, f"{name!r}", missing, "--text_column names another column", arguments.drop_bad_rows)
         if not chats:
@@ -159,9 +159,7 @@ def _chats(
     """The chats of all rows but the bad ones as JSON, and how many end with what nobody answers."""
     inputs: dict[str, list[str]] = {name: [""] * len(table) for name in layout.stores}
     open_ended = unasked = 0
-    for row in range(len(table)):
-        if row in bad:
-            continue
+    for row in (row for row in range(len(table)) if row not in bad):
         messages, tools = layout.chat({name: column[row] for name, column in values.items()}, table.place(row))
         if messages and is_learnt(messages[0]):
             messages[0], unasked = {**messages[0], "weight": 0}, unasked + 1
@@ -171,11 +169,9 @@ def _chats(
         open_ended += not is_learnt(messages[-1])
         for name, value in zip(layout.stores, (messages, tools), strict=False):
             inputs[name][row] = json.dumps(value, ensure_ascii=False)
-    said = {
-        f"{counted(open_ended, 'chat')} of {split} with messages after the last answer: these are not read": open_ended,
-        f"{counted(unasked, 'chat')} of {split} opened by the assistant: read, and not learnt": unasked,
-    }
-    return inputs, [sentence for sentence, chats in said.items() if chats]
+    ends = f"{counted(open_ended, 'chat')} of {split} with messages after the last answer: these are not read"
+    opens = f"{counted(unasked, 'chat')} of {split} opened by the assistant: read, and not learnt"
+    return inputs, [*([ends] if open_ended else []), *([opens] if unasked else [])]
 
 
 def _held_out(splits: dict[str, Rows], opened: Source, arguments: DataArguments, notes: list[str]) -> dict[str, Rows]:
@@ -186,11 +182,6 @@ def _held_out(splits: dict[str, Rows], opened: Source, arguments: DataArguments,
     shares = {role: share_of(role, arguments, opened.card) for role in missing}
     notes += [f"{role}: {100 * share:g} % of each text, from its end" for role, share in shares.items()]
     return {**splits, **cut_by_place(splits["train"], shares)}
-
-
-def _alike(rows: Rows) -> list[int]:
-    """Documents are of one kind when some are drawn."""
-    return [0] * len(rows)
 
 
 def dataset(rows: Rows) -> Dataset:

@@ -15,7 +15,6 @@ PAIRS = (
 """What the user says and what is answered: first those that belong together, then any two."""
 
 INPUTS = ("input", "context")  # beside a question: what it is about. May be empty.
-
 Prompt = str | list[Message] | dict[str, Any]
 """A text; a chat, oldest message first; or `{"messages": ..., "tools": ...}`."""
 
@@ -41,12 +40,11 @@ class Layout:
         """The columns that its chats become."""
         return ("messages", *("tools" for name in self.beside if name.casefold() == "tools"))
 
-    def read_as(self) -> str | None:
+    def read_as(self) -> list[str]:
         """What is said of columns that do not say it by their names."""
-        if self.kind != "pair":
-            return None
-        user = " and ".join(self.columns[:1] + tuple(name for name in self.beside if name.casefold() in INPUTS))
-        return f"read as chats: {user} is what the user says, {self.columns[1]} the answer that is learnt"
+        user = " and ".join([*self.columns[:1], *(name for name in self.beside if name.casefold() in INPUTS)])
+        told = f"read as chats: {user} is what the user says, {self.columns[-1]} the answer that is learnt"
+        return [told] if self.kind == "pair" else []
 
     def settled(self, values: Callable[[str], list[Any]]) -> "Layout":
         """With `turns` for a completion or a pair where some of a column's values are lists of messages."""

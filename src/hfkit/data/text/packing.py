@@ -41,14 +41,9 @@ def measured(row: dict[str, Any]) -> tuple[int, int]:
 
 
 def read_texts(processor: PreTrainedTokenizerBase, texts: list[str], special: bool, **options: Any) -> BatchEncoding:
-    """Texts as a language model reads them, in training and as prompts.
-
-    Args:
-        texts: Whole ones: what stands in front of a word decides which token it is.
-        special: Special tokens are written out in them, as chat templates do. Else what somebody wrote like one is the
-            characters that it is made of.
-        options: Of the tokenizer's call.
-    """
+    """Whole texts as a language model reads them, in training and as prompts: what stands in front of a word decides
+    which token it is. Where they are `special`, special tokens are written out in them, as chat templates do; else what
+    somebody wrote like one is the characters that it is made of. `options` are the tokenizer's."""
     options = {"add_special_tokens": False, "return_attention_mask": False, "verbose": False} | options
     return processor(texts, split_special_tokens=not special, **options)
 

@@ -33,9 +33,7 @@ def parted(processor: PreTrainedTokenizerBase, message: Message) -> Message:
 
 def read_as_text(processor: PreTrainedTokenizerBase) -> None:
     """Have the tokenizer, and every copy that is saved of it, read special tokens in a text as the text that they are.
-
-    `</s>` in a web page is the end of its text to BART, which then refuses the batch.
-    """
+    `</s>` in a web page is the end of its text to BART, which then refuses the batch."""
     processor.split_special_tokens = True
     processor.init_kwargs["split_special_tokens"] = True  # or save_pretrained leaves it out
     if processor.is_fast:
@@ -44,12 +42,10 @@ def read_as_text(processor: PreTrainedTokenizerBase) -> None:
 
 
 def keep_pieces_apart(processor: PreTrainedTokenizerBase) -> None:
-    """Have the tokenizer, and its copies, find no special token by its spelling where it was told to split them.
-
-    The tokenizers' own switch (`split_special_tokens`) is not enough for a Unigram model (T5, XLM-R, XGLM): its special
+    """Have the tokenizer, and its copies, find no special token by its spelling where it was told to split them. The
+    tokenizers' own switch (`split_special_tokens`) is not enough for a Unigram model (T5, XLM-R, XGLM): its special
     tokens are pieces of its vocabulary too, and the best ones. A split after their first character keeps them from
-    being found; texts without them are read as before, and so are special tokens that are meant.
-    """
+    being found; texts without them are read as before, and so are special tokens that are meant."""
     if not processor.is_fast:
         return
     known = set(processor.all_special_ids) - {processor.unk_token_id}
@@ -68,10 +64,8 @@ def keep_pieces_apart(processor: PreTrainedTokenizerBase) -> None:
 
 def space_before_words(processor: PreTrainedTokenizerBase) -> None:
     """Have the tokenizer, and every copy that is saved of it, put a space before each word of a text given as words.
-
     Byte-level tokenizers (RoBERTa, ModernBERT, Qwen) write a word with the space before it, and know it by that. Given
-    as words, all but the first would look like the ends of other words. RoBERTa refuses them, ModernBERT does not.
-    """
+    as words, all but the first would look like the ends of other words. RoBERTa refuses them, ModernBERT does not."""
     if not processor.is_fast:
         return
     backend = processor.backend_tokenizer

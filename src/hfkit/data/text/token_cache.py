@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from datasets import Dataset, DatasetDict
+from pyarrow.compute import list_flatten
 from transformers import PreTrainedTokenizerBase
 
 from hfkit.base import hardware, table_cache
@@ -45,12 +46,8 @@ def encode(
     task: "Task", split: Dataset, processor: Any, write: bool = True, reader: str | None = None
 ) -> tuple[Dataset, bool]:
     """`task.encode(split, processor)`, from an earlier run where that is certain to be the same, and whether it was.
-
-    Args:
-        processor: A tokenizer. Others, and slow tokenizers, whose definition cannot be hashed, keep nothing.
-        write: Keep what had to be made. A disk that refuses costs the next run its time, and this one nothing.
-        reader: `reader_digest(task, processor)`, where it is known already.
-    """
+    What had to be made is kept if this process may `write`; `reader` is `reader_digest(task, processor)`, where it is
+    known already. Slow tokenizers, whose definition cannot be hashed, and what is no tokenizer keep nothing."""
     reader = reader or reader_digest(task, processor)
     if len(split) < FEWEST or reader is None:
         return task.encode(split, processor), False
@@ -132,10 +129,9 @@ def _same(task: "Task", split: Dataset, processor: Any, kept: Dataset) -> bool:
 def lost_in_tokens(processor: PreTrainedTokenizerBase, split: Dataset, encoded: Dataset) -> dict[str, Any]:
     """What is lost of a split's texts, whatever their length, by the same rows as the task has `encoded` them.
 
-    Returns:
-        `unknown`: the share of the texts' tokens that are the unknown token; `equal` and `equal_share`: different texts
-        that became the tokens of another one. Texts that differ in case or spaces alone, which many tokenizers mean
-        to lose, count as one; those that were cut are left out. Nothing of what has no tokens.
+    `unknown` is the share of the texts' tokens that are the unknown token; `equal` and `equal_share` tell of different
+    texts that became the tokens of another one. Texts that differ in case or spaces alone, which many tokenizers mean
+    to lose, count as one; those that were cut are left out. Nothing is told of what has no tokens.
     """
     if "input_ids" not in encoded.column_names:
         return {}
@@ -151,12 +147,10 @@ def lost_in_tokens(processor: PreTrainedTokenizerBase, split: Dataset, encoded: 
 
 def _flat(encoded: Dataset) -> np.ndarray:
     """The token ids of all rows, one after the other."""
-    parts = [np.zeros(0, dtype=np.int32)]
-    for chunk in encoded.with_format("arrow")[:]["input_ids"].chunks:
-        while chunk.type.num_fields:  # lists of numbers; of lists, for windows
-            chunk = chunk.flatten()
-        parts.append(chunk.to_numpy(zero_copy_only=False))
-    return np.concatenate(parts)
+    column = encoded.with_format("arrow")[:]["input_ids"]
+    while column.type.num_fields:  # lists of numbers; of lists, for windows
+        column = list_flatten(column)
+    return np.asarray(column)
 
 
 def _equal(split: Dataset, encoded: Dataset, ids: np.ndarray) -> tuple[int, int]:

@@ -41,12 +41,9 @@ class Truncation:
         model_config: PreTrainedConfig,
         processor: PreTrainedTokenizerBase,
     ) -> Self:
-        """What holds for this model. `max_length` None becomes the model's limit; the tokenizer is told.
-
-        Raises:
-            HfkitError: more tokens than the model has positions; no room for text; a stride as long as the window; a
-                tokenizer written in Python, for which transformers gives neither windows nor token origins.
-        """
+        """What holds for this model. `max_length` None becomes the model's limit; the tokenizer is told. Raises
+        HfkitError: more tokens than the model has positions; no room for text; a stride as long as the window; a
+        tokenizer written in Python, for which transformers gives neither windows nor token origins."""
         positions = positions_of(model_config)
         told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
         if max_length is None:
@@ -73,12 +70,8 @@ class Truncation:
     def encode(
         self, processor: PreTrainedTokenizerBase, texts: list[str], pairs: list[str] | None = None
     ) -> dict[str, list[Any]]:
-        """Token ids of each text.
-
-        Returns:
-            `input_ids` and, where the tokenizer makes them, `token_type_ids`: a list of numbers for each text, or with
-            windows a list of such lists; `length`: its tokens, of all windows; `truncated`: whether any were lost.
-        """
+        """`input_ids` and, where the tokenizer makes them, `token_type_ids`: a list of numbers for each text, or with
+        windows a list of such lists; `length`: its tokens, of all windows; `truncated`: whether any were lost."""
         encoded, lost = self._encode(processor, list(texts), None if pairs is None else list(pairs))
         columns = {name: encoded[name] for name in COLUMNS & encoded.keys()}
         windows = self.long_text == "windows" and self.max_length is not None
@@ -170,19 +163,12 @@ def limit(
     usual: int | None = None,
 ) -> int | None:
     """Tokens that a model reads at once of a text that is read in windows: those asked for, else at most its limit and
-    the `usual` number. The tokenizer is told.
-
-    Raises:
-        HfkitError: More are asked for than the model has positions.
-    """
+    the `usual` number. The tokenizer is told. Raises HfkitError: more are asked for than the model has positions."""
     positions = positions_of(model_config)
     told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
     if asked and positions and asked > positions:
-        raise HfkitError(
-            f"The model reads at most {positions} tokens.",
-            where=f"--max_length {asked}",
-            fix=f"--max_length {positions}; longer texts are read in windows",
-        )
+        fix = f"--max_length {positions}; longer texts are read in windows"
+        raise HfkitError(f"The model reads at most {positions} tokens.", where=f"--max_length {asked}", fix=fix)
     length = asked or min((limit for limit in (positions, told, usual) if limit), default=None)
     if length is not None:
         processor.model_max_length = length

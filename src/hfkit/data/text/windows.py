@@ -60,9 +60,7 @@ def pieces(ids: np.ndarray, learnt: np.ndarray, length: int, stride: int) -> Ite
 
 def cut_prompts(documents: Iterable[tuple[int, np.ndarray, np.ndarray]], length: int) -> list[str]:
     """What answers lose to windows of `length` tokens, a sentence each: prompts cut, and windows without a prompt.
-
-    `documents` are the number of a row, token ids, and which are learnt.
-    """
+    `documents` are the number of a row, token ids, and which are learnt."""
     cut, on = Counter[int](), set[int]()
     for row, ids, learnt in documents:
         if len(ids) > length + 1 and not learnt[1]:  # an answer, and not a text
@@ -71,15 +69,10 @@ def cut_prompts(documents: Iterable[tuple[int, np.ndarray, np.ndarray]], length:
                     on.add(row)
                 elif piece.begin:
                     cut[row] += piece.begin
-    found = []
-    if cut:
-        lost = f"{counted(cut.total(), 'token')} cut at the start"
-        found = [f"{counted(len(cut), 'row')}: the prompt does not fit into {length} tokens with its answer: {lost}"]
-    if on:
-        found += [
-            f"{counted(len(on), 'row')}: an answer goes on in windows of {length} tokens that do not see its prompt"
-        ]
-    return found
+    lost = f"{counted(cut.total(), 'token')} cut at the start"
+    unfit = f"{counted(len(cut), 'row')}: the prompt does not fit into {length} tokens with its answer: {lost}"
+    blind = f"{counted(len(on), 'row')}: an answer goes on in windows of {length} tokens that do not see its prompt"
+    return [*([unfit] if cut else []), *([blind] if on else [])]
 
 
 def documents_of(encoded: Dataset) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:

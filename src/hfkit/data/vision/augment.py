@@ -26,10 +26,7 @@ PRESETS: dict[str, tuple[str, ...]] = {
 """What --augment takes instead of a list."""
 
 SMALL = 64  # up to so many pixels a side AutoAugment takes the policy that was found on CIFAR-10, above it ImageNet's
-
-KEPT, OVERHEAD = 256 * 2**20, 1000
-"""Bytes of small frames that a process keeps, and what each takes besides its pixels."""
-
+KEPT, OVERHEAD = 256 * 2**20, 1000  # bytes of small frames that a process keeps, and what each takes besides its pixels
 SCALE = (0.35, 1.0)
 """Of `resized_crop`: the share of the picture's area. ImageNet's 0.08 leaves too little of small data sets."""
 
@@ -45,14 +42,12 @@ def framed(seen: ImageReading) -> First:
     small = seen.height * seen.width <= SMALL**2
     most = KEPT // (seen.height * seen.width * seen.channels + OVERHEAD) if small else 0
 
-    def enough(width: int, height: int) -> tuple[int, int]:
-        return 2 * seen.width, 2 * seen.height
-
     def frame(stored: Stored, row: object) -> torch.Tensor:
         key = named(stored) if most else None
         if key in kept:
             return kept[key]
-        made = seen.frame(decode_again(stored, enough, row, seen.pixel_range))
+        twice = (2 * seen.width, 2 * seen.height)
+        made = seen.frame(decode_again(stored, lambda *whole: twice, row, seen.pixel_range))
         if len(kept) < most:
             kept[key] = made
         return made
@@ -97,8 +92,8 @@ def _crop(seen: ImageReading) -> Callable[[torch.Tensor], torch.Tensor]:
     return crop
 
 
-def _mirror(dim: int) -> Callable[[torch.Tensor], torch.Tensor]:
-    return lambda pixels: pixels.flip(dim) if float(torch.rand(1)) < 0.5 else pixels
+def _mirror(dim: int) -> "Step":
+    return lambda seen: lambda pixels: pixels.flip(dim) if float(torch.rand(1)) < 0.5 else pixels
 
 
 def _on_picture(change: Callable[[Picture], Picture]) -> "Step":
@@ -122,8 +117,8 @@ STEPS: dict[str, Step] = {
     "crop": _crop,
     "zoom": _on_picture(v2.RandomAffine(0, scale=(0.7, 1.3))),
     "rotate": _on_picture(v2.RandomRotation(15, interpolation=v2.InterpolationMode.BILINEAR)),
-    "flip": lambda seen: _mirror(1),
-    "vertical_flip": lambda seen: _mirror(0),
+    "flip": _mirror(1),
+    "vertical_flip": _mirror(0),
     "color": _on_picture(v2.ColorJitter(0.3, 0.3, 0.3)),
     "randaugment": _on_picture(v2.RandAugment()),
     "autoaugment": lambda seen: _on_picture(
@@ -150,11 +145,8 @@ def steps(asked: Sequence[str]) -> list[str]:
 
 
 def varied(names: Sequence[str], seen: ImageReading) -> First:
-    """A function from a stored picture to what the model sees of it, changed at random by torch's generator.
-
-    Returns:
-        Bytes, (height, width, channels): `ImageReading.numbers` normalises a whole batch at once.
-    """
+    """A function from a stored picture to what the model sees of it, changed at random by torch's generator: bytes,
+    (height, width, channels). `ImageReading.numbers` normalises a whole batch at once."""
     first = boxed(seen) if "resized_crop" in names else framed(seen)
     others = [STEPS[name](seen) for name in names if name in STEPS]
 
@@ -190,7 +182,6 @@ def mixed(
     Args:
         one, other: (channels, height, width).
         mixup, cutmix: The alpha of the Beta distribution that the share is drawn from; 0 is off.
-        rng: The sample's own.
     """
     paste = cutmix > 0 and (mixup == 0 or rng.random() < 0.5)
     alpha = cutmix if paste else mixup

@@ -45,12 +45,10 @@ SUFFIXES = tuple(
 _FTYP = (b"avif", b"avis", b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
 _KINDS = MimeTypes()  # Python's own list: /etc/mime.types differs from machine to machine
 MAX_PIXELS = 178_956_970  # Pillow's own limit, at which it speaks of a decompression bomb: a picture of 0.5 GB
-
 MAX_RATIO = 500
 """Of the longer side to the shorter: processors that resize the shorter side make a strip as much longer."""
 
 MAX_BYTES = 1 << 30  # of a file: the largest picture that is decoded, uncompressed, in 16 bits
-
 Stored = str | Path | bytes | dict[str, Any]
 """An undecoded picture: a path, the bytes of a file, or datasets' {"path", "bytes"}."""
 
@@ -81,7 +79,6 @@ def decode(stored: Stored, enough: Enough | None = None, pixel_range: PixelRange
     numbers with a fraction, are scaled to 8 bits. Of an animation the first frame.
 
     Args:
-        stored: The file.
         enough: Asked once, before the picture is decoded. A JPEG is then decoded at a half, a quarter or an eighth
             where it stays as large, in a fraction of the time. None: every pixel.
         pixel_range: What becomes 0 and 255 of pixels of more than 8 bits. None: all that 16 bits can hold, and 0 to 1
@@ -101,27 +98,23 @@ def decode_pixels(
     return _opened(stored, enough, lambda image, data: _bytes(image, data, pixel_range))[0]
 
 
-def decode_again(
-    stored: Stored, enough: Enough | None = None, row: object = "", pixel_range: PixelRange | None = None
-) -> Image.Image:
-    """As `decode`, for a picture of loaded data: one that is whole no more, told by its id `row`, is an HfkitError."""
-    return _still_whole(lambda: decode(stored, enough, pixel_range), stored, row)
+def _again(read: Callable[..., T]) -> Callable[..., T]:
+    """As `read`, for a picture of loaded data: one that is whole no more, told by its id `row`, is an HfkitError."""
+
+    def again(
+        stored: Stored, enough: Enough | None = None, row: object = "", pixel_range: PixelRange | None = None
+    ) -> T:
+        try:
+            return read(stored, enough, pixel_range)
+        except BadImage as error:
+            named = stored if isinstance(stored, str) else stored.get("path") if isinstance(stored, dict) else None
+            what = f"The image {row or named} {error}; it was whole when the data was loaded"
+            raise HfkitError(what, fix="put the file back, then give the same command again") from error
+
+    return again
 
 
-def pixels_again(
-    stored: Stored, enough: Enough | None = None, row: object = "", pixel_range: PixelRange | None = None
-) -> "torch.Tensor":
-    """`decode_pixels` for `decode_again`."""
-    return _still_whole(lambda: decode_pixels(stored, enough, pixel_range), stored, row)
-
-
-def _still_whole(read: Callable[[], T], stored: Stored, row: object) -> T:
-    try:
-        return read()
-    except BadImage as error:
-        named = stored if isinstance(stored, str) else stored.get("path") if isinstance(stored, dict) else None
-        fix = "put the file back, then give the same command again"
-        raise HfkitError(f"The image {row or named} {error}; it was whole when the data was loaded", fix=fix) from error
+decode_again, pixels_again = _again(decode), _again(decode_pixels)
 
 
 def examine(stored: Stored) -> Facts:
@@ -140,11 +133,9 @@ def examine(stored: Stored) -> Facts:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is a picture, whole or damaged: its ending claims so, or its first bytes are those of one.
-
-    An ending that is known for something else (.txt, .mp4) is believed. TIFF and PPM are not looked for behind other
-    endings: cameras' own formats begin like the one, and a text may like the other.
-    """
+    """Whether a file is a picture, whole or damaged: its ending claims so, or its first bytes are those of one. An
+    ending that is known for something else (.txt, .mp4) is believed. TIFF and PPM are not looked for behind other
+    endings: cameras' own formats begin like the one, and a text may like the other."""
     ending = path.suffix.lower()
     if ending in SUFFIXES:
         return True
@@ -159,11 +150,16 @@ def is_picture(path: Path) -> bool:
         return False
 
 
+def _held(stored: Stored) -> str | Path | bytes:
+    """The bytes that are stored, else the path."""
+    if isinstance(stored, dict):
+        return stored["bytes"] if stored.get("bytes") is not None else stored.get("path") or b""
+    return stored
+
+
 def data_of(stored: Stored) -> bytes:
     """The file's bytes, as they are. Raises BadImage where there is no such file, or it may not be read."""
-    if isinstance(stored, dict):
-        stored = stored["bytes"] if stored.get("bytes") is not None else stored.get("path") or b""
-    if isinstance(stored, bytes):
+    if isinstance(stored := _held(stored), bytes):
         return stored
     try:
         path = Path(stored)
@@ -181,9 +177,8 @@ def data_of(stored: Stored) -> bytes:
 
 def named(stored: Stored) -> object:
     """What tells a stored picture from others: its path, or a digest of its bytes."""
-    if isinstance(stored, dict):
-        stored = stored["bytes"] if stored.get("bytes") is not None else stored.get("path") or b""
-    return hashlib.blake2b(stored, digest_size=16).digest() if isinstance(stored, bytes) else str(stored)
+    held = _held(stored)
+    return hashlib.blake2b(held, digest_size=16).digest() if isinstance(held, bytes) else str(held)
 
 
 def _opened(stored: Stored, enough: Enough | None, take: Callable[[Image.Image, bytes], T]) -> tuple[T, int]:
@@ -195,12 +190,11 @@ def _opened(stored: Stored, enough: Enough | None, take: Callable[[Image.Image, 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns from half its limit on
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                pixels = f"{image.width:,} x {image.height:,} pixels"
                 if image.width * image.height > MAX_PIXELS:
-                    raise BadImage(_too_large(f"{image.width:,} x {image.height:,} pixels"))
+                    raise BadImage(_too_large(pixels))
                 if max(image.size) > MAX_RATIO * min(image.size):
-                    raise BadImage(
-                        f"is a strip of {image.width:,} x {image.height:,} pixels: it could be made to fill the memory"
-                    )
+                    raise BadImage(f"is a strip of {pixels}: it could be made to fill the memory")
                 frames = getattr(image, "n_frames", 1)
                 if enough is not None:
                     # Pillow tells a TIFF's size upright already.

@@ -21,7 +21,6 @@ NAMES = ("image", "img", "picture", "photo", "image_path", "image_file_path", "f
          "path", "file")  # fmt: skip
 SHOWN = 5
 FEW = 64  # grey levels of 256 that the middle 99 % of the pixels may share without a word
-
 _TRICKS = re.compile(r"\\|^[A-Za-z]:|:|\0")
 
 
@@ -32,9 +31,7 @@ def image_column(table: Table, asked: str | None) -> str | None:
         return asked
     if table.pictures:
         return table.pictures[0]
-    named = {name.casefold(): name for name in reversed(list(table.columns))}
-    known = [named[name] for name in NAMES if name in named]
-    order = [*known, *table.columns]
+    order = [*filter(None, (table.first_of([name]) for name in NAMES)), *table.columns]
     found = next((name for name in order if _paths(table, name)), None)
     if found is None and Path(table.origin).exists():
         below = names_below(_root(table))
@@ -85,17 +82,9 @@ def names_below(root: Path) -> dict[str, list[Path]]:
 
 
 def examined(table: Table, column: str, split: str, skip: bool) -> tuple[list[str], set[int], list[str]]:
-    """Decodes every picture of a split once, in threads.
-
-    Paths in a table become paths that can be opened: seen from the table's folder, and inside it.
-
-    Returns:
-        A digest of each picture's pixels, the rows that hold none, and notes: what was skipped, animations.
-
-    Raises:
-        HfkitError: A picture is missing, damaged or a bomb (all are listed, unless `skip`); a path leads out of the
-            folder.
-    """
+    """Decodes every picture of a split once, in threads: a digest of each one's pixels, the rows that hold none, and
+    notes. Paths in a table become paths that can be opened: seen from the table's folder, and inside it. Raises
+    HfkitError: a picture is missing, damaged or a bomb, unless `skip`; a path leads out of the folder."""
     notes: list[str] = []
     table.columns[column] = stored = _located(table, column, split, notes)
     # Decoding leaves Python's lock alone, so threads do.
@@ -103,33 +92,27 @@ def examined(table: Table, column: str, split: str, skip: bool) -> tuple[list[st
         found = list(pool.map(_look, (stored[row] for row in range(len(stored)))))
     bad = {row: what for row, what in enumerate(found) if isinstance(what, str)}
     if bad and not skip:
-        first = min(bad)
-        raise HfkitError(
-            f"{counted(len(bad), 'image')} of {split} cannot be used; the first {bad[first]}",
-            where=table.places(sorted(bad)),
-            fix="mend or remove them, or --skip_corrupt to go on without them, counted",
-        )
+        what = f"{counted(len(bad), 'image')} of {split} cannot be used; the first {next(iter(bad.values()))}"
+        fix = "mend or remove them, or --skip_corrupt to go on without them, counted"
+        raise HfkitError(what, where=table.places([*bad]), fix=fix)
     if len(bad) == len(found):
-        raise HfkitError(f"No image of {split} can be used", where=table.places(sorted(bad)))
+        raise HfkitError(f"No image of {split} can be used", where=table.places([*bad]))
     if bad:
         listed = [f"{table.place(row)} {what}" for row, what in list(bad.items())[:SHOWN]]
         more = f"; and {len(bad) - SHOWN:,} more" if len(bad) > SHOWN else ""
         notes.append(f"{counted(len(bad), 'image')} of {split} skipped: {'; '.join(listed)}{more}")
-    facts = [what for what in found if isinstance(what, Facts)]
-    moving = sum(what.frames > 1 for what in facts)
+    facts = [one for one in found if isinstance(one, Facts)]
+    moving, halved = sum(one.frames > 1 for one in facts), sum(one.halved for one in facts)
     notes += [f"{counted(moving, 'animation')} in {split}: the first frame is used"] if moving else []
-    halved = sum(what.halved for what in facts)
     notes += [f"{counted(halved, 'image')} in {split} of 16 bits a colour: Pillow reads the upper 8"] if halved else []
-    deep = [what.deep for what in facts if what.deep is not None]
+    deep = [one.deep for one in facts if one.deep is not None]
     if deep:
         lows, firsts, lasts, highs = np.array(deep).T
         table.deep = float(lows.min()), float(firsts.min()), float(lasts.max()), float(highs.max())
-        notes.append(
-            f"{counted(len(deep), 'image')} of {split} with pixels from {table.deep[0]:,g} to {table.deep[-1]:,g} in"
-            " place of 8 bits"
-        )
+        ends = f"from {table.deep[0]:,g} to {table.deep[-1]:,g}"
+        notes.append(f"{counted(len(deep), 'image')} of {split} with pixels {ends} in place of 8 bits")
     notes.append(_described(split, facts))
-    return [what.digest if isinstance(what, Facts) else "" for what in found], set(bad), notes
+    return [one.digest if isinstance(one, Facts) else "" for one in found], set(bad), notes
 
 
 def _look(stored: Any) -> Facts | str:
@@ -170,19 +153,14 @@ def pixel_range(train: Table, asked: Sequence[float], notes: list[str]) -> list[
     notes.append(f"pixels of more than 8 bits: {black:,g} to {white:,g} become the grey levels 0 to 255")
     levels = 255 * (min(last, white) - max(first, black)) / (white - black)
     if levels < FEW and last > first:
-        notes[-1] += (
-            f"; 99 % of them lie from {first:,g} to {last:,g}, {max(levels, 0):.0f} of the 256 levels:"
-            f" --pixel_range {first:g} {last:g} shows more of them"
-        )
+        notes[-1] += f"; 99 % of them lie from {first:,g} to {last:,g}, {max(levels, 0):.0f} of the 256 levels:"
+        notes[-1] += f" --pixel_range {first:g} {last:g} shows more of them"
     return [black, white]
 
 
 def _located(table: Table, column: str, split: str, notes: list[str]) -> Any:
-    """The column with every path made whole. What is not a path stays as it is.
-
-    A name of no file, an id without an ending or one whose file lies further below, stands for the picture of that
-    name; how many did is added to `notes`.
-    """
+    """The column with every path made whole. What is not a path stays as it is. A name of no file, an id without an
+    ending or one whose file lies further below, stands for the picture of that name; `notes` say how many did."""
     stored = table.columns[column]
     some = stored if isinstance(stored, list) else table.head(column, 100)
     if table.unit == "file" or not any(isinstance(value, str | int) and value != "" for value in some):
@@ -247,9 +225,7 @@ def stored_column(table: Table, column: str, rows: Sequence[int]) -> Any:
                         type=datasets.Image().pa_type)  # fmt: skip
     if len(rows) == len(values):
         return values  # stays in the file that it is mapped from
-    mask = [False] * len(values)
-    for row in rows:
-        mask[row] = True
+    mask = np.isin(np.arange(len(values)), rows)
     return values.filter(pa.array(mask))  # rows stand in the source's order, and a chunk alone never overflows
 
 
@@ -261,19 +237,15 @@ def reads_images(task: str | None) -> bool:
 def wanted(tables: dict[str, Table], asked: str | None, task: str | None, dataset: str) -> str | None:
     """The column of pictures that is to be read; None where texts are. HfkitError where the task wants the other."""
     first = next(iter(tables.values()))
-    if task is not None and not reads_images(task) and asked is None:
-        if first.pictures:
-            those = [spec.name for spec in discover.specs() if reads_images(spec.name)]
-            raise HfkitError(f"{dataset} holds images", fix=f"say --task {' or '.join(those)}")
+    if asked is None and not first.pictures and not reads_images(task):
         return None
-    if task is None and asked is None and not first.pictures:
-        return None
+    if asked is None and task is not None and not reads_images(task):
+        those = [spec.name for spec in discover.specs() if reads_images(spec.name)]
+        raise HfkitError(f"{dataset} holds images", fix=f"say --task {' or '.join(those)}")
     found = image_column(first, asked)
     if found is None:
-        raise HfkitError(
-            f"No column holds images, paths, or names of pictures that lie beside the file or below; there are"
-            f" {', '.join(list(first.columns)[:20])}",
-            where=first.origin,
-            fix="name it with --image_column: paths seen from the file's folder, or images of a Hub data set",
-        )
+        there = ", ".join(list(first.columns)[:20])
+        what = "No column holds images, paths, or names of pictures that lie beside the file or below"
+        fix = "name it with --image_column: paths seen from the file's folder, or images of a Hub data set"
+        raise HfkitError(f"{what}; there are {there}", where=first.origin, fix=fix)
     return found

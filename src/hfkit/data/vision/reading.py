@@ -73,9 +73,8 @@ class ImageReading:
     def _repeats(self) -> bool:
         """Whether training can be shown what evaluation sees: tried with a picture that betrays any other crop."""
         y, x = np.mgrid[:240, :320]
-        ramps = Image.fromarray(
-            np.stack([x * 255 // 319, y * 255 // 239, 255 - x * 255 // 319], axis=-1).astype(np.uint8)
-        )
+        planes = [x * 255 // 319, y * 255 // 239, 255 - x * 255 // 319]
+        ramps = Image.fromarray(np.stack(planes, axis=-1).astype(np.uint8))
         try:
             seen, made = self.look([ramps])[0], self.numbers(self.frame(ramps))
         except Exception:  # each processor fails in its own way

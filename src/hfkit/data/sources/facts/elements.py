@@ -8,21 +8,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-Facts = dict[str, dict[str, str]]
-"""Topic -> what a sentence about it tells -> the words: `number` -> `symbol` -> "Fe"."""
+Facts = dict[str, dict[str, str]]  # topic -> what a sentence about it tells -> the words: `number` -> `symbol` -> "Fe"
 
 _LATTICES = {
-    "BCC": "body-centered cubic",
-    "CUB": "cubic",
-    "DIA": "diamond cubic",
-    "FCC": "face-centered cubic",
-    "HEX": "hexagonal",
-    "MCL": "monoclinic",
-    "ORC": "orthorhombic",
-    "RHL": "rhombohedral",
-    "SC": "simple cubic",
+    "BCC": "body-centered cubic", "FCC": "face-centered cubic", "CUB": "cubic", "DIA": "diamond cubic",
+    "SC": "simple cubic", "HEX": "hexagonal", "MCL": "monoclinic", "ORC": "orthorhombic", "RHL": "rhombohedral",
     "TET": "tetragonal",
-}
+}  # fmt: skip
 _ROWS = """
     select elements.*, series.name as series, boiling_point, melting_point, is_sublimation_point, count(*) as forms
     from elements join series on series.id = series_id

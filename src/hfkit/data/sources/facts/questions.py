@@ -14,21 +14,16 @@ from pathlib import Path
 from string import Formatter
 from typing import Any, TypeVar
 
+from hfkit.data.cards.card import ROLES
 from hfkit.data.sources.facts.elements import Facts
 from hfkit.data.sources.facts.wordings import ASKED, TOLD
 
 T = TypeVar("T")
 Draw = Callable[[], float]
-
-HELD_OUT = 0.15
-"""Of the subjects, for validation and as many again for the test."""
-
+HELD_OUT = 0.15  # of the subjects, for validation and as many again for the test
 MOST_TOLD = 7
-MOST_ASKED = 6
-"""Of the facts of a paragraph's subject; a neighbour's and what is not told come on top."""
-
-NAMES = {"origin": "honor", "honor": "origin"}
-"""Either may be taken for an answer to a question for the other."""
+MOST_ASKED = 6  # of the facts of a paragraph's subject; a neighbour's and what is not told come on top
+NAMES = {"origin": "honor", "honor": "origin"}  # either may be taken for an answer to a question for the other
 
 
 def fact_questions(subjects_of: Callable[[Path], dict[str, Facts]], file: str) -> Callable[[Path, Path], None]:
@@ -45,8 +40,7 @@ def squad(subjects: dict[str, Facts]) -> dict[str, Any]:
     """Two paragraphs a subject and their questions, as SQuAD 2.0 nests them; a subject says of which `split` it is."""
     order, articles = _shuffled(random.Random("splits").random, list(subjects)), []
     first, second = round(HELD_OUT * len(order)), round(2 * HELD_OUT * len(order))
-    splits = {"train": order[second:], "validation": order[first:second], "test": order[:first]}
-    for split, drawn in splits.items():
+    for split, drawn in zip(ROLES, (order[second:], order[first:second], order[:first]), strict=True):
         names = [name for name in subjects if name in drawn]
         for place, name in enumerate(names):
             draw = random.Random(name).random  # the one method whose numbers Python promises to keep
@@ -54,10 +48,8 @@ def squad(subjects: dict[str, Facts]) -> dict[str, Any]:
             told = {one: subjects[one] for one in near}
             topics = _shuffled(draw, list(subjects[name]))
             halves = topics[: len(topics) // 2], topics[len(topics) // 2 :]
-            paragraphs = [
-                _paragraph(draw, f"{name}-{number}", half[:MOST_TOLD], told, split == "train")
-                for number, half in enumerate(halves, start=1)
-            ]
+            paragraphs = [_paragraph(draw, f"{name}-{number}", half[:MOST_TOLD], told, split == "train")
+                          for number, half in enumerate(halves, start=1)]  # fmt: skip
             articles.append({"title": name.capitalize(), "split": split, "paragraphs": paragraphs})
     return {"version": "v2.0", "data": articles}
 
@@ -78,14 +70,10 @@ def _paragraph(draw: Draw, id: str, topics: list[str], facts: dict[str, Facts], 
     none = _shuffled(draw, [slot for slot in untold if any(slot[1] == one for _, one in text.places)])[:1]
     more = max(0, int(len(told) / 3 + draw()) - len(none))
     none += _shuffled(draw, [slot for slot in untold if slot not in none])[:more]
-    asked = [
-        {
-            "id": f"{id}-{number}",
-            "question": _wording(draw, ASKED[slot[1]], known).format(name=slot[0]),
-            **text.answers(slot),
-        }
-        for number, slot in enumerate(_shuffled(draw, told + none), start=1)
-    ]
+    asked = []
+    for number, slot in enumerate(_shuffled(draw, told + none), start=1):
+        question = _wording(draw, ASKED[slot[1]], known).format(name=slot[0])
+        asked.append({"id": f"{id}-{number}", "question": question, **text.answers(slot)})
     return {"context": text.whole, "qas": asked}
 
 
@@ -98,21 +86,14 @@ def _askable(order: list[tuple[str, str]], subject: str) -> list[str]:
 
 @dataclass
 class _Text:
-    """A paragraph as it grows.
-
-    Attributes:
-        draw: Where chance comes from.
-        known: Whether only wordings of training are used.
-        whole: The text.
-        places: (subject, slot) -> where the words begin that tell it, and those words.
-        subject: Whom the last sentence was about.
-    """
+    """A paragraph as it grows."""
 
     draw: Draw
-    known: bool
+    known: bool  # whether only wordings of training are used
     whole: str = ""
+    # (subject, slot) -> where the words begin that tell it, and those words
     places: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
-    subject: str = ""
+    subject: str = ""  # whom the last sentence was about
 
     def tell(self, subject: str, topic: str, words: dict[str, str]) -> None:
         """Adds a sentence."""

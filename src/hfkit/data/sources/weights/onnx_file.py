@@ -22,14 +22,9 @@ WHOLE, SCALE, ZERO = "_quantized", "_scale", "_zero_point"
 def float_tensors(file: Path) -> "dict[str, np.ndarray]":
     """The parameters of an ONNX file: fp32, fp16, QDQ or dynamically quantized, by tensor or by column.
 
-    A number of 8 bits stands for (number - zero point) * scale (ONNX, DequantizeLinear).
-
-    Returns:
-        Name to float32 array; linear layers as torch has them, (outputs, inputs). What has no name is left out, so
-        load it strictly.
-
-    Raises:
-        HfkitError: The package onnx is not installed.
+    A number of 8 bits stands for (number - zero point) * scale (ONNX, DequantizeLinear). Linear layers are as torch has
+    them, (outputs, inputs), in float32. What has no name is left out, so load it strictly. Raises HfkitError: the
+    package onnx is not installed.
     """
     if importlib.util.find_spec("onnx") is None:
         fix = "pip install 'hfkit[demo]'"
@@ -42,22 +37,18 @@ def float_tensors(file: Path) -> "dict[str, np.ndarray]":
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
             constants[node.output[0]] = onnx.numpy_helper.to_array(node.attribute[0].t)
-    axes = {
-        node.input[0]: next((one.i for one in node.attribute if one.name == "axis"), 1)
-        for node in graph.node
-        if node.op_type == "DequantizeLinear"
-    }
+    rounded = [node for node in graph.node if node.op_type == "DequantizeLinear"]
+    axes = {node.input[0]: next((one.i for one in node.attribute if one.name == "axis"), 1) for node in rounded}
     for name in [name for name in constants if name.endswith(WHOLE)]:
         stem = name.removesuffix(WHOLE)
         constants[stem] = _plain(constants, name, stem if stem + SCALE in constants else name, axes.get(name, 1))
-    named = {}
-    for name, array in constants.items():
-        parameter = "." in name and not name.startswith(("/", "onnx::")) and not name.endswith((WHOLE, SCALE, ZERO))
-        if parameter and array.dtype.kind == "f":
-            named[name] = array
-    dequantized = {
-        out: node.input[0] for node in graph.node if node.op_type == "DequantizeLinear" for out in node.output
+    named = {
+        name: array
+        for name, array in constants.items()
+        if "." in name and not name.startswith(("/", "onnx::")) and not name.endswith((WHOLE, SCALE, ZERO))
+        if array.dtype.kind == "f"
     }
+    dequantized = {out: node.input[0] for node in rounded for out in node.output}
     for node in graph.node:
         if node.op_type in ("MatMul", "MatMulInteger"):
             matrix = dequantized.get(node.input[1], node.input[1]).removesuffix(WHOLE)
@@ -78,14 +69,9 @@ def _plain(constants: "dict[str, np.ndarray]", name: str, scales: str, axis: int
 
 
 def encoder(prefix: str, file: str, pooler: bool = True, **settings: Any) -> Callable[[Path, Path], None]:
-    """What makes a transformers folder of an encoder's ONNX file with its `tokenizer.json` beside it.
-
-    Args:
-        prefix: What stands before the encoder's own names; parameters without it (a head) are left out.
-        file: The ONNX file's name.
-        pooler: Whether a BERT has its pooler: models of sentences, which average or take the first token, lost theirs.
-        settings: Fields of the model's configuration, `model_type` among them.
-    """
+    """What makes a transformers folder of an encoder's ONNX `file` with its `tokenizer.json` beside it; `settings` are
+    the model's configuration. Parameters without `prefix` before their names (a head) are left out. Models of
+    sentences, which average or take the first token, lost BERT's `pooler`."""
 
     def make(files: Path, folder: Path) -> None:
         from tokenizers import Tokenizer
@@ -101,15 +87,9 @@ def encoder(prefix: str, file: str, pooler: bool = True, **settings: Any) -> Cal
 
 
 def encoder_decoder(encoder: str, decoder: str, longest: int, **settings: Any) -> Callable[[Path, Path], None]:
-    """What makes a transformers folder of a T5 in two ONNX files with their `tokenizer.json` beside them.
-
-    Both hold the embeddings of words, of which one is kept.
-
-    Args:
-        encoder, decoder: Name of the ONNX file and, after a colon, what stands before its parameters' names.
-        longest: Tokens that the model reads.
-        settings: Fields of the model's configuration, `model_type` among them.
-    """
+    """What makes a transformers folder of a T5 that reads the `longest` number of tokens, in two ONNX files with their
+    `tokenizer.json` beside them: for each its name and, after a colon, what stands before its parameters' names. Both
+    hold the embeddings of words, of which one is kept. `settings` are the model's configuration."""
 
     def make(files: Path, folder: Path) -> None:
         weights = {}
