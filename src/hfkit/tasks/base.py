@@ -1,6 +1,7 @@
 """BaseTask: what a task may do otherwise with its rows, and add to training and to a run's folder."""
 
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import Field, asdict
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import uuid4
 
 from hfkit.base.errors import HfkitError
@@ -47,10 +48,21 @@ def mapped(
 
 
 class BaseTask:
-    """Stands before a task's class."""
+    """Stands before a task's class, a dataclass."""
 
     name: str
-    settings: "Callable[[], dict[str, Any]]"
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def settings(self) -> dict[str, Any]:
+        """All fields as JSON, after what all tasks of the class have in common."""
+        common = [name for name in ("name", "problem_type") if hasattr(type(self), name)]
+        fields = asdict(self)
+        return {name: getattr(self, name) for name in common if name not in fields} | fields
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> Self:
+        """The task that `settings` came from."""
+        return cls(**{key: value for key, value in settings.items() if key in cls.__dataclass_fields__})
 
     @property
     def primary_metric(self) -> str:

@@ -1,8 +1,7 @@
 """Classification: what learning labels means, whatever is labelled: the loss and the answers."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,15 +56,6 @@ class Classification(BaseTask):
     def classes(self) -> list[str] | None:
         """The labels, in their order; a regression has none."""
         return None if self.problem_type == REGRESSION else self.labels
-
-    def settings(self) -> dict[str, Any]:
-        """All fields as JSON, with the task's name."""
-        return {"name": self.name, **asdict(self)}  # type: ignore[call-overload]
-
-    @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Self:
-        """The task that `settings` came from."""
-        return cls(**{key: value for key, value in settings.items() if key != "name"})
 
     def model_kwargs(self) -> dict[str, Any]:
         """Fields of the model's config. `hfkit` is what plain transformers does not know: how the input is read."""

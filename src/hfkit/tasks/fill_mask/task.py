@@ -1,7 +1,7 @@
 """Fill-mask: a model that sees both sides of a hidden word learns to say it."""
 
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -15,10 +15,10 @@ from hfkit.data.tables.table import counted
 from hfkit.data.text.special_tokens import keep_pieces_apart
 from hfkit.data.text.truncation import around, limit
 from hfkit.data.text.windows import IGNORED, padded
-from hfkit.models.adapting.padding import of_one_length
-from hfkit.tasks.base import BaseTask, check_reads, mapped
+from hfkit.tasks.base import check_reads, mapped
 from hfkit.tasks.fill_mask.config import Config
 from hfkit.tasks.fill_mask.words import NONE, Asked, cut, numbered, read_words, shown, some, text_of, told, windows_of
+from hfkit.tasks.texts import TextTask, rows_of
 
 CONTEXT = 512
 """Tokens of a window where neither --max_length nor the model says."""
@@ -30,7 +30,7 @@ _IDS = List(Value("int32"))
 
 
 @dataclass(frozen=True)
-class FillMask(BaseTask):
+class FillMask(TextTask):
     """Any AutoModelForMaskedLM on texts.
 
     Texts are read whole, in windows side by side, and no window shows two texts. What is judged are words, all of whose
@@ -79,15 +79,6 @@ class FillMask(BaseTask):
         from hfkit.tasks.fill_mask.guesses import keep
 
         keep(run.path, self, processor, model, data["test"], encoded["test"])
-
-    def settings(self) -> dict[str, Any]:
-        """All fields as JSON, with the task's name and what stands for its problem type."""
-        return {"name": self.name, "problem_type": self.problem_type, **asdict(self)}
-
-    @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Self:
-        """The task that `settings` came from."""
-        return cls(**{key: value for key, value in settings.items() if key in cls.__dataclass_fields__})
 
     def model_kwargs(self) -> dict[str, Any]:
         """Fields of the model's config."""
@@ -249,10 +240,6 @@ class FillMask(BaseTask):
                 batch[name] = torch.tensor([one[name] for one in features])
         return batch
 
-    def filled_on(self, side: str) -> Self:
-        """A copy whose batches are filled on this side."""
-        return replace(self, padding=side)
-
     def weight(self, batch: dict[str, torch.Tensor]) -> float:
         """Tokens that are learnt."""
         return float((batch["targets"] != IGNORED).sum())
@@ -269,11 +256,10 @@ class FillMask(BaseTask):
         if model.training:
             return losses.sum(), {}
         row = torch.arange(len(targets), device=targets.device)[:, None].expand_as(targets)[kept]
-        counts, zeros = batch["counts"], losses.new_zeros(len(targets))
+        zeros = losses.new_zeros(len(targets))
         told = (logits.argmax(dim=-1) == wanted).float()
         right = told.new_ones(len(batch["weights"])).scatter_reduce(0, batch["group"][kept], told, "amin")
-        word_row = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
-        spelled = BYTE * batch["spelled"]
+        word_row, spelled = rows_of(batch["counts"]), BYTE * batch["spelled"]
         return losses.sum(), {
             "nll": zeros.index_add(0, row, losses.detach()) + spelled,
             "spelled": spelled,
@@ -286,12 +272,11 @@ class FillMask(BaseTask):
     def logits(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """(hidden tokens, vocabulary) in float32, in the order in which they stand in `targets`."""
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "targets")}
-        parts = of_one_length(inputs) if self.padding == "none" else [(slice(None), inputs)]
         found, order = [], []
-        for rows, part in parts:
+        for rows, part in self.parts(inputs):
             kept = part.pop("targets") != IGNORED
             found.append(told(model, part, kept).float())
-            order.append(torch.arange(len(batch["targets"]), device=kept.device)[rows].repeat_interleave(kept.sum(1)))
-        if len(found) == 1:
+            order.append(rows.repeat_interleave(kept.sum(1)))
+        if len(found) == 1:  # without a copy of it
             return found[0]
         return torch.cat(found)[torch.cat(order).argsort(stable=True)]

@@ -1,7 +1,7 @@
 """Text generation: a causal language model learns to say the next token of texts, of completions or of answers."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -73,15 +73,6 @@ class TextGeneration(BaseTask):
         """The task that a saved model was trained for, read from its config."""
         saved = getattr(model_config, "hfkit", None) or {}
         return cls(max_length=saved.get("max_length")).for_model(model_config, processor)
-
-    def settings(self) -> dict[str, Any]:
-        """All fields as JSON, with the task's name and what stands for its problem type."""
-        return {"name": self.name, "problem_type": self.problem_type, **asdict(self)}
-
-    @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Self:
-        """The task that `settings` came from."""
-        return cls(**{key: value for key, value in settings.items() if key in cls.__dataclass_fields__})
 
     def model_kwargs(self) -> dict[str, Any]:
         """Fields of the model's config."""
