@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import torch
 from torch.utils.data import DataLoader
 
 from hfkit.base.errors import HfkitError
-from hfkit.config import FileArguments
 from hfkit.data.labels.problem import MULTI, REGRESSION
 from hfkit.data.readers import SUFFIXES
 from hfkit.data.sources.image_folders import pictures_below
@@ -23,6 +22,7 @@ from hfkit.inference.readers import Row, Source
 from hfkit.inference.rows import Answer, answer_rows
 from hfkit.tasks.classifying import answer_types
 from hfkit.tasks.image_classification.inference import ImageClassificationPipeline
+from hfkit.tasks.predicting import PredictArguments
 
 SHOWN = 20
 
@@ -33,11 +33,6 @@ def predict(
     output: str | Path | None = None,
     *,
     workers: int | None = None,
-    disable_tqdm: bool = False,
-    text_column: str | None = None,
-    text_pair_column: str | None = None,
-    skip_bad_rows: bool = False,
-    missing_values: Sequence[str] = (),
     **options: Any,
 ) -> int:
     """Classify every picture of a folder and of the folders in it, in the order of their names.
@@ -52,9 +47,8 @@ def predict(
         output: A .csv, .tsv, .jsonl or .parquet file, written whole or not at all. None: a line a picture on standard
             output.
         workers: Processes that decode. Default: one for each core but one, at most 8.
-        disable_tqdm: No progress bar on standard error.
-        text_column, text_pair_column, skip_bad_rows, missing_values: Of texts; `hfkit predict` passes them on.
-        options: Arguments of `hfkit.pipeline`; those of a table's dialect are refused.
+        options: Arguments of `hfkit.pipeline`; and those of `PredictArguments`, of which a table's dialect is refused
+            and all but `disable_tqdm` is of no use.
 
     Returns:
         The number of pictures, those without an answer too.
@@ -63,7 +57,10 @@ def predict(
         HfkitError: There is no picture, or what the writers raise.
     """
     root = Path(input)
-    _check_folder(root, model, options)
+    if root.suffix.lower() in SUFFIXES or not root.exists():
+        raise HfkitError(f"{model} reads images", where=f"--input {root}", fix="give a folder of images")
+    how = PredictArguments.taken(model, options)
+    how.check_no_csv(str(root))
     classify = model if isinstance(model, ImageClassificationPipeline) else pipeline(model, **options)
     left: list[Path] = []
     files = [root] if root.is_file() else list(pictures_below(root, left))
@@ -81,7 +78,7 @@ def predict(
         _answering(classify, _batches(files, classify, workers), bad),
         chunk=classify.rows,
         told=lambda answer: answer[kinds[0]],
-        disable_tqdm=disable_tqdm,
+        disable_tqdm=how.disable_tqdm,
     )
     others = [_told_as(entry.relative_to(root).as_posix()) for entry in left]
     for note in [*_told(others, "file", "left out: hidden, a link or no picture"), *_told(bad)]:
@@ -106,14 +103,6 @@ def _answering(
         return [{"file": rows[at][0], **said[at], "problem": problems[at]} for at in range(len(rows))]
 
     return answers
-
-
-def _check_folder(root: Path, model: Any, options: dict[str, Any]) -> None:
-    """Refuse a table, and the options of a table's dialect, which are taken out."""
-    if root.suffix.lower() in SUFFIXES or not root.exists():
-        raise HfkitError(f"{model} reads images", where=f"--input {root}", fix="give a folder of images")
-    dialect = ("encoding", "delimiter", "quoting", "column_names")
-    FileArguments(**{name: options.pop(name) for name in dialect if name in options}).check_no_csv(str(root))
 
 
 def _batches(
