@@ -1,6 +1,6 @@
 """What the predictions show beyond the headline: by class, by length, by claimed probability, and where they fail."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -126,18 +126,25 @@ def by_length(seen: Predictions, groups: int = 5) -> list[dict[str, Any]]:
 
     The groups are equally large, so their intervals are equally wide; equal lengths share a group.
     """
-    length = seen.table["length"].to_numpy().astype(np.float64)
-    right = seen.right()
+
+    def score(rows: np.ndarray) -> stats.Interval:
+        if not seen.regression:
+            return stats.wilson(int(seen.right()[rows].sum()), int(rows.sum()))
+        error = np.abs(seen.truth - seen.answer)[rows].astype(np.float64)
+        return stats.resampled(float(error.mean()), lambda counts: counts @ error / len(error), len(error))
+
+    return among_lengths(seen.table["length"].to_numpy(), score, groups)
+
+
+def among_lengths(
+    length: np.ndarray, score: Callable[[np.ndarray], stats.Interval], groups: int = 5
+) -> list[dict[str, Any]]:
+    """The `score` of each group of rows of like length, (rows,) of bool, with the group's `rows` and where its lengths
+    go `from` and `to`."""
     found = []
-    for rows in of_like_length(length, groups):
-        if seen.regression:
-            error = np.abs(seen.truth - seen.answer)[rows].astype(np.float64)
-            drawn = [weights @ error / len(error) for weights in stats.resample_counts(len(error), 500)]
-            score = stats.percentile(float(error.mean()), np.concatenate(drawn))
-        else:
-            score = stats.wilson(int(right[rows].sum()), int(rows.sum()))
-        ends = int(length[rows].min()), int(length[rows].max())
-        found.append({"from": ends[0], "to": ends[1], "rows": int(rows.sum()), "score": score})
+    for rows in of_like_length(length.astype(np.float64), groups):
+        ends = {"from": int(length[rows].min()), "to": int(length[rows].max())}
+        found.append(ends | {"rows": int(rows.sum()), "score": score(rows)})
     return found
 
 
