@@ -1,6 +1,6 @@
 """TextTask: what tasks share that read texts with a padding token, in rows or in windows of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -46,6 +46,11 @@ def settle_tokens(model_config: PreTrainedConfig, processor: PreTrainedTokenizer
         model_config.pad_token_id = processor.pad_token_id
     read_as_text(processor)
     return getattr(model_config, "hfkit", None) or {}
+
+
+def each(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    """The rows of some columns."""
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def rows_of(counts: torch.Tensor) -> torch.Tensor:

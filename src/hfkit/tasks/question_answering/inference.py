@@ -15,6 +15,7 @@ from hfkit.models.inspection import readable
 from hfkit.tasks.question_answering.spans.search import Scores
 from hfkit.tasks.question_answering.spans.windows import Reader
 from hfkit.tasks.question_answering.task import QuestionAnswering
+from hfkit.tasks.texts import each
 
 
 def pipeline(
@@ -100,9 +101,9 @@ class QuestionAnsweringPipeline(TextPipeline):
         if isinstance(question, str) and isinstance(context, str):
             inputs = {"question": question, "context": context}
         elif question is not None or context is not None:
-            both = [[each] if isinstance(each, str) else list(each or ()) for each in (question, context)]
+            both = [[texts] if isinstance(texts, str) else list(texts or ()) for texts in (question, context)]
             most = max(map(len, both))
-            both = [each * most if len(each) == 1 else each for each in both]
+            both = [texts * most if len(texts) == 1 else texts for texts in both]
             if len(both[0]) != len(both[1]):
                 raise HfkitError(f"There are {len(both[0])} questions and {len(both[1])} contexts", fix="give as many")
             inputs = [{"question": one, "context": other} for one, other in zip(*both, strict=True)]
@@ -113,8 +114,7 @@ class QuestionAnsweringPipeline(TextPipeline):
         asked = [Asked.of(row) for row in rows]
         contexts, ids = [one.context for one in asked], [repr(one.question[:60]) for one in asked]
         reader = Reader(self.tokenizer, self.reading.max_length, self.reading.stride)
-        columns = reader.columns(reader.read([one.question for one in asked], contexts, ids), contexts)
-        features = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        features = each(reader.columns(reader.read([one.question for one in asked], contexts, ids), contexts))
         found: list[Any] = [None] * len(asked)
         for chosen in self.batches(features, batch_size):
             for row, scores in zip(chosen, self._run([features[row] for row in chosen]), strict=True):
@@ -130,14 +130,14 @@ class QuestionAnsweringPipeline(TextPipeline):
         ):
             logits = self.reading.logits(self.model, moved)
         here = batch["attention_mask"].bool()
-        for each in logits:
-            self.check_finite(each.cpu()[here])
+        for end in logits:
+            self.check_finite(end.cpu()[here])
         yield from self.reading.scores(batch, logits)
 
     def logits(self, rows: Sequence[Any]) -> list[torch.Tensor]:
         """(tokens, 2) in float32 on the CPU of each row's first window: of where an answer begins and where it ends."""
-        return [torch.stack([one.scores.start[0], one.scores.end[0]], dim=1) for one in
-                (each for row in rows for each in self.answered([row]))]  # fmt: skip
+        found = [self.answered([row])[0].scores for row in rows]
+        return [torch.stack([scores.start[0], scores.end[0]], dim=1) for scores in found]
 
     def said(self, answer: Answered, options: dict[str, Any]) -> Any:
         """The answer, or a list of the `top_k` best; an empty one where there is none."""

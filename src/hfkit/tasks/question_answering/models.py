@@ -13,6 +13,7 @@ from hfkit.tasks.pretrained import on_opening, pretrained
 from hfkit.tasks.question_answering.config import Config
 from hfkit.tasks.question_answering.spans.windows import Reader
 from hfkit.tasks.question_answering.task import QuestionAnswering
+from hfkit.tasks.texts import each
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -35,8 +36,7 @@ def settle_padding_of_rows(model: Any, tokenizer: PreTrainedTokenizerBase, name:
     task = QuestionAnswering.from_model(model.config, tokenizer)
     contexts = [SHORT, " ".join(LONG.split()[-5:]), LONG]
     reader = Reader(tokenizer, task.max_length, task.stride)
-    columns = reader.columns([one[:1] for one in reader.read(["a"] * 3, contexts, contexts)], contexts)
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    rows = each(reader.columns([one[:1] for one in reader.read(["a"] * 3, contexts, contexts)], contexts))
 
     def answer(filled: QuestionAnswering, batch: dict[str, Any]) -> torch.Tensor:
         """Both logits of every token, and the window's largest: beside that, rounding is measured."""

@@ -13,9 +13,10 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.inference.answering import CLOSE
 from hfkit.inference.texts import TextPipeline, check_whole
 from hfkit.models.inspection import readable
+from hfkit.tasks.texts import each
 from hfkit.tasks.token_classification.task import TokenClassification
 from hfkit.tasks.token_classification.words.schemes import names_in
-from hfkit.tasks.token_classification.words.splitting import joined, split_words
+from hfkit.tasks.token_classification.words.splitting import Text, split_words
 from hfkit.tasks.token_classification.words.windows import Reader
 
 STRATEGIES = ("none", "simple", "first", "average", "max")
@@ -28,37 +29,24 @@ def pipeline(
     return TokenClassificationPipeline(model=model, tokenizer=processor, tokens_per_batch=tokens_per_batch, **options)
 
 
-@dataclass(frozen=True)
-class Text:
-    """A text and where its words stand in it, (begin, end) in characters."""
+def read(row: Any) -> Text:
+    """A text, or the words of one as {"tokens": [...]}, which one space parts.
 
-    text: str
-    places: list[tuple[int, int]]
-
-    @property
-    def words(self) -> list[str]:
-        """The words."""
-        return [self.text[begin:end] for begin, end in self.places]
-
-    @classmethod
-    def of(cls, row: Any) -> "Text":
-        """A text, or the words of one as {"tokens": [...]}, which one space parts.
-
-        Raises:
-            HfkitError: It is neither, or a word is empty.
-        """
-        words = row.get("tokens") if isinstance(row, Mapping) else None
-        if isinstance(words, np.ndarray):  # as rows of Parquet have it
-            words = words.tolist()
-        check_whole(row if isinstance(row, str) else str(words))
-        if isinstance(row, str):
-            return cls(row, split_words(row))
-        if not isinstance(words, list | tuple) or not all(isinstance(word, str) and word for word in words):
-            raise HfkitError(
-                f"A row is neither a text nor a list of words: {str(row)[:80]!r} ({type(row).__name__}).",
-                fix='give strings, or {"tokens": ["One", "word", "each"]}',
-            )
-        return cls(*joined(list(words)))
+    Raises:
+        HfkitError: It is neither, or a word is empty.
+    """
+    words = row.get("tokens") if isinstance(row, Mapping) else None
+    if isinstance(words, np.ndarray):  # as rows of Parquet have it
+        words = words.tolist()
+    check_whole(row if isinstance(row, str) else str(words))
+    if isinstance(row, str):
+        return Text(row, split_words(row))
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) and word for word in words):
+        raise HfkitError(
+            f"A row is neither a text nor a list of words: {str(row)[:80]!r} ({type(row).__name__}).",
+            fix='give strings, or {"tokens": ["One", "word", "each"]}',
+        )
+    return Text.joined(words)
 
 
 @dataclass(frozen=True)
@@ -114,9 +102,9 @@ class TokenClassificationPipeline(TextPipeline, transformers.TokenClassification
 
     def answered(self, rows: Sequence[Any], batch_size: int | None = None) -> list[Tagged]:
         """The tags of each text, with the probabilities of all."""
-        texts = [Text.of(row) for row in rows]
+        texts = list(map(read, rows))
         logits, tags = self._decided(texts, batch_size)
-        return [Tagged(*one) for one in zip(texts, tags, [each.softmax(dim=1) for each in logits], strict=True)]
+        return [Tagged(*answer) for answer in zip(texts, tags, [one.softmax(dim=1) for one in logits], strict=True)]
 
     @cached_property
     def _reader(self) -> Reader:
@@ -124,28 +112,19 @@ class TokenClassificationPipeline(TextPipeline, transformers.TokenClassification
 
     def logits(self, rows: Sequence[Any]) -> list[torch.Tensor]:
         """(words, labels) in float32 on the CPU, of each row."""
-        return self._decided([Text.of(row) for row in rows], None)[0]
+        return self._decided(list(map(read, rows)), None)[0]
 
     def _decided(self, texts: list[Text], batch_size: int | None) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Logits (words, labels) and tags (words,) of each text, float32's where a word is close."""
-        windows = self._reader.read([text.words for text in texts])
-        features = [
-            {
-                "input_ids": [window.input_ids for window in found],
-                "words": [window.words for window in found],
-                "count": len(text.places),
-                "length": sum(len(window.input_ids) for window in found),
-            }
-            for text, found in zip(texts, windows, strict=True)
-        ]
+        features = each(self._reader.columns([text.words for text in texts]))
         logits, tags = self._run(features, self.low_precision, batch_size)
         if self.low_precision is not None and self.keeps_labels:
-            close = [row for row, each in enumerate(logits) if _close(each)]
+            close = [row for row, one in enumerate(logits) if _close(one)]
             again = self._run([features[row] for row in close], None, batch_size)
             for row, *exact in zip(close, *again, strict=True):
                 logits[row], tags[row] = exact
-        for each in logits:
-            self.check_finite(each)
+        for answer in logits:
+            self.check_finite(answer)
         return logits, tags
 
     def _run(
@@ -154,7 +133,7 @@ class TokenClassificationPipeline(TextPipeline, transformers.TokenClassification
         """What `_decided` gives, computed in `dtype` (None: the model's own). A text without a word has no answer."""
         logits = [torch.zeros(0, len(self.reading.labels))] * len(features)
         tags = [torch.zeros(0, dtype=torch.int64)] * len(features)
-        full = [row for row, each in enumerate(features) if each["count"]]
+        full = [row for row, feature in enumerate(features) if feature["count"]]
         for places in self.batches([features[row] for row in full], batch_size):
             rows = [full[place] for place in places]
             batch = self.reading.collate([features[row] for row in rows])
@@ -162,7 +141,7 @@ class TokenClassificationPipeline(TextPipeline, transformers.TokenClassification
             with self.computing(dtype), readable(lambda shown=shown: shown, "the batch of tokens"):  # type: ignore[misc]
                 said = self.reading.answers(self.model, {k: v.to(self.device) for k, v in batch.items()})
             sizes = batch["counts"].tolist()
-            for row, *answer in zip(rows, *(each.cpu().clone().split(sizes) for each in said), strict=True):
+            for row, *answer in zip(rows, *(one.cpu().clone().split(sizes) for one in said), strict=True):
                 logits[row], tags[row] = answer
         return logits, tags
 

@@ -134,15 +134,7 @@ class TokenClassification(TextTask):
         ids = self.tag_ids(dataset.features["label"]) if "label" in dataset.column_names else None
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-            texts = reader.read(batch["tokens"])
-            found: dict[str, list[Any]] = {
-                "id": batch["id"],
-                "input_ids": [[window.input_ids for window in windows] for windows in texts],
-                "words": [[window.words for window in windows] for windows in texts],
-                "length": [sum(len(window.input_ids) for window in windows) for windows in texts],
-                "truncated": [False] * len(texts),
-                "count": [len(words) for words in batch["tokens"]],
-            }
+            found = {"id": batch["id"], **reader.columns(batch["tokens"]), "truncated": [False] * len(batch["id"])}
             return found | ({} if ids is None else {"labels": [[ids[tag] for tag in tags] for tags in batch["label"]]})
 
         features = {"id": Value("string"), "input_ids": List(_IDS), "words": List(_IDS), "length": Value("int32")}

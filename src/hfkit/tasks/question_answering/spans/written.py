@@ -1,12 +1,11 @@
 """Answers as data sets write them: texts with or without places, checked against the context that they stand in."""
 
-import ast
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from hfkit.base.errors import HfkitError
+from hfkit.data.labels.values import spelled
 from hfkit.data.tables.table import Table, is_missing
 
 STARTS = ("answer_start", "answer_starts", "starts", "start")
@@ -92,15 +91,8 @@ def written(value: Any, start: Any = None) -> list[tuple[str, int | None]] | Non
 
 def _spelled(value: Any) -> Any:
     """A list or an object that is written as JSON, or as Python writes it; anything else as it is."""
-    if not isinstance(value, str) or value.strip()[:1] not in ("{", "["):
-        return value
-    for read in (json.loads, ast.literal_eval):
-        try:
-            found = read(value.strip())
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        return found if isinstance(found, list | dict) else value
-    return value
+    found = spelled(value) if isinstance(value, str) and value.strip()[:1] in ("{", "[") else None
+    return found if isinstance(found, list | dict) else value
 
 
 def _text(value: Any) -> str:

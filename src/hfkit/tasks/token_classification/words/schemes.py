@@ -9,7 +9,6 @@ Entity = tuple[int, int, str]
 """The first word of a name, the one after its last, and its type."""
 
 OUTSIDE = "O"
-SCHEMES = ("iob1", "iob2", "iobes", "plain")
 
 
 def has_scheme(labels: Iterable[str]) -> bool:
