@@ -168,9 +168,10 @@ def limit(
     model_config: PreTrainedConfig,
     processor: PreTrainedTokenizerBase,
     usual: int | None = None,
+    tell: bool = True,
 ) -> int | None:
     """Tokens that a model reads at once of a text that is read in windows: those asked for, else at most its limit and
-    the `usual` number. The tokenizer is told.
+    the `usual` number. The tokenizer is told, but for `tell`.
 
     Raises:
         HfkitError: More are asked for than the model has positions.
@@ -184,6 +185,6 @@ def limit(
             fix=f"--max_length {positions}; longer texts are read in windows",
         )
     length = asked or min((limit for limit in (positions, told, usual) if limit), default=None)
-    if length is not None:
+    if length is not None and tell:
         processor.model_max_length = length
     return length

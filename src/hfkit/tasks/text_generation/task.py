@@ -15,7 +15,7 @@ from hfkit.data.tables.table import counted
 from hfkit.data.text.chat_samples import samples
 from hfkit.data.text.packing import enclosed, measured, tokenised
 from hfkit.data.text.special_tokens import keep_pieces_apart
-from hfkit.data.text.truncation import NO_LIMIT, positions_of
+from hfkit.data.text.truncation import limit
 from hfkit.data.text.windows import IGNORED, Piece, cut_prompts, documents_of, packed, padded, pieces
 from hfkit.tasks.base import BaseTask, check_reads, mapped
 from hfkit.tasks.text_generation import hardest_documents
@@ -85,16 +85,7 @@ class TextGeneration(BaseTask):
             HfkitError: `max_length` is above what the model can read, `eval_stride` above `max_length`, or the
                 tokenizer has no end token.
         """
-        positions = positions_of(model_config)
-        told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
-        limit = min(limit for limit in (positions, told, CONTEXT) if limit)
-        if self.max_length and positions and self.max_length > positions:
-            raise HfkitError(
-                f"The model reads at most {positions} tokens.",
-                where=f"--max_length {self.max_length}",
-                fix=f"--max_length {positions}; longer texts are read in windows",
-            )
-        length = self.max_length or limit
+        length = limit(self.max_length, model_config, processor, CONTEXT, tell=False) or CONTEXT
         if self.eval_stride and self.eval_stride > length:
             raise HfkitError(
                 f"Windows of {length} tokens cannot be {self.eval_stride} apart.",
