@@ -156,6 +156,15 @@ def of_like_length(length: np.ndarray, groups: int = 5) -> Iterator[np.ndarray]:
         yield group == index
 
 
+HEAT = (0.25, 0.75, 1.5, 3.0, 5.0, 8.0)
+"""Nats at which the colour of a token or a word gets a shade darker; a toss-up between two has 0.7."""
+
+
+def shade(nats: float) -> int:
+    """0 for what was expected, 6 for what was not."""
+    return sum(nats >= edge for edge in HEAT)
+
+
 def reliability(seen: Predictions, bins: int = 15) -> list[dict[str, Any]]:
     """Claimed probability against the share that was right, in the bins of the calibration error."""
     assert seen.shares is not None

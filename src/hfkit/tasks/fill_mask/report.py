@@ -7,13 +7,10 @@ import numpy as np
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json_file
 from hfkit.report import plots
-from hfkit.report.analysis import Predictions
+from hfkit.report.analysis import Predictions, shade
 from hfkit.report.page import section
 from hfkit.runs.run import Run
 from hfkit.tasks.fill_mask.guesses import FILE
-
-HEAT = (0.25, 0.75, 1.5, 3.0, 5.0, 8.0)
-"""Nats of a word at which its colour gets a shade darker."""
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
@@ -40,9 +37,8 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
     if "guess" not in part:
         return {"text": text, "hidden": False}
     nats, guess = float(part["nats"]), str(part["guess"])
-    shade = sum(nats >= edge for edge in HEAT)
     right = guess.casefold() == text.casefold()  # an uncased model says a name without its capital
-    return {"text": text, "hidden": True, "guess": guess, "nats": nats, "shade": shade, "right": right}
+    return {"text": text, "hidden": True, "guess": guess, "nats": nats, "shade": shade(nats), "right": right}
 
 
 def _spread(seen: Predictions) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json_file
 from hfkit.evaluation.wording import line
 from hfkit.report import plots
-from hfkit.report.analysis import Predictions
+from hfkit.report.analysis import Predictions, shade
 from hfkit.report.page import section
 from hfkit.report.svg import Plot, thin
 from hfkit.runs.run import Run
@@ -20,9 +20,6 @@ LOOKS = 6
 
 HARDEST = 5
 """Texts that the card shows."""
-
-HEAT = (0.25, 0.75, 1.5, 3.0, 5.0, 8.0)
-"""Nats at which a token's colour gets a shade darker; a token that was a toss-up between two has 0.7."""
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
@@ -118,11 +115,6 @@ def _passages(run: Run) -> dict[str, list[dict[str, Any]]]:
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(run, "passages.json") from error
     return parts
-
-
-def shade(nats: float) -> int:
-    """0 for a token that was expected, 6 for one that was not."""
-    return sum(nats >= edge for edge in HEAT)
 
 
 def _damaged(run: Run, name: str) -> HfkitError:

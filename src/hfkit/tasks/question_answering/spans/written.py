@@ -1,6 +1,6 @@
 """Answers as data sets write them: texts with or without places, checked against the context that they stand in."""
 
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -126,12 +126,6 @@ def placed(context: str, text: str, start: int | None) -> Answer:
         counted = len(before.decode(unit, "ignore"))
         if context[counted : counted + len(bare)] == bare:
             return Answer(bare, counted, "mended")
-    found = min(_all(context, bare), key=lambda place: abs(place - (at or 0)), default=NOWHERE)
+    places = (match.start() for match in re.finditer(f"(?={re.escape(bare)})", context))
+    found = min(places, key=lambda place: abs(place - (at or 0)), default=NOWHERE)
     return Answer(bare, found, "nowhere" if found == NOWHERE else "looked_up" if at is None else "mended")
-
-
-def _all(context: str, text: str) -> Iterator[int]:
-    place = context.find(text)
-    while place >= 0:
-        yield place
-        place = context.find(text, place + 1)

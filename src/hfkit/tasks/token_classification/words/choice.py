@@ -40,11 +40,15 @@ def layout_of(table: Table, card: DataCard | None, arguments: DataArguments) -> 
     plain = [name for name in lists if _most(heads[name], _is_plain)]
     words = asked_words or _named(plain, WORD_NAMES) or first_column(plain, heads)
     if words in plain:
-        like = [name for name in plain if name != words and _as_long(rows[words], rows[name])]
+        sizes = {name: [len(listed(cell) or ()) for cell in rows[name]] for name in plain}
+        # Of one length in most rows; the few others are told with their place.
+        pairs = {name: list(zip(sizes[words], sizes[name], strict=True)) for name in plain if name != words}
+        like = [name for name, both in pairs.items() if _most(both, lambda pair: pair[0] == pair[1])]
         tags = asked_tags or _tag_column(like, heads, table)
         if tags and tags in lists and (asked_tags or tags in like):
             return _layout(table, group_of(arguments, card), Layout(words, tags))
-    text = asked_words or _text_column(heads)
+    texts = [name for name, values in heads.items() if _most(values, lambda value: isinstance(text_of(value), str))]
+    text = asked_words or next(iter([*_usual(texts, (*TEXT_NAMES, "data")), *texts]), None)
     tags = asked_tags or _span_column(heads)
     if text is None or tags is None:
         there = ", ".join(shown.columns)
@@ -109,17 +113,6 @@ def _types(values: list[Any], names: list[str] | None) -> set[str]:
     """The types of names in a column of tags; none where not all tags have a scheme."""
     tags = {str(tag) for value in values for tag in (names or listed(value) or ())} - {OUTSIDE}
     return {tag[2:] for tag in tags} if all(map(prefix, tags)) else set()
-
-
-def _as_long(words: list[Any], tags: list[Any]) -> bool:
-    """Whether two columns are of one length in most rows; the few others are told with their place."""
-    sizes = [[len(listed(cell) or ()) for cell in pair] for pair in zip(words, tags, strict=True)]
-    return _most(sizes, lambda pair: pair[0] == pair[1])
-
-
-def _text_column(heads: Mapping[str, list[Any]]) -> str | None:
-    texts = [name for name, values in heads.items() if _most(values, lambda value: isinstance(text_of(value), str))]
-    return next(iter([*_usual(texts, (*TEXT_NAMES, "data")), *texts]), None)
 
 
 def _span_column(heads: Mapping[str, list[Any]]) -> str | None:

@@ -1,5 +1,6 @@
 """Spans: names as places in a text, in characters, as annotation tools write them; and what words they make of it."""
 
+import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from hfkit.tasks.token_classification.words.schemes import OUTSIDE
 
 BEGIN = ("start", "begin", "start_offset", "begin_offset", "start_char")
 END = ("end", "end_offset", "end_char", "stop")
+_CJK = re.compile("[\u3040-\u9fff\U00020000-\U0010ffff]")
 LABEL = ("label", "labels", "type", "entity", "entity_group", "tag", "name")
 
 
@@ -150,7 +152,7 @@ def _misses(text: str, spans: Sequence[Span], unit: str) -> int:
         if span.text is not None:
             return _same(text[begin:end], span.text)
         around = (text[begin - 1 : begin + 1] if begin else " ", text[end - 1 : end + 1] if end < len(text) else " ")
-        return not any(len(pair) == 2 and pair.isalnum() and not _cjk(pair) for pair in around)
+        return not any(len(pair) == 2 and pair.isalnum() and not _CJK.search(pair) for pair in around)
 
     return sum(not fits(span) for span in spans)
 
@@ -158,10 +160,6 @@ def _misses(text: str, spans: Sequence[Span], unit: str) -> int:
 def _same(marked: str, told: str) -> bool:
     """Whether a span marks the text that stands beside it, whatever space they have."""
     return marked.split() == told.split()
-
-
-def _cjk(pair: str) -> bool:
-    return any("\u3040" <= one <= "\u9fff" or one >= "\U00020000" for one in pair)
 
 
 @dataclass
