@@ -123,7 +123,5 @@ def check_reads(name: str, data: "DatasetDict") -> None:
     """
     columns, known = data["train"].column_names, find(name).reads
     if not set(known) & set(columns):
-        raise HfkitError(
-            f"{name} reads {', '.join(known)}, and the rows have {', '.join(columns)}",
-            fix=f"load them with hfkit.load_data(..., task={name!r})",
-        )
+        what = f"{name} reads {', '.join(known)}, and the rows have {', '.join(columns)}"
+        raise HfkitError(what, fix=f"load them with hfkit.load_data(..., task={name!r})")

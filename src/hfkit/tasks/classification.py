@@ -34,16 +34,12 @@ class Classification(BaseTask):
         """
         problem, labels = problem_of(train.features["label"], config.problem_type)
         if config.label_smoothing_factor and problem != SINGLE:
-            raise HfkitError(
-                f"Label smoothing spreads one label over the others; this is a {problem} problem.",
-                where=f"--label_smoothing_factor {config.label_smoothing_factor}",
-            )
+            what = f"Label smoothing spreads one label over the others; this is a {problem} problem."
+            raise HfkitError(what, where=f"--label_smoothing_factor {config.label_smoothing_factor}")
         if config.regression_loss != "mse" and problem != REGRESSION:
-            raise HfkitError(
-                f"The labels make a {problem} problem, which has a loss of its own.",
-                where=f"--regression_loss {config.regression_loss}",
-                fix="drop the flag; to learn classes that are numbers as such, --problem_type regression",
-            )
+            what = f"The labels make a {problem} problem, which has a loss of its own."
+            fix = "drop the flag; to learn classes that are numbers as such, --problem_type regression"
+            raise HfkitError(what, where=f"--regression_loss {config.regression_loss}", fix=fix)
         return {
             "labels": labels,
             "problem_type": problem,

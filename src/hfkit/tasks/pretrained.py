@@ -108,14 +108,8 @@ def _check_kind(
         return
     remote = config.trust_remote_code and auto_model in getattr(settings, "auto_map", {})
     if type(settings) not in kinds and not remote:
-        raise HfkitError(
-            f"{config.model} is a {built_as or settings.model_type}, and there is no {called} of its kind",
-            where="--model",
-            fix="choose a text model, such as google-bert/bert-base-cased",
-        )
+        what = f"{config.model} is a {built_as or settings.model_type}, and there is no {called} of its kind"
+        raise HfkitError(what, where="--model", fix="choose a text model, such as google-bert/bert-base-cased")
     if built_as.partition("For")[2] not in PRETRAINING:
-        raise HfkitError(
-            f"{config.model} is a {built_as}: a model for another task",
-            where="--model",
-            fix=f"choose a {called} or a pretrained model{way_out}",
-        )
+        what = f"{config.model} is a {built_as}: a model for another task"
+        raise HfkitError(what, where="--model", fix=f"choose a {called} or a pretrained model{way_out}")

@@ -92,17 +92,12 @@ class FillMask(TextTask):
                 mask token, or cannot say where its tokens stand in a text.
         """
         if processor.mask_token_id is None:
-            raise HfkitError(
-                "The tokenizer has no mask token: the model was not made to say hidden words",
-                where="--model",
-                fix="choose a masked language model, such as google-bert/bert-base-uncased",
-            )
+            what = "The tokenizer has no mask token: the model was not made to say hidden words"
+            fix = "choose a masked language model, such as google-bert/bert-base-uncased"
+            raise HfkitError(what, where="--model", fix=fix)
         if not processor.is_fast:
-            raise HfkitError(
-                f"The tokenizer {type(processor).__name__} has no fast version, which says where its tokens stand.",
-                where="--model",
-                fix="choose a model with a fast tokenizer",
-            )
+            what = f"The tokenizer {type(processor).__name__} has no fast version, which says where its tokens stand."
+            raise HfkitError(what, where="--model", fix="choose a model with a fast tokenizer")
         keep_pieces_apart(processor)
         saved = getattr(model_config, "hfkit", None) or {}
         length, (before, after) = limit(self.max_length, model_config, processor) or CONTEXT, around(processor)

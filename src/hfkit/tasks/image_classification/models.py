@@ -63,11 +63,9 @@ def _pretrained(config: Config, task: "Task") -> tuple[Model, Any, list[str]]:
         check_folder(folder, config.model)
         settings = read_config(folder, config.model, config.trust_remote_code)
     if type(settings) not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
-        raise HfkitError(
-            f"{config.model} is a {settings.model_type}, and there is no image classifier of its kind",
-            where="--model",
-            fix="choose an image model, such as timm/resnet50.a1_in1k or google/vit-base-patch16-224",
-        )
+        what = f"{config.model} is a {settings.model_type}, and there is no image classifier of its kind"
+        fix = "choose an image model, such as timm/resnet50.a1_in1k or google/vit-base-patch16-224"
+        raise HfkitError(what, where="--model", fix=fix)
     _resize(settings, config)
     processor = read_processor(folder, settings, config.trust_remote_code, config.image_size)
     keep_head = same_labels(settings, task.model_kwargs()) and not config.from_scratch
@@ -200,11 +198,8 @@ def check_folder(folder: Path, name: str | Path) -> None:
     check_weights(folder, name)
     timm = "pretrained_cfg" in read_json_file(folder / "config.json")
     if not timm and not (folder / PROCESSOR).is_file() and not (folder / "processor_config.json").is_file():
-        raise HfkitError(
-            f"{name} has no image processor: there is no {PROCESSOR}",
-            where=str(folder),
-            fix="save it beside the model: processor.save_pretrained(folder); or choose an image model",
-        )
+        fix = "save it beside the model: processor.save_pretrained(folder); or choose an image model"
+        raise HfkitError(f"{name} has no image processor: there is no {PROCESSOR}", where=str(folder), fix=fix)
 
 
 def try_out(model: Model, task: Any, name: str) -> None:

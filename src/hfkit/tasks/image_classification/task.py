@@ -118,11 +118,9 @@ class ImageClassification(Classification):
         labels, weights = self.in_order_of(model_config)
         seen = replace(ImageReading.of(processor, model_config), pixel_range=self.pixel_range)
         if not seen.repeatable and (self.augment or self.mixup or self.cutmix):
-            raise HfkitError(
-                f"A {type(processor).__name__} reads pictures in a way of its own, which augmentation cannot repeat",
-                where="--augment, --mixup, --cutmix",
-                fix="train on the pictures as they are: --augment none",
-            )
+            what = f"A {type(processor).__name__} reads pictures in a way of its own, which augmentation cannot repeat"
+            fix = "train on the pictures as they are: --augment none"
+            raise HfkitError(what, where="--augment, --mixup, --cutmix", fix=fix)
         task = replace(self, labels=labels, class_weights=weights, seen=seen)
         model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.reading()}
         return task

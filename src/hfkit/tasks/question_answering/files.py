@@ -112,11 +112,8 @@ def _columns(source: Source, how: PredictArguments) -> list[str]:
         known = [how.trained[flag]] if how.trained.get(flag) in source.columns else []
         chosen = [name for name in (asked, *known, *(named[name] for name in names if name in named)) if name]
         if not chosen:
-            raise HfkitError(
-                f"There is none of the columns {', '.join(names)}; there are {', '.join(source.columns)}",
-                where=source.name,
-                fix=f"say --{flag} NAME",
-            )
+            what = f"There is none of the columns {', '.join(names)}; there are {', '.join(source.columns)}"
+            raise HfkitError(what, where=source.name, fix=f"say --{flag} NAME")
         found.append(str(chosen[0]))
     return found
 

@@ -43,10 +43,8 @@ class Asked:
         texts = known.get("question", known.get("text")), known.get("context", known.get("text_pair"))
         for name, text in zip(("question", "context"), texts, strict=True):
             if not isinstance(text, str) or is_missing(text):
-                raise HfkitError(
-                    f"A row has no {name}: {str(row)[:80]!r} ({type(row).__name__}).",
-                    fix='give {"question": "...", "context": "..."}, each with some text',
-                )
+                what = f"A row has no {name}: {str(row)[:80]!r} ({type(row).__name__})."
+                raise HfkitError(what, fix='give {"question": "...", "context": "..."}, each with some text')
             check_whole(text, f"The {name}")
         return cls(*texts)
 

@@ -58,10 +58,8 @@ class QuestionAnswering(TextTask):
         """See `hfkit.build_task`."""
         columns = data["train"].column_names
         if not {"text", "text_pair", "answers", "starts"} <= set(columns):
-            raise HfkitError(
-                f"Answers are learnt of questions and contexts, and the rows have {', '.join(columns)}",
-                fix="load them with hfkit.load_data(..., task='question-answering')",
-            )
+            what = f"Answers are learnt of questions and contexts, and the rows have {', '.join(columns)}"
+            raise HfkitError(what, fix="load them with hfkit.load_data(..., task='question-answering')")
         lacking = not all(data["train"]["answers"][:])
         allowed = lacking if config.no_answer == "auto" else config.no_answer == "yes"
         return cls(config.max_length, config.stride, config.max_answer_length, allowed)

@@ -64,11 +64,9 @@ def _text_columns(how: PredictArguments, source: Source) -> tuple[str, str | Non
     first, second = how.trained.get("text_column"), how.trained.get("text_pair_column")
     if second is not None and pair is None:
         if second not in source.columns or second == text:
-            raise HfkitError(
-                f"the model was trained on pairs of texts, and there is no column {second!r} for the second one",
-                where=source.name,
-                fix="give a file with both texts, and name the columns with --text_column and --text_pair_column",
-            )
+            what = f"the model was trained on pairs of texts, and there is no column {second!r} for the second one"
+            fix = "give a file with both texts, and name the columns with --text_column and --text_pair_column"
+            raise HfkitError(what, where=source.name, fix=fix)
         pair = second
     others = replace(source, columns=[name for name in source.columns if name != pair])
     return column_of(others, text, first), pair

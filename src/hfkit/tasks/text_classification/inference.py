@@ -140,10 +140,8 @@ def text_and_pair(row: Any) -> tuple[str, str | None]:
         row = {"text": row[0][0], "text_pair": row[0][1]}
     text, pair = (row.get("text"), row.get("text_pair")) if isinstance(row, Mapping) else (row, None)
     if not isinstance(text, str) or not isinstance(pair, str | None):
-        raise HfkitError(
-            f"A row is not a text: {str(row)[:80]!r} ({type(row).__name__}).",
-            fix='give strings, or dicts such as {"text": "...", "text_pair": "..."}',
-        )
+        what = f"A row is not a text: {str(row)[:80]!r} ({type(row).__name__})."
+        raise HfkitError(what, fix='give strings, or dicts such as {"text": "...", "text_pair": "..."}')
     for part in (text, pair or ""):
         check_whole(part)
     return text, pair

@@ -58,11 +58,8 @@ def _pooled(settings: PreTrainedConfig, config: Config) -> PreTrainedConfig:
     built_as = (settings.architectures or [""])[0]
     encodes = getattr(settings, "vocab_size", None) and not settings.is_encoder_decoder
     if not encodes and "ForSequenceClassification" not in built_as:
-        raise HfkitError(
-            f"{config.model} is no text encoder or decoder: there are no token vectors to take the mean of",
-            where="--pooling mean",
-            fix="drop --pooling, or choose another model",
-        )
+        what = f"{config.model} is no text encoder or decoder: there are no token vectors to take the mean of"
+        raise HfkitError(what, where="--pooling mean", fix="drop --pooling, or choose another model")
     dropout = 0.1 if config.dropout is None else config.dropout
     return PooledConfig(backbone_config=settings, classifier_dropout=dropout)
 

@@ -61,11 +61,9 @@ class TextClassification(TextTask, Classification):
         learnt = cls.learnt(config, train)
         pair = "text_pair" in train.column_names
         if pair and config.long_text == "windows":
-            raise HfkitError(
-                "Windows are for single texts: these rows are pairs.",
-                where="--long_text windows",
-                fix="choose head, tail or head_tail, which shorten the longer text of a pair first",
-            )
+            what = "Windows are for single texts: these rows are pairs."
+            fix = "choose head, tail or head_tail, which shorten the longer text of a pair first"
+            raise HfkitError(what, where="--long_text windows", fix=fix)
         return cls(**learnt, pair=pair, max_length=config.max_length, long_text=config.long_text, stride=config.stride)
 
     @classmethod

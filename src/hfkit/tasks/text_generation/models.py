@@ -55,11 +55,8 @@ def build(
     code, fewer = config.trust_remote_code, bool(config.model_args)
     model, new = read_weights(folder, settings, code, fewer, auto_model=AutoModelForCausalLM)
     if new:
-        raise HfkitError(
-            f"the folder has no weights for {', '.join(new[:3])}: it is no language model",
-            where=str(folder),
-            fix="choose one, such as openai-community/gpt2",
-        )
+        what = f"the folder has no weights for {', '.join(new[:3])}: it is no language model"
+        raise HfkitError(what, where=str(folder), fix="choose one, such as openai-community/gpt2")
     settle_generation(model, processor)
     try_out(model, config.model, packing=bool(settled.settings()["packing"]))
     return model, processor, []
@@ -102,11 +99,8 @@ def try_out(model: PreTrainedModel, name: str, packing: bool) -> None:
     finally:
         model.train(training)
     if ahead:
-        raise HfkitError(
-            f"{name} looks ahead: what it says of a token depends on the tokens after it",
-            where="--model",
-            fix="choose a causal language model, such as openai-community/gpt2",
-        )
+        what = f"{name} looks ahead: what it says of a token depends on the tokens after it"
+        raise HfkitError(what, where="--model", fix="choose a causal language model, such as openai-community/gpt2")
     if across:
         raise _leaks(name)
 
@@ -128,11 +122,8 @@ def _check_kind(settings: PreTrainedConfig, config: Config) -> None:
     remote = config.trust_remote_code and "AutoModelForCausalLM" in getattr(settings, "auto_map", {})
     if type(settings) not in MODEL_FOR_CAUSAL_LM_MAPPING and not remote:
         built_as = (settings.architectures or [settings.model_type])[0]
-        raise HfkitError(
-            f"{config.model} is a {built_as}, and there is no causal language model of its kind",
-            where="--model",
-            fix="choose one, such as openai-community/gpt2",
-        )
+        what = f"{config.model} is a {built_as}, and there is no causal language model of its kind"
+        raise HfkitError(what, where="--model", fix="choose one, such as openai-community/gpt2")
 
 
 def _texts(data: DatasetDict) -> Iterator[str]:

@@ -87,16 +87,12 @@ class TextGeneration(BaseTask):
         """
         length = limit(self.max_length, model_config, processor, CONTEXT, tell=False) or CONTEXT
         if self.eval_stride and self.eval_stride > length:
-            raise HfkitError(
-                f"Windows of {length} tokens cannot be {self.eval_stride} apart.",
-                where=f"--eval_stride {self.eval_stride}",
-                fix=f"at most {length}, such as {length // 2}",
-            )
+            what = f"Windows of {length} tokens cannot be {self.eval_stride} apart."
+            fix = f"at most {length}, such as {length // 2}"
+            raise HfkitError(what, where=f"--eval_stride {self.eval_stride}", fix=fix)
         if processor.eos_token_id is None:
-            raise HfkitError(
-                "The tokenizer has no end token, so texts would never end",
-                fix="choose a causal language model, such as openai-community/gpt2; or set tokenizer.eos_token",
-            )
+            fix = "choose a causal language model, such as openai-community/gpt2; or set tokenizer.eos_token"
+            raise HfkitError("The tokenizer has no end token, so texts would never end", fix=fix)
         keep_pieces_apart(processor)
         if processor.pad_token_id is None:
             processor.pad_token = processor.eos_token  # for batches of prompts; training knows padding by its place

@@ -115,11 +115,9 @@ def _settle(splits: dict[str, Rows], arguments: Arguments, known: list[str] | No
         before, scheme = rows.label, arguments.tag_scheme
         if all(tag == OUTSIDE for tags in before for tag in tags):
             if role == "train":
-                raise HfkitError(
-                    f"No text holds a name: all {sum(map(len, before)):,} words have the tag {OUTSIDE}",
-                    where=rows.table.origin,
-                    fix="give texts whose names are marked; --label_column names the column of tags or spans",
-                )
+                what = f"No text holds a name: all {sum(map(len, before)):,} words have the tag {OUTSIDE}"
+                fix = "give texts whose names are marked; --label_column names the column of tags or spans"
+                raise HfkitError(what, where=rows.table.origin, fix=fix)
             notes.append(f"{role}: no word has a tag but {OUTSIDE}")
             continue
         if scheme == "auto":
@@ -155,11 +153,8 @@ def _check_alike(splits: dict[str, Rows]) -> None:
             for word, tag in enumerate(tags):
                 kind = tag[2:] if prefix(tag) else tag
                 if (before := first.setdefault((kind == tag, canonical(kind)), kind)) != kind:
-                    raise HfkitError(
-                        f"Types differ only in case, spacing or in what cannot be seen: {before!r} and {kind!r}",
-                        where=_place(rows, row, word),
-                        fix="rename one of them in the data",
-                    )
+                    what = f"Types differ only in case, spacing or in what cannot be seen: {before!r} and {kind!r}"
+                    raise HfkitError(what, where=_place(rows, row, word), fix="rename one of them in the data")
 
 
 def _place(rows: Rows, row: int, word: int) -> str:

@@ -42,10 +42,8 @@ def read(row: Any) -> Text:
     if isinstance(row, str):
         return Text(row, split_words(row))
     if not isinstance(words, list | tuple) or not all(isinstance(word, str) and word for word in words):
-        raise HfkitError(
-            f"A row is neither a text nor a list of words: {str(row)[:80]!r} ({type(row).__name__}).",
-            fix='give strings, or {"tokens": ["One", "word", "each"]}',
-        )
+        what = f"A row is neither a text nor a list of words: {str(row)[:80]!r} ({type(row).__name__})."
+        raise HfkitError(what, fix='give strings, or {"tokens": ["One", "word", "each"]}')
     return Text.joined(words)
 
 

@@ -62,10 +62,8 @@ class TokenClassification(TextTask):
         """See `hfkit.build_task`."""
         feature = data["train"].features.get("label")
         if not isinstance(getattr(feature, "feature", None), ClassLabel) or "tokens" not in data["train"].column_names:
-            raise HfkitError(
-                f"A tagger learns tokens and their tags, and the rows have {', '.join(data['train'].column_names)}",
-                fix="load them with hfkit.load_data(..., task='token-classification')",
-            )
+            what = f"A tagger learns tokens and their tags, and the rows have {', '.join(data['train'].column_names)}"
+            raise HfkitError(what, fix="load them with hfkit.load_data(..., task='token-classification')")
         labels = list(feature.feature.names)
         scheme = "iob2" if has_scheme(labels) else "plain"
         return cls(labels, config.max_length, config.stride, config.label_all_pieces, scheme)
@@ -146,10 +144,8 @@ class TokenClassification(TextTask):
         names = list(feature.feature.names)
         found = list(map(finder(self.labels), names))
         if unknown := [name for name, number in zip(names, found, strict=True) if number is None]:
-            raise HfkitError(
-                f"The data has tags that the model does not know: {', '.join(unknown)}.",
-                fix=f"rename them to the model's ({', '.join(self.labels)})",
-            )
+            what = f"The data has tags that the model does not know: {', '.join(unknown)}."
+            raise HfkitError(what, fix=f"rename them to the model's ({', '.join(self.labels)})")
         return [int(number) for number in found if number is not None]
 
     def truncation(self, encoded: Dataset) -> dict[str, Any]:

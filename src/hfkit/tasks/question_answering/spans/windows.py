@@ -68,11 +68,8 @@ class Reader:
 
     def __init__(self, processor: PreTrainedTokenizerBase, max_length: int | None, stride: int | None) -> None:
         if not processor.is_fast:
-            raise HfkitError(
-                f"The tokenizer {type(processor).__name__} has no fast version, which says where tokens stand.",
-                where="--model",
-                fix="choose a model with a fast tokenizer",
-            )
+            what = f"The tokenizer {type(processor).__name__} has no fast version, which says where tokens stand."
+            raise HfkitError(what, where="--model", fix="choose a model with a fast tokenizer")
         self.processor: Any = processor
         self.max_length, self.stride = max_length, stride
 

@@ -46,11 +46,9 @@ def _inner(table: Table, column: str, noun: str) -> Table:
     lines = table.lines or range(1, len(table) + 1)
     for row, found in enumerate(table.column(column)):
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            raise HfkitError(
-                f"{column!r} holds no list of objects: {str(found)[:60]!r}",
-                where=table.place(row),
-                fix='write SQuAD\'s form: {"data": [{"paragraphs": [{"context": ..., "qas": [...]}]}]}',
-            )
+            what = f"{column!r} holds no list of objects: {str(found)[:60]!r}"
+            fix = 'write SQuAD\'s form: {"data": [{"paragraphs": [{"context": ..., "qas": [...]}]}]}'
+            raise HfkitError(what, where=table.place(row), fix=fix)
         outer = {name: values[row] for name, values in others.items()}
         rows += [{**outer, **one} for one in found]
         places += [f"{lines[row]} {noun} {number}" for number in range(1, len(found) + 1)]

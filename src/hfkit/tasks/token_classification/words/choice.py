@@ -52,11 +52,8 @@ def layout_of(table: Table, card: DataCard | None, arguments: DataArguments) -> 
     tags = asked_tags or _span_column(heads)
     if text is None or tags is None:
         there = ", ".join(shown.columns)
-        raise HfkitError(
-            f"No columns hold words and their tags, or a text and spans in it; there are {there}",
-            where=table.origin,
-            fix="name them with --text_column and --label_column",
-        )
+        what = f"No columns hold words and their tags, or a text and spans in it; there are {there}"
+        raise HfkitError(what, where=table.origin, fix="name them with --text_column and --label_column")
     given = _named([name for name in lists if name not in (*plain, tags)], WORD_NAMES)
     return _layout(table, group_of(arguments, card), Layout(text, tags, spans=True, given=given))
 

@@ -77,20 +77,15 @@ def _chosen(path: Path, columns: list[Path], tables: list[Path], encoding: str) 
     if not roles and not tables:
         alike = [file for file in columns if _looks(file, encoding)]
         if len(alike) > 1:
-            raise HfkitError(
-                f"It cannot be told which file is which split: {', '.join(file.name for file in alike[:10])}",
-                where=str(path),
-                fix="write train, dev or test into their names; or give one file",
-            )
+            what = f"It cannot be told which file is which split: {', '.join(file.name for file in alike[:10])}"
+            raise HfkitError(what, where=str(path), fix="write train, dev or test into their names; or give one file")
         return dict(zip(("train",), alike, strict=False))
     chosen: dict[str, Path] = {}
     for file, role in roles.items():
         if role in chosen:
-            raise HfkitError(
-                f"Two files are the split {role!r} by their names: {chosen[role].name} and {file.name}",
-                where=str(path),
-                fix="take one of them out of the folder, or write another split into its name",
-            )
+            what = f"Two files are the split {role!r} by their names: {chosen[role].name} and {file.name}"
+            fix = "take one of them out of the folder, or write another split into its name"
+            raise HfkitError(what, where=str(path), fix=fix)
         chosen[role] = file
     return chosen
 
@@ -207,11 +202,9 @@ class _Columns:
         place = f"{self.path}, line {number}"
         if not self.width:
             if len(fields) < 2:
-                raise HfkitError(
-                    f"The line holds one column, {fields[0][:40]!r}: a word, and no tag",
-                    where=place,
-                    fix="write a word and its tag a line, with a tab or a space between them",
-                )
+                what = f"The line holds one column, {fields[0][:40]!r}: a word, and no tag"
+                fix = "write a word and its tag a line, with a tab or a space between them"
+                raise HfkitError(what, where=place, fix=fix)
             self.width = len(fields)
             self.universal = self.tabbed and self.width == _MANY
         if len(fields) != self.width:

@@ -153,11 +153,8 @@ def _places(given: Any, text: str, place: str) -> list[tuple[int, int]]:
     for token in given:
         begin, end = (token.get(key) if isinstance(token, Mapping) else None for key in ("start", "end"))
         if type(begin) is not int or type(end) is not int or not last <= begin < end <= len(text):
-            raise HfkitError(
-                f"This is no token of the text: {str(token)[:80]}",
-                where=place,
-                fix="tokens have start and end, in characters of the text, and follow one another",
-            )
+            fix = "tokens have start and end, in characters of the text, and follow one another"
+            raise HfkitError(f"This is no token of the text: {str(token)[:80]}", where=place, fix=fix)
         found += [(begin, end)] if text[begin:end].strip() else []
         last = end
     return found

@@ -116,11 +116,9 @@ def scheme_of(rows: Iterable[Sequence[str]], place: Callable[[int, int], str] | 
     if bare and (letters or turned):
         odd = turned[0] if turned else next(iter(bare))
         mixed = f"Some tags say where a name begins, as B-PER does, and some do not: {', '.join(sorted(bare)[:5])}"
-        raise HfkitError(
-            f"Tags such as {odd} are of no scheme that hfkit knows" if turned else mixed,
-            where=place and place(*bare[odd]),
-            fix="write all tags as B-PER and I-PER, or O; or --tag_scheme plain, where each stands for itself",
-        )
+        what = f"Tags such as {odd} are of no scheme that hfkit knows" if turned else mixed
+        fix = "write all tags as B-PER and I-PER, or O; or --tag_scheme plain, where each stands for itself"
+        raise HfkitError(what, where=place and place(*bare[odd]), fix=fix)
     if not letters:
         return "plain"
     if letters & set("ESLUM"):
@@ -135,11 +133,8 @@ def check_scheme(rows: Iterable[Sequence[str]], scheme: str, place: Callable[[in
     for row, tags in enumerate(rows):
         for word, tag in enumerate(tags):
             if letters and tag != OUTSIDE and (prefix(tag) or "?") not in letters:
-                raise HfkitError(
-                    f"The tag {tag} is not of the scheme {scheme}",
-                    where=place(row, word),
-                    fix="leave --tag_scheme out, and it is found; or --tag_scheme plain, where each stands for itself",
-                )
+                fix = "leave --tag_scheme out, and it is found; or --tag_scheme plain, where each stands for itself"
+                raise HfkitError(f"The tag {tag} is not of the scheme {scheme}", where=place(row, word), fix=fix)
 
 
 def scheme_told(scheme: str, rows: Iterable[Sequence[str]]) -> str:

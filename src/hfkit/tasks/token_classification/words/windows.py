@@ -43,11 +43,8 @@ class Reader:
 
     def __init__(self, processor: PreTrainedTokenizerBase, max_length: int | None, stride: int | None) -> None:
         if not processor.is_fast:
-            raise HfkitError(
-                f"The tokenizer {type(processor).__name__} has no fast version, which says what pieces words have.",
-                where="--model",
-                fix="choose a model with a fast tokenizer",
-            )
+            what = f"The tokenizer {type(processor).__name__} has no fast version, which says what pieces words have."
+            raise HfkitError(what, where="--model", fix="choose a model with a fast tokenizer")
         self.processor = processor
         self.before, self.after = around(processor)
         self.room = None if max_length is None else max_length - len(self.before) - len(self.after)
