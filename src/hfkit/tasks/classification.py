@@ -48,6 +48,12 @@ class Classification(BaseTask):
             "regression_loss": config.regression_loss,
         }
 
+    @staticmethod
+    def kept(model_config: PreTrainedConfig) -> dict[str, Any]:
+        """The labels of a saved model, and its problem type."""
+        usual = REGRESSION if model_config.num_labels == 1 else SINGLE
+        return {"labels": label_names(model_config), "problem_type": model_config.problem_type or usual}
+
     @property
     def classes(self) -> list[str] | None:
         """The labels, in their order; a regression has none."""
@@ -165,6 +171,6 @@ def job(kind: str, info: Mapping[str, Any]) -> str:
         info: run.json.
     """
     settings = info["task_settings"]
-    what = {REGRESSION: "regression", MULTI: "classification"}.get(settings["problem_type"], "classification")
+    what = "regression" if settings["problem_type"] == REGRESSION else "classification"
     named = f"{'multi-label ' if settings['problem_type'] == MULTI else ''}{kind} {what}"
     return f"{named} of pairs" if settings.get("pair") else named

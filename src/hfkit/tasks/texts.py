@@ -7,6 +7,7 @@ from typing import Any, Self
 import torch
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
+from hfkit.base.errors import HfkitError
 from hfkit.data.text.special_tokens import has_padding, read_as_text
 from hfkit.models.adapting.padding import of_one_length
 from hfkit.tasks.base import BaseTask
@@ -46,6 +47,13 @@ def settle_tokens(model_config: PreTrainedConfig, processor: PreTrainedTokenizer
         model_config.pad_token_id = processor.pad_token_id
     read_as_text(processor)
     return getattr(model_config, "hfkit", None) or {}
+
+
+def check_fast(processor: PreTrainedTokenizerBase, what: str = "where its tokens stand") -> None:
+    """Refuse a tokenizer that is written in Python: it does not say this of its tokens."""
+    if not processor.is_fast:
+        told = f"The tokenizer {type(processor).__name__} has no fast version, which says {what}."
+        raise HfkitError(told, where="--model", fix="choose a model with a fast tokenizer")
 
 
 def each(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from hfkit.data.text.windows import IGNORED, padded
 from hfkit.tasks.base import check_reads, mapped
 from hfkit.tasks.fill_mask.config import Config
 from hfkit.tasks.fill_mask.words import NONE, Asked, cut, numbered, read_words, shown, some, text_of, told, windows_of
-from hfkit.tasks.texts import TextTask, rows_of
+from hfkit.tasks.texts import TextTask, check_fast, rows_of
 
 CONTEXT = 512
 """Tokens of a window where neither --max_length nor the model says."""
@@ -64,13 +64,11 @@ class FillMask(TextTask):
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
-        """See `hfkit.build_task`."""
         check_reads(cls.name, data)
         return cls(config.max_length, config.mask_probability, config.whole_words, config.seed, config.data_seed)
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """The task that a saved model was trained for, read from its config."""
         saved = getattr(model_config, "hfkit", None) or {}
         return cls(max_length=saved.get("max_length")).for_model(model_config, processor)
 
@@ -95,9 +93,7 @@ class FillMask(TextTask):
             what = "The tokenizer has no mask token: the model was not made to say hidden words"
             fix = "choose a masked language model, such as google-bert/bert-base-uncased"
             raise HfkitError(what, where="--model", fix=fix)
-        if not processor.is_fast:
-            what = f"The tokenizer {type(processor).__name__} has no fast version, which says where its tokens stand."
-            raise HfkitError(what, where="--model", fix="choose a model with a fast tokenizer")
+        check_fast(processor)
         keep_pieces_apart(processor)
         saved = getattr(model_config, "hfkit", None) or {}
         length, (before, after) = limit(self.max_length, model_config, processor) or CONTEXT, around(processor)
@@ -138,8 +134,7 @@ class FillMask(TextTask):
             return {"id": batch["id"], **read_words([text_of(row) for row in each], processor)}
 
         features = {"id": Value("string"), "input_ids": _IDS, "words": _IDS, "unknown": _IDS, "units": _IDS}
-        features |= {"sizes": _IDS}
-        features |= {"length": Value("int32"), "truncated": Value("bool")}
+        features |= {"sizes": _IDS, "length": Value("int32"), "truncated": Value("bool")}
         return mapped(dataset, rows, features)
 
     def truncation(self, encoded: Dataset) -> dict[str, Any]:
@@ -150,13 +145,13 @@ class FillMask(TextTask):
 
     def to_train(self, encoded: Dataset) -> Dataset:
         """Windows of the texts, those without a word left out: `id`, `input_ids`, `words`, `length`."""
-        found: dict[str, list[Any]] = {name: [] for name in ("id", "input_ids", "words", "length")}
         names = encoded["id"][:]
-        for row, ids, words, _ in cut(encoded, (self.max_length or CONTEXT) - self.around):
-            if (words != NONE).any():
-                for name, value in zip(found, (names[row], ids, words, len(ids) + self.around), strict=True):
-                    found[name].append(value)
-        return some(windows_of(found))
+        rows = [
+            (names[row], ids, words, len(ids) + self.around)
+            for row, ids, words, _ in cut(encoded, (self.max_length or CONTEXT) - self.around)
+            if (words != NONE).any()
+        ]
+        return some(windows_of(("id", "input_ids", "words", "length"), rows))
 
     def to_evaluate(self, encoded: Dataset) -> Dataset:
         """See `asked`; a split without any word is refused."""
@@ -168,18 +163,17 @@ class FillMask(TextTask):
         where a window before began it), `sayable` the same but 0 for one with an unknown token; their `bytes`, and
         those that are `spelled`, because no token or an unknown one stands for them."""
         columns = ("document", "input_ids", "words", "hidden", "weights", "sayable", "bytes", "spelled", "length")
-        found: dict[str, list[Any]] = {name: [] for name in columns}
         read = zip(*(encoded[name][:] for name in ("units", "sizes", "words")), strict=True)
         texts = [
             Asked(units, sizes, tokens, self.mask_probability, self.hiding_seed, at)
             for at, (units, sizes, tokens) in enumerate(read, first)
         ]
-        for row, ids, words, unknown in cut(encoded, (self.max_length or CONTEXT) - self.around):
-            if (of := texts[row].of_window(words, unknown)) is not None:
-                values = (row, ids, words, *of, len(ids) + self.around)
-                for name, value in zip(columns, values, strict=True):
-                    found[name].append(value)
-        return windows_of(found)
+        rows = [
+            (row, ids, words, *of, len(ids) + self.around)
+            for row, ids, words, unknown in cut(encoded, (self.max_length or CONTEXT) - self.around)
+            if (of := texts[row].of_window(words, unknown)) is not None
+        ]
+        return windows_of(columns, rows)
 
     def by_example(self, encoded: Dataset, rows: Dataset, predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """What `evaluate` found of each window, added up over each text of `encoded`."""

@@ -55,7 +55,6 @@ class QuestionAnswering(TextTask):
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
-        """See `hfkit.build_task`."""
         columns = data["train"].column_names
         if not {"text", "text_pair", "answers", "starts"} <= set(columns):
             what = f"Answers are learnt of questions and contexts, and the rows have {', '.join(columns)}"
@@ -66,7 +65,6 @@ class QuestionAnswering(TextTask):
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """The task that a saved model was trained for, read from its config."""
         saved = getattr(model_config, "hfkit", None) or {}
         return cls(**{name: saved[name] for name in READING if name in saved}).for_model(model_config, processor)
 

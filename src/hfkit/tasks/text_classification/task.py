@@ -8,11 +8,11 @@ from datasets import Dataset, DatasetDict, List, Value
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
-from hfkit.data.labels.problem import REGRESSION, SINGLE
+from hfkit.data.labels.problem import SINGLE
 from hfkit.data.text.truncation import MODEL_INPUTS, Truncation
 from hfkit.data.text.windows import padded
 from hfkit.tasks.base import mapped
-from hfkit.tasks.classification import Classification, label_names
+from hfkit.tasks.classification import Classification
 from hfkit.tasks.text_classification.config import Config
 from hfkit.tasks.texts import TextTask, settle_tokens
 
@@ -56,7 +56,6 @@ class TextClassification(TextTask, Classification):
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
-        """See `hfkit.build_task`."""
         train = data["train"]
         learnt = cls.learnt(config, train)
         pair = "text_pair" in train.column_names
@@ -70,10 +69,8 @@ class TextClassification(TextTask, Classification):
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """The task that a saved model was trained for, read from its config; for any other model, head truncation."""
         saved = getattr(model_config, "hfkit", None) or {}
-        problem = model_config.problem_type or (REGRESSION if model_config.num_labels == 1 else SINGLE)
-        labels = label_names(model_config)
-        kept = {key: saved[key] for key in ("max_length", "long_text", "stride") if key in saved}
-        return cls(labels=labels, problem_type=problem, **kept).for_model(model_config, processor)
+        read = {key: saved[key] for key in ("max_length", "long_text", "stride") if key in saved}
+        return cls(**cls.kept(model_config), **read).for_model(model_config, processor)
 
     @property
     def truncated(self) -> Truncation:

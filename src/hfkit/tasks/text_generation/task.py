@@ -56,7 +56,6 @@ class TextGeneration(BaseTask):
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
-        """See `hfkit.build_task`."""
         check_reads(cls.name, data)
         return cls(max_length=config.max_length, eval_stride=config.eval_stride, packing=config.packing)
 
@@ -70,7 +69,6 @@ class TextGeneration(BaseTask):
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """The task that a saved model was trained for, read from its config."""
         saved = getattr(model_config, "hfkit", None) or {}
         return cls(max_length=saved.get("max_length")).for_model(model_config, processor)
 

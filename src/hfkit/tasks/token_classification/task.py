@@ -59,7 +59,6 @@ class TokenClassification(TextTask):
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
-        """See `hfkit.build_task`."""
         feature = data["train"].features.get("label")
         if not isinstance(getattr(feature, "feature", None), ClassLabel) or "tokens" not in data["train"].column_names:
             what = f"A tagger learns tokens and their tags, and the rows have {', '.join(data['train'].column_names)}"
@@ -70,7 +69,6 @@ class TokenClassification(TextTask):
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """The task that a saved model was trained for, read from its config."""
         saved = getattr(model_config, "hfkit", None) or {}
         kept = {key: saved[key] for key in ("max_length", "stride") if key in saved}
         labels = label_names(model_config)

@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.text.windows import side_by_side
+from hfkit.tasks.texts import check_fast
 
 LENGTH = 384
 """Tokens of a window when --max_length does not say and the model could read more: as BERT was trained on SQuAD."""
@@ -67,9 +68,7 @@ class Reader:
     """
 
     def __init__(self, processor: PreTrainedTokenizerBase, max_length: int | None, stride: int | None) -> None:
-        if not processor.is_fast:
-            what = f"The tokenizer {type(processor).__name__} has no fast version, which says where tokens stand."
-            raise HfkitError(what, where="--model", fix="choose a model with a fast tokenizer")
+        check_fast(processor)
         self.processor: Any = processor
         self.max_length, self.stride = max_length, stride
 

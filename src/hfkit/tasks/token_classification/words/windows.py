@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from hfkit.base.errors import HfkitError
 from hfkit.data.text.truncation import around
 from hfkit.data.text.windows import IGNORED, side_by_side
+from hfkit.tasks.texts import check_fast
 
 NOT_HERE = -1
 """The word of a piece that is answered in another window, or that is none."""
@@ -42,9 +43,7 @@ class Reader:
     """
 
     def __init__(self, processor: PreTrainedTokenizerBase, max_length: int | None, stride: int | None) -> None:
-        if not processor.is_fast:
-            what = f"The tokenizer {type(processor).__name__} has no fast version, which says what pieces words have."
-            raise HfkitError(what, where="--model", fix="choose a model with a fast tokenizer")
+        check_fast(processor, "what pieces words have")
         self.processor = processor
         self.before, self.after = around(processor)
         self.room = None if max_length is None else max_length - len(self.before) - len(self.after)
