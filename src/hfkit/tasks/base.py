@@ -1,4 +1,4 @@
-"""BaseTask: what is asked of a task, and what one does with rows, training and a run where it does not say otherwise."""
+"""BaseTask: what is asked of a task, and what one does where it does not say otherwise."""
 
 from dataclasses import Field, asdict
 from typing import TYPE_CHECKING, Any, ClassVar, Self
