@@ -70,10 +70,8 @@ class Classification(BaseTask):
         }
 
     def in_order_of(self, model_config: PreTrainedConfig) -> tuple[list[str], list[float] | None]:
-        """Labels and class weights in the order of the model's, matched by name; as they are where it has others."""
-        own = {label.strip().casefold(): label for label in self.labels}
-        theirs = [label.strip().casefold() for label in label_names(model_config)]
-        labels = [own[name] for name in theirs] if sorted(theirs) == sorted(own) else self.labels
+        """Labels and class weights in the order of the model's."""
+        labels = in_order_of(self.labels, model_config)
         weights = dict(zip(self.labels, self.class_weights, strict=True)) if self.class_weights else None
         return labels, [weights[label] for label in labels] if weights else None
 
@@ -152,6 +150,13 @@ class Classification(BaseTask):
 def label_names(model_config: PreTrainedConfig) -> list[str]:
     """Names in the order of the model's outputs; a config read from JSON may hold the numbers as text."""
     return [str(name) for _, name in sorted((model_config.id2label or {}).items(), key=lambda item: int(item[0]))]
+
+
+def in_order_of(labels: list[str], model_config: PreTrainedConfig) -> list[str]:
+    """The labels in the order of the model's, matched by name (case does not count); as they are where it has others."""
+    own = {label.strip().casefold(): label for label in labels}
+    theirs = [label.strip().casefold() for label in label_names(model_config)]
+    return [own[name] for name in theirs] if sorted(theirs) == sorted(own) else labels
 
 
 def same_labels(config: PreTrainedConfig, kwargs: dict[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import torch
 from torch.utils.data import DataLoader
 
 from hfkit.base.errors import HfkitError
-from hfkit.data.labels.problem import MULTI, REGRESSION
 from hfkit.data.readers import SUFFIXES
 from hfkit.data.sources.image_folders import pictures_below
 from hfkit.data.tables.table import counted
@@ -20,7 +19,7 @@ from hfkit.data.vision.reading import ImageReading
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.readers import Row, Source
 from hfkit.inference.rows import Answer, answer_rows
-from hfkit.tasks.classifying import answer_types
+from hfkit.tasks.classifying import answer_of, answer_types
 from hfkit.tasks.image_classification.inference import ImageClassificationPipeline
 from hfkit.tasks.predicting import PredictArguments
 
@@ -69,15 +68,15 @@ def predict(
             "There is no picture in the folder", where=str(root), fix=f"pictures are {', '.join(FORMATS)} files"
         )
     names = [_told_as(file.relative_to(root).as_posix() if root.is_dir() else file.name) for file in files]
-    types, kinds = answer_types(classify.reading.problem_type), _kinds(classify)
+    kinds = answer_types(classify.reading.problem_type)
     bad: list[str] = []
     rows = answer_rows(
         Source(str(root), [], ((name, {}) for name in names), len(names), unit="image"),
         output,
-        {"file": pa.string(), **{kind: types[kind] for kind in kinds}, "problem": pa.string()},
-        _answering(classify, _batches(files, classify, workers), bad),
+        {"file": pa.string(), **kinds, "problem": pa.string()},
+        _answering(classify, _batches(files, classify, workers), kinds, bad),
         chunk=classify.rows,
-        told=lambda answer: answer[kinds[0]],
+        told=lambda answer: answer[next(iter(kinds))],
         disable_tqdm=how.disable_tqdm,
     )
     others = [_told_as(entry.relative_to(root).as_posix()) for entry in left]
@@ -86,19 +85,18 @@ def predict(
     return rows
 
 
-def _kinds(classify: ImageClassificationPipeline) -> list[str]:
-    return ["value"] if classify.reading.problem_type == REGRESSION else ["label", "score"]
-
-
 def _answering(
-    classify: ImageClassificationPipeline, batches: Iterator[tuple[torch.Tensor | None, list[str]]], bad: list[str]
+    classify: ImageClassificationPipeline,
+    batches: Iterator[tuple[torch.Tensor | None, list[str]]],
+    kinds: Iterable[str],
+    bad: list[str],
 ) -> Callable[[list[Row]], list[Answer | None]]:
     """What answers as many files as a batch has, and adds those that it cannot read to `bad`."""
 
     def answers(rows: list[Row]) -> list[Answer | None]:
         pixels, problems = next(batches)
         found = iter(_answers(classify, pixels) if pixels is not None else ())
-        said = [dict.fromkeys(_kinds(classify)) if why else next(found) for why in problems]
+        said = [dict.fromkeys(kinds) if why else next(found) for why in problems]
         bad.extend(f"{name} {why}" for (name, _), why in zip(rows, problems, strict=True) if why)
         return [{"file": rows[at][0], **said[at], "problem": problems[at]} for at in range(len(rows))]
 
@@ -146,18 +144,10 @@ def _batch(rows: list[tuple[torch.Tensor | None, str]]) -> tuple[torch.Tensor | 
 
 
 def _answers(classify: ImageClassificationPipeline, pixels: torch.Tensor) -> Iterator[dict[str, Any]]:
-    labels, problem = classify.reading.labels, classify.reading.problem_type
-    said = classify.reading.predictions(classify.of_pixels(pixels))
-    if problem == REGRESSION:
-        yield from ({"value": value} for value in said["prediction"].tolist())
-        return
-    for shares in said["probabilities"].tolist():
-        ranked = sorted(zip(shares, labels, strict=True), reverse=True)
-        if problem == MULTI:
-            chosen = [one for one in ranked if one[0] >= 0.5]
-            yield {"label": [label for _, label in chosen], "score": [share for share, _ in chosen]}
-        else:
-            yield {"label": ranked[0][1], "score": ranked[0][0]}
+    labels, said = classify.reading.labels, classify.reading.predictions(classify.of_pixels(pixels))
+    for scores in said.get("probabilities", said["prediction"][:, None]).tolist():
+        ranked = sorted(zip(scores, labels, strict=True), reverse=True)
+        yield answer_of([{"label": label, "score": score} for score, label in ranked], classify.reading.problem_type)
 
 
 def _told(which: list[str], noun: str = "image", what: str = "got no answer") -> list[str]:

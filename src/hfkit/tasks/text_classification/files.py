@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from hfkit.base.errors import HfkitError, nearest
-from hfkit.data.labels.problem import MULTI, REGRESSION
+from hfkit.data.labels.problem import MULTI
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.readers import Source, column_of, open_rows
 from hfkit.inference.rows import Answer, answer_rows
-from hfkit.tasks.classifying import answer_types
+from hfkit.tasks.classifying import answer_of, answer_types
 from hfkit.tasks.predicting import PredictArguments, answering
 from hfkit.tasks.text_classification.inference import TextClassificationPipeline
 
@@ -43,14 +43,18 @@ def predict(
         read = partial(_input, how=how, columns=_text_columns(how, source))
         classify = model if isinstance(model, TextClassificationPipeline) else pipeline(model, **options)
         problem = classify.reading.problem_type
-        types, names = answer_types(problem), ("value",) if problem == REGRESSION else ("label", "score")
+
+        def answers(rows: list[Any]) -> Iterator[Answer]:
+            for ranked in classify(rows, top_k=None if problem == MULTI else 1):
+                yield answer_of(ranked, problem)
+
         return answer_rows(
             source,
             output,
-            {name: types[name] for name in names},
-            answering(read, partial(_answers, classify)),
+            answer_types(problem),
+            answering(read, answers),
             chunk=classify.chunk,
-            told=lambda answer: answer[names[0]],
+            told=lambda answer: next(iter(answer.values())),
             disable_tqdm=how.disable_tqdm,
         )
 
@@ -70,16 +74,6 @@ def _text_columns(how: PredictArguments, source: Source) -> tuple[str, str | Non
         pair = second
     others = replace(source, columns=[name for name in source.columns if name != pair])
     return column_of(others, text, first), pair
-
-
-def _answers(classify: TextClassificationPipeline, rows: list[Any]) -> Iterator[Answer]:
-    every_label = classify.reading.problem_type == MULTI
-    for labels in classify(rows, top_k=None if every_label else 1):
-        if every_label:
-            kept = [one for one in labels if one["score"] >= 0.5]
-            yield {key: [one[key] for one in kept] for key in ("label", "score")}
-        else:
-            yield labels[0] | {"value": labels[0]["score"]}
 
 
 def _input(place: str, row: dict[str, Any], how: PredictArguments, columns: tuple[str, str | None]) -> Any:

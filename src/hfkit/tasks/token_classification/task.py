@@ -17,11 +17,11 @@ from hfkit.data.text.special_tokens import space_before_words
 from hfkit.data.text.truncation import limit
 from hfkit.data.text.windows import IGNORED, padded
 from hfkit.tasks.base import mapped
-from hfkit.tasks.classification import label_names
+from hfkit.tasks.classification import in_order_of, label_names
 from hfkit.tasks.texts import AT_ONCE, TextTask, means, settle_tokens
 from hfkit.tasks.token_classification.config import Config
 from hfkit.tasks.token_classification.errors import by_training
-from hfkit.tasks.token_classification.words.schemes import has_scheme, in_order_of, scheme_of_labels
+from hfkit.tasks.token_classification.words.schemes import has_scheme, scheme_of_labels
 from hfkit.tasks.token_classification.words.windows import Reader, apart, firsts, targets
 
 READING = ("max_length", "stride", "scheme", "padding")
@@ -107,7 +107,7 @@ class TokenClassification(TextTask):
         Reader(processor, length, self.stride)
         task = replace(
             self,
-            labels=in_order_of(self.labels, label_names(model_config)),
+            labels=in_order_of(self.labels, model_config),
             max_length=length,
             pad_token_id=model_config.pad_token_id,
             padding=saved.get("padding") or processor.padding_side,

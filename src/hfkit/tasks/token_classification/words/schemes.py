@@ -161,10 +161,3 @@ def to_iob2(tags: Sequence[str], scheme: str) -> list[str]:
 def ordered(types: Iterable[str]) -> list[str]:
     """The labels of names of these types, as a model has them: O, then B- and I- of each."""
     return [OUTSIDE, *(f"{letter}-{kind}" for kind in sorted(types) for letter in "BI")]
-
-
-def in_order_of(labels: list[str], theirs: Sequence[str]) -> list[str]:
-    """The labels in the order of others of the same names (case does not count); as they are where those differ."""
-    own = {label.casefold(): label for label in labels}
-    names = [name.casefold() for name in theirs]
-    return [own[name] for name in names] if sorted(names) == sorted(own) else labels
