@@ -153,7 +153,7 @@ def label_names(model_config: PreTrainedConfig) -> list[str]:
 
 
 def in_order_of(labels: list[str], model_config: PreTrainedConfig) -> list[str]:
-    """The labels in the order of the model's, matched by name (case does not count); as they are where it has others."""
+    """The labels in the order of the model's, matched by name (case does not count); else as they are."""
     own = {label.strip().casefold(): label for label in labels}
     theirs = [label.strip().casefold() for label in label_names(model_config)]
     return [own[name] for name in theirs] if sorted(theirs) == sorted(own) else labels

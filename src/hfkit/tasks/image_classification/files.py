@@ -64,9 +64,8 @@ def predict(
     left: list[Path] = []
     files = [root] if root.is_file() else list(pictures_below(root, left))
     if not files:
-        raise HfkitError(
-            "There is no picture in the folder", where=str(root), fix=f"pictures are {', '.join(FORMATS)} files"
-        )
+        what = "There is no picture in the folder"
+        raise HfkitError(what, where=str(root), fix=f"pictures are {', '.join(FORMATS)} files")
     names = [_told_as(file.relative_to(root).as_posix() if root.is_dir() else file.name) for file in files]
     kinds = answer_types(classify.reading.problem_type)
     bad: list[str] = []

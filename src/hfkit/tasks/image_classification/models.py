@@ -181,9 +181,8 @@ def _untrained(settings: PreTrainedConfig) -> Model:
                 timm.create_model(settings.architecture, **arguments).state_dict()
             )
     except Exception as error:  # each architecture refuses its arguments in its own way
-        raise HfkitError(
-            f"the model cannot be made: {first_line(error)}", where="--model_args, --image_size"
-        ) from error
+        what = f"the model cannot be made: {first_line(error)}"
+        raise HfkitError(what, where="--model_args, --image_size") from error
     return model
 
 
@@ -210,9 +209,8 @@ def try_out(model: Model, task: Any, name: str) -> None:
     """
     seen = task.seen
     if seen.channels not in (1, 3):
-        raise HfkitError(
-            f"{name} would read pictures of {seen.channels} channels, and pictures have 1 or 3", where="--model_args"
-        )
+        what = f"{name} would read pictures of {seen.channels} channels, and pictures have 1 or 3"
+        raise HfkitError(what, where="--model_args")
     training = model.training
     try:
         with torch.inference_mode():

@@ -65,9 +65,8 @@ class TextClassificationPipeline(TextPipeline, ClassifyingPipeline, transformers
         asks = {name: v for name, v in tokenizer_kwargs.items() if name not in cut or v in (False, "do_not_truncate")}
         self.refuse(asks)
         if isinstance(function_to_apply, str) and function_to_apply.lower() not in FUNCTIONS:
-            raise HfkitError(
-                f"There is no function_to_apply {function_to_apply!r}.", fix=nearest(function_to_apply, FUNCTIONS)
-            )
+            what = f"There is no function_to_apply {function_to_apply!r}."
+            raise HfkitError(what, fix=nearest(function_to_apply, FUNCTIONS))
         parameters: tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
         parameters = super()._sanitize_parameters(function_to_apply, top_k)
         return parameters

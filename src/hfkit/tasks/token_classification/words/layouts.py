@@ -80,9 +80,8 @@ class Layout:
             words, tags = ([] if is_missing(cell) else listed(cell) for cell in cells)
             if words is None or tags is None:
                 which, cell = (self.words, cells[0]) if words is None else (self.tags, cells[1])
-                raise HfkitError(
-                    f"{which!r} holds no list, but {str(cell)[:60]!r}", where=table.place(row), fix="a list a row"
-                )
+                fix = "a list a row"
+                raise HfkitError(f"{which!r} holds no list, but {str(cell)[:60]!r}", where=table.place(row), fix=fix)
             if len(words) != len(tags) and not is_missing(cells[1]):
                 raise HfkitError(
                     f"{len(words):,} words in {self.words!r} and {len(tags):,} tags in {self.tags!r}",
