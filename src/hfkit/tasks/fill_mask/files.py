@@ -21,18 +21,8 @@ def predict(model: str | Path | Any, input: str | Path, output: str | Path | Non
     Every column is kept. `filled` is added, the text with the likeliest token in each gap; and `words` and `scores`,
     lists with an entry a gap. A gap is the model's mask token; each is filled as if the others stayed open.
 
-    Args:
-        model: A run, a model's folder, an adapter or a Hub id; or a pipeline that is loaded already.
-        input: A .csv, .tsv, .jsonl or .parquet file, or `-` for a text a line on standard input.
-        output: A .csv, .tsv, .jsonl or .parquet file, written whole or not at all. None: a line an answer.
-        options: Those of `PredictArguments`, and of `hfkit.pipeline`. A row without a gap is one to skip.
-
-    Returns:
-        The number of rows.
-
-    Raises:
-        HfkitError: With the file and the row: a missing column, a row without a gap, a broken row; and what
-            `hfkit.pipeline` and the writers raise. No output is left then.
+    `input` is a .csv, .tsv, .jsonl or .parquet file, or `-` for a text a line on standard input; a row without a gap is
+    one without a text. See `hfkit.inference.predict_file`.
     """
     how = PredictArguments.taken(model, options)
     with open_rows(input, how) as source:

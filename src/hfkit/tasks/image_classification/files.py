@@ -41,10 +41,8 @@ def predict(
     listed on standard error too. Hidden files, symbolic links and what is no picture are left out, counted there.
 
     Args:
-        model: From `hfkit.pipeline`, or what that takes.
+        model, output: See `hfkit.inference.predict_file`.
         input: A folder, or one picture.
-        output: A .csv, .tsv, .jsonl or .parquet file, written whole or not at all. None: a line a picture on standard
-            output.
         workers: Processes that decode. Default: one for each core but one, at most 8.
         options: Arguments of `hfkit.pipeline`; and those of `PredictArguments`, of which a table's dialect is refused
             and all but `disable_tqdm` is of no use.

@@ -42,18 +42,13 @@ def predict(
     are added. SQuAD's nested JSON has a row a question.
 
     Args:
-        model: A run, a model's folder, an adapter or a Hub id; or a pipeline that is loaded already.
         input: A .csv, .tsv, .jsonl, .json or .parquet file with a question and its context in each row.
-        output: A file of any of these kinds, written whole or not at all. None: a line an answer on standard output.
         output_format: `rows`; or `squad`, what the official scripts read: one JSON object, {id: answer}.
-        options: Those of `PredictArguments`, of questions and contexts, and of `hfkit.pipeline`.
-
-    Returns:
-        The number of rows.
+        model, output, options: See `hfkit.inference.predict_file`; `text_column` is that of questions, `text_pair_column` that of
+            contexts.
 
     Raises:
-        HfkitError: With the file and the row: a missing column, a row without a question or a context; for `squad` an
-            id that is missing or stands twice; and what `hfkit.pipeline` and the writers raise. No output is left then.
+        HfkitError: As `hfkit.inference.predict_file`; and for `squad` an id that is missing or stands twice.
     """
     check_format(output_format, FORMATS)
     how = PredictArguments.taken(model, options)

@@ -25,18 +25,8 @@ def predict(
     these names, `predicted_label` and so on. In a multi-label problem both are lists, of the labels with a probability
     of at least a half. CSV cells that a spreadsheet would take for a formula get an apostrophe in front, counted.
 
-    Args:
-        model: A run, a model's folder, an adapter or a Hub id; or a pipeline that is loaded already.
-        input: A .csv, .tsv, .jsonl or .parquet file, or `-` for a text a line on standard input.
-        output: A file of any of these kinds, written whole or not at all. None: a line an answer on standard output.
-        options: Those of `PredictArguments`, and of `hfkit.pipeline`.
-
-    Returns:
-        The number of rows.
-
-    Raises:
-        HfkitError: with the file and the row: a missing column, a row without a text, a broken row; and what
-            `hfkit.pipeline` and the writers raise. No output is left then.
+    `input` is a .csv, .tsv, .jsonl or .parquet file, or `-` for a text a line on standard input. See
+    `hfkit.inference.predict_file`.
     """
     how = PredictArguments.taken(model, options)
     with open_rows(input, how) as source:

@@ -43,19 +43,10 @@ def predict(
     of the text as it stands in the file; or `words`, `tags` and `scores`, lists with an entry a word.
 
     Args:
-        model: A run, a model's folder, an adapter or a Hub id; or a pipeline that is loaded already.
         input: A .csv, .tsv, .jsonl or .parquet file with a column of texts, or of lists of words; a CoNLL file, whose
             first column is read; `-` for a text a line on standard input.
-        output: A .csv, .tsv, .jsonl or .parquet file, written whole or not at all. None: a line an answer.
         output_format: `spans` or `words`.
-        options: Those of `PredictArguments`, and of `hfkit.pipeline`.
-
-    Returns:
-        The number of rows.
-
-    Raises:
-        HfkitError: With the file and the row: a missing column, a row without a text, a broken row; and what
-            `hfkit.pipeline` and the writers raise. No output is left then.
+        model, output, options: See `hfkit.inference.predict_file`.
     """
     check_format(output_format, FORMATS)
     how = PredictArguments.taken(model, options)
