@@ -44,8 +44,8 @@ def predict(
     Args:
         input: A .csv, .tsv, .jsonl, .json or .parquet file with a question and its context in each row.
         output_format: `rows`; or `squad`, what the official scripts read: one JSON object, {id: answer}.
-        model, output, options: See `hfkit.inference.predict_file`; `text_column` is that of questions, `text_pair_column` that of
-            contexts.
+        model, output, options: See `hfkit.inference.predict_file`; `text_column` has the questions, `text_pair_column`
+            the contexts.
 
     Raises:
         HfkitError: As `hfkit.inference.predict_file`; and for `squad` an id that is missing or stands twice.
