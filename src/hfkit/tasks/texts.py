@@ -24,7 +24,9 @@ class TextTask(BaseTask):
 
     def filled_on(self, side: str) -> Self:
         """A copy whose batches are filled on this side."""
-        return replace(self, padding=side)
+        own: Any = self  # a dataclass, which this class alone is not
+        filled: Self = replace(own, padding=side)
+        return filled
 
     def parts(
         self, inputs: dict[str, torch.Tensor], at_once: int | None = None

@@ -36,7 +36,8 @@ def build(config: Any, task: "Task", data: DatasetDict | None) -> tuple[Model, A
     if config.model.startswith("baseline:"):
         from hfkit.tasks.image_classification.scratch import build_image_baseline
 
-        model, processor, *new = build_image_baseline(config, task, data)
+        model, processor = build_image_baseline(config, task, data)
+        new: list[str] = []
     else:
         model, processor, new = _pretrained(config, task)
     try_out(model, task.for_model(model.config, processor), config.model)

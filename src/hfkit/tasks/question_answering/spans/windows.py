@@ -121,10 +121,10 @@ class Reader:
         )
         for at in side_by_side(total, room, shared):
             end = min(at + room, total)
-            read, *others = (
+            read, kinds, firsts, lasts = (
                 [*values[:first], *values[first + at : first + end], *values[last:]]
                 for values in (ids, types, begins, ends)
             )
             null = read.index(self.processor.cls_token_id) if self.processor.cls_token_id in read else 0
             until = len(context) if end == total else offsets[first + end - 1][1]
-            yield Window(read, *others, null, (0 if at == 0 else offsets[first + at][0], until))
+            yield Window(read, kinds, firsts, lasts, null, (0 if at == 0 else offsets[first + at][0], until))
