@@ -29,6 +29,7 @@ class TextPipeline(AnsweringPipeline):
     chunks: ClassVar[tuple[int, int]] = (256, 1024)
     budgets: ClassVar[tuple[int, int]] = (2048, 65536)
     takes: ClassVar[tuple[str, ...]]
+    tokenizer: Any
 
     def __init__(
         self,

@@ -41,7 +41,8 @@ def _filled(fill: Any, text: Any, column: str, place: str, how: PredictArguments
     """A row's answer; None for one to skip."""
     mask = fill.tokenizer.mask_token
     if not isinstance(text, str) or mask not in text:
-        return how.leave_out(place, column, text, mask, f"write {mask} where a word is wanted")
+        how.leave_out(place, column, text, mask, f"write {mask} where a word is wanted")
+        return None
     try:
         found = fill(text, top_k=1)
     except HfkitError as error:

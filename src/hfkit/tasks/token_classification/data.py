@@ -112,7 +112,7 @@ def _settle(splits: dict[str, Rows], arguments: Arguments, known: list[str] | No
     schemes: dict[str, str] = {}
     told: dict[str, str] = {}
     for role, rows in splits.items():
-        before, scheme = rows.label, arguments.tag_scheme
+        before, scheme = rows.label, str(arguments.tag_scheme)
         if all(tag == OUTSIDE for tags in before for tag in tags):
             if role == "train":
                 what = f"No text holds a name: all {sum(map(len, before)):,} words have the tag {OUTSIDE}"

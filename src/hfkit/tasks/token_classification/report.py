@@ -91,8 +91,9 @@ def _by_kind(texts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _confusion(texts: list[dict[str, Any]], at_most: int = 15) -> list[dict[str, Any]]:
     """Pairs of types that are taken for each other, the most frequent first."""
-    pairs = (pair for text in texts for _, *pair in errors(text["gold"], text["said"]) if all(pair))
-    ranked = Counter((gold[2], said[2]) for gold, said in pairs if gold[2] != said[2]).most_common(at_most)
+    wrong = (error for text in texts for error in errors(text["gold"], text["said"]))
+    pairs = [(gold[2], said[2]) for _, gold, said in wrong if gold and said and gold[2] != said[2]]
+    ranked = Counter(pairs).most_common(at_most)
     return [{"truth": truth, "answer": answer, "names": names} for (truth, answer), names in ranked]
 
 
