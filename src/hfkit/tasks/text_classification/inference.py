@@ -86,7 +86,6 @@ class TextClassificationPipeline(TextPipeline, ClassifyingPipeline, transformers
 
     def _features(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Encoded rows. Pairs and single texts may be mixed; each kind goes through the tokenizer at once."""
-        tokenizer: Any = self.tokenizer
         split = [text_and_pair(row) for row in rows]
         features: list[dict[str, Any]] = [{}] * len(rows)
         for paired in (False, True):
@@ -94,7 +93,7 @@ class TextClassificationPipeline(TextPipeline, ClassifyingPipeline, transformers
             if not places:
                 continue
             pairs = [split[place][1] or "" for place in places] if paired else None
-            encoded = self.reading.truncated.encode(tokenizer, [split[place][0] for place in places], pairs)
+            encoded = self.reading.truncated.encode(self.tokenizer, [split[place][0] for place in places], pairs)
             for index, place in enumerate(places):
                 features[place] = {name: column[index] for name, column in encoded.items()}
         return features
@@ -129,8 +128,7 @@ class TextClassificationPipeline(TextPipeline, ClassifyingPipeline, transformers
 
     def _shown(self, rows: torch.Tensor) -> list[str]:
         """The beginnings of some rows, quoted."""
-        tokenizer: Any = self.tokenizer
-        return [repr(text[:60]) for text in tokenizer.batch_decode(rows, skip_special_tokens=True)]
+        return [repr(text[:60]) for text in self.tokenizer.batch_decode(rows, skip_special_tokens=True)]
 
 
 def text_and_pair(row: Any) -> tuple[str, str | None]:
