@@ -30,7 +30,7 @@ from hfkit.data.text.windows import IGNORED, packed, pieces
 from hfkit.evaluation.metric import looked_at
 from hfkit.models import build_model, load_model
 from hfkit.tasks import build_task
-from hfkit.tasks.text_generation.baselines import classical_language
+from hfkit.tasks.text_generation.baselines import fit as fit_rivals
 from hfkit.tasks.text_generation.models import try_out
 from hfkit.tasks.text_generation.task import TextGeneration
 from hfkit.training.judge import evaluate
@@ -448,7 +448,7 @@ def test_the_counted_baseline_is_a_probability_and_knows_what_it_saw() -> None:
     assert shares.sum() == pytest.approx(1)
     assert shares.argmax() == ord("a")
     train, test = (Dataset.from_dict({"text": [text]}) for text in ("abcabc " * 50, "abcabc "))
-    answers = classical_language(train, test)
+    answers = fit_rivals(train, test, {}, 0)
     assert answers["byte_ngram"]["prediction"][0] < answers["byte_unigram"]["prediction"][0]
     data = DatasetDict(train=train)
     with pytest.raises(HfkitError, match="text-generation reads text, completion, messages"):

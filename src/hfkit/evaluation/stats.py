@@ -1,6 +1,6 @@
 """Intervals and tests: how sure a figure is, and whether two models differ on the same examples."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +58,14 @@ def percentile(value: float, resampled: np.ndarray, confidence: float = 0.95) ->
         return Interval(value, value, value)
     low, high = np.quantile(finite, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(value, min(float(low), value), max(float(high), value))
+
+
+def resampled(
+    value: float, of: Callable[[np.ndarray], np.ndarray], rows: int, n: int = 500, groups: ArrayLike | None = None
+) -> Interval:
+    """The interval of a figure of so many rows, or of their whole `groups`, drawn anew `n` times: `of` makes the
+    figures, (resamples,), of how often each row is drawn, (resamples, rows)."""
+    return percentile(value, np.concatenate([of(counts) for counts in resample_counts(rows, n, groups=groups)]))
 
 
 def resample_counts(

@@ -79,14 +79,18 @@ def predict_file(model: Any, input: str | Path, output: str | Path | None = None
 
     Args:
         model: A run, a model's folder, an adapter or a Hub id; or a pipeline that is loaded already.
-        input, output: See `predict` in the task's `files.py`, such as `hfkit.tasks.text_classification.files`.
-        options: Its arguments, and those of `hfkit.pipeline`.
+        input: What the task reads, see `predict` in its `files.py`, such as `hfkit.tasks.text_classification.files`.
+        output: A .csv, .tsv, .jsonl or .parquet file, written whole or not at all. None: a line an answer on standard
+            output.
+        options: Those of the task's `predict`: for texts `hfkit.tasks.predicting.PredictArguments`; and those of
+            `hfkit.pipeline`.
 
     Returns:
         The number of rows.
 
     Raises:
-        HfkitError: The model's task writes no answers to files, and what its `predict` raises.
+        HfkitError: The model's task writes no answers to files. With the file and the row: a missing column, a row
+            without a text, a broken row. And what `hfkit.pipeline` and the writers raise. No output is left then.
     """
     loaded = getattr(model, "model", None)
     spec = task_of(locate(model)) if loaded is None else discover.of_model(loaded)

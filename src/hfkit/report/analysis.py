@@ -1,6 +1,6 @@
 """What the predictions show beyond the headline: by class, by length, by claimed probability, and where they fail."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -126,18 +126,25 @@ def by_length(seen: Predictions, groups: int = 5) -> list[dict[str, Any]]:
 
     The groups are equally large, so their intervals are equally wide; equal lengths share a group.
     """
-    length = seen.table["length"].to_numpy().astype(np.float64)
-    right = seen.right()
+
+    def score(rows: np.ndarray) -> stats.Interval:
+        if not seen.regression:
+            return stats.wilson(int(seen.right()[rows].sum()), int(rows.sum()))
+        error = np.abs(seen.truth - seen.answer)[rows].astype(np.float64)
+        return stats.resampled(float(error.mean()), lambda counts: counts @ error / len(error), len(error))
+
+    return among_lengths(seen.table["length"].to_numpy(), score, groups)
+
+
+def among_lengths(
+    length: np.ndarray, score: Callable[[np.ndarray], stats.Interval], groups: int = 5
+) -> list[dict[str, Any]]:
+    """The `score` of each group of rows of like length, (rows,) of bool, with the group's `rows` and where its lengths
+    go `from` and `to`."""
     found = []
-    for rows in of_like_length(length, groups):
-        if seen.regression:
-            error = np.abs(seen.truth - seen.answer)[rows].astype(np.float64)
-            drawn = [weights @ error / len(error) for weights in stats.resample_counts(len(error), 500)]
-            score = stats.percentile(float(error.mean()), np.concatenate(drawn))
-        else:
-            score = stats.wilson(int(right[rows].sum()), int(rows.sum()))
-        ends = int(length[rows].min()), int(length[rows].max())
-        found.append({"from": ends[0], "to": ends[1], "rows": int(rows.sum()), "score": score})
+    for rows in of_like_length(length.astype(np.float64), groups):
+        ends = {"from": int(length[rows].min()), "to": int(length[rows].max())}
+        found.append(ends | {"rows": int(rows.sum()), "score": score(rows)})
     return found
 
 
@@ -147,6 +154,15 @@ def of_like_length(length: np.ndarray, groups: int = 5) -> Iterator[np.ndarray]:
     group = np.searchsorted(edges, length, side="left")
     for index in np.unique(group):
         yield group == index
+
+
+HEAT = (0.25, 0.75, 1.5, 3.0, 5.0, 8.0)
+"""Nats at which the colour of a token or a word gets a shade darker; a toss-up between two has 0.7."""
+
+
+def shade(nats: float) -> int:
+    """0 for what was expected, 6 for what was not."""
+    return sum(nats >= edge for edge in HEAT)
 
 
 def reliability(seen: Predictions, bins: int = 15) -> list[dict[str, Any]]:

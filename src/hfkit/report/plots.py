@@ -142,13 +142,19 @@ def scatter(truth: np.ndarray, answer: np.ndarray, at_most: int = 1500) -> Marku
 
 def errors(truth: np.ndarray, answer: np.ndarray) -> Markup:
     """Histogram of prediction minus truth."""
-    counts, edges = np.histogram(answer - truth, bins=min(30, max(5, int(np.sqrt(len(truth))))))
-    plot = Plot("Errors", (float(edges[0]), float(edges[-1])), (0, float(counts.max()) * 1.05),
-                "prediction minus truth", "rows").grid()  # fmt: skip
+    plot = histogram("Errors", answer - truth, "prediction minus truth", "rows")
+    return plot.line([(0.0, 0.0), (0.0, plot.y[1])], "s2 dashed").svg()
+
+
+def histogram(title: str, values: np.ndarray, x_label: str, y_label: str) -> Plot:
+    """How many of the values, (rows,), are how large, to be drawn on."""
+    counts, edges = np.histogram(values, bins=min(30, max(5, int(np.sqrt(len(values))))))
+    ends = float(edges[0]), float(edges[-1])
+    plot = Plot(title, ends, (0.0, float(counts.max()) * 1.05), x_label, y_label).grid()
     for number, left, right in zip(counts.tolist(), edges.tolist(), edges[1:].tolist(), strict=False):
         if number:
             plot.bar(left, right, number, "s0 soft")
-    return plot.line([(0.0, 0.0), (0.0, plot.y[1])], "s2 dashed").svg()
+    return plot
 
 
 def _ends(points: Points) -> tuple[tuple[float, float], tuple[float, float]]:

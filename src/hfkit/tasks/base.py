@@ -1,6 +1,7 @@
-"""BaseTask: what a task may do otherwise with its rows, and add to training and to a run's folder."""
+"""BaseTask: what is asked of a task, and what one does where it does not say otherwise."""
 
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import Field, asdict
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import uuid4
 
 from hfkit.base.errors import HfkitError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
     from datasets import Dataset, DatasetDict
+    from transformers import PreTrainedConfig
 
     from hfkit.config import TrainConfig
     from hfkit.runs.run import Run
@@ -47,14 +49,35 @@ def mapped(
 
 
 class BaseTask:
-    """Stands before a task's class."""
+    """What the engine, the report and the pipeline ask of a job, and what a task does where it does not say otherwise.
+
+    A task's class is a dataclass; every setting is plain JSON. It has two ways to be made of its own: `build(config,
+    data)`, by the training rows, and `from_model(model_config, processor)`, by what a saved model's config says. What
+    an answer is judged by stands beside it, in metrics.py.
+
+    Attributes:
+        name: The task's main name.
+        auto_model: Name of the transformers Auto class that builds a model for the job.
+    """
 
     name: str
-    settings: "Callable[[], dict[str, Any]]"
+    auto_model: str
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def settings(self) -> dict[str, Any]:
+        """All fields as JSON, after what all tasks of the class have in common."""
+        common = [name for name in ("name", "problem_type") if hasattr(type(self), name)]
+        fields = asdict(self)
+        return {name: getattr(self, name) for name in common if name not in fields} | fields
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> Self:
+        """The task that `settings` came from."""
+        return cls(**{key: value for key, value in settings.items() if key in cls.__dataclass_fields__})
 
     @property
     def primary_metric(self) -> str:
-        """The first of the metrics in metrics.py."""
+        """The figure that says which model is best, and that a report shows first: the first in metrics.py."""
         return find(self.name).metrics(self.settings())[0].name
 
     @property
@@ -62,22 +85,59 @@ class BaseTask:
         """The labels that an answer is one or several of; None where it is a number or a text."""
         return None
 
+    def model_kwargs(self) -> dict[str, Any]:
+        """What the model's config has to hold: labels by name, problem type, and `hfkit`, the task's own settings."""
+        raise NotImplementedError
+
+    def for_model(self, model_config: "PreTrainedConfig", processor: Any) -> Self:
+        """A copy that fits the model: its order of the labels, its limits, its padding."""
+        raise NotImplementedError
+
+    def encode(self, dataset: "Dataset", processor: Any) -> "Dataset":
+        """Rows -> model inputs in the same order, with `id`, `labels` where there are any, `length`, `truncated`."""
+        raise NotImplementedError
+
+    def truncation(self, encoded: "Dataset") -> dict[str, Any]:
+        """How many encoded rows lost something to `max_length`."""
+        raise NotImplementedError
+
     def to_train(self, encoded: "Dataset") -> "Dataset":
-        """The encoded rows, as they are."""
+        """Encoded rows as training batches them: the same, or windows of long ones, or several in one."""
         return encoded
 
     def to_evaluate(self, encoded: "Dataset") -> "Dataset":
-        """The encoded rows, as they are."""
+        """Encoded rows as evaluation batches them: the same, or windows of long ones."""
         return encoded
 
     def by_example(self, encoded: "Dataset", rows: "Dataset", predictions: dict[str, Any]) -> dict[str, Any]:
-        """The predictions, as they are: there is one for each encoded row."""
+        """Predictions for the rows of `to_evaluate` as predictions for those of `encoded`: the same."""
         return predictions
 
     def read(self, dataset: "Dataset", rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
-        """Encoded rows for `collate`, as they are."""
+        """Encoded rows for `collate`, as they are; in training as `epoch` sees them, in evaluation (None) always the
+        same.
+
+        Called where batches are prepared, which may be another process: nothing but the arguments and the task's own
+        seed may decide what comes out.
+        """
         features: list[dict[str, Any]] = dataset.__getitems__(rows)
         return features
+
+    def collate(self, features: list[dict[str, Any]]) -> "dict[str, torch.Tensor]":
+        """Encoded rows -> one padded batch."""
+        raise NotImplementedError
+
+    def weight(self, batch: "dict[str, torch.Tensor]") -> float:
+        """What the batch weighs in the mean loss of the update it is part of."""
+        raise NotImplementedError
+
+    def loss_and_predictions(
+        self, model: "torch.nn.Module", batch: "dict[str, torch.Tensor]"
+    ) -> "tuple[torch.Tensor, dict[str, Any]]":
+        """The SUM of the rows' losses (divide by `weight`), and tensors with one row per example, or lists of a tensor
+        a row where they differ in length: what its metrics read, and `loss`, a row's own, where no metric has that
+        name."""
+        raise NotImplementedError
 
     def before_training(self, run: "Run", model: "torch.nn.Module") -> None:
         """Keep in the run what the model tells of itself, in the first process."""
@@ -111,7 +171,5 @@ def check_reads(name: str, data: "DatasetDict") -> None:
     """
     columns, known = data["train"].column_names, find(name).reads
     if not set(known) & set(columns):
-        raise HfkitError(
-            f"{name} reads {', '.join(known)}, and the rows have {', '.join(columns)}",
-            fix=f"load them with hfkit.load_data(..., task={name!r})",
-        )
+        what = f"{name} reads {', '.join(known)}, and the rows have {', '.join(columns)}"
+        raise HfkitError(what, fix=f"load them with hfkit.load_data(..., task={name!r})")

@@ -1,8 +1,7 @@
 """Classification: what learning labels means, whatever is labelled: the loss and the answers."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,16 +34,12 @@ class Classification(BaseTask):
         """
         problem, labels = problem_of(train.features["label"], config.problem_type)
         if config.label_smoothing_factor and problem != SINGLE:
-            raise HfkitError(
-                f"Label smoothing spreads one label over the others; this is a {problem} problem.",
-                where=f"--label_smoothing_factor {config.label_smoothing_factor}",
-            )
+            what = f"Label smoothing spreads one label over the others; this is a {problem} problem."
+            raise HfkitError(what, where=f"--label_smoothing_factor {config.label_smoothing_factor}")
         if config.regression_loss != "mse" and problem != REGRESSION:
-            raise HfkitError(
-                f"The labels make a {problem} problem, which has a loss of its own.",
-                where=f"--regression_loss {config.regression_loss}",
-                fix="drop the flag; to learn classes that are numbers as such, --problem_type regression",
-            )
+            what = f"The labels make a {problem} problem, which has a loss of its own."
+            fix = "drop the flag; to learn classes that are numbers as such, --problem_type regression"
+            raise HfkitError(what, where=f"--regression_loss {config.regression_loss}", fix=fix)
         return {
             "labels": labels,
             "problem_type": problem,
@@ -53,19 +48,16 @@ class Classification(BaseTask):
             "regression_loss": config.regression_loss,
         }
 
+    @staticmethod
+    def kept(model_config: PreTrainedConfig) -> dict[str, Any]:
+        """The labels of a saved model, and its problem type."""
+        usual = REGRESSION if model_config.num_labels == 1 else SINGLE
+        return {"labels": label_names(model_config), "problem_type": model_config.problem_type or usual}
+
     @property
     def classes(self) -> list[str] | None:
         """The labels, in their order; a regression has none."""
         return None if self.problem_type == REGRESSION else self.labels
-
-    def settings(self) -> dict[str, Any]:
-        """All fields as JSON, with the task's name."""
-        return {"name": self.name, **asdict(self)}  # type: ignore[call-overload]
-
-    @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Self:
-        """The task that `settings` came from."""
-        return cls(**{key: value for key, value in settings.items() if key != "name"})
 
     def model_kwargs(self) -> dict[str, Any]:
         """Fields of the model's config. `hfkit` is what plain transformers does not know: how the input is read."""
@@ -78,10 +70,8 @@ class Classification(BaseTask):
         }
 
     def in_order_of(self, model_config: PreTrainedConfig) -> tuple[list[str], list[float] | None]:
-        """Labels and class weights in the order of the model's, matched by name; as they are where it has others."""
-        own = {label.strip().casefold(): label for label in self.labels}
-        theirs = [label.strip().casefold() for label in label_names(model_config)]
-        labels = [own[name] for name in theirs] if sorted(theirs) == sorted(own) else self.labels
+        """Labels and class weights in the order of the model's."""
+        labels = in_order_of(self.labels, model_config)
         weights = dict(zip(self.labels, self.class_weights, strict=True)) if self.class_weights else None
         return labels, [weights[label] for label in labels] if weights else None
 
@@ -162,6 +152,13 @@ def label_names(model_config: PreTrainedConfig) -> list[str]:
     return [str(name) for _, name in sorted((model_config.id2label or {}).items(), key=lambda item: int(item[0]))]
 
 
+def in_order_of(labels: list[str], model_config: PreTrainedConfig) -> list[str]:
+    """The labels in the order of the model's, matched by name (case does not count); else as they are."""
+    own = {label.strip().casefold(): label for label in labels}
+    theirs = [label.strip().casefold() for label in label_names(model_config)]
+    return [own[name] for name in theirs] if sorted(theirs) == sorted(own) else labels
+
+
 def same_labels(config: PreTrainedConfig, kwargs: dict[str, Any]) -> bool:
     """Whether the model already answers with the task's labels, in whatever order; names given by default count not."""
     if config.problem_type not in (None, kwargs["problem_type"]):
@@ -179,6 +176,6 @@ def job(kind: str, info: Mapping[str, Any]) -> str:
         info: run.json.
     """
     settings = info["task_settings"]
-    what = {REGRESSION: "regression", MULTI: "classification"}.get(settings["problem_type"], "classification")
+    what = "regression" if settings["problem_type"] == REGRESSION else "classification"
     named = f"{'multi-label ' if settings['problem_type'] == MULTI else ''}{kind} {what}"
     return f"{named} of pairs" if settings.get("pair") else named

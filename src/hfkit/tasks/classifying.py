@@ -1,6 +1,6 @@
 """ClassifyingPipeline: what the pipelines for texts and for images share, a lower precision and float32's labels."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -12,11 +12,23 @@ from hfkit.tasks.classification import Classification
 
 
 def answer_types(problem_type: str) -> dict[str, pa.DataType]:
-    """What answers are stored as in Parquet: a first chunk may hold none, or no label, to take their types from."""
+    """The columns of answers and what they are stored as in Parquet: a first chunk may hold none, or no label, to take
+    their types from."""
+    if problem_type == REGRESSION:
+        return {"value": pa.float64()}
     label, score = pa.string(), pa.float64()
+    several = problem_type == MULTI
+    return {"label": pa.list_(label) if several else label, "score": pa.list_(score) if several else score}
+
+
+def answer_of(ranked: Sequence[Mapping[str, Any]], problem_type: str) -> dict[str, Any]:
+    """What these columns hold of labels with their scores, the best first: it, or those of at least a half."""
+    if problem_type == REGRESSION:
+        return {"value": ranked[0]["score"]}
     if problem_type == MULTI:
-        label, score = pa.list_(label), pa.list_(score)
-    return {"label": label, "score": score, "value": pa.float64()}
+        kept = [one for one in ranked if one["score"] >= 0.5]
+        return {key: [one[key] for one in kept] for key in ("label", "score")}
+    return dict(ranked[0])
 
 
 class ClassifyingPipeline(AnsweringPipeline):

@@ -1,6 +1,8 @@
 """A pretrained model for a task that reads texts: of the right kind, with its head kept or made anew."""
 
+import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import transformers
@@ -8,8 +10,9 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from hfkit.base.errors import HfkitError
 from hfkit.models.adapting import four_bit
+from hfkit.models.adapting.freezing import in_head
 from hfkit.models.adapting.heads import renew_head, say_head, settle_padding_token
-from hfkit.models.inspection import check_vocabulary
+from hfkit.models.inspection import check_vocabulary, say
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, set_dropout, set_labels
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 PRETRAINING = ("", "PreTraining", "MaskedLM", "CausalLM", "ConditionalGeneration")
 """Heads that everyone fine-tunes from."""
 
+Settle = Callable[[Any, PreTrainedTokenizerBase, str], str | None]
+"""How batches of a model are filled, see `settle_padding`: (model, tokenizer, name) -> a sentence or None."""
+
 
 def pretrained(
     config: Any,
@@ -28,6 +34,9 @@ def pretrained(
     kinds: Mapping[Any, Any],
     called: str,
     keeps_head: Callable[[PreTrainedConfig], bool],
+    settle: Settle,
+    pooled: Callable[[PreTrainedConfig], PreTrainedConfig] | None = None,
+    way_out: str = "",
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     """The model that `--model` names, its tokenizer, and the parameters that no checkpoint has filled.
 
@@ -37,6 +46,9 @@ def pretrained(
         kinds: transformers' mapping from configs to the models of the task.
         called: What such a model is called: tagger.
         keeps_head: Whether the head that comes with the weights, by its config, is the one that is wanted.
+        settle: How its batches are filled.
+        pooled: The config of a model on the backbone of another, whose kind it checks.
+        way_out: What else may be done where the model was trained for another task.
 
     Raises:
         HfkitError: There is no such model of its kind, or it was trained for another job; and what reading it raises.
@@ -45,10 +57,14 @@ def pretrained(
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)
     settings = read_config(folder, config.model, config.trust_remote_code)
-    _check_kind(settings, config, spec.auto_model, spec.heads, kinds, called)
+    if pooled:
+        settings = pooled(settings)
+    else:
+        _check_kind(settings, config, spec.auto_model, spec.heads, kinds, called, way_out)
     processor = read_tokenizer(folder, config.model, config.trust_remote_code)
-    set_dropout(settings, config.dropout, config.attention_dropout)
-    override(settings, config.model_args)
+    backbone = getattr(settings, "backbone_config", None) or settings
+    set_dropout(backbone, config.dropout, config.attention_dropout)
+    override(backbone, config.model_args)
     keep = keeps_head(settings)
     if not keep:
         set_labels(settings, task.model_kwargs())
@@ -60,12 +76,31 @@ def pretrained(
     model, new = read_weights(folder, settings, code, fewer, auto_model=getattr(transformers, spec.auto_model))
     if not keep:
         renew_head(model)
-    say_head(model, keep and not new, new, spec.labelled)
+    say_head(model, keep and not any(in_head(model, name) for name in new), new, spec.labelled)
+    if sentence := settle(model, processor, config.model):
+        say(sentence)
     return model, processor, new
 
 
+def on_opening(settle: Settle) -> Callable[[Any, PreTrainedTokenizerBase, str | Path], None]:
+    """How batches are filled, of a model that does not say: one that hfkit has built says it in its config."""
+
+    def opened(model: Any, tokenizer: PreTrainedTokenizerBase, name: str | Path) -> None:
+        told = getattr(model.config, "hfkit", None) or {}
+        if "padding" not in told and (sentence := settle(model, tokenizer, str(name))):
+            warnings.warn(sentence, stacklevel=4)
+
+    return opened
+
+
 def _check_kind(
-    settings: PreTrainedConfig, config: Any, auto_model: str, heads: tuple[str, ...], kinds: Any, called: str
+    settings: PreTrainedConfig,
+    config: Any,
+    auto_model: str,
+    heads: tuple[str, ...],
+    kinds: Any,
+    called: str,
+    way_out: str,
 ) -> None:
     """Refuse a model that cannot do the task, or that was trained for another one."""
     built_as = (settings.architectures or [""])[0]
@@ -73,14 +108,8 @@ def _check_kind(
         return
     remote = config.trust_remote_code and auto_model in getattr(settings, "auto_map", {})
     if type(settings) not in kinds and not remote:
-        raise HfkitError(
-            f"{config.model} is a {built_as or settings.model_type}, and there is no {called} of its kind",
-            where="--model",
-            fix="choose a text model, such as google-bert/bert-base-cased",
-        )
+        what = f"{config.model} is a {built_as or settings.model_type}, and there is no {called} of its kind"
+        raise HfkitError(what, where="--model", fix="choose a text model, such as google-bert/bert-base-cased")
     if built_as.partition("For")[2] not in PRETRAINING:
-        raise HfkitError(
-            f"{config.model} is a {built_as}: a model for another task",
-            where="--model",
-            fix=f"choose a {called} or a pretrained model",
-        )
+        what = f"{config.model} is a {built_as}: a model for another task"
+        raise HfkitError(what, where="--model", fix=f"choose a {called} or a pretrained model{way_out}")

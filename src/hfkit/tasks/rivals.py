@@ -9,8 +9,11 @@ import numpy as np
 from datasets import Dataset
 from numpy.typing import ArrayLike
 
+from hfkit.data.labels.problem import encoder, names_of
+
 Answer = dict[str, Any]
-"""{"prediction", "probabilities" (not for regression), "seconds"}, a row an example."""
+"""{"prediction", "probabilities" (not for regression), "seconds"}, a row an example: (rows,) and (rows, classes);
+multi-label predictions are 0/1 (rows, labels)."""
 
 
 def majority(train_labels: ArrayLike, rows: int, problem_type: str, classes: int | None = None) -> Answer:
@@ -31,26 +34,11 @@ def majority(train_labels: ArrayLike, rows: int, problem_type: str, classes: int
 def targets(data: Dataset, problem_type: str, labels: Sequence[str] | None = None) -> tuple[np.ndarray, int]:
     """The label column as (rows,) ids, (rows, labels) 0/1 or (rows,) numbers, ordered as `labels`; and their count.
 
-    Labels are matched by name, without regard to case, never by position.
+    Labels are matched by name, as the model's are, never by position.
     """
-    column = data["label"]
-    if problem_type == "regression":
-        return np.asarray(column, dtype=np.float64), 1
     feature = data.features["label"]
-    names = getattr(getattr(feature, "feature", feature), "names", None)
-    if names and labels:
-        place = {str(name).casefold(): index for index, name in enumerate(labels)}
-        order = np.array([place[str(name).casefold()] for name in names])
-    else:
-        largest = max((max(row, default=0) if isinstance(row, list) else row for row in column), default=0)
-        order = np.arange(len(names) if names else int(largest) + 1)
-    classes = len(labels or names or order)
-    if problem_type == "multi_label_classification":
-        table = np.zeros((len(data), classes), dtype=np.int64)
-        for row, present in enumerate(column):
-            table[row, order[np.asarray(present, dtype=int)]] = 1
-        return table, classes
-    return order[np.asarray(column, dtype=int)], classes
+    names = list(labels or names_of(feature) or ["value"])
+    return np.array(list(map(encoder(feature, names, problem_type), data["label"][:]))), len(names)
 
 
 def linear(
@@ -79,7 +67,9 @@ def linear(
         "prediction" and, but for regression, "probabilities".
     """
     if problem_type == "regression":
-        return _ridge(seen, truth, unseen)
+        from sklearn.linear_model import Ridge
+
+        return {"prediction": np.asarray(Ridge(alpha=1.0).fit(seen, truth).predict(unseen))}
     if problem_type == "multi_label_classification":
         columns = [_logistic(seen, column, unseen, 2, seed, strength, steps)[:, 1] for column in truth.T]
         shares = np.stack(columns, axis=1)
@@ -106,9 +96,3 @@ def _logistic(
         model.fit(seen, truth)
     shares[:, model.classes_] = model.predict_proba(unseen)
     return shares
-
-
-def _ridge(seen: Any, truth: np.ndarray, unseen: Any) -> Answer:
-    from sklearn.linear_model import Ridge
-
-    return {"prediction": np.asarray(Ridge(alpha=1.0).fit(seen, truth).predict(unseen))}

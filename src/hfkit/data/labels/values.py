@@ -66,6 +66,18 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def spelled(text: str) -> Any:
+    """What a text spells in JSON or as Python prints it; the text itself where it spells nothing."""
+    try:
+        return read_json(text, "")
+    except HfkitError:
+        pass
+    try:
+        return ast.literal_eval(text.strip()) if text.strip()[:1] in ("[", "(", "{") else text
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return text
+
+
 def spelled_list(text: str) -> list[Any] | None:
     """The list that a text spells as JSON, or as Python or NumPy print one; None where it is none."""
     try:

@@ -161,15 +161,16 @@ def limit(
     model_config: PreTrainedConfig,
     processor: PreTrainedTokenizerBase,
     usual: int | None = None,
+    tell: bool = True,
 ) -> int | None:
     """Tokens that a model reads at once of a text that is read in windows: those asked for, else at most its limit and
-    the `usual` number. The tokenizer is told. Raises HfkitError: more are asked for than the model has positions."""
+    the `usual` number. The tokenizer is told, but for `tell`. Raises HfkitError: more are asked for than the model has positions."""
     positions = positions_of(model_config)
     told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
     if asked and positions and asked > positions:
         fix = f"--max_length {positions}; longer texts are read in windows"
         raise HfkitError(f"The model reads at most {positions} tokens.", where=f"--max_length {asked}", fix=fix)
     length = asked or min((limit for limit in (positions, told, usual) if limit), default=None)
-    if length is not None:
+    if length is not None and tell:
         processor.model_max_length = length
     return length

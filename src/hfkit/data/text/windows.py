@@ -58,6 +58,15 @@ def pieces(ids: np.ndarray, learnt: np.ndarray, length: int, stride: int) -> Ite
             yield Piece(inputs[first:done], found, first, goes_on)
 
 
+def side_by_side(total: int, room: int, shared: int) -> list[int]:
+    """Where windows of `room` tokens begin in a text of `total`, each `shared` tokens into the one before; the last one
+    is full as well."""
+    begins = [0]
+    while begins[-1] + room < total:
+        begins.append(min(begins[-1] + room - shared, total - room))
+    return begins
+
+
 def cut_prompts(documents: Iterable[tuple[int, np.ndarray, np.ndarray]], length: int) -> list[str]:
     """What answers lose to windows of `length` tokens, a sentence each: prompts cut, and windows without a prompt.
     `documents` are the number of a row, token ids, and which are learnt."""

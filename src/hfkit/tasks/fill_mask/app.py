@@ -15,8 +15,6 @@ GAP = "___"
 
 
 def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
-    """Arguments of a gradio.Interface over a pipeline."""
-
     mask = answer.tokenizer.mask_token
 
     def ask(text: str) -> dict[str, float]:
@@ -45,10 +43,8 @@ def examples(run: "Run", at_most: int) -> list[list[str]]:
 
 
 def example(info: Mapping[str, Any]) -> str:
-    """An input for the snippets of a card, as Python."""
     return 'f"Write a text with a {model.tokenizer.mask_token} in it."'
 
 
 def job(info: Mapping[str, Any]) -> str:
-    """What the model of a run does, in words."""
     return "masked language modelling"

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from hfkit.evaluation.metric import Columns, Metric, ratio_of, total
+from hfkit.evaluation.metric import Columns, Metric, metric_of_sums, ratio_of, total
 
-LOWER: dict[str, Any] = {"given": (), "better": "lower", "unit": ""}
+SUMS = ("right", "words")
 
 
 def _loss(columns: Columns, weights: np.ndarray) -> Any:
@@ -16,26 +16,8 @@ def _loss(columns: Columns, weights: np.ndarray) -> Any:
 
 METRICS = (
     # How many words are hidden depends on the text alone: tokenizers are asked for the same ones.
-    Metric(
-        "nats_per_word",
-        "nats per hidden word",
-        ("nll", "words"),
-        ratio_of("nll", "words"),
-        **LOWER | {"given": ("words",)},
-    ),
-    Metric(
-        "masked_bits_per_byte",
-        "bits per byte of hidden words",
-        ("nll", "bytes"),
-        ratio_of("nll", "bytes", lambda nats: nats / np.log(2)),
-        **LOWER,
-    ),
-    Metric(
-        "masked_word_accuracy",
-        "hidden words told right",
-        ("right", "words"),
-        ratio_of("right", "words"),
-        given=("words",),
-    ),
-    Metric("loss", "loss", ("nll", "spelled", "tokens"), _loss, **LOWER),
+    metric_of_sums("nats_per_word", "nats per hidden word", "nll", "words", given=("words",)),
+    metric_of_sums("masked_bits_per_byte", "bits per byte of hidden words", "nll", "bytes", lambda n: n / np.log(2)),
+    Metric("masked_word_accuracy", "hidden words told right", SUMS, ratio_of(*SUMS), given=("words",)),
+    Metric("loss", "loss", ("nll", "spelled", "tokens"), _loss, given=(), better="lower", unit=""),
 )

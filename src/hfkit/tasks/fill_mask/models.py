@@ -1,23 +1,19 @@
 """Masked language models: from scratch, or a pretrained encoder, with its head for hidden words or a new one."""
 
-import warnings
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from datasets import DatasetDict
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING
 
 from hfkit.models.adapting.padding import LONG, SHORT, settle_padding
 from hfkit.models.build import from_scratch
-from hfkit.models.inspection import say
 from hfkit.tasks.fill_mask.config import Config
 from hfkit.tasks.fill_mask.task import CONTEXT, FillMask
 from hfkit.tasks.fill_mask.words import read_words, text_of
-from hfkit.tasks.pretrained import pretrained
+from hfkit.tasks.pretrained import on_opening, pretrained
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -30,20 +26,8 @@ def build(
     if config.model.startswith("baseline:"):
         return from_scratch(config, task, data and partial(_texts, data), CONTEXT, mask=True)
     # No head is made anew: its output is the matrix of the token vectors. What the checkpoint lacks starts at random.
-    model, processor, new = pretrained(
-        config, task, MODEL_FOR_MASKED_LM_MAPPING, "masked language model", keeps_head=lambda settings: True
-    )
-    if sentence := _settle_padding(model, processor, config.model):
-        say(sentence)
-    return model, processor, new
-
-
-def opened(model: Any, tokenizer: PreTrainedTokenizerBase, name: str | Path) -> None:
-    """How batches are filled, for a model that does not say: one that hfkit has built says it in its config."""
-    if "padding" not in (getattr(model.config, "hfkit", None) or {}) and (
-        sentence := _settle_padding(model, tokenizer, str(name))
-    ):
-        warnings.warn(sentence, stacklevel=4)
+    kinds, called = MODEL_FOR_MASKED_LM_MAPPING, "masked language model"
+    return pretrained(config, task, kinds, called, keeps_head=lambda settings: True, settle=_settle_padding)
 
 
 def _settle_padding(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) -> str | None:
@@ -53,11 +37,10 @@ def _settle_padding(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) -
     ids[1] = ids[1][-len(ids[0]) :]
     whole = [[*task.before, *row[: (task.max_length or CONTEXT) - task.around], *task.after] for row in ids]
     rows = [{"input_ids": row, "targets": [0] * len(row)} for row in whole]
+    return settle_padding(task, lambda filled, batch: filled.logits(model, batch), rows, model, tokenizer, name)
 
-    def answer(filled: FillMask, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        return filled.logits(model, batch)
 
-    return settle_padding(task, answer, rows, model, tokenizer, name)
+opened = on_opening(_settle_padding)
 
 
 def _texts(data: DatasetDict) -> Iterator[str]:

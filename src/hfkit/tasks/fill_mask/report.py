@@ -1,20 +1,16 @@
 """What only a report of a masked language model shows: its guesses, and how texts differ."""
 
-import math
 from typing import Any
 
 import numpy as np
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json_file
-from hfkit.report.analysis import Predictions
+from hfkit.report import plots
+from hfkit.report.analysis import Predictions, shade
 from hfkit.report.page import section
-from hfkit.report.svg import Plot
 from hfkit.runs.run import Run
 from hfkit.tasks.fill_mask.guesses import FILE
-
-HEAT = (0.25, 0.75, 1.5, 3.0, 5.0, 8.0)
-"""Nats of a word at which its colour gets a shade darker."""
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
@@ -41,9 +37,8 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
     if "guess" not in part:
         return {"text": text, "hidden": False}
     nats, guess = float(part["nats"]), str(part["guess"])
-    shade = sum(nats >= edge for edge in HEAT)
     right = guess.casefold() == text.casefold()  # an uncased model says a name without its capital
-    return {"text": text, "hidden": True, "guess": guess, "nats": nats, "shade": shade, "right": right}
+    return {"text": text, "hidden": True, "guess": guess, "nats": nats, "shade": shade(nats), "right": right}
 
 
 def _spread(seen: Predictions) -> dict[str, Any] | None:
@@ -52,10 +47,5 @@ def _spread(seen: Predictions) -> dict[str, Any] | None:
     means = nats[words > 0] / words[words > 0]
     if not len(means) or not np.isfinite(means).all():
         return None
-    counts, edges = np.histogram(means, bins=min(30, max(5, math.isqrt(len(means)))))
-    x, y = (float(edges[0]), float(edges[-1])), (0.0, float(counts.max()) * 1.05)
-    plot = Plot("Nats per hidden word of the texts", x, y, "nats per hidden word", "texts").grid()
-    for number, left, right in zip(counts.tolist(), edges.tolist(), edges[1:].tolist(), strict=False):
-        if number:
-            plot.bar(left, right, number, "s0 soft")
+    plot = plots.histogram("Nats per hidden word of the texts", means, "nats per hidden word", "texts")
     return {"plot": plot.svg(), "texts": len(means), "quartiles": np.quantile(means, [0.25, 0.5, 0.75]).tolist()}

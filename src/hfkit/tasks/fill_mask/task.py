@@ -1,7 +1,7 @@
 """Fill-mask: a model that sees both sides of a hidden word learns to say it."""
 
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -15,10 +15,10 @@ from hfkit.data.tables.table import counted
 from hfkit.data.text.special_tokens import keep_pieces_apart
 from hfkit.data.text.truncation import around, limit
 from hfkit.data.text.windows import IGNORED, padded
-from hfkit.models.adapting.padding import of_one_length
-from hfkit.tasks.base import BaseTask, check_reads, mapped
+from hfkit.tasks.base import check_reads, mapped
 from hfkit.tasks.fill_mask.config import Config
 from hfkit.tasks.fill_mask.words import NONE, Asked, cut, numbered, read_words, shown, some, text_of, told, windows_of
+from hfkit.tasks.texts import TextTask, check_fast, rows_of
 
 CONTEXT = 512
 """Tokens of a window where neither --max_length nor the model says."""
@@ -30,7 +30,7 @@ _IDS = List(Value("int32"))
 
 
 @dataclass(frozen=True)
-class FillMask(BaseTask):
+class FillMask(TextTask):
     """Any AutoModelForMaskedLM on texts.
 
     Texts are read whole, in windows side by side, and no window shows two texts. What is judged are words, all of whose
@@ -64,13 +64,11 @@ class FillMask(BaseTask):
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
-        """See `hfkit.build_task`."""
         check_reads(cls.name, data)
         return cls(config.max_length, config.mask_probability, config.whole_words, config.seed, config.data_seed)
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """The task that a saved model was trained for, read from its config."""
         saved = getattr(model_config, "hfkit", None) or {}
         return cls(max_length=saved.get("max_length")).for_model(model_config, processor)
 
@@ -79,15 +77,6 @@ class FillMask(BaseTask):
         from hfkit.tasks.fill_mask.guesses import keep
 
         keep(run.path, self, processor, model, data["test"], encoded["test"])
-
-    def settings(self) -> dict[str, Any]:
-        """All fields as JSON, with the task's name and what stands for its problem type."""
-        return {"name": self.name, "problem_type": self.problem_type, **asdict(self)}
-
-    @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Self:
-        """The task that `settings` came from."""
-        return cls(**{key: value for key, value in settings.items() if key in cls.__dataclass_fields__})
 
     def model_kwargs(self) -> dict[str, Any]:
         """Fields of the model's config."""
@@ -101,17 +90,10 @@ class FillMask(BaseTask):
                 mask token, or cannot say where its tokens stand in a text.
         """
         if processor.mask_token_id is None:
-            raise HfkitError(
-                "The tokenizer has no mask token: the model was not made to say hidden words",
-                where="--model",
-                fix="choose a masked language model, such as google-bert/bert-base-uncased",
-            )
-        if not processor.is_fast:
-            raise HfkitError(
-                f"The tokenizer {type(processor).__name__} has no fast version, which says where its tokens stand.",
-                where="--model",
-                fix="choose a model with a fast tokenizer",
-            )
+            what = "The tokenizer has no mask token: the model was not made to say hidden words"
+            fix = "choose a masked language model, such as google-bert/bert-base-uncased"
+            raise HfkitError(what, where="--model", fix=fix)
+        check_fast(processor)
         keep_pieces_apart(processor)
         saved = getattr(model_config, "hfkit", None) or {}
         length, (before, after) = limit(self.max_length, model_config, processor) or CONTEXT, around(processor)
@@ -152,8 +134,7 @@ class FillMask(BaseTask):
             return {"id": batch["id"], **read_words([text_of(row) for row in each], processor)}
 
         features = {"id": Value("string"), "input_ids": _IDS, "words": _IDS, "unknown": _IDS, "units": _IDS}
-        features |= {"sizes": _IDS}
-        features |= {"length": Value("int32"), "truncated": Value("bool")}
+        features |= {"sizes": _IDS, "length": Value("int32"), "truncated": Value("bool")}
         return mapped(dataset, rows, features)
 
     def truncation(self, encoded: Dataset) -> dict[str, Any]:
@@ -164,13 +145,13 @@ class FillMask(BaseTask):
 
     def to_train(self, encoded: Dataset) -> Dataset:
         """Windows of the texts, those without a word left out: `id`, `input_ids`, `words`, `length`."""
-        found: dict[str, list[Any]] = {name: [] for name in ("id", "input_ids", "words", "length")}
         names = encoded["id"][:]
-        for row, ids, words, _ in cut(encoded, (self.max_length or CONTEXT) - self.around):
-            if (words != NONE).any():
-                for name, value in zip(found, (names[row], ids, words, len(ids) + self.around), strict=True):
-                    found[name].append(value)
-        return some(windows_of(found))
+        rows = [
+            (names[row], ids, words, len(ids) + self.around)
+            for row, ids, words, _ in cut(encoded, (self.max_length or CONTEXT) - self.around)
+            if (words != NONE).any()
+        ]
+        return some(windows_of(("id", "input_ids", "words", "length"), rows))
 
     def to_evaluate(self, encoded: Dataset) -> Dataset:
         """See `asked`; a split without any word is refused."""
@@ -182,18 +163,17 @@ class FillMask(BaseTask):
         where a window before began it), `sayable` the same but 0 for one with an unknown token; their `bytes`, and
         those that are `spelled`, because no token or an unknown one stands for them."""
         columns = ("document", "input_ids", "words", "hidden", "weights", "sayable", "bytes", "spelled", "length")
-        found: dict[str, list[Any]] = {name: [] for name in columns}
         read = zip(*(encoded[name][:] for name in ("units", "sizes", "words")), strict=True)
         texts = [
             Asked(units, sizes, tokens, self.mask_probability, self.hiding_seed, at)
             for at, (units, sizes, tokens) in enumerate(read, first)
         ]
-        for row, ids, words, unknown in cut(encoded, (self.max_length or CONTEXT) - self.around):
-            if (of := texts[row].of_window(words, unknown)) is not None:
-                values = (row, ids, words, *of, len(ids) + self.around)
-                for name, value in zip(columns, values, strict=True):
-                    found[name].append(value)
-        return windows_of(found)
+        rows = [
+            (row, ids, words, *of, len(ids) + self.around)
+            for row, ids, words, unknown in cut(encoded, (self.max_length or CONTEXT) - self.around)
+            if (of := texts[row].of_window(words, unknown)) is not None
+        ]
+        return windows_of(columns, rows)
 
     def by_example(self, encoded: Dataset, rows: Dataset, predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """What `evaluate` found of each window, added up over each text of `encoded`."""
@@ -249,10 +229,6 @@ class FillMask(BaseTask):
                 batch[name] = torch.tensor([one[name] for one in features])
         return batch
 
-    def filled_on(self, side: str) -> Self:
-        """A copy whose batches are filled on this side."""
-        return replace(self, padding=side)
-
     def weight(self, batch: dict[str, torch.Tensor]) -> float:
         """Tokens that are learnt."""
         return float((batch["targets"] != IGNORED).sum())
@@ -269,11 +245,10 @@ class FillMask(BaseTask):
         if model.training:
             return losses.sum(), {}
         row = torch.arange(len(targets), device=targets.device)[:, None].expand_as(targets)[kept]
-        counts, zeros = batch["counts"], losses.new_zeros(len(targets))
+        zeros = losses.new_zeros(len(targets))
         told = (logits.argmax(dim=-1) == wanted).float()
         right = told.new_ones(len(batch["weights"])).scatter_reduce(0, batch["group"][kept], told, "amin")
-        word_row = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
-        spelled = BYTE * batch["spelled"]
+        word_row, spelled = rows_of(batch["counts"]), BYTE * batch["spelled"]
         return losses.sum(), {
             "nll": zeros.index_add(0, row, losses.detach()) + spelled,
             "spelled": spelled,
@@ -286,12 +261,11 @@ class FillMask(BaseTask):
     def logits(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """(hidden tokens, vocabulary) in float32, in the order in which they stand in `targets`."""
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "targets")}
-        parts = of_one_length(inputs) if self.padding == "none" else [(slice(None), inputs)]
         found, order = [], []
-        for rows, part in parts:
+        for rows, part in self.parts(inputs):
             kept = part.pop("targets") != IGNORED
             found.append(told(model, part, kept).float())
-            order.append(torch.arange(len(batch["targets"]), device=kept.device)[rows].repeat_interleave(kept.sum(1)))
-        if len(found) == 1:
+            order.append(rows.repeat_interleave(kept.sum(1)))
+        if len(found) == 1:  # without a copy of it
             return found[0]
         return torch.cat(found)[torch.cat(order).argsort(stable=True)]

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,8 +94,9 @@ def cut(encoded: Dataset, room: int) -> Iterator[tuple[int, np.ndarray, np.ndarr
             yield row, ids[begin:end], words[begin:end], unknown[begin:end]
 
 
-def windows_of(columns: dict[str, list[Any]]) -> Dataset:
-    """Windows as rows."""
+def windows_of(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Dataset:
+    """Windows as the rows of columns of these names."""
+    columns = {name: [row[at] for row in rows] for at, name in enumerate(names)}
     lists = ("input_ids", "words", "hidden", "weights", "sayable")
     kinds = dict.fromkeys(lists, List(Value("int32"))) | {"id": Value("string")}
     return Dataset.from_dict(columns, features=Features({name: kinds.get(name, Value("int64")) for name in columns}))

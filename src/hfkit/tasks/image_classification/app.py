@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 
 def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
-    """Arguments of a gradio.Interface over a pipeline."""
-
     def ask(picture: Any) -> Any:
         if picture is None:
             raise mistake(gradio, "Choose a picture first.")
@@ -28,10 +26,8 @@ def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
 
 
 def example(info: Mapping[str, Any]) -> str:
-    """An input for the snippets of a card, as Python."""
     return '"picture.png"'
 
 
 def job(info: Mapping[str, Any]) -> str:
-    """What the model of a run does, in words."""
     return classification.job("image", info)

@@ -46,22 +46,11 @@ def classical_images(
     features: tuple[np.ndarray, np.ndarray] | None = None,
     pixel_range: Sequence[float] | None = None,
 ) -> dict[str, Answer]:
-    """Both baselines, fitted on `train` and asked about `test`.
-
-    Args:
-        train: Columns image, label.
-        test: The same columns.
-        problem_type: As in a transformers config.
-        seed: Seed of the solver, and of the draw where there are too many training pictures.
-        labels: The names in the order the answers should use (the model's). Default: the data set's own order.
-        features: A frozen backbone's features of all training and test rows, (rows, features) each. Then no picture
-            is read.
-        pixel_range: As in `hfkit.data.vision.decode.decode`.
+    """Both baselines, fitted on `train` and asked about `test`; arguments as of `images_logreg`.
 
     Returns:
-        {"pixels_logreg" (with `features` "features_logreg"): answer, "majority": answer}, as `classical` gives them:
-        "prediction", "probabilities" (not for regression), "seconds". The first also says in "rows" how many training
-        rows it was fitted on. For regression it is a ridge, and the second the mean of the training labels.
+        {"pixels_logreg" (with `features` "features_logreg"): answer, "majority": answer}; for regression the second is
+        the mean of the training labels.
     """
     truth, classes = targets(train, problem_type, labels)
     name = "pixels_logreg" if features is None else "features_logreg"
@@ -82,13 +71,27 @@ def images_logreg(
 ) -> Answer:
     """Logistic regression on standardised pixels or features (one a label for multi-label, ridge for regression).
 
-    Pictures are shrunk to 32 pixels a side, in colour to 16. The setting is not tuned on these rows. Arguments and
-    result as in `classical_images`.
+    Pictures are shrunk to 32 pixels a side, in colour to 16. The setting is not tuned on these rows.
+
+    Args:
+        train, test: Columns image, label.
+        problem_type: As in a transformers config.
+        seed: Seed of the solver, and of the draw where there are too many training pictures.
+        labels: The names in the order the answers should use (the model's). Default: the data set's own order.
+        features: A frozen backbone's features of all training and test rows, (rows, features) each. Then no picture
+            is read.
+        pixel_range: As in `hfkit.data.vision.decode.decode`.
+
+    Returns:
+        See `Answer`; and in "rows" how many training rows it was fitted on.
     """
     start = time.perf_counter()
     if features is None:
-        side, channels, weight = _shape(train, pixel_range)
+        shown = sample(train, 64, pixel_range)  # pictures all over the split
+        side, channels = native_shape(shown, LARGEST[1])
+        weight = float(np.mean([image.width * image.height for image in shown]))
         rows = _drawn(len(train), min(FITTED, max(1, int(DECODED / weight))), seed)
+        side = min(side, LARGEST[channels])
         seen, unseen = (_pixels(split, side, channels, pixel_range) for split in (train.select(rows), test))
     else:
         rows = _drawn(len(train), FITTED, seed)
@@ -104,13 +107,6 @@ def _drawn(available: int, wanted: int, seed: int) -> np.ndarray:
     if available <= wanted:
         return np.arange(available)
     return np.sort(np.random.default_rng(seed).choice(available, wanted, replace=False))
-
-
-def _shape(train: Dataset, pixel_range: Sequence[float] | None) -> tuple[int, int, float]:
-    """Side and channels to read the pictures at, and their mean number of pixels, from pictures all over the split."""
-    images = sample(train, 64, pixel_range)
-    side, channels = native_shape(images, LARGEST[1])
-    return min(side, LARGEST[channels]), channels, float(np.mean([image.width * image.height for image in images]))
 
 
 def _pixels(rows: Dataset, side: int, channels: int, pixel_range: Sequence[float] | None) -> np.ndarray:

@@ -43,7 +43,6 @@ class Config(ImageColumns, LabelArguments, TrainConfig):
     )
 
     def rules(self) -> Broken:
-        """What these knobs cannot be together, and with those of a run."""
         if self.linear_probe:
             clashes = {
                 "--augment": bool([name for name in self.augment if name != "none"]),

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,6 @@ import torch
 from torch.utils.data import DataLoader
 
 from hfkit.base.errors import HfkitError
-from hfkit.config import FileArguments
-from hfkit.data.labels.problem import MULTI, REGRESSION
 from hfkit.data.readers import SUFFIXES
 from hfkit.data.sources.image_folders import pictures_below
 from hfkit.data.tables.table import counted
@@ -21,8 +19,9 @@ from hfkit.data.vision.reading import ImageReading
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.readers import Row, Source
 from hfkit.inference.rows import Answer, answer_rows
-from hfkit.tasks.classifying import answer_types
+from hfkit.tasks.classifying import answer_of, answer_types
 from hfkit.tasks.image_classification.inference import ImageClassificationPipeline
+from hfkit.tasks.predicting import PredictArguments
 
 SHOWN = 20
 
@@ -33,11 +32,6 @@ def predict(
     output: str | Path | None = None,
     *,
     workers: int | None = None,
-    disable_tqdm: bool = False,
-    text_column: str | None = None,
-    text_pair_column: str | None = None,
-    skip_bad_rows: bool = False,
-    missing_values: Sequence[str] = (),
     **options: Any,
 ) -> int:
     """Classify every picture of a folder and of the folders in it, in the order of their names.
@@ -47,14 +41,11 @@ def predict(
     listed on standard error too. Hidden files, symbolic links and what is no picture are left out, counted there.
 
     Args:
-        model: From `hfkit.pipeline`, or what that takes.
+        model, output: See `hfkit.inference.predict_file`.
         input: A folder, or one picture.
-        output: A .csv, .tsv, .jsonl or .parquet file, written whole or not at all. None: a line a picture on standard
-            output.
         workers: Processes that decode. Default: one for each core but one, at most 8.
-        disable_tqdm: No progress bar on standard error.
-        text_column, text_pair_column, skip_bad_rows, missing_values: Of texts; `hfkit predict` passes them on.
-        options: Arguments of `hfkit.pipeline`; those of a table's dialect are refused.
+        options: Arguments of `hfkit.pipeline`; and those of `PredictArguments`, of which a table's dialect is refused
+            and all but `disable_tqdm` is of no use.
 
     Returns:
         The number of pictures, those without an answer too.
@@ -63,25 +54,27 @@ def predict(
         HfkitError: There is no picture, or what the writers raise.
     """
     root = Path(input)
-    _check_folder(root, model, options)
+    if root.suffix.lower() in SUFFIXES or not root.exists():
+        raise HfkitError(f"{model} reads images", where=f"--input {root}", fix="give a folder of images")
+    how = PredictArguments.taken(model, options)
+    how.check_no_csv(str(root))
     classify = model if isinstance(model, ImageClassificationPipeline) else pipeline(model, **options)
     left: list[Path] = []
     files = [root] if root.is_file() else list(pictures_below(root, left))
     if not files:
-        raise HfkitError(
-            "There is no picture in the folder", where=str(root), fix=f"pictures are {', '.join(FORMATS)} files"
-        )
+        what = "There is no picture in the folder"
+        raise HfkitError(what, where=str(root), fix=f"pictures are {', '.join(FORMATS)} files")
     names = [_told_as(file.relative_to(root).as_posix() if root.is_dir() else file.name) for file in files]
-    types, kinds = answer_types(classify.reading.problem_type), _kinds(classify)
+    kinds = answer_types(classify.reading.problem_type)
     bad: list[str] = []
     rows = answer_rows(
         Source(str(root), [], ((name, {}) for name in names), len(names), unit="image"),
         output,
-        {"file": pa.string(), **{kind: types[kind] for kind in kinds}, "problem": pa.string()},
-        _answering(classify, _batches(files, classify, workers), bad),
+        {"file": pa.string(), **kinds, "problem": pa.string()},
+        _answering(classify, _batches(files, classify, workers), kinds, bad),
         chunk=classify.rows,
-        told=lambda answer: answer[kinds[0]],
-        disable_tqdm=disable_tqdm,
+        told=lambda answer: answer[next(iter(kinds))],
+        disable_tqdm=how.disable_tqdm,
     )
     others = [_told_as(entry.relative_to(root).as_posix()) for entry in left]
     for note in [*_told(others, "file", "left out: hidden, a link or no picture"), *_told(bad)]:
@@ -89,31 +82,22 @@ def predict(
     return rows
 
 
-def _kinds(classify: ImageClassificationPipeline) -> list[str]:
-    return ["value"] if classify.reading.problem_type == REGRESSION else ["label", "score"]
-
-
 def _answering(
-    classify: ImageClassificationPipeline, batches: Iterator[tuple[torch.Tensor | None, list[str]]], bad: list[str]
+    classify: ImageClassificationPipeline,
+    batches: Iterator[tuple[torch.Tensor | None, list[str]]],
+    kinds: Iterable[str],
+    bad: list[str],
 ) -> Callable[[list[Row]], list[Answer | None]]:
     """What answers as many files as a batch has, and adds those that it cannot read to `bad`."""
 
     def answers(rows: list[Row]) -> list[Answer | None]:
         pixels, problems = next(batches)
         found = iter(_answers(classify, pixels) if pixels is not None else ())
-        said = [dict.fromkeys(_kinds(classify)) if why else next(found) for why in problems]
+        said = [dict.fromkeys(kinds) if why else next(found) for why in problems]
         bad.extend(f"{name} {why}" for (name, _), why in zip(rows, problems, strict=True) if why)
         return [{"file": rows[at][0], **said[at], "problem": problems[at]} for at in range(len(rows))]
 
     return answers
-
-
-def _check_folder(root: Path, model: Any, options: dict[str, Any]) -> None:
-    """Refuse a table, and the options of a table's dialect, which are taken out."""
-    if root.suffix.lower() in SUFFIXES or not root.exists():
-        raise HfkitError(f"{model} reads images", where=f"--input {root}", fix="give a folder of images")
-    dialect = ("encoding", "delimiter", "quoting", "column_names")
-    FileArguments(**{name: options.pop(name) for name in dialect if name in options}).check_no_csv(str(root))
 
 
 def _batches(
@@ -157,18 +141,10 @@ def _batch(rows: list[tuple[torch.Tensor | None, str]]) -> tuple[torch.Tensor | 
 
 
 def _answers(classify: ImageClassificationPipeline, pixels: torch.Tensor) -> Iterator[dict[str, Any]]:
-    labels, problem = classify.reading.labels, classify.reading.problem_type
-    said = classify.reading.predictions(classify.of_pixels(pixels))
-    if problem == REGRESSION:
-        yield from ({"value": value} for value in said["prediction"].tolist())
-        return
-    for shares in said["probabilities"].tolist():
-        ranked = sorted(zip(shares, labels, strict=True), reverse=True)
-        if problem == MULTI:
-            chosen = [one for one in ranked if one[0] >= 0.5]
-            yield {"label": [label for _, label in chosen], "score": [share for share, _ in chosen]}
-        else:
-            yield {"label": ranked[0][1], "score": ranked[0][0]}
+    labels, said = classify.reading.labels, classify.reading.predictions(classify.of_pixels(pixels))
+    for scores in said.get("probabilities", said["prediction"][:, None]).tolist():
+        ranked = sorted(zip(scores, labels, strict=True), reverse=True)
+        yield answer_of([{"label": label, "score": score} for score, label in ranked], classify.reading.problem_type)
 
 
 def _told(which: list[str], noun: str = "image", what: str = "got no answer") -> list[str]:

@@ -8,6 +8,7 @@ import torch
 from datasets import DatasetDict
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification, PreTrainedConfig
 from transformers import PreTrainedModel as Model
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
 
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.untrusted import read_json_file
@@ -38,7 +39,7 @@ def build(config: Any, task: "Task", data: DatasetDict | None) -> tuple[Model, A
         model, processor = build_image_baseline(config, task, data)
         new: list[str] = []
     else:
-        model, processor, new = build_image_model(config, task)
+        model, processor, new = _pretrained(config, task)
     try_out(model, task.for_model(model.config, processor), config.model)
     return model, processor, new
 
@@ -53,15 +54,8 @@ def check_training(config: Any, task: "Task", model: Model, processor: Any, data
         check_single(model, picture, config.model, getattr(config, "unfreeze_epoch", None) is not None)
 
 
-def build_image_model(config: Config, task: "Task") -> tuple[Model, Any, list[str]]:
-    """A pretrained image classifier with a head for the task; or its architecture alone (`from_scratch`).
-
-    Returns:
-        The model, its image processor, and the parameters that no checkpoint has filled.
-
-    Raises:
-        HfkitError: timm has no model of the name, the folder holds no image model, or a knob does not fit it.
-    """
+def _pretrained(config: Config, task: "Task") -> tuple[Model, Any, list[str]]:
+    """A pretrained image classifier with a head for the task; or its architecture alone (`from_scratch`)."""
     name = _known(config.model) if config.model.startswith(PREFIX) else config.model
     if config.from_scratch and name.startswith(PREFIX):
         settings, folder = _architecture(name), None
@@ -69,7 +63,10 @@ def build_image_model(config: Config, task: "Task") -> tuple[Model, Any, list[st
         folder = locate(name, config.model_revision, code=config.trust_remote_code)
         check_folder(folder, config.model)
         settings = read_config(folder, config.model, config.trust_remote_code)
-    _check_kind(settings, config.model)
+    if type(settings) not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
+        what = f"{config.model} is a {settings.model_type}, and there is no image classifier of its kind"
+        fix = "choose an image model, such as timm/resnet50.a1_in1k or google/vit-base-patch16-224"
+        raise HfkitError(what, where="--model", fix=fix)
     _resize(settings, config)
     processor = read_processor(folder, settings, config.trust_remote_code, config.image_size)
     keep_head = same_labels(settings, task.model_kwargs()) and not config.from_scratch
@@ -88,11 +85,7 @@ def build_image_model(config: Config, task: "Task") -> tuple[Model, Any, list[st
 
 
 def _known(name: str) -> str:
-    """timm/ARCHITECTURE[.TAG], checked; without a tag the one that timm takes itself.
-
-    Raises:
-        HfkitError: timm has no such architecture, or no weights of that tag.
-    """
+    """timm/ARCHITECTURE[.TAG], checked; without a tag the one that timm takes itself."""
     import timm
 
     architecture, _, tag = name.removeprefix(PREFIX).partition(".")
@@ -123,28 +116,12 @@ def _architecture(name: str) -> PreTrainedConfig:
     return AutoConfig.for_model("timm_wrapper", architecture=architecture, pretrained_cfg=given)
 
 
-def _check_kind(settings: PreTrainedConfig, name: str) -> None:
-    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
-
-    if type(settings) not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
-        raise HfkitError(
-            f"{name} is a {settings.model_type}, and there is no image classifier of its kind",
-            where="--model",
-            fix="choose an image model, such as timm/resnet50.a1_in1k or google/vit-base-patch16-224",
-        )
-
-
 def _resize(settings: PreTrainedConfig, config: Config) -> None:
     """Write the flags into the config: size, dropout, stochastic depth, and fields by name."""
-    timm = settings.model_type == "timm_wrapper"
-    if timm:
-        arguments = dict(settings.model_args or {})
-        if config.dropout is not None:
-            arguments["drop_rate"] = config.dropout
-        if config.drop_path is not None:
-            arguments["drop_path_rate"] = config.drop_path
-        if config.model_args:
-            arguments |= json.loads(config.model_args)
+    if settings.model_type == "timm_wrapper":
+        rates = {"drop_rate": config.dropout, "drop_path_rate": config.drop_path}
+        arguments = (settings.model_args or {}) | {name: rate for name, rate in rates.items() if rate is not None}
+        arguments |= json.loads(config.model_args or "{}")
         if config.image_size is not None:
             side = config.image_size
             settings.pretrained_cfg = {**settings.pretrained_cfg, "input_size": [3, side, side]}
@@ -205,9 +182,8 @@ def _untrained(settings: PreTrainedConfig) -> Model:
                 timm.create_model(settings.architecture, **arguments).state_dict()
             )
     except Exception as error:  # each architecture refuses its arguments in its own way
-        raise HfkitError(
-            f"the model cannot be made: {first_line(error)}", where="--model_args, --image_size"
-        ) from error
+        what = f"the model cannot be made: {first_line(error)}"
+        raise HfkitError(what, where="--model_args, --image_size") from error
     return model
 
 
@@ -222,11 +198,8 @@ def check_folder(folder: Path, name: str | Path) -> None:
     check_weights(folder, name)
     timm = "pretrained_cfg" in read_json_file(folder / "config.json")
     if not timm and not (folder / PROCESSOR).is_file() and not (folder / "processor_config.json").is_file():
-        raise HfkitError(
-            f"{name} has no image processor: there is no {PROCESSOR}",
-            where=str(folder),
-            fix="save it beside the model: processor.save_pretrained(folder); or choose an image model",
-        )
+        fix = "save it beside the model: processor.save_pretrained(folder); or choose an image model"
+        raise HfkitError(f"{name} has no image processor: there is no {PROCESSOR}", where=str(folder), fix=fix)
 
 
 def try_out(model: Model, task: Any, name: str) -> None:
@@ -237,9 +210,8 @@ def try_out(model: Model, task: Any, name: str) -> None:
     """
     seen = task.seen
     if seen.channels not in (1, 3):
-        raise HfkitError(
-            f"{name} would read pictures of {seen.channels} channels, and pictures have 1 or 3", where="--model_args"
-        )
+        what = f"{name} would read pictures of {seen.channels} channels, and pictures have 1 or 3"
+        raise HfkitError(what, where="--model_args")
     training = model.training
     try:
         with torch.inference_mode():
@@ -265,9 +237,8 @@ def head_of(model: torch.nn.Module) -> tuple[str, torch.nn.Module]:
     """
     timm = getattr(model, "timm_model", None)
     names = [f"timm_model.{name}" for name in timm_heads(timm)] if timm is not None else ["classifier"]
-    found = [(name, dict(model.named_modules()).get(name)) for name in names]
-    if len(found) == 1:
-        name, head = found[0]
+    if len(names) == 1:
+        name, head = names[0], dict(model.named_modules()).get(names[0])
         if isinstance(head, torch.nn.Sequential) and len(list(head.parameters())) <= 2:
             name, head = f"{name}.{len(head) - 1}", head[-1]
         if isinstance(head, torch.nn.Linear):

@@ -35,9 +35,8 @@ def build_image_baseline(config: Config, task: "Task", data: DatasetDict | None)
     if data is None:
         raise HfkitError(f"{config.model} takes its size from the training images: give build_model the data")
     if config.drop_path is not None:
-        raise HfkitError(
-            f"{config.model} has no stochastic depth", where="--drop_path", fix="drop the flag, or choose a timm model"
-        )
+        what = f"{config.model} has no stochastic depth"
+        raise HfkitError(what, where="--drop_path", fix="drop the flag, or choose a timm model")
     images = sample(data["train"], _LOOKED_AT, getattr(task, "pixel_range", None))
     size, channels = native_shape(images, 224 if fields.get("stem") == "imagenet" else 64)
     settings = config_class(image_size=config.image_size or size, num_channels=channels, **fields)

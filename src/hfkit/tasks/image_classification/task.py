@@ -11,11 +11,11 @@ from PIL.Image import Image as Picture
 from transformers import PreTrainedConfig
 
 from hfkit.base.errors import HfkitError
-from hfkit.data.labels.problem import REGRESSION, SINGLE
+from hfkit.data.labels.problem import SINGLE
 from hfkit.data.vision.augment import mixed, seeded, steps, varied
 from hfkit.data.vision.decode import decode_again
 from hfkit.data.vision.reading import ImageReading
-from hfkit.tasks.classification import Classification, label_names
+from hfkit.tasks.classification import Classification
 from hfkit.tasks.image_classification.config import Config
 
 MODEL_INPUTS = ("pixel_values", "features")
@@ -53,7 +53,6 @@ class ImageClassification(Classification):
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
-        """See `hfkit.build_task`."""
         train = data["train"]
         if "image" not in train.column_names:
             raise HfkitError("The data set holds no images", where=f"--task {cls.name}", fix="see --image_column")
@@ -88,15 +87,8 @@ class ImageClassification(Classification):
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: Any) -> Self:
-        """The task that a saved model was trained for, read from its config."""
         saved = getattr(model_config, "hfkit", None) or {}
-        problem = model_config.problem_type or (REGRESSION if model_config.num_labels == 1 else SINGLE)
-        task = cls(
-            labels=label_names(model_config),
-            problem_type=problem,
-            tta=saved.get("tta", "none"),
-            pixel_range=saved.get("pixel_range"),
-        )
+        task = cls(**cls.kept(model_config), tta=saved.get("tta", "none"), pixel_range=saved.get("pixel_range"))
         return task.for_model(model_config, processor)
 
     def settings(self) -> dict[str, Any]:
@@ -118,11 +110,9 @@ class ImageClassification(Classification):
         labels, weights = self.in_order_of(model_config)
         seen = replace(ImageReading.of(processor, model_config), pixel_range=self.pixel_range)
         if not seen.repeatable and (self.augment or self.mixup or self.cutmix):
-            raise HfkitError(
-                f"A {type(processor).__name__} reads pictures in a way of its own, which augmentation cannot repeat",
-                where="--augment, --mixup, --cutmix",
-                fix="train on the pictures as they are: --augment none",
-            )
+            what = f"A {type(processor).__name__} reads pictures in a way of its own, which augmentation cannot repeat"
+            fix = "train on the pictures as they are: --augment none"
+            raise HfkitError(what, where="--augment, --mixup, --cutmix", fix=fix)
         task = replace(self, labels=labels, class_weights=weights, seen=seen)
         model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.reading()}
         return task

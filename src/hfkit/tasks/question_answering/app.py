@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 
 def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
-    """Arguments of a gradio.Interface over a pipeline."""
-
     def ask(question: str, context: str) -> tuple[str, dict[str, Any]]:
         if not question.strip() or not context.strip():
             raise mistake(gradio, "Write a question and a text first.")
@@ -39,7 +37,6 @@ def examples(run: "Run", at_most: int) -> list[list[str]]:
 
 
 def example(info: Mapping[str, Any]) -> str:
-    """An input for the snippets of a card, as Python."""
     return 'question="Who wrote it?", context="The book was written by Ada in 1843."'
 
 
@@ -71,5 +68,4 @@ print(context[places[inside[first]][0] : places[inside[last]][1]].strip())"""
 
 
 def job(info: Mapping[str, Any]) -> str:
-    """What the model of a run does, in words."""
     return "answering questions"

@@ -35,7 +35,6 @@ class Config(PairColumns, TextArguments, TrainConfig):
     )
 
     def rules(self) -> Broken:
-        """What these knobs cannot be together."""
         if self.stride is not None and self.max_length is not None and self.stride >= self.max_length:
             yield (
                 f"--stride {self.stride} is not below --max_length {self.max_length}: windows would not move on",

@@ -64,14 +64,10 @@ def load(arguments: DataArguments, only_test: bool = False, label_names: list[st
             stand nowhere in its context, with file, row and id.
     """
     opened = open_source(arguments)
-    whole = only_test and opened.single and opened.kind == "file"
-    notes = list(opened.notes)
-    if whole:
-        tables = {"test": next(iter(opened.tables.values()))}
-    else:
-        tables, notes = choose_splits(opened, arguments)
-        if only_test and "test" in tables:
-            tables = {"test": tables["test"]}
+    tables, notes = choose_splits(opened, arguments, only_test)
+    whole = "train" not in tables
+    if only_test and "test" in tables:
+        tables = {"test": tables["test"]}
     with after(notes):
         tables = {role: unfolded(table) for role, table in tables.items()}
         for table in tables.values():
@@ -150,8 +146,15 @@ def _rows(table: Table, role: str, columns: Columns, arguments: DataArguments, n
             bad[row] = found
         label.append([] if isinstance(found, str) else found)
     if bad:
-        _refuse(table, bad, ids if columns.id in table.columns else None, arguments.drop_bad_rows)
-        notes.append(f"{role}: {counted(len(bad), 'row')} dropped: {bad[min(bad)]} ({table.place(min(bad))}), ...")
+        first = min(bad)
+        if not arguments.drop_bad_rows or len(bad) == len(table):
+            named = f", id {ids[first]}" if columns.id in table.columns else ""
+            raise HfkitError(
+                f"{bad[first][0].upper()}{bad[first][1:]}",
+                where=f"{table.place(first)}{named} ({counted(len(bad), 'such row')} of {len(table):,})",
+                fix=f"mend the row{'' if len(bad) == len(table) else ', or --drop_bad_rows goes on without such rows'}",
+            )
+        notes.append(f"{role}: {counted(len(bad), 'row')} dropped: {bad[first]} ({table.place(first)}), ...")
     rows = Rows(table, list(range(len(table))), ids, {"text": questions, "text_pair": contexts}, label)
     rows = rows.select([row for row in range(len(table)) if row not in bad])
     rows.unit = units(table.select(rows.index), None, arguments.group_column)
@@ -182,18 +185,6 @@ def _answers(context: str, value: Any, start: Any, impossible: Any) -> list[Answ
         there = f": at {place} stands {context[place : place + len(text)]!r}" if place is not None else ""
         raise HfkitError(f"the answer {text[:60]!r} stands nowhere in its context{there[:120]}")
     return found
-
-
-def _refuse(table: Table, bad: dict[int, str], ids: list[str] | None, drop: bool) -> None:
-    """Raises what is wrong with the first bad row, unless such rows may be dropped and others remain."""
-    first = min(bad)
-    if not drop or len(bad) == len(table):
-        named = f", id {ids[first]}" if ids else ""
-        raise HfkitError(
-            f"{bad[first][0].upper()}{bad[first][1:]}",
-            where=f"{table.place(first)}{named} ({counted(len(bad), 'such row')} of {len(table):,})",
-            fix="mend the row" + ("" if len(bad) == len(table) else ", or --drop_bad_rows goes on without such rows"),
-        )
 
 
 def _told(rows: Rows, role: str) -> list[str]:

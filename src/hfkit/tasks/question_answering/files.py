@@ -2,9 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +18,7 @@ from hfkit.data.tables.table import counted, is_missing
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.readers import STDIN, Row, Source, open_rows
 from hfkit.inference.rows import Answer, answer_rows
-from hfkit.runs.run import Run
+from hfkit.tasks.predicting import PredictArguments, check_format
 from hfkit.tasks.question_answering.data import CONTEXTS, QUESTIONS
 from hfkit.tasks.question_answering.inference import QuestionAnsweringPipeline
 from hfkit.tasks.question_answering.spans.written import unfolded
@@ -34,16 +33,7 @@ def predict(
     input: str | Path,
     output: str | Path | None = None,
     *,
-    text_column: str | None = None,
-    text_pair_column: str | None = None,
     output_format: Literal["rows", "squad"] = "rows",
-    encoding: str = "utf-8",
-    delimiter: str | None = None,
-    quoting: Literal["minimal", "none"] = "minimal",
-    column_names: Sequence[str] = (),
-    missing_values: Sequence[str] = (),
-    skip_bad_rows: bool = False,
-    disable_tqdm: bool = False,
     **options: Any,
 ) -> int:
     """Answer every question of a file, and write it with the answer beside it.
@@ -52,74 +42,47 @@ def predict(
     are added. SQuAD's nested JSON has a row a question.
 
     Args:
-        model: A run, a model's folder, an adapter or a Hub id; or a pipeline that is loaded already.
         input: A .csv, .tsv, .jsonl, .json or .parquet file with a question and its context in each row.
-        output: A file of any of these kinds, written whole or not at all. None: a line an answer on standard output.
-        text_column, text_pair_column: Of questions and contexts. Default: the run's, else usual names.
         output_format: `rows`; or `squad`, what the official scripts read: one JSON object, {id: answer}.
-        encoding, delimiter, quoting, column_names: Of the input's text formats, as in `hfkit.config.FileArguments`.
-        missing_values: What stands for a missing text. Default: the run's.
-        skip_bad_rows: Give a row without a question or a context no answer, counted, instead of stopping.
-        disable_tqdm: No progress bar on standard error.
-        options: Arguments of `hfkit.pipeline`.
-
-    Returns:
-        The number of rows.
+        model, output, options: See `hfkit.inference.predict_file`; `text_column` has the questions, `text_pair_column`
+            the contexts.
 
     Raises:
-        HfkitError: With the file and the row: a missing column, a row without a question or a context; for `squad` an
-            id that is missing or stands twice; and what `hfkit.pipeline` and the writers raise. No output is left then.
+        HfkitError: As `hfkit.inference.predict_file`; and for `squad` an id that is missing or stands twice.
     """
-    how = FileArguments(encoding=encoding, delimiter=delimiter, quoting=quoting, column_names=list(column_names))
-    info = Run(model).info if isinstance(model, str | Path) and (Path(model) / "run.json").is_file() else {}
-    missing = missing_values or info.get("config", {}).get("missing_values", ())
-    with _opened(input, how, output_format) as source:
-        columns = _columns(source, text_column, text_pair_column, info.get("data") or {})
+    check_format(output_format, FORMATS)
+    how = PredictArguments.taken(model, options)
+    with _opened(input, how) as source:
+        columns = _columns(source, how)
         answer = model if isinstance(model, QuestionAnsweringPipeline) else pipeline(model, **options)
-        read = partial(_asked, columns=columns, missing=missing, skip=skip_bad_rows)
-        return _answered(source, output, answer, read, output_format, disable_tqdm, skip_bad_rows)
 
+        def read(place: str, row: dict[str, Any]) -> Any:
+            for name in columns:
+                if not how.is_text(row.get(name)):
+                    return how.leave_out(place, name, row.get(name))
+            return {key: row[name] for key, name in zip(("question", "context"), columns, strict=True)}
 
-def _answered(
-    source: Source,
-    output: str | Path | None,
-    answer: QuestionAnsweringPipeline,
-    read: Callable[[str, dict[str, Any]], Any],
-    output_format: str,
-    disable_tqdm: bool,
-    skip: bool,
-) -> int:
-    def answers(chunk: list[Row]) -> list[Answer | None]:
-        rows = [read(place, row) for place, row in chunk]
-        asked = [row for row in rows if row is not None]
-        try:
-            found = iter(answer(asked, top_k=1) if asked else ())
-            return [None if row is None else next(found) for row in rows]
-        except HfkitError as error:
-            if len(chunk) > 1:  # one of them cannot be read: which
-                return [one for row in chunk for one in answers([row])]
-            if skip:
-                return [None]
-            raise HfkitError(error.what, where=chunk[0][0], fix=error.fix) from error
+        def answers(chunk: list[Row]) -> list[Answer | None]:
+            asked = [read(place, row) for place, row in chunk]
+            try:
+                found = iter(answer([one for one in asked if one is not None], top_k=1))
+                return [None if one is None else next(found) for one in asked]
+            except HfkitError as error:
+                if len(chunk) > 1:  # one of them cannot be read: which
+                    return [one for row in chunk for one in answers([row])]
+                if how.skip_bad_rows:
+                    return [None]
+                raise HfkitError(error.what, where=chunk[0][0], fix=error.fix) from error
 
-    if output_format == "squad":
-        return _as_squad(source, output, answers, answer.chunk)
-    return answer_rows(
-        source,
-        output,
-        TYPES,
-        answers,
-        chunk=answer.chunk,
-        told=lambda one: ["answered" if one["answer"] else "no answer"],
-        disable_tqdm=disable_tqdm,
-    )
+        if output_format == "squad":
+            return _as_squad(source, output, answers, answer.chunk)
+        told, hidden = (lambda one: ["answered" if one["answer"] else "no answer"]), how.disable_tqdm
+        return answer_rows(source, output, TYPES, answers, chunk=answer.chunk, told=told, disable_tqdm=hidden)
 
 
 @contextmanager
-def _opened(input: str | Path, how: FileArguments, output_format: str) -> Iterator[Source]:
+def _opened(input: str | Path, how: FileArguments) -> Iterator[Source]:
     """The rows of a file; of SQuAD's nested JSON, which is read whole, a row a question."""
-    if output_format not in FORMATS:
-        raise HfkitError(f"There is no --output_format {output_format}", fix=nearest(output_format, FORMATS))
     if str(input) == STDIN:
         raise HfkitError("--input -: a line holds no question and its context", fix="give a file with both in a row")
     with open_rows(input, how) as source:
@@ -133,38 +96,21 @@ def _opened(input: str | Path, how: FileArguments, output_format: str) -> Iterat
     yield Source(str(input), names, made, notes=table.notes)
 
 
-def _columns(source: Source, question: str | None, context: str | None, trained: dict[str, Any]) -> list[str]:
+def _columns(source: Source, how: PredictArguments) -> list[str]:
     """The columns of questions and contexts: those asked for, else the run's, else of a usual name."""
     named = {name.casefold(): name for name in reversed(source.columns)}
     found = []
-    for flag, asked, names in (("text_column", question, QUESTIONS), ("text_pair_column", context, CONTEXTS)):
+    for flag, names in (("text_column", QUESTIONS), ("text_pair_column", CONTEXTS)):
+        asked = getattr(how, flag)
         if asked is not None and asked not in source.columns:
             raise HfkitError(f"There is no column {asked!r}", where=source.name, fix=nearest(asked, source.columns))
-        known = [trained[flag]] if trained.get(flag) in source.columns else []
+        known = [how.trained[flag]] if how.trained.get(flag) in source.columns else []
         chosen = [name for name in (asked, *known, *(named[name] for name in names if name in named)) if name]
         if not chosen:
-            raise HfkitError(
-                f"There is none of the columns {', '.join(names)}; there are {', '.join(source.columns)}",
-                where=source.name,
-                fix=f"say --{flag} NAME",
-            )
+            what = f"There is none of the columns {', '.join(names)}; there are {', '.join(source.columns)}"
+            raise HfkitError(what, where=source.name, fix=f"say --{flag} NAME")
         found.append(str(chosen[0]))
     return found
-
-
-def _asked(place: str, row: dict[str, Any], *, columns: list[str], missing: Sequence[str], skip: bool) -> Any:
-    """What the pipeline takes of a row; None for one to skip."""
-    values = [row.get(name) for name in columns]
-    for name, value in zip(columns, values, strict=True):
-        if not isinstance(value, str) or is_missing(value) or value.strip() in missing:
-            if skip:
-                return None
-            raise HfkitError(
-                f"The row has no text in its column {name!r}: {str(value)[:80]!r}",
-                where=place,
-                fix="mend the row, or --skip_bad_rows to leave such rows without an answer",
-            )
-    return dict(zip(("question", "context"), values, strict=True))
 
 
 def _as_squad(source: Source, output: str | Path | None, answers: Any, chunk: int) -> int:

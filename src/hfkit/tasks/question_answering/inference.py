@@ -7,19 +7,15 @@ from typing import Any
 import torch
 import transformers
 
-from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.errors import HfkitError
 from hfkit.data.tables.table import is_missing
-from hfkit.inference.answering import AnsweringPipeline, check_count
+from hfkit.inference.answering import check_count
+from hfkit.inference.texts import TextPipeline, check_whole
 from hfkit.models.inspection import readable
 from hfkit.tasks.question_answering.spans.search import Scores
 from hfkit.tasks.question_answering.spans.windows import Reader
 from hfkit.tasks.question_answering.task import QuestionAnswering
-
-CHUNK_CPU, CHUNK = 64, 512
-"""Rows that are sorted by length together."""
-
-TOKENS_CPU, TOKENS = 4096, 65536
-"""Padded tokens of a batch: on a CPU some ten windows."""
+from hfkit.tasks.texts import each
 
 
 def pipeline(
@@ -47,12 +43,9 @@ class Asked:
         texts = known.get("question", known.get("text")), known.get("context", known.get("text_pair"))
         for name, text in zip(("question", "context"), texts, strict=True):
             if not isinstance(text, str) or is_missing(text):
-                raise HfkitError(
-                    f"A row has no {name}: {str(row)[:80]!r} ({type(row).__name__}).",
-                    fix='give {"question": "...", "context": "..."}, each with some text',
-                )
-            if any("\ud800" <= character <= "\udfff" for character in text):
-                raise HfkitError(f"The {name} holds half a character: {text[:80]!r}.", fix="write it whole, or cut it")
+                what = f"A row has no {name}: {str(row)[:80]!r} ({type(row).__name__})."
+                raise HfkitError(what, fix='give {"question": "...", "context": "..."}, each with some text')
+            check_whole(text, f"The {name}")
         return cls(*texts)
 
 
@@ -64,7 +57,7 @@ class Answered:
     scores: Scores
 
 
-class QuestionAnsweringPipeline(AnsweringPipeline):
+class QuestionAnsweringPipeline(TextPipeline):
     """Answers as transformers 4's pipeline gives them: {"score", "start", "end", "answer"}, places in characters of the
     context as it was given.
 
@@ -79,27 +72,10 @@ class QuestionAnsweringPipeline(AnsweringPipeline):
     """
 
     one = (Mapping,)
+    of, exact = QuestionAnswering, True
     reading: QuestionAnswering
-
-    def __init__(
-        self,
-        *,
-        model: transformers.PreTrainedModel,
-        tokenizer: transformers.PreTrainedTokenizerBase,
-        mixed_precision: str = "auto",
-        tokens_per_batch: int | None = None,
-        task: str = "question-answering",
-        **options: Any,
-    ) -> None:
-        own: Any = tokenizer  # declared to be one that is written in Python
-        super().__init__(model=model, tokenizer=own, task=task, **options)
-        self.settle(QuestionAnswering.from_model(model.config, tokenizer), mixed_precision, exact=True)
-        on_cpu = self.device.type == "cpu"
-        self.chunk = CHUNK_CPU if on_cpu else CHUNK
-        if tokens_per_batch is not None:
-            check_count("tokens_per_batch", tokens_per_batch)
-        self.tokens_per_batch = tokens_per_batch or (TOKENS_CPU if on_cpu else TOKENS)
-        self.reader = Reader(tokenizer, self.reading.max_length, self.reading.stride)
+    chunks, budgets = (64, 512), (4096, 65536)  # on a CPU some ten windows
+    takes = ("top_k", "max_answer_length", "handle_impossible_answer")
 
     def _sanitize_parameters(
         self,
@@ -109,11 +85,7 @@ class QuestionAnsweringPipeline(AnsweringPipeline):
         **others: Any,
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """How many answers, of how many tokens at most, and whether there may be none."""
-        for name, value in others.items():
-            raise HfkitError(
-                f"The pipeline takes no {name}={value!r}: texts are read as the model was trained to read them.",
-                fix=nearest(name, ("top_k", "max_answer_length", "handle_impossible_answer", "batch_size")),
-            )
+        self.refuse(others)
         given = {"top_k": top_k, "max_answer_length": max_answer_length}
         for name, value in given.items():
             if value is not None:
@@ -127,32 +99,24 @@ class QuestionAnsweringPipeline(AnsweringPipeline):
         if isinstance(question, str) and isinstance(context, str):
             inputs = {"question": question, "context": context}
         elif question is not None or context is not None:
-            both = [[each] if isinstance(each, str) else list(each or ()) for each in (question, context)]
+            both = [[texts] if isinstance(texts, str) else list(texts or ()) for texts in (question, context)]
             most = max(map(len, both))
-            both = [each * most if len(each) == 1 else each for each in both]
+            both = [texts * most if len(texts) == 1 else texts for texts in both]
             if len(both[0]) != len(both[1]):
                 raise HfkitError(f"There are {len(both[0])} questions and {len(both[1])} contexts", fix="give as many")
             inputs = [{"question": one, "context": other} for one, other in zip(*both, strict=True)]
         return super().__call__(inputs, *args, **options)
 
-    def at_once(self, batch_size: int | None) -> int:
-        return self.chunk
-
     def answered(self, rows: Sequence[Any], batch_size: int | None = None) -> list[Answered]:
         """What the model says of each row."""
         asked = [Asked.of(row) for row in rows]
         contexts, ids = [one.context for one in asked], [repr(one.question[:60]) for one in asked]
-        columns = self.reader.columns(self.reader.read([one.question for one in asked], contexts, ids), contexts)
-        features = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        reader = Reader(self.tokenizer, self.reading.max_length, self.reading.stride)
+        features = each(reader.columns(reader.read([one.question for one in asked], contexts, ids), contexts))
         found: list[Any] = [None] * len(asked)
-        order = sorted(range(len(asked)), key=lambda row: -features[row]["length"])
-        start = 0
-        while start < len(order):
-            count = self.tokens_per_batch // features[order[start]]["length"]
-            chosen = order[start : start + max(1, min(count, batch_size or count))]
+        for chosen in self.batches(features, batch_size):
             for row, scores in zip(chosen, self._run([features[row] for row in chosen]), strict=True):
                 found[row] = Answered(asked[row], scores)
-            start += len(chosen)
         return found
 
     def _run(self, features: list[dict[str, Any]]) -> Iterator[Scores]:
@@ -164,14 +128,14 @@ class QuestionAnsweringPipeline(AnsweringPipeline):
         ):
             logits = self.reading.logits(self.model, moved)
         here = batch["attention_mask"].bool()
-        for each in logits:
-            self.check_finite(each.cpu()[here])
+        for end in logits:
+            self.check_finite(end.cpu()[here])
         yield from self.reading.scores(batch, logits)
 
     def logits(self, rows: Sequence[Any]) -> list[torch.Tensor]:
         """(tokens, 2) in float32 on the CPU of each row's first window: of where an answer begins and where it ends."""
-        return [torch.stack([one.scores.start[0], one.scores.end[0]], dim=1) for one in
-                (each for row in rows for each in self.answered([row]))]  # fmt: skip
+        found = [self.answered([row])[0].scores for row in rows]
+        return [torch.stack([scores.start[0], scores.end[0]], dim=1) for scores in found]
 
     def said(self, answer: Answered, options: dict[str, Any]) -> Any:
         """The answer, or a list of the `top_k` best; an empty one where there is none."""

@@ -1,7 +1,5 @@
 """Models that answer questions: pretrained ones with a head for both ends of an answer, kept or new."""
 
-import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,12 +8,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_QUESTION_ANSWERING_MAPPING
 
 from hfkit.models.adapting.padding import LONG, SHORT, settle_padding
-from hfkit.models.inspection import say
 from hfkit.tasks.discover import find
-from hfkit.tasks.pretrained import pretrained
+from hfkit.tasks.pretrained import on_opening, pretrained
 from hfkit.tasks.question_answering.config import Config
 from hfkit.tasks.question_answering.spans.windows import Reader
 from hfkit.tasks.question_answering.task import QuestionAnswering
+from hfkit.tasks.texts import each
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -26,21 +24,11 @@ def build(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     heads = find(task.name).heads
-    model, processor, new = pretrained(
+    return pretrained(
         config, task, MODEL_FOR_QUESTION_ANSWERING_MAPPING, "model that answers questions",
         keeps_head=lambda settings: (settings.architectures or [""])[0].endswith(heads),
+        settle=settle_padding_of_rows,
     )  # fmt: skip
-    if sentence := settle_padding_of_rows(model, processor, config.model):
-        say(sentence)
-    return model, processor, new
-
-
-def opened(model: Any, tokenizer: PreTrainedTokenizerBase, name: str | Path) -> None:
-    """How batches are filled, for a model that does not say: one that hfkit has built says it in its config."""
-    if "padding" not in (getattr(model.config, "hfkit", None) or {}) and (
-        sentence := settle_padding_of_rows(model, tokenizer, str(name))
-    ):
-        warnings.warn(sentence, stacklevel=4)
 
 
 def settle_padding_of_rows(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) -> str | None:
@@ -48,8 +36,7 @@ def settle_padding_of_rows(model: Any, tokenizer: PreTrainedTokenizerBase, name:
     task = QuestionAnswering.from_model(model.config, tokenizer)
     contexts = [SHORT, " ".join(LONG.split()[-5:]), LONG]
     reader = Reader(tokenizer, task.max_length, task.stride)
-    columns = reader.columns([one[:1] for one in reader.read(["a"] * 3, contexts, contexts)], contexts)
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    rows = each(reader.columns([one[:1] for one in reader.read(["a"] * 3, contexts, contexts)], contexts))
 
     def answer(filled: QuestionAnswering, batch: dict[str, Any]) -> torch.Tensor:
         """Both logits of every token, and the window's largest: beside that, rounding is measured."""
@@ -59,3 +46,6 @@ def settle_padding_of_rows(model: Any, tokenizer: PreTrainedTokenizerBase, name:
         return torch.cat([logits, largest[:, None, None].expand(*here.shape, 1)], dim=2)[here]
 
     return settle_padding(task, answer, rows, model, tokenizer, name)
+
+
+opened = on_opening(settle_padding_of_rows)

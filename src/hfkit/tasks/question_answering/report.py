@@ -10,7 +10,7 @@ from markupsafe import Markup
 from hfkit.base.errors import HfkitError
 from hfkit.evaluation import stats
 from hfkit.report import plots
-from hfkit.report.analysis import Predictions, of_like_length
+from hfkit.report.analysis import Predictions, among_lengths
 from hfkit.report.page import section
 from hfkit.report.svg import Plot, thin
 from hfkit.runs.run import Run
@@ -18,8 +18,6 @@ from hfkit.tasks.question_answering.spans.overlap import by_character, normalize
 
 WORST, AROUND = 12, 400
 """Answers that a page shows, and characters of the context on either side of them."""
-
-RESAMPLES = 500
 
 KINDS = {
     "right": "the answer, to the word",
@@ -84,8 +82,8 @@ def _rows(run: Run, seen: Predictions, settings: dict[str, Any]) -> list[dict[st
 def _f1(rows: list[dict[str, Any]]) -> stats.Interval:
     """The mean of F1 with its interval, contexts drawn anew."""
     values, units = np.array([row["f1"] for row in rows]), [row["unit"] for row in rows]
-    drawn = stats.resample_counts(len(rows), RESAMPLES, groups=units)
-    return stats.percentile(float(values.mean()), np.concatenate([w @ values / w.sum(axis=1) for w in drawn]))
+    mean = float(values.mean())
+    return stats.resampled(mean, lambda counts: counts @ values / counts.sum(axis=1), len(rows), groups=units)
 
 
 def _by_kind(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -114,11 +112,8 @@ def _by_length(rows: list[dict[str, Any]]) -> Markup | None:
     known = [row for row in rows if row["length"]]
     if not known:
         return None
-    groups, length = [], np.array([row["length"] for row in known], dtype=np.float64)
-    for kept in of_like_length(length):
-        own = [row for row, here in zip(known, kept, strict=True) if here]
-        ends = int(length[kept].min()), int(length[kept].max())
-        groups.append({"from": ends[0], "to": ends[1], "rows": len(own), "score": _f1(own)})
+    length = np.array([row["length"] for row in known])
+    groups = among_lengths(length, lambda rows: _f1([known[row] for row in np.flatnonzero(rows)]))
     units = sorted({row["length_in"] for row in known}, reverse=True)
     return plots.by_length(groups, "F1", f"{' or '.join(units)} of the right answer")
 

@@ -1,7 +1,7 @@
 """Question answering: where in a context the answer to a question begins and ends."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,19 +12,15 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.tables.table import counted
-from hfkit.data.text.special_tokens import has_padding, read_as_text
 from hfkit.data.text.truncation import MODEL_INPUTS, limit
 from hfkit.data.text.windows import padded
-from hfkit.models.adapting.padding import of_one_length
-from hfkit.tasks.base import BaseTask, mapped
+from hfkit.tasks.base import mapped
 from hfkit.tasks.question_answering.config import Config
 from hfkit.tasks.question_answering.spans.overlap import score
 from hfkit.tasks.question_answering.spans.search import LOWEST, Found, Scores, best_threshold
 from hfkit.tasks.question_answering.spans.windows import LENGTH, OUTSIDE, Reader
 from hfkit.tasks.question_answering.spans.written import NOWHERE
-
-AT_ONCE = 64
-"""Windows that are computed together when a row is asked about, whatever its length."""
+from hfkit.tasks.texts import AT_ONCE, TextTask, means, settle_tokens
 
 READING = ("max_length", "stride", "max_answer_length", "no_answer", "threshold", "padding")
 """What a model's config keeps of how it is asked."""
@@ -33,7 +29,7 @@ _WINDOWS = List(List(Value("int32")))
 
 
 @dataclass(frozen=True)
-class QuestionAnswering(BaseTask):
+class QuestionAnswering(TextTask):
     """Any AutoModelForQuestionAnswering on questions (`text`) about contexts (`text_pair`).
 
     Attributes:
@@ -59,31 +55,18 @@ class QuestionAnswering(BaseTask):
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
-        """See `hfkit.build_task`."""
         columns = data["train"].column_names
         if not {"text", "text_pair", "answers", "starts"} <= set(columns):
-            raise HfkitError(
-                f"Answers are learnt of questions and contexts, and the rows have {', '.join(columns)}",
-                fix="load them with hfkit.load_data(..., task='question-answering')",
-            )
+            what = f"Answers are learnt of questions and contexts, and the rows have {', '.join(columns)}"
+            raise HfkitError(what, fix="load them with hfkit.load_data(..., task='question-answering')")
         lacking = not all(data["train"]["answers"][:])
         allowed = lacking if config.no_answer == "auto" else config.no_answer == "yes"
         return cls(config.max_length, config.stride, config.max_answer_length, allowed)
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """The task that a saved model was trained for, read from its config."""
         saved = getattr(model_config, "hfkit", None) or {}
         return cls(**{name: saved[name] for name in READING if name in saved}).for_model(model_config, processor)
-
-    def settings(self) -> dict[str, Any]:
-        """All fields as JSON, with the task's name."""
-        return {"name": self.name, **asdict(self)}
-
-    @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Self:
-        """The task that `settings` came from."""
-        return cls(**{key: value for key, value in settings.items() if key != "name"})
 
     def model_kwargs(self) -> dict[str, Any]:
         """Fields of the model's config: two outputs a token, whatever its head had before."""
@@ -91,20 +74,12 @@ class QuestionAnswering(BaseTask):
         return {"num_labels": 2, **labels, "hfkit": {"task": self.name} | {n: getattr(self, n) for n in READING}}
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """A copy with the model's limit and its padding.
-
-        Both arguments are told what was settled, because both are saved. Special tokens that stand in a text are read
-        as the text that they are.
+        """A copy with the model's limit and its padding, see `settle_tokens`.
 
         Raises:
             HfkitError: `max_length` is above what the model can read; and what `Reader` refuses.
         """
-        if processor.pad_token_id is None:
-            processor.pad_token = processor.eos_token
-        if not has_padding(model_config):
-            model_config.pad_token_id = processor.pad_token_id
-        read_as_text(processor)
-        saved = getattr(model_config, "hfkit", None) or {}
+        saved = settle_tokens(model_config, processor)
         length = limit(self.max_length, model_config, processor, LENGTH)
         Reader(processor, length, self.stride)
         task = replace(
@@ -246,9 +221,6 @@ class QuestionAnswering(BaseTask):
         losses = torch.stack([F.cross_entropy(*end, reduction="none") for end in ends]).mean(dim=0)
         if model.training:
             return losses.sum(), {}
-        counts = batch["counts"]
-        row = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
-        means = losses.new_zeros(len(counts)).index_add(0, row, losses) / counts
         each = list(zip(self.scores(batch, logits), batch["contexts"], strict=True))
         best = [self.best(scores, context) for scores, context in each]
         said = [context[one.begin : one.end] for one, (_, context) in zip(best, each, strict=True)]
@@ -262,7 +234,7 @@ class QuestionAnswering(BaseTask):
             "end": torch.tensor([one.end for one in best]),
             "score": torch.tensor([one.score for one in best]),
             "no_answer_score": torch.tensor(empty),
-            "loss": means,
+            "loss": means(losses, batch["counts"]),
         }
 
     def best(self, scores: Scores, context: str) -> Found:
@@ -281,17 +253,9 @@ class QuestionAnswering(BaseTask):
         start = torch.full(batch["input_ids"].shape, LOWEST, device=batch["input_ids"].device)
         end = start.clone()
         inputs = {name: batch[name] for name in MODEL_INPUTS if name in batch}
-        parts = of_one_length(inputs) if self.padding == "none" else [(torch.arange(len(start)), inputs)]
-        for rows, part in parts:
-            for at in range(0, len(rows), AT_ONCE):
-                some = {name: value[at : at + AT_ONCE] for name, value in part.items()}
-                said, here = model(**some), rows[at : at + AT_ONCE].to(start.device)
-                width = some["input_ids"].shape[1]
-                for whole, told in ((start, said.start_logits), (end, said.end_logits)):
-                    whole[here, :width] = told.float()
+        for rows, part in self.parts(inputs, AT_ONCE):
+            said, width = model(**part), part["input_ids"].shape[1]
+            for whole, told in ((start, said.start_logits), (end, said.end_logits)):
+                whole[rows, :width] = told.float()
         gone = batch["attention_mask"] == 0
         return start.masked_fill(gone, LOWEST), end.masked_fill(gone, LOWEST)
-
-    def filled_on(self, side: str) -> Self:
-        """A copy whose batches are filled on this side."""
-        return replace(self, padding=side)

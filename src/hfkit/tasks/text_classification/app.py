@@ -14,8 +14,6 @@ DECIDING = 5
 
 
 def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
-    """Arguments of a gradio.Interface over a pipeline."""
-
     def ask(text: str, pair: str | None = None) -> Any:
         from hfkit.tasks.text_classification.windows import windows
 
@@ -48,7 +46,6 @@ def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
 
 
 def example(info: Mapping[str, Any]) -> str:
-    """An input for the snippets of a card, as Python."""
     if info["task_settings"].get("pair"):
         return '{"text": "The first text.", "text_pair": "The second text."}'
     return '"Write your text here."'
@@ -60,5 +57,4 @@ def plain(info: Mapping[str, Any]) -> dict[str, str]:
 
 
 def job(info: Mapping[str, Any]) -> str:
-    """What the model of a run does, in words."""
     return classification.job("text", info)

@@ -29,19 +29,10 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
 def classical(
     train: Dataset, test: Dataset, problem_type: str, seed: int = 0, labels: Sequence[str] | None = None
 ) -> dict[str, Answer]:
-    """Both baselines, fitted on `train` and asked about `test`.
-
-    Args:
-        train: Columns text[, text_pair], label.
-        test: The same columns.
-        problem_type: As in a transformers config.
-        seed: Seed of the solver.
-        labels: The names in the order the answers should use (the model's). Default: the data set's own order.
+    """Both baselines, fitted on `train` and asked about `test`; arguments as of `tfidf_logreg`.
 
     Returns:
-        {"tfidf_logreg": answer, "majority": answer}, an answer being {"prediction", "probabilities" (not for
-        regression), "seconds"}. Shapes: (rows,) and (rows, classes); multi-label predictions are 0/1 (rows, labels).
-        For regression the first is TF-IDF + ridge regression and the second the mean of the training labels.
+        {"tfidf_logreg": answer, "majority": answer}; for regression the second is the mean of the training labels.
     """
     truth, classes = targets(train, problem_type, labels)
     return {
@@ -56,7 +47,13 @@ def tfidf_logreg(
     """TF-IDF of words and word pairs, and logistic regression (one a label for multi-label, ridge for regression).
 
     The setting is the common strong one, not tuned on these rows: sublinear counts, words that occur at least twice,
-    C = 10. Arguments and result as in `classical`.
+    C = 10.
+
+    Args:
+        train, test: Columns text[, text_pair], label.
+        problem_type: As in a transformers config.
+        seed: Seed of the solver.
+        labels: The names in the order the answers should use (the model's). Default: the data set's own order.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 

@@ -7,24 +7,16 @@ import torch
 import transformers
 
 from hfkit.base.errors import HfkitError, nearest
-from hfkit.inference.answering import check_count
+from hfkit.inference.texts import TextPipeline, check_whole
 from hfkit.models.inspection import readable
 from hfkit.tasks.classifying import ClassifyingPipeline
 from hfkit.tasks.text_classification.task import TextClassification
-from hfkit.tasks.text_classification.texts import text_and_pair
 
 FUNCTIONS = ("sigmoid", "softmax", "none")
 """What transformers can make of logits."""
 
 BACKENDS = ("torch", "openvino")
 """What a text classifier can be computed with."""
-
-CHUNK_CPU, CHUNK = 256, 1024
-"""Rows that are sorted by length together: enough to pad little, few enough to stream. A CPU's batches are smaller."""
-
-TOKENS_CPU, TOKENS = 2048, 65536
-"""Padded tokens of a batch. A CPU gains nothing from more, and a program loses by it that is not told to keep its
-memory: glibc gives blocks of more than 32 MiB back each time (benchmarks/NOTES.md)."""
 
 
 def pipeline(
@@ -40,7 +32,7 @@ def pipeline(
     return TextClassificationPipeline(model=model, tokenizer=processor, **options)
 
 
-class TextClassificationPipeline(ClassifyingPipeline, transformers.TextClassificationPipeline):
+class TextClassificationPipeline(TextPipeline, ClassifyingPipeline, transformers.TextClassificationPipeline):
     """transformers' pipeline, with three differences and the same answers.
 
     A text is read as at training: the model's config says how many tokens, head, tail, both or windows. Rows are sorted
@@ -51,26 +43,12 @@ class TextClassificationPipeline(ClassifyingPipeline, transformers.TextClassific
     """
 
     one = (str, Mapping)
+    of = TextClassification
     reading: TextClassification
+    takes = ("top_k", "function_to_apply")
 
-    def __init__(
-        self,
-        *,
-        model: transformers.PreTrainedModel,
-        tokenizer: transformers.PreTrainedTokenizerBase,
-        mixed_precision: str = "auto",
-        tokens_per_batch: int | None = None,
-        backend: str = "torch",
-        task: str = "text-classification",
-        **options: Any,
-    ) -> None:
-        super().__init__(model=model, tokenizer=tokenizer, task=task, **options)
-        self.settle(TextClassification.from_model(model.config, tokenizer), mixed_precision)
-        on_cpu = self.device.type == "cpu"
-        self.chunk = CHUNK_CPU if on_cpu else CHUNK
-        if tokens_per_batch is not None:
-            check_count("tokens_per_batch", tokens_per_batch)
-        self.tokens_per_batch = tokens_per_batch or (TOKENS_CPU if on_cpu else TOKENS)
+    def __init__(self, *, backend: str = "torch", **options: Any) -> None:
+        super().__init__(**options)
         if backend not in BACKENDS:
             raise HfkitError(f"There is no backend {backend!r}.", fix=nearest(backend, BACKENDS))
         self.fast: Any = self.model  # what computes, but for rows that are decided again in float32
@@ -83,22 +61,15 @@ class TextClassificationPipeline(ClassifyingPipeline, transformers.TextClassific
         self, function_to_apply: str | None = None, top_k: int | str | None = "", **tokenizer_kwargs: Any
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Upstream's, without the tokenizer's arguments: the model says how its texts are read."""
-        for name, value in tokenizer_kwargs.items():
-            if name not in ("truncation", "padding") or value in (False, "do_not_truncate"):
-                raise HfkitError(
-                    f"The pipeline takes no {name}={value!r}: texts are read as the model was trained to read them.",
-                    fix=nearest(name, ("top_k", "function_to_apply", "batch_size")),
-                )
+        cut = ("truncation", "padding")
+        asks = {name: v for name, v in tokenizer_kwargs.items() if name not in cut or v in (False, "do_not_truncate")}
+        self.refuse(asks)
         if isinstance(function_to_apply, str) and function_to_apply.lower() not in FUNCTIONS:
-            raise HfkitError(
-                f"There is no function_to_apply {function_to_apply!r}.", fix=nearest(function_to_apply, FUNCTIONS)
-            )
+            what = f"There is no function_to_apply {function_to_apply!r}."
+            raise HfkitError(what, fix=nearest(function_to_apply, FUNCTIONS))
         parameters: tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
         parameters = super()._sanitize_parameters(function_to_apply, top_k)
         return parameters
-
-    def at_once(self, batch_size: int | None) -> int:
-        return self.chunk
 
     def logits(self, rows: Sequence[Any], batch_size: int | None = None) -> torch.Tensor:
         """(rows, labels) in float32 on the CPU, in the order of `rows`: texts, or dicts of `text` and `text_pair`.
@@ -115,7 +86,6 @@ class TextClassificationPipeline(ClassifyingPipeline, transformers.TextClassific
 
     def _features(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Encoded rows. Pairs and single texts may be mixed; each kind goes through the tokenizer at once."""
-        tokenizer: Any = self.tokenizer
         split = [text_and_pair(row) for row in rows]
         features: list[dict[str, Any]] = [{}] * len(rows)
         for paired in (False, True):
@@ -123,24 +93,18 @@ class TextClassificationPipeline(ClassifyingPipeline, transformers.TextClassific
             if not places:
                 continue
             pairs = [split[place][1] or "" for place in places] if paired else None
-            encoded = self.reading.truncated.encode(tokenizer, [split[place][0] for place in places], pairs)
+            encoded = self.reading.truncated.encode(self.tokenizer, [split[place][0] for place in places], pairs)
             for index, place in enumerate(places):
                 features[place] = {name: column[index] for name, column in encoded.items()}
         return features
 
     def _run(self, features: list[dict[str, Any]], dtype: torch.dtype | None, batch_size: int | None) -> torch.Tensor:
         """Logits of the rows, in their order, computed in `dtype` (None: the model's own)."""
-        order = sorted(range(len(features)), key=lambda row: -features[row]["length"])
         answers = torch.empty(len(features), len(self.reading.labels))
-        start = 0
-        while start < len(order):
-            # Longest first, so that the first row of a batch says how many fit, and memory runs out at once or never.
-            count = self.tokens_per_batch // features[order[start]]["length"]
-            rows = order[start : start + max(1, min(count, batch_size or count))]
+        for rows in self.batches(features, batch_size):
             batch = [features[row] for row in rows]
-            apart = count == 0 and self.reading.long_text == "windows"
+            apart = batch[0]["length"] > self.tokens_per_batch and self.reading.long_text == "windows"
             answers[rows] = self._windows(batch[0], dtype) if apart else self._batch(batch, dtype)
-            start += len(rows)
         return answers
 
     def _windows(self, feature: dict[str, Any], dtype: torch.dtype | None) -> torch.Tensor:
@@ -164,5 +128,17 @@ class TextClassificationPipeline(ClassifyingPipeline, transformers.TextClassific
 
     def _shown(self, rows: torch.Tensor) -> list[str]:
         """The beginnings of some rows, quoted."""
-        tokenizer: Any = self.tokenizer
-        return [repr(text[:60]) for text in tokenizer.batch_decode(rows, skip_special_tokens=True)]
+        return [repr(text[:60]) for text in self.tokenizer.batch_decode(rows, skip_special_tokens=True)]
+
+
+def text_and_pair(row: Any) -> tuple[str, str | None]:
+    """A row in any form that transformers' pipeline takes: a text, a dict, or a list of one pair."""
+    if isinstance(row, list) and len(row) == 1 and isinstance(row[0], list) and len(row[0]) == 2:
+        row = {"text": row[0][0], "text_pair": row[0][1]}
+    text, pair = (row.get("text"), row.get("text_pair")) if isinstance(row, Mapping) else (row, None)
+    if not isinstance(text, str) or not isinstance(pair, str | None):
+        what = f"A row is not a text: {str(row)[:80]!r} ({type(row).__name__})."
+        raise HfkitError(what, fix='give strings, or dicts such as {"text": "...", "text_pair": "..."}')
+    for part in (text, pair or ""):
+        check_whole(part)
+    return text, pair

@@ -8,18 +8,17 @@ from datasets import Dataset, DatasetDict, List, Value
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
-from hfkit.data.labels.problem import REGRESSION, SINGLE
-from hfkit.data.text.special_tokens import has_padding, read_as_text
+from hfkit.data.labels.problem import SINGLE
 from hfkit.data.text.truncation import MODEL_INPUTS, Truncation
 from hfkit.data.text.windows import padded
-from hfkit.models.adapting.padding import of_one_length
 from hfkit.tasks.base import mapped
-from hfkit.tasks.classification import Classification, label_names
+from hfkit.tasks.classification import Classification
 from hfkit.tasks.text_classification.config import Config
+from hfkit.tasks.texts import TextTask, settle_tokens
 
 
 @dataclass(frozen=True)
-class TextClassification(Classification):
+class TextClassification(TextTask, Classification):
     """Any AutoModelForSequenceClassification on one text or a pair.
 
     Attributes:
@@ -57,26 +56,21 @@ class TextClassification(Classification):
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
-        """See `hfkit.build_task`."""
         train = data["train"]
         learnt = cls.learnt(config, train)
         pair = "text_pair" in train.column_names
         if pair and config.long_text == "windows":
-            raise HfkitError(
-                "Windows are for single texts: these rows are pairs.",
-                where="--long_text windows",
-                fix="choose head, tail or head_tail, which shorten the longer text of a pair first",
-            )
+            what = "Windows are for single texts: these rows are pairs."
+            fix = "choose head, tail or head_tail, which shorten the longer text of a pair first"
+            raise HfkitError(what, where="--long_text windows", fix=fix)
         return cls(**learnt, pair=pair, max_length=config.max_length, long_text=config.long_text, stride=config.stride)
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """The task that a saved model was trained for, read from its config; for any other model, head truncation."""
         saved = getattr(model_config, "hfkit", None) or {}
-        problem = model_config.problem_type or (REGRESSION if model_config.num_labels == 1 else SINGLE)
-        labels = label_names(model_config)
-        kept = {key: saved[key] for key in ("max_length", "long_text", "stride") if key in saved}
-        return cls(labels=labels, problem_type=problem, **kept).for_model(model_config, processor)
+        read = {key: saved[key] for key in ("max_length", "long_text", "stride") if key in saved}
+        return cls(**cls.kept(model_config), **read).for_model(model_config, processor)
 
     @property
     def truncated(self) -> Truncation:
@@ -101,12 +95,7 @@ class TextClassification(Classification):
         Raises:
             HfkitError: `max_length` is above what the model can read, or too small for a text and its windows.
         """
-        if processor.pad_token_id is None:
-            processor.pad_token = processor.eos_token
-        if not has_padding(model_config):
-            model_config.pad_token_id = processor.pad_token_id
-        read_as_text(processor)
-        saved = getattr(model_config, "hfkit", None) or {}
+        saved = settle_tokens(model_config, processor)
         reading = Truncation.settle(self.max_length, self.long_text, self.stride, self.pair, model_config, processor)
         labels, weights = self.in_order_of(model_config)
         task = replace(
@@ -179,10 +168,6 @@ class TextClassification(Classification):
             batch["labels"] = self.label_batch(features)
         return batch
 
-    def filled_on(self, side: str) -> Self:
-        """A copy whose batches are filled on this side."""
-        return replace(self, padding=side)
-
     def logits(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """(rows, labels) in float32. A text in windows gets the mean of its windows' logits.
 
@@ -190,17 +175,11 @@ class TextClassification(Classification):
         over logits, not probabilities: a window that is sure counts for more than one that is not.
         """
         inputs = {key: batch[key] for key in MODEL_INPUTS if key in batch}
-        logits = (_by_length(model, inputs) if self.padding == "none" else model(**inputs).logits).float()
+        rows, parts = zip(*self.parts(inputs), strict=True)
+        logits = torch.cat([model(**part).logits for part in parts])[torch.cat(rows).argsort()].float()
         if "window_of" not in batch:
             return logits
         window_of = batch["window_of"]
         counts = torch.bincount(window_of)
         sums = logits.new_zeros(len(counts), logits.shape[1]).index_add(0, window_of, logits)
         return sums / counts[:, None]
-
-
-def _by_length(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-    """(rows, labels): the rows of each length go through the model together, without padding."""
-    groups = list(of_one_length(inputs))
-    logits = [model(**part).logits for _, part in groups]
-    return torch.cat(logits)[torch.cat([rows for rows, _ in groups]).argsort()]

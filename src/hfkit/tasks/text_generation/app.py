@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
 
 def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
-    """Arguments of a gradio.Interface over a pipeline."""
-
     chats = bool(getattr(answer.tokenizer, "chat_template", None))
 
     def ask(prompt: str, tokens: float, temperature: float) -> str:
@@ -34,10 +32,8 @@ def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
 
 
 def example(info: Mapping[str, Any]) -> str:
-    """An input for the snippets of a card, as Python."""
     return '"The first words", max_new_tokens=50'
 
 
 def job(info: Mapping[str, Any]) -> str:
-    """What the model of a run does, in words."""
     return "language modelling"

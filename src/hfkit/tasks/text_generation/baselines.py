@@ -18,22 +18,19 @@ LEARNT = 5_000_000
 
 
 def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> dict[str, dict[str, Any]]:
-    """The cheap rivals of a run: see `classical_language`."""
-    return classical_language(train, test)
-
-
-def classical_language(train: Dataset, test: Dataset) -> dict[str, dict[str, Any]]:
     """Two models of bytes, fitted on `train` and asked about `test`.
 
     Args:
         train, test: Documents, as `hfkit.load_data` gives them for text-generation.
+        settings, seed: Of no use: nothing is drawn.
 
     Returns:
         name -> {"prediction": nats of each test document, "seconds", perhaps "rows": the training documents that were
         counted}. `byte_ngram` looks at five bytes back, `byte_unigram` at none.
     """
     began = time.perf_counter()
-    learnt, rows = _head(train)
+    head = next(_batches(train))
+    learnt, rows = b"".join(content for content, _ in head)[:LEARNT], len(head)
     counted = time.perf_counter() - began
     answers: dict[str, dict[str, Any]] = {}
     for name, order in (("byte_ngram", ORDER), ("byte_unigram", 1)):
@@ -44,23 +41,11 @@ def classical_language(train: Dataset, test: Dataset) -> dict[str, dict[str, Any
     return answers
 
 
-def _head(train: Dataset) -> tuple[bytes, int]:
-    """The first LEARNT training bytes, and from how many documents."""
-    parts: list[bytes] = []
-    size = 0
-    for row in train:
-        parts.append(_bytes(row)[0])
-        size += len(parts[-1])
-        if size >= LEARNT:
-            break
-    return b"".join(parts)[:LEARNT], len(parts)
-
-
-def _batches(test: Dataset) -> Iterator[list[tuple[bytes, np.ndarray]]]:
-    """The test documents, LEARNT bytes or so at a time."""
+def _batches(documents: Dataset) -> Iterator[list[tuple[bytes, np.ndarray]]]:
+    """Documents, LEARNT bytes or so at a time."""
     batch: list[tuple[bytes, np.ndarray]] = []
     size = 0
-    for row in test:
+    for row in documents:
         batch.append(_bytes(row))
         size += len(batch[-1][0])
         if size >= LEARNT:

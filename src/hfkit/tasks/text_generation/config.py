@@ -31,7 +31,6 @@ class Config(StreamArguments, TextArguments, TrainConfig):
     )
 
     def rules(self) -> Broken:
-        """What these knobs cannot be together."""
         if self.eval_stride and self.max_length and self.eval_stride > self.max_length:
             yield (
                 f"--eval_stride {self.eval_stride} is above --max_length {self.max_length}: tokens would be left out",

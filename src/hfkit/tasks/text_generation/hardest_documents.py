@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from hfkit.base.atomic import write_json, writing
+from hfkit.data.text.windows import IGNORED
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -24,8 +25,6 @@ TOKENS = 160
 SHORTEST = 40
 """Bytes of a document that counts: of a few words, one rare name would make the hardest."""
 
-IGNORED = -100
-
 
 def keep(
     folder: Path,
@@ -35,15 +34,9 @@ def keep(
     encoded: "Dataset",
     table: pa.Table,
 ) -> None:
-    """Write passages.json: documents with the most and with the least bits per byte, and what each token took.
+    """Write passages.json to a run: documents with the most and with the least bits per byte, and what each token took.
 
-    Args:
-        folder: The run.
-        task: The fitted task.
-        tokenizer: The model's.
-        model: The finished model.
-        encoded: The test split, encoded.
-        table: predictions.parquet, a row a document: `id`, `nll` (nats) and `bytes`.
+    `encoded` is the test split, `table` predictions.parquet, a row a document: `id`, `nll` (nats) and `bytes`.
     """
     sizes, nats = table["bytes"].to_pylist(), table["nll"].to_pylist()
     bits = {row: nll / size / math.log(2) for row, (nll, size) in enumerate(zip(nats, sizes, strict=True)) if size}

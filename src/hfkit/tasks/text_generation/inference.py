@@ -30,9 +30,8 @@ def pipeline(
         HfkitError: Another precision.
     """
     if mixed_precision not in ("auto", "no"):
-        raise HfkitError(
-            f"A language model answers in float32, and mixed_precision is {mixed_precision!r}", fix="leave it out"
-        )
+        what = f"A language model answers in float32, and mixed_precision is {mixed_precision!r}"
+        raise HfkitError(what, fix="leave it out")
     if processor.pad_token is None:  # GPT-2: padding on the left, which the mask hides
         processor.pad_token = processor.eos_token
     own = {} if "generation_config" in options else model.generation_config.to_diff_dict()

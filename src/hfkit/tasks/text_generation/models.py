@@ -1,7 +1,6 @@
 """Language models by name: pretrained causal models, tried out before anything is trained, and baselines."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -26,18 +25,12 @@ if TYPE_CHECKING:
 def build(
     config: Config, task: "Task", data: DatasetDict | None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
-    """See `hfkit.build_model`: the model, its tokenizer, and no parameters that a checkpoint has not filled."""
-    return *build_language_model(config, task, data), []
-
-
-def build_language_model(
-    config: Config, task: "Task", data: DatasetDict | None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A causal language model and its tokenizer. A baseline's is trained on the training texts.
+    """See `hfkit.build_model`: the model, its tokenizer, which of a baseline learns the training texts, and no
+    parameters that a checkpoint has not filled.
 
     Raises:
-        HfkitError: Nothing has the name, it is no language model, weights are missing or do not fit, or it cannot keep
-            documents of one row apart.
+        HfkitError: Nothing has the name, it is no language model, weights are missing or do not fit (words would be
+            said at random), or it cannot keep documents of one row apart.
     """
     if config.model.startswith("baseline:"):
         if data is None:
@@ -47,7 +40,7 @@ def build_language_model(
         task.for_model(built[0].config, built[1])  # which tells the config how it is read
         _begin_texts(built[1])
         settle_generation(*built)
-        return built
+        return *built, []
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)
     settings = read_config(folder, config.model, config.trust_remote_code)
@@ -59,10 +52,14 @@ def build_language_model(
     four_bit.mark(settings, config.load_in_4bit)
     _begin_texts(processor)
     check_vocabulary(processor, settings, folder)
-    model = read_language_weights(folder, settings, config.trust_remote_code, fewer_layers=bool(config.model_args))
+    code, fewer = config.trust_remote_code, bool(config.model_args)
+    model, new = read_weights(folder, settings, code, fewer, auto_model=AutoModelForCausalLM)
+    if new:
+        what = f"the folder has no weights for {', '.join(new[:3])}: it is no language model"
+        raise HfkitError(what, where=str(folder), fix="choose one, such as openai-community/gpt2")
     settle_generation(model, processor)
     try_out(model, config.model, packing=bool(settled.settings()["packing"]))
-    return model, processor
+    return model, processor, []
 
 
 def _begin_texts(processor: PreTrainedTokenizerBase) -> None:
@@ -71,24 +68,6 @@ def _begin_texts(processor: PreTrainedTokenizerBase) -> None:
     begin = processor.bos_token_id
     if processor.is_fast and begin is not None and processor("a")["input_ids"][:1] != [begin]:
         own.add_bos_token = True
-
-
-def read_language_weights(
-    folder: Path, config: PreTrainedConfig, trust_remote_code: bool = False, fewer_layers: bool = False
-) -> PreTrainedModel:
-    """A language model filled with the folder's weights, in float32.
-
-    Raises:
-        HfkitError: As `read_weights`; and weights of the output layer that are not there: words said at random.
-    """
-    model, new = read_weights(folder, config, trust_remote_code, fewer_layers, auto_model=AutoModelForCausalLM)
-    if new:
-        raise HfkitError(
-            f"the folder has no weights for {', '.join(new[:3])}: it is no language model",
-            where=str(folder),
-            fix="choose one, such as openai-community/gpt2",
-        )
-    return model
 
 
 def try_out(model: PreTrainedModel, name: str, packing: bool) -> None:
@@ -120,11 +99,8 @@ def try_out(model: PreTrainedModel, name: str, packing: bool) -> None:
     finally:
         model.train(training)
     if ahead:
-        raise HfkitError(
-            f"{name} looks ahead: what it says of a token depends on the tokens after it",
-            where="--model",
-            fix="choose a causal language model, such as openai-community/gpt2",
-        )
+        what = f"{name} looks ahead: what it says of a token depends on the tokens after it"
+        raise HfkitError(what, where="--model", fix="choose a causal language model, such as openai-community/gpt2")
     if across:
         raise _leaks(name)
 
@@ -146,11 +122,8 @@ def _check_kind(settings: PreTrainedConfig, config: Config) -> None:
     remote = config.trust_remote_code and "AutoModelForCausalLM" in getattr(settings, "auto_map", {})
     if type(settings) not in MODEL_FOR_CAUSAL_LM_MAPPING and not remote:
         built_as = (settings.architectures or [settings.model_type])[0]
-        raise HfkitError(
-            f"{config.model} is a {built_as}, and there is no causal language model of its kind",
-            where="--model",
-            fix="choose one, such as openai-community/gpt2",
-        )
+        what = f"{config.model} is a {built_as}, and there is no causal language model of its kind"
+        raise HfkitError(what, where="--model", fix="choose one, such as openai-community/gpt2")
 
 
 def _texts(data: DatasetDict) -> Iterator[str]:

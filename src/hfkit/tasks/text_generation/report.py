@@ -10,7 +10,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json_file
 from hfkit.evaluation.wording import line
 from hfkit.report import plots
-from hfkit.report.analysis import Predictions
+from hfkit.report.analysis import Predictions, shade
 from hfkit.report.page import section
 from hfkit.report.svg import Plot, thin
 from hfkit.runs.run import Run
@@ -21,14 +21,12 @@ LOOKS = 6
 HARDEST = 5
 """Texts that the card shows."""
 
-HEAT = (0.25, 0.75, 1.5, 3.0, 5.0, 8.0)
-"""Nats at which a token's colour gets a shade darker; a token that was a toss-up between two has 0.7."""
-
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
     """What the page shows of a language model, and leaves out."""
-    shown = section(__package__, "language.html.jinja", language=language(run, seen))
-    return {"own": [shown], "curves": curves(run.log())}
+    told = {"distribution": distribution(seen), "samples": _samples(run), "passages": _passages(run)}
+    own, log = [section(__package__, "language.html.jinja", language=told)], run.log()
+    return {"own": own, "curves": [plots.losses(log, "tokens"), _perplexity(log), _bits(log)]}
 
 
 def passages(run: Run) -> list[dict[str, Any]]:
@@ -44,28 +42,6 @@ def passages(run: Run) -> list[dict[str, Any]]:
         rival = None if counts is None else float(counts[row])
         found.append({"cost": float(cost[row]), "rival": rival, "shown": shown})
     return found
-
-
-def language(run: Run, seen: Predictions) -> dict[str, Any]:
-    """The parts of the page.
-
-    Returns:
-        `distribution` (a plot and its figures), `samples` (a prompt with its looks each) and `passages`; what the run
-        does not keep is empty.
-
-    Raises:
-        HfkitError: samples.jsonl or passages.json holds what hfkit does not write.
-    """
-    return {
-        "distribution": distribution(seen),
-        "samples": _samples(run),
-        "passages": _passages(run),
-    }
-
-
-def curves(log: plots.Lines) -> list[Markup | None]:
-    """Loss, perplexity and bits per byte over the tokens that the model has learnt from."""
-    return [plots.losses(log, "tokens"), _perplexity(log), _bits(log)]
 
 
 def _perplexity(log: plots.Lines) -> Markup | None:
@@ -100,12 +76,7 @@ def distribution(seen: Predictions) -> dict[str, Any]:
     if not len(bits):
         return {"plot": None, "documents": 0, "quartiles": []}
     top = float(np.quantile(bits, 0.99)) if len(bits) > 100 else float(bits.max())  # one strange document is no axis
-    counts, edges = np.histogram(np.minimum(bits, top), bins=min(30, max(5, int(np.sqrt(len(bits))))))
-    x, y = (float(edges[0]), float(edges[-1])), (0.0, float(counts.max()) * 1.05)
-    plot = Plot("Bits per byte of the documents", x, y, "bits per byte", "documents").grid()
-    for number, left, right in zip(counts.tolist(), edges.tolist(), edges[1:].tolist(), strict=False):
-        if number:
-            plot.bar(left, right, number, "s0 soft")
+    plot = plots.histogram("Bits per byte of the documents", np.minimum(bits, top), "bits per byte", "documents")
     quartiles = np.quantile(bits, [0.25, 0.5, 0.75]).tolist()
     return {"plot": plot.svg(), "documents": len(bits), "quartiles": quartiles}
 
@@ -123,9 +94,8 @@ def _samples(run: Run) -> list[dict[str, Any]]:
 
 
 def _spread(looks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    if len(looks) <= LOOKS:
-        return looks
-    return [looks[round(place * (len(looks) - 1) / (LOOKS - 1))] for place in range(LOOKS)]
+    few = min(LOOKS, len(looks))
+    return [looks[round(place * (len(looks) - 1) / max(1, few - 1))] for place in range(few)]
 
 
 def _passages(run: Run) -> dict[str, list[dict[str, Any]]]:
@@ -145,11 +115,6 @@ def _passages(run: Run) -> dict[str, list[dict[str, Any]]]:
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(run, "passages.json") from error
     return parts
-
-
-def shade(nats: float) -> int:
-    """0 for a token that was expected, 6 for one that was not."""
-    return sum(nats >= edge for edge in HEAT)
 
 
 def _damaged(run: Run, name: str) -> HfkitError:

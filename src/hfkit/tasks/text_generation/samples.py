@@ -96,12 +96,7 @@ class Samples(Callback):
 
 def beginnings(validation: Dataset) -> list[list[int]]:
     """The first tokens of the first documents, at most half of each, its start token included."""
-    found: list[list[int]] = []
     documents = validation["document"][:]
-    for row, document in enumerate(documents):
-        if row == 0 or documents[row - 1] != document:
-            ids = validation[row]["input_ids"]
-            found.append(ids[: max(1, min(BEGINNING + 1, len(ids) // 2))])
-        if len(found) == DOCUMENTS:
-            break
-    return found
+    firsts = [row for row, document in enumerate(documents) if row == 0 or documents[row - 1] != document]
+    read = [validation[row]["input_ids"] for row in firsts[:DOCUMENTS]]
+    return [ids[: max(1, min(BEGINNING + 1, len(ids) // 2))] for ids in read]

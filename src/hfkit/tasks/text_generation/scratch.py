@@ -32,9 +32,8 @@ def build_language_baseline(
     """
     config_class, fields = SPEC.baseline_config(config.model)
     if tokenizer not in TOKENIZERS:
-        raise HfkitError(
-            f"there is no tokenizer {tokenizer!r}", where="--tokenizer", fix=nearest(tokenizer, TOKENIZERS)
-        )
+        what = f"there is no tokenizer {tokenizer!r}"
+        raise HfkitError(what, where="--tokenizer", fix=nearest(tokenizer, TOKENIZERS))
     context = max_length or CONTEXT
     if "max_position_embeddings" in config_class.__annotations__:
         fields = {**fields, "max_position_embeddings": context}

@@ -1,7 +1,7 @@
 """Text generation: a causal language model learns to say the next token of texts, of completions or of answers."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +15,7 @@ from hfkit.data.tables.table import counted
 from hfkit.data.text.chat_samples import samples
 from hfkit.data.text.packing import enclosed, measured, tokenised
 from hfkit.data.text.special_tokens import keep_pieces_apart
-from hfkit.data.text.truncation import NO_LIMIT, positions_of
+from hfkit.data.text.truncation import limit
 from hfkit.data.text.windows import IGNORED, Piece, cut_prompts, documents_of, packed, padded, pieces
 from hfkit.tasks.base import BaseTask, check_reads, mapped
 from hfkit.tasks.text_generation import hardest_documents
@@ -56,7 +56,6 @@ class TextGeneration(BaseTask):
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
-        """See `hfkit.build_task`."""
         check_reads(cls.name, data)
         return cls(max_length=config.max_length, eval_stride=config.eval_stride, packing=config.packing)
 
@@ -70,18 +69,8 @@ class TextGeneration(BaseTask):
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """The task that a saved model was trained for, read from its config."""
         saved = getattr(model_config, "hfkit", None) or {}
         return cls(max_length=saved.get("max_length")).for_model(model_config, processor)
-
-    def settings(self) -> dict[str, Any]:
-        """All fields as JSON, with the task's name and what stands for its problem type."""
-        return {"name": self.name, "problem_type": self.problem_type, **asdict(self)}
-
-    @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Self:
-        """The task that `settings` came from."""
-        return cls(**{key: value for key, value in settings.items() if key in cls.__dataclass_fields__})
 
     def model_kwargs(self) -> dict[str, Any]:
         """Fields of the model's config."""
@@ -94,27 +83,14 @@ class TextGeneration(BaseTask):
             HfkitError: `max_length` is above what the model can read, `eval_stride` above `max_length`, or the
                 tokenizer has no end token.
         """
-        positions = positions_of(model_config)
-        told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
-        limit = min(limit for limit in (positions, told, CONTEXT) if limit)
-        if self.max_length and positions and self.max_length > positions:
-            raise HfkitError(
-                f"The model reads at most {positions} tokens.",
-                where=f"--max_length {self.max_length}",
-                fix=f"--max_length {positions}; longer texts are read in windows",
-            )
-        length = self.max_length or limit
+        length = limit(self.max_length, model_config, processor, CONTEXT, tell=False) or CONTEXT
         if self.eval_stride and self.eval_stride > length:
-            raise HfkitError(
-                f"Windows of {length} tokens cannot be {self.eval_stride} apart.",
-                where=f"--eval_stride {self.eval_stride}",
-                fix=f"at most {length}, such as {length // 2}",
-            )
+            what = f"Windows of {length} tokens cannot be {self.eval_stride} apart."
+            fix = f"at most {length}, such as {length // 2}"
+            raise HfkitError(what, where=f"--eval_stride {self.eval_stride}", fix=fix)
         if processor.eos_token_id is None:
-            raise HfkitError(
-                "The tokenizer has no end token, so texts would never end",
-                fix="choose a causal language model, such as openai-community/gpt2; or set tokenizer.eos_token",
-            )
+            fix = "choose a causal language model, such as openai-community/gpt2; or set tokenizer.eos_token"
+            raise HfkitError("The tokenizer has no end token, so texts would never end", fix=fix)
         keep_pieces_apart(processor)
         if processor.pad_token_id is None:
             processor.pad_token = processor.eos_token  # for batches of prompts; training knows padding by its place

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 
 def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
-    """Arguments of a gradio.Interface over a pipeline."""
-
     def ask(text: str) -> dict[str, Any]:
         if not text.strip():
             raise mistake(gradio, "Write a text first.")
@@ -39,7 +37,6 @@ def examples(run: "Run", at_most: int) -> list[list[str]]:
 
 
 def example(info: Mapping[str, Any]) -> str:
-    """An input for the snippets of a card, as Python."""
     return '"Write your text here."'
 
 
@@ -62,5 +59,4 @@ print([model.config.id2label[int(tag)] for tag in model(**inputs).logits[0, firs
 
 
 def job(info: Mapping[str, Any]) -> str:
-    """What the model of a run does, in words."""
     return "recognition of names" if has_scheme(map(str, info["task_settings"]["labels"])) else "tagging of words"

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hfkit.base.errors import HfkitError, after
@@ -66,8 +67,8 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
     with after(notes):
         for table in tables.values():
             table.missing = arguments.missing_values
-        layout = layout_of(next(iter(tables.values())), opened.card, arguments)
-        notes += layout.notes
+        layout, unused = layout_of(next(iter(tables.values())), opened.card, arguments)
+        notes += unused
         splits = {role: _rows(table, role, layout, opened, arguments, notes) for role, table in tables.items()}
         names = _settle(splits, arguments, label_names, notes)
         splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
@@ -111,12 +112,18 @@ def _settle(splits: dict[str, Rows], arguments: Arguments, known: list[str] | No
     schemes: dict[str, str] = {}
     told: dict[str, str] = {}
     for role, rows in splits.items():
-        if all(tag == OUTSIDE for tags in rows.label for tag in tags):
-            _check_empty(role, rows)
+        before, scheme = rows.label, str(arguments.tag_scheme)
+        if all(tag == OUTSIDE for tags in before for tag in tags):
+            if role == "train":
+                what = f"No text holds a name: all {sum(map(len, before)):,} words have the tag {OUTSIDE}"
+                fix = "give texts whose names are marked; --label_column names the column of tags or spans"
+                raise HfkitError(what, where=rows.table.origin, fix=fix)
             notes.append(f"{role}: no word has a tag but {OUTSIDE}")
             continue
-        before = rows.label
-        scheme = _scheme(rows, arguments.tag_scheme)
+        if scheme == "auto":
+            scheme = scheme_of(before, partial(_place, rows))
+        else:
+            check_scheme(before, scheme, partial(_place, rows))
         schemes[role], told[role] = scheme, scheme_told(scheme, before)
         rows.label = [to_iob2(tags, scheme) for tags in before]
         notes += _orphans(role, rows, before) if scheme == "iob2" else []
@@ -138,15 +145,6 @@ def _settle(splits: dict[str, Rows], arguments: Arguments, known: list[str] | No
     return names
 
 
-def _check_empty(role: str, rows: Rows) -> None:
-    if role == "train":
-        raise HfkitError(
-            f"No text holds a name: all {sum(map(len, rows.label)):,} words have the tag {OUTSIDE}",
-            where=rows.table.origin,
-            fix="give texts whose names are marked; --label_column names the column of tags or spans",
-        )
-
-
 def _check_alike(splits: dict[str, Rows]) -> None:
     """Refuses types that look equal and are not."""
     first: dict[tuple[bool, str], str] = {}
@@ -155,23 +153,8 @@ def _check_alike(splits: dict[str, Rows]) -> None:
             for word, tag in enumerate(tags):
                 kind = tag[2:] if prefix(tag) else tag
                 if (before := first.setdefault((kind == tag, canonical(kind)), kind)) != kind:
-                    raise HfkitError(
-                        f"Types differ only in case, spacing or in what cannot be seen: {before!r} and {kind!r}",
-                        where=_place(rows, row, word),
-                        fix="rename one of them in the data",
-                    )
-
-
-def _scheme(rows: Rows, asked: str) -> str:
-    """The scheme of a split's tags."""
-
-    def place(row: int, word: int) -> str:
-        return _place(rows, row, word)
-
-    if asked == "auto":
-        return scheme_of(rows.label, place)
-    check_scheme(rows.label, asked, place)
-    return asked
+                    what = f"Types differ only in case, spacing or in what cannot be seen: {before!r} and {kind!r}"
+                    raise HfkitError(what, where=_place(rows, row, word), fix="rename one of them in the data")
 
 
 def _place(rows: Rows, row: int, word: int) -> str:
@@ -257,7 +240,7 @@ def _finish(
         {role: _dataset(rows, names, grouped) for role, rows in splits.items()},
         notes,
         problem_type="token_classification",
-        reading=f"words = {layout.words_told}, tags = {layout.tags_told}: {what}; {sizes} texts, {words:,} words",
+        reading=f"{layout.told}: {what}; {sizes} texts, {words:,} words",
         text_column=layout.words,
         label_column=layout.tags,
         label_names=names,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,18 +10,14 @@ import torch
 import transformers
 
 from hfkit.base.errors import HfkitError, nearest
-from hfkit.inference.answering import CLOSE, AnsweringPipeline, check_count
+from hfkit.inference.answering import CLOSE
+from hfkit.inference.texts import TextPipeline, check_whole
 from hfkit.models.inspection import readable
+from hfkit.tasks.texts import each
 from hfkit.tasks.token_classification.task import TokenClassification
 from hfkit.tasks.token_classification.words.schemes import names_in
-from hfkit.tasks.token_classification.words.splitting import joined, split_words
+from hfkit.tasks.token_classification.words.splitting import Text, split_words
 from hfkit.tasks.token_classification.words.windows import Reader
-
-CHUNK_CPU, CHUNK = 256, 1024
-"""Texts that are sorted by length together."""
-
-TOKENS_CPU, TOKENS = 2048, 65536
-"""Padded tokens of a batch, as of a text classifier."""
 
 STRATEGIES = ("none", "simple", "first", "average", "max")
 
@@ -32,38 +29,22 @@ def pipeline(
     return TokenClassificationPipeline(model=model, tokenizer=processor, tokens_per_batch=tokens_per_batch, **options)
 
 
-@dataclass(frozen=True)
-class Text:
-    """A text and where its words stand in it, (begin, end) in characters."""
+def read(row: Any) -> Text:
+    """A text, or the words of one as {"tokens": [...]}, which one space parts.
 
-    text: str
-    places: list[tuple[int, int]]
-
-    @property
-    def words(self) -> list[str]:
-        """The words."""
-        return [self.text[begin:end] for begin, end in self.places]
-
-    @classmethod
-    def of(cls, row: Any) -> "Text":
-        """A text, or the words of one as {"tokens": [...]}, which one space parts.
-
-        Raises:
-            HfkitError: It is neither, or a word is empty.
-        """
-        words = row.get("tokens") if isinstance(row, Mapping) else None
-        if isinstance(words, np.ndarray):  # as rows of Parquet have it
-            words = words.tolist()
-        if any("\ud800" <= character <= "\udfff" for character in (row if isinstance(row, str) else str(words))):
-            raise HfkitError(f"A text holds half a character: {str(row)[:80]!r}.", fix="write it whole, or cut it")
-        if isinstance(row, str):
-            return cls(row, split_words(row))
-        if not isinstance(words, list | tuple) or not all(isinstance(word, str) and word for word in words):
-            raise HfkitError(
-                f"A row is neither a text nor a list of words: {str(row)[:80]!r} ({type(row).__name__}).",
-                fix='give strings, or {"tokens": ["One", "word", "each"]}',
-            )
-        return cls(*joined(list(words)))
+    Raises:
+        HfkitError: It is neither, or a word is empty.
+    """
+    words = row.get("tokens") if isinstance(row, Mapping) else None
+    if isinstance(words, np.ndarray):  # as rows of Parquet have it
+        words = words.tolist()
+    check_whole(row if isinstance(row, str) else str(words))
+    if isinstance(row, str):
+        return Text(row, split_words(row))
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) and word for word in words):
+        what = f"A row is neither a text nor a list of words: {str(row)[:80]!r} ({type(row).__name__})."
+        raise HfkitError(what, fix='give strings, or {"tokens": ["One", "word", "each"]}')
+    return Text.joined(words)
 
 
 @dataclass(frozen=True)
@@ -75,7 +56,7 @@ class Tagged:
     probabilities: torch.Tensor
 
 
-class TokenClassificationPipeline(AnsweringPipeline, transformers.TokenClassificationPipeline):
+class TokenClassificationPipeline(TextPipeline, transformers.TokenClassificationPipeline):
     """transformers' pipeline, with three differences.
 
     A text is cut into words as in training, and read whole, in the windows that the model was trained with: no word is
@@ -88,26 +69,9 @@ class TokenClassificationPipeline(AnsweringPipeline, transformers.TokenClassific
     """
 
     one = (str, Mapping)
+    of = TokenClassification
     reading: TokenClassification
-
-    def __init__(
-        self,
-        *,
-        model: transformers.PreTrainedModel,
-        tokenizer: transformers.PreTrainedTokenizerBase,
-        mixed_precision: str = "auto",
-        tokens_per_batch: int | None = None,
-        task: str = "token-classification",
-        **options: Any,
-    ) -> None:
-        super().__init__(model=model, tokenizer=tokenizer, task=task, **options)
-        self.settle(TokenClassification.from_model(model.config, tokenizer), mixed_precision)
-        on_cpu = self.device.type == "cpu"
-        self.chunk = CHUNK_CPU if on_cpu else CHUNK
-        if tokens_per_batch is not None:
-            check_count("tokens_per_batch", tokens_per_batch)
-        self.tokens_per_batch = tokens_per_batch or (TOKENS_CPU if on_cpu else TOKENS)
-        self.reader = Reader(tokenizer, self.reading.max_length, self.reading.stride)
+    takes = ("aggregation_strategy", "ignore_labels", "is_split_into_words")
 
     def _sanitize_parameters(  # type: ignore[override]  # the arguments that it lacks are refused by name
         self,
@@ -116,11 +80,7 @@ class TokenClassificationPipeline(AnsweringPipeline, transformers.TokenClassific
         **others: Any,
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Upstream's, without the arguments that say how a text is read: the model says that."""
-        for name, value in others.items():
-            raise HfkitError(
-                f"The pipeline takes no {name}={value!r}: texts are read as the model was trained to read them.",
-                fix=nearest(name, ("aggregation_strategy", "ignore_labels", "is_split_into_words", "batch_size")),
-            )
+        self.refuse(others)
         given: dict[str, Any] = {} if ignore_labels is None else {"ignore_labels": list(ignore_labels)}
         if aggregation_strategy is not None:
             strategy = str(getattr(aggregation_strategy, "value", aggregation_strategy)).lower()
@@ -138,39 +98,31 @@ class TokenClassificationPipeline(AnsweringPipeline, transformers.TokenClassific
         inputs = self.listed(inputs)
         return [] if inputs == [] else transformers.Pipeline.__call__(self, inputs, *args, **options)
 
-    def at_once(self, batch_size: int | None) -> int:
-        return self.chunk
-
     def answered(self, rows: Sequence[Any], batch_size: int | None = None) -> list[Tagged]:
         """The tags of each text, with the probabilities of all."""
-        texts = [Text.of(row) for row in rows]
+        texts = list(map(read, rows))
         logits, tags = self._decided(texts, batch_size)
-        return [Tagged(*one) for one in zip(texts, tags, [each.softmax(dim=1) for each in logits], strict=True)]
+        return [Tagged(*answer) for answer in zip(texts, tags, [one.softmax(dim=1) for one in logits], strict=True)]
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.tokenizer, self.reading.max_length, self.reading.stride)
 
     def logits(self, rows: Sequence[Any]) -> list[torch.Tensor]:
         """(words, labels) in float32 on the CPU, of each row."""
-        return self._decided([Text.of(row) for row in rows], None)[0]
+        return self._decided(list(map(read, rows)), None)[0]
 
     def _decided(self, texts: list[Text], batch_size: int | None) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Logits (words, labels) and tags (words,) of each text, float32's where a word is close."""
-        windows = self.reader.read([text.words for text in texts])
-        features = [
-            {
-                "input_ids": [window.input_ids for window in found],
-                "words": [window.words for window in found],
-                "count": len(text.places),
-                "length": sum(len(window.input_ids) for window in found),
-            }
-            for text, found in zip(texts, windows, strict=True)
-        ]
+        features = each(self._reader.columns([text.words for text in texts]))
         logits, tags = self._run(features, self.low_precision, batch_size)
         if self.low_precision is not None and self.keeps_labels:
-            close = [row for row, each in enumerate(logits) if _close(each)]
+            close = [row for row, one in enumerate(logits) if _close(one)]
             again = self._run([features[row] for row in close], None, batch_size)
             for row, *exact in zip(close, *again, strict=True):
                 logits[row], tags[row] = exact
-        for each in logits:
-            self.check_finite(each)
+        for answer in logits:
+            self.check_finite(answer)
         return logits, tags
 
     def _run(
@@ -179,20 +131,16 @@ class TokenClassificationPipeline(AnsweringPipeline, transformers.TokenClassific
         """What `_decided` gives, computed in `dtype` (None: the model's own). A text without a word has no answer."""
         logits = [torch.zeros(0, len(self.reading.labels))] * len(features)
         tags = [torch.zeros(0, dtype=torch.int64)] * len(features)
-        order = [row for row, each in enumerate(features) if each["count"]]
-        order.sort(key=lambda row: -features[row]["length"])
-        start = 0
-        while start < len(order):
-            count = self.tokens_per_batch // features[order[start]]["length"]
-            rows = order[start : start + max(1, min(count, batch_size or count))]
+        full = [row for row, feature in enumerate(features) if feature["count"]]
+        for places in self.batches([features[row] for row in full], batch_size):
+            rows = [full[place] for place in places]
             batch = self.reading.collate([features[row] for row in rows])
             shown = [" ".join(map(str, features[row]["input_ids"][0][:8])) for row in rows[:3]]
             with self.computing(dtype), readable(lambda shown=shown: shown, "the batch of tokens"):  # type: ignore[misc]
                 said = self.reading.answers(self.model, {k: v.to(self.device) for k, v in batch.items()})
             sizes = batch["counts"].tolist()
-            for row, *answer in zip(rows, *(each.cpu().clone().split(sizes) for each in said), strict=True):
+            for row, *answer in zip(rows, *(one.cpu().clone().split(sizes) for one in said), strict=True):
                 logits[row], tags[row] = answer
-            start += len(rows)
         return logits, tags
 
     def said(self, answer: Tagged, options: dict[str, Any]) -> list[dict[str, Any]]:

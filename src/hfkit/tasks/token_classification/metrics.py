@@ -1,6 +1,6 @@
 """What a tagger is judged by: whole names, right from their first word to their last, or tags word by word."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -11,29 +11,40 @@ from hfkit.tasks.token_classification.words.schemes import Entity, entities, has
 
 ANSWERS = ("label", "prediction")
 
-Found = Callable[[Sequence[str]], list[Entity]]
 
-
-def counts(columns: Columns, names: tuple[str, ...], found: Found) -> np.ndarray:
-    """(rows, 3): names that are right, that the model says, and that there are."""
-    rows = []
-    for truth, answer in zip(columns["label"], columns["prediction"], strict=True):
-        there, said = (set(found([names[int(tag)] for tag in tags])) for tags in (truth, answer))
-        rows.append((len(there & said), len(said), len(there)))
+def counts(pairs: Iterable[Iterable[Iterable[Entity]]]) -> np.ndarray:
+    """(rows, 3): names that are right, that the model says, and that there are; of the latter two in each text."""
+    rows = [(len(there & said), len(said), len(there)) for there, said in (map(set, pair) for pair in pairs)]
     return np.array(rows, dtype=np.float64).reshape(-1, 3)
 
 
+def _counts(columns: Columns, names: tuple[str, ...], found: Callable[[Sequence[str]], list[Entity]]) -> np.ndarray:
+    pairs = zip(columns["label"], columns["prediction"], strict=True)
+    return counts([found([names[int(tag)] for tag in tags]) for tags in pair] for pair in pairs)
+
+
 def _of_names(counted: Callable[[Columns], np.ndarray], figure: Callable[[Any, Any, Any], Any]) -> Of:
-    def of(columns: Columns, weights: np.ndarray) -> Any:
-        right, said, there = total(weights, columns.of_rows(counted)).T
-        return figure(right, said, there)
-
-    return of
+    return lambda columns, weights: figure(*total(weights, columns.of_rows(counted)).T)
 
 
-def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
     """0 where there is nothing to divide by, as seqeval's zero_division=0."""
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+
+
+def precision(right: np.ndarray, said: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Of sums of `counts`."""
+    return ratio(right, said)
+
+
+def recall(right: np.ndarray, said: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Of sums of `counts`."""
+    return ratio(right, there)
+
+
+def f1(right: np.ndarray, said: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Of sums of `counts`."""
+    return ratio(2 * right, said + there)
 
 
 def _words(columns: Columns) -> np.ndarray:
@@ -43,8 +54,7 @@ def _words(columns: Columns) -> np.ndarray:
 
 
 def _accuracy(columns: Columns, weights: np.ndarray) -> Any:
-    right, words = total(weights, columns.of_rows(_words)).T
-    return _ratio(right, words)
+    return ratio(*total(weights, columns.of_rows(_words)).T)
 
 
 def _per_tag(columns: Columns, tags: int) -> np.ndarray:
@@ -60,7 +70,7 @@ def _per_tag(columns: Columns, tags: int) -> np.ndarray:
 def _macro(counted: Callable[[Columns], np.ndarray]) -> Of:
     def of(columns: Columns, weights: np.ndarray) -> Any:
         right, said, there = np.split(total(weights, columns.of_rows(counted)), 3, axis=1)
-        return _ratio(2 * right, said + there).sum(axis=1) / ((said + there) > 0).sum(axis=1)
+        return f1(right, said, there).sum(axis=1) / ((said + there) > 0).sum(axis=1)
 
     return of
 
@@ -73,17 +83,14 @@ def _of_labels(names: tuple[str, ...]) -> tuple[Metric, ...]:
     if not has_scheme(names):
         macro = _macro(partial(_per_tag, tags=len(names)))
         return ACCURACY, Metric("f1_macro", "F1 (macro)", ANSWERS, macro, hub="f1", hub_arguments={"average": "macro"})
-    strict, lenient = (partial(counts, names=names, found=found) for found in (entities, lenient_entities))
+    strict, lenient = (partial(_counts, names=names, found=found) for found in (entities, lenient_entities))
     seqeval: dict[str, Any] = {"hub": "seqeval", "hub_arguments": {"mode": "strict", "scheme": "IOB2"}}
+    own: dict[str, Any] = {"compared": False, "hub": "seqeval"}
     return (
-        Metric("f1", "F1", ANSWERS, _of_names(strict, lambda r, s, t: _ratio(2 * r, s + t)), **seqeval),
-        Metric("precision", "precision of names", ANSWERS, _of_names(strict, lambda r, s, t: _ratio(r, s)), **seqeval),
-        Metric("recall", "recall of names", ANSWERS, _of_names(strict, lambda r, s, t: _ratio(r, t)), **seqeval),
-        Metric(
-            *("f1_lenient", "F1 of names, lenient", ANSWERS, _of_names(lenient, lambda r, s, t: _ratio(2 * r, s + t))),
-            compared=False,
-            hub="seqeval",
-        ),
+        Metric("f1", "F1", ANSWERS, _of_names(strict, f1), **seqeval),
+        Metric("precision", "precision of names", ANSWERS, _of_names(strict, precision), **seqeval),
+        Metric("recall", "recall of names", ANSWERS, _of_names(strict, recall), **seqeval),
+        Metric("f1_lenient", "F1 of names, lenient", ANSWERS, _of_names(lenient, f1), **own),
         ACCURACY,
     )
 

@@ -1,9 +1,7 @@
 """Taggers: from scratch, or a pretrained model with a head for the tags, kept or new."""
 
-import warnings
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets import DatasetDict
@@ -12,9 +10,8 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATIO
 
 from hfkit.models.adapting.padding import LONG, SHORT, settle_padding
 from hfkit.models.build import from_scratch
-from hfkit.models.inspection import say
 from hfkit.tasks.classification import label_names
-from hfkit.tasks.pretrained import pretrained
+from hfkit.tasks.pretrained import on_opening, pretrained
 from hfkit.tasks.token_classification.config import Config
 from hfkit.tasks.token_classification.task import TokenClassification
 from hfkit.tasks.token_classification.words.windows import Reader
@@ -30,21 +27,11 @@ def build(
     if config.model.startswith("baseline:"):
         return from_scratch(config, task, data and partial(_texts, data), 10**30, lowercase=False)
     wanted = sorted(map(str.casefold, task.model_kwargs()["id2label"].values()))
-    model, processor, new = pretrained(
+    return pretrained(
         config, task, MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING, "tagger",
         keeps_head=lambda settings: sorted(map(str.casefold, label_names(settings))) == wanted,
+        settle=settle_padding_of_words,
     )  # fmt: skip
-    if sentence := settle_padding_of_words(model, processor, config.model):
-        say(sentence)
-    return model, processor, new
-
-
-def opened(model: Any, tokenizer: PreTrainedTokenizerBase, name: str | Path) -> None:
-    """How batches are filled, for a model that does not say: one that hfkit has built says it in its config."""
-    if "padding" not in (getattr(model.config, "hfkit", None) or {}) and (
-        sentence := settle_padding_of_words(model, tokenizer, str(name))
-    ):
-        warnings.warn(sentence, stacklevel=4)
 
 
 def settle_padding_of_words(model: Any, tokenizer: PreTrainedTokenizerBase, name: str) -> str | None:
@@ -56,6 +43,9 @@ def settle_padding_of_words(model: Any, tokenizer: PreTrainedTokenizerBase, name
         {"input_ids": [one.input_ids], "words": [one.words], "count": max(one.words, default=-1) + 1} for one in windows
     ]
     return settle_padding(task, lambda filled, batch: filled.answers(model, batch)[0], rows, model, tokenizer, name)
+
+
+opened = on_opening(settle_padding_of_words)
 
 
 def _texts(data: DatasetDict) -> Iterator[str]:

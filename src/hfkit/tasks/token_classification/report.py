@@ -1,5 +1,6 @@
 """What only a report of a tagger shows: names by type, wrong names by kind, texts with their marks."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,11 @@ from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json_file
 from hfkit.evaluation import stats
 from hfkit.report import plots
-from hfkit.report.analysis import Predictions, of_like_length
+from hfkit.report.analysis import Predictions, among_lengths
 from hfkit.report.page import section
 from hfkit.runs.run import Run
 from hfkit.tasks.token_classification.errors import KINDS, errors
+from hfkit.tasks.token_classification.metrics import counts, f1
 from hfkit.tasks.token_classification.words.schemes import Entity, has_scheme, judged
 
 NAMES = "names.json"
@@ -19,8 +21,6 @@ NAMES = "names.json"
 
 WORST, TYPES, WORDS = 12, 30, 120
 """Texts and types that a page shows, and words of a text."""
-
-RESAMPLES = 500
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def parts(run: Run, seen: Predictions) -> dict[str, Any]:
         types=_by_type(texts)[:TYPES],
         kinds=_by_kind(texts),
         confusion=_confusion(texts),
-        lengths=_by_length(texts, np.array([len(text["words"]) for text in texts])),
+        lengths=_by_length(texts),
         known=_known(run),
         worst=_worst(texts),
     )
@@ -58,35 +58,25 @@ def _texts(run: Run, seen: Predictions) -> list[dict[str, Any]]:
 
 
 def _counts(texts: list[dict[str, Any]], kind: str | None = None) -> np.ndarray:
-    """(rows, 3): names that are right, that are said, and that there are; of one type, or of all."""
-    rows = []
-    for text in texts:
-        gold, said = ({one for one in text[key] if kind in (None, one[2])} for key in ("gold", "said"))
-        rows.append((len(gold & said), len(said), len(gold)))
-    return np.array(rows, dtype=np.float64).reshape(-1, 3)
+    """See `counts`; of the names of one type, or of all."""
+    return counts([[one for one in text[key] if kind in (None, one[2])] for key in ("gold", "said")] for text in texts)
 
 
-def _f1(counts: np.ndarray) -> stats.Interval:
+def _f1(counted: np.ndarray) -> stats.Interval:
     """F1 of names with its interval, texts drawn anew."""
-
-    def of(sums: np.ndarray) -> np.ndarray:
-        return np.divide(
-            2 * sums[:, 0], sums[:, 1] + sums[:, 2], out=np.zeros(len(sums)), where=sums[:, 1:].any(axis=1)
-        )
-
-    drawn = [of(weights @ counts) for weights in stats.resample_counts(len(counts), RESAMPLES)]
-    return stats.percentile(float(of(counts.sum(axis=0, keepdims=True))[0]), np.concatenate(drawn))
+    value = float(f1(*counted.sum(axis=0, keepdims=True).T)[0])
+    return stats.resampled(value, lambda drawn: f1(*(drawn @ counted).T), len(counted))
 
 
 def _by_type(texts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each type, the most frequent first."""
     found = []
     for kind in sorted({one[2] for text in texts for key in ("gold", "said") for one in text[key]}):
-        counts = _counts(texts, kind)
-        right, said, gold = counts.sum(axis=0).astype(int).tolist()
+        counted = _counts(texts, kind)
+        right, said, gold = counted.sum(axis=0).astype(int).tolist()
         recall = stats.wilson(right, gold) if gold else None
         row = {"name": kind, "names": gold, "said": said, "precision": right / said if said else None}
-        found.append(row | {"recall": recall, "f1": _f1(counts)})
+        found.append(row | {"recall": recall, "f1": _f1(counted)})
     return sorted(found, key=lambda row: -row["names"])
 
 
@@ -101,22 +91,16 @@ def _by_kind(texts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _confusion(texts: list[dict[str, Any]], at_most: int = 15) -> list[dict[str, Any]]:
     """Pairs of types that are taken for each other, the most frequent first."""
-    counts: dict[tuple[str, str], int] = {}
-    for text in texts:
-        for kind, gold, said in errors(text["gold"], text["said"]):
-            if gold and said and kind in ("type", "both"):
-                counts[gold[2], said[2]] = counts.get((gold[2], said[2]), 0) + 1
-    ranked = sorted(counts.items(), key=lambda item: -item[1])[:at_most]
+    wrong = (error for text in texts for error in errors(text["gold"], text["said"]))
+    pairs = [(gold[2], said[2]) for _, gold, said in wrong if gold and said and gold[2] != said[2]]
+    ranked = Counter(pairs).most_common(at_most)
     return [{"truth": truth, "answer": answer, "names": names} for (truth, answer), names in ranked]
 
 
-def _by_length(texts: list[dict[str, Any]], length: np.ndarray) -> Any:
+def _by_length(texts: list[dict[str, Any]]) -> Any:
     """F1 among short to long texts, drawn."""
-    counts, groups = _counts(texts), []
-    for rows in of_like_length(length.astype(np.float64)):
-        ends = int(length[rows].min()), int(length[rows].max())
-        groups.append({"from": ends[0], "to": ends[1], "rows": int(rows.sum()), "score": _f1(counts[rows])})
-    return plots.by_length(groups, "F1", "words")
+    counted, length = _counts(texts), np.array([len(text["words"]) for text in texts])
+    return plots.by_length(among_lengths(length, lambda rows: _f1(counted[rows])), "F1", "words")
 
 
 def _known(run: Run) -> dict[str, Any] | None:

@@ -1,7 +1,6 @@
 """Token classification: each word of a text gets a tag."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,19 +13,16 @@ from hfkit.base.atomic import write_json
 from hfkit.base.errors import HfkitError
 from hfkit.data.labels.names import finder
 from hfkit.data.tables.table import counted
-from hfkit.data.text.special_tokens import has_padding, read_as_text, space_before_words
+from hfkit.data.text.special_tokens import space_before_words
 from hfkit.data.text.truncation import limit
 from hfkit.data.text.windows import IGNORED, padded
-from hfkit.models.adapting.padding import of_one_length
-from hfkit.tasks.base import BaseTask, mapped
-from hfkit.tasks.classification import label_names
+from hfkit.tasks.base import mapped
+from hfkit.tasks.classification import in_order_of, label_names
+from hfkit.tasks.texts import AT_ONCE, TextTask, means, settle_tokens
 from hfkit.tasks.token_classification.config import Config
 from hfkit.tasks.token_classification.errors import by_training
-from hfkit.tasks.token_classification.words.schemes import has_scheme, in_order_of, scheme_of_labels
+from hfkit.tasks.token_classification.words.schemes import has_scheme, scheme_of_labels
 from hfkit.tasks.token_classification.words.windows import Reader, apart, firsts, targets
-
-AT_ONCE = 64
-"""Windows that are computed together when a text is asked about, whatever its length."""
 
 READING = ("max_length", "stride", "scheme", "padding")
 """What a model's config keeps of how texts are read."""
@@ -35,7 +31,7 @@ _IDS = List(Value("int32"))
 
 
 @dataclass(frozen=True)
-class TokenClassification(BaseTask):
+class TokenClassification(TextTask):
     """Any AutoModelForTokenClassification on the words of a text.
 
     Words are judged, not pieces: what the model says of a word's first piece. No word is ever lost, see `Reader`.
@@ -63,20 +59,16 @@ class TokenClassification(BaseTask):
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
-        """See `hfkit.build_task`."""
         feature = data["train"].features.get("label")
         if not isinstance(getattr(feature, "feature", None), ClassLabel) or "tokens" not in data["train"].column_names:
-            raise HfkitError(
-                f"A tagger learns tokens and their tags, and the rows have {', '.join(data['train'].column_names)}",
-                fix="load them with hfkit.load_data(..., task='token-classification')",
-            )
+            what = f"A tagger learns tokens and their tags, and the rows have {', '.join(data['train'].column_names)}"
+            raise HfkitError(what, fix="load them with hfkit.load_data(..., task='token-classification')")
         labels = list(feature.feature.names)
         scheme = "iob2" if has_scheme(labels) else "plain"
         return cls(labels, config.max_length, config.stride, config.label_all_pieces, scheme)
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """The task that a saved model was trained for, read from its config."""
         saved = getattr(model_config, "hfkit", None) or {}
         kept = {key: saved[key] for key in ("max_length", "stride") if key in saved}
         labels = label_names(model_config)
@@ -92,15 +84,6 @@ class TokenClassification(BaseTask):
         """The tags, in their order."""
         return self.labels
 
-    def settings(self) -> dict[str, Any]:
-        """All fields as JSON, with the task's name."""
-        return {"name": self.name, **asdict(self)}
-
-    @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Self:
-        """The task that `settings` came from."""
-        return cls(**{key: value for key, value in settings.items() if key != "name"})
-
     def model_kwargs(self) -> dict[str, Any]:
         """Fields of the model's config."""
         return {
@@ -113,24 +96,18 @@ class TokenClassification(BaseTask):
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the tags in the model's order (matched by name), its limit and its padding.
 
-        Both arguments are told what was settled, because both are saved. Words are given a space before them where the
-        tokenizer marks words by one, and special tokens that stand in a text are read as the text that they are.
+        See `settle_tokens`; and words are given a space before them where the tokenizer marks words by one.
 
         Raises:
             HfkitError: `max_length` is above what the model can read; and what `Reader` refuses.
         """
-        if processor.pad_token_id is None:
-            processor.pad_token = processor.eos_token
-        if not has_padding(model_config):
-            model_config.pad_token_id = processor.pad_token_id
-        read_as_text(processor)
+        saved = settle_tokens(model_config, processor)
         space_before_words(processor)
-        saved = getattr(model_config, "hfkit", None) or {}
         length = limit(self.max_length, model_config, processor)
         Reader(processor, length, self.stride)
         task = replace(
             self,
-            labels=in_order_of(self.labels, label_names(model_config)),
+            labels=in_order_of(self.labels, model_config),
             max_length=length,
             pad_token_id=model_config.pad_token_id,
             padding=saved.get("padding") or processor.padding_side,
@@ -153,15 +130,7 @@ class TokenClassification(BaseTask):
         ids = self.tag_ids(dataset.features["label"]) if "label" in dataset.column_names else None
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-            texts = reader.read(batch["tokens"])
-            found: dict[str, list[Any]] = {
-                "id": batch["id"],
-                "input_ids": [[window.input_ids for window in windows] for windows in texts],
-                "words": [[window.words for window in windows] for windows in texts],
-                "length": [sum(len(window.input_ids) for window in windows) for windows in texts],
-                "truncated": [False] * len(texts),
-                "count": [len(words) for words in batch["tokens"]],
-            }
+            found = {"id": batch["id"], **reader.columns(batch["tokens"]), "truncated": [False] * len(batch["id"])}
             return found | ({} if ids is None else {"labels": [[ids[tag] for tag in tags] for tags in batch["label"]]})
 
         features = {"id": Value("string"), "input_ids": List(_IDS), "words": List(_IDS), "length": Value("int32")}
@@ -173,10 +142,8 @@ class TokenClassification(BaseTask):
         names = list(feature.feature.names)
         found = list(map(finder(self.labels), names))
         if unknown := [name for name, number in zip(names, found, strict=True) if number is None]:
-            raise HfkitError(
-                f"The data has tags that the model does not know: {', '.join(unknown)}.",
-                fix=f"rename them to the model's ({', '.join(self.labels)})",
-            )
+            what = f"The data has tags that the model does not know: {', '.join(unknown)}."
+            raise HfkitError(what, fix=f"rename them to the model's ({', '.join(self.labels)})")
         return [int(number) for number in found if number is not None]
 
     def truncation(self, encoded: Dataset) -> dict[str, Any]:
@@ -234,15 +201,12 @@ class TokenClassification(BaseTask):
         and `loss`, the mean over them of minus the log of the probability of the right tag."""
         if model.training:
             inputs = {"labels": batch["targets"]} | {name: batch[name] for name in ("input_ids", "attention_mask")}
-            alike = [part for _, part in of_one_length(inputs)] if self.padding == "none" else [inputs]
-            learnt = [(part, int((part["labels"] != IGNORED).sum())) for part in alike]
+            learnt = [(part, int((part["labels"] != IGNORED).sum())) for _, part in self.parts(inputs)]
             return torch.stack([model(**part).loss.float() * count for part, count in learnt if count]).sum(), {}
         logits, tags = self.answers(model, batch)
         losses = F.cross_entropy(logits, batch["tags"], reduction="none")
-        counts = batch["counts"]
-        row = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
-        means = losses.new_zeros(len(counts)).index_add(0, row, losses) / counts
-        return losses.sum(), {"prediction": list(tags.split(counts.tolist())), "loss": means}
+        tags_of_rows = list(tags.split(batch["counts"].tolist()))
+        return losses.sum(), {"prediction": tags_of_rows, "loss": means(losses, batch["counts"])}
 
     def answers(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """What the model says of each word of a batch.
@@ -254,7 +218,8 @@ class TokenClassification(BaseTask):
         decode = getattr(getattr(model, "get_base_model", lambda: model)(), "decode", None)
         logits = torch.zeros(int(batch["counts"].sum()), len(self.labels), device=batch["words"].device)
         tags = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
-        for part in self._parts(batch):
+        inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "words")}
+        for _, part in self.parts(inputs, AT_ONCE):
             words = part.pop("words")
             here = words >= 0
             part |= {} if decode is None else {"word_starts": here}
@@ -262,15 +227,3 @@ class TokenClassification(BaseTask):
             logits[words[here]] = told
             tags[words[here]] = told.argmax(dim=1) if decode is None else decode(**part)[here]
         return logits, tags
-
-    def _parts(self, batch: dict[str, torch.Tensor]) -> Iterator[dict[str, torch.Tensor]]:
-        """The windows of a batch as many as are computed at once, of one length where the model reads padding."""
-        inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "words")}
-        alike = [part for _, part in of_one_length(inputs)] if self.padding == "none" else [inputs]
-        for windows in alike:
-            for begin in range(0, len(windows["words"]), AT_ONCE):
-                yield {name: value[begin : begin + AT_ONCE] for name, value in windows.items()}
-
-    def filled_on(self, side: str) -> Self:
-        """A copy whose batches are filled on this side."""
-        return replace(self, padding=side)

@@ -5,7 +5,7 @@ predictions.parquet; of the training split for "augmented"), `label` (a class; t
 `image`, the bytes of a PNG or JPEG. All of it together has at most `LARGEST` bytes, whatever the data are.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,37 +76,30 @@ class Gallery:
             parquet.write_table(table, staged, compression="zstd")
 
 
-def keep(run: "Run", task: Any, model: torch.nn.Module, encoded: "DatasetDict") -> None:
-    """Write pictures.parquet, and to run.json what the report says of it.
+def keep(run: "Run", task: "ImageClassification", model: torch.nn.Module, encoded: "DatasetDict") -> None:
+    """Write pictures.parquet, every picture that the report of a run shows, and to run.json what it says of them.
 
     Args:
         run: With its predictions and figures.
-        task: An ImageClassification, fitted to the model.
+        task: Fitted to the model.
         model: As it is published, on its device.
         encoded: The splits, with undecoded pictures.
 
     Raises:
         HfkitError: The disk failed. What goes wrong with the pictures is a note in run.json.
     """
-    kept = collect(run, task, model.eval(), encoded["train"], encoded["test"])
+    seen, kept, test = Predictions.of(run), Gallery(), encoded["test"]
+    model.eval()
+    kept.take("filters", lambda: _filters(model))
+    kept.take("mistake", lambda: _pictures(task, test, ({"row": row} for row in choice.mistakes(seen))))
+    kept.take("map", lambda: _maps(kept, task, model, test, choice.explained(seen)))
+    kept.take("augmented", lambda: _augmented(task, encoded["train"]))
+    kept.take("class", lambda: _pictures(task, test, map(vars, choice.by_class(seen))))
+    kept.facts |= {"kept": len(kept.rows), "bytes": sum(len(row["image"]) for row in kept.rows)}
+    kept.facts |= {"left_out": kept.left_out, "notes": kept.notes, "augment": _changes(task)}
     with writing(run.path):
         kept.write(run.path / FILE)
     run.update(pictures=kept.facts)
-
-
-def collect(
-    run: "Run", task: "ImageClassification", model: torch.nn.Module, train: "Dataset", test: "Dataset"
-) -> Gallery:
-    """Every picture that the report of a run shows; see `keep`."""
-    seen, kept = Predictions.of(run), Gallery()
-    kept.take("filters", lambda: _filters(model))
-    kept.take("mistake", lambda: _mistakes(task, test, choice.mistakes(seen)))
-    kept.take("map", lambda: _maps(kept, task, model, test, choice.explained(seen)))
-    kept.take("augmented", lambda: _augmented(task, train))
-    kept.take("class", lambda: _classes(task, test, choice.by_class(seen)))
-    kept.facts |= {"kept": len(kept.rows), "bytes": sum(len(row["image"]) for row in kept.rows)}
-    kept.facts |= {"left_out": kept.left_out, "notes": kept.notes, "augment": _changes(task)}
-    return kept
 
 
 def _decoded(task: "ImageClassification", split: "Dataset", row: int) -> Image.Image:
@@ -119,14 +112,9 @@ def _filters(model: torch.nn.Module) -> Iterator[Row]:
         yield {"label": len(filters), "image": tiles.png(Image.fromarray(filter_grid(filters)))}
 
 
-def _mistakes(task: "ImageClassification", test: "Dataset", rows: list[int]) -> Iterator[Row]:
+def _pictures(task: "ImageClassification", test: "Dataset", rows: Iterable[Row]) -> Iterator[Row]:
     for row in rows:
-        yield {"row": row, "image": tiles.tile(_decoded(task, test, row))}
-
-
-def _classes(task: "ImageClassification", test: "Dataset", chosen: list[choice.Shown]) -> Iterator[Row]:
-    for one in chosen:
-        yield {**vars(one), "image": tiles.tile(_decoded(task, test, one.row))}
+        yield row | {"image": tiles.tile(_decoded(task, test, row["row"]))}
 
 
 def _maps(

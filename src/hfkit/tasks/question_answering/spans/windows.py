@@ -8,6 +8,8 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
+from hfkit.data.text.windows import side_by_side
+from hfkit.tasks.texts import check_fast
 
 LENGTH = 384
 """Tokens of a window when --max_length does not say and the model could read more: as BERT was trained on SQuAD."""
@@ -66,12 +68,7 @@ class Reader:
     """
 
     def __init__(self, processor: PreTrainedTokenizerBase, max_length: int | None, stride: int | None) -> None:
-        if not processor.is_fast:
-            raise HfkitError(
-                f"The tokenizer {type(processor).__name__} has no fast version, which says where tokens stand.",
-                where="--model",
-                fix="choose a model with a fast tokenizer",
-            )
+        check_fast(processor)
         self.processor: Any = processor
         self.max_length, self.stride = max_length, stride
 
@@ -118,24 +115,16 @@ class Reader:
                 fix="ask a shorter question, or give a larger --max_length",
             )
         shared = min(STRIDE, room // 2) if self.stride is None or self.stride >= room else self.stride
-        inside = [of[place] == 1 and not context[slice(*offsets[place])].isspace() for place in range(len(ids))]
-        inside = [here and offsets[place][0] < offsets[place][1] for place, here in enumerate(inside)]
-        begins = [offsets[place][0] if here else OUTSIDE for place, here in enumerate(inside)]
-        ends = [offsets[place][1] if here else OUTSIDE for place, here in enumerate(inside)]
-        at = 0
-        while True:
+        inside = [text == 1 and bool(context[slice(*at)].strip()) for text, at in zip(of, offsets, strict=True)]
+        begins, ends = (
+            [at[side] if here else OUTSIDE for at, here in zip(offsets, inside, strict=True)] for side in (0, 1)
+        )
+        for at in side_by_side(total, room, shared):
             end = min(at + room, total)
-
-            def cut(values: list[int], at: int = at, end: int = end) -> list[int]:
-                return [*values[:first], *values[first + at : first + end], *values[last:]]
-
-            read = cut(ids)
-            null = read.index(self.processor.cls_token_id) if self.processor.cls_token_id in read else 0
-            covers = (
-                0 if at == 0 else offsets[first + at][0],
-                len(context) if end == total else offsets[first + end - 1][1],
+            read, kinds, firsts, lasts = (
+                [*values[:first], *values[first + at : first + end], *values[last:]]
+                for values in (ids, types, begins, ends)
             )
-            yield Window(read, cut(types), cut(begins), cut(ends), null, covers)
-            if end == total:
-                return
-            at = min(at + room - shared, total - room)
+            null = read.index(self.processor.cls_token_id) if self.processor.cls_token_id in read else 0
+            until = len(context) if end == total else offsets[first + end - 1][1]
+            yield Window(read, kinds, firsts, lasts, null, (0 if at == 0 else offsets[first + at][0], until))

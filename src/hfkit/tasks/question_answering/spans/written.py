@@ -1,12 +1,11 @@
 """Answers as data sets write them: texts with or without places, checked against the context that they stand in."""
 
-import ast
-import json
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from hfkit.base.errors import HfkitError
+from hfkit.data.labels.values import spelled
 from hfkit.data.tables.table import Table, is_missing
 
 STARTS = ("answer_start", "answer_starts", "starts", "start")
@@ -47,11 +46,9 @@ def _inner(table: Table, column: str, noun: str) -> Table:
     lines = table.lines or range(1, len(table) + 1)
     for row, found in enumerate(table.column(column)):
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            raise HfkitError(
-                f"{column!r} holds no list of objects: {str(found)[:60]!r}",
-                where=table.place(row),
-                fix='write SQuAD\'s form: {"data": [{"paragraphs": [{"context": ..., "qas": [...]}]}]}',
-            )
+            what = f"{column!r} holds no list of objects: {str(found)[:60]!r}"
+            fix = 'write SQuAD\'s form: {"data": [{"paragraphs": [{"context": ..., "qas": [...]}]}]}'
+            raise HfkitError(what, where=table.place(row), fix=fix)
         outer = {name: values[row] for name, values in others.items()}
         rows += [{**outer, **one} for one in found]
         places += [f"{lines[row]} {noun} {number}" for number in range(1, len(found) + 1)]
@@ -92,15 +89,8 @@ def written(value: Any, start: Any = None) -> list[tuple[str, int | None]] | Non
 
 def _spelled(value: Any) -> Any:
     """A list or an object that is written as JSON, or as Python writes it; anything else as it is."""
-    if not isinstance(value, str) or value.strip()[:1] not in ("{", "["):
-        return value
-    for read in (json.loads, ast.literal_eval):
-        try:
-            found = read(value.strip())
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        return found if isinstance(found, list | dict) else value
-    return value
+    found = spelled(value) if isinstance(value, str) and value.strip()[:1] in ("{", "[") else None
+    return found if isinstance(found, list | dict) else value
 
 
 def _text(value: Any) -> str:
@@ -134,12 +124,6 @@ def placed(context: str, text: str, start: int | None) -> Answer:
         counted = len(before.decode(unit, "ignore"))
         if context[counted : counted + len(bare)] == bare:
             return Answer(bare, counted, "mended")
-    found = min(_all(context, bare), key=lambda place: abs(place - (at or 0)), default=NOWHERE)
+    places = (match.start() for match in re.finditer(f"(?={re.escape(bare)})", context))
+    found = min(places, key=lambda place: abs(place - (at or 0)), default=NOWHERE)
     return Answer(bare, found, "nowhere" if found == NOWHERE else "looked_up" if at is None else "mended")
-
-
-def _all(context: str, text: str) -> Iterator[int]:
-    place = context.find(text)
-    while place >= 0:
-        yield place
-        place = context.find(text, place + 1)

@@ -1,6 +1,6 @@
 """Choice: which columns of a table are its words and tags, by flags, by a card, by name and by content."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +20,9 @@ LOOKED_AT = 200
 """Rows by which columns are told apart: by what most of them hold, so that an odd one is told with its place."""
 
 
-def layout_of(table: Table, card: DataCard | None, arguments: DataArguments) -> Layout:
-    """The columns of a table: those that a flag or a card names, else by their names and by what is in them.
+def layout_of(table: Table, card: DataCard | None, arguments: DataArguments) -> tuple[Layout, list[str]]:
+    """The columns of a table: those that a flag or a card names, else by their names and by what is in them; and a note
+    on those that are not read.
 
     Raises:
         HfkitError: There are no words and tags, and no text with spans.
@@ -39,40 +40,38 @@ def layout_of(table: Table, card: DataCard | None, arguments: DataArguments) -> 
     plain = [name for name in lists if _most(heads[name], _is_plain)]
     words = asked_words or _named(plain, WORD_NAMES) or first_column(plain, heads)
     if words in plain:
-        like = [name for name in plain if name != words and _as_long(rows[words], rows[name])]
+        sizes = {name: [len(listed(cell) or ()) for cell in rows[name]] for name in plain}
+        # Of one length in most rows; the few others are told with their place.
+        pairs = {name: list(zip(sizes[words], sizes[name], strict=True)) for name in plain if name != words}
+        like = [name for name, both in pairs.items() if _most(both, lambda pair: pair[0] == pair[1])]
         tags = asked_tags or _tag_column(like, heads, table)
         if tags and tags in lists and (asked_tags or tags in like):
-            return _layout(table, group_of(arguments, card), words, tags, spans=False)
-    text = asked_words or _text_column(heads)
+            return _layout(table, group_of(arguments, card), Layout(words, tags))
+    texts = [name for name, values in heads.items() if _most(values, lambda value: isinstance(text_of(value), str))]
+    text = asked_words or next(iter([*_usual(texts, (*TEXT_NAMES, "data")), *texts]), None)
     tags = asked_tags or _span_column(heads)
     if text is None or tags is None:
         there = ", ".join(shown.columns)
-        raise HfkitError(
-            f"No columns hold words and their tags, or a text and spans in it; there are {there}",
-            where=table.origin,
-            fix="name them with --text_column and --label_column",
-        )
+        what = f"No columns hold words and their tags, or a text and spans in it; there are {there}"
+        raise HfkitError(what, where=table.origin, fix="name them with --text_column and --label_column")
     given = _named([name for name in lists if name not in (*plain, tags)], WORD_NAMES)
-    return _layout(table, group_of(arguments, card), text, tags, spans=True, given=given)
+    return _layout(table, group_of(arguments, card), Layout(text, tags, spans=True, given=given))
 
 
-def _layout(table: Table, group: str | None, words: str, tags: str, **more: Any) -> Layout:
-    layout = Layout(words, tags, **more)
+def _layout(table: Table, group: str | None, layout: Layout) -> tuple[Layout, list[str]]:
     known = {*layout.used, DOCUMENT, LINES, ANSWER, *ID_NAMES, group}
-    layout.unused = [name for name in table.columns if name not in known and name.casefold() not in known]
-    return layout
+    unused = [name for name in table.columns if name not in known and name.casefold() not in known]
+    return layout, [f"columns not used: {', '.join(unused)}"] if unused else []
 
 
-def _in_order(names: Mapping[str, Any], known: Sequence[str]) -> list[str]:
-    """The columns of usual names, in the order of those, then the others."""
+def _usual(names: Iterable[str], known: Sequence[str]) -> list[str]:
+    """The columns of usual names, in the order of those."""
     named = {name.casefold(): name for name in reversed(list(names))}
-    first = [named[name] for name in known if name in named]
-    return [*first, *(name for name in names if name not in first)]
+    return [named[name] for name in known if name in named]
 
 
-def _named(names: Sequence[str], known: Sequence[str]) -> str | None:
-    own = {name.casefold(): name for name in reversed(names)}
-    return next((own[name] for name in known if name in own), None)
+def _named(names: Iterable[str], known: Sequence[str]) -> str | None:
+    return next(iter(_usual(names, known)), None)
 
 
 def _most(values: Sequence[Any], holds: Callable[[Any], bool]) -> bool:
@@ -113,21 +112,10 @@ def _types(values: list[Any], names: list[str] | None) -> set[str]:
     return {tag[2:] for tag in tags} if all(map(prefix, tags)) else set()
 
 
-def _as_long(words: list[Any], tags: list[Any]) -> bool:
-    """Whether two columns are of one length in most rows; the few others are told with their place."""
-    same = sum(len(listed(one) or ()) == len(listed(other) or ()) for one, other in zip(words, tags, strict=True))
-    return 2 * same > len(words)
-
-
-def _text_column(heads: Mapping[str, list[Any]]) -> str | None:
-    texts = [name for name, values in heads.items() if _most(values, lambda value: isinstance(text_of(value), str))]
-    return next((name for name in _in_order(dict.fromkeys(texts), (*TEXT_NAMES, "data"))), None)
-
-
 def _span_column(heads: Mapping[str, list[Any]]) -> str | None:
     """The first column of which most cells hold spans, and some of them one; else the first of empty lists."""
     found: dict[str, list[bool]] = {}
-    for name in _in_order(heads, SPAN_NAMES):
+    for name in dict.fromkeys([*_usual(heads, SPAN_NAMES), *heads]):
         held = [_spans_in(value) for value, _ in annotations_of(heads[name])]
         if _most(held, lambda number: number is not None):
             found[name] = [bool(number) for number in held]

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
@@ -75,20 +77,15 @@ def _chosen(path: Path, columns: list[Path], tables: list[Path], encoding: str) 
     if not roles and not tables:
         alike = [file for file in columns if _looks(file, encoding)]
         if len(alike) > 1:
-            raise HfkitError(
-                f"It cannot be told which file is which split: {', '.join(file.name for file in alike[:10])}",
-                where=str(path),
-                fix="write train, dev or test into their names; or give one file",
-            )
+            what = f"It cannot be told which file is which split: {', '.join(file.name for file in alike[:10])}"
+            raise HfkitError(what, where=str(path), fix="write train, dev or test into their names; or give one file")
         return dict(zip(("train",), alike, strict=False))
     chosen: dict[str, Path] = {}
     for file, role in roles.items():
         if role in chosen:
-            raise HfkitError(
-                f"Two files are the split {role!r} by their names: {chosen[role].name} and {file.name}",
-                where=str(path),
-                fix="take one of them out of the folder, or write another split into its name",
-            )
+            what = f"Two files are the split {role!r} by their names: {chosen[role].name} and {file.name}"
+            fix = "take one of them out of the folder, or write another split into its name"
+            raise HfkitError(what, where=str(path), fix=fix)
         chosen[role] = file
     return chosen
 
@@ -105,7 +102,7 @@ def _is_columns(path: Path, encoding: str) -> bool:
         return suffix not in PROSE
     if suffix != ".tsv":
         return False
-    lines = [line.strip(_BLANKS) for _, line in zip(range(_LOOKED_AT), read_lines(path, encoding), strict=False)]
+    lines = _head(path, encoding)
     if "" in lines[:-1] or any(line.startswith(START) for line in lines):
         return True
     rows = [line.split("\t") for line in lines if line]
@@ -113,10 +110,14 @@ def _is_columns(path: Path, encoding: str) -> bool:
     return bool(rows) and min(map(len, rows)) > 1 and any(tagged)
 
 
+def _head(path: Path, encoding: str) -> list[str]:
+    return [line.strip(_BLANKS) for line in islice(read_lines(path, encoding), _LOOKED_AT)]
+
+
 def _looks(path: Path, encoding: str) -> bool:
     """Whether the lines of a file that says nothing by its name have columns, as many each."""
     try:
-        lines = [line.strip(_BLANKS) for _, line in zip(range(_LOOKED_AT), read_lines(path, encoding), strict=False)]
+        lines = _head(path, encoding)
     except HfkitError:
         return False
     full = [line for line in lines if line and not line.startswith((START, "#"))]
@@ -167,39 +168,30 @@ class _Columns:
 
     def __init__(self, path: str, commented: bool) -> None:
         self.path, self.width, self.tabbed, self.universal = path, 0, False, False
-        self.commented = commented
-        self.rows: list[list[list[str]]] = []
-        self.lines: list[list[int]] = []
+        self.commented, self.open = commented, False
+        self.sentences: list[list[tuple[int, list[str]]]] = []  # of each word its line and what stands there
         self.documents: list[str] = []
-        self.open = False
         self.document = self.marks = self.joined = 0
 
     def take(self, line: str, number: int) -> None:
         if _BOM in line:
             self.marks, line = self.marks + line.count(_BOM), line.replace(_BOM, "")
         text = line.strip(_BLANKS)
-        if text.startswith(START):
-            self.document, self.open = self.document + 1, False
+        if not text or text.startswith(START):
+            self.document, self.open = self.document + bool(text), False
             return
-        if not text:
-            self.open = False
-            return
-        if text.startswith("# ") and (self.universal or (not self.width and " = " in text)):
-            return
-        if self.commented and not self.open and _is_comment(text):
+        told = text.startswith("# ") and (self.universal or (not self.width and " = " in text))
+        if told or (self.commented and not self.open and _is_comment(text)):
             return
         fields = self._fields(line.rstrip(_BLANKS), number)
         if self.universal and not fields[0].isdecimal():  # 1-2, two words in one; 1.1, a word that is not there
             self.joined += 1
             return
         if not self.open:
-            self.rows.append([[] for _ in range(self.width)])
-            self.lines.append([])
+            self.sentences.append([])
             self.documents.append(str(self.document))
             self.open = True
-        self.lines[-1].append(number)
-        for column, field in zip(self.rows[-1], fields, strict=True):
-            column.append(field)
+        self.sentences[-1].append((number, fields))
 
     def _fields(self, line: str, number: int) -> list[str]:
         """The columns of a line, which has as many as the first one."""
@@ -210,11 +202,9 @@ class _Columns:
         place = f"{self.path}, line {number}"
         if not self.width:
             if len(fields) < 2:
-                raise HfkitError(
-                    f"The line holds one column, {fields[0][:40]!r}: a word, and no tag",
-                    where=place,
-                    fix="write a word and its tag a line, with a tab or a space between them",
-                )
+                what = f"The line holds one column, {fields[0][:40]!r}: a word, and no tag"
+                fix = "write a word and its tag a line, with a tab or a space between them"
+                raise HfkitError(what, where=place, fix=fix)
             self.width = len(fields)
             self.universal = self.tabbed and self.width == _MANY
         if len(fields) != self.width:
@@ -230,14 +220,15 @@ class _Columns:
 
     def table(self, name: str) -> Table:
         """What was read."""
-        if not self.rows:
+        if not self.sentences:
             raise HfkitError("The file holds no word", where=self.path, fix="take it out of the data, or fill it")
-        columns: dict[str, list] = {str(at + 1): [row[at] for row in self.rows] for at in range(self.width)}
-        columns |= {LINES: self.lines} | ({DOCUMENT: self.documents} if self.document else {})
+        columns: dict[str, list[Any]] = {
+            str(at + 1): [[fields[at] for _, fields in words] for words in self.sentences] for at in range(self.width)
+        }
+        lines = [[number for number, _ in words] for words in self.sentences]
+        columns |= {LINES: lines} | ({DOCUMENT: self.documents} if self.document else {})
         said = {
             f"{name}: {counted(self.marks, 'byte order mark')} inside the text, left out": self.marks,
             f"{name}: {counted(self.joined, 'line')} of words in one or that are not there, left out": self.joined,
         }
-        return Table(
-            name, columns, [lines[0] for lines in self.lines], notes=[note for note, count in said.items() if count]
-        )
+        return Table(name, columns, [at[0] for at in lines], notes=[note for note, count in said.items() if count])

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from hfkit.base.errors import HfkitError
@@ -10,7 +10,7 @@ from hfkit.data.labels.values import spelled_list
 from hfkit.data.tables.rows import check_missing, check_strings
 from hfkit.data.tables.table import Table, counted, is_missing
 from hfkit.tasks.token_classification.words.spans import Tagger, annotations_of, in_characters, spans_of
-from hfkit.tasks.token_classification.words.splitting import joined, split_words
+from hfkit.tasks.token_classification.words.splitting import Text, split_words
 
 WORD_NAMES = ("tokens", "words", "token", "word")
 ANSWER = "answer"
@@ -18,12 +18,9 @@ ANSWER = "answer"
 
 
 @dataclass(frozen=True)
-class Tagged:
-    """A text, where its words stand in it, and a tag for each, as the source has it."""
+class Tagged(Text):
+    """A text with a tag for each word, as the source has it."""
 
-    text: str
-    words: list[str]
-    places: list[tuple[int, int]]
     tags: list[str]
 
 
@@ -36,14 +33,12 @@ class Layout:
         tags: The column of tags, or of spans.
         given: With spans, the column of the words' places, where there is one (Prodigy's tokens).
         spans: Tags are spans of characters.
-        unused: Columns that are not read.
     """
 
     words: str
     tags: str
     spans: bool = False
     given: str | None = None
-    unused: list[str] = field(default_factory=list)
 
     @property
     def used(self) -> set[str]:
@@ -51,19 +46,10 @@ class Layout:
         return {self.words, self.tags, *([self.given] if self.given else [])}
 
     @property
-    def words_told(self) -> str:
-        """The words' column in a sentence; those of CoNLL files have numbers for names."""
-        return f"column {self.words}" if self.words.isdecimal() else self.words
-
-    @property
-    def tags_told(self) -> str:
-        """The tags' column in a sentence."""
-        return f"column {self.tags}" if self.tags.isdecimal() else self.tags
-
-    @property
-    def notes(self) -> list[str]:
-        """What is not read."""
-        return [f"columns not used: {', '.join(self.unused)}"] if self.unused else []
+    def told(self) -> str:
+        """Both columns in a sentence; those of CoNLL files have numbers for names."""
+        words, tags = (f"column {name}" if name.isdecimal() else name for name in (self.words, self.tags))
+        return f"words = {words}, tags = {tags}"
 
     def read(self, table: Table, role: str, drop: bool) -> tuple[list[Tagged], set[int], list[str]]:
         """The texts of a table, the rows that hold none, and what is to be said.
@@ -94,9 +80,8 @@ class Layout:
             words, tags = ([] if is_missing(cell) else listed(cell) for cell in cells)
             if words is None or tags is None:
                 which, cell = (self.words, cells[0]) if words is None else (self.tags, cells[1])
-                raise HfkitError(
-                    f"{which!r} holds no list, but {str(cell)[:60]!r}", where=table.place(row), fix="a list a row"
-                )
+                fix = "a list a row"
+                raise HfkitError(f"{which!r} holds no list, but {str(cell)[:60]!r}", where=table.place(row), fix=fix)
             if len(words) != len(tags) and not is_missing(cells[1]):
                 raise HfkitError(
                     f"{len(words):,} words in {self.words!r} and {len(tags):,} tags in {self.tags!r}",
@@ -107,7 +92,8 @@ class Layout:
                 if not isinstance(word, str) or not word:
                     what = "an empty word" if word == "" else f"{word!r}, which is no word"
                     raise HfkitError(f"{self.words!r} holds {what}", where=table.place(row), fix="mend the row")
-            found.append(Tagged(*_swapped(joined(words)), [_tag(tag, names, table, row, self.tags) for tag in tags]))
+            own = [_tag(tag, names, table, row, self.tags) for tag in tags]
+            found.append(Tagged(**vars(Text.joined(words)), tags=own))
         return found
 
     def _by_spans(self, table: Table, role: str) -> tuple[list[Tagged], set[int], list[str]]:
@@ -122,10 +108,9 @@ class Layout:
         given = table.column(self.given) if self.given else [None] * len(table)
         tagger, found = Tagger(), []
         for row, text in enumerate(texts):
-            own = given[row]
-            places = _places(own, text, table.place(row)) if own and text else split_words(text)
-            tags = tagger.tags(text, places, spans[row], table.place(row))
-            found.append(Tagged(text, [text[begin:end] for begin, end in places], places, tags))
+            own, place = given[row], table.place(row)
+            places = _places(own, text, place) if own and text else split_words(text)
+            found.append(Tagged(text, places, tagger.tags(text, places, spans[row], place)))
         return found, out, [*notes, *([f"{role}: {unit}"] if unit else []), *tagger.notes(role)]
 
 
@@ -167,19 +152,11 @@ def _places(given: Any, text: str, place: str) -> list[tuple[int, int]]:
     for token in given:
         begin, end = (token.get(key) if isinstance(token, Mapping) else None for key in ("start", "end"))
         if type(begin) is not int or type(end) is not int or not last <= begin < end <= len(text):
-            raise HfkitError(
-                f"This is no token of the text: {str(token)[:80]}",
-                where=place,
-                fix="tokens have start and end, in characters of the text, and follow one another",
-            )
+            fix = "tokens have start and end, in characters of the text, and follow one another"
+            raise HfkitError(f"This is no token of the text: {str(token)[:80]}", where=place, fix=fix)
         found += [(begin, end)] if text[begin:end].strip() else []
         last = end
     return found
-
-
-def _swapped(found: tuple[str, list[tuple[int, int]]]) -> tuple[str, list[str], list[tuple[int, int]]]:
-    text, places = found
-    return text, [text[begin:end] for begin, end in places], places
 
 
 def _tag(tag: Any, names: list[str] | None, table: Table, row: int, column: str) -> str:

@@ -9,7 +9,6 @@ Entity = tuple[int, int, str]
 """The first word of a name, the one after its last, and its type."""
 
 OUTSIDE = "O"
-SCHEMES = ("iob1", "iob2", "iobes", "plain")
 
 
 def has_scheme(labels: Iterable[str]) -> bool:
@@ -117,11 +116,9 @@ def scheme_of(rows: Iterable[Sequence[str]], place: Callable[[int, int], str] | 
     if bare and (letters or turned):
         odd = turned[0] if turned else next(iter(bare))
         mixed = f"Some tags say where a name begins, as B-PER does, and some do not: {', '.join(sorted(bare)[:5])}"
-        raise HfkitError(
-            f"Tags such as {odd} are of no scheme that hfkit knows" if turned else mixed,
-            where=place and place(*bare[odd]),
-            fix="write all tags as B-PER and I-PER, or O; or --tag_scheme plain, where each stands for itself",
-        )
+        what = f"Tags such as {odd} are of no scheme that hfkit knows" if turned else mixed
+        fix = "write all tags as B-PER and I-PER, or O; or --tag_scheme plain, where each stands for itself"
+        raise HfkitError(what, where=place and place(*bare[odd]), fix=fix)
     if not letters:
         return "plain"
     if letters & set("ESLUM"):
@@ -136,11 +133,8 @@ def check_scheme(rows: Iterable[Sequence[str]], scheme: str, place: Callable[[in
     for row, tags in enumerate(rows):
         for word, tag in enumerate(tags):
             if letters and tag != OUTSIDE and (prefix(tag) or "?") not in letters:
-                raise HfkitError(
-                    f"The tag {tag} is not of the scheme {scheme}",
-                    where=place(row, word),
-                    fix="leave --tag_scheme out, and it is found; or --tag_scheme plain, where each stands for itself",
-                )
+                fix = "leave --tag_scheme out, and it is found; or --tag_scheme plain, where each stands for itself"
+                raise HfkitError(f"The tag {tag} is not of the scheme {scheme}", where=place(row, word), fix=fix)
 
 
 def scheme_told(scheme: str, rows: Iterable[Sequence[str]]) -> str:
@@ -167,10 +161,3 @@ def to_iob2(tags: Sequence[str], scheme: str) -> list[str]:
 def ordered(types: Iterable[str]) -> list[str]:
     """The labels of names of these types, as a model has them: O, then B- and I- of each."""
     return [OUTSIDE, *(f"{letter}-{kind}" for kind in sorted(types) for letter in "BI")]
-
-
-def in_order_of(labels: list[str], theirs: Sequence[str]) -> list[str]:
-    """The labels in the order of others of the same names (case does not count); as they are where those differ."""
-    own = {label.casefold(): label for label in labels}
-    names = [name.casefold() for name in theirs]
-    return [own[name] for name in names] if sorted(names) == sorted(own) else labels

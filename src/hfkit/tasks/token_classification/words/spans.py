@@ -1,19 +1,21 @@
 """Spans: names as places in a text, in characters, as annotation tools write them; and what words they make of it."""
 
-import ast
+import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 from hfkit.base.errors import HfkitError
-from hfkit.base.untrusted import read_json
+from hfkit.data.labels.values import spelled
 from hfkit.data.tables.table import counted
 from hfkit.tasks.token_classification.words.schemes import OUTSIDE
 
 BEGIN = ("start", "begin", "start_offset", "begin_offset", "start_char")
 END = ("end", "end_offset", "end_char", "stop")
+_CJK = re.compile("[\u3040-\u9fff\U00020000-\U0010ffff]")
 LABEL = ("label", "labels", "type", "entity", "entity_group", "tag", "name")
 
 
@@ -55,7 +57,8 @@ def spans_of(value: Any, place: str) -> list[Span]:
     Raises:
         HfkitError: Something else, or a span without a whole number of characters or a label.
     """
-    value = _spelled(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        value = spelled(value) if value.strip() else None
     if isinstance(value, Mapping):
         value = next((value[key] for key in ("entities", "spans", "ents", "result") if key in value), [value])
     if value is None:
@@ -67,24 +70,11 @@ def spans_of(value: Any, place: str) -> list[Span]:
     return [_span(item, place) for item, other in zip(value, choices, strict=True) if not other]
 
 
-def _spelled(text: str) -> Any:
-    """What a text spells in JSON or as Python prints it; the text itself where it spells nothing."""
-    if not text.strip():
-        return None
-    try:
-        return read_json(text, "")
-    except HfkitError:
-        pass
-    try:
-        return ast.literal_eval(text.strip()) if text.strip()[0] in "[({" else text
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return text
-
-
 def _span(item: Any, place: str) -> Span:
     if isinstance(item, Mapping):
         item = item.get("value", item) if isinstance(item.get("value"), Mapping) else item
-        begin, end, label = (_first(item, keys) for keys in (BEGIN, END, LABEL))
+        named = {key: value for key, value in item.items() if value is not None}
+        begin, end, label = (next((named[key] for key in keys if key in named), None) for keys in (BEGIN, END, LABEL))
         text = item.get("text")
     elif isinstance(item, Sequence) and len(item) == 3 and not isinstance(item, str):
         (begin, end, label), text = item, None
@@ -100,10 +90,6 @@ def _span(item: Any, place: str) -> Span:
     return Span(begin, end, label.strip(), text if isinstance(text, str) else None)
 
 
-def _first(item: Mapping[str, Any], keys: Sequence[str]) -> Any:
-    return next((item[key] for key in keys if item.get(key) is not None), None)
-
-
 def _odd(value: Any, place: str) -> HfkitError:
     return HfkitError(
         f"This is no span: {str(value)[:80]}",
@@ -112,28 +98,12 @@ def _odd(value: Any, place: str) -> HfkitError:
     )
 
 
-def by_characters(text: str) -> list[int]:
-    """Where each character begins, counted in characters, with the end."""
-    return list(range(len(text) + 1))
-
-
-def _counted_in(size: Callable[[str], int]) -> Callable[[str], list[int]]:
-    def places(text: str) -> list[int]:
-        found = [0]
-        for character in text:
-            found.append(found[-1] + size(character))
-        return found
-
-    return places
-
-
-UNITS: dict[str, Callable[[str], list[int]]] = {
-    "characters": by_characters,
-    "UTF-16 units": _counted_in(lambda character: 1 + (ord(character) > 0xFFFF)),
-    "bytes": _counted_in(lambda character: len(character.encode("utf-8", "surrogatepass"))),
+UNITS: dict[str, Callable[[str], int]] = {
+    "characters": lambda character: 1,
+    "UTF-16 units": lambda character: 1 + (ord(character) > 0xFFFF),
+    "bytes": lambda character: len(character.encode("utf-8", "surrogatepass")),
 }
-"""In what tools count, and where the characters of a text then begin. JavaScript counts UTF-16 units, Go bytes."""
-
+"""In what tools count, and how many a character has. JavaScript counts UTF-16 units, Go bytes."""
 
 CLEARLY = 3
 """How many times the misses of another unit characters must have, for offsets to be in that unit."""
@@ -147,17 +117,22 @@ def in_characters(texts: Sequence[str], spans: Sequence[Sequence[Span]]) -> tupl
     it is. A text in ASCII says nothing.
     """
     rows = [row for row, text in enumerate(texts) if spans[row] and not text.isascii()]
-    misses = {unit: sum(_misses(texts[row], spans[row], UNITS[unit]) for row in rows) for unit in UNITS}
+    misses = {unit: sum(_misses(texts[row], spans[row], unit) for row in rows) for unit in UNITS}
     unit = min(misses, key=lambda one: misses[one])
     if misses["characters"] <= CLEARLY * misses[unit]:
         return [list(row) for row in spans], None
     turned = [
-        [_turned(one, UNITS[unit](text)) for one in row] if not text.isascii() else list(row)
+        [_turned(one, _starts(text, unit)) for one in row] if not text.isascii() else list(row)
         for text, row in zip(texts, spans, strict=True)
     ]
     whole, wrong = sum(len(spans[row]) for row in rows), misses["characters"]
     own = f", in {unit} {misses[unit]:,}" if misses[unit] else ""
     return turned, f"spans are counted in {unit}: in characters {wrong:,} of {whole:,} would miss what they mark{own}"
+
+
+def _starts(text: str, unit: str) -> list[int]:
+    """Where each character begins, counted in a unit, with the end."""
+    return [*accumulate(map(UNITS[unit], text), initial=0)]
 
 
 def _turned(span: Span, starts: list[int]) -> Span:
@@ -167,8 +142,8 @@ def _turned(span: Span, starts: list[int]) -> Span:
     return replace(span, begin=begin, end=end)
 
 
-def _misses(text: str, spans: Sequence[Span], unit: Callable[[str], list[int]]) -> int:
-    at = {offset: place for place, offset in enumerate(unit(text))}
+def _misses(text: str, spans: Sequence[Span], unit: str) -> int:
+    at = {offset: place for place, offset in enumerate(_starts(text, unit))}
 
     def fits(span: Span) -> bool:
         begin, end = at.get(span.begin, -1), at.get(span.end, -1)
@@ -177,7 +152,7 @@ def _misses(text: str, spans: Sequence[Span], unit: Callable[[str], list[int]]) 
         if span.text is not None:
             return _same(text[begin:end], span.text)
         around = (text[begin - 1 : begin + 1] if begin else " ", text[end - 1 : end + 1] if end < len(text) else " ")
-        return not any(len(pair) == 2 and pair.isalnum() and not _cjk(pair) for pair in around)
+        return not any(len(pair) == 2 and pair.isalnum() and not _CJK.search(pair) for pair in around)
 
     return sum(not fits(span) for span in spans)
 
@@ -185,10 +160,6 @@ def _misses(text: str, spans: Sequence[Span], unit: Callable[[str], list[int]]) 
 def _same(marked: str, told: str) -> bool:
     """Whether a span marks the text that stands beside it, whatever space they have."""
     return marked.split() == told.split()
-
-
-def _cjk(pair: str) -> bool:
-    return any("\u3040" <= one <= "\u9fff" or one >= "\U00020000" for one in pair)
 
 
 @dataclass

@@ -1,6 +1,9 @@
 """The words of a text that comes without them, as most models' tokenizers part it."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
 # Letters, digits and the marks that belong to them; of Chinese and Japanese each character; any other visible one.
 _CJK = "぀-ヿ㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff"
@@ -17,10 +20,20 @@ def split_words(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _WORD.finditer(text)]
 
 
-def joined(words: list[str]) -> tuple[str, list[tuple[int, int]]]:
-    """The text of words that one space parts, and where each stands in it."""
-    places, begin = [], 0
-    for word in words:
-        places.append((begin, begin + len(word)))
-        begin += len(word) + 1
-    return " ".join(words), places
+@dataclass(frozen=True)
+class Text:
+    """A text and where its words stand in it, (begin, end) in characters."""
+
+    text: str
+    places: list[tuple[int, int]]
+
+    @property
+    def words(self) -> list[str]:
+        """The words."""
+        return [self.text[begin:end] for begin, end in self.places]
+
+    @classmethod
+    def joined(cls, words: Sequence[str]) -> "Text":
+        """The text of words that one space parts."""
+        begins = [*accumulate((len(word) + 1 for word in words), initial=0)]
+        return cls(" ".join(words), [(at, at + len(word)) for at, word in zip(begins, words, strict=False)])

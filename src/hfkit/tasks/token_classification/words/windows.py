@@ -8,7 +8,8 @@ from transformers import PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.text.truncation import around
-from hfkit.data.text.windows import IGNORED
+from hfkit.data.text.windows import IGNORED, side_by_side
+from hfkit.tasks.texts import check_fast
 
 NOT_HERE = -1
 """The word of a piece that is answered in another window, or that is none."""
@@ -42,12 +43,7 @@ class Reader:
     """
 
     def __init__(self, processor: PreTrainedTokenizerBase, max_length: int | None, stride: int | None) -> None:
-        if not processor.is_fast:
-            raise HfkitError(
-                f"The tokenizer {type(processor).__name__} has no fast version, which says what pieces words have.",
-                where="--model",
-                fix="choose a model with a fast tokenizer",
-            )
+        check_fast(processor, "what pieces words have")
         self.processor = processor
         self.before, self.after = around(processor)
         self.room = None if max_length is None else max_length - len(self.before) - len(self.after)
@@ -70,40 +66,42 @@ class Reader:
         encoded = self.processor(
             [list(words) for words in texts], is_split_into_words=True, add_special_tokens=False, verbose=False
         )
-        unknown = self.processor.unk_token_id
-        found = []
-        for place, words in enumerate(texts):
-            ids, of = encoded["input_ids"][place], encoded.word_ids(place)
-            ids, of = self._whole(ids, of, len(words), self.processor.pad_token_id if unknown is None else unknown)
-            found.append(list(self._windows(ids, of)))
-        return found
+        rows = zip(encoded["input_ids"], map(encoded.word_ids, range(len(texts))), map(len, texts), strict=True)
+        return [list(self._windows(*self._whole(*row))) for row in rows]
 
-    def _whole(self, ids: list[int], of: list[int], count: int, unknown: int) -> tuple[list[int], list[int]]:
+    def columns(self, texts: Sequence[Sequence[str]]) -> dict[str, list[Any]]:
+        """What a task collates, an entry a text: for each window numbers a piece, `input_ids` and `words`; `length`,
+        the pieces of all windows, and `count` of words."""
+        read = self.read(texts)
+        return {
+            "input_ids": [[window.input_ids for window in windows] for windows in read],
+            "words": [[window.words for window in windows] for windows in read],
+            "length": [sum(len(window.input_ids) for window in windows) for windows in read],
+            "count": list(map(len, texts)),
+        }
+
+    def _whole(self, ids: list[int], of: list[int], count: int) -> tuple[list[int], list[int]]:
         """With a piece for each word: one of which the tokenizer makes nothing, such as a lone zero-width space, gets
         the unknown token, or it would be lost without a word."""
         if len(set(of)) == count:
             return ids, of
-        pieces: list[list[int]] = [[] for _ in range(count)]
-        for token, word in zip(ids, of, strict=True):
-            pieces[word].append(token)
-        pieces = [found or [unknown] for found in pieces]
-        return [token for found in pieces for token in found], [w for w, found in enumerate(pieces) for _ in found]
+        unknown = self.processor.unk_token_id
+        lost = [(word, self.processor.pad_token_id if unknown is None else unknown) for word in {*range(count)} - {*of}]
+        pieces = sorted([*zip(of, ids, strict=True), *lost], key=lambda piece: piece[0])
+        return [token for _, token in pieces], [word for word, _ in pieces]
 
     def _windows(self, ids: list[int], of: list[int]) -> Iterator[Window]:
-        """Windows side by side, each `stride` pieces into the one before; a word is answered by its first piece."""
+        """Windows side by side; a word is answered by its first piece."""
         room, total = self.room or max(len(ids), 1), len(ids)
-        begins = [0]
-        while begins[-1] + room < total:
-            begins.append(min(begins[-1] + room - self.stride, total - room))
+        begins = side_by_side(total, room, self.stride)
         firsts: dict[int, int] = {}
         for place, word in enumerate(of):
             firsts.setdefault(word, place)
         answered = {word: _best(place, begins, room, total) for word, place in firsts.items()}
         for number, begin in enumerate(begins):
-            inside = of[begin : begin + room]
-            words = [word if answered[word] == number else NOT_HERE for word in inside]
-            none_before, none_after = [NOT_HERE] * len(self.before), [NOT_HERE] * len(self.after)
-            yield Window([*self.before, *ids[begin : begin + room], *self.after], [*none_before, *words, *none_after])
+            words = [word if answered[word] == number else NOT_HERE for word in of[begin : begin + room]]
+            words = [NOT_HERE] * len(self.before) + words + [NOT_HERE] * len(self.after)
+            yield Window([*self.before, *ids[begin : begin + room], *self.after], words)
 
 
 def _best(place: int, begins: list[int], room: int, total: int) -> int:
