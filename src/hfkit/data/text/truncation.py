@@ -164,7 +164,8 @@ def limit(
     tell: bool = True,
 ) -> int | None:
     """Tokens that a model reads at once of a text that is read in windows: those asked for, else at most its limit and
-    the `usual` number. The tokenizer is told, but for `tell`. Raises HfkitError: more are asked for than the model has positions."""
+    the `usual` number. The tokenizer is told, but for `tell`. Raises HfkitError: more are asked for than the model has
+    positions."""
     positions = positions_of(model_config)
     told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
     if asked and positions and asked > positions:
