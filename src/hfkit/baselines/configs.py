@@ -66,23 +66,14 @@ class BaselineTransformerConfig(PreTrainedConfig):
 
 
 @strict
-class BaselineBertConfig(PreTrainedConfig):
+class BaselineBertConfig(BaselineTransformerConfig):
     """BERT (Devlin et al. 2019), small: post-norm, GELU, learned positions, the output tied to the token vectors."""
 
     model_type = "hfkit-bert"
 
-    vocab_size: int = 20000
-    hidden_size: int = 128
-    num_hidden_layers: int = 2
-    num_attention_heads: int = 4
-    intermediate_size: int = 512
-    hidden_act: Literal["relu", "gelu"] = "gelu"
     norm_first: bool = False
     positions: Literal["sinusoidal", "learned"] = "learned"
     dropout: float | int = 0.1
-    attention_dropout: float | int = 0.0
-    max_position_embeddings: int = 512
     layer_norm_eps: float = 1e-12
     initializer_range: float = 0.02
-    pad_token_id: int = 0
     tie_word_embeddings: bool = True

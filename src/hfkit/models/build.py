@@ -95,7 +95,7 @@ def from_scratch(
     if mask:
         processor.add_special_tokens({"mask_token": "[MASK]"})
     known = getattr(config_class, "max_position_embeddings", None)
-    if "max_position_embeddings" in config_class.__annotations__ and known is not None:
+    if known is not None:
         fields = {**fields, "max_position_embeddings": max(length, known)}
     settings = config_class(**fields)
     set_dropout(settings, config.dropout, config.attention_dropout)
