@@ -29,7 +29,6 @@ class BaselineModel(PreTrainedModel):
     # transformers.Trainer would take any **kwargs for "scales its own loss" and then forget accumulation steps.
     accepts_loss_kwargs = False
 
-
     def _init_weights(self, module: nn.Module) -> None:
         """Start values; `init` leaves alone what a checkpoint has just filled."""
         if isinstance(module, nn.Linear):

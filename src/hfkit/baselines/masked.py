@@ -42,7 +42,6 @@ class BaselineBertForMaskedLM(PreTrainedModel):
                 module.eps = config.layer_norm_eps
         self.post_init()
 
-
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None, **kwargs: Any
     ) -> MaskedLMOutput:
@@ -51,4 +50,3 @@ class BaselineBertForMaskedLM(PreTrainedModel):
         logits = self.lm_head(self.transform_norm(F.gelu(self.transform(states))))
         loss = None if labels is None else F.cross_entropy(logits.flatten(0, 1), labels.flatten())
         return MaskedLMOutput(loss=loss, logits=logits)
-

@@ -15,11 +15,8 @@ JSON_OBJECTS = ("model_args", "optim_args", "lr_scheduler_kwargs")
 def check(config: Any) -> None:
     """Refuse what cannot work, whether a command line or a program has made it. Paths and NumPy's numbers become plain.
 
-    Of one of TrainConfig's groups alone each value is looked at, and not what they do together.
-
-    Raises:
-        HfkitError: The first rule that is broken, with the flags at fault and the way out.
-    """
+    Of one of TrainConfig's groups alone each value is looked at, and not what they do together. Raises HfkitError: the
+    first rule that is broken, with the flags at fault and the way out."""
     settle(config)
     whole = (_texts, _exclusive, _model, _loop, _hub, _own) if isinstance(config, TrainConfig) else ()
     for rules in (types, numbers, *whole):

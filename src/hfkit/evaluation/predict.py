@@ -182,11 +182,8 @@ def load_batches(
     """Collated batches on the device, in the order given: of each the epoch (None in evaluation) and the rows.
 
     The loader gets a generator of its own: otherwise it draws a seed from torch's, and looking at the validation split
-    would change the dropout of the next update.
-
-    Raises:
-        HfkitError: What the task cannot read, such as a picture that has gone since it was loaded.
-    """
+    would change the dropout of the next update. Raises HfkitError: what the task cannot read, such as a picture that
+    has gone since it was loaded."""
     if not batches:
         return
     reader = Reader(task, dataset)

@@ -66,10 +66,7 @@ class Edition:
 
 def edition(run: Run, stack: ExitStack, merged: bool = False) -> Edition:
     """The edition of a finished run, with `merged` its adapter merged into its base; `stack` deletes that in the end.
-
-    Raises:
-        HfkitError: `merged`, and the run has no adapter; or the merged model answers otherwise than the adapter.
-    """
+    Raises HfkitError: `merged`, and the run has no adapter; or the merged model answers otherwise than the adapter."""
     run.check_finished()
     told, folder = copy.copy(run), run.model_path
     told.info = copy.deepcopy(run.info)

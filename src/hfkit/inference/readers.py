@@ -74,11 +74,8 @@ def stream_rows(stream: BinaryIO, name: str, how: FileArguments) -> Iterator[Row
 
 
 def column_of(source: Source, asked: str | None, trained: str | None, usual: Sequence[str] = TEXT_NAMES) -> str:
-    """The column of texts: the one asked for, else the run's, else one of a usual name, else the only one.
-
-    Raises:
-        HfkitError: There is no such column, or it cannot be told.
-    """
+    """The column of texts: the one asked for, else the run's, else one of a usual name, else the only one. Raises
+    HfkitError: there is no such column, or it cannot be told."""
     if asked is not None and asked not in source.columns:
         raise HfkitError(f"There is no column {asked!r}", where=source.name, fix=nearest(asked, source.columns))
     known = [name for name in (trained, *usual) if name in source.columns]

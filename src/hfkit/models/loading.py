@@ -93,12 +93,8 @@ def ways(spec: TaskSpec | None) -> tuple[Callable[..., None], Callable[..., Any]
 
 
 def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False) -> PreTrainedConfig:
-    """The folder's config.
-
-    Raises:
-        HfkitError: It asks for Python code of its own or for what no model has (`check_config`), or transformers does
-            not know the architecture.
-    """
+    """The folder's config. Raises HfkitError: it asks for Python code of its own or for what no model has
+    (`check_config`), or transformers does not know the architecture."""
     check_config(read_json_file(folder / "config.json"), f"{folder}/config.json")
     try:
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
@@ -113,11 +109,8 @@ def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False)
 
 
 def read_tokenizer(folder: Path, name: str | Path, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
-    """The folder's tokenizer.
-
-    Raises:
-        HfkitError: There is none, it asks for Python code of its own, or its library is not installed.
-    """
+    """The folder's tokenizer. Raises HfkitError: there is none, it asks for Python code of its own, or its library is
+    not installed."""
     check_texts(folder)
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)

@@ -18,12 +18,9 @@ Tensors = dict[str, torch.Tensor]
 
 
 def check(accelerator: Accelerator, model: torch.nn.Module | None = None) -> None:
-    """Refuse what a launcher's configuration may ask for and this loop, or `model`, does not do.
-
-    Raises:
-        HfkitError: FSDP of the first version, weights that only one process loads, slices of four bits, DeepSpeed, or
-            another engine that makes the step itself.
-    """
+    """Refuse what a launcher's configuration may ask for and this loop, or `model`, does not do. Raises HfkitError:
+    FSDP of the first version, weights that only one process loads, slices of four bits, DeepSpeed, or another engine
+    that makes the step itself."""
     kind, launcher = accelerator.distributed_type, "the launcher's configuration"
     if kind in (DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
         what = f"{kind.value} makes the updates itself, and hfkit could neither guard nor resume them exactly"
@@ -73,11 +70,8 @@ def whole(tensors: Tensors, keep: bool) -> Tensors:
 
 
 def cut(value: Any, like: torch.Tensor) -> Any:
-    """This process's slice of a tensor that was read whole, cut as `like` is; anything else as it is.
-
-    Raises:
-        HfkitError: It has another shape than `like`, so that nobody knows how to cut it.
-    """
+    """This process's slice of a tensor that was read whole, cut as `like` is; anything else as it is. Raises
+    HfkitError: it has another shape than `like`, so that nobody knows how to cut it."""
     if not isinstance(like, DTensor) or not isinstance(value, torch.Tensor) or not value.ndim:
         return value
     if value.shape != like.shape:

@@ -189,12 +189,9 @@ def identity(config: TrainConfig | dict[str, Any]) -> dict[str, Any]:
 
 
 def claim(config: TrainConfig, path: Path, recipe: str) -> Run:
-    """The run at `path` for this configuration: a new one, or the one that the same command began.
-
-    Raises:
-        HfkitError: The folder holds another run, one that another process is writing to, or something that is no run,
-            or it cannot be written.
-    """
+    """The run at `path` for this configuration: a new one, or the one that the same command began. Raises HfkitError:
+    the folder holds another run, one that another process is writing to, or something that is no run, or it cannot be
+    written."""
     with writing(path):
         if config.overwrite and (path / "run.json").is_file():
             if held(path):

@@ -23,11 +23,7 @@ Tensors: TypeAlias = "dict[str, torch.Tensor]"
 
 def save(folder: Path, step: int, tensors: dict[str, Tensors], state: dict[str, Any]) -> Path:
     """Write `folder/step-<step>` atomically: `tensors` (`model`, `optimizer`, `callbacks`) as a safetensors file each,
-    `state` as JSON.
-
-    Raises:
-        HfkitError: No space or no right to write. The checkpoints that were there are untouched.
-    """
+    `state` as JSON. Raises HfkitError: no space or no right to write. The checkpoints that were there are untouched."""
     from safetensors.torch import save_file
 
     place = folder / f"step-{step:06d}"

@@ -29,11 +29,8 @@ def build_optimizer(model: nn.Module, config: OptimArguments) -> Optimizer:
     """The optimizer over every parameter of `model`.
 
     Frozen parameters are in it too: without a gradient they are skipped, and unfreezing them later needs no new group.
-    The first group is nearest to the head, so that `get_last_lr()[0]` is the learning rate that was asked for.
-
-    Raises:
-        HfkitError: The optimizer's name is unknown, or an entry of `--optim_args` does not belong to it.
-    """
+    The first group is nearest to the head, so that `get_last_lr()[0]` is the learning rate that was asked for. Raises
+    HfkitError: the optimizer's name is unknown, or an entry of `--optim_args` does not belong to it."""
     known = _optimizers()
     create = known.get(config.optim.lower())
     if create is None:
@@ -125,12 +122,9 @@ def build_scheduler(optimizer: Optimizer, config: OptimArguments, num_training_s
     """The learning rate's course over `num_training_steps` updates; step it once an update.
 
     Do not give it to `Accelerator.prepare`, which would step it once for every process. Where the result is one of
-    `ON_METRIC`, step it with the validation loss after an evaluation instead.
-
-    Raises:
-        HfkitError: The schedule's name is unknown, it takes no warm-up, the warm-up is as long as the run, or an entry
-            of `--lr_scheduler_kwargs` is not one of its arguments or is missing.
-    """
+    `ON_METRIC`, step it with the validation loss after an evaluation instead. Raises HfkitError: the schedule's name is
+    unknown, it takes no warm-up, the warm-up is as long as the run, or an entry of `--lr_scheduler_kwargs` is not one
+    of its arguments or is missing."""
     name = config.lr_scheduler_type
     known: dict[str, Any] = {kind.value: make for kind, make in TYPE_TO_SCHEDULER_FUNCTION.items()}
     known |= {**OWN_SCHEDULES, "reduce_lr_on_plateau": ReduceLROnPlateau, "greedy": GreedyLR}

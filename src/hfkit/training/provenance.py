@@ -55,11 +55,8 @@ def facts(job: "Job", truncation: dict[str, Any]) -> dict[str, Any]:
 def check_same(run: Run, now: dict[str, Any]) -> str | None:
     """Whether a checkpoint can be gone on from here: the flags say nothing of rows, weights and machines.
 
-    Returns a sentence where what differs leaves the updates what they were, and only their last bits in doubt.
-
-    Raises:
-        HfkitError: The rows, the tokenizer, the frozen weights or the precision are not those of the run so far.
-    """
+    Returns a sentence where what differs leaves the updates what they were, and only their last bits in doubt. Raises
+    HfkitError: the rows, the tokenizer, the frozen weights or the precision are not those of the run so far."""
     before, here = _ground(run.info), _ground(now)
     changed = [name for name in here if name in before and before[name] != here[name]]
     if changed:

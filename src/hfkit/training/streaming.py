@@ -66,11 +66,8 @@ class StreamPlan(BatchPlan):
         super().__init__(np.asarray(windows["length"][:]), **settings)
 
     def updates(self, start: int, total: int) -> Iterator[Update]:
-        """The updates from number `start` to the end of its window, reading on where it is not the one at hand.
-
-        Raises:
-            HfkitError: As `DocumentStream.window`; a row is longer than `tokens_per_batch`.
-        """
+        """The updates from number `start` to the end of its window, reading on where it is not the one at hand. Raises
+        HfkitError: as `DocumentStream.window`; a row is longer than `tokens_per_batch`."""
         planned = self.epoch(self.windows.number)
         while start >= self.first_update + len(planned):
             here = self.windows

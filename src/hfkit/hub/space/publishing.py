@@ -68,11 +68,8 @@ def push_space(
 
 
 def space_files(run: Run, repository: str, model: str | None, secrets: Secrets) -> Bundle:
-    """What the Space holds.
-
-    Raises:
-        HfkitError: The run is an adapter, whose base the Space would lack, and no published model is named.
-    """
+    """What the Space holds. Raises HfkitError: the run is an adapter, whose base the Space would lack, and no published
+    model is named."""
     with reading(run):
         about = facts(run)
         about.title = repository.split("/")[1]

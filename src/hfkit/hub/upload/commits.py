@@ -86,11 +86,8 @@ def commit(
 
 
 def persist(attempt: Callable[[], Result], repository: str) -> Result:
-    """Call `attempt` until it gives a result, within FAULTS and CONFLICTS.
-
-    Raises:
-        HfkitError: What the Hub refuses for good, or the last fault.
-    """
+    """Call `attempt` until it gives a result, within FAULTS and CONFLICTS. Raises HfkitError: what the Hub refuses for
+    good, or the last fault."""
     faults = conflicts = 0
     while True:
         try:

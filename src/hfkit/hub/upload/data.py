@@ -67,11 +67,8 @@ def push_data(
 
 
 def data_files(data: LoadedData, secrets: Secrets, folder: Path) -> Bundle:
-    """Each split as one Parquet file in `folder`, its texts looked through before they are compressed.
-
-    Raises:
-        HfkitError: A text holds a token or a private path of this machine.
-    """
+    """Each split as one Parquet file in `folder`, its texts looked through before they are compressed. Raises
+    HfkitError: a text holds a token or a private path of this machine."""
     found = Bundle({})
     for split, rows in data.items():
         for column in ("id", "text", "text_pair"):

@@ -55,12 +55,8 @@ class TextGenerator:
         self.tokens_per_batch = TOKENS_CPU if self.device.type == "cpu" else TOKENS
 
     def ids(self, prompt: Prompt, where: str | None = None) -> list[int]:
-        """A prompt's tokens.
-
-        Raises:
-            HfkitError: What `token_ids` refuses; the prompt, or it and the tokens asked for, are more than the model
-                reads.
-        """
+        """A prompt's tokens. Raises HfkitError: what `token_ids` refuses; the prompt, or it and the tokens asked for,
+        are more than the model reads."""
         where = where or "--prompt"
         ids = token_ids(self.tokenizer, prompt, where)
         if self.context is None:

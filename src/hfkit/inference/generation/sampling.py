@@ -72,11 +72,8 @@ def said(options: GenerationArguments) -> dict[str, Any]:
 
 
 def settle(options: GenerationArguments, own: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
-    """The model's own generation config with what the user says instead.
-
-    Raises:
-        HfkitError: As `said`; a flag without effect; more answers than there can be.
-    """
+    """The model's own generation config with what the user says instead. Raises HfkitError: as `said`; a flag without
+    effect; more answers than there can be."""
     given = said(options)
     del given["seed"]
     if "stop" in given:

@@ -32,11 +32,8 @@ def mark(config: PreTrainedConfig, four_bit: bool) -> None:
 def options(auto_model: Any, config: PreTrainedConfig, **code: bool) -> dict[str, Any]:
     """Arguments of `auto_model.from_pretrained`: NF4 (values that suit normally distributed weights) in blocks of 64,
     whose scales are quantised too. The head or output layer and the embeddings stay float32, and so does a matrix whose
-    rows do not consist of whole blocks.
-
-    Raises:
-        HfkitError: bitsandbytes is not installed, or does not load here; or no matrix is left.
-    """
+    rows do not consist of whole blocks. Raises HfkitError: bitsandbytes is not installed, or does not load here; or no
+    matrix is left."""
     try:
         _bitsandbytes()
     except (ImportError, OSError, RuntimeError) as error:

@@ -102,11 +102,8 @@ def fewest_rows(model: nn.Module, unfreezes: bool = False) -> int:
 def check_single(model: nn.Module, picture: torch.Tensor, name: str, unfreezes: bool = False) -> None:
     """Where training shows a model one picture at a time: do its batch norms find something to count?
 
-    `picture` is an empty one, (1, channels, height, width); `unfreezes` says that all of the model will learn.
-
-    Raises:
-        HfkitError: A norm sees one value a channel, and torch would end the training.
-    """
+    `picture` is an empty one, (1, channels, height, width); `unfreezes` says that all of the model will learn. Raises
+    HfkitError: a norm sees one value a channel, and torch would end the training."""
     if fewest_rows(model, unfreezes) == 1:
         return
     tried = deepcopy(model).train()  # the norms of the model itself would count the empty picture

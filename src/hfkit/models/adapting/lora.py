@@ -175,12 +175,9 @@ def _learning_modules(model: "PreTrainedModel", new: Collection[str], added: boo
 
 
 def read_adapter(folder: Path) -> tuple[str, str | None]:
-    """The base model's name, and its revision, that the adapter in `folder` was trained on.
-
-    Raises:
-        HfkitError: It is damaged, its weights are no safetensors (PEFT would unpickle them, or ask the Hub), or it
-            names a module for PEFT to import (`megatron_core`).
-    """
+    """The base model's name, and its revision, that the adapter in `folder` was trained on. Raises HfkitError: it is
+    damaged, its weights are no safetensors (PEFT would unpickle them, or ask the Hub), or it names a module for PEFT to
+    import (`megatron_core`)."""
     place = folder / "adapter_config.json"
     content = read_json_file(place)
     if not isinstance(content, dict) or not isinstance(content.get("base_model_name_or_path"), str):
@@ -198,11 +195,8 @@ def read_adapter(folder: Path) -> tuple[str, str | None]:
 
 
 def put_adapter(model: "PreTrainedModel", folder: Path, name: str = "default") -> "PeftModel":
-    """The adapter that `folder` holds, on its base, ready to answer; `name` tells it from others there.
-
-    Raises:
-        HfkitError: Its weights are damaged, or do not fit the base.
-    """
+    """The adapter that `folder` holds, on its base, ready to answer; `name` tells it from others there. Raises
+    HfkitError: its weights are damaged, or do not fit the base."""
     from peft import PeftModel
 
     try:
