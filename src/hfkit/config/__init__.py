@@ -30,25 +30,9 @@ from hfkit.config.training import LoopArguments, ModelArguments, OptimArguments
 from hfkit.tasks.discover import DEFAULT, find
 
 __all__ = [
-    "DataArguments",
-    "DocumentArguments",
-    "FileArguments",
-    "GenerationArguments",
-    "ImageColumns",
-    "JobArguments",
-    "LabelArguments",
-    "LabelColumn",
-    "LabelColumns",
-    "LoopArguments",
-    "ModelArguments",
-    "OptimArguments",
-    "PairColumns",
-    "RowArguments",
-    "RunArguments",
-    "StreamArguments",
-    "TextArguments",
-    "TextColumns",
-    "TrainConfig",
+    "DataArguments", "DocumentArguments", "FileArguments", "GenerationArguments", "ImageColumns", "JobArguments",
+    "LabelArguments", "LabelColumn", "LabelColumns", "LoopArguments", "ModelArguments", "OptimArguments", "PairColumns",
+    "RowArguments", "RunArguments", "StreamArguments", "TextArguments", "TextColumns", "TrainConfig",
 ]  # fmt: skip
 
 

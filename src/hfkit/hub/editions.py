@@ -31,19 +31,12 @@ _READ_FROM = ("_name_or_path", "name_or_path")
 
 @dataclass
 class Edition:
-    """What is published of a run.
+    """What is published of a run."""
 
-    Attributes:
-        run: The run, its info being what the published run.json and card tell.
-        model: The folder with the model's files.
-        changed: Files whose published bytes are others than those in `model`, or that are not in it.
-        merged: Whether the adapter was merged into its base.
-    """
-
-    run: Run
-    model: Path
-    changed: dict[str, bytes] = field(default_factory=dict)
-    merged: bool = False
+    run: Run  # its info is what the published run.json and card tell
+    model: Path  # the folder with the model's files
+    changed: dict[str, bytes] = field(default_factory=dict)  # files with other bytes than in `model`, or not in it
+    merged: bool = False  # whether the adapter was merged into its base
 
     @property
     def adapter(self) -> bool:

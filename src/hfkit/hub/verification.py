@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -135,6 +134,9 @@ def _compare(expected: list[list[float]], answers: list[list[float]], repository
 
 def _ask(order: dict[str, Any], token: str | None, address: str, repository: str) -> list[list[float]]:
     """The stranger's logits. Its caches are a new, empty folder, which is deleted afterwards."""
+    ours = ("TRANSFORMERS_", "HF_HUB_OFFLINE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_MODULES_CACHE", "HF_TOKEN")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    kept |= {"HF_ENDPOINT": address, "HF_HUB_DISABLE_PROGRESS_BARS": "1"} | ({"HF_TOKEN": token} if token else {})
     with tempfile.TemporaryDirectory(prefix="hfkit-stranger-") as empty:
         done = subprocess.run(
             [sys.executable, "-P", stranger.__file__],
@@ -142,7 +144,7 @@ def _ask(order: dict[str, Any], token: str | None, address: str, repository: str
             capture_output=True,
             text=True,
             timeout=SECONDS,
-            env=_environment(Path(empty), token, address),
+            env=kept | {"HF_HOME": empty},
             cwd=empty,
             check=False,
         )
@@ -155,10 +157,3 @@ def _ask(order: dict[str, Any], token: str | None, address: str, repository: str
             fix="the commit stands as it is; HFKIT_DEBUG=1 shows more",
         )
     return json.loads(lines[-1])["logits"]
-
-
-def _environment(empty: Path, token: str | None, address: str) -> dict[str, str]:
-    ours = ("TRANSFORMERS_", "HF_HUB_OFFLINE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_MODULES_CACHE", "HF_TOKEN")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    kept |= {"HF_HOME": str(empty), "HF_ENDPOINT": address, "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    return kept | ({"HF_TOKEN": token} if token else {})

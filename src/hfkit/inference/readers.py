@@ -21,25 +21,16 @@ Row = tuple[str, dict[str, Any]]
 
 @dataclass
 class Source:
-    """Rows to be answered.
+    """Rows to be answered."""
 
-    Attributes:
-        name: What messages call it.
-        columns: The names of its columns, in order.
-        rows: The rows, each once.
-        total, done, unit: How much there is, has been read, and of what ("B" or "row"); None on standard input.
-        schema: Column types where the file has them (Parquet).
-        notes: What reading left out; complete when the rows have been read.
-    """
-
-    name: str
-    columns: list[str]
-    rows: Iterator[Row]
-    total: int | None = None
-    done: Callable[[], int] = lambda: 0
-    unit: str = "row"
-    schema: Any = None
-    notes: list[str] = field(default_factory=list)
+    name: str  # what messages call it
+    columns: list[str]  # in their order
+    rows: Iterator[Row]  # each once
+    total: int | None = None  # how much there is; None on standard input
+    done: Callable[[], int] = lambda: 0  # how much of it has been read
+    unit: str = "row"  # what that counts, "B" or "row"
+    schema: Any = None  # column types where the file has them (Parquet)
+    notes: list[str] = field(default_factory=list)  # what reading left out; complete when the rows have been read
 
 
 @contextmanager

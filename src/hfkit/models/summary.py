@@ -16,22 +16,16 @@ _NOTHING = (nn.Identity, nn.Dropout)
 
 @dataclass(frozen=True)
 class Layer:
-    """One module that computes something, without what its parts do.
+    """One module that computes something, without what its parts do."""
 
-    Attributes:
-        name, kind: Its path in the model, and its class.
-        shape: Of its output for one example, without the batch; empty where the output is no tensor.
-        parameters, learning: Numbers that it holds itself, and those of them that training changes.
-        flops: Of one example. A multiplication and an addition count as two; only matrix products, convolutions and
-            attention are counted, which is nearly all. Papers often call the half of it "FLOPs".
-    """
-
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    parameters: int
-    learning: int
+    name: str  # its path in the model
+    kind: str  # its class
+    shape: tuple[int, ...]  # of its output for one example, without the batch; empty where the output is no tensor
+    parameters: int  # numbers that it holds itself
+    learning: int  # those of them that training changes
     flops: int
+    """Of one example. A multiplication and an addition count as two; only matrix products, convolutions and attention
+    are counted, which is nearly all. Papers often call the half of it "FLOPs"."""
 
 
 @dataclass(frozen=True)

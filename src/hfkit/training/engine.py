@@ -112,11 +112,6 @@ class Engine:
         self._emit("on_train_end")
         return self.state
 
-    @property
-    def quiet(self) -> bool:
-        """Whether this process shows no progress bars."""
-        return not self.accelerator.is_main_process or self.config.disable_tqdm
-
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
         """The weights that count: inside, the model is the averaged one where a callback keeps an average."""
@@ -162,7 +157,10 @@ class Engine:
             began = time.perf_counter()
             updates = list(self.plan.updates(self.state.step, self.total_steps))
             self.waited += time.perf_counter() - began  # a stream's plan reads
-            shares = [self._share(update) for update in updates]
+            # Where the last, partial window leaves this process no batch, one that counts for nothing stands in: every
+            # process has to take part in the all-reduce of the gradients.
+            who = self.accelerator.process_index, self.accelerator.num_processes
+            shares = [[(rows or update.batches[0], bool(rows)) for rows in update.share(*who)] for update in updates]
             plan = [(update.epoch, rows) for update, share in zip(updates, shares, strict=True) for rows, _ in share]
             loader = self._load(dataset, plan)
             for update, share in zip(updates, shares, strict=True):
@@ -172,12 +170,6 @@ class Engine:
                 yield update, batches
                 if self.plan.rows_per_batch != rows_per_batch:
                     break  # Memory ran out and batches were halved: what the loader has prepared is too large.
-
-    def _share(self, update: Update) -> list[tuple[list[int], bool]]:
-        """This process's batches. Where the last, partial window leaves it none, one that counts for nothing stands
-        in: every process has to take part in the all-reduce of the gradients."""
-        share = update.share(self.accelerator.process_index, self.accelerator.num_processes)
-        return [(rows or update.batches[0], bool(rows)) for rows in share]
 
     def _load(self, dataset: Dataset, batches: Sequence[Plan]) -> Iterator[Tensors]:
         return load_batches(self.accelerator, self.task, dataset, batches, self.config.dataloader_num_workers)

@@ -145,15 +145,15 @@ def prediction_table(
     rows: Dataset, encoded: Dataset, predictions: dict[str, np.ndarray], baselines: dict[str, Any]
 ) -> pa.Table:
     """A row per example: id, text, group, label, the model's and the baselines' answers, loss, length, truncated."""
+    known = set(rows.column_names)
+    texts: dict[str, Any] = {
+        name: rows[name] for name in ("text", "text_pair", "prompt", "completion") if name in known
+    }
+    if "messages" in known:
+        chats = map(unpacked, rows["messages"])
+        texts["text"] = ["\n".join(f"{turn['role']}: {said(turn)}" for turn in chat) for chat in chats]
     columns: dict[str, Any] = {"id": encoded["id"][:]}
-    for name in ("text", "text_pair", "prompt", "completion"):
-        if name in rows.column_names:
-            columns[name] = [text[:TEXT_KEPT] for text in rows[name]]
-    if "messages" in rows.column_names:
-        columns["text"] = [
-            "\n".join(f"{turn['role']}: {said(turn)}" for turn in unpacked(chat))[:TEXT_KEPT]
-            for chat in rows["messages"]
-        ]
+    columns |= {name: [text[:TEXT_KEPT] for text in column] for name, column in texts.items()}
     columns |= {name: rows[name][:] for name in ("tokens", "group") if name in rows.column_names}
     columns |= {name: _arrow(values) for name, values in predictions.items()}
     columns |= {"length": encoded["length"][:], "truncated": encoded["truncated"][:]}

@@ -19,26 +19,16 @@ LONGEST = 1500
 
 @dataclass
 class Facts:
-    """Of an app.
+    """Of an app."""
 
-    Attributes:
-        title: The run's name.
-        task: As transformers' pipelines call it.
-        about: Markdown, above the form.
-        labels: Of a classifier.
-        regression, pair: Whether the answer is a number; whether the model reads two texts.
-        examples: A list of inputs each: texts, or the path of a picture in the app's folder.
-        pictures: Path in the app's folder -> bytes.
-    """
-
-    title: str
-    task: str
-    about: str = ""
-    labels: list[str] = field(default_factory=list)
-    regression: bool = False
-    pair: bool = False
-    examples: list[list[str]] = field(default_factory=list)
-    pictures: dict[str, bytes] = field(default_factory=dict)
+    title: str  # the run's name
+    task: str  # as transformers' pipelines call it
+    about: str = ""  # Markdown, above the form
+    labels: list[str] = field(default_factory=list)  # of a classifier
+    regression: bool = False  # whether the answer is a number
+    pair: bool = False  # whether the model reads two texts
+    examples: list[list[str]] = field(default_factory=list)  # inputs: texts, or a picture's path in the app's folder
+    pictures: dict[str, bytes] = field(default_factory=dict)  # by their paths in the app's folder
 
 
 def facts(run: Run) -> Facts:

@@ -31,15 +31,10 @@ _NOT_MODEL = re.compile(r"(optimizer|scheduler|trainer_state|training_args|rng_s
 
 @dataclass
 class Bundle:
-    """What is sent.
+    """What is sent."""
 
-    Attributes:
-        files: The path in the repository -> its bytes, or the file that holds them.
-        said: What was left out or rewritten, a sentence each.
-    """
-
-    files: dict[str, bytes | Path] = field(default_factory=dict)
-    said: list[str] = field(default_factory=list)
+    files: dict[str, bytes | Path] = field(default_factory=dict)  # by the path in the repository; bytes, or their file
+    said: list[str] = field(default_factory=list)  # what was left out or rewritten, a sentence each
 
     def size(self, path: str) -> int:
         content = self.files[path]

@@ -22,19 +22,12 @@ from hfkit.runs.run import Run, reading
 
 @dataclass(frozen=True)
 class Published:
-    """What a push made.
+    """What a push made."""
 
-    Attributes:
-        repository: `user/name`.
-        commit: The commit's full name: `hfkit.pipeline(repository, revision=commit)` is this model for ever.
-        url: Its page.
-        verified: Rows whose logits were compared; 0 where that was not wanted.
-    """
-
-    repository: str
-    commit: str
-    url: str
-    verified: int
+    repository: str  # `user/name`
+    commit: str  # its full name: `hfkit.pipeline(repository, revision=commit)` is this model for ever
+    url: str  # its page
+    verified: int  # rows whose logits were compared; 0 where that was not wanted
 
 
 def push(

@@ -65,7 +65,8 @@ class Secrets:
 
     def search(self, content: "bytes | mmap.mmap") -> list[Finding]:
         """Every secret in `content`, in order."""
-        found = [Finding("a token of this session", "", at, at + len(value)) for value, at in self._known(content)]
+        known = ((value, at) for value in self._values for at in _places_of(content, value))
+        found = [Finding("a token of this session", "", at, at + len(value)) for value, at in known]
         for beginning, (kind, pattern) in {**_KINDS, **_HOMES}.items():
             for at in _places_of(content, beginning):
                 match = pattern.match(content, at)
@@ -116,10 +117,6 @@ class Secrets:
                 end = max(stop, end)
             content = b"".join([*parts, content[end:]])
         return content.decode("utf-8", "surrogatepass"), said
-
-    def _known(self, content: "bytes | mmap.mmap") -> Iterator[tuple[bytes, int]]:
-        for value in self._values:
-            yield from ((value, at) for at in _places_of(content, value))
 
 
 def _user() -> str:
