@@ -150,7 +150,11 @@ def describe(use_cpu: bool = False) -> dict[str, Any]:
         properties = torch.cuda.get_device_properties(torch.cuda.current_device())
         name, memory = properties.name, properties.total_memory
     else:
-        name, memory = _cpu_name(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        cpuinfo = Path("/proc/cpuinfo")  # Linux; elsewhere what Python knows
+        told = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.is_file() else ""
+        model = re.search(r"^model name[^:]*:(.*)$", told, re.MULTILINE)
+        name = model[1].strip() if model else platform.processor() or platform.machine()
     return {
         "device": device,
         "name": name,
@@ -248,11 +252,3 @@ def _refuse_unsupported(wanted: str, device: str, asked_by: str) -> None:
 
         if not is_fp8_available():
             raise HfkitError("fp8 needs torchao", where=asked_by, fix="pip install torchao, or use bf16, no or auto")
-
-
-def _cpu_name() -> str:
-    """The processor's name as Linux tells it; elsewhere what Python knows."""
-    cpuinfo = Path("/proc/cpuinfo")
-    told = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.is_file() else ""
-    name = re.search(r"^model name[^:]*:(.*)$", told, re.MULTILINE)
-    return name[1].strip() if name else platform.processor() or platform.machine()

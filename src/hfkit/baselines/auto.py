@@ -50,9 +50,7 @@ class BaselineModel(PreTrainedModel):
         return input_ids.ne(self.config.pad_token_id).long() if attention_mask is None else attention_mask
 
     def _output(self, logits: Tensor, labels: Tensor | None) -> SequenceClassifierOutput:
-        loss = None
-        if labels is not None:
-            loss = self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
+        loss = None if labels is None else self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
 

@@ -64,7 +64,9 @@ def stream_rows(stream: BinaryIO, name: str, how: FileArguments) -> Iterator[Row
         yield f"{name}, line {number}", {"text": line.rstrip("\r\n")}
 
 
-def column_of(source: Source, asked: str | None, trained: str | None, usual: Sequence[str] = TEXT_NAMES) -> str:
+def column_of(
+    source: Source, asked: str | None, trained: str | None, usual: Sequence[str] = TEXT_NAMES, what: str = "text"
+) -> str:
     """The column of texts: the one asked for, else the run's, else one of a usual name, else the only one. Raises
     HfkitError: there is no such column, or it cannot be told."""
     if asked is not None and asked not in source.columns:
@@ -74,8 +76,8 @@ def column_of(source: Source, asked: str | None, trained: str | None, usual: Seq
     found = [name for name in (asked, *known, *only) if name]
     if not found:
         raise HfkitError(
-            f"It cannot be told which column is the text; there are {', '.join(source.columns)}",
+            f"It cannot be told which column is the {what}; there are {', '.join(source.columns)}",
             where=source.name,
-            fix="say --text_column NAME",
+            fix=f"say --{what}_column NAME",
         )
     return found[0]

@@ -73,9 +73,7 @@ class PooledForSequenceClassification(PreTrainedModel):
         ).last_hidden_state
         mask = states.new_ones(states.shape[:2]) if attention_mask is None else attention_mask
         logits = self.classifier(self.dropout(masked_mean(states, mask)))
-        loss = None
-        if labels is not None:
-            loss = self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
+        loss = None if labels is None else self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
     def _init_weights(self, module: nn.Module) -> None:

@@ -28,8 +28,8 @@ class Comparison:
     def __str__(self) -> str:
         data, figure = self.data, self.data["figure"]
         same = f"the same {data['n']:,} {data['split']} rows of {wording.line(data['data'])}"
-        speed, unit = _speed(data)
-        rows = [["", wording.title(figure), "95 % interval", "parameters", "that learn", "time", f"{unit}/s"]]
+        speed = data["speed"]  # the entry that says how fast a run learnt
+        rows = [["", wording.title(figure), "95 % interval", "parameters", "that learn", "time", f"{_counted(data)}/s"]]
         for row in data["ranking"]:
             entry = row["figures"][figure]
             seconds, each = row["total_seconds"], row[speed]
@@ -68,7 +68,7 @@ class Comparison:
         figure = self.data["figure"]
         plot = forest([{**row, **row["figures"][figure]} for row in self.data["ranking"]], figure)
         template = templates().get_template("ranking.html.jinja")
-        told = {"sentence": sentence(self.data), "speed": _speed(self.data)}
+        told = {"sentence": sentence(self.data), "speed": (self.data["speed"], _counted(self.data))}
         return template.render(**self.data | told, plot=plot)
 
 
@@ -108,6 +108,9 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
     rows = [{"rank": place + 1, **ranking[index]} for place, index in enumerate(ranked)]
     for row, pair in zip(rows[1:], pairs, strict=False):  # the first pairs are those of the best
         row["behind_best"] = bool(pair["p_holm"] < wording.ALPHA)
+    # Every machine that made one of the runs: times from different ones do not compare.
+    made_by = [(run.info["hardware"], run.info["hardware"]["num_processes"]) for run in runs]
+    machines = {f"{one['name']}, {one['cores']} cores, {n} process{'es' * (n != 1)}" for one, n in made_by}
     data = {
         "problem_type": runs[0].metrics.get("problem_type"),
         "figure": figure,
@@ -118,7 +121,7 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
         "split": runs[0].metrics.get("split", "test"),
         "ranking": rows,
         "pairs": pairs,
-        "hardware": _hardware(runs),
+        "hardware": sorted(machines),
     }
     found = Comparison(data)
     if output is not None:
@@ -202,15 +205,9 @@ def _row(run: Run, name: str, figures: list[str]) -> dict[str, Any]:
     }
 
 
-def _hardware(runs: Sequence[Run]) -> list[str]:
-    """Every machine that made one of the runs: times from different ones do not compare."""
-    found = [(run.info["hardware"], run.info["hardware"]["num_processes"]) for run in runs]
-    return sorted({f"{one['name']}, {one['cores']} cores, {n} process{'es' * (n != 1)}" for one, n in found})
-
-
-def _speed(data: dict[str, Any]) -> tuple[str, str]:
-    """The entry that says how fast a run learnt, and what it counts."""
-    return data["speed"], "rows" if data["speed"] == "samples_per_second" else "tokens"
+def _counted(data: dict[str, Any]) -> str:
+    """What the speed counts."""
+    return "rows" if data["speed"] == "samples_per_second" else "tokens"
 
 
 def sentence(data: dict[str, Any]) -> str:

@@ -88,12 +88,7 @@ def fit(
     began = time.perf_counter()
     path = Path(config.output_dir or "runs/run")  # the latter for a call without a recipe
     accelerator = _accelerator(config, model, path)
-    if accelerator.is_main_process:
-        runs.claim(config, path, recipe=sys.argv[0])
-    accelerator.wait_for_everyone()
-    run = Run(path)
-    if accelerator.is_main_process:
-        run.hold()
+    run = _open(config, path, accelerator)
     task = task.for_model(model.config, processor)
     _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
     prove_savable(run.model_path, accelerator, model, processor)
@@ -101,11 +96,7 @@ def fit(
     job = Job(config, task, model, processor, data, encoded, run, accelerator)
     place, skipped = checkpoint.newest(run.path / "checkpoints")
     _tell(job, resumed=place is not None)
-    reads = {name: task.to_train if name == "train" else task.to_evaluate for name in encoded}
-    learner, learnt = task.learner(config, model, encoded, accelerator) or (
-        None,
-        DatasetDict({name: reads[name](split) for name, split in encoded.items()}),
-    )
+    learner, learnt = task.learner(config, model, encoded, accelerator) or (None, _batched(task, encoded))
     streaming.streamed(task, data, learnt, processor)
     engine = build_engine(job, learnt, learner)
     _resume(engine, run, place, skipped)
@@ -175,6 +166,12 @@ def _tell(job: Job, resumed: bool) -> None:
         job.accelerator.init_trackers(run.info["name"], config=tracked(runs.identity(job.config)))
 
 
+def _batched(task: Task, encoded: DatasetDict) -> DatasetDict:
+    """The splits' rows as batches take them."""
+    reads = {name: task.to_train if name == "train" else task.to_evaluate for name in encoded}
+    return DatasetDict({name: reads[name](split) for name, split in encoded.items()})
+
+
 def _finish(engine: Engine, run: Run, metric: str) -> None:
     """Say in run.json how training went, and that all is written."""
     state = engine.state
@@ -194,6 +191,17 @@ def _finish(engine: Engine, run: Run, metric: str) -> None:
         run.info["data"] = streaming.facts(training["stream"], run.info["data"])
     run.update(state="finished", training=training, files=test_split.files(run))
     run.release()
+
+
+def _open(config: TrainConfig, path: Path, accelerator: Accelerator) -> Run:
+    """The run's folder, made by the first process; the others wait for it."""
+    if accelerator.is_main_process:
+        runs.claim(config, path, recipe=sys.argv[0])
+    accelerator.wait_for_everyone()
+    run = Run(path)
+    if accelerator.is_main_process:
+        run.hold()
+    return run
 
 
 def build_engine(job: Job, rows: DatasetDict, learner: nn.Module | None = None) -> Engine:

@@ -31,7 +31,10 @@ def build_optimizer(model: nn.Module, config: OptimArguments) -> Optimizer:
     Frozen parameters are in it too: without a gradient they are skipped, and unfreezing them later needs no new group.
     The first group is nearest to the head, so that `get_last_lr()[0]` is the learning rate that was asked for. Raises
     HfkitError: the optimizer's name is unknown, or an entry of `--optim_args` does not belong to it."""
-    known = _optimizers()
+    # LBFGS asks for the loss again and again, SparseAdam for sparse gradients: not here.
+    unfit = (Optimizer, torch.optim.LBFGS, torch.optim.SparseAdam)
+    classes = [kind for kind in vars(torch.optim).values() if isinstance(kind, type) and issubclass(kind, Optimizer)]
+    known = {kind.__name__.lower(): kind for kind in classes if kind not in unfit} | {"adafactor": Adafactor}
     create = known.get(config.optim.lower())
     if create is None:
         raise HfkitError(f"unknown optimizer {config.optim!r}", where="--optim", fix=nearest(config.optim, known))
@@ -201,13 +204,6 @@ OWN_SCHEDULES: dict[str, Callable[..., float]] = {
 
 def _cosine(start: float, end: float, share: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
-
-
-def _optimizers() -> dict[str, type[Optimizer]]:
-    """Lower-case name -> class. LBFGS asks for the loss again and again, SparseAdam for sparse gradients: not here."""
-    unfit = (Optimizer, torch.optim.LBFGS, torch.optim.SparseAdam)
-    classes = [kind for kind in vars(torch.optim).values() if isinstance(kind, type) and issubclass(kind, Optimizer)]
-    return {kind.__name__.lower(): kind for kind in classes if kind not in unfit} | {"adafactor": Adafactor}
 
 
 def _json_arguments(text: str | None, flag: str, name: str, accepted: set[str]) -> dict[str, Any]:

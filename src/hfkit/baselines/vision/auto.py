@@ -53,9 +53,7 @@ class ImageBaseline(PreTrainedModel):
 
     def forward(self, pixel_values: Tensor, labels: Tensor | None = None, **kwargs: Any) -> ImageClassifierOutput:
         logits = self.classifier(self.dropout(self.backbone(self._checked(pixel_values))))
-        loss = None
-        if labels is not None:
-            loss = self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
+        loss = None if labels is None else self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
         return ImageClassifierOutput(loss=loss, logits=logits)
 
     def _checked(self, pixels: Tensor) -> Tensor:

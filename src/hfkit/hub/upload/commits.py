@@ -76,7 +76,15 @@ def commit(
         stale = [path for path in there if path not in files.files and _OURS[kind].fullmatch(path)]
         if not stale and _holds(there, digests):
             return head
-        made = _send(api, repository, files, digests, stale, message, revision, head, kind)
+        operations: list[Any] = [CommitOperationDelete(path_in_repo=path) for path in stale]
+        for path, content in sorted(files.files.items()):
+            operations.append(CommitOperationAdd(path_in_repo=path, path_or_fileobj=content))
+            # Known: a large file is not read again on each try.
+            operations[-1].upload_info.sha256 = bytes.fromhex(digests[path]["sha256"])
+        where: dict[str, Any] = {"revision": revision, "parent_commit": head, "repo_type": kind}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "It seems that you are about to commit a data file")  # the answers
+            made = str(api.create_commit(repository, operations, commit_message=message, **where).oid)
         if not _holds(tree(api, repository, made, kind), digests):
             fix = "give the same command again; if it stays so, the Hub or the mirror is at fault"
             raise HfkitError(f"commit {made} of {repository} does not hold what was sent", fix=fix)
@@ -145,27 +153,3 @@ def _digests(content: bytes | Path) -> dict[str, str]:
             sha256.update(chunk)
             git.update(chunk)
     return {"sha256": sha256.hexdigest(), "git": git.hexdigest()}
-
-
-def _send(
-    api: HfApi,
-    repository: str,
-    files: Bundle,
-    digests: dict[str, dict[str, str]],
-    stale: list[str],
-    message: str,
-    revision: str,
-    head: str,
-    kind: str,
-) -> str:
-    operations: list[Any] = [CommitOperationDelete(path_in_repo=path) for path in stale]
-    for path, content in sorted(files.files.items()):
-        operations.append(CommitOperationAdd(path_in_repo=path, path_or_fileobj=content))
-        # Known: a large file is not read again on each try.
-        operations[-1].upload_info.sha256 = bytes.fromhex(digests[path]["sha256"])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "It seems that you are about to commit a data file")  # the answers
-        made = api.create_commit(
-            repository, operations, commit_message=message, revision=revision, parent_commit=head, repo_type=kind
-        )
-    return str(made.oid)

@@ -17,7 +17,7 @@ from hfkit.data.tables.table import counted
 from hfkit.data.text.layouts import Layout
 from hfkit.inference.generation.generator import TextGenerator
 from hfkit.inference.generation.prompts import choose_layout, open_prompts
-from hfkit.inference.readers import Row, Source
+from hfkit.inference.readers import Row
 from hfkit.inference.rows import free_name
 from hfkit.inference.writers import open_writer
 
@@ -80,7 +80,9 @@ def generate_file(
     with ExitStack() as stack:
         source = stack.enter_context(open_prompts(input, how))
         layout = choose_layout(source, prompt_column)
-        _say_unread(source, layout)
+        unread = [name for name in source.columns if name not in layout.used and name.casefold() not in ID_NAMES]
+        if unread:
+            print(f"columns not read: {flat(', '.join(unread))}", file=sys.stderr)
         added = free_name(source.columns, "completion")
         write = _show
         if output is not None:
@@ -166,12 +168,6 @@ def _answered(
         ids.append(generator.ids(layout.prompt(row, place), place))
     answers = generator.complete(ids, first)
     return [row | {added: text} for (_, row), texts in zip(chunk, answers, strict=True) for text in texts]
-
-
-def _say_unread(source: Source, layout: Layout) -> None:
-    unread = [name for name in source.columns if name not in layout.used and name.casefold() not in ID_NAMES]
-    if unread:
-        print(f"columns not read: {flat(', '.join(unread))}", file=sys.stderr)
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

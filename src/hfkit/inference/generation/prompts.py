@@ -12,13 +12,12 @@ from transformers import PreTrainedTokenizerBase
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.config import FileArguments
 from hfkit.data.readers import open_bytes
-from hfkit.data.tables.columns import TEXT_NAMES
 from hfkit.data.text.chat_samples import BARE, FOLDED, bare, rendered
 from hfkit.data.text.chats import Message, messages_of, said
 from hfkit.data.text.layouts import Layout, Prompt, layout_of
 from hfkit.data.text.packing import Segment, read_texts, tokenised
 from hfkit.data.text.special_tokens import BREAK, WRITTEN, special_tokens
-from hfkit.inference.readers import STDIN, STDIN_NAME, Source, open_rows, stream_rows
+from hfkit.inference.readers import STDIN, STDIN_NAME, Source, column_of, open_rows, stream_rows
 from hfkit.models.loading import quiet
 
 
@@ -48,13 +47,9 @@ def choose_layout(source: Source, wanted: str | None = None) -> Layout:
     usual name, else the only one. Raises HfkitError: there is no such column, or none can be told from the others."""
     if wanted is not None and wanted not in source.columns:
         raise HfkitError(f"There is no column {wanted!r}", where=source.name, fix=nearest(wanted, source.columns))
-    usual = [name for name in TEXT_NAMES if name in source.columns]
     if found := layout_of([wanted] if wanted else source.columns, asking=True):
         return found
-    if wanted or usual or len(source.columns) == 1:
-        return Layout("text", (wanted or [*usual, *source.columns][0],))
-    what = f"It cannot be told which column is the prompt; there are {', '.join(source.columns)}"
-    raise HfkitError(what, where=source.name, fix="say --prompt_column NAME")
+    return Layout("text", (column_of(source, wanted, None, what="prompt"),))
 
 
 def token_ids(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, where: str) -> list[int]:

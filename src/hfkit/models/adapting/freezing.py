@@ -34,7 +34,8 @@ def freeze(model: nn.Module, patterns: Iterable[str], new: Collection[str] = ())
     for pattern in patterns:
         matched = {name for name in parameters if _matches(model, name, pattern, new)}
         if not matched:
-            fix = nearest(pattern, {"backbone", "embeddings", *_modules(model)})
+            modules = {".".join(name.split(".")[:-1][:4]) for name in parameters}  # deep enough to read
+            fix = nearest(pattern, {"backbone", "embeddings", *modules})
             raise HfkitError(f"no parameter is called {pattern!r}", where="--freeze", fix=fix)
         frozen |= matched
     if frozen == set(parameters):
@@ -129,9 +130,3 @@ def _is_still(norm: nn.Module) -> bool:
 def _stand_still(module: nn.Module, inputs: Any) -> None:
     if _is_still(module):
         module.eval()
-
-
-def _modules(model: nn.Module) -> set[str]:
-    """Names a pattern can take: modules that hold parameters, two levels deep enough to read."""
-    names = {name.rsplit(".", 1)[0] for name, _ in model.named_parameters()}
-    return {".".join(name.split(".")[:4]) for name in names}
