@@ -95,14 +95,9 @@ def use_all_cores(use_cpu: bool = False) -> str | None:
 def mixed_precision(choice: str, use_cpu: bool = False) -> tuple[str, str]:
     """The number format to compute in, as `accelerate.Accelerator(mixed_precision=...)` takes it, and the sentence why.
 
-    Args:
-        choice: The `--mixed_precision` flag. `auto` takes the launcher's choice, else bf16 where the hardware has it,
-            else fp16 on a GPU, else no. A launcher without a config says `no` when nobody chose: that is read as unset.
-        use_cpu: The `--use_cpu` flag.
-
-    Raises:
-        HfkitError: the name is unknown, or the hardware does not have what was asked for.
-    """
+    `auto` takes the launcher's choice, else bf16 where the hardware has it, else fp16 on a GPU, else no. A launcher
+    without a config says `no` when nobody chose: that is read as unset. Raises HfkitError: the name is unknown, or the
+    hardware does not have what was asked for."""
     if choice not in PRECISIONS:
         fix = nearest(choice, PRECISIONS)
         raise HfkitError(f"unknown mixed precision {choice!r}", where="--mixed_precision", fix=fix)

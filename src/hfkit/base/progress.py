@@ -15,17 +15,9 @@ SURE, WORTH = 3.0, 60.0
 class Bar:
     """A bar of tqdm on a terminal or in a notebook, a line each 30 s in a file.
 
-    The time left goes by the planned work (tokens, bytes), as steps differ in size. Neither the first step, which warms
-    up, nor what happens inside `paused` counts for the speed.
-
-    Args:
-        desc, unit: What is done, and what is counted.
-        total: How many in all; None where nobody knows.
-        planned: The work in all. Default: `total`.
-        count, work: What was done before.
-        hidden: Show nothing.
-        options: Of tqdm.
-    """
+    The time left goes by the `planned` work (tokens, bytes; by default the `total`, which is None where nobody knows),
+    as steps differ in size. Neither the first step, which warms up, nor what happens inside `paused` counts for the
+    speed. `count` and `work` were done before; `options` are tqdm's."""
 
     def __init__(
         self,

@@ -9,14 +9,11 @@ from torch import Tensor, nn
 
 
 class LinearChainCRF(nn.Module):
-    """Transitions between labels, and the three sums and maxima over all sequences that training and answers need.
+    """Transitions between so many labels, and the three sums and maxima over all sequences that training and answers
+    need.
 
     All of it is computed in float32, whatever the emissions come in. Padding stands on the right; each sequence has at
-    least one word.
-
-    Args:
-        labels: How many there are.
-    """
+    least one word."""
 
     def __init__(self, labels: int) -> None:
         super().__init__()

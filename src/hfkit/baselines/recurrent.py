@@ -10,16 +10,9 @@ KERNELS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "
 
 
 class RecurrentEncoder(nn.Module):
-    """torch's RNN, GRU or LSTM over texts of their own lengths.
-
-    Args:
-        cell: "rnn", "gru" or "lstm".
-        input_size: Width of the inputs.
-        hidden_size: Width of the state in each direction.
-        layers: Layers on top of each other.
-        bidirectional: Read each text from both ends; the outputs are twice as wide.
-        dropout: Dropout between layers.
-    """
+    """torch's RNN, GRU or LSTM over texts of their own lengths. `hidden_size` is the width of the state in each
+    direction; a `bidirectional` one reads each text from both ends, and its outputs are twice as wide. `dropout` stands
+    between layers."""
 
     def __init__(
         self,

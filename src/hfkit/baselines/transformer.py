@@ -32,14 +32,8 @@ def padding_mask(attention_mask: Tensor) -> Tensor:
 class MultiHeadAttention(nn.Module):
     """Self-attention in `heads` subspaces at once, section 3.2.2 of the paper, by torch's fused kernel.
 
-    Args:
-        size: Width of the inputs and outputs. Must be a multiple of `heads`.
-        heads: Number of subspaces, each `size // heads` wide.
-        dropout: Dropout of the attention weights, in training only; above 0 it leaves the fast kernel.
-
-    Raises:
-        ValueError: `size` is not a multiple of `heads`.
-    """
+    `size` is the width of inputs and outputs. `dropout` is that of the attention weights, in training only; above 0 it
+    leaves the fast kernel. Raises ValueError: `size` is not a multiple of `heads`."""
 
     def __init__(self, size: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -85,13 +79,8 @@ def position_codes(positions: Tensor, size: int) -> Tensor:
 
 
 class TokenEmbeddings(nn.Module):
-    """Token vectors plus position codes.
-
-    Args:
-        config: Of a text Transformer. `max_position_embeddings` ends learned positions only; sinusoidal codes have no
-            end.
-        padding_idx: The token whose vector stays zero; None where vectors are tied to an output layer.
-    """
+    """Token vectors plus position codes. `max_position_embeddings` ends learned positions only; sinusoidal codes have
+    no end. The vector of `padding_idx` stays zero; None where vectors are tied to an output layer."""
 
     def __init__(self, config: Any, padding_idx: int | None) -> None:
         super().__init__()
@@ -101,15 +90,9 @@ class TokenEmbeddings(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, input_ids: Tensor, position_ids: Tensor | None = None) -> Tensor:
-        """(batch, tokens) of ids -> (batch, tokens, size).
-
-        Args:
-            input_ids: The tokens.
-            position_ids: Each token's position, (batch, tokens) or (1, tokens); None counts from 0.
-
-        Raises:
-            ValueError: A position is past the last learned one. (On a GPU it is the kernel that stops.)
-        """
+        """(batch, tokens) of ids, and each one's position, (batch, tokens) or (1, tokens), by default counted from 0 ->
+        (batch, tokens, size). Raises ValueError: a position is past the last learned one. (On a GPU it is the kernel
+        that stops.)"""
         vectors = self.tokens(input_ids)
         length, size = vectors.shape[1:]
         if position_ids is None:

@@ -33,16 +33,11 @@ def main(
 ) -> NoReturn:
     """Run a recipe as a command and end the process.
 
-    Exit status: 0 done (also when the run was finished before: its table is shown), 1 an HfkitError, 2 wrong usage,
-    130 stopped by Ctrl-C or SIGTERM at a checkpoint.
+    Exit status: 0 done (also when the run was finished before: its table is shown), 1 an HfkitError, 2 wrong usage, 130
+    stopped by Ctrl-C or SIGTERM at a checkpoint.
 
-    Args:
-        job: The recipe's verbs.
-        config_class: Its defaults.
-        demo: What `--demo` changes.
-        argv: The flags. Default: those of the process.
-        recipe: The path that names the run's folder. Default: the script; None for `hfkit train`.
-    """
+    `job` are the recipe's verbs, `config_class` its defaults, `demo` what `--demo` changes, `argv` the flags, by
+    default those of the process; `recipe` names the run's folder, by default the script's path."""
     sys.exit(exit_cleanly(lambda: start(job, config_class, demo, argv, recipe)))
 
 

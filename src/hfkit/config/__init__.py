@@ -89,14 +89,9 @@ class TrainConfig(RunArguments, LoopArguments, OptimArguments, ModelArguments, R
 
     @classmethod
     def for_task(cls, name: str = "") -> type[Any]:
-        """The Config of a task. Of a recipe that subclasses TrainConfig itself: the recipe with the task's knobs.
-
-        Args:
-            name: The transformers pipeline's name of the job. Default: the class's own task, else text-classification.
-
-        Raises:
-            HfkitError: No task has the name, or this is the Config of another one.
-        """
+        """The Config of a task, by its name; by default of the class's own task, else of text-classification. Of a
+        recipe that subclasses TrainConfig itself: the recipe with the task's knobs. Raises HfkitError: no task has the
+        name, or this is the Config of another one."""
         spec = find(name or cls.task or DEFAULT)
         if cls.task and cls.task not in spec.names:
             fix = "take a recipe of the other task, or hfkit train"

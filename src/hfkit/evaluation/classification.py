@@ -236,12 +236,9 @@ def figures(
 ) -> dict[str, float]:
     """Every figure that fits the problem, as plain floats; one that these rows do not define is left out.
 
-    Args:
-        problem_type: As in a transformers config.
-        labels: The truth. Class ids (rows,), a 0/1 matrix (rows, labels), or numbers (rows,).
-        prediction: The answer, in the shape of `labels`.
-        probabilities: (rows, classes). Without it the figures that need it are left out.
-    """
+    `problem_type` is as in a transformers config. `labels` and `prediction` are class ids (rows,), a 0/1 matrix (rows,
+    labels), or numbers (rows,); `probabilities` (rows, classes): without them the figures that need them are left
+    out."""
     columns = {"label": labels, "prediction": prediction}
     columns |= {} if probabilities is None else {"probabilities": probabilities}
     return metric.figures(metrics_of({"problem_type": problem_type}), columns)

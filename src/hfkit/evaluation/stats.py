@@ -35,11 +35,8 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
 
 
 def mcnemar_exact(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
-    """Are two classifiers equally often right on the same rows? An exact test on the rows where they differ.
-
-    Args:
-        correct_a, correct_b: (rows,) whether the first, and the second, was right.
-    """
+    """Are two classifiers equally often right on the same rows? An exact test on the rows where they differ, from
+    (rows,) whether the first, and the second, was right."""
     a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
     if a.shape != b.shape:
         raise ValueError(f"a paired test needs the same rows: {a.shape} and {b.shape}")

@@ -86,14 +86,9 @@ def _whole(run: Run, rows: list[Any]) -> list[Any]:
 
 
 def verify(made: Edition, repository: str, commit: str, token: str | None, address: str) -> int:
-    """Open `repository` at `commit` from an empty cache, in a new process for each way, and compare logits.
-
-    Returns:
-        How many rows were compared.
-
-    Raises:
-        HfkitError: It does not open, or answers otherwise than the run. Nothing is taken back: the commit stands.
-    """
+    """Open `repository` at `commit` from an empty cache, in a new process for each way, and compare logits; returns of
+    how many rows. Raises HfkitError: it does not open, or answers otherwise than the run. Nothing is taken back: the
+    commit stands."""
     stored = examples(made.run)
     for way in made.ways:
         rows = _whole(made.run, stored) if way == "code" else stored

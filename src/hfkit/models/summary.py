@@ -39,16 +39,12 @@ class Summary:
 
 
 def summarise(model: nn.Module, inputs: Mapping[str, Tensor]) -> Summary:
-    """Runs the model once on one example, without a gradient, and notes what happens.
+    """Runs the model once on one example, without a gradient, and notes what happens; it is left as it came, each part
+    in its own mode.
 
-    Args:
-        model: Any module; it is left as it came, each part in its own mode.
-        inputs: A batch of one or more: `forward`'s arguments. FLOPs are divided by its size.
-
-    Returns:
-        A row for every module that holds parameters, works, or changes the shape without parts of its own. A module
-        that runs twice has one row, with the work of both. In the sums, shared weights count once.
-    """
+    `inputs` are `forward`'s arguments, a batch of one or more: FLOPs are divided by its size. There is a row for every
+    module that holds parameters, works, or changes the shape without parts of its own. A module that runs twice has one
+    row, with the work of both. In the sums, shared weights count once."""
     rows = len(next(iter(inputs.values())))
     modes = [(module, module.training) for module in model.modules()]  # a frozen part may stand in another
     watch = _Watch(model)

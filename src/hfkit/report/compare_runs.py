@@ -73,18 +73,12 @@ class Comparison:
 
 
 def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison:
-    """Rank finished runs by their primary figure and test every pair on the rows that both answered.
+    """Rank two or more finished runs by their primary figure and test every pair on the rows that both answered.
 
-    Args:
-        runs: Two runs or more.
-        output: A folder that gets `compare.json` and `compare.html`. Nothing is written without it.
-
-    P-values are corrected together by Holm's method: with many pairs, one small p-value by chance is likely.
-
-    Raises:
-        HfkitError: Fewer than two runs, a run that is named twice, or runs whose test rows or kinds of problem differ:
-            a test on other rows would compare the rows and not the models. Or `output` cannot be written.
-    """
+    P-values are corrected together by Holm's method: with many pairs, one small p-value by chance is likely. A folder
+    `output` gets `compare.json` and `compare.html`; nothing is written without it. Raises HfkitError: fewer than two
+    runs, a run that is named twice, or runs whose test rows or kinds of problem differ: a test on other rows would
+    compare the rows and not the models. Or `output` cannot be written."""
     if len(runs) < 2:
         raise HfkitError("A comparison needs at least two runs.", fix="hfkit compare RUN RUN ...")
     paths = [run.path.resolve() for run in runs]

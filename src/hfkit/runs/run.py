@@ -25,14 +25,7 @@ NOT_IDENTITY |= {"explain_speed", "push_to_hub", "hub_model_id", "hub_private_re
 
 
 class Run:
-    """A run directory, finished or not.
-
-    Args:
-        path: The folder with `run.json`.
-
-    Raises:
-        HfkitError: `path` holds no run, or its `run.json` cannot be read.
-    """
+    """A run directory, finished or not. Raises HfkitError: `path` holds no run, or its `run.json` cannot be read."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)

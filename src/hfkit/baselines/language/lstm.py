@@ -29,11 +29,8 @@ class LockedDropout(nn.Module):
 class LSTMDecoder(nn.Module):
     """Stacked LSTMs with dropout before, between and after the layers, never inside a recurrence (Zaremba et al. 2014).
 
-    Args:
-        widths: Width of the inputs, then of each layer's outputs.
-        dropout: Share that is dropped.
-        variational: Drop the same units at every token of a text, as AWD-LSTM (Merity et al. 2018) does.
-    """
+    `widths` are those of the inputs, then of each layer's outputs. With `variational` the same units are dropped at
+    every token of a text, as AWD-LSTM (Merity et al. 2018) does."""
 
     def __init__(self, widths: Sequence[int], dropout: float = 0.0, variational: bool = False) -> None:
         super().__init__()

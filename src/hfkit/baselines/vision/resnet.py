@@ -28,12 +28,8 @@ class PaddedShortcut(nn.Module):
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and the way around them: relu(x + F(x)), figure 2 of the paper.
 
-    Args:
-        inputs: Channels that come in.
-        outputs: Channels that go out.
-        stride: Of the first convolution; 2 halves the picture.
-        shortcut: "A" or "B", the way around where the shape changes: zero channels, or a 1x1 convolution.
-    """
+    The first convolution has the stride; 2 halves the picture. `shortcut` is "A" or "B", the way around where the shape
+    changes: zero channels, or a 1x1 convolution."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, shortcut: str = "B") -> None:
         super().__init__()

@@ -45,12 +45,9 @@ class Finding:
 
 
 class Secrets:
-    """What is secret on this machine: tokens by their look and by their value, the home folder, the user's name.
-
-    Args:
-        token: The Hub's token of this session, which may look like nothing in particular.
-        folders: Further folders whose place on this machine is nobody's business, such as the working folder.
-    """
+    """What is secret on this machine: tokens by their look and by their value, the home folder, the user's name; the
+    Hub's token of this session, which may look like nothing in particular; and the place of further `folders`, such as
+    the working folder."""
 
     def __init__(self, token: str | None = None, folders: list[Path] | None = None) -> None:
         values = {value for name, value in os.environ.items() if _SECRET_NAME.search(name)}

@@ -105,18 +105,10 @@ def generate_file(
 def chat(
     model: str | Path, options: GenerationArguments | None = None, system: str | None = None, **loading: Any
 ) -> list[dict[str, str]]:
-    """Talk with a model: a line of standard input is a message, and the answer is printed while it is made.
-
-    Args:
-        model, options, loading: As of `TextGenerator`; by default an answer may fill the context.
-        system: What the model is told before all.
-
-    Returns:
-        The messages.
-
-    Raises:
-        HfkitError: The model has no chat template, it does not take the roles, or the chat fills the context.
-    """
+    """Talk with a model, which by default may fill its context with an answer: a line of standard input is a message,
+    and the answer is printed while it is made. Arguments as of `TextGenerator`; `system` is what the model is told
+    before all. Returns the messages. Raises HfkitError: the model has no chat template, it does not take the roles, or
+    the chat fills the context."""
     options = options or GenerationArguments()
     generator = TextGenerator(model, options, **loading)
     if options.max_new_tokens is None:

@@ -24,19 +24,12 @@ TOKENS_CPU, TOKENS = 4096, 65536
 
 
 class TextGenerator:
-    """Continues texts with a language model.
+    """Continues texts with a language model: a run, a model's folder, an adapter's folder or a Hub id.
 
     Greedy answers and those of beam search are `generate`'s of transformers. Where tokens are drawn, an answer depends
-    on the seed, its prompt and its place alone; a batch changes none.
-
-    Args:
-        model: A run, a model's folder, an adapter's folder or a Hub id.
-        options: How; the transformers GenerationConfig that comes of it is `config`.
-        loading: Arguments of `hfkit.pipeline`.
-
-    Raises:
-        HfkitError: The model is no language model, or the options cannot work.
-    """
+    on the seed, its prompt and its place alone; a batch changes none. Of `options` comes the transformers
+    GenerationConfig `config`; `loading` are arguments of `hfkit.pipeline`. Raises HfkitError: the model is no language
+    model, or the options cannot work."""
 
     def __init__(self, model: str | Path, options: GenerationArguments | None = None, **loading: Any) -> None:
         options = options or GenerationArguments()

@@ -15,20 +15,11 @@ EMBEDDING_MODULES = {"embeddings", "embedding", "embed_tokens", "embed_positions
 
 
 def freeze(model: nn.Module, patterns: Iterable[str], new: Collection[str] = ()) -> int:
-    """Stop parameters from learning.
+    """Stop parameters from learning; returns how many numbers.
 
-    Args:
-        model: A PreTrainedModel.
-        patterns: `backbone` (all but the head), `embeddings` (token and position vectors), or shell patterns over
-            the names of parameters or modules, such as `*.layer.0.*`.
-        new: Parameters that no checkpoint has filled. `backbone` leaves them free: frozen, they would stay noise.
-
-    Returns:
-        How many numbers stopped learning.
-
-    Raises:
-        HfkitError: A pattern that matches nothing, or nothing is left that learns.
-    """
+    `patterns` are `backbone` (all but the head), `embeddings` (token and position vectors), or shell patterns over the
+    names of parameters or modules, such as `*.layer.0.*`. `backbone` leaves `new` free, which no checkpoint has filled:
+    frozen, they would stay noise. Raises HfkitError: a pattern that matches nothing, or nothing is left that learns."""
     parameters = dict(model.named_parameters())
     frozen: set[str] = set()
     for pattern in patterns:

@@ -32,19 +32,13 @@ UNTOUCHED = 1e-3
 def add_lora(
     model: "PreTrainedModel", config: ModelArguments, new: Collection[str] = (), processor: Any = None
 ) -> "PeftModel":
-    """Wrap `model` in a LoRA adapter; its head learns in full and is saved with the adapter.
+    """Wrap a classifier or a language model in a LoRA adapter; its head learns in full and is saved with the adapter.
 
-    Args:
-        model: A classifier or a causal language model, ours or transformers'.
-        config: The `lora_*` knobs, `use_dora` and `use_rslora`. `model_revision` is written into the adapter beside
-            its base, the model's `name_or_path`, which can be found again and is no path of this machine.
-        new: Parameters of the backbone that no checkpoint has filled; their modules learn too.
-        processor: The tokenizer. The vectors of `lora_tokens` learn, by default those of added tokens that no training
-            has touched: a low-rank adapter could not reach them.
-
-    Raises:
-        HfkitError: No layer or token has the wanted name, or PEFT does not know the architecture.
-    """
+    `model_revision` is written into the adapter beside its base, the model's `name_or_path`, which can be found again
+    and is no path of this machine. The modules of `new`, parameters of the backbone that no checkpoint has filled,
+    learn too. So do the vectors of `lora_tokens`, by default those of added tokens of the tokenizer, `processor`, that
+    no training has touched: a low-rank adapter could not reach them. Raises HfkitError: no layer or token has the
+    wanted name, or PEFT does not know the architecture."""
     from peft import LoraConfig, get_peft_model
 
     # PEFT's classes for texts want token ids; the plain one passes everything on.
