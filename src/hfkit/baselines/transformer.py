@@ -51,12 +51,9 @@ class MultiHeadAttention(nn.Module):
     ) -> Tensor:
         """(batch, tokens, size) -> the same shape.
 
-        Args:
-            inputs: What queries, keys and values are made of.
-            mask: Where each token may look; None is everywhere.
-            causal: In place of a mask: token i sees tokens 0 to i. The kernel then skips half of the work.
-            remember: A cache, which puts the keys and values of earlier calls in front.
-        """
+        The mask says where each token may look; None is everywhere. `causal` in its place: token i sees tokens 0 to i,
+        and the kernel skips half of the work. `remember` is a cache, which puts the keys and values of earlier calls in
+        front."""
         query, key, value = (
             layer(inputs).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for layer in (self.query, self.key, self.value)
@@ -157,16 +154,13 @@ class TransformerLayer(nn.Module):
 
 
 class Transformer(nn.Module):
-    """A stack of layers: the paper's encoder, or its decoder without an encoder to look at, as GPT has it.
+    """A stack of layers: the paper's encoder, or, `causal`, its decoder without an encoder to look at, as GPT has it.
 
     Pre-norm (`norm_first`) trains without a long warm-up, because the residual path stays clean. It needs one more norm
     at the end: the last sum is not normed otherwise.
 
-    Args:
-        config: Has `hidden_size`, `num_hidden_layers`, `num_attention_heads`, `intermediate_size`, `dropout` (of the
-            sublayers' outputs), `attention_dropout`, `norm_first` and `hidden_act`.
-        causal: No token sees what comes after it.
-    """
+    The config has `hidden_size`, `num_hidden_layers`, `num_attention_heads`, `intermediate_size`, `dropout` (of the
+    sublayers' outputs), `attention_dropout`, `norm_first` and `hidden_act`."""
 
     def __init__(self, config: Any, causal: bool = False) -> None:
         super().__init__()
@@ -180,11 +174,8 @@ class Transformer(nn.Module):
     def forward(self, states: Tensor, mask: Tensor | None = None, cache: Any = None) -> Tensor:
         """(batch, tokens, size) -> the same shape.
 
-        Args:
-            states: The token vectors.
-            mask: Where each token may look. A causal stack's hides what comes after; None is the causal mask alone.
-            cache: transformers' cache of keys and values; once it holds some, there has to be a mask.
-        """
+        The mask of a causal stack hides what comes after; None is the causal mask alone. `cache` is transformers' cache
+        of keys and values; once it holds some, there has to be a mask."""
         causal = self.causal and mask is None
         for number, layer in enumerate(self.layers):
             if cache is not None:  # recomputing would remember twice

@@ -28,15 +28,10 @@ def knob(
 ) -> Any:
     """A dataclass field; lists get a factory, because a shared default would leak between runs.
 
-    Args:
-        default: The value when nothing is said.
-        help: What `--help` says.
-        low, high: The lowest and the highest value that is allowed.
-        above, below: The values between which it has to lie, themselves not allowed.
-        needs: What it has no effect without, as a flag is written: `lora`, `long_text windows`, `model baseline:NAME`.
-        against: What it has no meaning beside, each written in the same way.
-        lead: Its place on the first page of the help, among the few that most jobs need; None: it is not there.
-    """
+    The value may be `low` and `high` and what lies between; not `above` and `below`, between which it has to lie.
+    `needs` is what it has no effect without, as a flag is written: `lora`, `long_text windows`, `model baseline:NAME`;
+    `against` what it has no meaning beside, each written in the same way. `lead` is its place on the first page of the
+    help, among the few that most jobs need; None: it is not there."""
     notes = {"low": low, "above": above, "high": high, "below": below, "needs": needs, "against": against, "lead": lead}
     metadata = {"help": help, **{name: note for name, note in notes.items() if note is not None}}
     if isinstance(default, list):

@@ -59,16 +59,10 @@ def parse(
 ) -> Config:
     """The configuration that a command line asks for, checked.
 
-    Args:
-        config_class: TrainConfig for the Config of the task that `--task` names; a recipe brings its own defaults.
-        demo: Values that take the place of the defaults under `--demo`. The user's own flags still win.
-        argv: The flags. Default: those of this process.
-        prog: The command, as help and errors show it. Default: the script's name.
-
-    Raises:
-        HfkitError: The flags are well formed and cannot work together.
-        SystemExit: 2 on wrong usage, 0 after `--help`.
-    """
+    TrainConfig stands for the Config of the task that `--task` names; a recipe brings its own defaults. `demo` takes
+    the place of the defaults under `--demo`; the user's own flags still win. `argv` are by default the flags of this
+    process. Help and errors show the command as `prog`, by default the script's name. Raises HfkitError: the flags are
+    well formed and cannot work together. Raises SystemExit: 2 on wrong usage, 0 after `--help`."""
     several, asked = config_class is TrainConfig, peek(argv, "task").task
     config_class = config_class.for_task(asked if isinstance(asked, str) else "")
     parser = ConfigParser(config_class, prog)

@@ -43,24 +43,17 @@ def evaluate(
 ) -> dict[str, np.ndarray]:
     """The task's predictions for every row once, in the data set's order, on every process.
 
-    The batches are those that one process would make, so the figures do not depend on the number of processes. Only
-    the rows' predictions are kept, never logits over tokens or hidden states: some bytes a row.
+    The batches are those that one process would make, so the figures do not depend on the number of processes. Only the
+    rows' predictions are kept, never logits over tokens or hidden states: some bytes a row.
 
-    Args:
-        model: Not wrapped in DDP. Where its weights are sharded, all processes take part in each forward pass.
-        dataset: Encoded by the task, with `length` and, where there are any, `labels`.
-        config: Gives `per_device_eval_batch_size`, `eval_tokens_per_batch` and `dataloader_num_workers`.
-        description: What the progress bar says; nothing shows none.
-        stop: Asked before each batch: a signal's notice is no time to look at a million rows. Sharded weights are
-            looked at to the end: a process that left would leave the others waiting.
+    `model` is not wrapped in DDP; where its weights are sharded, all processes take part in each forward pass.
+    `dataset` is encoded by the task, with `length` and, where there are any, `labels`. An empty `description` shows no
+    progress bar. `stop` is asked before each batch: a signal's notice is no time to look at a million rows. Sharded
+    weights are looked at to the end: a process that left would leave the others waiting.
 
-    Returns:
-        `label`, where there are any, and what the task gives (`prediction`, `loss`, ...), `(rows, ...)` each. Nothing,
-        on every process, where `stop` said so on one of them.
-
-    Raises:
-        HfkitError: Memory ran out, or the task cannot read a row.
-    """
+    Returns `label`, where there are any, and what the task gives (`prediction`, `loss`, ...), `(rows, ...)` each.
+    Nothing, on every process, where `stop` said so on one of them. Raises HfkitError: memory ran out, or the task
+    cannot read a row."""
     model.eval()
     batches, work = planned(model, dataset, config)
     processes, sharded = accelerator.num_processes, sharding.is_sharded(model)

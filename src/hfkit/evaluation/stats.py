@@ -101,21 +101,14 @@ def intervals(
 ) -> dict[str, Any]:
     """The figures of metrics.json.
 
-    Args:
-        predictions_table: predictions.parquet, with the columns that the task's metrics read. Rows that have the same
-            value in a column `group` are drawn together.
-        settings: The task's, with its name.
-        baselines: name -> {"prediction": array}, of the same rows in the same order. "rows" where it was fitted on
-            fewer than all training rows.
-        n_resamples: Bootstrap resamples; fewer for many rows times many classes, at least 200.
-        seed: Seed of the resamples.
+    Rows that have the same value in a column `group` are drawn together. `settings` are the task's, with its name.
+    `baselines` are name -> {"prediction": array}, of the same rows in the same order; "rows" where it was fitted on
+    fewer than all training rows. There are fewer resamples for many rows times many classes, at least 200.
 
-    Returns:
-        `{"accuracy": {"value", "low", "high", "n"}, ..., "baselines": {name: {figure: ..., "difference": {"value",
-        "low", "high", "p_value", "test"}}}, "problem_type" and "groups" where there are some, "primary_metric"}`. A
-        difference is the model's primary figure minus the baseline's. Nothing comes from a clock: equal runs have
-        equal bytes here.
-    """
+    Returns `{"accuracy": {"value", "low", "high", "n"}, ..., "baselines": {name: {figure: ..., "difference": {"value",
+    "low", "high", "p_value", "test"}}}, "problem_type" and "groups" where there are some, "primary_metric"}`. A
+    difference is the model's primary figure minus the baseline's. Nothing comes from a clock: equal runs have equal
+    bytes here."""
     metrics = find(str(settings["name"])).metrics(settings)
     seen, groups = columns_of(predictions_table, metrics), groups_of(predictions_table)
     found: dict[str, Any] = _with_intervals(metrics, seen, n_resamples, seed, groups)

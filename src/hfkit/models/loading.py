@@ -142,20 +142,11 @@ def read_weights(
     """A model of the shape that `config` says, filled with the folder's weights, in float32; or, where the config is
     marked so (`hfkit.models.adapting.four_bit`), with its matrices in four bits.
 
-    Args:
-        folder: Weights of a model of this kind, or of its backbone alone.
-        config: The model's config. A `PooledConfig` on a folder that holds the bare backbone makes a new head.
-        trust_remote_code: Run the folder's Python code.
-        fewer_layers: The user asks for fewer layers than the folder has weights for.
-        auto_model: The Auto class: what the model is for.
-
-    Returns:
-        The model, and the names of the parameters that the folder lacked and that start at random.
-
-    Raises:
-        HfkitError: The weights are damaged, of other sizes, for other layers, of another architecture, or more than
-            this machine can hold.
-    """
+    The weights are those of a model of this kind, or of its backbone alone; a `PooledConfig` on a folder that holds the
+    bare backbone makes a new head. With `fewer_layers` the user asks for fewer than the folder has weights for. Returns
+    the model, and the names of the parameters that the folder lacked and that start at random. Raises HfkitError: the
+    weights are damaged, of other sizes, for other layers, of another architecture, or more than this machine can
+    hold."""
     check_shards(folder)
     model, info = _opened(folder, config, auto_model, trust_remote_code)
     unused = _unused_layers(model, info)

@@ -41,16 +41,12 @@ class LanguageModel(PreTrainedModel, GenerationMixin):
     ) -> CausalLMOutputWithPast:
         """As GPT-2's; rows are (batch, tokens).
 
-        Args:
-            input_ids: The tokens.
-            attention_mask: 1 for tokens and 0 for padding, on either side; positions then count the tokens alone.
-            position_ids: Where they begin again, documents of one row are kept apart, with and without `use_cache`.
-            cache, past_key_values, use_cache: What was read before. In training none is made: it serves generating.
-            labels: The `input_ids`, with -100 where nothing is to be learned: they are shifted inside. The loss is the
-                mean over what is learned, or the sum divided by `num_items_in_batch`.
-            logits_to_keep: Answer for the last so many tokens only; 0 is all.
-            kwargs: For the loss.
-        """
+        `attention_mask` has 1 for tokens and 0 for padding, on either side; positions then count the tokens alone.
+        Where `position_ids` begin again, documents of one row are kept apart, with and without `use_cache`. `cache` or
+        `past_key_values` is what was read before; in training none is made: it serves generating. `labels` are the
+        `input_ids`, with -100 where nothing is to be learned: they are shifted inside. The loss is the mean over what
+        is learned, or the sum divided by `num_items_in_batch`. With `logits_to_keep` only the last so many tokens are
+        answered for; 0 is all."""
         cache = past_key_values if cache is None else cache
         wanted = self.config.use_cache if use_cache is None else use_cache
         keeps = cache is not None or (wanted and not self.training)

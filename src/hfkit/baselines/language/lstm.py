@@ -42,14 +42,10 @@ class LSTMDecoder(nn.Module):
     ) -> tuple[Tensor, State]:
         """(batch, tokens, width of the inputs) -> (batch, tokens, width of the last layer), and the state after them.
 
-        Args:
-            states: What is read from left to right.
-            documents: (batch, tokens), the number of each token's document in its row; each starts from a state of
-                zeros. None: each row is one document.
-            last: (batch,), where in its row a text ends, whose state is returned. None: at the end of the row. Only
-                looked at with `documents`.
-            start: The state to go on from; it belongs to rows, so `documents` is None then.
-        """
+        `documents`, (batch, tokens), are the number of each token's document in its row; each starts from a state of
+        zeros. None: each row is one document. `last`, (batch,), is where in its row a text ends, whose state is
+        returned; only looked at with `documents`. None: at the end of the row. `start` is the state to go on from; it
+        belongs to rows, so `documents` is None then."""
         ends: State = []
         pieces = None if documents is None else _Pieces(documents, last)
         states = self.dropout(states)

@@ -23,17 +23,10 @@ SETTINGS = "space.json"
 
 
 def demo(model: str | Path, port: int = 7860, open_browser: bool = False, wait: bool = True) -> "gradio.Blocks":
-    """Open a run's app on this machine alone (127.0.0.1), until Ctrl-C.
+    """Open a run's app on this machine alone (127.0.0.1), until Ctrl-C; without `wait` return at once.
 
-    Args:
-        model: A run; a model's folder or a Hub id have no examples.
-        port: The first port that is tried.
-        open_browser: Open the default browser too.
-        wait: Serve until Ctrl-C; else return at once.
-
-    Raises:
-        HfkitError: Gradio is not installed, the run is not finished, or no port is free.
-    """
+    A model's folder or a Hub id has no examples. `port` is the first one that is tried. Raises HfkitError: Gradio is
+    not installed, the run is not finished, or no port is free."""
     gradio = gradio_or_refuse()
     is_run = (Path(model) / "run.json").is_file()
     about = facts(Run(model)) if is_run else Facts(title=Path(str(model)).name, task="")

@@ -55,11 +55,8 @@ def commit(
     again after a wait, what has arrived is not sent twice, and an answer that got lost is looked for: a commit is not
     made twice. Model files of an earlier push that are not in `files` are deleted, other people's files stay, and so
     does, unless `overwrite_card`, what people wrote into README.md at the Hub (`hfkit.hub.upload.readme`), which is
-    said. `kind` is model, dataset or space; the repository and the branch exist.
-
-    Raises:
-        HfkitError: The Hub refuses, or faults and conflicts do not end.
-    """
+    said. `kind` is model, dataset or space; the repository and the branch exist. Raises HfkitError: the Hub refuses, or
+    faults and conflicts do not end."""
     digests = {path: _digests(content) for path, content in files.files.items()}
 
     def attempt() -> str:
