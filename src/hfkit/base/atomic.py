@@ -155,8 +155,7 @@ def digests(folder: Path) -> dict[str, dict[str, Any]]:
 def damage(folder: Path, known: dict[str, dict[str, Any]], hashes: bool = True) -> list[str]:
     """What is wrong with the files of `folder`, a sentence each; empty where all are as their `known` digests say.
 
-    Without `hashes` it is only looked at whether the files are there in their length.
-    """
+    Without `hashes` it is only looked at whether the files are there in their length."""
     found = []
     for name, written in known.items():
         path = folder / name

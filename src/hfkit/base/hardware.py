@@ -41,8 +41,7 @@ def keep_memory(use_cpu: bool = False) -> str | None:
     A training step frees and asks for the same large tensors again and again. glibc hands each back with munmap and
     gets zeroed pages anew, and two thirds of a bf16 step can go into those page faults. Call it before torch
     allocates; it holds for this process only. Returns the sentence to print, or None where it does not apply: on a GPU
-    run it would keep host memory for nothing, and other C libraries have no such switch.
-    """
+    run it would keep host memory for nothing, and other C libraries have no such switch."""
     if _expects_gpu(use_cpu) or platform.libc_ver()[0] != "glibc":
         return None
     mallopt = ctypes.CDLL(None).mallopt
@@ -56,8 +55,7 @@ def keep_blocks() -> None:
 
     For programs of others, whose memory is not ours to settle as `keep_memory` does. glibc keeps blocks as large as the
     largest that it once mapped and got back, up to 32 MiB (mallopt(3), M_MMAP_THRESHOLD); who has set a threshold keeps
-    it. Threads other than the first gain less. The block here is never touched, and so takes no memory.
-    """
+    it. Threads other than the first gain less. The block here is never touched, and so takes no memory."""
     if platform.libc_ver()[0] != "glibc":
         return
     libc = ctypes.CDLL(None)
@@ -69,8 +67,7 @@ def forget_kernels() -> None:
     """Tell torch and oneDNN to keep no CPU kernels, before torch is imported: a long stream is read in constant memory.
 
     Each keeps 1,024, and a batch of new shape brings several: over 100,000 sentences 1 GiB. Making them anew costs
-    nothing that was seen (benchmarks/NOTES.md). A user's own settings stay.
-    """
+    nothing that was seen (benchmarks/NOTES.md). A user's own settings stay."""
     for name in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
         os.environ.setdefault(name, "1")
 

@@ -22,8 +22,7 @@ class BaselineModel(PreTrainedModel):
 
     `forward(input_ids, attention_mask, labels)` takes (batch, tokens) of ids and of 1 and 0, padded on the right;
     without a mask the padding token says where a text ends. `logits` are (batch, labels). With `labels` the loss of
-    transformers' sequence classification is there too.
-    """
+    transformers' sequence classification is there too."""
 
     base_model_prefix = "encoder"
     # transformers.Trainer would take any **kwargs for "scales its own loss" and then forget accumulation steps.
@@ -58,8 +57,7 @@ class OwnMemory(PreTrainedModel):
     """Copies each weight to memory of its own when a folder is read.
 
     From safetensors they lie wherever the file has them, and for an unaligned matrix the recurrent kernel takes another
-    path with other last bits: the model would not be bit-equal to the one that was saved.
-    """
+    path with other last bits: the model would not be bit-equal to the one that was saved."""
 
     @classmethod
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:

@@ -11,8 +11,7 @@ class ReaderConfig(PreTrainedConfig):
     """What a recurrent network needs to read a text.
 
     The defaults are what a few thousand reviews and a CPU can bear: one layer, half a million parameters beside the
-    embeddings. There is no `max_position_embeddings`: the network reads texts of any length.
-    """
+    embeddings. There is no `max_position_embeddings`: the network reads texts of any length."""
 
     cell: Literal["rnn", "gru", "lstm"] = "lstm"
     vocab_size: int = 20000
@@ -46,8 +45,7 @@ class BaselineTransformerConfig(PreTrainedConfig):
     """The encoder of "Attention Is All You Need", small.
 
     Pre-norm and GELU by default, as everyone has it since: it trains without a long warm-up. The paper's own settings
-    are `norm_first: false, hidden_act: "relu"`.
-    """
+    are `norm_first: false, hidden_act: "relu"`."""
 
     model_type = "hfkit-transformer"
 

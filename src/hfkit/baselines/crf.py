@@ -54,8 +54,7 @@ class LinearChainCRF(nn.Module):
     def marginals(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """The log of each word's probability of each label, over all sequences: (rows, words, labels), 0 on padding.
 
-        By the forward and the backward algorithm; what autograd makes of log Z is the same.
-        """
+        By the forward and the backward algorithm; what autograd makes of log Z is the same."""
         emissions = emissions.float()
         beta = [self.end.expand(len(emissions), -1)]
         for place in range(emissions.shape[1] - 1, 0, -1):

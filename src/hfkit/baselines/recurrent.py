@@ -51,8 +51,7 @@ class RecurrentEncoder(nn.Module):
         """The same without packing, for which a CPU takes ten times as long (benchmarks/NOTES.md).
 
         A state depends on no token that is read after it. So padding may be read after a text, and what comes of it is
-        thrown away; the other direction reads each text turned around where it stands.
-        """
+        thrown away; the other direction reads each text turned around where it stands."""
         places = torch.arange(inputs.size(1))
         inside = places < lengths[:, None]
         turned = torch.where(inside, lengths[:, None] - 1 - places, places)

@@ -18,8 +18,7 @@ class RecurrentForTokenClassification(RecurrentModel):
     """BiLSTM-CRF (Huang, Xu & Yu 2015), on pieces of words.
 
     A word is told by its first piece, whose two states have read the whole text. The CRF goes from word to word, and
-    not over the pieces between. Without `crf` each word is told alone.
-    """
+    not over the pieces between. Without `crf` each word is told alone."""
 
     config_class = RecurrentTaggerConfig
 

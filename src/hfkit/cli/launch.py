@@ -171,8 +171,7 @@ def exit_cleanly(function: Callable[[], Any]) -> int:
 
     HFKIT_DEBUG=1 lets the traceback through. Errors that are not the user's keep theirs, but for the one that follows
     from another process's end: then that process's message is what counts, and this one says so in a sentence. What
-    the console cannot print, such as a label in Greek on a latin-1 one, is printed as an escape.
-    """
+    the console cannot print, such as a label in Greek on a latin-1 one, is printed as an escape."""
     if hasattr(sys.stdout, "reconfigure"):  # a console's; stderr escapes by itself
         sys.stdout.reconfigure(errors="backslashreplace")
     hush()

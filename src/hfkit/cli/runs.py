@@ -14,8 +14,7 @@ def state(path: str | Path) -> str:
     """`running, step N`, `finished`, `stopped at step N` or `damaged: why`.
 
     Read from the files alone, and quick: lengths are looked at, not hashes (`verify` does that). A run whose process
-    was killed counts as stopped: what says that one is running is the lock that its process holds.
-    """
+    was killed counts as stopped: what says that one is running is the lock that its process holds."""
     try:
         run = Run(path)
         state = run.state

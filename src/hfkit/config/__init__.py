@@ -74,8 +74,7 @@ class TrainConfig(RunArguments, LoopArguments, OptimArguments, ModelArguments, R
     """What every task can be asked for. A task's Config adds its own knobs; a recipe is a subclass of that.
 
     `TrainConfig(task="...", ...)` makes an object of that task's Config, as `pathlib.Path(...)` makes a PosixPath:
-    scripts of the time when one class had all knobs go on working, and a knob that the task lacks is told.
-    """
+    scripts of the time when one class had all knobs go on working, and a knob that the task lacks is told."""
 
     def __new__(cls, *_: Any, **given: Any) -> Self:
         config_class = cls.for_task(given.get("task", ""))

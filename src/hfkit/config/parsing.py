@@ -104,8 +104,7 @@ class ConfigParser(argparse.ArgumentParser):
     """The parser of one configuration: grouped flags, no abbreviations, `none` for an unset value.
 
     Each field of a TrainConfig, or of one of its groups, is a flag, in the group of the class that first defines it.
-    The help shows the command as `prog`, by default the script's name.
-    """
+    The help shows the command as `prog`, by default the script's name."""
 
     hint = ""
 

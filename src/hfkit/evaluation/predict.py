@@ -125,8 +125,7 @@ def named(dataset: Dataset, rows: list[int], most: int = 8) -> list[Any]:
 def planned(model: torch.nn.Module, dataset: Dataset, config: LoopArguments) -> tuple[list[list[int]], list[int]]:
     """The batches of an evaluation, the largest first, and the padded tokens of each.
 
-    A language model's are cut to `LOGITS`: 32 rows of 1,024 tokens over 128,000 words would be 16.8 GB.
-    """
+    A language model's are cut to `LOGITS`: 32 rows of 1,024 tokens over 128,000 words would be 16.8 GB."""
     lengths = np.asarray(dataset["length"][:])
     head: Any = getattr(model, "get_output_embeddings", lambda: None)()
     words = head.weight.shape[0] if hasattr(head, "weight") else 0

@@ -48,8 +48,7 @@ def mcnemar_exact(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
 def percentile(value: float, resampled: np.ndarray, confidence: float = 0.95) -> Interval:
     """The interval that holds the middle `confidence` of the resampled values; it always holds `value`.
 
-    Resamples on which the figure is not finite (a class that was not drawn) are left out.
-    """
+    Resamples on which the figure is not finite (a class that was not drawn) are left out."""
     finite = resampled[np.isfinite(resampled)]
     if len(finite) == 0:
         return Interval(value, value, value)
@@ -67,8 +66,7 @@ def resample_counts(
 
     A statistic that takes row weights then needs no copy of the data, and one matrix product serves many resamples.
     A million entries are 8 MB, and what is computed from them some 50 at once: larger blocks were the larger part of
-    what `hfkit evaluate` took for 2,000 rows over 200. Smaller ones sort the scores too often.
-    """
+    what `hfkit evaluate` took for 2,000 rows over 200. Smaller ones sort the scores too often."""
     if groups is not None:
         names, member = np.unique(np.asarray(groups), return_inverse=True)
         for counts in resample_counts(len(names), n_resamples, seed, max(1, entries * len(names) // n)):
@@ -140,8 +138,7 @@ def paired(
     """The difference of two answers to the same rows in a figure: interval, p-value, name of the test.
 
     The interval is a paired bootstrap; the test is McNemar's exact one for a share of rows, else the bootstrap's. It
-    takes rows for independent: where they come in groups, the bootstrap's is the one.
-    """
+    takes rows for independent: where they come in groups, the bootstrap's is the one."""
     rows = len(first[metric.columns[0]])
 
     def gap(weights: np.ndarray) -> np.ndarray:

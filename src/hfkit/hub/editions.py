@@ -95,8 +95,7 @@ def sources(folder: Path) -> dict[str, bytes]:
 
     As transformers' `register_for_auto_class` does it, but with imports by full names made relative. What then opens it
     is `from_pretrained(..., trust_remote_code=True)`; after `import hfkit` neither the files nor that consent are
-    needed.
-    """
+    needed."""
     content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     try:
         config = transformers.CONFIG_MAPPING[str(content.get("model_type"))]
@@ -130,8 +129,7 @@ def file_of(module: str) -> str:
 def _relative(module: str) -> tuple[str, list[str]]:
     """A module's source with its imports of hfkit made relative, and the modules that it imports.
 
-    A module imports names from modules, as everywhere in these rooms; what only type checkers read stays as it is.
-    """
+    A module imports names from modules, as everywhere in these rooms; what only type checkers read stays as it is."""
     spec = find_spec(module)
     assert spec is not None and spec.origin is not None, f"{module} has no file"
     text = Path(spec.origin).read_text(encoding="utf-8")

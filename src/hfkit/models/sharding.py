@@ -58,8 +58,7 @@ def is_sharded(model: torch.nn.Module) -> bool:
 def whole(tensors: Tensors, keep: bool) -> Tensors:
     """The tensors in one piece, on the CPU, for the processes that `keep` them. What is not sharded stays as it is.
 
-    All processes have to call this, with the same names in the same order: the slices are sent around.
-    """
+    All processes have to call this, with the same names in the same order: the slices are sent around."""
     found = {}
     for name, tensor in tensors.items():
         if isinstance(tensor, DTensor):
@@ -97,8 +96,7 @@ def total_norm(gradients: list[torch.Tensor]) -> float:
 def let_go(model: torch.nn.Module) -> None:
     """Free the weights that a forward pass has gathered and no backward pass has let go of.
 
-    The next forward pass would use them again, also where the slices have changed since (averaged weights).
-    """
+    The next forward pass would use them again, also where the slices have changed since (averaged weights)."""
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.reshard()

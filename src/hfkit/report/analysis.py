@@ -124,8 +124,7 @@ def is_class(seen: Predictions, index: int) -> tuple[np.ndarray, np.ndarray]:
 def by_length(seen: Predictions, groups: int = 5) -> list[dict[str, Any]]:
     """The share of right answers (regression: the mean absolute error) among short to long texts.
 
-    The groups are equally large, so their intervals are equally wide; equal lengths share a group.
-    """
+    The groups are equally large, so their intervals are equally wide; equal lengths share a group."""
     length = seen.table["length"].to_numpy().astype(np.float64)
     right = seen.right()
     found = []
@@ -166,8 +165,7 @@ def reliability(seen: Predictions, bins: int = 15) -> list[dict[str, Any]]:
 def curves(seen: Predictions, at_most: int = 6) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """ROC curves, and precision over recall: of the last class of two, else of each against the rest, hardest first.
 
-    `base` is the precision of guessing: the class's share of the rows.
-    """
+    `base` is the precision of guessing: the class's share of the rows."""
     assert seen.shares is not None
     rates, recalls = [], []
     for index in [1] if len(seen.names) == 2 and not seen.multi else range(len(seen.names)):

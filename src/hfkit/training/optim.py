@@ -74,8 +74,7 @@ def parameter_groups(model: nn.Module, config: OptimArguments) -> list[dict[str,
 
     Vectors (biases, the scales of norms) get no weight decay: shrinking them regularises nothing. With
     `--layer_wise_lr_decay` a parameter n layers below the head learns at learning_rate * decay ** n; the embeddings are
-    the deepest layer, and what stands outside the layers (pooler, final norm, classifier) is the head.
-    """
+    the deepest layer, and what stands outside the layers (pooler, final norm, classifier) is the head."""
     distances = layer_distances(model)
     groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -96,8 +95,7 @@ def layer_distances(model: nn.Module) -> dict[str, int]:
     """How many layers below the head each parameter is: 0 for the head, 1 for the last layer, the most for embeddings.
 
     Layers are found by their names and count in the order in which the model registers them, so an encoder stands
-    below its decoder. Wrappers (PEFT, DDP) only put more in front of the names.
-    """
+    below its decoder. Wrappers (PEFT, DDP) only put more in front of the names."""
     timm = next((module for module in model.modules() if hasattr(module, "group_matcher")), None)
     if timm is not None:
         return _timm_distances(model, timm)

@@ -46,8 +46,7 @@ def prove_savable(folder: Path, accelerator: Accelerator, model: PreTrainedModel
 def save_model(folder: Path, accelerator: Accelerator, model: PreTrainedModel, processor: Any) -> None:
     """Write `save_pretrained` of model and processor; the folder changes once all of it is written.
 
-    An adapter folder also gets the config of its base, which holds the labels and how texts are read.
-    """
+    An adapter folder also gets the config of its base, which holds the labels and how texts are read."""
     # PEFT would look up the base's config, on the Hub too, to guess whether the embeddings learnt: they did not.
     adapter = hasattr(model, "peft_config")
     options: dict[str, Any] = {"save_embedding_layers": False} if adapter else {}

@@ -58,8 +58,7 @@ class StreamPlan(BatchPlan):
     """The updates of a stream: those of one window after the other, `settings` being `BatchPlan`'s.
 
     A window's last update holds the rows that are left. For the engine a window is an epoch, at whose end it may
-    evaluate and save; the epochs that it counts are whole passes over the stream.
-    """
+    evaluate and save; the epochs that it counts are whole passes over the stream."""
 
     def __init__(self, windows: Windows, **settings: Any) -> None:
         self.windows, self.first_update = windows, 0

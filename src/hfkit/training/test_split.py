@@ -126,8 +126,7 @@ def digests(rows: Dataset) -> np.ndarray:
 def fit_baselines(data: DatasetDict, settings: dict[str, Any], seed: int) -> dict[str, Any]:
     """The cheap models that every run of the task is held against, fitted on `train` and asked about `test`.
 
-    "rows" of an answer is kept where the baseline was fitted on fewer than all training rows.
-    """
+    "rows" of an answer is kept where the baseline was fitted on fewer than all training rows."""
     spec = find(settings["name"])
     fit = spec.offers("baselines", "fit")
     if fit is None or not set(spec.reads) & set(data["test"].column_names):  # features stand for what rivals look at

@@ -33,8 +33,7 @@ class ImageBaseline(PreTrainedModel):
 
     `forward(pixel_values, labels)` takes (batch, num_channels, image_size, image_size); a grey model takes colour too
     and reads its brightness, because `transformers.pipeline` turns every picture to RGB. `logits` are (batch, labels).
-    With `labels` the loss of transformers' image classification is there too, by `config.problem_type`.
-    """
+    With `labels` the loss of transformers' image classification is there too, by `config.problem_type`."""
 
     network: ClassVar[Any]
     """The network of a config: a module from pictures to (batch, `width`) features."""
@@ -72,8 +71,7 @@ class ImageBaseline(PreTrainedModel):
 
         Convolutions and hidden layers start as in He et al. 2015 ("Delving Deep into Rectifiers"), normal with variance
         2 / n: a ReLU halves the variance, and this keeps it. For convolutions n counts what one input feeds, as in the
-        authors' ResNets, for linear layers what feeds one output.
-        """
+        authors' ResNets, for linear layers what feeds one output."""
         if module is self.classifier:  # near zero: the first predictions claim nothing
             init.normal_(module.weight, std=0.02)
             init.zeros_(module.bias)

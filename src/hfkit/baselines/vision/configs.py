@@ -73,8 +73,7 @@ class BaselineViTConfig(ImageConfig):
     """A Vision Transformer, small: 1.2 million parameters.
 
     Without a patch size the largest one up to the paper's 16 is taken that divides the picture into at least 7 x 7
-    patches: 4 pixels at 28 and at 32, 16 at 224.
-    """
+    patches: 4 pixels at 28 and at 32, 16 at 224."""
 
     model_type = "hfkit-vit"
 
@@ -103,8 +102,7 @@ class MobileNetConfig(ImageConfig):
     """MobileNet (the first). `width_multiplier` is the paper's alpha.
 
     Without a stride for the first layer it is 1 up to 64 pixels, where halving would leave too little, and the
-    paper's 2 above.
-    """
+    paper's 2 above."""
 
     model_type = "hfkit-mobilenet"
 

@@ -55,8 +55,7 @@ class BasicBlock(nn.Module):
 class ResNet(nn.Sequential):
     """Stem, stages of basic blocks, mean over the picture; from the second on a stage begins by halving the picture.
 
-    The stem is "cifar", one 3x3 convolution, or "imagenet", 7x7 with stride 2 and a pooling with stride 2.
-    """
+    The stem is "cifar", one 3x3 convolution, or "imagenet", 7x7 with stride 2 and a pooling with stride 2."""
 
     def __init__(self, config: BaselineResNetConfig) -> None:
         inputs, large = config.widths[0], config.stem == "imagenet"

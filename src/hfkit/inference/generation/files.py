@@ -28,8 +28,7 @@ CHUNK = 256
 def generate(model: str | Path, prompt: str, options: GenerationArguments | None = None, **loading: Any) -> list[str]:
     """Continue one text, and print it while it is made.
 
-    The answers are returned without the prompt. Arguments, and what is raised, as of `TextGenerator` and its `ids`.
-    """
+    The answers are returned without the prompt. Arguments, and what is raised, as of `TextGenerator` and its `ids`."""
     generator = TextGenerator(model, options, **loading)
     ids = generator.ids(prompt)
     if generator.config.num_beams > 1:

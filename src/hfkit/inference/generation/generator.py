@@ -70,8 +70,7 @@ class TextGenerator:
     def complete(self, prompts: Sequence[list[int]], first: int = 0) -> list[list[str]]:
         """The answers to each prompt, tokens from `ids`: `num_return_sequences` texts, without the prompt.
 
-        `first` is the place of the first one among all that are asked, which its draws depend on.
-        """
+        `first` is the place of the first one among all that are asked, which its draws depend on."""
         answers: list[list[str]] = [[]] * len(prompts)
         order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
         start = 0
@@ -90,8 +89,7 @@ class TextGenerator:
     def tell(self, prompt: list[int], say: Callable[[str], None], place: int = 0, sequence: int = 0) -> str:
         """One answer, of which `say` takes each piece while it is made; beams, which are compared to the end, are one.
 
-        Its draws depend on the `place` of the prompt, tokens from `ids`, and on which `sequence` of several it is.
-        """
+        Its draws depend on the `place` of the prompt, tokens from `ids`, and on which `sequence` of several it is."""
         if self.config.num_beams > 1:
             text = self._batch([prompt], [0], place)[0][sequence]
             say(text)

@@ -111,8 +111,7 @@ class Draw(LogitsProcessor):
     The likeliest token after Gumbel noise is one drawn by its probability (Gumbel 1954), hence this goes with
     `do_sample=False`. transformers' own sampling takes one stream of numbers for the whole batch.
 
-    What cuts the choice (temperature, top_k, top_p, ...) is the config's; there is a seed for each row of the batch.
-    """
+    What cuts the choice (temperature, top_k, top_p, ...) is the config's; there is a seed for each row of the batch."""
 
     def __init__(self, config: GenerationConfig, seeds: Sequence[int]) -> None:
         defaults = {"top_k": 50}  # transformers'
@@ -153,8 +152,7 @@ class Sound(LogitsProcessor):
 class Telling(BaseStreamer):
     """Tells a text as it is made, in pieces that are whole characters and together the whole text.
 
-    `decode` makes of the tokens so far the text after the prompt; `stops` are texts that end it and are not told.
-    """
+    `decode` makes of the tokens so far the text after the prompt; `stops` are texts that end it and are not told."""
 
     def __init__(
         self, decode: Callable[[list[int]], str], say: Callable[[str], None], stops: Sequence[str] = ()

@@ -36,8 +36,7 @@ def load_base(folder: Path, path: str | Path, whole: bool = False) -> tuple[PreT
     """The base of the adapter in `folder`, which `path` was said for, and the adapter's tokenizer or image processor.
 
     An adapter that was trained on a base of four bits a weight gets such a one, or with `whole` one in float32. The
-    config, and the tokenizer or processor, are the base's where the folder has none. Raises as `load_model`.
-    """
+    config, and the tokenizer or processor, are the base's where the folder has none. Raises as `load_model`."""
     name, revision = read_adapter(folder)
     base = locate(name, revision)
     bare, spec = not (folder / "config.json").is_file(), task_of(folder)

@@ -59,8 +59,7 @@ def in_head(model: nn.Module, name: str) -> bool:
     """Whether the parameter belongs to the head: what stands beside the backbone, in transformers' own naming.
 
     The baselines' embeddings stand beside their encoder, and are no head either. A timm model stands whole inside its
-    wrapper, and says itself what its classifiers are called.
-    """
+    wrapper, and says itself what its classifiers are called."""
     timm = getattr(model, "timm_model", None)
     if timm is not None:
         return any(name.startswith(f"timm_model.{head}.") for head in timm_heads(timm))
@@ -78,8 +77,7 @@ def still_norms(model: nn.Module) -> None:
     """Keep batch norms whose parameters do not learn as they are: in training too they use what they have counted.
 
     Otherwise their running mean and variance would drift to the new data under weights that stay, and a frozen
-    backbone would not be the one that was pretrained. Norms that begin to learn again count again.
-    """
+    backbone would not be the one that was pretrained. Norms that begin to learn again count again."""
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.register_forward_pre_hook(_stand_still)

@@ -16,8 +16,7 @@ class ModelKeeper(Callback):
 
        The best model has a place of its own, so no limit on checkpoints ever deletes it. Its files' hashes are in every
     checkpoint after it: what a run ends with is the model that it called the best. With `only_best` the last model is
-    wanted only where it is the best; `save` writes the model to `folder` as it stands.
-    """
+    wanted only where it is the best; `save` writes the model to `folder` as it stands."""
 
     def __init__(
         self, metric: str, greater_is_better: bool, folder: Path, save: Callable[[], None], only_best: bool
