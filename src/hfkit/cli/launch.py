@@ -195,16 +195,13 @@ def exit_cleanly(function: Callable[[], Any]) -> int:
         print(f"error: {HfkitError(str(refused), fix=fix)}", file=sys.stderr)
         return 1
     except RuntimeError as error:
-        if os.environ.get("HFKIT_DEBUG") == "1" or not lost_another(error):
+        import torch
+
+        # What a process sees of another one's end, in gloo's words or NCCL's.
+        known = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
+        lost = isinstance(error, torch.distributed.DistNetworkError) or any(words in str(error) for words in known)
+        if os.environ.get("HFKIT_DEBUG") == "1" or not lost:
             raise
         print(f"process {rank()} ends, because another process of the job has ended", file=sys.stderr)
         return 1
     return 0
-
-
-def lost_another(error: RuntimeError) -> bool:
-    """Whether `error` is what a process sees of another one's end, in gloo's words or NCCL's."""
-    import torch
-
-    known = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
-    return isinstance(error, torch.distributed.DistNetworkError) or any(words in str(error) for words in known)

@@ -15,7 +15,7 @@ def check(config: Any) -> None:
     Of one of TrainConfig's groups alone each value is looked at, and not what they do together. Raises HfkitError: the
     first rule that is broken, with the flags at fault and the way out."""
     settle(config)
-    whole = (_texts, _exclusive, _model, _loop, _hub, _own) if isinstance(config, TrainConfig) else ()
+    whole = (_texts, _exclusive, _model, _loop, _own) if isinstance(config, TrainConfig) else ()
     for rules in (types, numbers, *whole):
         for what, fix in rules(config):
             raise HfkitError(what, fix=fix)
@@ -92,8 +92,5 @@ def _loop(config: TrainConfig) -> Broken:
                 yield f"{flag} needs figures on the validation split", "use --eval_strategy epoch or steps"
     if config.early_stopping_threshold and config.early_stopping_patience is None:
         yield "--early_stopping_threshold has no effect on its own", "add --early_stopping_patience 3"
-
-
-def _hub(config: TrainConfig) -> Broken:
     if config.push_to_hub and not config.hub_model_id:
         yield "--push_to_hub does not know where to", "add --hub_model_id user/name"

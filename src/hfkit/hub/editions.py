@@ -75,19 +75,15 @@ def edition(run: Run, stack: ExitStack, merged: bool = False) -> Edition:
             classes = json.loads(made.changed["config.json"])["auto_map"]
             told.info["code"] = {"class": next(name for name in classes if name != "AutoConfig")}
     for path in sorted(folder.glob("*config.json")):
-        if path.name != CONFIG:
-            made.changed |= _without_origin(path.name, made.changed.get(path.name) or path.read_bytes())
+        content = made.changed.get(path.name) or path.read_bytes()
+        kept = json.loads(content, object_hook=_without_origin)
+        if path.name != CONFIG and kept != json.loads(content):
+            made.changed[path.name] = (json.dumps(kept, indent=2, sort_keys=True) + "\n").encode()
     return made
 
 
-def _without_origin(name: str, content: bytes) -> dict[str, bytes]:
-    """A config without the name that its model was read under; nothing where there is none."""
-
-    def cut(entry: dict[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in entry.items() if key not in _READ_FROM}
-
-    kept = json.loads(content, object_hook=cut)
-    return {name: (json.dumps(kept, indent=2, sort_keys=True) + "\n").encode()} if kept != json.loads(content) else {}
+def _without_origin(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key not in _READ_FROM}
 
 
 def sources(folder: Path) -> dict[str, bytes]:

@@ -13,18 +13,11 @@ from transformers.utils import logging
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json_file
+from hfkit.models import inspection
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.freezing import in_head
 from hfkit.models.adapting.lora import put_adapter, read_adapter
-from hfkit.models.inspection import (
-    check_config,
-    check_memory,
-    check_shards,
-    check_texts,
-    check_tokenizer,
-    check_vocabulary,
-    first_line,
-)
+from hfkit.models.inspection import first_line
 from hfkit.models.names import check_folder, locate
 from hfkit.tasks import discover
 from hfkit.tasks.spec import TaskSpec
@@ -82,7 +75,7 @@ def ways(spec: TaskSpec | None) -> tuple[Callable[..., None], Callable[..., Any]
 
     def read_texts(folder: Path, config: PreTrainedConfig, trust_remote_code: bool = False) -> Any:
         tokenizer = read_tokenizer(folder, config.name_or_path or folder, trust_remote_code)
-        check_vocabulary(tokenizer, config, folder)
+        inspection.check_vocabulary(tokenizer, config, folder)
         return tokenizer
 
     if spec is None:
@@ -95,7 +88,7 @@ def ways(spec: TaskSpec | None) -> tuple[Callable[..., None], Callable[..., Any]
 def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False) -> PreTrainedConfig:
     """The folder's config. Raises HfkitError: it asks for Python code of its own or for what no model has
     (`check_config`), or transformers does not know the architecture."""
-    check_config(read_json_file(folder / "config.json"), f"{folder}/config.json")
+    inspection.check_config(read_json_file(folder / "config.json"), f"{folder}/config.json")
     try:
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
         if config.model_type == "timm_wrapper" and config.model_args:
@@ -111,10 +104,10 @@ def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False)
 def read_tokenizer(folder: Path, name: str | Path, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
     """The folder's tokenizer. Raises HfkitError: there is none, it asks for Python code of its own, or its library is
     not installed."""
-    check_texts(folder)
+    inspection.check_texts(folder)
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-        check_tokenizer(tokenizer)
+        inspection.check_tokenizer(tokenizer)
     except Exception as error:  # each tokenizer library fails in its own way
         if any(folder.glob("tokenizer*")):
             what = f"the tokenizer of {name} cannot be read: {first_line(error)}"
@@ -147,7 +140,7 @@ def read_weights(
     the model, and the names of the parameters that the folder lacked and that start at random. Raises HfkitError: the
     weights are damaged, of other sizes, for other layers, of another architecture, or more than this machine can
     hold."""
-    check_shards(folder)
+    inspection.check_shards(folder)
     model, info = _opened(folder, config, auto_model, trust_remote_code)
     unused = _unused_layers(model, info)
     if unused and not fewer_layers:
@@ -175,7 +168,7 @@ def _opened(
     }
     try:
         with quiet():
-            check_memory(auto_model, config, trust_remote_code=code)
+            inspection.check_memory(auto_model, config, trust_remote_code=code)
             if four_bit.is_four_bit(config):
                 options |= four_bit.options(auto_model, config, trust_remote_code=code)
             model, info = auto_model.from_pretrained(folder, config=config, **options)

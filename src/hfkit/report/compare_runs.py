@@ -89,7 +89,8 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
     metrics = spec.metrics(runs[0].info["task_settings"])
     primary, figure = metrics[0], metrics[0].name
     answers, groups = _answers(runs, primary)
-    names = _names(runs)
+    names = [wording.line(run.info["name"], 60) for run in runs]
+    names = names if len(set(names)) == len(names) else [wording.line(run.path, 80) for run in runs]
     shown = [metric.name for metric in metrics if metric.compared]
     ranking = [_row(run, name, shown) for run, name in zip(runs, names, strict=True)]
     ranked = sorted(range(len(runs)), key=lambda i: -wording.better(ranking[i]["figures"][figure]["value"], figure))
@@ -177,12 +178,6 @@ def _answers(runs: Sequence[Run], metric: Metric) -> tuple[list[Columns], np.nda
             what = f"The runs were asked for other {name} of the same rows, so their figures make no pairs"
             raise HfkitError(what, fix="compare runs with the same --data_seed, and knobs that say what is asked for")
     return [Columns(answer | given) for answer in answers], stats.groups_of(seen[0].table.take(order[0]))
-
-
-def _names(runs: Sequence[Run]) -> list[str]:
-    """The runs' names; where two are alike, their paths."""
-    names = [wording.line(run.info["name"], 60) for run in runs]
-    return names if len(set(names)) == len(names) else [wording.line(run.path, 80) for run in runs]
 
 
 def _row(run: Run, name: str, figures: list[str]) -> dict[str, Any]:

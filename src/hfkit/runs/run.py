@@ -29,7 +29,11 @@ class Run:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if not _is_run(self.path):
+        try:
+            found = (self.path / "run.json").is_file()
+        except OSError:  # a name of thousands of characters
+            found = False
+        if not found:
             what = "is not a run: it has no run.json" if self.path.is_dir() else "is not there"
             raise HfkitError(f"{self.path} {what}", fix=like_runs(path) or "name a folder such as runs/bert_imdb")
         self.info: dict[str, Any] = self.read("run.json")
@@ -235,13 +239,6 @@ def like_runs(name: str | Path) -> str | None:
     names = {place.name: str(place) for place in places}
     close = [names[one] for one in get_close_matches(Path(name).name, names, n=2, cutoff=0.6)]
     return f"did you mean {' or '.join(close)}?" if close else None
-
-
-def _is_run(path: Path) -> bool:
-    try:
-        return (path / "run.json").is_file()
-    except OSError:  # a name of thousands of characters
-        return False
 
 
 def _in_use(path: Path) -> HfkitError:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import datasets
 import numpy as np
 from datasets import Dataset, DatasetDict
 
@@ -51,7 +52,14 @@ class Windows:
     def take(self, number: int, window: Window) -> None:
         """Drop this window for another."""
         self.number, self.begin, self.end = number, window.begin, window.end
-        self.rows = _without_bar(lambda: self.prepare(window.rows))
+        shown = not datasets.are_progress_bars_disabled()
+        if shown:  # a window is prepared every few seconds: its bar would be in the way of the training's
+            datasets.disable_progress_bars()
+        try:
+            self.rows = self.prepare(window.rows)
+        finally:
+            if shown:
+                datasets.enable_progress_bars()
 
 
 class StreamPlan(BatchPlan):
@@ -140,16 +148,3 @@ def facts(told: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     train = {"rows": told["documents"], "bytes": told["bytes"], "fingerprint": told["digest"]}
     notes = [*data["notes"], f"stream: {', '.join(parts)}"]
     return data | {"splits": data["splits"] | {"train": train}, "notes": notes}
-
-
-def _without_bar(prepare: Callable[[], Dataset]) -> Dataset:
-    """A window is prepared every few seconds: its bar would be in the way of the training's."""
-    import datasets
-
-    if datasets.are_progress_bars_disabled():
-        return prepare()
-    datasets.disable_progress_bars()
-    try:
-        return prepare()
-    finally:
-        datasets.enable_progress_bars()

@@ -2,7 +2,6 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import DatasetCard, get_token
 
@@ -73,20 +72,16 @@ def data_files(data: LoadedData, secrets: Secrets, folder: Path) -> Bundle:
     for split, rows in data.items():
         for column in ("id", "text", "text_pair"):
             if column in rows.column_names:
-                _search(secrets, split, column, rows[column][:])
+                content = "\n".join(rows[column][:]).encode("utf-8", "surrogatepass")
+                if private := secrets.search(content):
+                    row = content[: private[0].start].count(b"\n")
+                    what, where = f"{column} of {split} holds what is private", f"about row {row} of {len(rows):,}"
+                    fix = "take it out of the data; nothing was sent"
+                    raise HfkitError(f"{what}: {private[0]}", where=where, fix=fix)
         path = folder / f"{split}.parquet"
         rows.to_parquet(path)
         found.files[f"data/{split}-00000-of-00001.parquet"] = path
     return found
-
-
-def _search(secrets: Secrets, split: str, column: str, values: list[Any]) -> None:
-    content = "\n".join(values).encode("utf-8", "surrogatepass")
-    if private := secrets.search(content):
-        row = content[: private[0].start].count(b"\n")
-        what = f"{column} of {split} holds what is private: {private[0]}"
-        fix = "take it out of the data; nothing was sent"
-        raise HfkitError(what, where=f"about row {row} of {len(values):,}", fix=fix)
 
 
 def published_card(card: DataCard, data: LoadedData, repository: str) -> str:

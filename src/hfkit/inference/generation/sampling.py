@@ -7,20 +7,9 @@ from dataclasses import fields
 from typing import Any
 
 import torch
+import transformers
 from torch import Tensor
-from transformers import (
-    EpsilonLogitsWarper,
-    EtaLogitsWarper,
-    GenerationConfig,
-    LogitsProcessor,
-    LogitsProcessorList,
-    MinPLogitsWarper,
-    PreTrainedTokenizerBase,
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-    TypicalLogitsWarper,
-)
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedTokenizerBase
 from transformers.generation.streamers import BaseStreamer
 
 from hfkit.base.errors import HfkitError
@@ -51,13 +40,13 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 # In the order in which transformers applies them; each with the value that leaves everything as it is.
 _WARPERS: tuple[tuple[str, type, float], ...] = (
-    ("temperature", TemperatureLogitsWarper, 1.0),
-    ("top_k", TopKLogitsWarper, 0),
-    ("top_p", TopPLogitsWarper, 1.0),
-    ("min_p", MinPLogitsWarper, 0.0),
-    ("typical_p", TypicalLogitsWarper, 1.0),
-    ("epsilon_cutoff", EpsilonLogitsWarper, 0.0),
-    ("eta_cutoff", EtaLogitsWarper, 0.0),
+    ("temperature", transformers.TemperatureLogitsWarper, 1.0),
+    ("top_k", transformers.TopKLogitsWarper, 0),
+    ("top_p", transformers.TopPLogitsWarper, 1.0),
+    ("min_p", transformers.MinPLogitsWarper, 0.0),
+    ("typical_p", transformers.TypicalLogitsWarper, 1.0),
+    ("epsilon_cutoff", transformers.EpsilonLogitsWarper, 0.0),
+    ("eta_cutoff", transformers.EtaLogitsWarper, 0.0),
 )
 
 
