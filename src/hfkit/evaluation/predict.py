@@ -92,10 +92,9 @@ def _memory_for(rows: list[int], tokens: int) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not hardware.out_of_memory(error):
             raise
-        raise HfkitError(
-            f"out of memory in an evaluation batch of {len(rows)} rows, {tokens:,} padded tokens",
-            fix="set a smaller --per_device_eval_batch_size or --eval_tokens_per_batch",
-        ) from error
+        what = f"out of memory in an evaluation batch of {len(rows)} rows, {tokens:,} padded tokens"
+        fix = "set a smaller --per_device_eval_batch_size or --eval_tokens_per_batch"
+        raise HfkitError(what, fix=fix) from error
 
 
 def _gathered(mine: list[list[int]], kept: list[dict[str, np.ndarray]], stopped: bool) -> dict[str, np.ndarray]:

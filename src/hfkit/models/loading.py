@@ -196,11 +196,9 @@ def _new_parameters(model: PreTrainedModel, info: dict[str, Any], folder: Path) 
     mismatched = {entry[0] if isinstance(entry, tuple) else entry for entry in info["mismatched_keys"]}
     wrong = sorted(name for name in mismatched if not in_head(model, name))
     if wrong:
-        raise HfkitError(
-            f"{len(wrong)} weights have another size than the config says, {wrong[0]} the first",
-            where=str(folder),
-            fix="take the sizes in --model_args back: they belong to the weights",
-        )
+        what = f"{len(wrong)} weights have another size than the config says, {wrong[0]} the first"
+        fix = "take the sizes in --model_args back: they belong to the weights"
+        raise HfkitError(what, where=str(folder), fix=fix)
     names = dict(model.named_parameters())
     new = sorted(name for name in set(info["missing_keys"]) | mismatched if name in names)
     backbone = [name for name in names if not in_head(model, name)]

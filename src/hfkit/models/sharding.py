@@ -74,10 +74,9 @@ def cut(value: Any, like: torch.Tensor) -> Any:
     if not isinstance(like, DTensor) or not isinstance(value, torch.Tensor) or not value.ndim:
         return value
     if value.shape != like.shape:
-        raise HfkitError(
-            f"a tensor of shape {tuple(value.shape)} cannot be cut as one of shape {tuple(like.shape)} is",
-            fix="with sharded weights use an optimizer whose state has the shape of the weights, such as adamw or sgd",
-        )
+        what = f"a tensor of shape {tuple(value.shape)} cannot be cut as one of shape {tuple(like.shape)} is"
+        fix = "with sharded weights use an optimizer whose state has the shape of the weights, such as adamw or sgd"
+        raise HfkitError(what, fix=fix)
     value = value.to(like.device, like.dtype)
     return distribute_tensor(value, like.device_mesh, like.placements, src_data_rank=None)
 

@@ -173,10 +173,9 @@ def reading(*runs: Run) -> Iterator[None]:
         raise
     except Exception as error:  # templates, arrays and dictionaries each complain in their own way
         what = f"there is no entry {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
-        raise HfkitError(
-            f"The files of {' and '.join(str(run.path) for run in runs)} do not fit together: {what}",
-            fix="restore run.json, metrics.json, log.jsonl and predictions.parquet as the run wrote them",
-        ) from error
+        what = f"The files of {' and '.join(str(run.path) for run in runs)} do not fit together: {what}"
+        fix = "restore run.json, metrics.json, log.jsonl and predictions.parquet as the run wrote them"
+        raise HfkitError(what, fix=fix) from error
 
 
 def identity(config: TrainConfig | dict[str, Any]) -> dict[str, Any]:
@@ -253,8 +252,7 @@ def _same_or_refuse(run: Run, config: TrainConfig) -> None:
     if differing:
         changes = ", ".join(f"{name} {there.get(name)!r} -> {here.get(name)!r}" for name in differing[:5])
         more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
-        raise HfkitError(
-            f"{run.path} holds a run of another configuration: {changes}{more}",
-            fix="set --output_dir to a new folder, or --overwrite to delete the run that is there",
-        )
+        what = f"{run.path} holds a run of another configuration: {changes}{more}"
+        fix = "set --output_dir to a new folder, or --overwrite to delete the run that is there"
+        raise HfkitError(what, fix=fix)
     say_idle({name: value for name, value in there.items() if name in lacking}, config.task, str(run.path))

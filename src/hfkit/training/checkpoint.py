@@ -43,10 +43,9 @@ def check_space(place: Path, tensors: dict[str, Tensors]) -> None:
     there = next(folder for folder in place.parents if folder.is_dir())
     free = shutil.disk_usage(there).free
     if free < needed + 2**20:
-        raise HfkitError(
-            f"{place} needs {needed / 1e6:,.0f} MB, and the disk has {free / 1e6:,.0f} MB left",
-            fix="free space, then give the same command again; or set --output_dir to another disk",
-        )
+        what = f"{place} needs {needed / 1e6:,.0f} MB, and the disk has {free / 1e6:,.0f} MB left"
+        fix = "free space, then give the same command again; or set --output_dir to another disk"
+        raise HfkitError(what, fix=fix)
 
 
 def load(place: Path) -> tuple[dict[str, Tensors], dict[str, Any]]:

@@ -36,11 +36,9 @@ def prove_savable(folder: Path, accelerator: Accelerator, model: PreTrainedModel
             try:
                 part.save_pretrained(trial)
             except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
-                raise HfkitError(
-                    f"What is trained could not be saved: the {type(part).__name__} cannot be: {first_line(error)}",
-                    where="--model",
-                    fix="mend the model's folder: plain save_pretrained fails there too",
-                ) from error
+                what = f"What is trained could not be saved: the {type(part).__name__} cannot be: {first_line(error)}"
+                fix = "mend the model's folder: plain save_pretrained fails there too"
+                raise HfkitError(what, where="--model", fix=fix) from error
 
 
 def save_model(folder: Path, accelerator: Accelerator, model: PreTrainedModel, processor: Any) -> None:

@@ -116,11 +116,9 @@ class StreamPosition(Callback):
         begin, stream = Position(**state["begin"]), self.plan.windows.stream
         window = stream.window(begin)
         if window.end.digest != state["digest"]:
-            raise HfkitError(
-                f"The documents after number {begin.row:,} of the stream are not those that the run has learnt from",
-                where=stream.opened.location,
-                fix="restore them, or begin again with --overwrite (and a pinned --dataset_revision)",
-            )
+            what = f"The documents after number {begin.row:,} of the stream are not those that the run has learnt from"
+            fix = "restore them, or begin again with --overwrite (and a pinned --dataset_revision)"
+            raise HfkitError(what, where=stream.opened.location, fix=fix)
         self.plan.take(state["window"], window, state["first_update"])
 
 

@@ -180,11 +180,9 @@ def read_adapter(folder: Path) -> tuple[str, str | None]:
         what = "adapter_config.json sets megatron_config, by which PEFT would import any module"
         raise HfkitError(what, where=str(place), fix="take the line out, and read what else the folder asks for")
     if not (folder / "adapter_model.safetensors").is_file():
-        raise HfkitError(
-            "The adapter has no adapter_model.safetensors; hfkit reads safetensors, which cannot run code",
-            where=str(folder),
-            fix="save it as such once where you trust it: model.save_pretrained(folder)",
-        )
+        what = "The adapter has no adapter_model.safetensors; hfkit reads safetensors, which cannot run code"
+        fix = "save it as such once where you trust it: model.save_pretrained(folder)"
+        raise HfkitError(what, where=str(folder), fix=fix)
     return content["base_model_name_or_path"], content.get("revision")
 
 

@@ -42,11 +42,9 @@ class ModelKeeper(Callback):
                 self._keep(engine)
         damage = atomic.damage(self.folder, self.files)  # empty but on the first process
         if damage:
-            raise HfkitError(
-                f"the best model, of update {engine.state.best_step}, is damaged: {damage[0]}",
-                where=str(self.folder),
-                fix="look at the disk, then begin again with --overwrite",
-            )
+            what = f"the best model, of update {engine.state.best_step}, is damaged: {damage[0]}"
+            fix = "look at the disk, then begin again with --overwrite"
+            raise HfkitError(what, where=str(self.folder), fix=fix)
 
     def _keep(self, engine: Engine) -> None:
         self.save()
