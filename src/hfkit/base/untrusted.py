@@ -62,13 +62,9 @@ def check_text(beginning: bytes, path: str | Path) -> None:
 
 
 def not_text(path: str | Path, line: int, encoding: str, beginning: bytes, byte: int | None = None) -> HfkitError:
-    """The message for a file that is not text in the `encoding` that was asked for.
-
-    Args:
-        path, line: The place.
-        beginning: The file's first bytes, from which another encoding can often be told.
-        byte: The one that cannot stand there; None for an end that is cut off.
-    """
+    """The message for a file that is not text in the `encoding` that was asked for. From its `beginning`, the first
+    bytes, another encoding can often be told; `byte` is the one that cannot stand there, None for an end that is cut
+    off."""
     guess = "common ones: gb18030, cp1252, latin-1"
     if beginning[:2] in (b"\xff\xfe", b"\xfe\xff"):
         guess = "the file begins as utf-16 does"

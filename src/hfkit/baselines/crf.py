@@ -22,13 +22,8 @@ class LinearChainCRF(nn.Module):
         self.end = nn.Parameter(torch.zeros(labels))
 
     def forward(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        """Minus the log of the probability of each row's tags: (rows,).
-
-        Args:
-            emissions: (rows, words, labels).
-            tags: (rows, words), any label on padding.
-            mask: (rows, words) of bool: what is no padding.
-        """
+        """Minus the log of the probability of each row's tags, (rows,): from emissions (rows, words, labels), tags
+        (rows, words), any label on padding, and the mask (rows, words) of bool: what is no padding."""
         emissions = emissions.float()
         return self.log_partition(emissions, mask) - self._score(emissions, tags, mask)
 

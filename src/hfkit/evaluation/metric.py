@@ -140,13 +140,9 @@ def as_rows(values: Any) -> np.ndarray:
 
 
 def rival(metrics: Sequence[Metric], columns: Columns, answer: Mapping[str, Any]) -> Columns:
-    """The columns of another answer to the same rows: what the rows have, and its own in the place of the model's.
-
-    Args:
-        metrics: The first is the primary one: what it reads of an answer is what a rival has to give.
-        columns: The model's.
-        answer: {"prediction": ...}, or the columns by their names.
-    """
+    """The columns of another answer to the same rows: what the rows have, and its own in the place of the model's
+    `columns`. What the primary metric, the first one, reads of an answer is what a rival has to give: {"prediction":
+    ...}, or the columns by their names."""
     own = {name for name in metrics[0].columns if name not in metrics[0].given}
     given = {name for metric in metrics for name in metric.given} & set(columns)
     found = {name: answer[name if name in answer else "prediction"] for name in own}

@@ -75,19 +75,13 @@ def pipeline(
 
 
 def predict_file(model: Any, input: str | Path, output: str | Path | None = None, **options: Any) -> int:
-    """Answer every row of a file, or every picture of a folder, and write it with the answer beside it.
+    """Answer every row of a file, or every picture of a folder, and write it with the answer beside it; returns how
+    many rows.
 
-    Args:
-        model: A run, a model's folder, an adapter or a Hub id; or a pipeline that is loaded already.
-        input, output: See `predict` in the task's `files.py`, such as `hfkit.tasks.text_classification.files`.
-        options: Its arguments, and those of `hfkit.pipeline`.
-
-    Returns:
-        The number of rows.
-
-    Raises:
-        HfkitError: The model's task writes no answers to files, and what its `predict` raises.
-    """
+    `model` is a run, a model's folder, an adapter or a Hub id; or a pipeline that is loaded already. For `input`,
+    `output` and `options`, which may be those of `hfkit.pipeline` too, see `predict` in the task's `files.py`, such as
+    `hfkit.tasks.text_classification.files`. Raises HfkitError: the model's task writes no answers to files, and what
+    its `predict` raises."""
     loaded = getattr(model, "model", None)
     spec = task_of(locate(model)) if loaded is None else discover.of_model(loaded)
     if spec is None:

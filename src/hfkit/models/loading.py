@@ -26,17 +26,10 @@ from hfkit.tasks.spec import TaskSpec
 def load_model(path: str | Path, revision: str | None = None, trust_remote_code: bool = False) -> tuple[Any, Any]:
     """A finished model and its tokenizer or image processor, in float32 and ready to answer (`eval()`).
 
-    What it is a model for, its folder says (`hfkit.tasks.discover`). An adapter comes as a PeftModel on its base. Only
-    safetensors are read.
-
-    Args:
-        path: A folder, a run directory, an adapter's folder, `demo:minilm` or a Hub id.
-        revision: Commit, tag or branch of a Hub id.
-        trust_remote_code: Run Python code that the folder ships.
-
-    Raises:
-        HfkitError: There is no model, no weights, no tokenizer or no base, or the head was never trained.
-    """
+    `path` is a folder, a run directory, an adapter's folder, which comes as a PeftModel on its base, `demo:minilm` or a
+    Hub id, of which `revision` is a commit, tag or branch. What it is a model for, its folder says
+    (`hfkit.tasks.discover`). Only safetensors are read; with `trust_remote_code` Python code that the folder ships is
+    run. Raises HfkitError: there is no model, no weights, no tokenizer or no base, or the head was never trained."""
     folder = locate(path, revision, code=trust_remote_code)
     if (folder / "adapter_config.json").is_file():
         from hfkit.models.adapting.adapters import load_base

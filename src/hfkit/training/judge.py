@@ -40,21 +40,13 @@ def evaluate(
     trust_remote_code: bool = False,
     evaluations: Path | None = None,
 ) -> dict[str, Any]:
-    """A finished run's figures on another data set: a file whole, anything else its test split.
+    """A finished run's figures on another data set: a file whole, anything else its test split; their labels are
+    matched to the model's by name. No baselines: they belong to a training split.
 
-    Writes `metrics.json`, which is what it returns, and `predictions.parquet` to `output`, by default as `folder_for`
-    has it. No baselines: they belong to a training split.
-
-    Args:
-        data: Which rows; their labels are matched to the model's by name.
-        output: The folder to write. Default: one of the data set's name in `evaluations`.
-        trust_remote_code: Run Python code that the model ships. What the run's own config says does not count: a run
-            may come from anyone.
-        evaluations: Where each data set gets a folder. Default: `<run>/evaluations`.
-
-    Raises:
-        HfkitError: The run is not finished, or the data has a label that the model does not know.
-    """
+    Writes `metrics.json`, which is what it returns, and `predictions.parquet` to `output`, by default, as `folder_for`
+    has it, to a folder of the data set's name in `evaluations`, which is by default in the run. `trust_remote_code`
+    runs Python code that the model ships. What the run's own config says does not count: a run may come from anyone.
+    Raises HfkitError: the run is not finished, or the data has a label that the model does not know."""
     finished = Run(run)
     finished.check_finished()
     with runs.reading(finished):

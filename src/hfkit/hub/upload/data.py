@@ -29,22 +29,12 @@ def push_data(
     overwrite_card: bool = False,
     dry_run: bool = False,
 ) -> str | None:
-    """Publish the checked splits of a data set with its card.
+    """Publish the checked splits of a data set with its card. Returns the commit; None for a dry run.
 
     The rows are those that training reads: split, without repeats and leaks, labels with their names. The card is the
-    one of `data_cards/`, which must be good (`hfkit card check`); the published one names the repository as its source.
-
-    Args:
-        name: The card's name, as `--dataset` takes it; `demo:NAME` for its embedded form.
-        repository: `user/name`.
-        private, message, overwrite_card, dry_run: As of `hfkit.push`.
-
-    Returns:
-        The commit; None for a dry run.
-
-    Raises:
-        HfkitError: The card has something to mend, a text or the card holds what is private, or the Hub refuses.
-    """
+    one of `data_cards/`, named as `--dataset` takes it, `demo:NAME` for its embedded form; it must be good (`hfkit card
+    check`), and the published one names the repository as its source. The other arguments are as of `hfkit.push`.
+    Raises HfkitError: the card has something to mend, a text or the card holds what is private, or the Hub refuses."""
     publishing.check_name(repository)
     card = DataCard.find(name.removeprefix("demo:"))
     (found,) = check_cards([card.path], data=False)
