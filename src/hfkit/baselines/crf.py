@@ -25,14 +25,11 @@ class LinearChainCRF(nn.Module):
         """Minus the log of the probability of each row's tags, (rows,): from emissions (rows, words, labels), tags
         (rows, words), any label on padding, and the mask (rows, words) of bool: what is no padding."""
         emissions = emissions.float()
-        return self.log_partition(emissions, mask) - self._score(emissions, tags, mask)
-
-    def _score(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         said = emissions.gather(2, tags[..., None])[..., 0]
         moves = self.transitions[tags[:, :-1], tags[:, 1:]]
         last = tags.gather(1, mask.sum(dim=1, keepdim=True) - 1)[:, 0]
         inner = (said * mask).sum(dim=1) + (moves * mask[:, 1:]).sum(dim=1)
-        return self.start[tags[:, 0]] + inner + self.end[last]
+        return self.log_partition(emissions, mask) - (self.start[tags[:, 0]] + inner + self.end[last])
 
     def log_partition(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """log Z of each row, (rows,), by the forward algorithm."""

@@ -107,8 +107,8 @@ class Secrets:
                     continue
                 said.append(str(finding))
                 is_path = "folder" in finding.kind or "user" in finding.kind
-                start, stop = _whole_path(content, finding) if is_path else (finding.start, finding.end)
-                kept = _last_part(content[start:stop]) if is_path else b"[removed]"
+                removed = finding.start, finding.end, b"[removed]"
+                start, stop, kept = _path_around(content, finding) if is_path else removed
                 parts += [content[end : max(start, end)], kept]
                 end = max(stop, end)
             content = b"".join([*parts, content[end:]])
@@ -134,14 +134,11 @@ _PATH = re.compile(rb"[^\s\"'<>|*?;,()\[\]{}=&]*")
 _BEFORE = re.compile(rb"[^\s\"'<>|*?;,()\[\]{}=&]*\Z")
 
 
-def _whole_path(content: bytes, finding: Finding) -> tuple[int, int]:
-    """Where the path begins and ends in which something private stands."""
+def _path_around(content: bytes, finding: Finding) -> tuple[int, int, bytes]:
+    """Where the path begins and ends in which something private stands, and its file's name; of a bare home folder
+    nothing is left but `~`."""
     before = _BEFORE.search(content, max(0, finding.start - 500), finding.start)
     after = _PATH.match(content, finding.end)
-    return before.start() if before else finding.start, after.end() if after else finding.end
-
-
-def _last_part(path: bytes) -> bytes:
-    """The name of the file; of a bare home folder nothing is left but `~`."""
-    parts = [part for part in re.split(rb"[/\\]+", path) if part]
-    return parts[-1] if len(parts) > 2 else b"~"
+    start, stop = before.start() if before else finding.start, after.end() if after else finding.end
+    parts = [part for part in re.split(rb"[/\\]+", content[start:stop]) if part]
+    return start, stop, parts[-1] if len(parts) > 2 else b"~"
