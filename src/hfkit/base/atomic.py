@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hfkit.base.errors import HfkitError
+from hfkit.base.errors import HfkitError, causes
 
 NOT_OURS, FULL = (errno.EACCES, errno.EPERM, errno.EROFS), (errno.ENOSPC, errno.EDQUOT)
 """What a disk says of another user's or a read-only place, and of one that is full or over its quota."""
@@ -40,12 +40,9 @@ def in_rust(error: BaseException) -> OSError | None:
 
 def refusal(error: BaseException | None) -> OSError | None:
     """The disk's refusal that an error is, or came from: a file that is not ours, a read-only or a full disk."""
-    while error is not None:
-        found = error if isinstance(error, OSError) else in_rust(error)
-        if found is not None and (found.errno in FULL or (found.errno in NOT_OURS and found.filename)):
-            return found
-        error = error.__cause__ or error.__context__
-    return None
+    found = (cause if isinstance(cause, OSError) else in_rust(cause) for cause in causes(error))
+    told = (one for one in found if one and (one.errno in FULL or (one.errno in NOT_OURS and one.filename)))
+    return next(told, None)
 
 
 def unwritable(path: Path, error: OSError, instead: str = "set --output_dir") -> HfkitError:

@@ -49,6 +49,13 @@ def after(notes: list[str]) -> Iterator[None]:
         raise
 
 
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, what it came from, and so on down."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def _shown(text: str) -> str:
     """Long parts lose their middle: the beginning names the fault, the end often the count or the place."""
     return flat(text[:LONGEST] + "…" + text[-LONGEST // 4 :] if len(text) > LONGEST * 5 // 4 else text)
