@@ -150,10 +150,9 @@ def connection_failed(error: BaseException) -> bool:
         "LocalEntryNotFoundError OfflineModeIsEnabled ConnectError ConnectTimeout ReadTimeout ConnectionError"
         " MaxRetryError gaierror"
     )
-    told = "\n".join(map(str, causes(error))).lower()
-    return (
-        bool(names_of(error) & set(known.split())) or "offline mode is enabled" in told or "couldn't connect to" in told
-    )
+    told = "\n".join(map(str, causes(error)))
+    said = "offline mode is enabled" in told or "couldn't connect to" in told.lower()
+    return said or bool(names_of(error) & set(known.split()))
 
 
 def names_of(error: BaseException) -> set[str]:
