@@ -48,10 +48,9 @@ class RecurrentEncoder(nn.Module):
         return padded, hidden[-self.directions :].transpose(0, 1).flatten(1)
 
     def _padded(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The same without packing, for which a CPU takes ten times as long (benchmarks/NOTES.md).
-
-        A state depends on no token that is read after it. So padding may be read after a text, and what comes of it is
-        thrown away; the other direction reads each text turned around where it stands."""
+        """The same without packing, for which a CPU takes ten times as long (benchmarks/NOTES.md). A state depends on
+        no token that is read after it. So padding may be read after a text, and what comes of it is thrown away; the
+        other direction reads each text turned around where it stands."""
         places = torch.arange(inputs.size(1))
         inside = places < lengths[:, None]
         turned = torch.where(inside, lengths[:, None] - 1 - places, places)

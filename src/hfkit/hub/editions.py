@@ -123,9 +123,8 @@ def file_of(module: str) -> str:
 
 
 def _relative(module: str) -> tuple[str, list[str]]:
-    """A module's source with its imports of hfkit made relative, and the modules that it imports.
-
-    A module imports names from modules, as everywhere in these rooms; what only type checkers read stays as it is."""
+    """A module's source with its imports of hfkit made relative, and the modules that it imports. A module imports
+    names from modules, as everywhere in these rooms; what only type checkers read stays as it is."""
     spec = find_spec(module)
     assert spec is not None and spec.origin is not None, f"{module} has no file"
     text = Path(spec.origin).read_text(encoding="utf-8")

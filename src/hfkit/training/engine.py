@@ -252,10 +252,9 @@ class Engine:
         self.state.epoch = self.plan.epochs(self.state.examples)
 
     def _settle(self, validation: Dataset | None) -> None:
-        """Save, then look at validation, where they are due: what goes wrong in a look costs no update.
-
-        Its checkpoint says that the look is still to come, so a session that takes it up begins with that, as it does
-        with one that a signal cut short."""
+        """Save, then look at validation, where they are due: what goes wrong in a look costs no update. Its checkpoint
+        says that the look is still to come, so a session that takes it up begins with that, as it does with one that a
+        signal cut short."""
         if "save" in self.state.due:
             self.state.due.remove("save")
             self._emit("on_save")

@@ -72,8 +72,6 @@ def fit(
     return when the test split is done, and the run is finished once the first has fitted the baselines and written.
 
     Args:
-        config: Every knob.
-        task: What is learnt.
         model: From `build_model`, which seeds what starts at random, or any PreTrainedModel or PeftModel that fits the
             task. Order, dropout and baselines depend on `config.seed` alone.
         processor: Its tokenizer or image processor.

@@ -51,10 +51,9 @@ TOKENIZERS = {"bpe": train_byte_bpe, "char": train_char}
 
 
 def _wrap(tokenizer: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
-    """The end token begins a text too: where nothing was said before, a document has just ended.
-
-    Padding is another token, so that no mask of padding hides the end from the loss. It goes to the left, where
-    generation needs it. An end token that somebody writes in a text is the characters it is made of."""
+    """The end token begins a text too: where nothing was said before, a document has just ended. Padding is another
+    token, so that no mask of padding hides the end from the loss. It goes to the left, where generation needs it. An
+    end token that somebody writes in a text is the characters it is made of."""
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         model_max_length=max_length,

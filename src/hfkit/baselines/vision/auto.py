@@ -67,11 +67,10 @@ class ImageBaseline(PreTrainedModel):
         return pixels
 
     def _init_weights(self, module: nn.Module) -> None:
-        """Start values; `init` leaves alone what a checkpoint has just filled.
-
-        Convolutions and hidden layers start as in He et al. 2015 ("Delving Deep into Rectifiers"), normal with variance
-        2 / n: a ReLU halves the variance, and this keeps it. For convolutions n counts what one input feeds, as in the
-        authors' ResNets, for linear layers what feeds one output."""
+        """Start values; `init` leaves alone what a checkpoint has just filled. Convolutions and hidden layers start as
+        in He et al. 2015 ("Delving Deep into Rectifiers"), normal with variance 2 / n: a ReLU halves the variance, and
+        this keeps it. For convolutions n counts what one input feeds, as in the authors' ResNets, for linear layers
+        what feeds one output."""
         if module is self.classifier:  # near zero: the first predictions claim nothing
             init.normal_(module.weight, std=0.02)
             init.zeros_(module.bias)
