@@ -65,12 +65,10 @@ class _Pieces:
     def __init__(self, documents: Tensor, last: Tensor | None) -> None:
         batch, tokens = documents.shape
         new = documents.diff(dim=1, prepend=documents[:, :1] - 1) != 0  # the first token of each document
-        starts = new.flatten().nonzero().flatten()
-        ends = torch.cat([starts[1:], starts.new_tensor([batch * tokens])])
-        self.shape = (batch, tokens)
-        self.lengths: list[int] = (ends - starts).tolist()
-        at = torch.full((batch,), tokens - 1, device=documents.device) if last is None else last
         number = new.flatten().cumsum(dim=0).view(batch, tokens) - 1  # counted through the whole batch
+        self.shape = (batch, tokens)
+        self.lengths: list[int] = number.flatten().bincount().tolist()
+        at = torch.full((batch,), tokens - 1, device=documents.device) if last is None else last
         self.final = number.gather(1, at[:, None]).flatten()
 
     def run(self, layer: nn.Module, states: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
