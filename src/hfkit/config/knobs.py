@@ -80,7 +80,7 @@ def _switch(text: str) -> bool:
         return True
     if text.lower() in ("no", "false", "f", "n", "0"):
         return False
-    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false (yes/no, true/false, t/f, y/n, 1/0)")
 
 
 def holds(config: Any, wanted: str) -> bool:

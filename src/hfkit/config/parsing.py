@@ -164,8 +164,9 @@ class ConfigParser(argparse.ArgumentParser):
         words = []
         for word in sys.argv[1:] if argv is None else argv:
             flag, equals, value = word.partition("=")
-            meant = "--" + flag[2:].replace("-", "_")
-            words.append(meant + equals + value if meant in self._option_string_actions else word)
+            meant = "--" + flag.removeprefix("--").replace("-", "_")
+            known = flag.startswith("--") and meant in self._option_string_actions
+            words.append(meant + equals + value if known else word)
         namespace, rest = self.parse_known_args(words)
         if rest:
             self.error(self._unknown(rest[0]))
