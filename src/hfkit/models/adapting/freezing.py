@@ -25,7 +25,7 @@ def freeze(model: nn.Module, patterns: Iterable[str], new: Collection[str] = ())
     for pattern in patterns:
         matched = {name for name in parameters if _matches(model, name, pattern, new)}
         if not matched:
-            modules = {".".join(name.split(".")[:-1][:4]) for name in parameters}  # deep enough to read
+            modules = {".".join(name.rsplit(".", 1)[0].split(".")[:4]) for name in parameters}  # short enough to read
             fix = nearest(pattern, {"backbone", "embeddings", *modules})
             raise HfkitError(f"no parameter is called {pattern!r}", where="--freeze", fix=fix)
         frozen |= matched
