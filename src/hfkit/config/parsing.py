@@ -119,7 +119,8 @@ class ConfigParser(argparse.ArgumentParser):
         self._add_groups(config_class)
         self.of_a_task = issubclass(config_class, TrainConfig)
         if self.of_a_task:
-            self.add_argument("--help_all", action=_HelpAll, help="show every flag, in groups, and exit")
+            unset: dict[str, Any] = {"nargs": 0, "dest": argparse.SUPPRESS, "default": argparse.SUPPRESS}
+            self.add_argument("--help_all", action=_HelpAll, help="show every flag, in groups, and exit", **unset)
             known = definitions(config_class).items()
             lead = sorted((entry.metadata["lead"], name) for name, entry in known if "lead" in entry.metadata)
             self.few = [self._option_string_actions[f"--{name}"] for _, name in lead]
@@ -214,9 +215,6 @@ class DataParser(ConfigParser):
 
 class _HelpAll(argparse.Action):
     """The whole page, as `--help` shows the first."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
-        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, default=argparse.SUPPRESS, help=help)
 
     def __call__(self, parser: Any, *_: Any) -> None:
         print(parser.format_all(), end="")
