@@ -106,23 +106,6 @@ def read_json(
     return value
 
 
-def read_object(text: str | None, flag: str) -> dict[str, Any]:
-    """The JSON object that a flag gives, an empty one where it does not. Raises HfkitError: it is none."""
-    try:
-        value: Any = json.loads("{}" if text is None else text)
-        problem = None if isinstance(value, dict) else f"it is a {type(value).__name__}"
-    except json.JSONDecodeError as error:
-        problem = f"{error.msg} at character {error.pos + 1}"
-    except RecursionError:
-        problem = "it is nested too deeply"
-    except ValueError:
-        problem = "it holds a number of thousands of digits"
-    if problem:
-        fix = """write it as in '{"name": 1}', quoted for the shell"""
-        raise HfkitError(f"{flag} {text} is no JSON object: {problem}", fix=fix)
-    return dict(value)
-
-
 def read_text(path: Path, most: int) -> str:
     """The text of a file in UTF-8. Raises as `regular_file`, and for more than `most` bytes or others than UTF-8's."""
     size = regular_file(path).stat().st_size

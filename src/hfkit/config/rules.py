@@ -1,10 +1,11 @@
 """check: combinations of flags that cannot work, refused before anything is loaded. What needs the data or the model (a
 column, the model's longest text) is checked where that is known."""
 
+import json
 from typing import Any
 
 from hfkit.base.errors import HfkitError
-from hfkit.base.untrusted import read_object, text_codec
+from hfkit.base.untrusted import text_codec
 from hfkit.config import TrainConfig
 from hfkit.config.knobs import Broken, default_of, definitions, holds, numbers, settle, types
 
@@ -47,12 +48,28 @@ def _exclusive(config: TrainConfig) -> Broken:
 
 def _texts(config: TrainConfig) -> Broken:
     for name in ("model_args", "optim_args", "lr_scheduler_kwargs"):
-        read_object(getattr(config, name), f"--{name}")
+        text = getattr(config, name)
+        problem = None if text is None else _json_problem(text)
+        if problem:
+            fix = """write it as in '{"name": 1}', quoted for the shell"""
+            yield f"--{name} {text} is no JSON object: {problem}", fix
     try:
         text_codec(config.encoding)
     except HfkitError as error:
         yield f"--encoding {config.encoding} is not known to Python", str(error.fix)
     config.separator()
+
+
+def _json_problem(text: str) -> str | None:
+    try:
+        value: Any = json.loads(text)
+    except json.JSONDecodeError as error:
+        return f"{error.msg} at character {error.pos + 1}"
+    except RecursionError:
+        return "it is nested too deeply"
+    except ValueError:
+        return "it holds a number of thousands of digits"
+    return None if isinstance(value, dict) else f"it is a {type(value).__name__}"
 
 
 def _model(config: TrainConfig) -> Broken:

@@ -1,6 +1,7 @@
 """Which parameters share a learning rate and weight decay, the optimizer over them, and its schedule."""
 
 import inspect
+import json
 import math
 import re
 from bisect import bisect_right
@@ -15,7 +16,6 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION, Adafactor, GreedyLR, get_scheduler
 
 from hfkit.base.errors import HfkitError, nearest
-from hfkit.base.untrusted import read_object
 from hfkit.config import OptimArguments
 
 # Schedules that answer to the validation loss: step them with it, after an evaluation and not after an update.
@@ -206,7 +206,13 @@ def _cosine(start: float, end: float, share: float) -> float:
 
 def _json_arguments(text: str | None, flag: str, name: str, accepted: set[str]) -> dict[str, Any]:
     """The JSON object of a flag, its keys checked. JSON has no tuples, and torch wants them for betas and eps."""
-    arguments = read_object(text, flag)
+    fix = f"write {flag} '{{\"name\": 1}}'"
+    try:
+        arguments = json.loads(text or "{}")
+    except json.JSONDecodeError as error:
+        raise HfkitError(f"{text} is not JSON: {error}", where=flag, fix=fix) from error
+    if not isinstance(arguments, dict):
+        raise HfkitError(f"{text} is not a JSON object", where=flag, fix=fix)
     for key in arguments:
         if key not in accepted:
             fix = nearest(key, accepted) if accepted else "drop the flag: it takes no arguments"
