@@ -130,11 +130,12 @@ class ConfigParser(argparse.ArgumentParser):
         defines the field, the default is the recipe's."""
         defaults = {field.name: default_of(field) for field in dataclasses.fields(config_class)}
         seen: set[str] = set()
-        for owner in filter(dataclasses.is_dataclass, reversed(config_class.__mro__)):
-            own = [field for field in dataclasses.fields(owner) if field.name not in seen]
+        for owner in reversed(config_class.__mro__):
+            known = dataclasses.fields(owner) if dataclasses.is_dataclass(owner) else ()
+            own = [field for field in known if field.name not in seen]
             seen.update(field.name for field in own)
-            hints = get_type_hints(owner)
             if own:
+                hints = get_type_hints(owner)
                 section = self.add_argument_group((owner.__doc__ or owner.__name__).splitlines()[0].rstrip("."))
             for field in own:
                 add_flag(section, field, hints[field.name], defaults[field.name])
