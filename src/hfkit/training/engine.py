@@ -112,6 +112,11 @@ class Engine:
         self._emit("on_train_end")
         return self.state
 
+    @property
+    def quiet(self) -> bool:
+        """Whether this process shows no progress bars."""
+        return not self.accelerator.is_main_process or self.config.disable_tqdm
+
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
         """The weights that count: inside, the model is the averaged one where a callback keeps an average."""

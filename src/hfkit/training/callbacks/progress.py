@@ -18,8 +18,7 @@ class Progress(Callback):
 
     def on_train_begin(self, engine: Engine) -> None:
         total, done = engine.total_steps, {"count": engine.state.step, "work": engine.state.tokens}
-        hidden = not engine.accelerator.is_main_process or engine.config.disable_tqdm
-        self.bar = Bar("train", "update", total, planned=engine.plan.tokens(total), hidden=hidden, **done)
+        self.bar = Bar("train", "update", total, planned=engine.plan.tokens(total), hidden=engine.quiet, **done)
         self.look, self.rows, self.began = engine.look_seconds, 0, time.perf_counter()
 
     def on_backward(self, engine: Engine, update: Update, share: Share, loss: float) -> None:
