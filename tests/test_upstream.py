@@ -36,10 +36,10 @@ def _cache() -> bool:
     return CACHE in utils.ALL_CACHE_NAMES
 
 
-def _parser() -> bool:
-    from transformers import HfArgumentParser
+def _token_vectors() -> bool:
+    from transformers import PreTrainedModel
 
-    return callable(HfArgumentParser._parse_dataclass_field) and callable(HfArgumentParser._add_dataclass_arguments)
+    return PreTrainedModel._input_embed_layer == "embed_tokens" and hasattr(PreTrainedModel, "_tied_weights_keys")
 
 
 def _forward_params() -> bool:
@@ -127,7 +127,7 @@ TOUCHED: dict[str, tuple[str, Callable[[], bool]]] = {
     "transformers: `past_key_values`, since 5.24 `cache`": ("baselines/language/auto.py", _cache),
     "transformers: every config is a dataclass (5.4)": ("baselines/configs.py", _configs_are_dataclasses),
     "transformers.integrations.sdpa_attention, AttentionInterface": ("models/kernels/cpu_attention.py", _sdpa),
-    "HfArgumentParser._parse_dataclass_field": ("config/parsing.py", _parser),
+    "PreTrainedModel._input_embed_layer, PreTrainedModel._tied_weights_keys": ("baselines/auto.py", _token_vectors),
     "Pipeline._forward_params": ("tasks/text_generation/inference.py", _forward_params),
     "PreTrainedModel._init_weights, Parameter._is_hf_initialized": ("tasks/text_classification/models.py", _fresh_head),
     "AutoModel._model_mapping": ("hub/editions.py", _mapping),

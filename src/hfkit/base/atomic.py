@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hfkit.base.errors import HfkitError
+from hfkit.base.errors import HfkitError, causes
 
 NOT_OURS, FULL = (errno.EACCES, errno.EPERM, errno.EROFS), (errno.ENOSPC, errno.EDQUOT)
 """What a disk says of another user's or a read-only place, and of one that is full or over its quota."""
@@ -40,12 +40,9 @@ def in_rust(error: BaseException) -> OSError | None:
 
 def refusal(error: BaseException | None) -> OSError | None:
     """The disk's refusal that an error is, or came from: a file that is not ours, a read-only or a full disk."""
-    while error is not None:
-        found = error if isinstance(error, OSError) else in_rust(error)
-        if found is not None and (found.errno in FULL or (found.errno in NOT_OURS and found.filename)):
-            return found
-        error = error.__cause__ or error.__context__
-    return None
+    found = (cause if isinstance(cause, OSError) else in_rust(cause) for cause in causes(error))
+    told = (one for one in found if one and (one.errno in FULL or (one.errno in NOT_OURS and one.filename)))
+    return next(told, None)
 
 
 def unwritable(path: Path, error: OSError, instead: str = "set --output_dir") -> HfkitError:
@@ -89,11 +86,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """A neighbour to fill, which takes the place of the folder `path` at the block's end, all of it on the disk.
 
     A folder cannot replace another in one step: between two renames neither is there. What is put in the place of a
-    whole folder must therefore be something that can be made again.
-
-    Raises:
-        OSError: The disk failed. What was at `path` is there again.
-    """
+    whole folder must therefore be something that can be made again. Raises OSError: the disk failed. What was at `path`
+    is there again."""
     staged, old = path.with_name(f".{path.name}.tmp"), path.with_name(f".{path.name}.old")
     try:
         for left in (staged, old):  # by a kill
@@ -158,8 +152,7 @@ def digests(folder: Path) -> dict[str, dict[str, Any]]:
 def damage(folder: Path, known: dict[str, dict[str, Any]], hashes: bool = True) -> list[str]:
     """What is wrong with the files of `folder`, a sentence each; empty where all are as their `known` digests say.
 
-    Without `hashes` it is only looked at whether the files are there in their length.
-    """
+    Without `hashes` it is only looked at whether the files are there in their length."""
     found = []
     for name, written in known.items():
         path = folder / name

@@ -12,16 +12,12 @@ LONGEST = 800  # characters of each part of a message: a label or a column's nam
 
 
 class HfkitError(Exception):
-    """A mistake that the user can mend, told in one message.
-
-    Args:
-        what: What is wrong, with the value at fault repeated.
-        where: The place: file, line or row, column, flag. Left out when `what` already names it.
-        fix: What to do about it: the flag to set, the spelling to use, the ways out.
+    """A mistake that the user can mend, told in one message: what is wrong, with the value at fault repeated; `where`:
+    file, line or row, column, flag, left out when `what` already names it; and what to do about it: the flag to set,
+    the spelling to use, the ways out.
 
     Each part is one line without control characters, whatever the data holds that it quotes. The command line prints
-    the message without a traceback and ends with exit status 1.
-    """
+    the message without a traceback and ends with exit status 1."""
 
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
         self.what = _shown(what)
@@ -51,6 +47,13 @@ def after(notes: list[str]) -> Iterator[None]:
     except HfkitError as error:
         error.notes = [*map(_shown, notes), *error.notes]
         raise
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, what it came from, and so on down."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _shown(text: str) -> str:

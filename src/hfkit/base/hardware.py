@@ -41,8 +41,7 @@ def keep_memory(use_cpu: bool = False) -> str | None:
     A training step frees and asks for the same large tensors again and again. glibc hands each back with munmap and
     gets zeroed pages anew, and two thirds of a bf16 step can go into those page faults. Call it before torch
     allocates; it holds for this process only. Returns the sentence to print, or None where it does not apply: on a GPU
-    run it would keep host memory for nothing, and other C libraries have no such switch.
-    """
+    run it would keep host memory for nothing, and other C libraries have no such switch."""
     if _expects_gpu(use_cpu) or platform.libc_ver()[0] != "glibc":
         return None
     mallopt = ctypes.CDLL(None).mallopt
@@ -56,8 +55,7 @@ def keep_blocks() -> None:
 
     For programs of others, whose memory is not ours to settle as `keep_memory` does. glibc keeps blocks as large as the
     largest that it once mapped and got back, up to 32 MiB (mallopt(3), M_MMAP_THRESHOLD); who has set a threshold keeps
-    it. Threads other than the first gain less. The block here is never touched, and so takes no memory.
-    """
+    it. Threads other than the first gain less. The block here is never touched, and so takes no memory."""
     if platform.libc_ver()[0] != "glibc":
         return
     libc = ctypes.CDLL(None)
@@ -69,8 +67,7 @@ def forget_kernels() -> None:
     """Tell torch and oneDNN to keep no CPU kernels, before torch is imported: a long stream is read in constant memory.
 
     Each keeps 1,024, and a batch of new shape brings several: over 100,000 sentences 1 GiB. Making them anew costs
-    nothing that was seen (benchmarks/NOTES.md). A user's own settings stay.
-    """
+    nothing that was seen (benchmarks/NOTES.md). A user's own settings stay."""
     for name in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
         os.environ.setdefault(name, "1")
 
@@ -95,14 +92,9 @@ def use_all_cores(use_cpu: bool = False) -> str | None:
 def mixed_precision(choice: str, use_cpu: bool = False) -> tuple[str, str]:
     """The number format to compute in, as `accelerate.Accelerator(mixed_precision=...)` takes it, and the sentence why.
 
-    Args:
-        choice: The `--mixed_precision` flag. `auto` takes the launcher's choice, else bf16 where the hardware has it,
-            else fp16 on a GPU, else no. A launcher without a config says `no` when nobody chose: that is read as unset.
-        use_cpu: The `--use_cpu` flag.
-
-    Raises:
-        HfkitError: the name is unknown, or the hardware does not have what was asked for.
-    """
+    `auto` takes the launcher's choice, else bf16 where the hardware has it, else fp16 on a GPU, else no. A launcher
+    without a config says `no` when nobody chose: that is read as unset. Raises HfkitError: the name is unknown, or the
+    hardware does not have what was asked for."""
     if choice not in PRECISIONS:
         fix = nearest(choice, PRECISIONS)
         raise HfkitError(f"unknown mixed precision {choice!r}", where="--mixed_precision", fix=fix)
@@ -150,7 +142,11 @@ def describe(use_cpu: bool = False) -> dict[str, Any]:
         properties = torch.cuda.get_device_properties(torch.cuda.current_device())
         name, memory = properties.name, properties.total_memory
     else:
-        name, memory = _cpu_name(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        cpuinfo = Path("/proc/cpuinfo")  # Linux; elsewhere what Python knows
+        told = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.is_file() else ""
+        model = re.search(r"^model name[^:]*:(.*)$", told, re.MULTILINE)
+        name = model[1].strip() if model else platform.processor() or platform.machine()
     return {
         "device": device,
         "name": name,
@@ -248,11 +244,3 @@ def _refuse_unsupported(wanted: str, device: str, asked_by: str) -> None:
 
         if not is_fp8_available():
             raise HfkitError("fp8 needs torchao", where=asked_by, fix="pip install torchao, or use bf16, no or auto")
-
-
-def _cpu_name() -> str:
-    """The processor's name as Linux tells it; elsewhere what Python knows."""
-    cpuinfo = Path("/proc/cpuinfo")
-    told = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.is_file() else ""
-    name = re.search(r"^model name[^:]*:(.*)$", told, re.MULTILINE)
-    return name[1].strip() if name else platform.processor() or platform.machine()

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from hfkit.base import atomic
-from hfkit.base.errors import HfkitError
+from hfkit.base.errors import HfkitError, causes
 
 WAYS_OUT = (
     "run the embedded model and data with --demo; or give local files with --dataset PATH --model FOLDER;"
@@ -94,7 +94,7 @@ def hub_access(what: str) -> Iterator[None]:
                 where=str(refused.filename or constants.HF_HOME),
                 fix="set HF_HOME to a folder of your own, on a disk with space; HF_HUB_CACHE moves models alone",
             ) from error
-        names = {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
+        names = names_of(error)
         if connection_failed(error) or ("DatasetNotFoundError" in names and not reachable):
             reason = "HF_HUB_OFFLINE is set" if offline else error if reachable else "no connection"
             raise hub_unreachable(what, reason) from error
@@ -146,24 +146,18 @@ _REFUSALS: dict[str, tuple[str, str | None]] = {
 
 def connection_failed(error: BaseException) -> bool:
     """Whether `error`, or an error that it came from, says that no answer came or that the cache lacks the file."""
-    names = set(
+    known = (
         "LocalEntryNotFoundError OfflineModeIsEnabled ConnectError ConnectTimeout ReadTimeout ConnectionError"
-        " MaxRetryError gaierror".split()
+        " MaxRetryError gaierror"
     )
-    for cause in causes(error):
-        if any(kind.__name__ in names for kind in type(cause).__mro__):
-            return True
-        if "offline mode is enabled" in str(cause) or "couldn't connect to" in str(cause).lower():
-            return True
-    return False
+    told = "\n".join(map(str, causes(error)))
+    said = "offline mode is enabled" in told or "couldn't connect to" in told.lower()
+    return said or bool(names_of(error) & set(known.split()))
 
 
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what it came from, and so on down."""
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or seen.__context__
+def names_of(error: BaseException) -> set[str]:
+    """The names of an error's classes and of those that it came from: the libraries need not be imported."""
+    return {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
 
 
 @contextmanager

@@ -57,8 +57,7 @@ def meet(make: Callable[..., Met], **options: Any) -> Met:
 
     Raises:
         HfkitError: The launcher started several processes that do not know each other: each would train alone, and
-            all would write into one run; or they cannot meet where MASTER_ADDR says.
-    """
+            all would write into one run; or they cannot meet where MASTER_ADDR says."""
     found = [f"{name}={os.environ[name]}" for name in PLACE if name in os.environ]
     if found and not _whole():
         print(f"{', '.join(found)}: left over, with no launch to belong to; this is one process", file=sys.stderr)
@@ -104,8 +103,7 @@ def first_to_tell() -> bool:
 
     An error of one process must be told by that one; the same error of all of them once. Where they have met, the
     first that asks the launch's store tells; before, all fail alike, and process 0 does, if there may be one: better
-    told twice than never.
-    """
+    told twice than never."""
     torch = _joined()
     if torch is None:
         return is_first() or not _answered()

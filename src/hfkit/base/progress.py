@@ -3,8 +3,8 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Self
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 EVERY = 30.0  # seconds between two lines where standard error is a file: a bar would fill it with fragments
 
@@ -12,20 +12,12 @@ SURE, WORTH = 3.0, 60.0
 """Seconds after which the end can be told, and seconds to go from which it is told in a sentence of its own."""
 
 
-class Bar:
+class Bar(AbstractContextManager["Bar"]):
     """A bar of tqdm on a terminal or in a notebook, a line each 30 s in a file.
 
-    The time left goes by the planned work (tokens, bytes), as steps differ in size. Neither the first step, which warms
-    up, nor what happens inside `paused` counts for the speed.
-
-    Args:
-        desc, unit: What is done, and what is counted.
-        total: How many in all; None where nobody knows.
-        planned: The work in all. Default: `total`.
-        count, work: What was done before.
-        hidden: Show nothing.
-        options: Of tqdm.
-    """
+    The time left goes by the `planned` work (tokens, bytes; by default the `total`, which is None where nobody knows),
+    as steps differ in size. Neither the first step, which warms up, nor what happens inside `paused` counts for the
+    speed. `count` and `work` were done before; `options` are tqdm's."""
 
     def __init__(
         self,
@@ -52,9 +44,6 @@ class Bar:
         form = None if total is None else "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
         options |= {"unit": unit, "bar_format": form, "initial": count, "file": sys.stderr}
         self.bar = tqdm(total=total, desc=desc, disable=hidden or self.lines, **options)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *error: object) -> None:
         self.close()

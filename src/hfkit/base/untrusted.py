@@ -62,13 +62,9 @@ def check_text(beginning: bytes, path: str | Path) -> None:
 
 
 def not_text(path: str | Path, line: int, encoding: str, beginning: bytes, byte: int | None = None) -> HfkitError:
-    """The message for a file that is not text in the `encoding` that was asked for.
-
-    Args:
-        path, line: The place.
-        beginning: The file's first bytes, from which another encoding can often be told.
-        byte: The one that cannot stand there; None for an end that is cut off.
-    """
+    """The message for a file that is not text in the `encoding` that was asked for. From its `beginning`, the first
+    bytes, another encoding can often be told; `byte` is the one that cannot stand there, None for an end that is cut
+    off."""
     guess = "common ones: gb18030, cp1252, latin-1"
     if beginning[:2] in (b"\xff\xfe", b"\xfe\xff"):
         guess = "the file begins as utf-16 does"
@@ -89,12 +85,9 @@ def read_json(
     fix: str | None = None,
     decode: Callable[[str], Any] = json.loads,
 ) -> Any:
-    """The value of a JSON text, which messages call `what`, at `where`; `decode` may read several values of it.
-
-    Raises:
-        HfkitError: It is no JSON, is nested too deeply, or holds half a character or a number of thousands of digits.
-            A text of several lines gets the line added.
-    """
+    """The value of a JSON text, which messages call `what`, at `where`; `decode` may read several values of it. Raises
+    HfkitError: it is no JSON, is nested too deeply, or holds half a character or a number of thousands of digits. A
+    text of several lines gets the line added."""
     try:
         value = decode(text)
         if "\\ud" in text or "\\uD" in text:
@@ -130,12 +123,9 @@ def read_json_file(path: Path, most: int = 200_000_000) -> Any:
 
 
 def read_yaml(text: str, path: Path, first: int = 1) -> Any:
-    """The value of a YAML text without aliases: nine of them on nine lines would make a billion strings.
-
-    Raises:
-        HfkitError: It is no YAML, has aliases, is nested too deeply, or a value that is none (the 45th of May). It
-            names the line of `path`, where the text begins on line `first`.
-    """
+    """The value of a YAML text without aliases: nine of them on nine lines would make a billion strings. Raises
+    HfkitError: it is no YAML, has aliases, is nested too deeply, or a value that is none (the 45th of May). It names
+    the line of `path`, where the text begins on line `first`."""
     import yaml
 
     class Loader(yaml.SafeLoader):

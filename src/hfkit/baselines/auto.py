@@ -22,16 +22,11 @@ class BaselineModel(PreTrainedModel):
 
     `forward(input_ids, attention_mask, labels)` takes (batch, tokens) of ids and of 1 and 0, padded on the right;
     without a mask the padding token says where a text ends. `logits` are (batch, labels). With `labels` the loss of
-    transformers' sequence classification is there too.
-    """
+    transformers' sequence classification is there too."""
 
     base_model_prefix = "encoder"
-    embedding_name: str
     # transformers.Trainer would take any **kwargs for "scales its own loss" and then forget accumulation steps.
     accepts_loss_kwargs = False
-
-    def get_input_embeddings(self) -> nn.Module:
-        return self.get_submodule(type(self).embedding_name)
 
     def _init_weights(self, module: nn.Module) -> None:
         """Start values; `init` leaves alone what a checkpoint has just filled."""
@@ -41,23 +36,20 @@ class BaselineModel(PreTrainedModel):
             else:
                 init.xavier_uniform_(module.weight)
             init.zeros_(module.bias)
-        elif isinstance(module, nn.LayerNorm):
-            init.ones_(module.weight)
-            init.zeros_(module.bias)
         elif isinstance(module, nn.Embedding):
             init.normal_(module.weight, std=module.embedding_dim**-0.5)
             if module.padding_idx is not None and not getattr(module.weight, "_is_hf_initialized", False):
                 init.zeros_(module.weight[module.padding_idx])
         elif isinstance(module, nn.RNNBase):
             init_recurrent(module)
+        else:  # norms: 1 and 0
+            super()._init_weights(module)
 
     def _mask(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
         return input_ids.ne(self.config.pad_token_id).long() if attention_mask is None else attention_mask
 
     def _output(self, logits: Tensor, labels: Tensor | None) -> SequenceClassifierOutput:
-        loss = None
-        if labels is not None:
-            loss = self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
+        loss = None if labels is None else self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
 
@@ -65,8 +57,7 @@ class OwnMemory(PreTrainedModel):
     """Copies each weight to memory of its own when a folder is read.
 
     From safetensors they lie wherever the file has them, and for an unaligned matrix the recurrent kernel takes another
-    path with other last bits: the model would not be bit-equal to the one that was saved.
-    """
+    path with other last bits: the model would not be bit-equal to the one that was saved."""
 
     @classmethod
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
@@ -80,7 +71,7 @@ class OwnMemory(PreTrainedModel):
 class RecurrentModel(OwnMemory, BaselineModel):
     """What the recurrent baselines share: token vectors, and an RNN, GRU or LSTM that reads them."""
 
-    embedding_name = "embeddings"
+    _input_embed_layer = "embeddings"
 
     def __init__(self, config: Any, bidirectional: bool) -> None:
         super().__init__(config)
@@ -122,7 +113,7 @@ class BaselineTransformerForSequenceClassification(BaselineModel):
 
     config_class = BaselineTransformerConfig
     supports_gradient_checkpointing = True
-    embedding_name = "embeddings.tokens"
+    _input_embed_layer = "tokens"  # of `embeddings`
 
     def __init__(self, config: BaselineTransformerConfig) -> None:
         super().__init__(config)

@@ -11,8 +11,7 @@ class ReaderConfig(PreTrainedConfig):
     """What a recurrent network needs to read a text.
 
     The defaults are what a few thousand reviews and a CPU can bear: one layer, half a million parameters beside the
-    embeddings. There is no `max_position_embeddings`: the network reads texts of any length.
-    """
+    embeddings. There is no `max_position_embeddings`: the network reads texts of any length."""
 
     cell: Literal["rnn", "gru", "lstm"] = "lstm"
     vocab_size: int = 20000
@@ -46,8 +45,7 @@ class BaselineTransformerConfig(PreTrainedConfig):
     """The encoder of "Attention Is All You Need", small.
 
     Pre-norm and GELU by default, as everyone has it since: it trains without a long warm-up. The paper's own settings
-    are `norm_first: false, hidden_act: "relu"`.
-    """
+    are `norm_first: false, hidden_act: "relu"`."""
 
     model_type = "hfkit-transformer"
 
@@ -66,23 +64,14 @@ class BaselineTransformerConfig(PreTrainedConfig):
 
 
 @strict
-class BaselineBertConfig(PreTrainedConfig):
+class BaselineBertConfig(BaselineTransformerConfig):
     """BERT (Devlin et al. 2019), small: post-norm, GELU, learned positions, the output tied to the token vectors."""
 
     model_type = "hfkit-bert"
 
-    vocab_size: int = 20000
-    hidden_size: int = 128
-    num_hidden_layers: int = 2
-    num_attention_heads: int = 4
-    intermediate_size: int = 512
-    hidden_act: Literal["relu", "gelu"] = "gelu"
     norm_first: bool = False
     positions: Literal["sinusoidal", "learned"] = "learned"
     dropout: float | int = 0.1
-    attention_dropout: float | int = 0.0
-    max_position_embeddings: int = 512
     layer_norm_eps: float = 1e-12
     initializer_range: float = 0.02
-    pad_token_id: int = 0
     tie_word_embeddings: bool = True

@@ -9,14 +9,11 @@ from torch import Tensor, nn
 
 
 class LinearChainCRF(nn.Module):
-    """Transitions between labels, and the three sums and maxima over all sequences that training and answers need.
+    """Transitions between so many labels, and the three sums and maxima over all sequences that training and answers
+    need.
 
     All of it is computed in float32, whatever the emissions come in. Padding stands on the right; each sequence has at
-    least one word.
-
-    Args:
-        labels: How many there are.
-    """
+    least one word."""
 
     def __init__(self, labels: int) -> None:
         super().__init__()
@@ -25,22 +22,14 @@ class LinearChainCRF(nn.Module):
         self.end = nn.Parameter(torch.zeros(labels))
 
     def forward(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        """Minus the log of the probability of each row's tags: (rows,).
-
-        Args:
-            emissions: (rows, words, labels).
-            tags: (rows, words), any label on padding.
-            mask: (rows, words) of bool: what is no padding.
-        """
+        """Minus the log of the probability of each row's tags, (rows,): from emissions (rows, words, labels), tags
+        (rows, words), any label on padding, and the mask (rows, words) of bool: what is no padding."""
         emissions = emissions.float()
-        return self.log_partition(emissions, mask) - self._score(emissions, tags, mask)
-
-    def _score(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         said = emissions.gather(2, tags[..., None])[..., 0]
         moves = self.transitions[tags[:, :-1], tags[:, 1:]]
         last = tags.gather(1, mask.sum(dim=1, keepdim=True) - 1)[:, 0]
         inner = (said * mask).sum(dim=1) + (moves * mask[:, 1:]).sum(dim=1)
-        return self.start[tags[:, 0]] + inner + self.end[last]
+        return self.log_partition(emissions, mask) - (self.start[tags[:, 0]] + inner + self.end[last])
 
     def log_partition(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """log Z of each row, (rows,), by the forward algorithm."""
@@ -57,8 +46,7 @@ class LinearChainCRF(nn.Module):
     def marginals(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """The log of each word's probability of each label, over all sequences: (rows, words, labels), 0 on padding.
 
-        By the forward and the backward algorithm; what autograd makes of log Z is the same.
-        """
+        By the forward and the backward algorithm; what autograd makes of log Z is the same."""
         emissions = emissions.float()
         beta = [self.end.expand(len(emissions), -1)]
         for place in range(emissions.shape[1] - 1, 0, -1):

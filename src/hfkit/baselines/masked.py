@@ -9,7 +9,6 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
-from transformers import initialization as init
 from transformers.modeling_outputs import MaskedLMOutput
 
 from hfkit.baselines.configs import BaselineBertConfig
@@ -24,6 +23,7 @@ class BaselineBertForMaskedLM(PreTrainedModel):
     config_class = BaselineBertConfig
     base_model_prefix = "encoder"
     supports_gradient_checkpointing = True
+    _input_embed_layer = "tokens"  # of `embeddings`
     _tied_weights_keys = {"lm_head.weight": "embeddings.tokens.weight"}  # noqa: RUF012  # as transformers declares it
 
     def __init__(self, config: BaselineBertConfig) -> None:
@@ -42,15 +42,6 @@ class BaselineBertForMaskedLM(PreTrainedModel):
                 module.eps = config.layer_norm_eps
         self.post_init()
 
-    def get_input_embeddings(self) -> nn.Module:
-        return self.embeddings.tokens
-
-    def set_input_embeddings(self, value: nn.Module) -> None:
-        self.set_submodule("embeddings.tokens", value)
-
-    def get_output_embeddings(self) -> nn.Module:
-        return self.lm_head
-
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None, **kwargs: Any
     ) -> MaskedLMOutput:
@@ -59,13 +50,3 @@ class BaselineBertForMaskedLM(PreTrainedModel):
         logits = self.lm_head(self.transform_norm(F.gelu(self.transform(states))))
         loss = None if labels is None else F.cross_entropy(logits.flatten(0, 1), labels.flatten())
         return MaskedLMOutput(loss=loss, logits=logits)
-
-    def _init_weights(self, module: nn.Module) -> None:
-        """Start values; `init` leaves alone what a checkpoint has just filled."""
-        if isinstance(module, nn.Linear | nn.Embedding):
-            init.normal_(module.weight, std=self.config.initializer_range)
-            if isinstance(module, nn.Linear):
-                init.zeros_(module.bias)
-        elif isinstance(module, nn.LayerNorm):
-            init.ones_(module.weight)
-            init.zeros_(module.bias)

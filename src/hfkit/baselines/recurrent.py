@@ -10,16 +10,9 @@ KERNELS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "
 
 
 class RecurrentEncoder(nn.Module):
-    """torch's RNN, GRU or LSTM over texts of their own lengths.
-
-    Args:
-        cell: "rnn", "gru" or "lstm".
-        input_size: Width of the inputs.
-        hidden_size: Width of the state in each direction.
-        layers: Layers on top of each other.
-        bidirectional: Read each text from both ends; the outputs are twice as wide.
-        dropout: Dropout between layers.
-    """
+    """torch's RNN, GRU or LSTM over texts of their own lengths. `hidden_size` is the width of the state in each
+    direction; a `bidirectional` one reads each text from both ends, and its outputs are twice as wide. `dropout` stands
+    between layers."""
 
     def __init__(
         self,
@@ -55,11 +48,9 @@ class RecurrentEncoder(nn.Module):
         return padded, hidden[-self.directions :].transpose(0, 1).flatten(1)
 
     def _padded(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The same without packing, for which a CPU takes ten times as long (benchmarks/NOTES.md).
-
-        A state depends on no token that is read after it. So padding may be read after a text, and what comes of it is
-        thrown away; the other direction reads each text turned around where it stands.
-        """
+        """The same without packing, for which a CPU takes ten times as long (benchmarks/NOTES.md). A state depends on
+        no token that is read after it. So padding may be read after a text, and what comes of it is thrown away; the
+        other direction reads each text turned around where it stands."""
         places = torch.arange(inputs.size(1))
         inside = places < lengths[:, None]
         turned = torch.where(inside, lengths[:, None] - 1 - places, places)

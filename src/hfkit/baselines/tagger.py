@@ -18,8 +18,7 @@ class RecurrentForTokenClassification(RecurrentModel):
     """BiLSTM-CRF (Huang, Xu & Yu 2015), on pieces of words.
 
     A word is told by its first piece, whose two states have read the whole text. The CRF goes from word to word, and
-    not over the pieces between. Without `crf` each word is told alone.
-    """
+    not over the pieces between. Without `crf` each word is told alone."""
 
     config_class = RecurrentTaggerConfig
 
@@ -40,16 +39,12 @@ class RecurrentForTokenClassification(RecurrentModel):
     ) -> TokenClassifierOutput:
         """Labels of words; everything is (rows, pieces), padded on the right.
 
-        Args:
-            input_ids, attention_mask: As everywhere.
-            labels: -100 at all but the first pieces of words.
-            word_starts: Of bool, the first pieces; by default where there are labels, else all pieces.
+        `labels` are -100 at all but the first pieces of words. `word_starts`, of bool, are these first pieces; by
+        default where there are labels, else all pieces.
 
-        Returns:
-            `logits` (rows, pieces, labels): with a CRF the logs of each word's probabilities of its labels, over all
-            sequences; elsewhere than at the first pieces they say nothing. `loss`: the mean over words of minus the
-            log of the probability of the right labels, with a CRF of each text's as a whole.
-        """
+        `logits` are (rows, pieces, labels): with a CRF the logs of each word's probabilities of its labels, over all
+        sequences; elsewhere than at the first pieces they say nothing. `loss` is the mean over words of minus the log
+        of the probability of the right labels, with a CRF of each text's as a whole."""
         emissions, starts = self._emissions(input_ids, attention_mask, labels, word_starts)
         if self.crf is None:
             right = None if labels is None else labels.masked_fill(~starts, IGNORED)

@@ -9,22 +9,16 @@ from transformers import PreTrainedTokenizerFast
 def train_tokenizer(
     texts: Iterable[str], vocab_size: int = 20000, max_length: int = 512, lowercase: bool = True
 ) -> PreTrainedTokenizerFast:
-    """Learn a vocabulary of words and pieces of words.
+    """Learn a vocabulary of words and pieces of words; the same texts give the same one.
 
-    Text is split as BERT splits it: at spaces and punctuation, and around each Chinese character. Each word then
-    begins with a mark, and pieces are merged inside words. (WordPiece would mark the pieces that follow, but
-    `tokenizers` numbers those in another order in every process, and a resumed run needs the same vocabulary again.)
-    The line breaks of web pages (`<br />`) count as spaces.
+    Text is split as BERT splits it: at spaces and punctuation, and around each Chinese character. Each word then begins
+    with a mark, and pieces are merged inside words. (WordPiece would mark the pieces that follow, but `tokenizers`
+    numbers those in another order in every process, and a resumed run needs the same vocabulary again.) The line breaks
+    of web pages (`<br />`) count as spaces. With `lowercase` capitals are read as small letters, and accents left out;
+    names want theirs.
 
-    Args:
-        texts: The training texts, read once. The same texts give the same vocabulary.
-        vocab_size: Entries at most, special tokens included; few texts give fewer.
-        max_length: Tokens that a text may have, saved as the tokenizer's `model_max_length`.
-        lowercase: Capitals are read as small letters, and accents left out; names want theirs.
-
-    Returns:
-        A tokenizer that pads on the right with `[PAD]`, which is token 0.
-    """
+    There are `vocab_size` entries at most, special tokens included; few texts give fewer. `max_length` is saved as
+    `model_max_length`. The tokenizer pads on the right with `[PAD]`, which is token 0."""
     tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.Replace(Regex(r"<br\s*/?>"), " "), normalizers.BertNormalizer(lowercase=lowercase)]

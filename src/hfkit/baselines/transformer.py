@@ -32,14 +32,8 @@ def padding_mask(attention_mask: Tensor) -> Tensor:
 class MultiHeadAttention(nn.Module):
     """Self-attention in `heads` subspaces at once, section 3.2.2 of the paper, by torch's fused kernel.
 
-    Args:
-        size: Width of the inputs and outputs. Must be a multiple of `heads`.
-        heads: Number of subspaces, each `size // heads` wide.
-        dropout: Dropout of the attention weights, in training only; above 0 it leaves the fast kernel.
-
-    Raises:
-        ValueError: `size` is not a multiple of `heads`.
-    """
+    `size` is the width of inputs and outputs. `dropout` is that of the attention weights, in training only; above 0 it
+    leaves the fast kernel. Raises ValueError: `size` is not a multiple of `heads`."""
 
     def __init__(self, size: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -57,12 +51,9 @@ class MultiHeadAttention(nn.Module):
     ) -> Tensor:
         """(batch, tokens, size) -> the same shape.
 
-        Args:
-            inputs: What queries, keys and values are made of.
-            mask: Where each token may look; None is everywhere.
-            causal: In place of a mask: token i sees tokens 0 to i. The kernel then skips half of the work.
-            remember: A cache, which puts the keys and values of earlier calls in front.
-        """
+        The mask says where each token may look; None is everywhere. `causal` in its place: token i sees tokens 0 to i,
+        and the kernel skips half of the work. `remember` is a cache, which puts the keys and values of earlier calls in
+        front."""
         query, key, value = (
             layer(inputs).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for layer in (self.query, self.key, self.value)
@@ -85,13 +76,8 @@ def position_codes(positions: Tensor, size: int) -> Tensor:
 
 
 class TokenEmbeddings(nn.Module):
-    """Token vectors plus position codes.
-
-    Args:
-        config: Of a text Transformer. `max_position_embeddings` ends learned positions only; sinusoidal codes have no
-            end.
-        padding_idx: The token whose vector stays zero; None where vectors are tied to an output layer.
-    """
+    """Token vectors plus position codes. `max_position_embeddings` ends learned positions only; sinusoidal codes have
+    no end. The vector of `padding_idx` stays zero; None where vectors are tied to an output layer."""
 
     def __init__(self, config: Any, padding_idx: int | None) -> None:
         super().__init__()
@@ -101,15 +87,9 @@ class TokenEmbeddings(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, input_ids: Tensor, position_ids: Tensor | None = None) -> Tensor:
-        """(batch, tokens) of ids -> (batch, tokens, size).
-
-        Args:
-            input_ids: The tokens.
-            position_ids: Each token's position, (batch, tokens) or (1, tokens); None counts from 0.
-
-        Raises:
-            ValueError: A position is past the last learned one. (On a GPU it is the kernel that stops.)
-        """
+        """(batch, tokens) of ids, and each one's position, (batch, tokens) or (1, tokens), by default counted from 0 ->
+        (batch, tokens, size). Raises ValueError: a position is past the last learned one. (On a GPU it is the kernel
+        that stops.)"""
         vectors = self.tokens(input_ids)
         length, size = vectors.shape[1:]
         if position_ids is None:
@@ -174,16 +154,13 @@ class TransformerLayer(nn.Module):
 
 
 class Transformer(nn.Module):
-    """A stack of layers: the paper's encoder, or its decoder without an encoder to look at, as GPT has it.
+    """A stack of layers: the paper's encoder, or, `causal`, its decoder without an encoder to look at, as GPT has it.
 
     Pre-norm (`norm_first`) trains without a long warm-up, because the residual path stays clean. It needs one more norm
     at the end: the last sum is not normed otherwise.
 
-    Args:
-        config: Has `hidden_size`, `num_hidden_layers`, `num_attention_heads`, `intermediate_size`, `dropout` (of the
-            sublayers' outputs), `attention_dropout`, `norm_first` and `hidden_act`.
-        causal: No token sees what comes after it.
-    """
+    The config has `hidden_size`, `num_hidden_layers`, `num_attention_heads`, `intermediate_size`, `dropout` (of the
+    sublayers' outputs), `attention_dropout`, `norm_first` and `hidden_act`."""
 
     def __init__(self, config: Any, causal: bool = False) -> None:
         super().__init__()
@@ -197,11 +174,8 @@ class Transformer(nn.Module):
     def forward(self, states: Tensor, mask: Tensor | None = None, cache: Any = None) -> Tensor:
         """(batch, tokens, size) -> the same shape.
 
-        Args:
-            states: The token vectors.
-            mask: Where each token may look. A causal stack's hides what comes after; None is the causal mask alone.
-            cache: transformers' cache of keys and values; once it holds some, there has to be a mask.
-        """
+        The mask of a causal stack hides what comes after; None is the causal mask alone. `cache` is transformers' cache
+        of keys and values; once it holds some, there has to be a mask."""
         causal = self.causal and mask is None
         for number, layer in enumerate(self.layers):
             if cache is not None:  # recomputing would remember twice

@@ -48,7 +48,19 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         _train(arguments[1:])
     if arguments[:1] != ["evaluate"]:
         forget_launch()
-    options = vars(_options(arguments))
+    if arguments[:1] == ["evaluate"]:
+        parsed = parse_evaluate(arguments[1:])
+    elif arguments[:1] == ["card"]:
+        parsed = parse_card(arguments[1:])
+    else:
+        parser = _parser()
+        known = [command.dest for commands in parser.groups.values() for command in commands]
+        if arguments and not arguments[0].startswith("-") and arguments[0] not in known:
+            close = get_close_matches(arguments[0], known, n=2)
+            hint = f"did you mean {' or '.join(close)}?" if close else "hfkit --help lists them"
+            parser.exit(2, f"hfkit: there is no command {line(arguments[0], 80)}; {hint}\n")
+        parsed = parser.parse_args(arguments)
+    options = vars(parsed)
     run = options.pop("run")
     from hfkit.cli.launch import exit_cleanly
 
@@ -57,20 +69,6 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         run(**options)
 
     sys.exit(exit_cleanly(command))
-
-
-def _options(arguments: list[str]) -> argparse.Namespace:
-    if arguments[:1] == ["evaluate"]:
-        return parse_evaluate(arguments[1:])
-    if arguments[:1] == ["card"]:
-        return parse_card(arguments[1:])
-    parser = _parser()
-    known = [command.dest for commands in parser.groups.values() for command in commands]
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in known:
-        close = get_close_matches(arguments[0], known, n=2)
-        hint = f"did you mean {' or '.join(close)}?" if close else "hfkit --help lists them"
-        parser.exit(2, f"hfkit: there is no command {line(arguments[0], 80)}; {hint}\n")
-    return parser.parse_args(arguments)
 
 
 def _look_for(command: str, options: dict[str, Any]) -> None:

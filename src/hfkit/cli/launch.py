@@ -33,16 +33,11 @@ def main(
 ) -> NoReturn:
     """Run a recipe as a command and end the process.
 
-    Exit status: 0 done (also when the run was finished before: its table is shown), 1 an HfkitError, 2 wrong usage,
-    130 stopped by Ctrl-C or SIGTERM at a checkpoint.
+    Exit status: 0 done (also when the run was finished before: its table is shown), 1 an HfkitError, 2 wrong usage, 130
+    stopped by Ctrl-C or SIGTERM at a checkpoint.
 
-    Args:
-        job: The recipe's verbs.
-        config_class: Its defaults.
-        demo: What `--demo` changes.
-        argv: The flags. Default: those of the process.
-        recipe: The path that names the run's folder. Default: the script; None for `hfkit train`.
-    """
+    `job` are the recipe's verbs, `config_class` its defaults, `demo` what `--demo` changes, `argv` the flags, by
+    default those of the process; `recipe` names the run's folder, by default the script's path."""
     sys.exit(exit_cleanly(lambda: start(job, config_class, demo, argv, recipe)))
 
 
@@ -176,8 +171,7 @@ def exit_cleanly(function: Callable[[], Any]) -> int:
 
     HFKIT_DEBUG=1 lets the traceback through. Errors that are not the user's keep theirs, but for the one that follows
     from another process's end: then that process's message is what counts, and this one says so in a sentence. What
-    the console cannot print, such as a label in Greek on a latin-1 one, is printed as an escape.
-    """
+    the console cannot print, such as a label in Greek on a latin-1 one, is printed as an escape."""
     if hasattr(sys.stdout, "reconfigure"):  # a console's; stderr escapes by itself
         sys.stdout.reconfigure(errors="backslashreplace")
     hush()
@@ -201,16 +195,13 @@ def exit_cleanly(function: Callable[[], Any]) -> int:
         print(f"error: {HfkitError(str(refused), fix=fix)}", file=sys.stderr)
         return 1
     except RuntimeError as error:
-        if os.environ.get("HFKIT_DEBUG") == "1" or not lost_another(error):
+        import torch
+
+        # What a process sees of another one's end, in gloo's words or NCCL's.
+        known = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
+        lost = isinstance(error, torch.distributed.DistNetworkError) or any(words in str(error) for words in known)
+        if os.environ.get("HFKIT_DEBUG") == "1" or not lost:
             raise
         print(f"process {rank()} ends, because another process of the job has ended", file=sys.stderr)
         return 1
     return 0
-
-
-def lost_another(error: RuntimeError) -> bool:
-    """Whether `error` is what a process sees of another one's end, in gloo's words or NCCL's."""
-    import torch
-
-    known = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
-    return isinstance(error, torch.distributed.DistNetworkError) or any(words in str(error) for words in known)

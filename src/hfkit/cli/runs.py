@@ -14,8 +14,7 @@ def state(path: str | Path) -> str:
     """`running, step N`, `finished`, `stopped at step N` or `damaged: why`.
 
     Read from the files alone, and quick: lengths are looked at, not hashes (`verify` does that). A run whose process
-    was killed counts as stopped: what says that one is running is the lock that its process holds.
-    """
+    was killed counts as stopped: what says that one is running is the lock that its process holds."""
     try:
         run = Run(path)
         state = run.state
@@ -53,11 +52,8 @@ def table(folder: str | Path = "runs") -> str:
 
 def verify(path: str | Path) -> tuple[int, list[str]]:
     """Read every byte of a run that was written with a hash: its checkpoints and, once it is finished, its model, log,
-    figures and predictions. Returns how many files were read, and a sentence for each that is damaged.
-
-    Raises:
-        HfkitError: `path` holds no run, or its run.json cannot be read.
-    """
+    figures and predictions. Returns how many files were read, and a sentence for each that is damaged. Raises
+    HfkitError: `path` holds no run, or its run.json cannot be read."""
     run = Run(path)
     files: dict[str, dict[str, Any]] = run.info.get("files", {}) if run.state == "finished" else {}
     found = [f"{run.path}: {sentence}" for sentence in atomic.damage(run.path, files)]

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from hfkit.cli import late
 from hfkit.config import FileArguments, GenerationArguments
-from hfkit.config.knobs import default_of
+from hfkit.config.knobs import add_flag, default_of
 
 TRUST_HELP = "run Python code that the model ships; off unless you trust it, whatever the run says"
 
@@ -83,20 +83,16 @@ def _add_generation(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_group(parser: argparse.ArgumentParser, group: type) -> None:
-    """The flags of a group of knobs. `ConfigParser` would make them too, and import transformers for the help."""
+    """The flags of a group of knobs. A switch takes no value, which may be the command's RUN; none is the model's."""
     hints = get_type_hints(group)
     for field in fields(group):
-        flag, hint, text = f"--{field.name}", hints[field.name], field.metadata["help"]
-        kind = (get_args(hint) or (hint,))[0]
-        if kind is bool:
-            parser.add_argument(flag, action="store_true", default=None, help=text)
+        flag, hint = f"--{field.name}", hints[field.name]
+        if hint == bool | None:
+            parser.add_argument(flag, action="store_true", default=None, help=field.metadata["help"])
             off = f"turn {flag} off where the model's own config turns it on"
             parser.add_argument(f"--no_{field.name}", dest=field.name, action="store_false", default=None, help=off)
-        elif get_origin(hint) is Literal:
-            parser.add_argument(flag, choices=get_args(hint), default=field.default, help=text)
         else:
-            several: dict[str, Any] = {"nargs": "+"} if get_origin(hint) is list else {}
-            parser.add_argument(flag, type=kind, default=default_of(field), help=text, **several)
+            add_flag(parser, field, hint, default_of(field))
 
 
 def _taken(options: dict[str, Any], group: type) -> Any:

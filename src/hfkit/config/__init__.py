@@ -30,25 +30,9 @@ from hfkit.config.training import LoopArguments, ModelArguments, OptimArguments
 from hfkit.tasks.discover import DEFAULT, find
 
 __all__ = [
-    "DataArguments",
-    "DocumentArguments",
-    "FileArguments",
-    "GenerationArguments",
-    "ImageColumns",
-    "JobArguments",
-    "LabelArguments",
-    "LabelColumn",
-    "LabelColumns",
-    "LoopArguments",
-    "ModelArguments",
-    "OptimArguments",
-    "PairColumns",
-    "RowArguments",
-    "RunArguments",
-    "StreamArguments",
-    "TextArguments",
-    "TextColumns",
-    "TrainConfig",
+    "DataArguments", "DocumentArguments", "FileArguments", "GenerationArguments", "ImageColumns", "JobArguments",
+    "LabelArguments", "LabelColumn", "LabelColumns", "LoopArguments", "ModelArguments", "OptimArguments", "PairColumns",
+    "RowArguments", "RunArguments", "StreamArguments", "TextArguments", "TextColumns", "TrainConfig",
 ]  # fmt: skip
 
 
@@ -90,8 +74,7 @@ class TrainConfig(RunArguments, LoopArguments, OptimArguments, ModelArguments, R
     """What every task can be asked for. A task's Config adds its own knobs; a recipe is a subclass of that.
 
     `TrainConfig(task="...", ...)` makes an object of that task's Config, as `pathlib.Path(...)` makes a PosixPath:
-    scripts of the time when one class had all knobs go on working, and a knob that the task lacks is told.
-    """
+    scripts of the time when one class had all knobs go on working, and a knob that the task lacks is told."""
 
     def __new__(cls, *_: Any, **given: Any) -> Self:
         config_class = cls.for_task(given.get("task", ""))
@@ -105,14 +88,9 @@ class TrainConfig(RunArguments, LoopArguments, OptimArguments, ModelArguments, R
 
     @classmethod
     def for_task(cls, name: str = "") -> type[Any]:
-        """The Config of a task. Of a recipe that subclasses TrainConfig itself: the recipe with the task's knobs.
-
-        Args:
-            name: The transformers pipeline's name of the job. Default: the class's own task, else text-classification.
-
-        Raises:
-            HfkitError: No task has the name, or this is the Config of another one.
-        """
+        """The Config of a task, by its name; by default of the class's own task, else of text-classification. Of a
+        recipe that subclasses TrainConfig itself: the recipe with the task's knobs. Raises HfkitError: no task has the
+        name, or this is the Config of another one."""
         spec = find(name or cls.task or DEFAULT)
         if cls.task and cls.task not in spec.names:
             fix = "take a recipe of the other task, or hfkit train"

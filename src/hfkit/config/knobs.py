@@ -1,18 +1,17 @@
 """knob: a field of a configuration, with its help, its bounds and what it takes to have an effect; and its values."""
 
+import argparse
 import dataclasses
 import math
 import os
 from collections.abc import Iterator
 from dataclasses import field
+from functools import partial
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 Broken = Iterator[tuple[str, str]]
 """What `rules` yield: what is wrong, and what to do."""
-
-NOTES = ("low", "above", "high", "below", "needs", "against", "lead")
-"""What a field's metadata says beside its help."""
 
 
 def knob(
@@ -29,16 +28,11 @@ def knob(
 ) -> Any:
     """A dataclass field; lists get a factory, because a shared default would leak between runs.
 
-    Args:
-        default: The value when nothing is said.
-        help: What `--help` says.
-        low, high: The lowest and the highest value that is allowed.
-        above, below: The values between which it has to lie, themselves not allowed.
-        needs: What it has no effect without, as a flag is written: `lora`, `long_text windows`, `model baseline:NAME`.
-        against: What it has no meaning beside, each written in the same way.
-        lead: Its place on the first page of the help, among the few that most jobs need; None: it is not there.
-    """
-    notes = dict(zip(NOTES, (low, above, high, below, needs, against, lead), strict=True))
+    The value may be `low` and `high` and what lies between; not `above` and `below`, between which it has to lie.
+    `needs` is what it has no effect without, as a flag is written: `lora`, `long_text windows`, `model baseline:NAME`;
+    `against` what it has no meaning beside, each written in the same way. `lead` is its place on the first page of the
+    help, among the few that most jobs need; None: it is not there."""
+    notes = {"low": low, "above": above, "high": high, "below": below, "needs": needs, "against": against, "lead": lead}
     metadata = {"help": help, **{name: note for name, note in notes.items() if note is not None}}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
@@ -57,6 +51,36 @@ def definitions(config_class: type) -> dict[str, dataclasses.Field]:
 def default_of(entry: dataclasses.Field) -> Any:
     """The value of a field when nothing is said."""
     return entry.default if entry.default_factory is dataclasses.MISSING else entry.default_factory()
+
+
+def add_flag(parser: Any, entry: dataclasses.Field, hint: Any, default: Any) -> None:
+    """Give an argparse parser the flag of a field of this type. Where it may be None, `none` is how it is undone."""
+    how: dict[str, Any] = {"type": hint, "default": default, "help": entry.metadata.get("help")}
+    if get_origin(hint) is Literal:
+        how |= {"type": str, "choices": get_args(hint)}
+    elif get_origin(hint) is list:
+        how |= {"type": get_args(hint)[0], "nargs": "+"}
+    elif hint is bool:
+        how |= {"type": _switch, "nargs": "?", "const": True}
+    elif NoneType in get_args(hint):
+        how["type"] = partial(_or_none, get_args(hint)[0])
+        how["type"].__name__ = get_args(hint)[0].__name__  # argparse names it in "invalid float value"
+    parser.add_argument(f"--{entry.name}", **how)
+    if hint is bool and default:
+        how = {"dest": entry.name, "action": "store_false", "default": default}
+        parser.add_argument(f"--no_{entry.name}", help=f"Turn --{entry.name} off. Default: it is on.", **how)
+
+
+def _or_none(read: Any, text: str) -> Any:
+    return None if text.lower() == "none" else read(text)
+
+
+def _switch(text: str) -> bool:
+    if text.lower() in ("yes", "true", "t", "y", "1"):
+        return True
+    if text.lower() in ("no", "false", "f", "n", "0"):
+        return False
+    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false (yes/no, true/false, t/f, y/n, 1/0)")
 
 
 def holds(config: Any, wanted: str) -> bool:

@@ -1,7 +1,7 @@
 """parse: a command line becomes a TrainConfig, or one line that says which flag is meant.
 
-The parser is transformers' HfArgumentParser, with the flags of the task that `--task` names, grouped as the classes
-group their fields. Nothing here imports torch, so `--help` answers in half a second.
+The parser has the flags of the task that `--task` names, as transformers' HfArgumentParser would make them, grouped as
+the classes group their fields. Nothing here imports a library, so `--help` answers at once.
 """
 
 import argparse
@@ -9,22 +9,17 @@ import dataclasses
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from copy import copy
+from collections.abc import Sequence
 from difflib import get_close_matches
-from inspect import get_annotations
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
-
-from transformers.hf_argparser import HfArgumentParser
+from typing import Any, NoReturn, TypeVar, get_type_hints
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.processes import first_to_tell
 from hfkit.base.sanitize import line
 from hfkit.config import DataArguments, TrainConfig
 from hfkit.config.by_task import of_other_tasks, peek
-from hfkit.config.knobs import NOTES, definitions
+from hfkit.config.knobs import add_flag, default_of, definitions
 from hfkit.config.rules import check, check_idle
 from hfkit.tasks.discover import names
 
@@ -64,16 +59,10 @@ def parse(
 ) -> Config:
     """The configuration that a command line asks for, checked.
 
-    Args:
-        config_class: TrainConfig for the Config of the task that `--task` names; a recipe brings its own defaults.
-        demo: Values that take the place of the defaults under `--demo`. The user's own flags still win.
-        argv: The flags. Default: those of this process.
-        prog: The command, as help and errors show it. Default: the script's name.
-
-    Raises:
-        HfkitError: The flags are well formed and cannot work together.
-        SystemExit: 2 on wrong usage, 0 after `--help`.
-    """
+    TrainConfig stands for the Config of the task that `--task` names; a recipe brings its own defaults. `demo` takes
+    the place of the defaults under `--demo`; the user's own flags still win. `argv` are by default the flags of this
+    process. Help and errors show the command as `prog`, by default the script's name. Raises HfkitError: the flags are
+    well formed and cannot work together. Raises SystemExit: 2 on wrong usage, 0 after `--help`."""
     several, asked = config_class is TrainConfig, peek(argv, "task").task
     config_class = config_class.for_task(asked if isinstance(asked, str) else "")
     parser = ConfigParser(config_class, prog)
@@ -111,42 +100,45 @@ def default_output_dir(config: TrainConfig, recipe_path: str | os.PathLike[str])
     return Path("runs") / (f"{name}-demo" if config.demo else name)
 
 
-class ConfigParser(HfArgumentParser):
-    """HfArgumentParser for one configuration: grouped flags, no abbreviations, `none` for an unset value.
+class ConfigParser(argparse.ArgumentParser):
+    """The parser of one configuration: grouped flags, no abbreviations, `none` for an unset value.
 
     Each field of a TrainConfig, or of one of its groups, is a flag, in the group of the class that first defines it.
-    The help shows the command as `prog`, by default the script's name.
-    """
+    The help shows the command as `prog`, by default the script's name."""
 
     hint = ""
 
     def __init__(self, config_class: type, prog: str | None = None) -> None:
         super().__init__(
-            [config_class],  # type: ignore[list-item]
             prog=prog or ("hfkit train" if Path(sys.argv[0]).stem == "hfkit" else None),
             description=(config_class.__doc__ or "").split("\n\n")[0],
             usage="%(prog)s [--flag value ...]",
             formatter_class=_Help,
             allow_abbrev=False,
         )
+        self._add_groups(config_class)
         self.of_a_task = issubclass(config_class, TrainConfig)
         if self.of_a_task:
-            self.add_argument("--help_all", action=_HelpAll, help="show every flag, in groups, and exit")
+            unset: dict[str, Any] = {"nargs": 0, "dest": argparse.SUPPRESS, "default": argparse.SUPPRESS}
+            self.add_argument("--help_all", action=_HelpAll, help="show every flag, in groups, and exit", **unset)
             known = definitions(config_class).items()
             lead = sorted((entry.metadata["lead"], name) for name, entry in known if "lead" in entry.metadata)
             self.few = [self._option_string_actions[f"--{name}"] for _, name in lead]
 
-    def _add_dataclass_arguments(self, dtype: Any) -> None:
-        for group, fields in _groups(dtype):
-            section = self.add_argument_group((group.__doc__ or group.__name__).splitlines()[0].rstrip("."))
-            for field in fields:
-                self._parse_dataclass_field(section, field)  # type: ignore[arg-type]
-                action = self._option_string_actions[f"--{field.name}"]
-                if type(None) in get_args(get_type_hints(group)[field.name]):
-                    action.type = _or_none(action.type)
-                off = self._option_string_actions.get(f"--no_{field.name}")
-                if off is not None:
-                    off.help = f"Turn --{field.name} off. Default: it is on."
+    def _add_groups(self, config_class: Any) -> None:
+        """A recipe writes `learning_rate: float = 2e-5` and no more: type and help are those of the class that first
+        defines the field, the default is the recipe's."""
+        defaults = {field.name: default_of(field) for field in dataclasses.fields(config_class)}
+        seen: set[str] = set()
+        for owner in reversed(config_class.__mro__):
+            known = dataclasses.fields(owner) if dataclasses.is_dataclass(owner) else ()
+            own = [field for field in known if field.name not in seen]
+            seen.update(field.name for field in own)
+            if own:
+                hints = get_type_hints(owner)
+                section = self.add_argument_group((owner.__doc__ or owner.__name__).splitlines()[0].rstrip("."))
+            for field in own:
+                add_flag(section, field, hints[field.name], defaults[field.name])
 
     def format_help(self) -> str:
         """The few flags that everybody uses, and how to see all; of other parsers all."""
@@ -169,8 +161,15 @@ class ConfigParser(HfArgumentParser):
         return super().format_help()
 
     def parse_flags(self, argv: Sequence[str] | None) -> argparse.Namespace:
-        """The flags as a namespace, `none` understood in lists too; exit status 2 on a flag that is not known."""
-        namespace, rest = self.parse_known_args(argv)
+        """The flags as a namespace, `none` understood in lists and --learning-rate too; exit status 2 on a flag that is
+        not known."""
+        words = []
+        for word in sys.argv[1:] if argv is None else argv:
+            flag, equals, value = word.partition("=")
+            meant = "--" + flag.removeprefix("--").replace("-", "_")
+            known = flag.startswith("--") and meant in self._option_string_actions
+            words.append(meant + equals + value if known else word)
+        namespace, rest = self.parse_known_args(words)
         if rest:
             self.error(self._unknown(rest[0]))
         for name, value in vars(namespace).items():
@@ -189,7 +188,7 @@ class ConfigParser(HfArgumentParser):
         if not flag.startswith("-"):
             return f"{flag!r} stands alone; a value follows its flag, as in --learning_rate 3e-5"
         name = flag.lstrip("-").split("=")[0].replace("-", "_")
-        known = [option[2:] for option in self._option_string_actions if "-" not in option[2:]]
+        known = [option[2:] for option in self._option_string_actions if option.startswith("--")]
         meant = HABITS.get(name, name.removeprefix("no_"))
         elsewhere = of_other_tasks(meant) if self.of_a_task and meant not in known else None
         if elsewhere:
@@ -215,45 +214,8 @@ class DataParser(ConfigParser):
         return options | {"data": data}
 
 
-def _groups(config_class: Any) -> Iterator[tuple[type, list[dataclasses.Field]]]:
-    """Each class of a TrainConfig with the fields that it defines first, in the order of `TrainConfig`.
-
-    A recipe writes `learning_rate: float = 2e-5` and no more: type and help come from the class that first defines
-    the field, the default from the recipe. The fields are copies, because HfArgumentParser writes into them.
-    """
-    defaults = {field.name: field for field in dataclasses.fields(config_class)}
-    seen: set[str] = set()
-    for owner in reversed(config_class.__mro__):
-        names = [name for name in get_annotations(owner) if name in defaults and name not in seen]
-        seen.update(names)
-        first = {field.name: field for field in dataclasses.fields(owner)} if names else {}
-        fields = []
-        for name in names:
-            field = copy(first[name])
-            field.type = get_type_hints(owner)[name]
-            argued = {key: value for key, value in field.metadata.items() if key not in NOTES}
-            field.metadata = MappingProxyType(argued)
-            field.default, field.default_factory = defaults[name].default, defaults[name].default_factory
-            fields.append(field)
-        if fields:
-            yield owner, fields
-
-
-def _or_none(read: Any) -> Callable[[str], Any]:
-    """A reader that also takes `none`: how a flag undoes a recipe's value."""
-
-    def value(text: str) -> Any:
-        return None if text.lower() == "none" else read(text)
-
-    value.__name__ = getattr(read, "__name__", "value")  # argparse names it in "invalid float value"
-    return value
-
-
 class _HelpAll(argparse.Action):
     """The whole page, as `--help` shows the first."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
-        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, default=argparse.SUPPRESS, help=help)
 
     def __call__(self, parser: Any, *_: Any) -> None:
         print(parser.format_all(), end="")
@@ -262,11 +224,6 @@ class _HelpAll(argparse.Action):
 
 class _Help(argparse.HelpFormatter):
     """Help with the value that holds when the flag is left out, unless its text already says what that is."""
-
-    def _format_action_invocation(self, action: argparse.Action) -> str:
-        shown = copy(action)  # --learning-rate is understood too, and would only double the page
-        shown.option_strings = [option for option in action.option_strings if "-" not in option.lstrip("-")]
-        return super()._format_action_invocation(shown)
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""

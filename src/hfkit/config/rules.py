@@ -9,19 +9,14 @@ from hfkit.base.untrusted import text_codec
 from hfkit.config import TrainConfig
 from hfkit.config.knobs import Broken, default_of, definitions, holds, numbers, settle, types
 
-JSON_OBJECTS = ("model_args", "optim_args", "lr_scheduler_kwargs")
-
 
 def check(config: Any) -> None:
     """Refuse what cannot work, whether a command line or a program has made it. Paths and NumPy's numbers become plain.
 
-    Of one of TrainConfig's groups alone each value is looked at, and not what they do together.
-
-    Raises:
-        HfkitError: The first rule that is broken, with the flags at fault and the way out.
-    """
+    Of one of TrainConfig's groups alone each value is looked at, and not what they do together. Raises HfkitError: the
+    first rule that is broken, with the flags at fault and the way out."""
     settle(config)
-    whole = (_texts, _exclusive, _model, _loop, _hub, _own) if isinstance(config, TrainConfig) else ()
+    whole = (_texts, _exclusive, _model, _loop, _own) if isinstance(config, TrainConfig) else ()
     for rules in (types, numbers, *whole):
         for what, fix in rules(config):
             raise HfkitError(what, fix=fix)
@@ -52,14 +47,12 @@ def _exclusive(config: TrainConfig) -> Broken:
 
 
 def _texts(config: TrainConfig) -> Broken:
-    for name in JSON_OBJECTS:
+    for name in ("model_args", "optim_args", "lr_scheduler_kwargs"):
         text = getattr(config, name)
         problem = None if text is None else _json_problem(text)
         if problem:
-            yield (
-                f"--{name} {text} is no JSON object: {problem}",
-                """write it as in '{"name": 1}', quoted for the shell""",
-            )
+            fix = """write it as in '{"name": 1}', quoted for the shell"""
+            yield f"--{name} {text} is no JSON object: {problem}", fix
     try:
         text_codec(config.encoding)
     except HfkitError as error:
@@ -116,8 +109,5 @@ def _loop(config: TrainConfig) -> Broken:
                 yield f"{flag} needs figures on the validation split", "use --eval_strategy epoch or steps"
     if config.early_stopping_threshold and config.early_stopping_patience is None:
         yield "--early_stopping_threshold has no effect on its own", "add --early_stopping_patience 3"
-
-
-def _hub(config: TrainConfig) -> Broken:
     if config.push_to_hub and not config.hub_model_id:
         yield "--push_to_hub does not know where to", "add --hub_model_id user/name"

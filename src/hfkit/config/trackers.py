@@ -10,11 +10,8 @@ TRACKERS = {"tensorboard": "tensorboard", "trackio": "trackio", "wandb": "wandb"
 
 
 def tracker_names(report_to: list[str]) -> list[str]:
-    """The trackers of `--report_to` to start, each once, in the order given; `none` stands for no tracker.
-
-    Raises:
-        HfkitError: A name is unknown, or its package is not installed.
-    """
+    """The trackers of `--report_to` to start, each once, in the order given; `none` stands for no tracker. Raises
+    HfkitError: a name is unknown, or its package is not installed."""
     names = [name for name in dict.fromkeys(report_to) if name != "none"]
     for name in names:
         if name not in TRACKERS:

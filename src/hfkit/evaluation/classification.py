@@ -24,8 +24,7 @@ ANSWERS, SHARES = ("label", "prediction"), ("label", "probabilities")
 def calibration(labels: ArrayLike, probabilities: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """What the model claimed and whether it was right: two vectors, one entry per claim.
 
-    Classes: the highest probability, and whether that class is the truth. A 0/1 matrix: every label is a claim.
-    """
+    Classes: the highest probability, and whether that class is the truth. A 0/1 matrix: every label is a claim."""
     truth, shares = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
     if truth.ndim == 2:
         return shares.ravel(), (truth == 1).ravel().astype(np.float64)
@@ -35,8 +34,7 @@ def calibration(labels: ArrayLike, probabilities: ArrayLike) -> tuple[np.ndarray
 def calibration_error(columns: Columns, weights: np.ndarray, bins: int = 15) -> np.ndarray:
     """How far the claimed probability lies from the share that is right, on average over `bins` equal bins.
 
-    15 bins, as in Guo et al. 2017, "On Calibration of Modern Neural Networks".
-    """
+    15 bins, as in Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
     claimed, right = columns.of_rows(_claims)
     each = len(claimed) // len(columns["label"])
     row = np.repeat(np.arange(len(columns["label"])), each)
@@ -53,8 +51,7 @@ def roc_auc(columns: Columns, weights: np.ndarray) -> np.ndarray:
     """Area under the ROC curve.
 
     One column or two classes: of the last class. More classes: each against the rest, plain mean over those that occur
-    and are not alone. A 0/1 matrix of labels: the same, column by column.
-    """
+    and are not alone. A 0/1 matrix of labels: the same, column by column."""
     truth, shares = columns["label"], columns["probabilities"]
     if shares.ndim == 1:
         shares = np.stack([1 - shares, shares], axis=1)
@@ -236,12 +233,9 @@ def figures(
 ) -> dict[str, float]:
     """Every figure that fits the problem, as plain floats; one that these rows do not define is left out.
 
-    Args:
-        problem_type: As in a transformers config.
-        labels: The truth. Class ids (rows,), a 0/1 matrix (rows, labels), or numbers (rows,).
-        prediction: The answer, in the shape of `labels`.
-        probabilities: (rows, classes). Without it the figures that need it are left out.
-    """
+    `problem_type` is as in a transformers config. `labels` and `prediction` are class ids (rows,), a 0/1 matrix (rows,
+    labels), or numbers (rows,); `probabilities` (rows, classes): without them the figures that need them are left
+    out."""
     columns = {"label": labels, "prediction": prediction}
     columns |= {} if probabilities is None else {"probabilities": probabilities}
     return metric.figures(metrics_of({"problem_type": problem_type}), columns)

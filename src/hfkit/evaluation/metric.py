@@ -44,34 +44,23 @@ Of = Callable[[Columns, np.ndarray], Any]
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure, made of what can be summed over rows.
+    """A figure, made of what can be summed over rows."""
 
-    Attributes:
-        name: In a run's files.
-        title: On a page.
-        columns: What it reads of predictions.parquet. Where one is missing, the figure is left out.
-        of: Its values under several sets of weights: (columns, weights (resamples, rows)) -> (resamples,), NaN where a
-            set does not define it. A weight says how often a row was drawn. Weights of one give the figure itself.
-        given: Those of `columns` that the rows have whoever answers. The others are the model's answer.
-        better: Which direction is.
-        unit: What a difference is told in: points of 100, or nothing for a figure in a unit of its own.
-        right: Whether each row counts, (columns) -> (rows,), where the figure is the share of rows that do: it then has
-            Wilson's interval and McNemar's exact test, and needs no resampling.
-        compared: Whether it has a column where runs are compared.
-        hub: The Hub's id of the metric, `hub_arguments` those that make it this one; nothing: it has our name there.
-    """
-
-    name: str
-    title: str
-    columns: tuple[str, ...]
+    name: str  # in a run's files
+    title: str  # on a page
+    columns: tuple[str, ...]  # what it reads of predictions.parquet; where one is missing, the figure is left out
     of: Of
-    given: tuple[str, ...] = ("label",)
+    """Its values under several sets of weights: (columns, weights (resamples, rows)) -> (resamples,), NaN where a set
+    does not define it. A weight says how often a row was drawn. Weights of one give the figure itself."""
+    given: tuple[str, ...] = ("label",)  # what the rows have whoever answers; the others are the model's answer
     better: Literal["higher", "lower"] = "higher"
-    unit: Literal["points", ""] = "points"
+    unit: Literal["points", ""] = "points"  # of a difference: points of 100, or nothing where the figure has its own
     right: Callable[[Columns], np.ndarray] | None = None
-    compared: bool = True
-    hub: str = ""
-    hub_arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Whether each row counts, (columns) -> (rows,), where the figure is the share of rows that do: it then has
+    Wilson's interval and McNemar's exact test, and needs no resampling."""
+    compared: bool = True  # whether it has a column where runs are compared
+    hub: str = ""  # the Hub's id of the metric; nothing: it has our name there
+    hub_arguments: Mapping[str, Any] = field(default_factory=dict)  # that make it this one
 
     def values(self, columns: Columns, weights: np.ndarray) -> np.ndarray:
         """`of`, where dividing by nothing is no cause for a warning."""
@@ -109,8 +98,7 @@ def figures(metrics: Iterable[Metric], columns: Mapping[str, Any]) -> dict[str, 
     """The figures of one set of predictions as plain floats.
 
     A figure that finds not all its columns, or that these rows do not define (ROC AUC where only one class occurs, a
-    correlation with a constant), is left out: a run's JSON has no NaN.
-    """
+    correlation with a constant), is left out: a run's JSON has no NaN."""
     known = [metric for metric in metrics if set(metric.columns) <= set(columns)]
     names = dict.fromkeys(name for metric in known for name in metric.columns)
     read = columns if isinstance(columns, Columns) else Columns({name: columns[name] for name in names})
@@ -150,13 +138,9 @@ def as_rows(values: Any) -> np.ndarray:
 
 
 def rival(metrics: Sequence[Metric], columns: Columns, answer: Mapping[str, Any]) -> Columns:
-    """The columns of another answer to the same rows: what the rows have, and its own in the place of the model's.
-
-    Args:
-        metrics: The first is the primary one: what it reads of an answer is what a rival has to give.
-        columns: The model's.
-        answer: {"prediction": ...}, or the columns by their names.
-    """
+    """The columns of another answer to the same rows: what the rows have, and its own in the place of the model's
+    `columns`. What the primary metric, the first one, reads of an answer is what a rival has to give: {"prediction":
+    ...}, or the columns by their names."""
     own = {name for name in metrics[0].columns if name not in metrics[0].given}
     given = {name for metric in metrics for name in metric.given} & set(columns)
     found = {name: answer[name if name in answer else "prediction"] for name in own}

@@ -43,24 +43,17 @@ def evaluate(
 ) -> dict[str, np.ndarray]:
     """The task's predictions for every row once, in the data set's order, on every process.
 
-    The batches are those that one process would make, so the figures do not depend on the number of processes. Only
-    the rows' predictions are kept, never logits over tokens or hidden states: some bytes a row.
+    The batches are those that one process would make, so the figures do not depend on the number of processes. Only the
+    rows' predictions are kept, never logits over tokens or hidden states: some bytes a row.
 
-    Args:
-        model: Not wrapped in DDP. Where its weights are sharded, all processes take part in each forward pass.
-        dataset: Encoded by the task, with `length` and, where there are any, `labels`.
-        config: Gives `per_device_eval_batch_size`, `eval_tokens_per_batch` and `dataloader_num_workers`.
-        description: What the progress bar says; nothing shows none.
-        stop: Asked before each batch: a signal's notice is no time to look at a million rows. Sharded weights are
-            looked at to the end: a process that left would leave the others waiting.
+    `model` is not wrapped in DDP; where its weights are sharded, all processes take part in each forward pass.
+    `dataset` is encoded by the task, with `length` and, where there are any, `labels`. An empty `description` shows no
+    progress bar. `stop` is asked before each batch: a signal's notice is no time to look at a million rows. Sharded
+    weights are looked at to the end: a process that left would leave the others waiting.
 
-    Returns:
-        `label`, where there are any, and what the task gives (`prediction`, `loss`, ...), `(rows, ...)` each. Nothing,
-        on every process, where `stop` said so on one of them.
-
-    Raises:
-        HfkitError: Memory ran out, or the task cannot read a row.
-    """
+    Returns `label`, where there are any, and what the task gives (`prediction`, `loss`, ...), `(rows, ...)` each.
+    Nothing, on every process, where `stop` said so on one of them. Raises HfkitError: memory ran out, or the task
+    cannot read a row."""
     model.eval()
     batches, work = planned(model, dataset, config)
     processes, sharded = accelerator.num_processes, sharding.is_sharded(model)
@@ -99,10 +92,9 @@ def _memory_for(rows: list[int], tokens: int) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not hardware.out_of_memory(error):
             raise
-        raise HfkitError(
-            f"out of memory in an evaluation batch of {len(rows)} rows, {tokens:,} padded tokens",
-            fix="set a smaller --per_device_eval_batch_size or --eval_tokens_per_batch",
-        ) from error
+        what = f"out of memory in an evaluation batch of {len(rows)} rows, {tokens:,} padded tokens"
+        fix = "set a smaller --per_device_eval_batch_size or --eval_tokens_per_batch"
+        raise HfkitError(what, fix=fix) from error
 
 
 def _gathered(mine: list[list[int]], kept: list[dict[str, np.ndarray]], stopped: bool) -> dict[str, np.ndarray]:
@@ -132,8 +124,7 @@ def named(dataset: Dataset, rows: list[int], most: int = 8) -> list[Any]:
 def planned(model: torch.nn.Module, dataset: Dataset, config: LoopArguments) -> tuple[list[list[int]], list[int]]:
     """The batches of an evaluation, the largest first, and the padded tokens of each.
 
-    A language model's are cut to `LOGITS`: 32 rows of 1,024 tokens over 128,000 words would be 16.8 GB.
-    """
+    A language model's are cut to `LOGITS`: 32 rows of 1,024 tokens over 128,000 words would be 16.8 GB."""
     lengths = np.asarray(dataset["length"][:])
     head: Any = getattr(model, "get_output_embeddings", lambda: None)()
     words = head.weight.shape[0] if hasattr(head, "weight") else 0
@@ -182,11 +173,8 @@ def load_batches(
     """Collated batches on the device, in the order given: of each the epoch (None in evaluation) and the rows.
 
     The loader gets a generator of its own: otherwise it draws a seed from torch's, and looking at the validation split
-    would change the dropout of the next update.
-
-    Raises:
-        HfkitError: What the task cannot read, such as a picture that has gone since it was loaded.
-    """
+    would change the dropout of the next update. Raises HfkitError: what the task cannot read, such as a picture that
+    has gone since it was loaded."""
     if not batches:
         return
     reader = Reader(task, dataset)

@@ -35,11 +35,8 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
 
 
 def mcnemar_exact(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
-    """Are two classifiers equally often right on the same rows? An exact test on the rows where they differ.
-
-    Args:
-        correct_a, correct_b: (rows,) whether the first, and the second, was right.
-    """
+    """Are two classifiers equally often right on the same rows? An exact test on the rows where they differ, from
+    (rows,) whether the first, and the second, was right."""
     a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
     if a.shape != b.shape:
         raise ValueError(f"a paired test needs the same rows: {a.shape} and {b.shape}")
@@ -51,8 +48,7 @@ def mcnemar_exact(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
 def percentile(value: float, resampled: np.ndarray, confidence: float = 0.95) -> Interval:
     """The interval that holds the middle `confidence` of the resampled values; it always holds `value`.
 
-    Resamples on which the figure is not finite (a class that was not drawn) are left out.
-    """
+    Resamples on which the figure is not finite (a class that was not drawn) are left out."""
     finite = resampled[np.isfinite(resampled)]
     if len(finite) == 0:
         return Interval(value, value, value)
@@ -78,8 +74,7 @@ def resample_counts(
 
     A statistic that takes row weights then needs no copy of the data, and one matrix product serves many resamples.
     A million entries are 8 MB, and what is computed from them some 50 at once: larger blocks were the larger part of
-    what `hfkit evaluate` took for 2,000 rows over 200. Smaller ones sort the scores too often.
-    """
+    what `hfkit evaluate` took for 2,000 rows over 200. Smaller ones sort the scores too often."""
     if groups is not None:
         names, member = np.unique(np.asarray(groups), return_inverse=True)
         for counts in resample_counts(len(names), n_resamples, seed, max(1, entries * len(names) // n)):
@@ -112,21 +107,14 @@ def intervals(
 ) -> dict[str, Any]:
     """The figures of metrics.json.
 
-    Args:
-        predictions_table: predictions.parquet, with the columns that the task's metrics read. Rows that have the same
-            value in a column `group` are drawn together.
-        settings: The task's, with its name.
-        baselines: name -> {"prediction": array}, of the same rows in the same order. "rows" where it was fitted on
-            fewer than all training rows.
-        n_resamples: Bootstrap resamples; fewer for many rows times many classes, at least 200.
-        seed: Seed of the resamples.
+    Rows that have the same value in a column `group` are drawn together. `settings` are the task's, with its name.
+    `baselines` are name -> {"prediction": array}, of the same rows in the same order; "rows" where it was fitted on
+    fewer than all training rows. There are fewer resamples for many rows times many classes, at least 200.
 
-    Returns:
-        `{"accuracy": {"value", "low", "high", "n"}, ..., "baselines": {name: {figure: ..., "difference": {"value",
-        "low", "high", "p_value", "test"}}}, "problem_type" and "groups" where there are some, "primary_metric"}`. A
-        difference is the model's primary figure minus the baseline's. Nothing comes from a clock: equal runs have
-        equal bytes here.
-    """
+    Returns `{"accuracy": {"value", "low", "high", "n"}, ..., "baselines": {name: {figure: ..., "difference": {"value",
+    "low", "high", "p_value", "test"}}}, "problem_type" and "groups" where there are some, "primary_metric"}`. A
+    difference is the model's primary figure minus the baseline's. Nothing comes from a clock: equal runs have equal
+    bytes here."""
     metrics = find(str(settings["name"])).metrics(settings)
     seen, groups = columns_of(predictions_table, metrics), groups_of(predictions_table)
     found: dict[str, Any] = _with_intervals(metrics, seen, n_resamples, seed, groups)
@@ -158,8 +146,7 @@ def paired(
     """The difference of two answers to the same rows in a figure: interval, p-value, name of the test.
 
     The interval is a paired bootstrap; the test is McNemar's exact one for a share of rows, else the bootstrap's. It
-    takes rows for independent: where they come in groups, the bootstrap's is the one.
-    """
+    takes rows for independent: where they come in groups, the bootstrap's is the one."""
     rows = len(first[metric.columns[0]])
 
     def gap(weights: np.ndarray) -> np.ndarray:

@@ -27,10 +27,7 @@ def is_public(name: str) -> bool:
 
 def planned(folder: Path, repository: str, base: str | None) -> tuple[str, str | None]:
     """The base that the published adapter in `folder` will name, and its revision as far as it is known without a Hub.
-
-    Raises:
-        HfkitError: Nobody else has the base, and it is not to be published too.
-    """
+    Raises HfkitError: nobody else has the base, and it is not to be published too."""
     name, revision = read_adapter(folder)
     if is_public(name):
         return name, revision
@@ -49,11 +46,8 @@ def planned(folder: Path, repository: str, base: str | None) -> tuple[str, str |
 def publish(api: HfApi, folder: Path, base: str | None, private: bool, secrets: Secrets) -> tuple[str, str]:
     """Publish the base where it is not on the Hub, and pin it: its Hub id, and the commit that the adapter needs.
 
-    Of a base on the Hub that is the commit which the adapter was trained on, or else what its revision is now.
-
-    Raises:
-        HfkitError: The Hub has no such base or revision, or refuses.
-    """
+    Of a base on the Hub that is the commit which the adapter was trained on, or else what its revision is now. Raises
+    HfkitError: the Hub has no such base or revision, or refuses."""
     from hfkit.hub.upload.publishing import prepare
 
     name, revision = read_adapter(folder)

@@ -31,19 +31,12 @@ _READ_FROM = ("_name_or_path", "name_or_path")
 
 @dataclass
 class Edition:
-    """What is published of a run.
+    """What is published of a run."""
 
-    Attributes:
-        run: The run, its info being what the published run.json and card tell.
-        model: The folder with the model's files.
-        changed: Files whose published bytes are others than those in `model`, or that are not in it.
-        merged: Whether the adapter was merged into its base.
-    """
-
-    run: Run
-    model: Path
-    changed: dict[str, bytes] = field(default_factory=dict)
-    merged: bool = False
+    run: Run  # its info is what the published run.json and card tell
+    model: Path  # the folder with the model's files
+    changed: dict[str, bytes] = field(default_factory=dict)  # files with other bytes than in `model`, or not in it
+    merged: bool = False  # whether the adapter was merged into its base
 
     @property
     def adapter(self) -> bool:
@@ -66,10 +59,7 @@ class Edition:
 
 def edition(run: Run, stack: ExitStack, merged: bool = False) -> Edition:
     """The edition of a finished run, with `merged` its adapter merged into its base; `stack` deletes that in the end.
-
-    Raises:
-        HfkitError: `merged`, and the run has no adapter; or the merged model answers otherwise than the adapter.
-    """
+    Raises HfkitError: `merged`, and the run has no adapter; or the merged model answers otherwise than the adapter."""
     run.check_finished()
     told, folder = copy.copy(run), run.model_path
     told.info = copy.deepcopy(run.info)
@@ -85,19 +75,15 @@ def edition(run: Run, stack: ExitStack, merged: bool = False) -> Edition:
             classes = json.loads(made.changed["config.json"])["auto_map"]
             told.info["code"] = {"class": next(name for name in classes if name != "AutoConfig")}
     for path in sorted(folder.glob("*config.json")):
-        if path.name != CONFIG:
-            made.changed |= _without_origin(path.name, made.changed.get(path.name) or path.read_bytes())
+        content = made.changed.get(path.name) or path.read_bytes()
+        kept = json.loads(content, object_hook=_without_origin)
+        if path.name != CONFIG and kept != json.loads(content):
+            made.changed[path.name] = (json.dumps(kept, indent=2, sort_keys=True) + "\n").encode()
     return made
 
 
-def _without_origin(name: str, content: bytes) -> dict[str, bytes]:
-    """A config without the name that its model was read under; nothing where there is none."""
-
-    def cut(entry: dict[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in entry.items() if key not in _READ_FROM}
-
-    kept = json.loads(content, object_hook=cut)
-    return {name: (json.dumps(kept, indent=2, sort_keys=True) + "\n").encode()} if kept != json.loads(content) else {}
+def _without_origin(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key not in _READ_FROM}
 
 
 def sources(folder: Path) -> dict[str, bytes]:
@@ -105,8 +91,7 @@ def sources(folder: Path) -> dict[str, bytes]:
 
     As transformers' `register_for_auto_class` does it, but with imports by full names made relative. What then opens it
     is `from_pretrained(..., trust_remote_code=True)`; after `import hfkit` neither the files nor that consent are
-    needed.
-    """
+    needed."""
     content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     try:
         config = transformers.CONFIG_MAPPING[str(content.get("model_type"))]
@@ -138,10 +123,8 @@ def file_of(module: str) -> str:
 
 
 def _relative(module: str) -> tuple[str, list[str]]:
-    """A module's source with its imports of hfkit made relative, and the modules that it imports.
-
-    A module imports names from modules, as everywhere in these rooms; what only type checkers read stays as it is.
-    """
+    """A module's source with its imports of hfkit made relative, and the modules that it imports. A module imports
+    names from modules, as everywhere in these rooms; what only type checkers read stays as it is."""
     spec = find_spec(module)
     assert spec is not None and spec.origin is not None, f"{module} has no file"
     text = Path(spec.origin).read_text(encoding="utf-8")

@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from hfkit.base.errors import HfkitError
-from hfkit.base.network import causes, connection_failed, endpoint
+from hfkit.base.errors import HfkitError, causes
+from hfkit.base.network import connection_failed, endpoint, names_of
 
 LOGIN = (
     "log in with `hf auth login`, or set HF_TOKEN, with a token of role write (https://huggingface.co/settings/tokens)"
@@ -24,12 +24,12 @@ def retry_after(error: BaseException) -> float | None:
 
 def broken(error: BaseException) -> bool:
     """Whether the connection ended before an answer came."""
-    return bool(_names(error) & {"TransportError", "TimeoutException", "ConnectionError", "IncompleteRead"})
+    return bool(names_of(error) & {"TransportError", "TimeoutException", "ConnectionError", "IncompleteRead"})
 
 
 def refusal(error: BaseException, repository: str) -> HfkitError:
     """The message for what the Hub answered; for what is no answer of the Hub, the error's own first line."""
-    status, said, names = status_of(error), _said(error), _names(error)
+    status, said, names = status_of(error), _said(error), names_of(error)
     fix = LOGIN
     if "LocalTokenNotFoundError" in names:
         what = "there is no token for the Hub on this machine"
@@ -58,11 +58,6 @@ def unreachable() -> HfkitError:
     """The message before anything is tried at an address where nobody answers."""
     fix = "give the same command again when there is a connection; or set HF_ENDPOINT to a mirror that takes uploads"
     return HfkitError("the Hub cannot be reached, and nothing was sent", where=endpoint(), fix=fix)
-
-
-def _names(error: BaseException) -> set[str]:
-    """Of the classes of an error and of those that it came from: the libraries need not be imported."""
-    return {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
 
 
 def _answers(error: BaseException) -> list[Any]:

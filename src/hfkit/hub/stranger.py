@@ -25,13 +25,10 @@ def main() -> None:
 def logits(how: str, kind: dict[str, Any], model: str, revision: str | None, rows: list[Any]) -> list[list[float]]:
     """The logits of each row alone, in float32: a list of numbers a row.
 
-    Args:
-        how: `transformers`, alone; `code`, transformers with the Python files that the repository ships; `hfkit`.
-        kind: `auto_model`, the Auto class's name; `images`, whether it reads pictures; `last`, whether what it says
-            stands in the last position; `words`, whether rows are lists of words, each answered by its first piece.
-        model, revision: A folder or a Hub id, and its revision.
-        rows: Texts, pairs of texts, or what `picture` makes pictures of.
-    """
+    `how` is `transformers`, alone; `code`, transformers with the Python files that the repository ships; or `hfkit`.
+    `kind` has `auto_model`, the Auto class's name; `images`, whether it reads pictures; `last`, whether what it says
+    stands in the last position; `words`, whether rows are lists of words, each answered by its first piece. `model` is
+    a folder or a Hub id; rows are texts, pairs of texts, or what `picture` makes pictures of."""
     if how == "hfkit" and not kind["last"]:
         import hfkit
 

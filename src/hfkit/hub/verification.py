@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -87,14 +86,9 @@ def _whole(run: Run, rows: list[Any]) -> list[Any]:
 
 
 def verify(made: Edition, repository: str, commit: str, token: str | None, address: str) -> int:
-    """Open `repository` at `commit` from an empty cache, in a new process for each way, and compare logits.
-
-    Returns:
-        How many rows were compared.
-
-    Raises:
-        HfkitError: It does not open, or answers otherwise than the run. Nothing is taken back: the commit stands.
-    """
+    """Open `repository` at `commit` from an empty cache, in a new process for each way, and compare logits; returns of
+    how many rows. Raises HfkitError: it does not open, or answers otherwise than the run. Nothing is taken back: the
+    commit stands."""
     stored = examples(made.run)
     for way in made.ways:
         rows = _whole(made.run, stored) if way == "code" else stored
@@ -135,6 +129,9 @@ def _compare(expected: list[list[float]], answers: list[list[float]], repository
 
 def _ask(order: dict[str, Any], token: str | None, address: str, repository: str) -> list[list[float]]:
     """The stranger's logits. Its caches are a new, empty folder, which is deleted afterwards."""
+    ours = ("TRANSFORMERS_", "HF_HUB_OFFLINE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_MODULES_CACHE", "HF_TOKEN")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    kept |= {"HF_ENDPOINT": address, "HF_HUB_DISABLE_PROGRESS_BARS": "1"} | ({"HF_TOKEN": token} if token else {})
     with tempfile.TemporaryDirectory(prefix="hfkit-stranger-") as empty:
         done = subprocess.run(
             [sys.executable, "-P", stranger.__file__],
@@ -142,23 +139,15 @@ def _ask(order: dict[str, Any], token: str | None, address: str, repository: str
             capture_output=True,
             text=True,
             timeout=SECONDS,
-            env=_environment(Path(empty), token, address),
+            env=kept | {"HF_HOME": empty},
             cwd=empty,
             check=False,
         )
     lines = done.stdout.strip().splitlines()
     if done.returncode != 0 or not lines:
         why = (done.stderr.strip().splitlines() or ["no answer"])[-1]
-        raise HfkitError(
-            f"{repository} was published, and cannot be opened from an empty cache: {line(why, 400)}",
-            where=f"commit {order['question']['revision']}, with {NAMES[order['question']['how']]}",
-            fix="the commit stands as it is; HFKIT_DEBUG=1 shows more",
-        )
+        what = f"{repository} was published, and cannot be opened from an empty cache: {line(why, 400)}"
+        where = f"commit {order['question']['revision']}, with {NAMES[order['question']['how']]}"
+        fix = "the commit stands as it is; HFKIT_DEBUG=1 shows more"
+        raise HfkitError(what, where=where, fix=fix)
     return json.loads(lines[-1])["logits"]
-
-
-def _environment(empty: Path, token: str | None, address: str) -> dict[str, str]:
-    ours = ("TRANSFORMERS_", "HF_HUB_OFFLINE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_MODULES_CACHE", "HF_TOKEN")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    kept |= {"HF_HOME": str(empty), "HF_ENDPOINT": address, "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    return kept | ({"HF_TOKEN": token} if token else {})

@@ -40,11 +40,7 @@ class AnsweringPipeline(transformers.Pipeline):
         """Take the task, decide the precision, and let glibc keep the blocks of a batch for the next one.
 
         Precisions are auto, no, bf16 and fp16; with `exact`, where there are no labels for a lower one to keep, auto is
-        float32.
-
-        Raises:
-            HfkitError: A precision that models do not answer in, or that is not there.
-        """
+        float32. Raises HfkitError: a precision that models do not answer in, or that is not there."""
         self.model.eval()
         self.reading = reading
         if mixed_precision == "fp8":

@@ -21,25 +21,16 @@ Row = tuple[str, dict[str, Any]]
 
 @dataclass
 class Source:
-    """Rows to be answered.
+    """Rows to be answered."""
 
-    Attributes:
-        name: What messages call it.
-        columns: The names of its columns, in order.
-        rows: The rows, each once.
-        total, done, unit: How much there is, has been read, and of what ("B" or "row"); None on standard input.
-        schema: Column types where the file has them (Parquet).
-        notes: What reading left out; complete when the rows have been read.
-    """
-
-    name: str
-    columns: list[str]
-    rows: Iterator[Row]
-    total: int | None = None
-    done: Callable[[], int] = lambda: 0
-    unit: str = "row"
-    schema: Any = None
-    notes: list[str] = field(default_factory=list)
+    name: str  # what messages call it
+    columns: list[str]  # in their order
+    rows: Iterator[Row]  # each once
+    total: int | None = None  # how much there is; None on standard input
+    done: Callable[[], int] = lambda: 0  # how much of it has been read
+    unit: str = "row"  # what that counts, "B" or "row"
+    schema: Any = None  # column types where the file has them (Parquet)
+    notes: list[str] = field(default_factory=list)  # what reading left out; complete when the rows have been read
 
 
 @contextmanager
@@ -73,12 +64,11 @@ def stream_rows(stream: BinaryIO, name: str, how: FileArguments) -> Iterator[Row
         yield f"{name}, line {number}", {"text": line.rstrip("\r\n")}
 
 
-def column_of(source: Source, asked: str | None, trained: str | None, usual: Sequence[str] = TEXT_NAMES) -> str:
-    """The column of texts: the one asked for, else the run's, else one of a usual name, else the only one.
-
-    Raises:
-        HfkitError: There is no such column, or it cannot be told.
-    """
+def column_of(
+    source: Source, asked: str | None, trained: str | None, usual: Sequence[str] = TEXT_NAMES, what: str = "text"
+) -> str:
+    """The column of texts: the one asked for, else the run's, else one of a usual name, else the only one. Raises
+    HfkitError: there is no such column, or it cannot be told."""
     if asked is not None and asked not in source.columns:
         raise HfkitError(f"There is no column {asked!r}", where=source.name, fix=nearest(asked, source.columns))
     known = [name for name in (trained, *usual) if name in source.columns]
@@ -86,8 +76,8 @@ def column_of(source: Source, asked: str | None, trained: str | None, usual: Seq
     found = [name for name in (asked, *known, *only) if name]
     if not found:
         raise HfkitError(
-            f"It cannot be told which column is the text; there are {', '.join(source.columns)}",
+            f"It cannot be told which column is the {what}; there are {', '.join(source.columns)}",
             where=source.name,
-            fix="say --text_column NAME",
+            fix=f"say --{what}_column NAME",
         )
     return found[0]

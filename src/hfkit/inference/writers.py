@@ -38,16 +38,10 @@ def open_writer(
 ) -> Iterator[Writer]:
     """A writer by the file's ending. The rows go into a neighbour that takes the file's name when all went well.
 
-    Args:
-        path: A .csv, .tsv, .jsonl, .ndjson, .json or .parquet file; one that is there is replaced. None: the added
-            columns alone, a line a row, on standard output.
-        columns: Names that the rows came with, in order.
-        added: Names that the answers go to.
-        schema: Types of the columns (Parquet); columns that it lacks, and all without it, get theirs from the values.
-
-    Raises:
-        HfkitError: an ending that is not written, no such folder, no right to write, a full disk.
-    """
+    `path` ends in .csv, .tsv, .jsonl, .ndjson, .json or .parquet, and replaces what is there. None: the `added`
+    columns, those of the answers, alone, a line a row, on standard output. `columns` are those that the rows came with,
+    in order. `schema` has the types of columns (Parquet); those that it lacks, and all without it, get theirs from the
+    values. Raises HfkitError: an ending that is not written, no such folder, no right to write, a full disk."""
     if path is None:
         yield LineWriter(added)
         return

@@ -76,16 +76,10 @@ def from_scratch(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     """A baseline that reads texts, untrained; its tokenizer, trained on them; and no parameters that a file lacked.
 
-    Args:
-        config, task: Of a task that reads texts; `config.model` is the baseline's name.
-        texts: Those of the training split; None where there is none.
-        length: Tokens that a text may have where neither the task nor a flag says.
-        lowercase: See `train_tokenizer`.
-        mask: The tokenizer has a token that hides others.
-
-    Raises:
-        HfkitError: There are no texts, or a knob does not fit the network.
-    """
+    `config` and `task` are of a task that reads texts, and `config.model` is the baseline's name; `texts` are those of
+    the training split, None where there is none. A text may have `length` tokens where neither the task nor a flag
+    says; for `lowercase` see `train_tokenizer`; with `mask` it has a token that hides others. Raises HfkitError: there
+    are no texts, or a knob does not fit the network."""
     spec = find(task.name)
     config_class, fields = spec.baseline_config(config.model)
     if texts is None:
@@ -95,7 +89,7 @@ def from_scratch(
     if mask:
         processor.add_special_tokens({"mask_token": "[MASK]"})
     known = getattr(config_class, "max_position_embeddings", None)
-    if "max_position_embeddings" in config_class.__annotations__ and known is not None:
+    if known is not None:
         fields = {**fields, "max_position_embeddings": max(length, known)}
     settings = config_class(**fields)
     set_dropout(settings, config.dropout, config.attention_dropout)

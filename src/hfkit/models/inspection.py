@@ -28,12 +28,8 @@ _AT_MOST = {"layers?$|blocks$|experts$|depth": 1000, "num_labels": 1_000_000}
 
 
 def check_config(config: Any, place: str) -> None:
-    """Refuse a config that no model has, or that decides what is the user's to decide.
-
-    Raises:
-        HfkitError: No object, a size below 1 or beyond any model; consent to run code, a kernel or weights to fetch
-            from elsewhere.
-    """
+    """Refuse a config that no model has, or that decides what is the user's to decide. Raises HfkitError: no object, a
+    size below 1 or beyond any model; consent to run code, a kernel or weights to fetch from elsewhere."""
     if not isinstance(config, dict):
         raise HfkitError(f"config.json holds {type(config).__name__}, not an object", where=place)
     for key, kind in {"architectures": list, "id2label": dict, "model_type": str}.items():
@@ -140,11 +136,8 @@ def first_line(error: BaseException) -> str:
 
 @contextmanager
 def readable(described: Callable[[], Iterable[Any]], unit: str = "rows") -> Iterator[None]:
-    """A batch on its way through a model: what it refuses is told with the rows that are in it, as `described`.
-
-    Raises:
-        HfkitError: The model's forward refused the batch with a ValueError or an IndexError.
-    """
+    """A batch on its way through a model: what it refuses is told with the rows that are in it, as `described`. Raises
+    HfkitError: the model's forward refused the batch with a ValueError or an IndexError."""
     try:
         yield
     except (ValueError, IndexError) as error:

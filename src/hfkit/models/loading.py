@@ -13,18 +13,11 @@ from transformers.utils import logging
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json_file
+from hfkit.models import inspection
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.freezing import in_head
 from hfkit.models.adapting.lora import put_adapter, read_adapter
-from hfkit.models.inspection import (
-    check_config,
-    check_memory,
-    check_shards,
-    check_texts,
-    check_tokenizer,
-    check_vocabulary,
-    first_line,
-)
+from hfkit.models.inspection import first_line
 from hfkit.models.names import check_folder, locate
 from hfkit.tasks import discover
 from hfkit.tasks.spec import TaskSpec
@@ -33,17 +26,10 @@ from hfkit.tasks.spec import TaskSpec
 def load_model(path: str | Path, revision: str | None = None, trust_remote_code: bool = False) -> tuple[Any, Any]:
     """A finished model and its tokenizer or image processor, in float32 and ready to answer (`eval()`).
 
-    What it is a model for, its folder says (`hfkit.tasks.discover`). An adapter comes as a PeftModel on its base. Only
-    safetensors are read.
-
-    Args:
-        path: A folder, a run directory, an adapter's folder, `demo:minilm` or a Hub id.
-        revision: Commit, tag or branch of a Hub id.
-        trust_remote_code: Run Python code that the folder ships.
-
-    Raises:
-        HfkitError: There is no model, no weights, no tokenizer or no base, or the head was never trained.
-    """
+    `path` is a folder, a run directory, an adapter's folder, which comes as a PeftModel on its base, `demo:minilm` or a
+    Hub id, of which `revision` is a commit, tag or branch. What it is a model for, its folder says
+    (`hfkit.tasks.discover`). Only safetensors are read; with `trust_remote_code` Python code that the folder ships is
+    run. Raises HfkitError: there is no model, no weights, no tokenizer or no base, or the head was never trained."""
     folder = locate(path, revision, code=trust_remote_code)
     if (folder / "adapter_config.json").is_file():
         from hfkit.models.adapting.adapters import load_base
@@ -82,7 +68,7 @@ def ways(spec: TaskSpec | None) -> tuple[Callable[..., None], Callable[..., Any]
 
     def read_texts(folder: Path, config: PreTrainedConfig, trust_remote_code: bool = False) -> Any:
         tokenizer = read_tokenizer(folder, config.name_or_path or folder, trust_remote_code)
-        check_vocabulary(tokenizer, config, folder)
+        inspection.check_vocabulary(tokenizer, config, folder)
         return tokenizer
 
     if spec is None:
@@ -93,13 +79,9 @@ def ways(spec: TaskSpec | None) -> tuple[Callable[..., None], Callable[..., Any]
 
 
 def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False) -> PreTrainedConfig:
-    """The folder's config.
-
-    Raises:
-        HfkitError: It asks for Python code of its own or for what no model has (`check_config`), or transformers does
-            not know the architecture.
-    """
-    check_config(read_json_file(folder / "config.json"), f"{folder}/config.json")
+    """The folder's config. Raises HfkitError: it asks for Python code of its own or for what no model has
+    (`check_config`), or transformers does not know the architecture."""
+    inspection.check_config(read_json_file(folder / "config.json"), f"{folder}/config.json")
     try:
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
         if config.model_type == "timm_wrapper" and config.model_args:
@@ -113,15 +95,12 @@ def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False)
 
 
 def read_tokenizer(folder: Path, name: str | Path, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
-    """The folder's tokenizer.
-
-    Raises:
-        HfkitError: There is none, it asks for Python code of its own, or its library is not installed.
-    """
-    check_texts(folder)
+    """The folder's tokenizer. Raises HfkitError: there is none, it asks for Python code of its own, or its library is
+    not installed."""
+    inspection.check_texts(folder)
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-        check_tokenizer(tokenizer)
+        inspection.check_tokenizer(tokenizer)
     except Exception as error:  # each tokenizer library fails in its own way
         if any(folder.glob("tokenizer*")):
             what = f"the tokenizer of {name} cannot be read: {first_line(error)}"
@@ -149,21 +128,12 @@ def read_weights(
     """A model of the shape that `config` says, filled with the folder's weights, in float32; or, where the config is
     marked so (`hfkit.models.adapting.four_bit`), with its matrices in four bits.
 
-    Args:
-        folder: Weights of a model of this kind, or of its backbone alone.
-        config: The model's config. A `PooledConfig` on a folder that holds the bare backbone makes a new head.
-        trust_remote_code: Run the folder's Python code.
-        fewer_layers: The user asks for fewer layers than the folder has weights for.
-        auto_model: The Auto class: what the model is for.
-
-    Returns:
-        The model, and the names of the parameters that the folder lacked and that start at random.
-
-    Raises:
-        HfkitError: The weights are damaged, of other sizes, for other layers, of another architecture, or more than
-            this machine can hold.
-    """
-    check_shards(folder)
+    The weights are those of a model of this kind, or of its backbone alone; a `PooledConfig` on a folder that holds the
+    bare backbone makes a new head. With `fewer_layers` the user asks for fewer than the folder has weights for. Returns
+    the model, and the names of the parameters that the folder lacked and that start at random. Raises HfkitError: the
+    weights are damaged, of other sizes, for other layers, of another architecture, or more than this machine can
+    hold."""
+    inspection.check_shards(folder)
     model, info = _opened(folder, config, auto_model, trust_remote_code)
     unused = _unused_layers(model, info)
     if unused and not fewer_layers:
@@ -191,7 +161,7 @@ def _opened(
     }
     try:
         with quiet():
-            check_memory(auto_model, config, trust_remote_code=code)
+            inspection.check_memory(auto_model, config, trust_remote_code=code)
             if four_bit.is_four_bit(config):
                 options |= four_bit.options(auto_model, config, trust_remote_code=code)
             model, info = auto_model.from_pretrained(folder, config=config, **options)
@@ -219,11 +189,9 @@ def _new_parameters(model: PreTrainedModel, info: dict[str, Any], folder: Path) 
     mismatched = {entry[0] if isinstance(entry, tuple) else entry for entry in info["mismatched_keys"]}
     wrong = sorted(name for name in mismatched if not in_head(model, name))
     if wrong:
-        raise HfkitError(
-            f"{len(wrong)} weights have another size than the config says, {wrong[0]} the first",
-            where=str(folder),
-            fix="take the sizes in --model_args back: they belong to the weights",
-        )
+        what = f"{len(wrong)} weights have another size than the config says, {wrong[0]} the first"
+        fix = "take the sizes in --model_args back: they belong to the weights"
+        raise HfkitError(what, where=str(folder), fix=fix)
     names = dict(model.named_parameters())
     new = sorted(name for name in set(info["missing_keys"]) | mismatched if name in names)
     backbone = [name for name in names if not in_head(model, name)]

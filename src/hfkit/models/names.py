@@ -22,11 +22,8 @@ HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja", "*.codes"
 
 def locate(name: str | Path, revision: str | None = None, code: bool = False) -> Path:
     """The folder with a model's files: of a folder, a run directory (its `model/`), `demo:minilm`, or a Hub id, which
-    is fetched into the Hub's cache: safetensors and JSON, no pickles, and with `code` Python files too.
-
-    Raises:
-        HfkitError: No such folder, no such embedded model, no such repository, or the Hub cannot be reached.
-    """
+    is fetched into the Hub's cache: safetensors and JSON, no pickles, and with `code` Python files too. Raises
+    HfkitError: no such folder, no such embedded model, no such repository, or the Hub cannot be reached."""
     found = here(name)
     if found is not None:
         return found
@@ -46,11 +43,8 @@ def check_name(name: str) -> None:
 
 
 def here(name: str | Path) -> Path | None:
-    """The folder of a model on this machine, as `locate` finds it; None for what may be a Hub id.
-
-    Raises:
-        HfkitError: It can only be a folder or an embedded model, and there is none.
-    """
+    """The folder of a model on this machine, as `locate` finds it; None for what may be a Hub id. Raises HfkitError: it
+    can only be a folder or an embedded model, and there is none."""
     text = str(name)
     versions.check_docstrings()
     if text.startswith("demo:"):
@@ -78,11 +72,8 @@ def here(name: str | Path) -> Path | None:
 
 def fetch(name: str, revision: str | None, files: list[str]) -> Path:
     """The folder of one commit of a repository in the Hub's cache, with the files at its top that fit these patterns.
-
-    Raises:
-        HfkitError: The name is no Hub id, there is no such repository or revision, the Hub cannot be reached, or the
-            weights are pickles alone. A repository that cannot be asked, because there is no connection, passes.
-    """
+    Raises HfkitError: the name is no Hub id, there is no such repository or revision, the Hub cannot be reached, or the
+    weights are pickles alone. A repository that cannot be asked, because there is no connection, passes."""
     from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import HFValidationError
 
@@ -114,11 +105,8 @@ def _only_pickles(name: str | Path, pickle: str, place: str) -> HfkitError:
 
 
 def check_folder(folder: Path, name: str | Path) -> None:
-    """Refuse a folder that lacks its config or weights before anything heavy is imported.
-
-    Raises:
-        HfkitError: A part is missing, or the weights are pickles, which can run code and are never read.
-    """
+    """Refuse a folder that lacks its config or weights before anything heavy is imported. Raises HfkitError: a part is
+    missing, or the weights are pickles, which can run code and are never read."""
     place = str(folder)
     if (folder / "adapter_config.json").is_file() and not any((folder / file).is_file() for file in WEIGHTS):
         fix = "start from its base model, or write the two as one: hfkit merge"

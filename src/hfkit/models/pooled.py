@@ -16,8 +16,7 @@ class PooledForSequenceClassification(PreTrainedModel):
     """Backbone, masked mean, dropout, linear layer.
 
     BERT's own head reads one token through a layer made for next-sentence prediction; the mean reads them all, and
-    starts with nothing to unlearn.
-    """
+    starts with nothing to unlearn."""
 
     config_class = PooledConfig
     base_model_prefix = "backbone"
@@ -42,8 +41,7 @@ class PooledForSequenceClassification(PreTrainedModel):
         """As everywhere in transformers. Given our config and another model's folder, our head is put on its backbone.
 
         A BertForMaskedLM calls its backbone `bert`, ours is called `backbone`: matched by name, the weights would all
-        be left out. So the backbone is read through `AutoModel`, which knows each family's names.
-        """
+        be left out. So the backbone is read through `AutoModel`, which knows each family's names."""
         saved = PreTrainedConfig.get_config_dict(path, **{key: kwargs[key] for key in _HUB if key in kwargs})[0]
         if config is None or saved.get("model_type") == cls.config_class.model_type:
             kwargs |= {"config": config, "output_loading_info": output_loading_info}
@@ -73,9 +71,7 @@ class PooledForSequenceClassification(PreTrainedModel):
         ).last_hidden_state
         mask = states.new_ones(states.shape[:2]) if attention_mask is None else attention_mask
         logits = self.classifier(self.dropout(masked_mean(states, mask)))
-        loss = None
-        if labels is not None:
-            loss = self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
+        loss = None if labels is None else self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
     def _init_weights(self, module: nn.Module) -> None:

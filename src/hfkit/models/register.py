@@ -47,11 +47,8 @@ def _models() -> None:
 
 
 def _defined(modules: Sequence[str], mark: str) -> Iterator[Any]:
-    """The classes of these modules that say `mark` of themselves: not what they share, nor what is imported.
-
-    Raises:
-        ImportError: A module has none.
-    """
+    """The classes of these modules that say `mark` of themselves: not what they share, nor what is imported. Raises
+    ImportError: a module has none."""
     for module in map(import_module, (f"hfkit.{name}" for name in modules)):
         own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__]
         found = [one for one in own if mark in vars(one)]

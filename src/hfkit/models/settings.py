@@ -20,11 +20,8 @@ ATTENTION_DROPOUT = "attention_probs_dropout_prob attention_dropout attn_pdrop a
 def set_dropout(config: PreTrainedConfig, dropout: float | None, attention_dropout: float | None) -> None:
     """Set the dropout of the hidden layers and of the attention weights, whatever the architecture calls them.
 
-    None leaves the model's own. A model without a field for attention dropout has none to set.
-
-    Raises:
-        HfkitError: `dropout` is wanted and the config has no field for it.
-    """
+    None leaves the model's own. A model without a field for attention dropout has none to set. Raises HfkitError:
+    `dropout` is wanted and the config has no field for it."""
     if dropout is not None and not _set_all(config, HIDDEN_DROPOUT, dropout):
         what = f"a {config.model_type} has no dropout setting that hfkit knows"
         raise HfkitError(what, where="--dropout", fix="set the config's own field with --model_args")
@@ -40,11 +37,8 @@ def _set_all(config: PreTrainedConfig, names: list[str], value: float) -> bool:
 
 
 def override(config: PreTrainedConfig, model_args: str | None) -> None:
-    """Set the fields that `--model_args` names.
-
-    Raises:
-        HfkitError: No JSON object, a field that the config lacks, or a value of the wrong type.
-    """
+    """Set the fields that `--model_args` names. Raises HfkitError: no JSON object, a field that the config lacks, or a
+    value of the wrong type."""
     if not model_args:
         return
     fields = read_json(model_args, "--model_args", repr(model_args[:60]))
@@ -76,11 +70,7 @@ def settle_generation(model: PreTrainedModel, processor: PreTrainedTokenizerBase
     """Make the model's generation config one that can be saved, and say what had to go: a temperature without drawing.
 
     Where a config does not say how it wants to be asked, transformers' pipeline draws and its `generate` does not: now
-    both take the likeliest token, and are what `hfkit.pipeline` is.
-
-    Raises:
-        HfkitError: It asks for what cannot be.
-    """
+    both take the likeliest token, and are what `hfkit.pipeline` is. Raises HfkitError: it asks for what cannot be."""
     own: Any = getattr(model, "generation_config", None)
     if own is None:
         return

@@ -18,12 +18,9 @@ Tensors = dict[str, torch.Tensor]
 
 
 def check(accelerator: Accelerator, model: torch.nn.Module | None = None) -> None:
-    """Refuse what a launcher's configuration may ask for and this loop, or `model`, does not do.
-
-    Raises:
-        HfkitError: FSDP of the first version, weights that only one process loads, slices of four bits, DeepSpeed, or
-            another engine that makes the step itself.
-    """
+    """Refuse what a launcher's configuration may ask for and this loop, or `model`, does not do. Raises HfkitError:
+    FSDP of the first version, weights that only one process loads, slices of four bits, DeepSpeed, or another engine
+    that makes the step itself."""
     kind, launcher = accelerator.distributed_type, "the launcher's configuration"
     if kind in (DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
         what = f"{kind.value} makes the updates itself, and hfkit could neither guard nor resume them exactly"
@@ -61,8 +58,7 @@ def is_sharded(model: torch.nn.Module) -> bool:
 def whole(tensors: Tensors, keep: bool) -> Tensors:
     """The tensors in one piece, on the CPU, for the processes that `keep` them. What is not sharded stays as it is.
 
-    All processes have to call this, with the same names in the same order: the slices are sent around.
-    """
+    All processes have to call this, with the same names in the same order: the slices are sent around."""
     found = {}
     for name, tensor in tensors.items():
         if isinstance(tensor, DTensor):
@@ -73,18 +69,14 @@ def whole(tensors: Tensors, keep: bool) -> Tensors:
 
 
 def cut(value: Any, like: torch.Tensor) -> Any:
-    """This process's slice of a tensor that was read whole, cut as `like` is; anything else as it is.
-
-    Raises:
-        HfkitError: It has another shape than `like`, so that nobody knows how to cut it.
-    """
+    """This process's slice of a tensor that was read whole, cut as `like` is; anything else as it is. Raises
+    HfkitError: it has another shape than `like`, so that nobody knows how to cut it."""
     if not isinstance(like, DTensor) or not isinstance(value, torch.Tensor) or not value.ndim:
         return value
     if value.shape != like.shape:
-        raise HfkitError(
-            f"a tensor of shape {tuple(value.shape)} cannot be cut as one of shape {tuple(like.shape)} is",
-            fix="with sharded weights use an optimizer whose state has the shape of the weights, such as adamw or sgd",
-        )
+        what = f"a tensor of shape {tuple(value.shape)} cannot be cut as one of shape {tuple(like.shape)} is"
+        fix = "with sharded weights use an optimizer whose state has the shape of the weights, such as adamw or sgd"
+        raise HfkitError(what, fix=fix)
     value = value.to(like.device, like.dtype)
     return distribute_tensor(value, like.device_mesh, like.placements, src_data_rank=None)
 
@@ -103,8 +95,7 @@ def total_norm(gradients: list[torch.Tensor]) -> float:
 def let_go(model: torch.nn.Module) -> None:
     """Free the weights that a forward pass has gathered and no backward pass has let go of.
 
-    The next forward pass would use them again, also where the slices have changed since (averaged weights).
-    """
+    The next forward pass would use them again, also where the slices have changed since (averaged weights)."""
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.reshard()

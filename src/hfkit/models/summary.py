@@ -16,22 +16,16 @@ _NOTHING = (nn.Identity, nn.Dropout)
 
 @dataclass(frozen=True)
 class Layer:
-    """One module that computes something, without what its parts do.
+    """One module that computes something, without what its parts do."""
 
-    Attributes:
-        name, kind: Its path in the model, and its class.
-        shape: Of its output for one example, without the batch; empty where the output is no tensor.
-        parameters, learning: Numbers that it holds itself, and those of them that training changes.
-        flops: Of one example. A multiplication and an addition count as two; only matrix products, convolutions and
-            attention are counted, which is nearly all. Papers often call the half of it "FLOPs".
-    """
-
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    parameters: int
-    learning: int
+    name: str  # its path in the model
+    kind: str  # its class
+    shape: tuple[int, ...]  # of its output for one example, without the batch; empty where the output is no tensor
+    parameters: int  # numbers that it holds itself
+    learning: int  # those of them that training changes
     flops: int
+    """Of one example. A multiplication and an addition count as two; only matrix products, convolutions and attention
+    are counted, which is nearly all. Papers often call the half of it "FLOPs"."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +39,12 @@ class Summary:
 
 
 def summarise(model: nn.Module, inputs: Mapping[str, Tensor]) -> Summary:
-    """Runs the model once on one example, without a gradient, and notes what happens.
+    """Runs the model once on one example, without a gradient, and notes what happens; it is left as it came, each part
+    in its own mode.
 
-    Args:
-        model: Any module; it is left as it came, each part in its own mode.
-        inputs: A batch of one or more: `forward`'s arguments. FLOPs are divided by its size.
-
-    Returns:
-        A row for every module that holds parameters, works, or changes the shape without parts of its own. A module
-        that runs twice has one row, with the work of both. In the sums, shared weights count once.
-    """
+    `inputs` are `forward`'s arguments, a batch of one or more: FLOPs are divided by its size. There is a row for every
+    module that holds parameters, works, or changes the shape without parts of its own. A module that runs twice has one
+    row, with the work of both. In the sums, shared weights count once."""
     rows = len(next(iter(inputs.values())))
     modes = [(module, module.training) for module in model.modules()]  # a frozen part may stand in another
     watch = _Watch(model)

@@ -182,8 +182,7 @@ def reliability(seen: Predictions, bins: int = 15) -> list[dict[str, Any]]:
 def curves(seen: Predictions, at_most: int = 6) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """ROC curves, and precision over recall: of the last class of two, else of each against the rest, hardest first.
 
-    `base` is the precision of guessing: the class's share of the rows.
-    """
+    `base` is the precision of guessing: the class's share of the rows."""
     assert seen.shares is not None
     rates, recalls = [], []
     for index in [1] if len(seen.names) == 2 and not seen.multi else range(len(seen.names)):

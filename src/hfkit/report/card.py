@@ -41,12 +41,9 @@ def card(run: Run, repository: str | None = None) -> str:
 
 
 def weaknesses(run: Run) -> dict[str, Any]:
-    """What the card says of failures, from predictions.parquet; empty for a task that has nothing to say of them.
-
-    Returns:
-        `classes`, `confusions`, `lengths`, `calibration`, `errors` (regression), `mistakes` and `passages` (what a task
-        with other answers says); a part that does not apply is None.
-    """
+    """What the card says of failures, from predictions.parquet; empty for a task that has nothing to say of them:
+    `classes`, `confusions`, `lengths`, `calibration`, `errors` (regression), `mistakes` and `passages` (what a task
+    with other answers says); a part that does not apply is None."""
     parts = ("classes", "confusions", "lengths", "calibration", "errors", "mistakes", "passages")
     nothing = dict.fromkeys(parts) | {"multi": False}
     if own := find(str(run.info["task"])).offers("report", "passages"):

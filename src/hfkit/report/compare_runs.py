@@ -28,8 +28,8 @@ class Comparison:
     def __str__(self) -> str:
         data, figure = self.data, self.data["figure"]
         same = f"the same {data['n']:,} {data['split']} rows of {wording.line(data['data'])}"
-        speed, unit = _speed(data)
-        rows = [["", wording.title(figure), "95 % interval", "parameters", "that learn", "time", f"{unit}/s"]]
+        speed = data["speed"]  # the entry that says how fast a run learnt
+        rows = [["", wording.title(figure), "95 % interval", "parameters", "that learn", "time", f"{_counted(data)}/s"]]
         for row in data["ranking"]:
             entry = row["figures"][figure]
             seconds, each = row["total_seconds"], row[speed]
@@ -68,23 +68,17 @@ class Comparison:
         figure = self.data["figure"]
         plot = forest([{**row, **row["figures"][figure]} for row in self.data["ranking"]], figure)
         template = templates().get_template("ranking.html.jinja")
-        told = {"sentence": sentence(self.data), "speed": _speed(self.data)}
+        told = {"sentence": sentence(self.data), "speed": (self.data["speed"], _counted(self.data))}
         return template.render(**self.data | told, plot=plot)
 
 
 def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison:
-    """Rank finished runs by their primary figure and test every pair on the rows that both answered.
+    """Rank two or more finished runs by their primary figure and test every pair on the rows that both answered.
 
-    Args:
-        runs: Two runs or more.
-        output: A folder that gets `compare.json` and `compare.html`. Nothing is written without it.
-
-    P-values are corrected together by Holm's method: with many pairs, one small p-value by chance is likely.
-
-    Raises:
-        HfkitError: Fewer than two runs, a run that is named twice, or runs whose test rows or kinds of problem differ:
-            a test on other rows would compare the rows and not the models. Or `output` cannot be written.
-    """
+    P-values are corrected together by Holm's method: with many pairs, one small p-value by chance is likely. A folder
+    `output` gets `compare.json` and `compare.html`; nothing is written without it. Raises HfkitError: fewer than two
+    runs, a run that is named twice, or runs whose test rows or kinds of problem differ: a test on other rows would
+    compare the rows and not the models. Or `output` cannot be written."""
     if len(runs) < 2:
         raise HfkitError("A comparison needs at least two runs.", fix="hfkit compare RUN RUN ...")
     paths = [run.path.resolve() for run in runs]
@@ -95,7 +89,8 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
     metrics = spec.metrics(runs[0].info["task_settings"])
     primary, figure = metrics[0], metrics[0].name
     answers, groups = _answers(runs, primary)
-    names = _names(runs)
+    names = [wording.line(run.info["name"], 60) for run in runs]
+    names = names if len(set(names)) == len(names) else [wording.line(run.path, 80) for run in runs]
     shown = [metric.name for metric in metrics if metric.compared]
     ranking = [_row(run, name, shown) for run, name in zip(runs, names, strict=True)]
     ranked = sorted(range(len(runs)), key=lambda i: -wording.better(ranking[i]["figures"][figure]["value"], figure))
@@ -108,6 +103,9 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
     rows = [{"rank": place + 1, **ranking[index]} for place, index in enumerate(ranked)]
     for row, pair in zip(rows[1:], pairs, strict=False):  # the first pairs are those of the best
         row["behind_best"] = bool(pair["p_holm"] < wording.ALPHA)
+    # Every machine that made one of the runs: times from different ones do not compare.
+    made_by = [(run.info["hardware"], run.info["hardware"]["num_processes"]) for run in runs]
+    machines = {f"{one['name']}, {one['cores']} cores, {n} process{'es' * (n != 1)}" for one, n in made_by}
     data = {
         "problem_type": runs[0].metrics.get("problem_type"),
         "figure": figure,
@@ -118,7 +116,7 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
         "split": runs[0].metrics.get("split", "test"),
         "ranking": rows,
         "pairs": pairs,
-        "hardware": _hardware(runs),
+        "hardware": sorted(machines),
     }
     found = Comparison(data)
     if output is not None:
@@ -182,12 +180,6 @@ def _answers(runs: Sequence[Run], metric: Metric) -> tuple[list[Columns], np.nda
     return [Columns(answer | given) for answer in answers], stats.groups_of(seen[0].table.take(order[0]))
 
 
-def _names(runs: Sequence[Run]) -> list[str]:
-    """The runs' names; where two are alike, their paths."""
-    names = [wording.line(run.info["name"], 60) for run in runs]
-    return names if len(set(names)) == len(names) else [wording.line(run.path, 80) for run in runs]
-
-
 def _row(run: Run, name: str, figures: list[str]) -> dict[str, Any]:
     model, found, times = run.info["model"], run.metrics, totals(run)
     return {
@@ -202,15 +194,9 @@ def _row(run: Run, name: str, figures: list[str]) -> dict[str, Any]:
     }
 
 
-def _hardware(runs: Sequence[Run]) -> list[str]:
-    """Every machine that made one of the runs: times from different ones do not compare."""
-    found = [(run.info["hardware"], run.info["hardware"]["num_processes"]) for run in runs]
-    return sorted({f"{one['name']}, {one['cores']} cores, {n} process{'es' * (n != 1)}" for one, n in found})
-
-
-def _speed(data: dict[str, Any]) -> tuple[str, str]:
-    """The entry that says how fast a run learnt, and what it counts."""
-    return data["speed"], "rows" if data["speed"] == "samples_per_second" else "tokens"
+def _counted(data: dict[str, Any]) -> str:
+    """What the speed counts."""
+    return "rows" if data["speed"] == "samples_per_second" else "tokens"
 
 
 def sentence(data: dict[str, Any]) -> str:

@@ -30,8 +30,7 @@ class Energy(NamedTuple):
 def estimate(hardware: Mapping[str, Any], seconds: float) -> Energy:
     """The electricity of `seconds` on a machine, as `hfkit.base.hardware.describe` describes it.
 
-    All cores that the run could use count as busy all the time, which a run does not reach: the truth is below.
-    """
+    All cores that the run could use count as busy all the time, which a run does not reach: the truth is below."""
     cores = int(hardware["cores"])
     watts, parts = CORE_WATTS * cores, [f"{cores} core{'s' * (cores != 1)} at {CORE_WATTS:g} W"]
     if hardware["device"] == "cuda":

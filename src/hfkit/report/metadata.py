@@ -23,6 +23,8 @@ def metadata(run: Run, energy: Energy | None) -> ModelCardData:
     info, data = run.info, run.info["data"]
     base, rows, adapter = base_model(run), data_set(run), bool(run.config.get("lora"))
     found = wording.figures(run.metrics)
+    codes = [code.strip() for code in (data.get("language") or "").split(",")]  # a card's `en, de`
+    languages = [code for code in codes if re.fullmatch(r"[a-z]{2,3}|code|multilingual", code)]
     emissions = energy and {
         "emissions": float(f"{energy.grams:.2g}"),
         "source": "estimated by the method of Green Algorithms, from time and hardware",
@@ -31,7 +33,7 @@ def metadata(run: Run, energy: Energy | None) -> ModelCardData:
     }
     return ModelCardData(
         license=license_of(run),
-        language=_languages(data.get("language")) if find(info["task"]).in_words else None,
+        language=(languages or None) if find(info["task"]).in_words else None,
         library_name="peft" if adapter else "transformers",
         base_model=base,
         base_model_relation=("adapter" if adapter else "finetune") if base else None,
@@ -62,30 +64,20 @@ def data_set(run: Run) -> str | None:
 
 
 def license_of(run: Run) -> str | None:
-    """The license that the weights are under: the one that was given, else an embedded or cached base model's."""
+    """The license that the weights are under: the one that was given, else an embedded base model's; else what the base
+    model's own card says, where it lies in the Hub's cache; no network."""
+    from huggingface_hub import ModelCard, try_to_load_from_cache
+
     given, name = run.info.get("license"), str(run.info["model"]["name"])
     if given or name.startswith("demo:"):
         return str(given) if given else origin(name)[1]
     base = base_model(run)
-    return _cached_license(base, run.info["model"].get("revision")) if base else None
-
-
-def _cached_license(base: str, revision: str | None) -> str | None:
-    """What the base model's own card says, where it lies in the Hub's cache; no network."""
-    from huggingface_hub import ModelCard, try_to_load_from_cache
-
     try:
-        path = try_to_load_from_cache(base, "README.md", revision=revision)
+        path = base and try_to_load_from_cache(base, "README.md", revision=run.info["model"].get("revision"))
         found = ModelCard.load(path).data.get("license") if isinstance(path, str) else None
     except Exception:  # a stranger's card may hold anything
         return None
     return found if isinstance(found, str) else None
-
-
-def _languages(given: str | None) -> list[str] | None:
-    """A card's `en, de` as the Hub's list of codes."""
-    codes = [code.strip() for code in (given or "").split(",")]
-    return [code for code in codes if re.fullmatch(r"[a-z]{2,3}|code|multilingual", code)] or None
 
 
 def scratch(run: Run) -> bool:

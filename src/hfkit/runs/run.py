@@ -25,18 +25,15 @@ NOT_IDENTITY |= {"explain_speed", "push_to_hub", "hub_model_id", "hub_private_re
 
 
 class Run:
-    """A run directory, finished or not.
-
-    Args:
-        path: The folder with `run.json`.
-
-    Raises:
-        HfkitError: `path` holds no run, or its `run.json` cannot be read.
-    """
+    """A run directory, finished or not. Raises HfkitError: `path` holds no run, or its `run.json` cannot be read."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if not _is_run(self.path):
+        try:
+            found = (self.path / "run.json").is_file()
+        except OSError:  # a name of thousands of characters
+            found = False
+        if not found:
             what = "is not a run: it has no run.json" if self.path.is_dir() else "is not there"
             raise HfkitError(f"{self.path} {what}", fix=like_runs(path) or "name a folder such as runs/bert_imdb")
         self.info: dict[str, Any] = self.read("run.json")
@@ -176,10 +173,9 @@ def reading(*runs: Run) -> Iterator[None]:
         raise
     except Exception as error:  # templates, arrays and dictionaries each complain in their own way
         what = f"there is no entry {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
-        raise HfkitError(
-            f"The files of {' and '.join(str(run.path) for run in runs)} do not fit together: {what}",
-            fix="restore run.json, metrics.json, log.jsonl and predictions.parquet as the run wrote them",
-        ) from error
+        what = f"The files of {' and '.join(str(run.path) for run in runs)} do not fit together: {what}"
+        fix = "restore run.json, metrics.json, log.jsonl and predictions.parquet as the run wrote them"
+        raise HfkitError(what, fix=fix) from error
 
 
 def identity(config: TrainConfig | dict[str, Any]) -> dict[str, Any]:
@@ -189,12 +185,9 @@ def identity(config: TrainConfig | dict[str, Any]) -> dict[str, Any]:
 
 
 def claim(config: TrainConfig, path: Path, recipe: str) -> Run:
-    """The run at `path` for this configuration: a new one, or the one that the same command began.
-
-    Raises:
-        HfkitError: The folder holds another run, one that another process is writing to, or something that is no run,
-            or it cannot be written.
-    """
+    """The run at `path` for this configuration: a new one, or the one that the same command began. Raises HfkitError:
+    the folder holds another run, one that another process is writing to, or something that is no run, or it cannot be
+    written."""
     with writing(path):
         if config.overwrite and (path / "run.json").is_file():
             if held(path):
@@ -247,13 +240,6 @@ def like_runs(name: str | Path) -> str | None:
     return f"did you mean {' or '.join(close)}?" if close else None
 
 
-def _is_run(path: Path) -> bool:
-    try:
-        return (path / "run.json").is_file()
-    except OSError:  # a name of thousands of characters
-        return False
-
-
 def _in_use(path: Path) -> HfkitError:
     return HfkitError(f"another process is writing to {path}", fix="wait for it to end, or set --output_dir")
 
@@ -266,8 +252,7 @@ def _same_or_refuse(run: Run, config: TrainConfig) -> None:
     if differing:
         changes = ", ".join(f"{name} {there.get(name)!r} -> {here.get(name)!r}" for name in differing[:5])
         more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
-        raise HfkitError(
-            f"{run.path} holds a run of another configuration: {changes}{more}",
-            fix="set --output_dir to a new folder, or --overwrite to delete the run that is there",
-        )
+        what = f"{run.path} holds a run of another configuration: {changes}{more}"
+        fix = "set --output_dir to a new folder, or --overwrite to delete the run that is there"
+        raise HfkitError(what, fix=fix)
     say_idle({name: value for name, value in there.items() if name in lacking}, config.task, str(run.path))

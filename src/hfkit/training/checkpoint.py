@@ -23,11 +23,7 @@ Tensors: TypeAlias = "dict[str, torch.Tensor]"
 
 def save(folder: Path, step: int, tensors: dict[str, Tensors], state: dict[str, Any]) -> Path:
     """Write `folder/step-<step>` atomically: `tensors` (`model`, `optimizer`, `callbacks`) as a safetensors file each,
-    `state` as JSON.
-
-    Raises:
-        HfkitError: No space or no right to write. The checkpoints that were there are untouched.
-    """
+    `state` as JSON. Raises HfkitError: no space or no right to write. The checkpoints that were there are untouched."""
     from safetensors.torch import save_file
 
     place = folder / f"step-{step:06d}"
@@ -47,10 +43,9 @@ def check_space(place: Path, tensors: dict[str, Tensors]) -> None:
     there = next(folder for folder in place.parents if folder.is_dir())
     free = shutil.disk_usage(there).free
     if free < needed + 2**20:
-        raise HfkitError(
-            f"{place} needs {needed / 1e6:,.0f} MB, and the disk has {free / 1e6:,.0f} MB left",
-            fix="free space, then give the same command again; or set --output_dir to another disk",
-        )
+        what = f"{place} needs {needed / 1e6:,.0f} MB, and the disk has {free / 1e6:,.0f} MB left"
+        fix = "free space, then give the same command again; or set --output_dir to another disk"
+        raise HfkitError(what, fix=fix)
 
 
 def load(place: Path) -> tuple[dict[str, Tensors], dict[str, Any]]:
@@ -90,8 +85,7 @@ def prune(folder: Path, limit: int, newest: Path) -> None:
     """Delete the oldest checkpoints beyond `limit`; the best model is in `model/`.
 
     `newest`, the one just written, stays at any limit. One of a later step is damaged, or the run would have gone on
-    from it: it must not push out a whole one. One that cannot be deleted stays.
-    """
+    from it: it must not push out a whole one. One that cannot be deleted stays."""
     older = [place for place in by_step(folder) if step_of(place) <= step_of(newest)]
     for place in older[: -max(limit, 1)]:
         with suppress(OSError):

@@ -162,7 +162,10 @@ class Engine:
             began = time.perf_counter()
             updates = list(self.plan.updates(self.state.step, self.total_steps))
             self.waited += time.perf_counter() - began  # a stream's plan reads
-            shares = [self._share(update) for update in updates]
+            # Where the last, partial window leaves this process no batch, one that counts for nothing stands in: every
+            # process has to take part in the all-reduce of the gradients.
+            who = self.accelerator.process_index, self.accelerator.num_processes
+            shares = [[(rows or update.batches[0], bool(rows)) for rows in update.share(*who)] for update in updates]
             plan = [(update.epoch, rows) for update, share in zip(updates, shares, strict=True) for rows, _ in share]
             loader = self._load(dataset, plan)
             for update, share in zip(updates, shares, strict=True):
@@ -172,12 +175,6 @@ class Engine:
                 yield update, batches
                 if self.plan.rows_per_batch != rows_per_batch:
                     break  # Memory ran out and batches were halved: what the loader has prepared is too large.
-
-    def _share(self, update: Update) -> list[tuple[list[int], bool]]:
-        """This process's batches. Where the last, partial window leaves it none, one that counts for nothing stands
-        in: every process has to take part in the all-reduce of the gradients."""
-        share = update.share(self.accelerator.process_index, self.accelerator.num_processes)
-        return [(rows or update.batches[0], bool(rows)) for rows in share]
 
     def _load(self, dataset: Dataset, batches: Sequence[Plan]) -> Iterator[Tensors]:
         return load_batches(self.accelerator, self.task, dataset, batches, self.config.dataloader_num_workers)
@@ -260,11 +257,9 @@ class Engine:
         self.state.epoch = self.plan.epochs(self.state.examples)
 
     def _settle(self, validation: Dataset | None) -> None:
-        """Save, then look at validation, where they are due: what goes wrong in a look costs no update.
-
-        Its checkpoint says that the look is still to come, so a session that takes it up begins with that, as it does
-        with one that a signal cut short.
-        """
+        """Save, then look at validation, where they are due: what goes wrong in a look costs no update. Its checkpoint
+        says that the look is still to come, so a session that takes it up begins with that, as it does with one that a
+        signal cut short."""
         if "save" in self.state.due:
             self.state.due.remove("save")
             self._emit("on_save")

@@ -72,8 +72,6 @@ def fit(
     return when the test split is done, and the run is finished once the first has fitted the baselines and written.
 
     Args:
-        config: Every knob.
-        task: What is learnt.
         model: From `build_model`, which seeds what starts at random, or any PreTrainedModel or PeftModel that fits the
             task. Order, dropout and baselines depend on `config.seed` alone.
         processor: Its tokenizer or image processor.
@@ -208,8 +206,7 @@ def build_engine(job: Job, rows: DatasetDict, learner: nn.Module | None = None) 
     """Optimizer, schedule, plan and callbacks around a model.
 
     `learner` is what learns from `rows` where it is a part of the model, all of which is saved. An update keeps the
-    batches that the run began with: with other processes than before, they are dealt anew.
-    """
+    batches that the run began with: with other processes than before, they are dealt anew."""
     config, accelerator, learning = job.config, job.accelerator, learner or job.model
     batches = config.gradient_accumulation_steps * accelerator.num_processes
     optimizer = build_optimizer(learning, config)

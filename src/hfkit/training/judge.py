@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as parquet
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from datasets import Dataset, DatasetDict
+from datasets import DatasetDict
 
 from hfkit.base import hardware
 from hfkit.base.atomic import write_json, writing
@@ -40,21 +40,13 @@ def evaluate(
     trust_remote_code: bool = False,
     evaluations: Path | None = None,
 ) -> dict[str, Any]:
-    """A finished run's figures on another data set: a file whole, anything else its test split.
+    """A finished run's figures on another data set: a file whole, anything else its test split; their labels are
+    matched to the model's by name. No baselines: they belong to a training split.
 
-    Writes `metrics.json`, which is what it returns, and `predictions.parquet` to `output`, by default as `folder_for`
-    has it. No baselines: they belong to a training split.
-
-    Args:
-        data: Which rows; their labels are matched to the model's by name.
-        output: The folder to write. Default: one of the data set's name in `evaluations`.
-        trust_remote_code: Run Python code that the model ships. What the run's own config says does not count: a run
-            may come from anyone.
-        evaluations: Where each data set gets a folder. Default: `<run>/evaluations`.
-
-    Raises:
-        HfkitError: The run is not finished, or the data has a label that the model does not know.
-    """
+    Writes `metrics.json`, which is what it returns, and `predictions.parquet` to `output`, by default, as `folder_for`
+    has it, to a folder of the data set's name in `evaluations`, which is by default in the run. `trust_remote_code`
+    runs Python code that the model ships. What the run's own config says does not count: a run may come from anyone.
+    Raises HfkitError: the run is not finished, or the data has a label that the model does not know."""
     finished = Run(run)
     finished.check_finished()
     with runs.reading(finished):
@@ -89,7 +81,11 @@ def _judge(run: Run, config: TrainConfig, task: Task, data: DatasetDict, folder:
     predictions = test_split.answers(accelerator, task, model, encoded, config)
     table = test_split.prediction_table(data["test"], encoded, predictions, {})
     figures = intervals(table, task.settings(), {}, seed=config.seed) | {"split": "test"}
-    figures["seen_in_training"] = _seen_in_training(run, data["test"])
+    seen = run.path / test_split.SEEN
+    figures["seen_in_training"] = None  # pictures, old runs
+    if "text" in data["test"].column_names and seen.is_file():
+        learnt = parquet.read_table(seen)["text"].to_numpy()
+        figures["seen_in_training"] = int(np.isin(test_split.digests(data["test"]), learnt).sum())
     if accelerator.is_main_process:
         with writing(folder, "set --output"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -130,15 +126,6 @@ def _is_of(metrics: Path, summary: DataSummary) -> bool:
     except (HfkitError, KeyError, TypeError):
         return False
     return bool(there.get("location") == summary.location and rows == summary.splits["test"]["fingerprint"])
-
-
-def _seen_in_training(run: Run, rows: Dataset) -> int | None:
-    """How many of `rows` have a text that the run was trained on; None where it cannot be told: pictures, old runs."""
-    path = run.path / test_split.SEEN
-    if "text" not in rows.column_names or not path.is_file():
-        return None
-    learnt = parquet.read_table(path)["text"].to_numpy()
-    return int(np.isin(test_split.digests(rows), learnt).sum())
 
 
 def _lines(figures: dict[str, Any]) -> str:

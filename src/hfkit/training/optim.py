@@ -29,12 +29,12 @@ def build_optimizer(model: nn.Module, config: OptimArguments) -> Optimizer:
     """The optimizer over every parameter of `model`.
 
     Frozen parameters are in it too: without a gradient they are skipped, and unfreezing them later needs no new group.
-    The first group is nearest to the head, so that `get_last_lr()[0]` is the learning rate that was asked for.
-
-    Raises:
-        HfkitError: The optimizer's name is unknown, or an entry of `--optim_args` does not belong to it.
-    """
-    known = _optimizers()
+    The first group is nearest to the head, so that `get_last_lr()[0]` is the learning rate that was asked for. Raises
+    HfkitError: the optimizer's name is unknown, or an entry of `--optim_args` does not belong to it."""
+    # LBFGS asks for the loss again and again, SparseAdam for sparse gradients: not here.
+    unfit = (Optimizer, torch.optim.LBFGS, torch.optim.SparseAdam)
+    classes = [kind for kind in vars(torch.optim).values() if isinstance(kind, type) and issubclass(kind, Optimizer)]
+    known = {kind.__name__.lower(): kind for kind in classes if kind not in unfit} | {"adafactor": Adafactor}
     create = known.get(config.optim.lower())
     if create is None:
         raise HfkitError(f"unknown optimizer {config.optim!r}", where="--optim", fix=nearest(config.optim, known))
@@ -74,8 +74,7 @@ def parameter_groups(model: nn.Module, config: OptimArguments) -> list[dict[str,
 
     Vectors (biases, the scales of norms) get no weight decay: shrinking them regularises nothing. With
     `--layer_wise_lr_decay` a parameter n layers below the head learns at learning_rate * decay ** n; the embeddings are
-    the deepest layer, and what stands outside the layers (pooler, final norm, classifier) is the head.
-    """
+    the deepest layer, and what stands outside the layers (pooler, final norm, classifier) is the head."""
     distances = layer_distances(model)
     groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -96,8 +95,7 @@ def layer_distances(model: nn.Module) -> dict[str, int]:
     """How many layers below the head each parameter is: 0 for the head, 1 for the last layer, the most for embeddings.
 
     Layers are found by their names and count in the order in which the model registers them, so an encoder stands
-    below its decoder. Wrappers (PEFT, DDP) only put more in front of the names.
-    """
+    below its decoder. Wrappers (PEFT, DDP) only put more in front of the names."""
     timm = next((module for module in model.modules() if hasattr(module, "group_matcher")), None)
     if timm is not None:
         return _timm_distances(model, timm)
@@ -125,12 +123,9 @@ def build_scheduler(optimizer: Optimizer, config: OptimArguments, num_training_s
     """The learning rate's course over `num_training_steps` updates; step it once an update.
 
     Do not give it to `Accelerator.prepare`, which would step it once for every process. Where the result is one of
-    `ON_METRIC`, step it with the validation loss after an evaluation instead.
-
-    Raises:
-        HfkitError: The schedule's name is unknown, it takes no warm-up, the warm-up is as long as the run, or an entry
-            of `--lr_scheduler_kwargs` is not one of its arguments or is missing.
-    """
+    `ON_METRIC`, step it with the validation loss after an evaluation instead. Raises HfkitError: the schedule's name is
+    unknown, it takes no warm-up, the warm-up is as long as the run, or an entry of `--lr_scheduler_kwargs` is not one
+    of its arguments or is missing."""
     name = config.lr_scheduler_type
     known: dict[str, Any] = {kind.value: make for kind, make in TYPE_TO_SCHEDULER_FUNCTION.items()}
     known |= {**OWN_SCHEDULES, "reduce_lr_on_plateau": ReduceLROnPlateau, "greedy": GreedyLR}
@@ -207,13 +202,6 @@ OWN_SCHEDULES: dict[str, Callable[..., float]] = {
 
 def _cosine(start: float, end: float, share: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
-
-
-def _optimizers() -> dict[str, type[Optimizer]]:
-    """Lower-case name -> class. LBFGS asks for the loss again and again, SparseAdam for sparse gradients: not here."""
-    unfit = (Optimizer, torch.optim.LBFGS, torch.optim.SparseAdam)
-    classes = [kind for kind in vars(torch.optim).values() if isinstance(kind, type) and issubclass(kind, Optimizer)]
-    return {kind.__name__.lower(): kind for kind in classes if kind not in unfit} | {"adafactor": Adafactor}
 
 
 def _json_arguments(text: str | None, flag: str, name: str, accepted: set[str]) -> dict[str, Any]:

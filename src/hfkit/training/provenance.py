@@ -55,18 +55,14 @@ def facts(job: "Job", truncation: dict[str, Any]) -> dict[str, Any]:
 def check_same(run: Run, now: dict[str, Any]) -> str | None:
     """Whether a checkpoint can be gone on from here: the flags say nothing of rows, weights and machines.
 
-    Returns a sentence where what differs leaves the updates what they were, and only their last bits in doubt.
-
-    Raises:
-        HfkitError: The rows, the tokenizer, the frozen weights or the precision are not those of the run so far.
-    """
+    Returns a sentence where what differs leaves the updates what they were, and only their last bits in doubt. Raises
+    HfkitError: the rows, the tokenizer, the frozen weights or the precision are not those of the run so far."""
     before, here = _ground(run.info), _ground(now)
     changed = [name for name in here if name in before and before[name] != here[name]]
     if changed:
-        raise HfkitError(
-            f"{run.path} was begun with another {' and '.join(changed)}, and cannot go on as the same run",
-            fix="restore what changed, or begin again with --overwrite",
-        )
+        what = f"{run.path} was begun with another {' and '.join(changed)}, and cannot go on as the same run"
+        fix = "restore what changed, or begin again with --overwrite"
+        raise HfkitError(what, fix=fix)
     before, here = _machine(run.info), _machine(now)
     moved = [f"{name} {before[name]} -> {here[name]}" for name in here if before.get(name, here[name]) != here[name]]
     told = (

@@ -36,18 +36,15 @@ def prove_savable(folder: Path, accelerator: Accelerator, model: PreTrainedModel
             try:
                 part.save_pretrained(trial)
             except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
-                raise HfkitError(
-                    f"What is trained could not be saved: the {type(part).__name__} cannot be: {first_line(error)}",
-                    where="--model",
-                    fix="mend the model's folder: plain save_pretrained fails there too",
-                ) from error
+                what = f"What is trained could not be saved: the {type(part).__name__} cannot be: {first_line(error)}"
+                fix = "mend the model's folder: plain save_pretrained fails there too"
+                raise HfkitError(what, where="--model", fix=fix) from error
 
 
 def save_model(folder: Path, accelerator: Accelerator, model: PreTrainedModel, processor: Any) -> None:
     """Write `save_pretrained` of model and processor; the folder changes once all of it is written.
 
-    An adapter folder also gets the config of its base, which holds the labels and how texts are read.
-    """
+    An adapter folder also gets the config of its base, which holds the labels and how texts are read."""
     # PEFT would look up the base's config, on the Hub too, to guess whether the embeddings learnt: they did not.
     adapter = hasattr(model, "peft_config")
     options: dict[str, Any] = {"save_embedding_layers": False} if adapter else {}

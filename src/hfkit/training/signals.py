@@ -16,8 +16,7 @@ def stopped_by_signals(engine: Engine) -> Iterator[None]:
     to write a checkpoint; a second one stops at once.
 
     torchrun passes on what it gets, and a terminal or a cluster tells all processes itself: there, what follows within
-    5 seconds is the same notice once more.
-    """
+    5 seconds is the same notice once more."""
     first, process, asked = engine.accelerator.is_main_process, os.getpid(), 0.0
     echo = 5.0 if "TORCHELASTIC_RUN_ID" in os.environ else 0.0
 

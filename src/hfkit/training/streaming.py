@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import datasets
 import numpy as np
 from datasets import Dataset, DatasetDict
 
@@ -51,26 +52,29 @@ class Windows:
     def take(self, number: int, window: Window) -> None:
         """Drop this window for another."""
         self.number, self.begin, self.end = number, window.begin, window.end
-        self.rows = _without_bar(lambda: self.prepare(window.rows))
+        shown = not datasets.are_progress_bars_disabled()
+        if shown:  # a window is prepared every few seconds: its bar would be in the way of the training's
+            datasets.disable_progress_bars()
+        try:
+            self.rows = self.prepare(window.rows)
+        finally:
+            if shown:
+                datasets.enable_progress_bars()
 
 
 class StreamPlan(BatchPlan):
     """The updates of a stream: those of one window after the other, `settings` being `BatchPlan`'s.
 
     A window's last update holds the rows that are left. For the engine a window is an epoch, at whose end it may
-    evaluate and save; the epochs that it counts are whole passes over the stream.
-    """
+    evaluate and save; the epochs that it counts are whole passes over the stream."""
 
     def __init__(self, windows: Windows, **settings: Any) -> None:
         self.windows, self.first_update = windows, 0
         super().__init__(np.asarray(windows["length"][:]), **settings)
 
     def updates(self, start: int, total: int) -> Iterator[Update]:
-        """The updates from number `start` to the end of its window, reading on where it is not the one at hand.
-
-        Raises:
-            HfkitError: As `DocumentStream.window`; a row is longer than `tokens_per_batch`.
-        """
+        """The updates from number `start` to the end of its window, reading on where it is not the one at hand. Raises
+        HfkitError: as `DocumentStream.window`; a row is longer than `tokens_per_batch`."""
         planned = self.epoch(self.windows.number)
         while start >= self.first_update + len(planned):
             here = self.windows
@@ -112,11 +116,9 @@ class StreamPosition(Callback):
         begin, stream = Position(**state["begin"]), self.plan.windows.stream
         window = stream.window(begin)
         if window.end.digest != state["digest"]:
-            raise HfkitError(
-                f"The documents after number {begin.row:,} of the stream are not those that the run has learnt from",
-                where=stream.opened.location,
-                fix="restore them, or begin again with --overwrite (and a pinned --dataset_revision)",
-            )
+            what = f"The documents after number {begin.row:,} of the stream are not those that the run has learnt from"
+            fix = "restore them, or begin again with --overwrite (and a pinned --dataset_revision)"
+            raise HfkitError(what, where=stream.opened.location, fix=fix)
         self.plan.take(state["window"], window, state["first_update"])
 
 
@@ -144,16 +146,3 @@ def facts(told: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     train = {"rows": told["documents"], "bytes": told["bytes"], "fingerprint": told["digest"]}
     notes = [*data["notes"], f"stream: {', '.join(parts)}"]
     return data | {"splits": data["splits"] | {"train": train}, "notes": notes}
-
-
-def _without_bar(prepare: Callable[[], Dataset]) -> Dataset:
-    """A window is prepared every few seconds: its bar would be in the way of the training's."""
-    import datasets
-
-    if datasets.are_progress_bars_disabled():
-        return prepare()
-    datasets.disable_progress_bars()
-    try:
-        return prepare()
-    finally:
-        datasets.enable_progress_bars()

@@ -40,11 +40,9 @@ def write(job: "Job", train_seconds: float) -> None:
     The validation split's predictions go to validation.parquet: what is chosen after training, such as a threshold, is
     chosen on them, and never on test rows. With what the task keeps for its report.
 
-    Every process evaluates its share; then the process group ends, and the first one fits the baselines and writes.
-    The others return: to wait in a collective for as long as baselines take would end a finished run at NCCL's limit.
-
-    `train_seconds` is what this session spent on training; those that were stopped are added from timing.jsonl.
-    """
+    Every process evaluates its share; then the process group ends, and the first one fits the baselines and writes. The
+    others return: to wait in a collective for as long as baselines take would end a finished run at NCCL's limit.
+    `train_seconds` is what this session spent on training; those that were stopped are added from timing.jsonl."""
     from hfkit.evaluation.stats import intervals  # with scikit-learn, which is of no use before there is a model
 
     began = time.perf_counter()
@@ -128,8 +126,7 @@ def digests(rows: Dataset) -> np.ndarray:
 def fit_baselines(data: DatasetDict, settings: dict[str, Any], seed: int) -> dict[str, Any]:
     """The cheap models that every run of the task is held against, fitted on `train` and asked about `test`.
 
-    "rows" of an answer is kept where the baseline was fitted on fewer than all training rows.
-    """
+    "rows" of an answer is kept where the baseline was fitted on fewer than all training rows."""
     spec = find(settings["name"])
     fit = spec.offers("baselines", "fit")
     if fit is None or not set(spec.reads) & set(data["test"].column_names):  # features stand for what rivals look at
@@ -145,15 +142,15 @@ def prediction_table(
     rows: Dataset, encoded: Dataset, predictions: dict[str, np.ndarray], baselines: dict[str, Any]
 ) -> pa.Table:
     """A row per example: id, text, group, label, the model's and the baselines' answers, loss, length, truncated."""
+    known = set(rows.column_names)
+    texts: dict[str, Any] = {
+        name: rows[name] for name in ("text", "text_pair", "prompt", "completion") if name in known
+    }
+    if "messages" in known:
+        chats = map(unpacked, rows["messages"])
+        texts["text"] = ["\n".join(f"{turn['role']}: {said(turn)}" for turn in chat) for chat in chats]
     columns: dict[str, Any] = {"id": encoded["id"][:]}
-    for name in ("text", "text_pair", "prompt", "completion"):
-        if name in rows.column_names:
-            columns[name] = [text[:TEXT_KEPT] for text in rows[name]]
-    if "messages" in rows.column_names:
-        columns["text"] = [
-            "\n".join(f"{turn['role']}: {said(turn)}" for turn in unpacked(chat))[:TEXT_KEPT]
-            for chat in rows["messages"]
-        ]
+    columns |= {name: [text[:TEXT_KEPT] for text in column] for name, column in texts.items()}
     columns |= {name: rows[name][:] for name in ("tokens", "group") if name in rows.column_names}
     columns |= {name: _arrow(values) for name, values in predictions.items()}
     columns |= {"length": encoded["length"][:], "truncated": encoded["truncated"][:]}

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache, GenerationMixin, PreTrainedConfig, PreTrainedModel
+from transformers import DynamicCache, GenerationMixin, PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
@@ -26,17 +26,6 @@ class LanguageModel(PreTrainedModel, GenerationMixin):
     """What the language models share: the output layer, tied to the token vectors, and the loss."""
 
     base_model_prefix = "decoder"
-    embedding_name: str
-
-    def __init__(self, config: PreTrainedConfig) -> None:
-        super().__init__(config)
-        self._tied_weights_keys = {"lm_head.weight": f"{self.embedding_name}.weight"}
-
-    def get_input_embeddings(self) -> nn.Module:
-        return self.get_submodule(type(self).embedding_name)
-
-    def set_input_embeddings(self, value: nn.Module) -> None:
-        self.set_submodule(type(self).embedding_name, value)
 
     def forward(
         self,
@@ -52,16 +41,12 @@ class LanguageModel(PreTrainedModel, GenerationMixin):
     ) -> CausalLMOutputWithPast:
         """As GPT-2's; rows are (batch, tokens).
 
-        Args:
-            input_ids: The tokens.
-            attention_mask: 1 for tokens and 0 for padding, on either side; positions then count the tokens alone.
-            position_ids: Where they begin again, documents of one row are kept apart, with and without `use_cache`.
-            cache, past_key_values, use_cache: What was read before. In training none is made: it serves generating.
-            labels: The `input_ids`, with -100 where nothing is to be learned: they are shifted inside. The loss is the
-                mean over what is learned, or the sum divided by `num_items_in_batch`.
-            logits_to_keep: Answer for the last so many tokens only; 0 is all.
-            kwargs: For the loss.
-        """
+        `attention_mask` has 1 for tokens and 0 for padding, on either side; positions then count the tokens alone.
+        Where `position_ids` begin again, documents of one row are kept apart, with and without `use_cache`. `cache` or
+        `past_key_values` is what was read before; in training none is made: it serves generating. `labels` are the
+        `input_ids`, with -100 where nothing is to be learned: they are shifted inside. The loss is the mean over what
+        is learned, or the sum divided by `num_items_in_batch`. With `logits_to_keep` only the last so many tokens are
+        answered for; 0 is all."""
         cache = past_key_values if cache is None else cache
         wanted = self.config.use_cache if use_cache is None else use_cache
         keeps = cache is not None or (wanted and not self.training)
@@ -85,7 +70,8 @@ class TransformerForCausalLM(LanguageModel):
 
     config_class = TransformerLMConfig
     supports_gradient_checkpointing = True
-    embedding_name = "embeddings.tokens"
+    _input_embed_layer = "tokens"  # of `embeddings`
+    _tied_weights_keys = {"lm_head.weight": "embeddings.tokens.weight"}  # noqa: RUF012  # as transformers declares it
     _supports_sdpa = True
 
     def __init__(self, config: TransformerLMConfig) -> None:
@@ -112,20 +98,13 @@ class TransformerForCausalLM(LanguageModel):
         return self.decoder(self.embeddings(input_ids, position_ids), mask, cache), cache
 
     def _init_weights(self, module: nn.Module) -> None:
-        """Start values; `init` leaves alone what a checkpoint has just filled.
-
-        Radford et al. 2019: normal, and smaller where a layer adds to the residual path, which all of them fill.
-        """
-        if isinstance(module, nn.Linear | nn.Embedding):
-            layers: list[Any] = list(self.decoder.layers)
-            last = {part for layer in layers for part in (layer.attention.output, layer.feed_forward.contract)}
-            share = (2 * len(layers)) ** -0.5 if module in last else 1.0
-            init.normal_(module.weight, std=self.config.initializer_range * share)
-            if isinstance(module, nn.Linear) and module.bias is not None:
-                init.zeros_(module.bias)
-        elif isinstance(module, nn.LayerNorm):
-            init.ones_(module.weight)
+        """Radford et al. 2019: normal, and smaller where a layer adds to the residual path, which all of them fill."""
+        layers: list[Any] = list(self.decoder.layers)
+        if module in {part for layer in layers for part in (layer.attention.output, layer.feed_forward.contract)}:
+            init.normal_(module.weight, std=self.config.initializer_range * (2 * len(layers)) ** -0.5)
             init.zeros_(module.bias)
+        else:
+            super()._init_weights(module)
 
 
 # Where documents begin and end in a row is read off the positions, packed rows and padded ones alike: one that does not
@@ -143,39 +122,28 @@ def documents(position_ids: Tensor) -> Tensor:
     return (position_ids.diff(dim=-1, prepend=position_ids[:, :1] - 1) != 1).cumsum(dim=-1)
 
 
-def packed_mask(position_ids: Tensor) -> Tensor:
-    """Boolean (batch, 1, tokens, tokens): a token sees itself and what stands before it in its own document."""
-    number = documents(position_ids)
-    return (number[:, :, None] == number[:, None, :]).tril()[:, None]
-
-
-def remembered_mask(attention_mask: Tensor | None, queries: int, keys: int, device: torch.device) -> Tensor:
-    """Boolean, broadcast to (batch, 1, queries, keys), for the last `queries` of `keys` tokens in a cache.
-
-    A query sees itself and every earlier token that is not padding, so no query is ever blind.
-    """
-    at = torch.arange(keys - queries, keys, device=device)[:, None]
-    key = torch.arange(keys, device=device)
-    if attention_mask is None:
-        return (key <= at)[None, None]
-    seen = attention_mask[:, None, :keys].bool() & (key < at)
-    return (seen | (key == at))[:, None]
-
-
 def _mask(attention_mask: Tensor | None, position_ids: Tensor, past: int) -> Tensor:
-    """Where each token may look; boolean, broadcast to (batch, heads, tokens, past + tokens)."""
+    """Where each token may look: at itself, so that none is ever blind, and at every earlier token of its document that
+    is not padding; boolean, broadcast to (batch, heads, tokens, past + tokens)."""
     if attention_mask is not None and attention_mask.ndim == 4:  # whoever made it knows better
         return attention_mask if attention_mask.dtype == torch.bool else attention_mask == 0
-    tokens = position_ids.size(1)
-    mask = remembered_mask(attention_mask, tokens, past + tokens, position_ids.device)
-    return mask if past else mask & packed_mask(position_ids)
+    key = torch.arange(past + position_ids.size(1), device=position_ids.device)
+    at = key[past:, None]
+    mask = (key <= at)[None]
+    if attention_mask is not None:
+        mask = (attention_mask[:, None, : len(key)].bool() & (key < at)) | (key == at)
+    if not past:
+        number = documents(position_ids)
+        mask = mask & (number[:, :, None] == number[:, None, :])
+    return mask[:, None]
 
 
 class LSTMForCausalLM(OwnMemory, LanguageModel):
     """An LSTM language model. `generate` carries its state where other models carry keys and values."""
 
     config_class = LSTMLMConfig
-    embedding_name = "embeddings"
+    _input_embed_layer = "embeddings"
+    _tied_weights_keys = {"lm_head.weight": "embeddings.weight"}  # noqa: RUF012
 
     def __init__(self, config: LSTMLMConfig) -> None:
         super().__init__(config)

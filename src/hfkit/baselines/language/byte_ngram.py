@@ -14,10 +14,8 @@ class ByteNgram:
     The probability of a byte after a context mixes how often it stood there with the probability after the context
     without its first byte. The shorter context counts the more, the more different bytes have followed the longer one.
 
-    Args:
-        learnt: The training bytes, END before and after each document.
-        order: Bytes of an n-gram, at most 7: with a mark of its length it is one 64-bit number.
-    """
+    `learnt` has END before and after each document. `order` is at most 7: with a mark of its length an n-gram is one
+    64-bit number."""
 
     def __init__(self, learnt: bytes, order: int) -> None:
         data = np.frombuffer(learnt, dtype=np.uint8)
@@ -29,11 +27,7 @@ class ByteNgram:
             self.tables.append((grams, times, contexts, totals, kinds))
 
     def nats(self, documents: Iterable[tuple[bytes, np.ndarray]]) -> Iterator[float]:
-        """What each document takes.
-
-        Args:
-            documents: Bytes, and which of them are counted.
-        """
+        """What each document takes: its bytes, and which of them are counted."""
         documents = list(documents)
         text = np.frombuffer(b"".join(content for content, _ in documents), dtype=np.uint8)
         share = np.full(len(text), 1 / 256)

@@ -24,8 +24,7 @@ class LMConfig(PreTrainedConfig):
 class TransformerLMConfig(LMConfig):
     """A decoder-only Transformer: GPT-2's layout by default, in the size that a few megabytes of text can fill.
 
-    The paper's own layers are `norm_first: false, hidden_act: "relu", positions: "sinusoidal"`.
-    """
+    The paper's own layers are `norm_first: false, hidden_act: "relu", positions: "sinusoidal"`."""
 
     model_type = "hfkit-transformer-lm"
 
@@ -48,8 +47,7 @@ class LSTMLMConfig(LMConfig):
 
     The last layer is as wide as the token vectors (`embedding_size`), which its output is compared with. AWD-LSTM
     (Merity et al. 2018) is `embedding_size: 400, hidden_size: 1150, num_hidden_layers: 3, variational: true`. There is
-    no `max_position_embeddings`: the network reads texts of any length.
-    """
+    no `max_position_embeddings`: the network reads texts of any length."""
 
     model_type = "hfkit-lstm-lm"
 

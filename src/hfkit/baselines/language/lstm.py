@@ -29,11 +29,8 @@ class LockedDropout(nn.Module):
 class LSTMDecoder(nn.Module):
     """Stacked LSTMs with dropout before, between and after the layers, never inside a recurrence (Zaremba et al. 2014).
 
-    Args:
-        widths: Width of the inputs, then of each layer's outputs.
-        dropout: Share that is dropped.
-        variational: Drop the same units at every token of a text, as AWD-LSTM (Merity et al. 2018) does.
-    """
+    `widths` are those of the inputs, then of each layer's outputs. With `variational` the same units are dropped at
+    every token of a text, as AWD-LSTM (Merity et al. 2018) does."""
 
     def __init__(self, widths: Sequence[int], dropout: float = 0.0, variational: bool = False) -> None:
         super().__init__()
@@ -45,14 +42,10 @@ class LSTMDecoder(nn.Module):
     ) -> tuple[Tensor, State]:
         """(batch, tokens, width of the inputs) -> (batch, tokens, width of the last layer), and the state after them.
 
-        Args:
-            states: What is read from left to right.
-            documents: (batch, tokens), the number of each token's document in its row; each starts from a state of
-                zeros. None: each row is one document.
-            last: (batch,), where in its row a text ends, whose state is returned. None: at the end of the row. Only
-                looked at with `documents`.
-            start: The state to go on from; it belongs to rows, so `documents` is None then.
-        """
+        `documents`, (batch, tokens), are the number of each token's document in its row; each starts from a state of
+        zeros. None: each row is one document. `last`, (batch,), is where in its row a text ends, whose state is
+        returned; only looked at with `documents`. None: at the end of the row. `start` is the state to go on from; it
+        belongs to rows, so `documents` is None then."""
         ends: State = []
         pieces = None if documents is None else _Pieces(documents, last)
         states = self.dropout(states)
@@ -72,12 +65,10 @@ class _Pieces:
     def __init__(self, documents: Tensor, last: Tensor | None) -> None:
         batch, tokens = documents.shape
         new = documents.diff(dim=1, prepend=documents[:, :1] - 1) != 0  # the first token of each document
-        starts = new.flatten().nonzero().flatten()
-        ends = torch.cat([starts[1:], starts.new_tensor([batch * tokens])])
-        self.shape = (batch, tokens)
-        self.lengths: list[int] = (ends - starts).tolist()
-        at = torch.full((batch,), tokens - 1, device=documents.device) if last is None else last
         number = new.flatten().cumsum(dim=0).view(batch, tokens) - 1  # counted through the whole batch
+        self.shape = (batch, tokens)
+        self.lengths: list[int] = number.flatten().bincount().tolist()
+        at = torch.full((batch,), tokens - 1, device=documents.device) if last is None else last
         self.final = number.gather(1, at[:, None]).flatten()
 
     def run(self, layer: nn.Module, states: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:

@@ -16,11 +16,8 @@ END_TOKEN, PAD_TOKEN = "<|endoftext|>", "<|pad|>"
 def train_byte_bpe(texts: Iterable[str], vocab_size: int = 20000, max_length: int = 256) -> PreTrainedTokenizerFast:
     """Byte-pair encoding over bytes, as GPT-2 has it: 256 bytes and the most useful merges of them.
 
-    Args:
-        texts: The training texts, read once. The same texts give the same vocabulary.
-        vocab_size: Entries at most, the 256 bytes and two special tokens included; few texts give fewer.
-        max_length: Tokens that the model reads, saved as the tokenizer's `model_max_length`.
-    """
+    The texts are read once; the same ones give the same vocabulary, of `vocab_size` entries at most, the 256 bytes and
+    two special tokens included; few texts give fewer. `max_length` is saved as the tokenizer's `model_max_length`."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -35,13 +32,8 @@ def train_byte_bpe(texts: Iterable[str], vocab_size: int = 20000, max_length: in
 
 
 def train_char(texts: Iterable[str], vocab_size: int = 20000, max_length: int = 256) -> PreTrainedTokenizerFast:
-    """One token a character of the training texts; any other character is the tokens of its bytes.
-
-    Args:
-        texts: The training texts, read once. The same texts give the same vocabulary.
-        vocab_size: Entries at most, 256 bytes and two special tokens included; the most frequent characters stay.
-        max_length: As above.
-    """
+    """One token a character of the training texts; any other character is the tokens of its bytes. Arguments as above;
+    the most frequent characters stay."""
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(text)
@@ -59,11 +51,9 @@ TOKENIZERS = {"bpe": train_byte_bpe, "char": train_char}
 
 
 def _wrap(tokenizer: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
-    """The end token begins a text too: where nothing was said before, a document has just ended.
-
-    Padding is another token, so that no mask of padding hides the end from the loss. It goes to the left, where
-    generation needs it. An end token that somebody writes in a text is the characters it is made of.
-    """
+    """The end token begins a text too: where nothing was said before, a document has just ended. Padding is another
+    token, so that no mask of padding hides the end from the loss. It goes to the left, where generation needs it. An
+    end token that somebody writes in a text is the characters it is made of."""
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         model_max_length=max_length,

@@ -33,8 +33,7 @@ class ImageBaseline(PreTrainedModel):
 
     `forward(pixel_values, labels)` takes (batch, num_channels, image_size, image_size); a grey model takes colour too
     and reads its brightness, because `transformers.pipeline` turns every picture to RGB. `logits` are (batch, labels).
-    With `labels` the loss of transformers' image classification is there too, by `config.problem_type`.
-    """
+    With `labels` the loss of transformers' image classification is there too, by `config.problem_type`."""
 
     network: ClassVar[Any]
     """The network of a config: a module from pictures to (batch, `width`) features."""
@@ -53,9 +52,7 @@ class ImageBaseline(PreTrainedModel):
 
     def forward(self, pixel_values: Tensor, labels: Tensor | None = None, **kwargs: Any) -> ImageClassifierOutput:
         logits = self.classifier(self.dropout(self.backbone(self._checked(pixel_values))))
-        loss = None
-        if labels is not None:
-            loss = self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
+        loss = None if labels is None else self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
         return ImageClassifierOutput(loss=loss, logits=logits)
 
     def _checked(self, pixels: Tensor) -> Tensor:
@@ -70,12 +67,10 @@ class ImageBaseline(PreTrainedModel):
         return pixels
 
     def _init_weights(self, module: nn.Module) -> None:
-        """Start values; `init` leaves alone what a checkpoint has just filled.
-
-        Convolutions and hidden layers start as in He et al. 2015 ("Delving Deep into Rectifiers"), normal with variance
-        2 / n: a ReLU halves the variance, and this keeps it. For convolutions n counts what one input feeds, as in the
-        authors' ResNets, for linear layers what feeds one output.
-        """
+        """Start values; `init` leaves alone what a checkpoint has just filled. Convolutions and hidden layers start as
+        in He et al. 2015 ("Delving Deep into Rectifiers"), normal with variance 2 / n: a ReLU halves the variance, and
+        this keeps it. For convolutions n counts what one input feeds, as in the authors' ResNets, for linear layers
+        what feeds one output."""
         if module is self.classifier:  # near zero: the first predictions claim nothing
             init.normal_(module.weight, std=0.02)
             init.zeros_(module.bias)

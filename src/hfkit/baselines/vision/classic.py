@@ -23,8 +23,7 @@ class LeNet5(nn.Sequential):
     The modern variant, as everyone trains it: ReLU for the scaled tanh, max pooling for the averages with a learnt
     scale, all 16 maps of the second convolution see all 6 of the first (the paper connects some), and a linear head
     with softmax for the radial basis functions. On 28 x 28 grey pictures with 10 classes it has 61,706 parameters; the
-    paper's has 60,000.
-    """
+    paper's has 60,000."""
 
     width = 84
 
@@ -72,8 +71,7 @@ class Vgg(nn.Sequential):
 
     It goes without the paper's two hidden layers of 4,096: those hold 90 % of its 133 million parameters, were made for
     7 x 7 places, and after five poolings 32 pixels leave one. Poolings round up, so that 28 pixels, or 8, pass all
-    five. What is left of a larger picture is averaged.
-    """
+    five. What is left of a larger picture is averaged."""
 
     def __init__(self, config: VggConfig) -> None:
         layers: list[nn.Module] = []
@@ -91,11 +89,7 @@ class Cnn(nn.Sequential):
     """Blocks of 3x3 convolution, batch norm, ReLU and 2x2 pooling, then a hidden layer.
 
     Large pictures are averaged down to a grid of 4 x 4 before the hidden layer, which would else hold nearly all the
-    parameters.
-
-    Raises:
-        ValueError: The poolings leave nothing of the picture.
-    """
+    parameters. Raises ValueError: the poolings leave nothing of the picture."""
 
     def __init__(self, config: CnnConfig) -> None:
         widths, side = config.widths, config.image_size // 2 ** len(config.widths)
@@ -117,8 +111,7 @@ class MobileNet(nn.Sequential):
     """MobileNet (Howard et al. 2017): a convolution, 13 depthwise separable blocks, the mean over the picture.
 
     A block splits a convolution in two: one 3x3 filter a channel (depthwise), then a 1x1 mix of the channels
-    (pointwise), for an eighth or ninth of the work.
-    """
+    (pointwise), for an eighth or ninth of the work."""
 
     def __init__(self, config: MobileNetConfig) -> None:
         thin = config.width_multiplier

@@ -50,15 +50,12 @@ class CnnConfig(ImageConfig):
 
 @strict
 class BaselineResNetConfig(ImageConfig):
-    """A residual network of basic blocks; ResNet-20 by default.
+    """A residual network of basic blocks; ResNet-20 by default. `depths` are the blocks in each stage: the CIFAR family
+    has three stages of n, 6n + 2 layers; `widths` their channels.
 
-    Args:
-        depths: Blocks in each stage. The CIFAR family has three stages of n: 6n + 2 layers.
-        widths: Channels of each stage.
-        stem: "cifar" (one 3x3 convolution) or "imagenet" (7x7 and a pooling, which make the picture 4 times smaller).
-        shortcut: Where the shape changes: "A" adds zero channels, "B" has a 1x1 convolution. The paper takes A on
-            CIFAR-10 and B for the ImageNet layouts that became the standard ones.
-    """
+    The stem is "cifar" (one 3x3 convolution) or "imagenet" (7x7 and a pooling, which make the picture 4 times smaller).
+    Where the shape changes, shortcut "A" adds zero channels, "B" has a 1x1 convolution. The paper takes A on CIFAR-10
+    and B for the ImageNet layouts that became the standard ones."""
 
     model_type = "hfkit-resnet"
 
@@ -73,8 +70,7 @@ class BaselineViTConfig(ImageConfig):
     """A Vision Transformer, small: 1.2 million parameters.
 
     Without a patch size the largest one up to the paper's 16 is taken that divides the picture into at least 7 x 7
-    patches: 4 pixels at 28 and at 32, 16 at 224.
-    """
+    patches: 4 pixels at 28 and at 32, 16 at 224."""
 
     model_type = "hfkit-vit"
 
@@ -103,8 +99,7 @@ class MobileNetConfig(ImageConfig):
     """MobileNet (the first). `width_multiplier` is the paper's alpha.
 
     Without a stride for the first layer it is 1 up to 64 pixels, where halving would leave too little, and the
-    paper's 2 above.
-    """
+    paper's 2 above."""
 
     model_type = "hfkit-mobilenet"
 

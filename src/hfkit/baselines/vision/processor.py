@@ -27,8 +27,7 @@ def native_shape(images: Sequence[Image], largest: int = 64) -> tuple[int, int]:
     """Pixels a side, at most `largest`, and channels that suit some training pictures, at least one.
 
     It is the longer side where all pictures are alike (28 for MNIST), else the median of the longer sides, rounded down
-    to a multiple of 8; and 1 channel where no pixel has a colour (whatever the files' mode), else 3.
-    """
+    to a multiple of 8; and 1 channel where no pixel has a colour (whatever the files' mode), else 3."""
     sides = sorted(max(image.size) for image in images)
     side = min(sides[len(sides) // 2], largest)
     if sides[0] != sides[-1]:
@@ -40,8 +39,7 @@ def make_processor(image_size: int, num_channels: int, images: Sequence[Image]) 
     """Resize to a square (bilinear, not cropped: nothing of the picture is lost), scale to 0..1, normalise.
 
     Mean and deviation of each channel are those of `images`. With 3 channels, pictures of every mode become RGB; with
-    1, a colour picture keeps its channels and the model takes its brightness.
-    """
+    1, a colour picture keeps its channels and the model takes its brightness."""
     processor = ViTImageProcessor(
         size={"height": image_size, "width": image_size}, do_convert_rgb=num_channels == 3 or None
     )

@@ -28,12 +28,8 @@ class PaddedShortcut(nn.Module):
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and the way around them: relu(x + F(x)), figure 2 of the paper.
 
-    Args:
-        inputs: Channels that come in.
-        outputs: Channels that go out.
-        stride: Of the first convolution; 2 halves the picture.
-        shortcut: "A" or "B", the way around where the shape changes: zero channels, or a 1x1 convolution.
-    """
+    The first convolution has the stride; 2 halves the picture. `shortcut` is "A" or "B", the way around where the shape
+    changes: zero channels, or a 1x1 convolution."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, shortcut: str = "B") -> None:
         super().__init__()
@@ -59,8 +55,7 @@ class BasicBlock(nn.Module):
 class ResNet(nn.Sequential):
     """Stem, stages of basic blocks, mean over the picture; from the second on a stage begins by halving the picture.
 
-    The stem is "cifar", one 3x3 convolution, or "imagenet", 7x7 with stride 2 and a pooling with stride 2.
-    """
+    The stem is "cifar", one 3x3 convolution, or "imagenet", 7x7 with stride 2 and a pooling with stride 2."""
 
     def __init__(self, config: BaselineResNetConfig) -> None:
         inputs, large = config.widths[0], config.stem == "imagenet"

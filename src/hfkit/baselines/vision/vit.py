@@ -21,11 +21,8 @@ def natural_patch(image_size: int) -> int:
 
 
 class PatchEmbeddings(nn.Module):
-    """A picture as a row of vectors: the class token, then the patches line by line, with learned positions.
-
-    Raises:
-        ValueError: The patches do not fill the picture.
-    """
+    """A picture as a row of vectors: the class token, then the patches line by line, with learned positions. Raises
+    ValueError: the patches do not fill the picture."""
 
     def __init__(self, config: BaselineViTConfig) -> None:
         super().__init__()

@@ -23,17 +23,10 @@ SETTINGS = "space.json"
 
 
 def demo(model: str | Path, port: int = 7860, open_browser: bool = False, wait: bool = True) -> "gradio.Blocks":
-    """Open a run's app on this machine alone (127.0.0.1), until Ctrl-C.
+    """Open a run's app on this machine alone (127.0.0.1), until Ctrl-C; without `wait` return at once.
 
-    Args:
-        model: A run; a model's folder or a Hub id have no examples.
-        port: The first port that is tried.
-        open_browser: Open the default browser too.
-        wait: Serve until Ctrl-C; else return at once.
-
-    Raises:
-        HfkitError: Gradio is not installed, the run is not finished, or no port is free.
-    """
+    A model's folder or a Hub id has no examples. `port` is the first one that is tried. Raises HfkitError: Gradio is
+    not installed, the run is not finished, or no port is free."""
     gradio = gradio_or_refuse()
     is_run = (Path(model) / "run.json").is_file()
     about = facts(Run(model)) if is_run else Facts(title=Path(str(model)).name, task="")
@@ -69,8 +62,7 @@ def demo(model: str | Path, port: int = 7860, open_browser: bool = False, wait: 
 def load(folder: str | Path) -> "gradio.Blocks":
     """The app of a Space's folder, as `hfkit push-space` wrote it; its app.py calls this.
 
-    The model is the folder's `model/`, or the published one that space.json names, at the commit it names.
-    """
+    The model is the folder's `model/`, or the published one that space.json names, at the commit it names."""
     folder = Path(folder)
     settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     model, revision = settings.pop("model", None), settings.pop("revision", None)
@@ -80,8 +72,7 @@ def load(folder: str | Path) -> "gradio.Blocks":
 def build(model: str | Path, about: Facts, folder: Path, revision: str | None = None) -> "gradio.Blocks":
     """The form for a model: text, pair, picture or prompt in; bars, a number or a text out.
 
-    `model` is what `hfkit.pipeline` takes, and `folder` where the examples' pictures lie.
-    """
+    `model` is what `hfkit.pipeline` takes, and `folder` where the examples' pictures lie."""
     gradio = gradio_or_refuse()
     answer = pipeline(model, revision=revision)
     spec, examples = find(about.task or str(answer.task)), about.examples

@@ -1,7 +1,6 @@
 """What the app of a run says and offers: its title, its figures in a sentence, examples of the test rows."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -19,26 +18,16 @@ LONGEST = 1500
 
 @dataclass
 class Facts:
-    """Of an app.
+    """Of an app."""
 
-    Attributes:
-        title: The run's name.
-        task: As transformers' pipelines call it.
-        about: Markdown, above the form.
-        labels: Of a classifier.
-        regression, pair: Whether the answer is a number; whether the model reads two texts.
-        examples: A list of inputs each: texts, or the path of a picture in the app's folder.
-        pictures: Path in the app's folder -> bytes.
-    """
-
-    title: str
-    task: str
-    about: str = ""
-    labels: list[str] = field(default_factory=list)
-    regression: bool = False
-    pair: bool = False
-    examples: list[list[str]] = field(default_factory=list)
-    pictures: dict[str, bytes] = field(default_factory=dict)
+    title: str  # the run's name
+    task: str  # as transformers' pipelines call it
+    about: str = ""  # Markdown, above the form
+    labels: list[str] = field(default_factory=list)  # of a classifier
+    regression: bool = False  # whether the answer is a number
+    pair: bool = False  # whether the model reads two texts
+    examples: list[list[str]] = field(default_factory=list)  # inputs: texts, or a picture's path in the app's folder
+    pictures: dict[str, bytes] = field(default_factory=dict)  # by their paths in the app's folder
 
 
 def facts(run: Run) -> Facts:
@@ -83,22 +72,20 @@ def _texts(run: Run) -> list[list[str]]:
     columns = [table[name].to_pylist() for name in names]
     rows = [[line(text, LONGEST) for text in row] for row in zip(*columns, strict=True)]
     length = np.array([sum(map(len, row)) for row in rows])
-    order = np.argsort(-_sureness(table), kind="stable")
+    # The probability of a right answer, of a regression how close it was; wrong ones last.
+    label, answer = table["label"].to_pylist(), table["prediction"].to_pylist()
+    if "probabilities" in table.column_names:
+        best = np.array([max(row) for row in table["probabilities"].to_pylist()])
+        sure = np.where([one == other for one, other in zip(label, answer, strict=True)], best, -1.0)
+    else:
+        sure = -np.abs(np.array(label, dtype=float) - np.array(answer, dtype=float))
+    order = np.argsort(-sure, kind="stable")
     surest: dict[str, int] = {}
     for row in order:
         if 20 <= length[row] <= 400:
             surest.setdefault(str(table["label"][int(row)].as_py()), int(row))
     chosen = [row for _, row in sorted(surest.items())][: EXAMPLES - 1]
     return [rows[row] for row in dict.fromkeys([*chosen, int(length.argmax())])]
-
-
-def _sureness(table: Any) -> np.ndarray:
-    """(rows,) the probability of a right answer; of a regression how close it was; wrong ones last."""
-    label, answer = table["label"].to_pylist(), table["prediction"].to_pylist()
-    if "probabilities" not in table.column_names:
-        return -np.abs(np.array(label, dtype=float) - np.array(answer, dtype=float))
-    best = np.array([max(row) for row in table["probabilities"].to_pylist()])
-    return np.where([one == other for one, other in zip(label, answer, strict=True)], best, -1.0)
 
 
 def _pictures(run: Run) -> dict[str, bytes]:

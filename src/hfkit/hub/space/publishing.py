@@ -37,24 +37,13 @@ def push_space(
     overwrite_card: bool = False,
     dry_run: bool = False,
 ) -> str | None:
-    """Publish the app of a finished run as a Space: app.py, requirements.txt, the card, examples and the model.
+    """Publish the app of a finished run as a Space, `user/space`: app.py, requirements.txt, the card, examples and the
+    model. Returns the commit; None for a dry run.
 
-    All files go into one commit, each searched for tokens and private paths before. The run is only read.
-
-    Args:
-        run: A finished run.
-        repository: `user/space`.
-        model: A published model, `user/name` or `user/name@commit`, that the app shall open; else the Space holds the
-            run's own.
-        private, message, overwrite_card, dry_run: As of `hfkit.push`.
-
-    Returns:
-        The commit; None for a dry run.
-
-    Raises:
-        HfkitError: The run is not finished, is an adapter and `model` is not given, a file holds what is private, or
-            the Hub refuses.
-    """
+    All files go into one commit, each searched for tokens and private paths before. The run is only read. `model` is a
+    published one, `user/name` or `user/name@commit`, that the app shall open; else the Space holds the run's own. The
+    other arguments are as of `hfkit.push`. Raises HfkitError: the run is not finished, is an adapter and `model` is not
+    given, a file holds what is private, or the Hub refuses."""
     run = run if isinstance(run, Run) else Run(run)
     publishing.check_name(repository)
     secrets = Secrets(get_token(), [Path.cwd(), run.path])
@@ -68,11 +57,8 @@ def push_space(
 
 
 def space_files(run: Run, repository: str, model: str | None, secrets: Secrets) -> Bundle:
-    """What the Space holds.
-
-    Raises:
-        HfkitError: The run is an adapter, whose base the Space would lack, and no published model is named.
-    """
+    """What the Space holds. Raises HfkitError: the run is an adapter, whose base the Space would lack, and no published
+    model is named."""
     with reading(run):
         about = facts(run)
         about.title = repository.split("/")[1]

@@ -31,15 +31,10 @@ _NOT_MODEL = re.compile(r"(optimizer|scheduler|trainer_state|training_args|rng_s
 
 @dataclass
 class Bundle:
-    """What is sent.
+    """What is sent."""
 
-    Attributes:
-        files: The path in the repository -> its bytes, or the file that holds them.
-        said: What was left out or rewritten, a sentence each.
-    """
-
-    files: dict[str, bytes | Path] = field(default_factory=dict)
-    said: list[str] = field(default_factory=list)
+    files: dict[str, bytes | Path] = field(default_factory=dict)  # by the path in the repository; bytes, or their file
+    said: list[str] = field(default_factory=list)  # what was left out or rewritten, a sentence each
 
     def size(self, path: str) -> int:
         content = self.files[path]
@@ -58,11 +53,8 @@ class Bundle:
         return "\n".join([*lines, total, *(f"  {sentence}" for sentence in self.said)])
 
     def check(self, secrets: Secrets) -> None:
-        """Search every byte.
-
-        Raises:
-            HfkitError: A file holds a token or a private path, which it is told where to find.
-        """
+        """Search every byte. Raises HfkitError: a file holds a token or a private path, which it is told where to
+        find."""
         for path, content in sorted(self.files.items()):
             if path == "predictions.parquet":
                 continue  # its columns were searched before they were compressed
@@ -80,11 +72,8 @@ class Bundle:
 def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
     """The files of an edition, in the layout that transformers opens: the model at the top, the run beside it.
 
-    The card names `repository` where the run named its folder.
-
-    Raises:
-        HfkitError: The run is damaged, or a file holds what must not be sent.
-    """
+    The card names `repository` where the run named its folder. Raises HfkitError: the run is damaged, or a file holds
+    what must not be sent."""
     run = made.run
     damaged = atomic.damage(run.path, run.info.get("files", {}))
     if damaged:

@@ -55,11 +55,8 @@ def commit(
     again after a wait, what has arrived is not sent twice, and an answer that got lost is looked for: a commit is not
     made twice. Model files of an earlier push that are not in `files` are deleted, other people's files stay, and so
     does, unless `overwrite_card`, what people wrote into README.md at the Hub (`hfkit.hub.upload.readme`), which is
-    said. `kind` is model, dataset or space; the repository and the branch exist.
-
-    Raises:
-        HfkitError: The Hub refuses, or faults and conflicts do not end.
-    """
+    said. `kind` is model, dataset or space; the repository and the branch exist. Raises HfkitError: the Hub refuses, or
+    faults and conflicts do not end."""
     digests = {path: _digests(content) for path, content in files.files.items()}
 
     def attempt() -> str:
@@ -76,7 +73,15 @@ def commit(
         stale = [path for path in there if path not in files.files and _OURS[kind].fullmatch(path)]
         if not stale and _holds(there, digests):
             return head
-        made = _send(api, repository, files, digests, stale, message, revision, head, kind)
+        operations: list[Any] = [CommitOperationDelete(path_in_repo=path) for path in stale]
+        for path, content in sorted(files.files.items()):
+            operations.append(CommitOperationAdd(path_in_repo=path, path_or_fileobj=content))
+            # Known: a large file is not read again on each try.
+            operations[-1].upload_info.sha256 = bytes.fromhex(digests[path]["sha256"])
+        where: dict[str, Any] = {"revision": revision, "parent_commit": head, "repo_type": kind}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "It seems that you are about to commit a data file")  # the answers
+            made = str(api.create_commit(repository, operations, commit_message=message, **where).oid)
         if not _holds(tree(api, repository, made, kind), digests):
             fix = "give the same command again; if it stays so, the Hub or the mirror is at fault"
             raise HfkitError(f"commit {made} of {repository} does not hold what was sent", fix=fix)
@@ -86,11 +91,8 @@ def commit(
 
 
 def persist(attempt: Callable[[], Result], repository: str) -> Result:
-    """Call `attempt` until it gives a result, within FAULTS and CONFLICTS.
-
-    Raises:
-        HfkitError: What the Hub refuses for good, or the last fault.
-    """
+    """Call `attempt` until it gives a result, within FAULTS and CONFLICTS. Raises HfkitError: what the Hub refuses for
+    good, or the last fault."""
     faults = conflicts = 0
     while True:
         try:
@@ -148,27 +150,3 @@ def _digests(content: bytes | Path) -> dict[str, str]:
             sha256.update(chunk)
             git.update(chunk)
     return {"sha256": sha256.hexdigest(), "git": git.hexdigest()}
-
-
-def _send(
-    api: HfApi,
-    repository: str,
-    files: Bundle,
-    digests: dict[str, dict[str, str]],
-    stale: list[str],
-    message: str,
-    revision: str,
-    head: str,
-    kind: str,
-) -> str:
-    operations: list[Any] = [CommitOperationDelete(path_in_repo=path) for path in stale]
-    for path, content in sorted(files.files.items()):
-        operations.append(CommitOperationAdd(path_in_repo=path, path_or_fileobj=content))
-        # Known: a large file is not read again on each try.
-        operations[-1].upload_info.sha256 = bytes.fromhex(digests[path]["sha256"])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "It seems that you are about to commit a data file")  # the answers
-        made = api.create_commit(
-            repository, operations, commit_message=message, revision=revision, parent_commit=head, repo_type=kind
-        )
-    return str(made.oid)

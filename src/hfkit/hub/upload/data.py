@@ -2,7 +2,6 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import DatasetCard, get_token
 
@@ -30,22 +29,12 @@ def push_data(
     overwrite_card: bool = False,
     dry_run: bool = False,
 ) -> str | None:
-    """Publish the checked splits of a data set with its card.
+    """Publish the checked splits of a data set with its card. Returns the commit; None for a dry run.
 
     The rows are those that training reads: split, without repeats and leaks, labels with their names. The card is the
-    one of `data_cards/`, which must be good (`hfkit card check`); the published one names the repository as its source.
-
-    Args:
-        name: The card's name, as `--dataset` takes it; `demo:NAME` for its embedded form.
-        repository: `user/name`.
-        private, message, overwrite_card, dry_run: As of `hfkit.push`.
-
-    Returns:
-        The commit; None for a dry run.
-
-    Raises:
-        HfkitError: The card has something to mend, a text or the card holds what is private, or the Hub refuses.
-    """
+    one of `data_cards/`, named as `--dataset` takes it, `demo:NAME` for its embedded form; it must be good (`hfkit card
+    check`), and the published one names the repository as its source. The other arguments are as of `hfkit.push`.
+    Raises HfkitError: the card has something to mend, a text or the card holds what is private, or the Hub refuses."""
     publishing.check_name(repository)
     card = DataCard.find(name.removeprefix("demo:"))
     (found,) = check_cards([card.path], data=False)
@@ -67,29 +56,22 @@ def push_data(
 
 
 def data_files(data: LoadedData, secrets: Secrets, folder: Path) -> Bundle:
-    """Each split as one Parquet file in `folder`, its texts looked through before they are compressed.
-
-    Raises:
-        HfkitError: A text holds a token or a private path of this machine.
-    """
+    """Each split as one Parquet file in `folder`, its texts looked through before they are compressed. Raises
+    HfkitError: a text holds a token or a private path of this machine."""
     found = Bundle({})
     for split, rows in data.items():
         for column in ("id", "text", "text_pair"):
             if column in rows.column_names:
-                _search(secrets, split, column, rows[column][:])
+                content = "\n".join(rows[column][:]).encode("utf-8", "surrogatepass")
+                if private := secrets.search(content):
+                    row = content[: private[0].start].count(b"\n")
+                    what, where = f"{column} of {split} holds what is private", f"about row {row} of {len(rows):,}"
+                    fix = "take it out of the data; nothing was sent"
+                    raise HfkitError(f"{what}: {private[0]}", where=where, fix=fix)
         path = folder / f"{split}.parquet"
         rows.to_parquet(path)
         found.files[f"data/{split}-00000-of-00001.parquet"] = path
     return found
-
-
-def _search(secrets: Secrets, split: str, column: str, values: list[Any]) -> None:
-    content = "\n".join(values).encode("utf-8", "surrogatepass")
-    if private := secrets.search(content):
-        row = content[: private[0].start].count(b"\n")
-        what = f"{column} of {split} holds what is private: {private[0]}"
-        fix = "take it out of the data; nothing was sent"
-        raise HfkitError(what, where=f"about row {row} of {len(values):,}", fix=fix)
 
 
 def published_card(card: DataCard, data: LoadedData, repository: str) -> str:

@@ -22,19 +22,12 @@ from hfkit.runs.run import Run, reading
 
 @dataclass(frozen=True)
 class Published:
-    """What a push made.
+    """What a push made."""
 
-    Attributes:
-        repository: `user/name`.
-        commit: The commit's full name: `hfkit.pipeline(repository, revision=commit)` is this model for ever.
-        url: Its page.
-        verified: Rows whose logits were compared; 0 where that was not wanted.
-    """
-
-    repository: str
-    commit: str
-    url: str
-    verified: int
+    repository: str  # `user/name`
+    commit: str  # its full name: `hfkit.pipeline(repository, revision=commit)` is this model for ever
+    url: str  # its page
+    verified: int  # rows whose logits were compared; 0 where that was not wanted
 
 
 def push(
@@ -145,11 +138,7 @@ def send(
 
 
 def check_name(repository: str) -> None:
-    """Refuse what is no Hub id.
-
-    Raises:
-        HfkitError: It is not of the form owner/name.
-    """
+    """Refuse what is no Hub id. Raises HfkitError: it is not of the form owner/name."""
     try:
         validate_repo_id(repository)
         if repository.count("/") != 1:
@@ -161,12 +150,8 @@ def check_name(repository: str) -> None:
 
 
 def connect(repository: str) -> HfApi:
-    """The Hub, with a token that may write to `repository`.
-
-    Raises:
-        HfkitError: Nobody answers, there is no token, or it is unknown, may only read, or is of nobody who may write
-            there.
-    """
+    """The Hub, with a token that may write to `repository`. Raises HfkitError: nobody answers, there is no token, or it
+    is unknown, may only read, or is of nobody who may write there."""
     if constants.HF_HUB_OFFLINE or not hub_reachable(endpoint()):
         raise unreachable()
     api = HfApi(endpoint=endpoint())
@@ -193,12 +178,9 @@ def prepare(
 ) -> None:
     """Make repository and branch where there are none, and ask to send a file: what a token may do is known by trying.
 
-    Nothing is sent. A token's role says little: a fine-grained one may write to some repositories, or to none.
-
-    Raises:
-        HfkitError: The token may not write there; there is a repository of this name and another kind; it is public
-            and was to be private; the tag is taken; or the Hub refuses.
-    """
+    Nothing is sent. A token's role says little: a fine-grained one may write to some repositories, or to none. Raises
+    HfkitError: the token may not write there; there is a repository of this name and another kind; it is public and was
+    to be private; the tag is taken; or the Hub refuses."""
 
     def make() -> None:
         if not api.repo_exists(repository, repo_type=kind):

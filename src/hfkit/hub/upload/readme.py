@@ -41,12 +41,7 @@ def merged(ours: str, theirs: str | None, written: str | None) -> tuple[str, str
 
     Keys of the front matter and lines that people changed, added or deleted stay as they are there. Where a line was
     changed on both sides, both stand. A README of which nothing is known stays whole, but for one without a text.
-
-    Args:
-        ours: The card that is pushed.
-        theirs: What the Hub has.
-        written: What hfkit wrote there last.
-    """
+    `ours` is the card that is pushed, `theirs` what the Hub has, `written` what hfkit wrote there last."""
     if theirs is None or theirs in (written, ours):
         return ours, None
     front, body = _parts(theirs)

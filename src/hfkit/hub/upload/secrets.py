@@ -45,12 +45,9 @@ class Finding:
 
 
 class Secrets:
-    """What is secret on this machine: tokens by their look and by their value, the home folder, the user's name.
-
-    Args:
-        token: The Hub's token of this session, which may look like nothing in particular.
-        folders: Further folders whose place on this machine is nobody's business, such as the working folder.
-    """
+    """What is secret on this machine: tokens by their look and by their value, the home folder, the user's name; the
+    Hub's token of this session, which may look like nothing in particular; and the place of further `folders`, such as
+    the working folder."""
 
     def __init__(self, token: str | None = None, folders: list[Path] | None = None) -> None:
         values = {value for name, value in os.environ.items() if _SECRET_NAME.search(name)}
@@ -65,7 +62,8 @@ class Secrets:
 
     def search(self, content: "bytes | mmap.mmap") -> list[Finding]:
         """Every secret in `content`, in order."""
-        found = [Finding("a token of this session", "", at, at + len(value)) for value, at in self._known(content)]
+        known = ((value, at) for value in self._values for at in _places_of(content, value))
+        found = [Finding("a token of this session", "", at, at + len(value)) for value, at in known]
         for beginning, (kind, pattern) in {**_KINDS, **_HOMES}.items():
             for at in _places_of(content, beginning):
                 match = pattern.match(content, at)
@@ -96,8 +94,7 @@ class Secrets:
         """A text with tokens taken out and private paths cut to their last part, and what was found.
 
         For the texts that a run writes about itself, in which a path is a mere remark. What a program reads is not
-        changed, but refused.
-        """
+        changed, but refused."""
         said: list[str] = []
         content = text.encode("utf-8", "surrogatepass")
         for _ in range(100):  # what is cut may uncover the next; a text that never ends would be a fault of ours
@@ -110,16 +107,12 @@ class Secrets:
                     continue
                 said.append(str(finding))
                 is_path = "folder" in finding.kind or "user" in finding.kind
-                start, stop = _whole_path(content, finding) if is_path else (finding.start, finding.end)
-                kept = _last_part(content[start:stop]) if is_path else b"[removed]"
+                removed = finding.start, finding.end, b"[removed]"
+                start, stop, kept = _path_around(content, finding) if is_path else removed
                 parts += [content[end : max(start, end)], kept]
                 end = max(stop, end)
             content = b"".join([*parts, content[end:]])
         return content.decode("utf-8", "surrogatepass"), said
-
-    def _known(self, content: "bytes | mmap.mmap") -> Iterator[tuple[bytes, int]]:
-        for value in self._values:
-            yield from ((value, at) for at in _places_of(content, value))
 
 
 def _user() -> str:
@@ -141,14 +134,11 @@ _PATH = re.compile(rb"[^\s\"'<>|*?;,()\[\]{}=&]*")
 _BEFORE = re.compile(rb"[^\s\"'<>|*?;,()\[\]{}=&]*\Z")
 
 
-def _whole_path(content: bytes, finding: Finding) -> tuple[int, int]:
-    """Where the path begins and ends in which something private stands."""
+def _path_around(content: bytes, finding: Finding) -> tuple[int, int, bytes]:
+    """Where the path begins and ends in which something private stands, and its file's name; of a bare home folder
+    nothing is left but `~`."""
     before = _BEFORE.search(content, max(0, finding.start - 500), finding.start)
     after = _PATH.match(content, finding.end)
-    return before.start() if before else finding.start, after.end() if after else finding.end
-
-
-def _last_part(path: bytes) -> bytes:
-    """The name of the file; of a bare home folder nothing is left but `~`."""
-    parts = [part for part in re.split(rb"[/\\]+", path) if part]
-    return parts[-1] if len(parts) > 2 else b"~"
+    start, stop = before.start() if before else finding.start, after.end() if after else finding.end
+    parts = [part for part in re.split(rb"[/\\]+", content[start:stop]) if part]
+    return start, stop, parts[-1] if len(parts) > 2 else b"~"

@@ -28,10 +28,7 @@ class Converted:
     """A model that OpenVINO computes in `f32` or `bf16`; called as the model is, it answers with `logits` alone.
 
     `batch` is an example of its inputs, (rows, tokens) each, of several lengths: what depends on padding is traced.
-
-    Raises:
-        HfkitError: OpenVINO is not installed, or cannot take the model over.
-    """
+    Raises HfkitError: OpenVINO is not installed, or cannot take the model over."""
 
     def __init__(self, model: transformers.PreTrainedModel, batch: dict[str, torch.Tensor], hint: str) -> None:
         try:
@@ -73,11 +70,8 @@ class _Logits(torch.nn.Module):
 
 
 def converted(pipe: Any) -> Converted:
-    """The pipeline's model, in the pipeline's precision, compared with torch on texts of other lengths.
-
-    Raises:
-        HfkitError: see `Converted`; or its answers are not torch's.
-    """
+    """The pipeline's model, in the pipeline's precision, compared with torch on texts of other lengths. Raises
+    HfkitError: see `Converted`; or its answers are not torch's."""
     hint = HINTS.get(pipe.low_precision)
     if hint is None or pipe.device.type != "cpu":
         raise _refused(f"it computes in bf16 or float32 on a CPU, not in {pipe.low_precision} on {pipe.device}")

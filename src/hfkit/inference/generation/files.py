@@ -17,7 +17,7 @@ from hfkit.data.tables.table import counted
 from hfkit.data.text.layouts import Layout
 from hfkit.inference.generation.generator import TextGenerator
 from hfkit.inference.generation.prompts import choose_layout, open_prompts
-from hfkit.inference.readers import Row, Source
+from hfkit.inference.readers import Row
 from hfkit.inference.rows import free_name
 from hfkit.inference.writers import open_writer
 
@@ -28,8 +28,7 @@ CHUNK = 256
 def generate(model: str | Path, prompt: str, options: GenerationArguments | None = None, **loading: Any) -> list[str]:
     """Continue one text, and print it while it is made.
 
-    The answers are returned without the prompt. Arguments, and what is raised, as of `TextGenerator` and its `ids`.
-    """
+    The answers are returned without the prompt. Arguments, and what is raised, as of `TextGenerator` and its `ids`."""
     generator = TextGenerator(model, options, **loading)
     ids = generator.ids(prompt)
     if generator.config.num_beams > 1:
@@ -56,31 +55,23 @@ def generate_file(
     disable_tqdm: bool = False,
     **loading: Any,
 ) -> int:
-    """Continue every prompt of a file, in batches that change no answer.
+    """Continue every prompt of a file, in batches that change no answer; returns how many.
 
     A row an answer: the prompt's row with `completion` beside it (`predicted_completion` where the file has one), so
     what comes out can be trained on.
 
-    Args:
-        model, options, loading: As of `TextGenerator`.
-        input: A .txt file with a prompt a line, `-` for standard input, or a .jsonl, .csv, .tsv or .parquet file.
-        output: A file of these kinds but .txt, written whole or not at all. None: JSON lines on standard output.
-        prompt_column: Default: `messages` (chats), a question or `prompt` as in training, or a usual name.
-        how: How the input is read.
-        disable_tqdm: No progress bar on standard error.
-
-    Returns:
-        The number of prompts.
-
-    Raises:
-        HfkitError: with the file and the row: what is no prompt, or too long a one; and what `TextGenerator`, the
-            readers and the writers raise. No output is left then.
-    """
+    The input is a .txt file with a prompt a line, `-` for standard input, or a .jsonl, .csv, .tsv or .parquet file,
+    read as `how` says. The output is of these kinds but .txt, written whole or not at all; None is JSON lines on
+    standard output. `prompt_column` is by default `messages` (chats), a question or `prompt` as in training, or a usual
+    name. The other arguments are those of `TextGenerator`. Raises HfkitError, with the file and the row: what is no
+    prompt, or too long a one; and what `TextGenerator`, the readers and the writers raise. No output is left then."""
     how = how or FileArguments()
     with ExitStack() as stack:
         source = stack.enter_context(open_prompts(input, how))
         layout = choose_layout(source, prompt_column)
-        _say_unread(source, layout)
+        unread = [name for name in source.columns if name not in layout.used and name.casefold() not in ID_NAMES]
+        if unread:
+            print(f"columns not read: {flat(', '.join(unread))}", file=sys.stderr)
         added = free_name(source.columns, "completion")
         write = _show
         if output is not None:
@@ -103,18 +94,10 @@ def generate_file(
 def chat(
     model: str | Path, options: GenerationArguments | None = None, system: str | None = None, **loading: Any
 ) -> list[dict[str, str]]:
-    """Talk with a model: a line of standard input is a message, and the answer is printed while it is made.
-
-    Args:
-        model, options, loading: As of `TextGenerator`; by default an answer may fill the context.
-        system: What the model is told before all.
-
-    Returns:
-        The messages.
-
-    Raises:
-        HfkitError: The model has no chat template, it does not take the roles, or the chat fills the context.
-    """
+    """Talk with a model, which by default may fill its context with an answer: a line of standard input is a message,
+    and the answer is printed while it is made. Arguments as of `TextGenerator`; `system` is what the model is told
+    before all. Returns the messages. Raises HfkitError: the model has no chat template, it does not take the roles, or
+    the chat fills the context."""
     options = options or GenerationArguments()
     generator = TextGenerator(model, options, **loading)
     if options.max_new_tokens is None:
@@ -166,12 +149,6 @@ def _answered(
         ids.append(generator.ids(layout.prompt(row, place), place))
     answers = generator.complete(ids, first)
     return [row | {added: text} for (_, row), texts in zip(chunk, answers, strict=True) for text in texts]
-
-
-def _say_unread(source: Source, layout: Layout) -> None:
-    unread = [name for name in source.columns if name not in layout.used and name.casefold() not in ID_NAMES]
-    if unread:
-        print(f"columns not read: {flat(', '.join(unread))}", file=sys.stderr)
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

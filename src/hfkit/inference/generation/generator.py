@@ -24,19 +24,12 @@ TOKENS_CPU, TOKENS = 4096, 65536
 
 
 class TextGenerator:
-    """Continues texts with a language model.
+    """Continues texts with a language model: a run, a model's folder, an adapter's folder or a Hub id.
 
     Greedy answers and those of beam search are `generate`'s of transformers. Where tokens are drawn, an answer depends
-    on the seed, its prompt and its place alone; a batch changes none.
-
-    Args:
-        model: A run, a model's folder, an adapter's folder or a Hub id.
-        options: How; the transformers GenerationConfig that comes of it is `config`.
-        loading: Arguments of `hfkit.pipeline`.
-
-    Raises:
-        HfkitError: The model is no language model, or the options cannot work.
-    """
+    on the seed, its prompt and its place alone; a batch changes none. Of `options` comes the transformers
+    GenerationConfig `config`; `loading` are arguments of `hfkit.pipeline`. Raises HfkitError: the model is no language
+    model, or the options cannot work."""
 
     def __init__(self, model: str | Path, options: GenerationArguments | None = None, **loading: Any) -> None:
         options = options or GenerationArguments()
@@ -55,12 +48,8 @@ class TextGenerator:
         self.tokens_per_batch = TOKENS_CPU if self.device.type == "cpu" else TOKENS
 
     def ids(self, prompt: Prompt, where: str | None = None) -> list[int]:
-        """A prompt's tokens.
-
-        Raises:
-            HfkitError: What `token_ids` refuses; the prompt, or it and the tokens asked for, are more than the model
-                reads.
-        """
+        """A prompt's tokens. Raises HfkitError: what `token_ids` refuses; the prompt, or it and the tokens asked for,
+        are more than the model reads."""
         where = where or "--prompt"
         ids = token_ids(self.tokenizer, prompt, where)
         if self.context is None:
@@ -81,8 +70,7 @@ class TextGenerator:
     def complete(self, prompts: Sequence[list[int]], first: int = 0) -> list[list[str]]:
         """The answers to each prompt, tokens from `ids`: `num_return_sequences` texts, without the prompt.
 
-        `first` is the place of the first one among all that are asked, which its draws depend on.
-        """
+        `first` is the place of the first one among all that are asked, which its draws depend on."""
         answers: list[list[str]] = [[]] * len(prompts)
         order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
         start = 0
@@ -101,8 +89,7 @@ class TextGenerator:
     def tell(self, prompt: list[int], say: Callable[[str], None], place: int = 0, sequence: int = 0) -> str:
         """One answer, of which `say` takes each piece while it is made; beams, which are compared to the end, are one.
 
-        Its draws depend on the `place` of the prompt, tokens from `ids`, and on which `sequence` of several it is.
-        """
+        Its draws depend on the `place` of the prompt, tokens from `ids`, and on which `sequence` of several it is."""
         if self.config.num_beams > 1:
             text = self._batch([prompt], [0], place)[0][sequence]
             say(text)

@@ -12,23 +12,19 @@ from transformers import PreTrainedTokenizerBase
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.config import FileArguments
 from hfkit.data.readers import open_bytes
-from hfkit.data.tables.columns import TEXT_NAMES
 from hfkit.data.text.chat_samples import BARE, FOLDED, bare, rendered
 from hfkit.data.text.chats import Message, messages_of, said
 from hfkit.data.text.layouts import Layout, Prompt, layout_of
 from hfkit.data.text.packing import Segment, read_texts, tokenised
 from hfkit.data.text.special_tokens import BREAK, WRITTEN, special_tokens
-from hfkit.inference.readers import STDIN, STDIN_NAME, Source, open_rows, stream_rows
+from hfkit.inference.readers import STDIN, STDIN_NAME, Source, column_of, open_rows, stream_rows
 from hfkit.models.loading import quiet
 
 
 @contextmanager
 def open_prompts(path: str | Path, how: FileArguments | None = None) -> Iterator[Source]:
     """A file of prompts: a .txt file or `-` with a prompt a line, blank lines left out; or any file of `open_rows`.
-
-    Raises:
-        HfkitError: As `open_rows`; bytes that are not text, with the line; a file without prompts.
-    """
+    Raises HfkitError: as `open_rows`; bytes that are not text, with the line; a file without prompts."""
     how = how or FileArguments()
     if str(path) == STDIN:
         yield _lines(sys.stdin.buffer, STDIN_NAME, how)
@@ -48,20 +44,12 @@ def _lines(stream: BinaryIO, name: str, how: FileArguments) -> Source:
 
 def choose_layout(source: Source, wanted: str | None = None) -> Layout:
     """The columns with the prompts: the one asked for, else chats, questions and prompts as training knows them, else a
-    usual name, else the only one.
-
-    Raises:
-        HfkitError: There is no such column, or none can be told from the others.
-    """
+    usual name, else the only one. Raises HfkitError: there is no such column, or none can be told from the others."""
     if wanted is not None and wanted not in source.columns:
         raise HfkitError(f"There is no column {wanted!r}", where=source.name, fix=nearest(wanted, source.columns))
-    usual = [name for name in TEXT_NAMES if name in source.columns]
     if found := layout_of([wanted] if wanted else source.columns, asking=True):
         return found
-    if wanted or usual or len(source.columns) == 1:
-        return Layout("text", (wanted or [*usual, *source.columns][0],))
-    what = f"It cannot be told which column is the prompt; there are {', '.join(source.columns)}"
-    raise HfkitError(what, where=source.name, fix="say --prompt_column NAME")
+    return Layout("text", (column_of(source, wanted, None, what="prompt"),))
 
 
 def token_ids(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, where: str) -> list[int]:
@@ -69,11 +57,8 @@ def token_ids(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, where: str) ->
 
     An empty text is the token that begins a text, or the one that ends the text before. What somebody wrote like a
     special token in a text is the characters that it is made of. A chat goes through the tokenizer's template, up to
-    where the assistant speaks; where it has the last word already, that is continued.
-
-    Raises:
-        HfkitError: It is no text and no chat, holds half a character, or the template does not take it.
-    """
+    where the assistant speaks; where it has the last word already, that is continued. Raises HfkitError: it is no text
+    and no chat, holds half a character, or the template does not take it."""
     if isinstance(prompt, str):
         _check_whole(prompt, where)
         if special_tokens(tokenizer).search(prompt):

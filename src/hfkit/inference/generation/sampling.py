@@ -7,20 +7,9 @@ from dataclasses import fields
 from typing import Any
 
 import torch
+import transformers
 from torch import Tensor
-from transformers import (
-    EpsilonLogitsWarper,
-    EtaLogitsWarper,
-    GenerationConfig,
-    LogitsProcessor,
-    LogitsProcessorList,
-    MinPLogitsWarper,
-    PreTrainedTokenizerBase,
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-    TypicalLogitsWarper,
-)
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedTokenizerBase
 from transformers.generation.streamers import BaseStreamer
 
 from hfkit.base.errors import HfkitError
@@ -51,13 +40,13 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 # In the order in which transformers applies them; each with the value that leaves everything as it is.
 _WARPERS: tuple[tuple[str, type, float], ...] = (
-    ("temperature", TemperatureLogitsWarper, 1.0),
-    ("top_k", TopKLogitsWarper, 0),
-    ("top_p", TopPLogitsWarper, 1.0),
-    ("min_p", MinPLogitsWarper, 0.0),
-    ("typical_p", TypicalLogitsWarper, 1.0),
-    ("epsilon_cutoff", EpsilonLogitsWarper, 0.0),
-    ("eta_cutoff", EtaLogitsWarper, 0.0),
+    ("temperature", transformers.TemperatureLogitsWarper, 1.0),
+    ("top_k", transformers.TopKLogitsWarper, 0),
+    ("top_p", transformers.TopPLogitsWarper, 1.0),
+    ("min_p", transformers.MinPLogitsWarper, 0.0),
+    ("typical_p", transformers.TypicalLogitsWarper, 1.0),
+    ("epsilon_cutoff", transformers.EpsilonLogitsWarper, 0.0),
+    ("eta_cutoff", transformers.EtaLogitsWarper, 0.0),
 )
 
 
@@ -72,11 +61,8 @@ def said(options: GenerationArguments) -> dict[str, Any]:
 
 
 def settle(options: GenerationArguments, own: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
-    """The model's own generation config with what the user says instead.
-
-    Raises:
-        HfkitError: As `said`; a flag without effect; more answers than there can be.
-    """
+    """The model's own generation config with what the user says instead. Raises HfkitError: as `said`; a flag without
+    effect; more answers than there can be."""
     given = said(options)
     del given["seed"]
     if "stop" in given:
@@ -114,8 +100,7 @@ class Draw(LogitsProcessor):
     The likeliest token after Gumbel noise is one drawn by its probability (Gumbel 1954), hence this goes with
     `do_sample=False`. transformers' own sampling takes one stream of numbers for the whole batch.
 
-    What cuts the choice (temperature, top_k, top_p, ...) is the config's; there is a seed for each row of the batch.
-    """
+    What cuts the choice (temperature, top_k, top_p, ...) is the config's; there is a seed for each row of the batch."""
 
     def __init__(self, config: GenerationConfig, seeds: Sequence[int]) -> None:
         defaults = {"top_k": 50}  # transformers'
@@ -156,8 +141,7 @@ class Sound(LogitsProcessor):
 class Telling(BaseStreamer):
     """Tells a text as it is made, in pieces that are whole characters and together the whole text.
 
-    `decode` makes of the tokens so far the text after the prompt; `stops` are texts that end it and are not told.
-    """
+    `decode` makes of the tokens so far the text after the prompt; `stops` are texts that end it and are not told."""
 
     def __init__(
         self, decode: Callable[[list[int]], str], say: Callable[[str], None], stops: Sequence[str] = ()

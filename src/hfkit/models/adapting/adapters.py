@@ -36,8 +36,7 @@ def load_base(folder: Path, path: str | Path, whole: bool = False) -> tuple[PreT
     """The base of the adapter in `folder`, which `path` was said for, and the adapter's tokenizer or image processor.
 
     An adapter that was trained on a base of four bits a weight gets such a one, or with `whole` one in float32. The
-    config, and the tokenizer or processor, are the base's where the folder has none. Raises as `load_model`.
-    """
+    config, and the tokenizer or processor, are the base's where the folder has none. Raises as `load_model`."""
     name, revision = read_adapter(folder)
     base = locate(name, revision)
     bare, spec = not (folder / "config.json").is_file(), task_of(folder)
@@ -68,18 +67,12 @@ def _config_of_base(folder: Path, base: Path, path: str | Path, labelled: bool) 
 
 
 def load_adapters(paths: Sequence[str | Path]) -> "tuple[PeftModel, Any]":
-    """Several adapters on one copy of their base: as many models in the memory of little more than one.
+    """Several adapters on one copy of their base, as many models in the memory of little more than one; and the
+    tokenizer or image processor of the first.
 
-    Args:
-        paths: Runs or adapters' folders, each named after its folder. The first one is active; `set_adapter(name)` of
-            the model chooses another.
-
-    Returns:
-        A PeftModel, ready to answer, and the tokenizer or image processor of the first.
-
-    Raises:
-        HfkitError: One is no adapter, stands on another base or has other labels, or two have one name.
-    """
+    `paths` are runs or adapters' folders, each named after its folder. The first one is active; `set_adapter(name)` of
+    the model chooses another. Raises HfkitError: one is no adapter, stands on another base or has other labels, or two
+    have one name."""
     folders = [_adapter_folder(path) for path in paths]
     names = [Path(path).resolve().name for path in paths]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -101,21 +94,13 @@ def load_adapters(paths: Sequence[str | Path]) -> "tuple[PeftModel, Any]":
 
 
 def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto") -> tuple[Path, float]:
-    """Write an adapter and its base as one plain model, which opens without PEFT.
+    """Write an adapter, of a finished run or a folder, and its base as one plain model, which opens without PEFT.
 
     Its logits are those of the adapter on its base, or nothing is left; what was written is read again, and answers so.
-
-    Args:
-        path: A finished run or an adapter's folder.
-        output: The folder to write. Default: `merged` in the run.
-        dtype: float32, bfloat16 or float16, in which the weights are written; auto is that of the base's files.
-
-    Returns:
-        The folder, and by how much its logits differ from the adapter's, as a share of the largest: by the rounding.
-
-    Raises:
-        HfkitError: There is no adapter or no such dtype, the folder is in use, or the merged model answers otherwise.
-    """
+    The weights are written to `output`, by default `merged` in the run, in float32, bfloat16 or float16; `auto` is that
+    of the base's files. Returns the folder, and by how much its logits differ from the adapter's, as a share of the
+    largest: by the rounding. Raises HfkitError: there is no adapter or no such dtype, the folder is in use, or the
+    merged model answers otherwise."""
     if dtype not in ("auto", *STORED.values()):
         raise HfkitError(f"There is no dtype {dtype!r}", where="--dtype", fix=nearest(dtype, STORED.values()))
     folder = _adapter_folder(path)

@@ -32,11 +32,8 @@ def mark(config: PreTrainedConfig, four_bit: bool) -> None:
 def options(auto_model: Any, config: PreTrainedConfig, **code: bool) -> dict[str, Any]:
     """Arguments of `auto_model.from_pretrained`: NF4 (values that suit normally distributed weights) in blocks of 64,
     whose scales are quantised too. The head or output layer and the embeddings stay float32, and so does a matrix whose
-    rows do not consist of whole blocks.
-
-    Raises:
-        HfkitError: bitsandbytes is not installed, or does not load here; or no matrix is left.
-    """
+    rows do not consist of whole blocks. Raises HfkitError: bitsandbytes is not installed, or does not load here; or no
+    matrix is left."""
     try:
         _bitsandbytes()
     except (ImportError, OSError, RuntimeError) as error:
@@ -44,14 +41,14 @@ def options(auto_model: Any, config: PreTrainedConfig, **code: bool) -> dict[str
         raise HfkitError(what, where="--load_in_4bit", fix="pip install 'hfkit[qlora]'") from error
     with torch.device("meta"):
         model = auto_model.from_config(config, **code)
-    widths = {name: width for name, module in model.named_modules() if (width := _width(module))}
+    widths = {name: module.in_features for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    # GPT-2 writes a linear layer as a Conv1D, lying on its side.
+    widths |= {n: len(module.weight) for n, module in model.named_modules() if type(module).__name__ == "Conv1D"}  # type: ignore[arg-type]
     left_out = [name for name, width in widths.items() if in_head(model, name) or width % BLOCK]
     if len(left_out) == len(widths):
-        raise HfkitError(
-            f"a {config.model_type} of this size has no matrix whose rows consist of blocks of {BLOCK} weights",
-            where="--load_in_4bit",
-            fix="leave it out: a model this small needs no four bits",
-        )
+        what = f"a {config.model_type} of this size has no matrix whose rows consist of blocks of {BLOCK} weights"
+        fix = "leave it out: a model this small needs no four bits"
+        raise HfkitError(what, where="--load_in_4bit", fix=fix)
     quantisation = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
@@ -94,13 +91,6 @@ def size(parameter: nn.Parameter) -> int:
     """Weights in a parameter, of which a byte of four bits holds two."""
     state = getattr(parameter, "quant_state", None)
     return parameter.numel() if state is None else int(torch.Size(state.shape).numel())
-
-
-def _width(module: nn.Module) -> int:
-    """Inputs of a linear layer, 0 of any other module. GPT-2 writes it as a Conv1D, lying on its side."""
-    if type(module).__name__ == "Conv1D":
-        return int(module.weight.shape[0])  # type: ignore[index]
-    return module.in_features if isinstance(module, nn.Linear) else 0
 
 
 def _layers(model: nn.Module) -> dict[str, Any]:

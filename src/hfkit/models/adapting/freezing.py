@@ -15,26 +15,18 @@ EMBEDDING_MODULES = {"embeddings", "embedding", "embed_tokens", "embed_positions
 
 
 def freeze(model: nn.Module, patterns: Iterable[str], new: Collection[str] = ()) -> int:
-    """Stop parameters from learning.
+    """Stop parameters from learning; returns how many numbers.
 
-    Args:
-        model: A PreTrainedModel.
-        patterns: `backbone` (all but the head), `embeddings` (token and position vectors), or shell patterns over
-            the names of parameters or modules, such as `*.layer.0.*`.
-        new: Parameters that no checkpoint has filled. `backbone` leaves them free: frozen, they would stay noise.
-
-    Returns:
-        How many numbers stopped learning.
-
-    Raises:
-        HfkitError: A pattern that matches nothing, or nothing is left that learns.
-    """
+    `patterns` are `backbone` (all but the head), `embeddings` (token and position vectors), or shell patterns over the
+    names of parameters or modules, such as `*.layer.0.*`. `backbone` leaves `new` free, which no checkpoint has filled:
+    frozen, they would stay noise. Raises HfkitError: a pattern that matches nothing, or nothing is left that learns."""
     parameters = dict(model.named_parameters())
     frozen: set[str] = set()
     for pattern in patterns:
         matched = {name for name in parameters if _matches(model, name, pattern, new)}
         if not matched:
-            fix = nearest(pattern, {"backbone", "embeddings", *_modules(model)})
+            modules = {".".join(name.rsplit(".", 1)[0].split(".")[:4]) for name in parameters}  # short enough to read
+            fix = nearest(pattern, {"backbone", "embeddings", *modules})
             raise HfkitError(f"no parameter is called {pattern!r}", where="--freeze", fix=fix)
         frozen |= matched
     if frozen == set(parameters):
@@ -67,8 +59,7 @@ def in_head(model: nn.Module, name: str) -> bool:
     """Whether the parameter belongs to the head: what stands beside the backbone, in transformers' own naming.
 
     The baselines' embeddings stand beside their encoder, and are no head either. A timm model stands whole inside its
-    wrapper, and says itself what its classifiers are called.
-    """
+    wrapper, and says itself what its classifiers are called."""
     timm = getattr(model, "timm_model", None)
     if timm is not None:
         return any(name.startswith(f"timm_model.{head}.") for head in timm_heads(timm))
@@ -86,8 +77,7 @@ def still_norms(model: nn.Module) -> None:
     """Keep batch norms whose parameters do not learn as they are: in training too they use what they have counted.
 
     Otherwise their running mean and variance would drift to the new data under weights that stay, and a frozen
-    backbone would not be the one that was pretrained. Norms that begin to learn again count again.
-    """
+    backbone would not be the one that was pretrained. Norms that begin to learn again count again."""
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.register_forward_pre_hook(_stand_still)
@@ -102,11 +92,8 @@ def fewest_rows(model: nn.Module, unfreezes: bool = False) -> int:
 def check_single(model: nn.Module, picture: torch.Tensor, name: str, unfreezes: bool = False) -> None:
     """Where training shows a model one picture at a time: do its batch norms find something to count?
 
-    `picture` is an empty one, (1, channels, height, width); `unfreezes` says that all of the model will learn.
-
-    Raises:
-        HfkitError: A norm sees one value a channel, and torch would end the training.
-    """
+    `picture` is an empty one, (1, channels, height, width); `unfreezes` says that all of the model will learn. Raises
+    HfkitError: a norm sees one value a channel, and torch would end the training."""
     if fewest_rows(model, unfreezes) == 1:
         return
     tried = deepcopy(model).train()  # the norms of the model itself would count the empty picture
@@ -132,9 +119,3 @@ def _is_still(norm: nn.Module) -> bool:
 def _stand_still(module: nn.Module, inputs: Any) -> None:
     if _is_still(module):
         module.eval()
-
-
-def _modules(model: nn.Module) -> set[str]:
-    """Names a pattern can take: modules that hold parameters, two levels deep enough to read."""
-    names = {name.rsplit(".", 1)[0] for name, _ in model.named_parameters()}
-    return {".".join(name.split(".")[:4]) for name in names}

@@ -10,8 +10,7 @@ from transformers import AutoModelForImageClassification, PreTrainedModel
 def at_size(model: PreTrainedModel, image_size: int) -> PreTrainedModel:
     """The model for pictures of `image_size`: a ViT's positions between those that it learnt, as its authors do it.
 
-    A model without a vector for each place is the same for any size.
-    """
+    A model without a vector for each place is the same for any size."""
     config = deepcopy(model.config)
     config.image_size = image_size
     other: PreTrainedModel = AutoModelForImageClassification.from_config(config)

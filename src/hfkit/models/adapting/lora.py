@@ -32,19 +32,13 @@ UNTOUCHED = 1e-3
 def add_lora(
     model: "PreTrainedModel", config: ModelArguments, new: Collection[str] = (), processor: Any = None
 ) -> "PeftModel":
-    """Wrap `model` in a LoRA adapter; its head learns in full and is saved with the adapter.
+    """Wrap a classifier or a language model in a LoRA adapter; its head learns in full and is saved with the adapter.
 
-    Args:
-        model: A classifier or a causal language model, ours or transformers'.
-        config: The `lora_*` knobs, `use_dora` and `use_rslora`. `model_revision` is written into the adapter beside
-            its base, the model's `name_or_path`, which can be found again and is no path of this machine.
-        new: Parameters of the backbone that no checkpoint has filled; their modules learn too.
-        processor: The tokenizer. The vectors of `lora_tokens` learn, by default those of added tokens that no training
-            has touched: a low-rank adapter could not reach them.
-
-    Raises:
-        HfkitError: No layer or token has the wanted name, or PEFT does not know the architecture.
-    """
+    `model_revision` is written into the adapter beside its base, the model's `name_or_path`, which can be found again
+    and is no path of this machine. The modules of `new`, parameters of the backbone that no checkpoint has filled,
+    learn too. So do the vectors of `lora_tokens`, by default those of added tokens of the tokenizer, `processor`, that
+    no training has touched: a low-rank adapter could not reach them. Raises HfkitError: no layer or token has the
+    wanted name, or PEFT does not know the architecture."""
     from peft import LoraConfig, get_peft_model
 
     # PEFT's classes for texts want token ids; the plain one passes everything on.
@@ -175,12 +169,9 @@ def _learning_modules(model: "PreTrainedModel", new: Collection[str], added: boo
 
 
 def read_adapter(folder: Path) -> tuple[str, str | None]:
-    """The base model's name, and its revision, that the adapter in `folder` was trained on.
-
-    Raises:
-        HfkitError: It is damaged, its weights are no safetensors (PEFT would unpickle them, or ask the Hub), or it
-            names a module for PEFT to import (`megatron_core`).
-    """
+    """The base model's name, and its revision, that the adapter in `folder` was trained on. Raises HfkitError: it is
+    damaged, its weights are no safetensors (PEFT would unpickle them, or ask the Hub), or it names a module for PEFT to
+    import (`megatron_core`)."""
     place = folder / "adapter_config.json"
     content = read_json_file(place)
     if not isinstance(content, dict) or not isinstance(content.get("base_model_name_or_path"), str):
@@ -189,20 +180,15 @@ def read_adapter(folder: Path) -> tuple[str, str | None]:
         what = "adapter_config.json sets megatron_config, by which PEFT would import any module"
         raise HfkitError(what, where=str(place), fix="take the line out, and read what else the folder asks for")
     if not (folder / "adapter_model.safetensors").is_file():
-        raise HfkitError(
-            "The adapter has no adapter_model.safetensors; hfkit reads safetensors, which cannot run code",
-            where=str(folder),
-            fix="save it as such once where you trust it: model.save_pretrained(folder)",
-        )
+        what = "The adapter has no adapter_model.safetensors; hfkit reads safetensors, which cannot run code"
+        fix = "save it as such once where you trust it: model.save_pretrained(folder)"
+        raise HfkitError(what, where=str(folder), fix=fix)
     return content["base_model_name_or_path"], content.get("revision")
 
 
 def put_adapter(model: "PreTrainedModel", folder: Path, name: str = "default") -> "PeftModel":
-    """The adapter that `folder` holds, on its base, ready to answer; `name` tells it from others there.
-
-    Raises:
-        HfkitError: Its weights are damaged, or do not fit the base.
-    """
+    """The adapter that `folder` holds, on its base, ready to answer; `name` tells it from others there. Raises
+    HfkitError: its weights are damaged, or do not fit the base."""
     from peft import PeftModel
 
     try:

@@ -23,24 +23,18 @@ def settle_padding(
     tokenizer: PreTrainedTokenizerBase,
     name: str,
 ) -> str | None:
-    """Ask a model for short texts alone and beside a longer one; its config keeps how batches are filled.
+    """Ask a model, in float32, for short texts alone and beside a longer one; its config keeps how batches are filled.
 
-    The tokenizer's own side comes first, then the other one. A model that answers otherwise in a batch with either
-    reads padding (FNet, ConvBERT, MobileBERT), and gets rows of one length only.
+    The tokenizer's own side comes first, then the other one, which it is told. A model that answers otherwise in a
+    batch with either reads padding (FNet, ConvBERT, MobileBERT), and gets rows of one length only.
 
-    Args:
-        task: One that reads texts: `filled_on(side)` is a copy whose batches are filled on the left, the right, or not
-            at all, where rows of one length go together.
-        answer: (task, batch) -> logits of the rows or words of a batch, in their order, (all of them, labels).
-        features: A short row, the end of the long one, and the long one, which may be cut to the short one's length.
-        model, tokenizer, name: In float32; its tokenizer, which is told the side; and what the user calls it.
+    `task` reads texts: its `filled_on(side)` is a copy whose batches are filled on the left, the right, or not at all,
+    where rows of one length go together. `answer` gives the logits of the rows or words of a batch, in their order,
+    (all of them, labels). `features` are a short row, the end of the long one, and the long one, which may be cut to
+    the short one's length; `name` is what the user calls the model.
 
-    Returns:
-        A sentence where the tokenizer's own side will not do.
-
-    Raises:
-        HfkitError: The model cannot read a short text.
-    """
+    Returns a sentence where the tokenizer's own side will not do. Raises HfkitError: the model cannot read a short
+    text."""
     own = tokenizer.padding_side
     sides = (own, "left" if own == "right" else "right")
     training = model.training

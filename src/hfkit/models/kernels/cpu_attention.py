@@ -29,8 +29,7 @@ def products(device: torch.device, mixed_precision: str) -> Iterator[None]:
 
     It goes by the kernel's own name: under another one Falcon, which asks for that name, would add its mask of truths
     to the scores, and see what follows. It is not taken back: another thread may be inside, whose numbers would change
-    midway; outside of `products` it is transformers' own function that answers.
-    """
+    midway; outside of `products` it is transformers' own function that answers."""
     AttentionInterface.register("sdpa", attend)
     before = wanted.set(device.type == "cpu" and mixed_precision == "bf16")
     try:
@@ -53,8 +52,7 @@ def attend(
     """transformers' sdpa_attention_forward, which still does whatever is out of the ordinary.
 
     (batch, heads, tokens, width of a head) thrice -> (batch, tokens, heads, width of a head), and no weights. The mask
-    is True where a token may be looked at.
-    """
+    is True where a token may be looked at."""
     scores = query.shape[0] * query.shape[1] * query.shape[2] * key.shape[2]
     plain = (
         wanted.get() and query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[1] == key.shape[1]

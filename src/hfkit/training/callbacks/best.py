@@ -15,13 +15,8 @@ class ModelKeeper(Callback):
     """Writes `model/`: whenever the figure on validation is the best so far, or at the end, the last one.
 
     The best model has a place of its own, so no limit on checkpoints ever deletes it. Its files' hashes are in every
-    checkpoint after it: what a run ends with is the model that it called the best.
-
-    Args:
-        metric: The figure that says best, without `eval_`.
-        folder, save: `model/`, and what writes the model there as it stands.
-        only_best: Whether the last model is wanted only where it is the best.
-    """
+    checkpoint after it: what a run ends with is the model that it called the best. With `only_best` the last model is
+    wanted only where it is the best; `save` writes the model to `folder` as it stands."""
 
     def __init__(
         self, metric: str, greater_is_better: bool, folder: Path, save: Callable[[], None], only_best: bool
@@ -47,11 +42,9 @@ class ModelKeeper(Callback):
                 self._keep(engine)
         damage = atomic.damage(self.folder, self.files)  # empty but on the first process
         if damage:
-            raise HfkitError(
-                f"the best model, of update {engine.state.best_step}, is damaged: {damage[0]}",
-                where=str(self.folder),
-                fix="look at the disk, then begin again with --overwrite",
-            )
+            what = f"the best model, of update {engine.state.best_step}, is damaged: {damage[0]}"
+            fix = "look at the disk, then begin again with --overwrite"
+            raise HfkitError(what, where=str(self.folder), fix=fix)
 
     def _keep(self, engine: Engine) -> None:
         self.save()

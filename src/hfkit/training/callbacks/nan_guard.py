@@ -18,8 +18,7 @@ class NanGuard(Callback):
     """Raises before the step is made, so that the weights, and every checkpoint, stay sound.
 
     With fp16 a gradient that overflows is normal: the loss scaler skips the step and tries a smaller scale. A loss that
-    is not finite is an error in every precision.
-    """
+    is not finite is an error in every precision."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset

@@ -14,8 +14,7 @@ from hfkit.training.engine import Engine, Share
 class Progress(Callback):
     """The bar: updates done, the mean loss of this process's rows (the log has all's), rows a second, time left.
 
-    Time left goes by tokens, and has in it the looks at validation that are to come, as long as the last one took.
-    """
+    Time left goes by tokens, and has in it the looks at validation that are to come, as long as the last one took."""
 
     def on_train_begin(self, engine: Engine) -> None:
         total, done = engine.total_steps, {"count": engine.state.step, "work": engine.state.tokens}

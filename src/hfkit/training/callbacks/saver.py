@@ -20,8 +20,7 @@ class Saver(Callback):
 
     Training waits for a copy of the tensors in memory, not for the disk: a thread writes, hashes and syncs them. There
     is one copy at most, so a save that is due before the last one is written waits for it. A disk that fails ends
-    training after the update at hand, in one HfkitError: the checkpoints before it are whole.
-    """
+    training after the update at hand, in one HfkitError: the checkpoints before it are whole."""
 
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder, self.limit, self.asked = folder, limit, False
@@ -133,7 +132,6 @@ def restore(engine: Engine, place: Path) -> None:
         if engine.accelerator.scaler is not None:
             engine.accelerator.scaler.load_state_dict(checkpoint.plain(state["scaler"]))
     except (KeyError, TypeError) as error:
-        raise HfkitError(
-            f"{place} does not hold what this version of hfkit writes: {error}",
-            fix="go on with the version that began the run, or begin again with --overwrite",
-        ) from error
+        what = f"{place} does not hold what this version of hfkit writes: {error}"
+        fix = "go on with the version that began the run, or begin again with --overwrite"
+        raise HfkitError(what, fix=fix) from error

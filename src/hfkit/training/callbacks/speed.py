@@ -33,8 +33,7 @@ class Speed(Callback):
     """`--explain_speed`: told at the end of training, and kept in run.json as `speed`. Comes last of the callbacks.
 
     The session's first update warms up. Updates 2, 4, 8, ... are counted, operation by operation, and not timed; all
-    others are timed and not counted, and their operations follow from their padded tokens.
-    """
+    others are timed and not counted, and their operations follow from their padded tokens."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
