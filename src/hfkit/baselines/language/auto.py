@@ -100,7 +100,8 @@ class TransformerForCausalLM(LanguageModel):
     def _init_weights(self, module: nn.Module) -> None:
         """Radford et al. 2019: normal, and smaller where a layer adds to the residual path, which all of them fill."""
         layers: list[Any] = list(self.decoder.layers)
-        if module in {part for layer in layers for part in (layer.attention.output, layer.feed_forward.contract)}:
+        filling = {part for layer in layers for part in (layer.attention.output, layer.feed_forward.contract)}
+        if isinstance(module, nn.Linear) and module in filling:
             init.normal_(module.weight, std=self.config.initializer_range * (2 * len(layers)) ** -0.5)
             init.zeros_(module.bias)
         else:

@@ -43,7 +43,7 @@ def options(auto_model: Any, config: PreTrainedConfig, **code: bool) -> dict[str
         model = auto_model.from_config(config, **code)
     widths = {name: module.in_features for name, module in model.named_modules() if isinstance(module, nn.Linear)}
     # GPT-2 writes a linear layer as a Conv1D, lying on its side.
-    widths |= {n: len(module.weight) for n, module in model.named_modules() if type(module).__name__ == "Conv1D"}  # type: ignore[arg-type]
+    widths |= {n: len(module.weight) for n, module in model.named_modules() if type(module).__name__ == "Conv1D"}
     left_out = [name for name, width in widths.items() if in_head(model, name) or width % BLOCK]
     if len(left_out) == len(widths):
         what = f"a {config.model_type} of this size has no matrix whose rows consist of blocks of {BLOCK} weights"
