@@ -8,11 +8,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoModelForSeq2SeqLM, MarianConfig, MarianMTModel
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, MarianConfig, MarianMTModel
 
 import hfkit  # noqa: F401  # transformers learns of the model
 from hfkit.baselines.configs import BaselineSeq2SeqConfig
 from hfkit.baselines.language.auto import CACHE
+from hfkit.baselines.language.tokenizers import TOKENIZERS, train_for_pairs
 from hfkit.baselines.seq2seq import BaselineSeq2SeqForConditionalGeneration
 from hfkit.baselines.transformer import TransformerLayer
 
@@ -177,7 +178,17 @@ def test_what_was_said_is_gone_on_with(taught: Any) -> None:
 
 
 def test_padding_changes_no_answer(taught: Any) -> None:
+    """Nor the side that it is on."""
     together, beams = said(taught), said(taught, num_beams=4)
+    ids, count = SOURCE[1:2, :4], 3
+    padded = {"input_ids": F.pad(ids, (count, 0), value=PAD), "attention_mask": F.pad(torch.ones_like(ids), (count, 0))}
+    with torch.no_grad():
+        torch.testing.assert_close(
+            taught(**padded, labels=TARGET[1:2]).logits,
+            taught(**source(slice(1, 2)), labels=TARGET[1:2]).logits,
+            rtol=0,
+            atol=1e-4,
+        )
     for row in range(3):
         one = slice(row, row + 1)
         assert said(taught, one) == [together[row]] and said(taught, one, num_beams=4) == [beams[row]]
@@ -228,3 +239,18 @@ def test_recomputed_activations_change_no_gradient() -> None:
     for kept, recomputed in zip(*gradients, strict=True):
         assert kept.abs().sum() > 0
         torch.testing.assert_close(kept, recomputed, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", sorted(TOKENIZERS))
+def test_its_tokenizer_loses_nothing_and_ends_each_text(kind: str, tmp_path: Path) -> None:
+    texts = ["the 3rd of March", "1987-03-03", "3 мая <|endoftext|> 年 é", ""]
+    train_for_pairs(texts, 400, 64, kind).save_pretrained(tmp_path)
+    tokenizer, config = AutoTokenizer.from_pretrained(tmp_path), BaselineSeq2SeqConfig()
+    assert tokenizer.eos_token_id == config.eos_token_id == config.decoder_start_token_id
+    assert tokenizer.pad_token_id == config.pad_token_id and tokenizer.model_max_length == 64
+    rows = tokenizer([*texts, "ünseen"], padding=True)
+    for text, ids, mask in zip([*texts, "ünseen"], rows["input_ids"], rows["attention_mask"], strict=True):
+        length = sum(mask)
+        assert ids[length - 1 :] == [END, *[PAD] * (len(ids) - length)] and END not in ids[: length - 1]
+        assert tokenizer.decode(ids, skip_special_tokens=True) == text
+    assert tokenizer("the 3rd of March", truncation=True, max_length=3)["input_ids"][-1] == END

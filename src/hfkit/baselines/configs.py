@@ -90,11 +90,11 @@ class BaselineBertConfig(PreTrainedConfig):
 
 @strict
 class BaselineSeq2SeqConfig(PreTrainedConfig):
-    """The encoder and decoder of "Attention Is All You Need", small, one matrix of token vectors for both and the output.
+    """The encoder and decoder of "Attention Is All You Need", small. Both and the output share the token vectors.
 
-    Pre-norm and GELU by default, as above; the paper's own settings are `norm_first: false, hidden_act: "relu"`. Learned
-    positions are one table for both sides too. The ids are those of the tokenizers that hfkit trains: a target begins
-    after the end token, as a text does there.
+    Pre-norm and GELU by default, as above; the paper's own settings are `norm_first: false, hidden_act: "relu"`.
+    Learned positions are one table for both sides too. The ids are those of the tokenizers that hfkit trains: a target
+    begins after the end token, as a text does there.
     """
 
     model_type = "hfkit-seq2seq"

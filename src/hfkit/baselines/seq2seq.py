@@ -30,8 +30,10 @@ class Encoder(nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **kwargs: Any) -> BaseModelOutput:
         """(batch, tokens) of ids and of 1 and 0 -> `last_hidden_state`, (batch, tokens, size). `generate`, which calls
         this alone, asks for more that is left out: `return_dict`, `output_attentions`."""
-        mask = None if attention_mask is None else padding_mask(attention_mask)
-        return BaseModelOutput(last_hidden_state=self.stack(self.embeddings(input_ids), mask))
+        if attention_mask is None:
+            return BaseModelOutput(last_hidden_state=self.stack(self.embeddings(input_ids)))
+        vectors = self.embeddings(input_ids, positions_from_mask(attention_mask))
+        return BaseModelOutput(last_hidden_state=self.stack(vectors, padding_mask(attention_mask)))
 
 
 class BaselineSeq2SeqForConditionalGeneration(PreTrainedModel, GenerationMixin):
@@ -80,7 +82,8 @@ class BaselineSeq2SeqForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """As Marian's; the source is (batch, source tokens), the target (batch, tokens).
 
         Args:
-            input_ids, attention_mask: The source, and 1 for its tokens and 0 for padding. None: all are tokens.
+            input_ids, attention_mask: The source, and 1 for its tokens and 0 for padding, on either side; positions
+                count the tokens alone. Without a mask all are tokens.
             decoder_input_ids, decoder_attention_mask: The target so far, which begins with the start token. None are
                 the labels, moved by one.
             encoder_outputs: What the encoder has made of the source, in its place.
@@ -104,9 +107,7 @@ class BaselineSeq2SeqForConditionalGeneration(PreTrainedModel, GenerationMixin):
         states = self._write(decoder_input_ids, decoder_attention_mask, encoder_outputs[0], attention_mask, cache)
         logits = self.lm_head(states)
         loss = None if labels is None else F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten())
-        return Seq2SeqLMOutput(
-            loss=loss, logits=logits, encoder_last_hidden_state=encoder_outputs[0], **{CACHE: cache}
-        )
+        return Seq2SeqLMOutput(loss=loss, logits=logits, encoder_last_hidden_state=encoder_outputs[0], **{CACHE: cache})
 
     def _write(
         self, input_ids: Tensor, attention_mask: Tensor | None, memory: Tensor, memory_mask: Tensor | None, cache: Any
