@@ -1,4 +1,4 @@
-"""The Transformer of "Attention Is All You Need", encoder and decoder, from scratch: it translates descriptions of photos.
+"""The Transformer of "Attention Is All You Need", from scratch: it translates what photos show.
 
     accelerate launch recipes/transformer_seq2seq.py --demo     # made dates, no network: 4 minutes on one core
     accelerate launch recipes/transformer_seq2seq.py            # Multi30k from the Hub, English to German: a GPU's job
