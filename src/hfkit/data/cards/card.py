@@ -185,7 +185,7 @@ def _check_block(block: dict[str, Any], path: Path) -> None:
 
 def _check_embedded(embedded: dict[str, Any], refuse: Callable[..., None]) -> None:
     known = {entry.name for entry in fields(Embedded)}
-    whence = [key for key in ("material", "made") if key in embedded] or ["package", "module"]
+    whence: list[str] = [key for key in ("material", "made") if key in embedded] or ["package", "module"]
     needed = [*whence, "file", "sha256"]
     for key in embedded:
         if key not in known:
