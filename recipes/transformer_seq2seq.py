@@ -1,6 +1,6 @@
 """The Transformer of "Attention Is All You Need", from scratch: it translates what photos show.
 
-    accelerate launch recipes/transformer_seq2seq.py --demo     # made dates, no network: 4 minutes on one core
+    accelerate launch recipes/transformer_seq2seq.py --demo     # made dates, no network: minutes on one core
     accelerate launch recipes/transformer_seq2seq.py            # Multi30k from the Hub, English to German: a GPU's job
 
 The demo writes dates in ISO 8601, and has to be exact: "the 3rd of March, 1987" is 1987-03-03. Pairs of your own:
