@@ -20,7 +20,7 @@ LARGEST_TEXT = 200_000_000
 
 # A model of no width, layers or words is none; the names are those of transformers' families.
 _AT_LEAST_ONE = re.compile(
-    "(num|n|encoder)(_hidden)?_(layers?|blocks)|(num|n)(_attention)?_heads?|(hidden|intermediate|vocab)_size"
+    "(num|n|encoder)(_hidden|_encoder|_decoder)?_(layers?|blocks)|(num|n)(_attention)?_heads?|(hidden|intermediate|vocab)_size"
     "|d_model|n_embd|dim|n_positions|max_position_embeddings|num_labels"
 )
 # Each costs time, not only memory: a billion layers are built one by one.

@@ -18,13 +18,14 @@ COLUMNS = ("text", "text_pair", "image", "label", "id")
 
 @dataclass(frozen=True)
 class Embedded:
-    """The form of a data set that a package of the `demo` extra ships, or that is fetched as a material."""
+    """The form of a data set that a package of the `demo` extra ships, that is fetched as a material, or made here."""
 
     file: str  # the file in that folder
     sha256: str  # the file's checksum; another file is refused
     package: str = ""  # the package's name in the registry
     module: str = ""  # the folder it installs
     material: str = ""  # in place of both, the name of a material (`hfkit.data.sources.materials`)
+    made: str = ""  # in place of all three, what makes the file out of nothing (`hfkit.data.sources.embedded`)
     rows: dict[str, str] = field(default_factory=dict)  # column values that pick this data set's rows out of the file
     columns: dict[str, str] = field(default_factory=dict)  # as in the card; the card's own when empty
     test_size: float | None = None  # share held out for the final figures, since the package has no test split
@@ -183,15 +184,16 @@ def _check_block(block: dict[str, Any], path: Path) -> None:
 
 def _check_embedded(embedded: dict[str, Any], refuse: Callable[..., None]) -> None:
     known = {entry.name for entry in fields(Embedded)}
-    needed = [*(["material"] if "material" in embedded else ["package", "module"]), "file", "sha256"]
+    whence: list[str] = [key for key in ("material", "made") if key in embedded] or ["package", "module"]
+    needed = [*whence, "file", "sha256"]
     for key in embedded:
         if key not in known:
             refuse(f"There is no key {key!r}", "embedded", nearest(str(key), known))
     for key in needed if embedded else []:
         if key not in embedded:
             refuse(f"The embedded form needs the key {key}", "embedded")
-    if "material" in embedded and {"package", "module"} & set(embedded):
-        refuse("The embedded form is a material's or a package's", "embedded")
+    if {"material", "made", "package", "module"} & set(embedded) - set(whence) or whence == ["material", "made"]:
+        refuse("The embedded form is a material's or a package's, or made", "embedded")
     kinds: dict[str, Any] = {"rows": dict, "columns": dict, "test_size": float, "pixels": list}
     for key, value in embedded.items():
         # A module of a package is imported to be looked into, a path with .. leads out of it.

@@ -1,5 +1,5 @@
-"""Embedded models and data: files that packages of the `demo` extra ship, found without running the packages' code, and
-materials, which are fetched once (`hfkit.data.sources.materials`).
+"""Embedded models and data: files that packages of the `demo` extra ship, found without running the packages' code,
+materials, which are fetched once (`hfkit.data.sources.materials`), and data that code makes out of nothing.
 
 A file is used only when its sha256 is the known one: a package of the same name with other contents is refused.
 """
@@ -16,6 +16,7 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.cards.card import DataCard, known_cards
 from hfkit.data.sources import materials
 from hfkit.data.sources.archives import check_file, made_once
+from hfkit.data.sources.dates import write_dates
 
 # minilm's files that decide what the model answers
 _MINILM = {
@@ -146,6 +147,9 @@ _MODELS: dict[str, tuple[Callable[[], Path], str | None, str | None]] = {
 }
 _FETCHED = [name for name, material in materials.MATERIALS.items() if material.kind == "model"]
 
+_MADE: dict[str, Callable[[Path], None]] = {"dates": write_dates}
+"""Name -> what puts a data set's file into a folder, always the same bytes."""
+
 
 def dataset_card(name: str) -> DataCard:
     """The card of the embedded data set `name`; one without an `embedded:` block is refused."""
@@ -161,10 +165,15 @@ def embedded_file(card: DataCard) -> Path:
     """The file that the card's `embedded:` block names, checked."""
     found = card.embedded
     assert found is not None
-    if not found.material:
+    if found.package:
         return package_file(found.package, found.module, found.file, found.sha256)
-    path = materials.find(found.material) / found.file
-    check_file(path, found.sha256, fix=f"rm -r {path.parent}, and fetch it again")
+    if found.made:
+        if found.made not in _MADE:
+            raise HfkitError(f"Nothing makes {found.made!r}", where=str(card.path), fix=nearest(found.made, _MADE))
+        path = made_once(home() / f"{found.made}-{found.sha256[:12]}", _MADE[found.made]) / found.file
+    else:
+        path = materials.find(found.material) / found.file
+    check_file(path, found.sha256, fix=f"rm -r {path.parent}, and {'run this' if found.made else 'fetch it'} again")
     return path
 
 

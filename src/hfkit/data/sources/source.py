@@ -111,7 +111,7 @@ def _embedded(name: str, arguments: DataArguments) -> Source:
         del table.columns[column]
     own_size = embedded.test_size or card.test_size
     card = replace(card, columns=embedded.columns or card.columns, splits={}, test_size=own_size)
-    location = f"{embedded.package or embedded.material}: {embedded.file}"
+    location = f"{embedded.package or embedded.material or 'made'}: {embedded.file}"
     return Source(name, "embedded", location, {"train": table}, embedded.sha256[:12], card, True, table.notes)
 
 
