@@ -23,7 +23,8 @@ from hfkit.data.vision.pictures import stored_column
 if TYPE_CHECKING:
     from hfkit.data.text.document_streams import DocumentStream
 
-DOCUMENTS = ("text", "prompt", "completion", "messages", "tools")  # the columns of what a language model reads
+# The columns of what a language model reads, and of pairs
+DOCUMENTS = ("text", "prompt", "completion", "messages", "tools", "source", "target")
 
 
 @dataclass
@@ -196,7 +197,9 @@ def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:
     picture counts with the sha256 of its file."""
     digest = hashlib.sha256()
     columns = [
-        rows[name][:] for name in ("id", "text", "text_pair", "answers", *DOCUMENTS[1:]) if name in rows.column_names
+        rows[name][:]
+        for name in ("id", "text", "text_pair", "answers", "references", *DOCUMENTS[1:])
+        if name in rows.column_names
     ]
     if "image" in rows.column_names:
         undecoded = rows.select_columns("image").cast_column("image", datasets.Image(decode=False))

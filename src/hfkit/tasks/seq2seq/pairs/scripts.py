@@ -36,14 +36,14 @@ def _script(character: str) -> str | None:
 
 def main_script(texts: Iterable[str]) -> str | None:
     """What most letters of the texts belong to: Latin, Cyrillic, Chinese, Japanese (where one in ten of its letters is
-    kana), ...; None where there are no letters."""
+    kana), ...; None where there are no letters. A Chinese character, which is most of a word, counts as three."""
     counts: Counter[str] = Counter()
     for character, times in Counter("".join(texts)).items():
         if (script := _script(character)) is not None:
             counts[script] += times
     kana = sum(counts.pop(one, 0) for one in JAPANESE)
     chinese = counts.pop("CJK", 0)
-    counts["Japanese" if 10 * kana > kana + chinese else "Chinese"] = kana + chinese
+    counts["Japanese" if 10 * kana > kana + chinese else "Chinese"] = kana + 3 * chinese
     script, times = counts.most_common(1)[0]
     return script.capitalize() if times else None
 
