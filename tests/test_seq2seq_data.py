@@ -14,7 +14,7 @@ from hfkit.data.load import load_test
 from hfkit.evaluation.metric import figures
 from hfkit.tasks.seq2seq.baselines import fit, ibm1, leads, nearest, word_by_word
 from hfkit.tasks.seq2seq.metrics import metrics_of
-from hfkit.tasks.seq2seq.pairs.scripts import chinese_kinds, main_script, script_of
+from hfkit.tasks.seq2seq.pairs.scripts import _SIMPLIFIED, _TRADITIONAL, chinese_kinds, main_script, script_of
 
 NUMBERS = "one two three four five six seven eight nine ten".split()
 CHINESE = "一二三四五六七八九十"
@@ -114,7 +114,8 @@ def test_a_third_language_is_asked_for_by_its_code() -> None:
     for ending, texts in (("en", WORDS), ("zh_CN", SIGNS), ("de", [f"Zahl {n}" for n in range(40)])):
         write(f"corpus/all.{ending}", "\n".join(texts))
     assert "3 languages are there: de, en, zh_CN" in refused("corpus")
-    assert read(load("corpus", source_lang="en", target_lang="zh")) == EXPECTED
+    for source, target in (("en", "zh"), ("en_XX", "zh_CN"), ("eng_Latn", "zho_Hans")):  # as mBART and NLLB have them
+        assert read(load("corpus", source_lang=source, target_lang=target)) == EXPECTED
     assert "no language is called so" in refused("corpus", source_lang="en", target_lang="fr")
     assert "en is the language of both sides" in refused("corpus", source_lang="en", target_lang="en")
 
@@ -290,6 +291,7 @@ def test_languages_have_scripts_and_chinese_has_two() -> None:
     assert [script_of(code) for code in ("zh_CN", "zho_Hans", "EN", "sr", "jpn_Jpan", "source")] == [
         "Chinese", "Chinese", "Latin", None, "Japanese", None,
     ]  # fmt: skip
+    assert chinese_kinds(_SIMPLIFIED) == (len(_SIMPLIFIED), 0) and chinese_kinds(_TRADITIONAL) == (0, len(_SIMPLIFIED))
     assert chinese_kinds(["我們說", "我们说", "天气", "hello"]) == (1, 1)
 
 

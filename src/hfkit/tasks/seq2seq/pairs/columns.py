@@ -8,7 +8,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
 from hfkit.data.tables.columns import ID_NAMES
 from hfkit.data.tables.table import Table
-from hfkit.tasks.seq2seq.pairs.languages import CODE, direction
+from hfkit.tasks.seq2seq.pairs.languages import CODE, direction, short
 
 SOURCES = (
     "source", "src", "source_text", "input", "input_text", "inputs", "document", "article", "dialogue", "dialog",
@@ -68,10 +68,11 @@ def choose(table: Table, arguments: DataArguments) -> Columns:
         named = [name for name in table.columns if CODE.fullmatch(name)]
         if len(named) > 2:  # an id; beside one other language it is Indonesian
             named = [name for name in named if name.casefold() not in ID_NAMES]
-        wanted = [one for one in named if _asked_for(one, languages)]
-        texts = [name for name in named if name.casefold() not in (*SOURCES, *TARGETS)]
-        if len(wanted) == 2 or (len(texts) == 2 and not _by_name(table, SOURCES, [])):
-            source, target = direction(wanted if len(wanted) == 2 else texts, *languages, where=table.origin)
+        asked_for = [name for name in named if short(name) in {short(one) for one in languages if one}]
+        if len(asked_for) < 2:
+            asked_for = [name for name in named if name.casefold() not in (*SOURCES, *TARGETS)]
+        if len(asked_for) == 2 and not _by_name(table, SOURCES, asked_for):
+            source, target = direction(asked_for, *languages, where=table.origin)
             return Columns(source, target, source, target)
     source = source or _by_name(table, SOURCES, [target])
     target = target or _by_name(table, TARGETS, [source])
@@ -83,10 +84,6 @@ def choose(table: Table, arguments: DataArguments) -> Columns:
             " --column_names source target",
         )
     return Columns(source, target, *languages)
-
-
-def _asked_for(column: str, languages: Sequence[str | None]) -> bool:
-    return any(one and one.casefold().replace("_", "-") == column.casefold().replace("_", "-") for one in languages)
 
 
 def _by_name(table: Table, names: Sequence[str], taken: Sequence[str | None]) -> str | None:

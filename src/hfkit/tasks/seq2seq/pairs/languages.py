@@ -8,15 +8,27 @@ from hfkit.base.errors import HfkitError, nearest
 CODE = re.compile(r"[a-z]{2,3}([-_][a-z0-9]{2,8})*", re.IGNORECASE)
 """A language's code: en, zh_CN, zho_Hans, pt-BR."""
 
+_SHORT = {
+    long: codes[0]
+    for codes in (
+        one.split("=")
+        for one in "ar=ara cs=ces de=deu=ger el=ell en=eng es=spa fa=pes fi=fin fr=fra=fre he=heb hi=hin hu=hun id=ind"
+        " it=ita ja=jpn ko=kor nl=nld pl=pol pt=por ro=ron ru=rus sv=swe th=tha tr=tur uk=ukr vi=vie"
+        " zh=zho=cmn=chi=yue".split()
+    )
+    for long in codes[1:]
+}
+"""Codes of three letters, as NLLB has them, by those of two: eng_Latn is what the data call en."""
+
 
 def direction(languages: Sequence[str], source: str | None, target: str | None, where: str) -> tuple[str, str]:
     """The languages of the source and of the target, as `languages` writes them.
 
     Args:
         languages: Those that there are, in their order.
-        source, target: Those that are asked for (`--source_lang`, `--target_lang`), by their whole code or its first
-            part. Where one is left open and two languages are there, it is the other one; where both are, the first
-            becomes the second.
+        source, target: Those that are asked for (`--source_lang`, `--target_lang`): en, or what models call it, en_XX
+            and eng_Latn. Where one is left open and two languages are there, it is the other one; where both are, the
+            first becomes the second.
 
     Raises:
         HfkitError: One that is asked for is not there, both are the same, or three are there and none is asked for.
@@ -36,15 +48,15 @@ def direction(languages: Sequence[str], source: str | None, target: str | None, 
 
 
 def _known(asked: str, flag: str, languages: Sequence[str], where: str) -> str:
-    name = _plain(asked)
-    same = [one for one in languages if _plain(one) == name] or [
-        one for one in languages if _plain(one).partition("-")[0] == name.partition("-")[0]
-    ]
+    same = [one for one in languages if one.casefold() == asked.casefold()]
+    same = same or [one for one in languages if short(one) == short(asked)]
     if len(same) != 1:
         what = f"{flag} {asked}: {'several languages are' if same else 'no language is'} called so"
         raise HfkitError(what, where=where, fix=nearest(asked, languages))
     return same[0]
 
 
-def _plain(code: str) -> str:
-    return code.casefold().replace("_", "-")
+def short(code: str) -> str:
+    """The language of a code, without script and region: zh of zho_Hans, zh_CN and ZH."""
+    first = code.casefold().replace("_", "-").partition("-")[0]
+    return _SHORT.get(first, first)

@@ -5,21 +5,23 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 
+from hfkit.tasks.seq2seq.pairs.languages import short
+
 JAPANESE = {"HIRAGANA", "KATAKANA"}
 UNSPACED = ("Chinese", "Japanese", "Thai", "Lao", "Khmer", "Myanmar")
 """Scripts that put no space between words."""
 
 _OF_LANGUAGES = {
-    "Chinese": "zh cmn yue zho chi zhs zht",
-    "Japanese": "ja jpn jp",
-    "Hangul": "ko kor",
-    "Cyrillic": "ru rus uk ukr be bg bul mk",
-    "Arabic": "ar ara fa pes ur urd",
-    "Hebrew": "he heb",
-    "Greek": "el ell",
-    "Thai": "th tha",
-    "Devanagari": "hi hin mr ne",
-    "Latin": "en eng de deu fr fra es spa it ita pt por nl nld sv da no fi pl cs hu ro tr id vi",
+    "Chinese": "zh",
+    "Japanese": "ja",
+    "Hangul": "ko",
+    "Cyrillic": "ru uk be bg mk",
+    "Arabic": "ar fa ur",
+    "Hebrew": "he",
+    "Greek": "el",
+    "Thai": "th",
+    "Devanagari": "hi mr ne",
+    "Latin": "en de fr es it pt nl sv da no fi pl cs hu ro tr id vi",
 }
 _SCRIPT = {language: script for script, languages in _OF_LANGUAGES.items() for language in languages.split()}
 
@@ -51,7 +53,7 @@ def main_script(texts: Iterable[str]) -> str | None:
 def script_of(language: str) -> str | None:
     """The script that a language is written in, by its code (`zh`, `zh_CN`, `zho_Hans`); None where that is not known,
     or where there are several."""
-    return _SCRIPT.get(language.casefold().replace("_", "-").partition("-")[0])
+    return _SCRIPT.get(short(language))
 
 
 def chinese_kinds(texts: Iterable[str]) -> tuple[int, int]:
