@@ -25,7 +25,7 @@ MOST_PAIRS = 100_000
 
 MOST_CELLS = 6_000_000
 """Of IBM model 1: a source word beside a target word, in one pair. With more, a sample of pairs that the seed draws.
-20,000 pairs of ten words have 2 million; six take ten seconds and half a gigabyte."""
+20,000 pairs of ten words have 2 million; six take some seconds and half a gigabyte."""
 
 ITERATIONS = 5
 
