@@ -138,6 +138,12 @@ def test_columns_are_named_by_flags() -> None:
     assert read(turned) == {t: [s] for s, t in PAIRS}
 
 
+def test_languages_that_are_asked_for_win_over_a_column_that_is_called_a_source() -> None:
+    content = lines([{"source": "Tatoeba", "en": s, "zh": t, "url": "x"} for s, t in PAIRS])
+    assert "No two columns are known" in refused("meta.jsonl", content)
+    assert read(load("meta.jsonl", source_lang="en", target_lang="zh")) == EXPECTED
+
+
 def test_a_file_without_a_header_is_given_its_columns() -> None:
     write("bare.tsv", "".join(f"{s}\t{t}\n" for s, t in PAIRS))
     assert "--column_names source target" in refused("bare.tsv")

@@ -181,7 +181,7 @@ def _with_intervals(
         {metric.name: metric.values(columns, weights) for metric in resampled}
         for weights in resample_counts(rows, enough, seed, groups=groups)
     ]
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for name, value in points.items():
         if name in shares:
             interval = wilson(round(value * rows), rows)

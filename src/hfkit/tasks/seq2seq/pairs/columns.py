@@ -57,23 +57,14 @@ def choose(table: Table, arguments: DataArguments) -> Columns:
     Raises:
         HfkitError: A column or language that is asked for is not there, or the two cannot be told.
     """
-    asked = [
-        getattr(arguments, name, None) for name in ("source_column", "target_column", "source_lang", "target_lang")
-    ]
-    source, target, *languages = asked
+    source, target = getattr(arguments, "source_column", None), getattr(arguments, "target_column", None)
+    languages = getattr(arguments, "source_lang", None), getattr(arguments, "target_lang", None)
     for name in (source, target):
         if name is not None:
             table.known(name)
-    if source is None and target is None:
-        named = [name for name in table.columns if CODE.fullmatch(name)]
-        if len(named) > 2:  # an id; beside one other language it is Indonesian
-            named = [name for name in named if name.casefold() not in ID_NAMES]
-        asked_for = [name for name in named if short(name) in {short(one) for one in languages if one}]
-        if len(asked_for) < 2:
-            asked_for = [name for name in named if name.casefold() not in (*SOURCES, *TARGETS)]
-        if len(asked_for) == 2 and not _by_name(table, SOURCES, asked_for):
-            source, target = direction(asked_for, *languages, where=table.origin)
-            return Columns(source, target, source, target)
+    if source is None and target is None and (named := _by_language(table, languages)):
+        source, target = direction(named, *languages, where=table.origin)
+        return Columns(source, target, source, target)
     source = source or _by_name(table, SOURCES, [target])
     target = target or _by_name(table, TARGETS, [source])
     if source is None or target is None or source == target:
@@ -84,6 +75,19 @@ def choose(table: Table, arguments: DataArguments) -> Columns:
             " --column_names source target",
         )
     return Columns(source, target, *languages)
+
+
+def _by_language(table: Table, asked: Sequence[str | None]) -> list[str]:
+    """The two columns that are named after the languages asked for; else the only two that are named after any, where
+    none is called a source. None where there are no such two."""
+    named = [name for name in table.columns if CODE.fullmatch(name)]
+    if len(named) > 2:  # an id; beside one other language it is Indonesian
+        named = [name for name in named if name.casefold() not in ID_NAMES]
+    wanted = [name for name in named if short(name) in {short(one) for one in asked if one}]
+    if len(wanted) == 2:
+        return wanted
+    others = [name for name in named if name.casefold() not in (*SOURCES, *TARGETS)]
+    return others if len(others) == 2 and not _by_name(table, SOURCES, []) else []
 
 
 def _by_name(table: Table, names: Sequence[str], taken: Sequence[str | None]) -> str | None:
