@@ -59,6 +59,7 @@ class Metric:
     """Whether each row counts, (columns) -> (rows,), where the figure is the share of rows that do: it then has
     Wilson's interval and McNemar's exact test, and needs no resampling."""
     compared: bool = True  # whether it has a column where runs are compared
+    signature: Callable[[Columns], str] | None = None  # how it was counted: a string beside it in metrics.json
     hub: str = ""  # the Hub's id of the metric; nothing: it has our name there
     hub_arguments: Mapping[str, Any] = field(default_factory=dict)  # that make it this one
 

@@ -112,9 +112,9 @@ def intervals(
     fewer than all training rows. There are fewer resamples for many rows times many classes, at least 200.
 
     Returns `{"accuracy": {"value", "low", "high", "n"}, ..., "baselines": {name: {figure: ..., "difference": {"value",
-    "low", "high", "p_value", "test"}}}, "problem_type" and "groups" where there are some, "primary_metric"}`. A
-    difference is the model's primary figure minus the baseline's. Nothing comes from a clock: equal runs have equal
-    bytes here."""
+    "low", "high", "p_value", "test"}}}, "problem_type" and "groups" where there are some, "primary_metric"}`, and
+    beside a value the "signature" of a metric that has one. A difference is the model's primary figure minus the
+    baseline's. Nothing comes from a clock: equal runs have equal bytes here."""
     metrics = find(str(settings["name"])).metrics(settings)
     seen, groups = columns_of(predictions_table, metrics), groups_of(predictions_table)
     found: dict[str, Any] = _with_intervals(metrics, seen, n_resamples, seed, groups)
@@ -165,7 +165,7 @@ def paired(
 
 def _with_intervals(
     metrics: Sequence[Metric], columns: Columns, n_resamples: int, seed: int, groups: np.ndarray | None
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, Any]]:
     points = figures(metrics, columns)
     rows = max(map(len, columns.values()), default=0)
     width = max((one.shape[1] for one in columns.values() if one.ndim == 2 and one.dtype.kind == "f"), default=1)
@@ -176,11 +176,14 @@ def _with_intervals(
         {metric.name: metric.values(columns, weights) for metric in resampled}
         for weights in resample_counts(rows, enough, seed, groups=groups)
     ]
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for name, value in points.items():
         if name in shares:
             interval = wilson(round(value * rows), rows)
         else:
             interval = percentile(value, np.concatenate([block[name] for block in blocks]))
         found[name] = {"value": value, "low": interval.low, "high": interval.high, "n": rows}
+    for metric in metrics:
+        if metric.signature and metric.name in found:
+            found[metric.name]["signature"] = metric.signature(columns)
     return found
