@@ -67,9 +67,10 @@ def fit(
 ) -> Run:
     """Train, pick the best model, and write every file of the run but the report.
 
-    The same call again takes up an unfinished run where its newest checkpoint stands. The final figures come from the
-    model as it is read back from `model/`: what is published is what was measured. Of several processes the others
-    return when the test split is done, and the run is finished once the first has fitted the baselines and written.
+    The same call again takes up an unfinished run where its newest checkpoint stands; a finished one is given as it is.
+    The final figures come from the model as it is read back from `model/`: what is published is what was measured. Of
+    several processes the others return when the test split is done, and the run is finished once the first has fitted
+    the baselines and written.
 
     Args:
         config: Every knob.
@@ -89,6 +90,9 @@ def fit(
     path = Path(config.output_dir or "runs/run")  # the latter for a call without a recipe
     accelerator = _accelerator(config, model, path)
     run = _open(config, path, accelerator)
+    if run.state == "finished":
+        accelerator.print(f"{run.path} is finished; overwrite runs it again")
+        return run
     task = task.for_model(model.config, processor)
     _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
     prove_savable(run.model_path, accelerator, model, processor)
@@ -199,7 +203,7 @@ def _open(config: TrainConfig, path: Path, accelerator: Accelerator) -> Run:
         runs.claim(config, path, recipe=sys.argv[0])
     accelerator.wait_for_everyone()
     run = Run(path)
-    if accelerator.is_main_process:
+    if accelerator.is_main_process and run.state != "finished":
         run.hold()
     return run
 
