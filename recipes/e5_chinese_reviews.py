@@ -29,8 +29,8 @@ class E5ChineseReviews(hfkit.text_classification.Config):
 DEMO = {
     "dataset": "demo:chinese_reviews",
     "model": "demo:e5_multilingual",
-    "max_train_samples": 2000,
-    "max_eval_samples": 300,
+    "max_train_samples": 1000,
+    "max_eval_samples": 200,
     "max_test_samples": 2000,
     "max_length": 64,
     "learning_rate": 1e-4,

@@ -27,7 +27,7 @@ def test_words_get_their_vectors_and_capitals_those_of_small_letters(
 ) -> None:
     (file := tmp_path / "glove.txt").write_bytes((header + GLOVE).replace("\n", end).encode())
     vectors = read_word_vectors(file, cased)
-    own = {cased.convert_ids_to_tokens(token): vector for token, (_, vector) in vectors.found.items()}
+    own = {cased.convert_ids_to_tokens(token): vector for token, vector in vectors.found.items()}
     assert vectors.size == 3
     assert own["▁film"] == [0.5, -0.5, 1e-3], "of two the first"
     assert own["▁Film"] == [9, 9, 9], "as it is written, before its small letters"
@@ -52,7 +52,7 @@ def test_words_get_their_vectors_and_capitals_those_of_small_letters(
         ("2 3\nfilm 1 2\n", "has 2 numbers, and the others have 3", 2),
         ("1 0\nfilm\n", "has 0 numbers", 2),
         ("katze 1 2\nhund 3 4\n", "No word of the", None),
-        ("film 1 2\n\0\0\0\0", "", 2),
+        ("film 1 2\n\0\0\0\0", "byte", 2),
         ("", "The file is empty", None),
     ],
 )

@@ -24,18 +24,18 @@ class WordVectors:
 
     Attributes:
         size: Numbers of a vector.
-        found: Token -> the word of the file, and its vector.
+        found: Token -> its vector.
         told: How many words have one, in a sentence.
     """
 
     size: int
-    found: dict[int, tuple[str, list[float]]]
+    found: dict[int, list[float]]
     told: str
 
     def fill(self, embeddings: nn.Embedding) -> None:
         """Write the vectors over the start values (vocabulary, size); words without one keep theirs."""
         with torch.no_grad():
-            for token, (_, vector) in self.found.items():
+            for token, vector in self.found.items():
                 embeddings.weight[token] = torch.tensor(vector)
 
 
@@ -54,34 +54,27 @@ def read_word_vectors(path: Path, tokenizer: PreTrainedTokenizerBase) -> WordVec
             or no word of the vocabulary in it.
     """
     words = {token[1:]: number for token, number in tokenizer.get_vocab().items() if token[:1] == MARK and token[1:]}
-    small: dict[str, list[str]] = {}
-    for word in words:
-        if word != word.lower():
-            small.setdefault(word.lower(), []).append(word)
-    exact: dict[str, list[float]] = {}
-    lower: dict[str, list[float]] = {}
+    wanted = {spelt for word in words for spelt in (word, word.lower())}
+    read: dict[str, list[float]] = {}
     size = 0
     for where, word, fields in _lines(path):
         size = len(fields)
-        if (word in words and word not in exact) or (word in small and word not in lower):
-            vector = _numbers(fields, where)
-            if word in words:
-                exact.setdefault(word, vector)
-            if word in small:
-                lower.setdefault(word, vector)
-    found = {number: (word, exact[word]) for word, number in words.items() if word in exact}
-    folded = [word for low in lower for word in small[low] if word not in exact]
-    found |= {words[word]: (word.lower(), lower[word.lower()]) for word in folded}
+        if word in wanted and word not in read:
+            read[word] = _numbers(fields, where)
+    spelt = {word: word if word in read else word.lower() for word in words}
+    found = {number: read[spelt[word]] for word, number in words.items() if spelt[word] in read}
+    folded = sum(spelt[word] in read and spelt[word] != word for word in words)
     if not found:
         fix = "give vectors of the language of the texts"
         raise HfkitError(f"No word of the {len(words):,} in the vocabulary has a vector", where=str(path), fix=fix)
     told = f"{len(found):,} of {len(words):,} words of the vocabulary have a vector of {path.name}"
-    return WordVectors(size, found, told + (f", {len(folded):,} by their small letters" if folded else ""))
+    return WordVectors(size, found, told + (f", {folded:,} by their small letters" if folded else ""))
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str, list[str]]]:
     """Of each line where it stands, its word and its numbers, still as text. Words of GloVe may hold spaces."""
-    size, promised, count = 0, None, 0
+    size, count = 0, 0
+    promised: int | None = None
     with open_bytes(path) as stream:
         for number, line in enumerate(text_lines(stream, str(path), "utf-8"), start=1):
             where, fields = f"{path}, line {number}", line.rstrip("\r\n ").split(" ")
