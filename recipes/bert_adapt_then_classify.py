@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import hfkit
 from hfkit.base.processes import count
-from hfkit.config.knobs import Broken
+from hfkit.config.knobs import Broken, knob
 
 
 @dataclass
@@ -23,8 +23,8 @@ class BertAdaptThenClassify(hfkit.text_classification.Config):
     pooling: str = "mean"  # what has learnt hidden words has lost BERT's own pooler
     max_train_samples: int | None = 1000
     learning_rate: float = 2e-5
-    reading_split: str | None = "unsupervised"
-    reading_samples: int | None = None
+    reading_split: str | None = knob("unsupervised", "The split whose texts are read. none: the training split.")
+    reading_samples: int | None = knob(None, "Read at most so many texts.", low=1)
 
     def rules(self) -> Broken:
         """Several processes cannot begin a second run, and none of the three is the one to publish."""

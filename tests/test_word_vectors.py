@@ -52,7 +52,7 @@ def test_words_get_their_vectors_and_capitals_those_of_small_letters(
         ("2 3\nfilm 1 2\n", "has 2 numbers, and the others have 3", 2),
         ("1 0\nfilm\n", "has 0 numbers", 2),
         ("katze 1 2\nhund 3 4\n", "No word of the", None),
-        ("film 1 2\n\0\0\0\0", "byte", 2),
+        ("film 1 2\n\0\0\0\0", "byte 0x00 cannot stand there", 2),
         ("", "The file is empty", None),
     ],
 )
