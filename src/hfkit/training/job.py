@@ -80,7 +80,7 @@ def fit(
         data: `train`, `validation` and `test` splits, not encoded.
 
     Raises:
-        HfkitError: A knob's value cannot be, the folder holds another run, memory or disk ran out, the loss is infinite.
+        HfkitError: A knob's value cannot be, the folder holds another run, memory or disk ran out, a loss is infinite.
         KeyboardInterrupt: A signal stopped training; a checkpoint is written, and the message says how to go on.
     """
     check(config)
