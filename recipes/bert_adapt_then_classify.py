@@ -40,7 +40,7 @@ DEMO = {
     "max_length": 64,
     "learning_rate": 1e-4,
     "reading_split": None,
-    "reading_samples": 1000,
+    "reading_samples": 500,
 }
 
 

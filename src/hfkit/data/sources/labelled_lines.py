@@ -4,9 +4,6 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
-from hfkit.data.readers import read_lines
-from hfkit.data.tables.table import counted
-
 NAME = "lines.csv"
 
 
@@ -18,6 +15,9 @@ def labelled_lines(labels: dict[str, str]) -> Callable[[Path, Path], None]:
     """
 
     def make(files: Path, folder: Path) -> None:
+        from hfkit.data.readers import read_lines  # which loads what `hfkit --help` has no use for
+        from hfkit.data.tables.table import counted
+
         read = {label: [line.strip() for line in read_lines(files / file, "utf-8")] for label, file in labels.items()}
         owners: dict[str, set[str]] = {}
         for label, texts in read.items():
