@@ -1,6 +1,6 @@
 """BERT reads unlabelled reviews before it is fine-tuned on labelled ones: does it help (Gururangan et al. 2020)?
 
-    accelerate launch recipes/bert_adapt_then_classify.py --demo     # MiniLM, embedded reviews, 300 labels: 4 minutes
+    accelerate launch recipes/bert_adapt_then_classify.py --demo     # MiniLM, 300 labels, embedded reviews; no network
     accelerate launch recipes/bert_adapt_then_classify.py            # IMDB's 50,000 unlabelled ones: a GPU's job
 
 The runs reading, plain and adapted stand in one folder. What the two classifiers are judged by is not read.
@@ -40,7 +40,7 @@ DEMO = {
     "max_length": 64,
     "learning_rate": 1e-4,
     "reading_split": None,
-    "reading_samples": 500,
+    "reading_samples": 1000,
 }
 
 
