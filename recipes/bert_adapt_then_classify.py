@@ -6,7 +6,7 @@
 The runs reading, plain and adapted stand in one folder. What the two classifiers are judged by is not read.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import hfkit
 from hfkit.base.processes import count
@@ -47,12 +47,12 @@ DEMO = {
 def job(config: BertAdaptThenClassify) -> None:
     """Read, then classify twice, then compare. The same command again does what is not done yet."""
     folder, data = config.output_dir, hfkit.load_data(config)
-    own = {"train_split": config.reading_split, "max_train_samples": config.reading_samples, "max_eval_samples": 100}
-    own |= {"max_test_samples": 200, "learning_rate": 5 * config.learning_rate, "output_dir": f"{folder}/reading"}
-    reader = config.of_task("fill-mask", **own)
+    own = {"output_dir": f"{folder}/reading", "train_split": config.reading_split, "max_eval_samples": 100}
+    many = {"max_train_samples": config.reading_samples, "max_test_samples": 200}
+    reader = config.of_task("fill-mask", learning_rate=5 * config.learning_rate, **own, **many)
     read = hfkit.train(reader, hfkit.load_data(reader).apart_from(data))
-    plain = replace(config, output_dir=f"{folder}/plain")
-    adapted = replace(config, output_dir=f"{folder}/adapted", model=str(read.path), model_revision=None)
+    plain = config.of_task(config.task, output_dir=f"{folder}/plain")
+    adapted = config.of_task(config.task, output_dir=f"{folder}/adapted", model=str(read.path), model_revision=None)
     print(hfkit.compare([hfkit.train(plain, data), hfkit.train(adapted, data)], folder))
 
 
