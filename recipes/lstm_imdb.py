@@ -4,7 +4,7 @@
     accelerate launch recipes/lstm_imdb.py            # IMDB's 50,000 reviews from the Hub
 
 Its tokenizer is trained on the training split. It has no length limit of its own; 400 tokens hold four reviews in
-five whole.
+five whole. With `--word_vectors glove.6B.100d.txt` it has read something before: words that the file knows.
 """
 
 from dataclasses import dataclass

@@ -170,3 +170,16 @@ def test_rows_of_a_group_stay_together_and_are_drawn_together(tmp_path: Path) ->
     assert "There is no column 'pateint'" in refused("data.csv", group_column="pateint")
     write("holes.csv", "text,label,patient\n" + "\n".join([*lines, "more,neg,"]) + "\n")
     assert "1 row of 121 without 'patient'" in refused("holes.csv", group_column="patient")
+
+
+def test_texts_that_are_judged_elsewhere_are_not_learnt() -> None:
+    name = rows_csv(count=400, labels=("a", "b", "b", "b"))  # without labels they are split in another way
+    judged, read = load_data(name, task="text-classification"), load_data(name, task="fill-mask")
+    held = {text.casefold() for split in ("validation", "test") for text in judged[split]["text"]}
+    shared = [text for text in read["train"]["text"] if text.casefold() in held]
+    assert shared, "else the test shows nothing"
+    apart = read.apart_from(judged)
+    assert [text for text in read["train"]["text"] if text not in shared] == apart["train"]["text"][:]
+    assert apart["test"]["text"][:] == read["test"]["text"][:]
+    assert apart.summary.notes[-1] == f"{len(shared)} of 324 texts of train are judged elsewhere: removed"
+    assert apart.summary.splits["train"]["rows"] == 324 - len(shared) != read.summary.splits["train"]["rows"] - 1

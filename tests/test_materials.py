@@ -19,6 +19,7 @@ from hfkit.data.cards.card import DataCard
 from hfkit.data.cards.vocabulary import LICENSES
 from hfkit.data.sources import archives, embedded, materials
 from hfkit.data.sources.archives import Archive
+from hfkit.data.sources.labelled_lines import labelled_lines
 from hfkit.data.sources.labelled_strings import labelled_strings
 from hfkit.data.sources.materials import MATERIALS, Material
 from hfkit.data.sources.source import open_source
@@ -255,3 +256,14 @@ def test_other_xml_is_refused_with_its_line(text: str, said: str) -> None:
     Path("texts.xml").write_text(text)
     with pytest.raises(HfkitError, match=rf"{re.escape(said)}\n  where: texts\.xml line 2"):
         labelled_strings(Path("texts.xml"))
+
+
+def test_labelled_lines_become_one_table_without_what_has_two_labels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.txt").write_text("差\n \n一般\n差\n“慢”，贵\n", encoding="utf-8")
+    (tmp_path / "good.txt").write_text("好\r\n一般 \nOK", encoding="utf-8")
+    labelled_lines({"negative": "bad.txt", "positive": "good.txt"})(tmp_path, tmp_path)
+    text = (tmp_path / "lines.csv").read_bytes().decode()
+    assert text == "text,label\n差,negative\n差,negative\n“慢”，贵,negative\n好,positive\nOK,positive\n"
+    assert capsys.readouterr().out == "5 lines; left out: 1 text with two labels\n"

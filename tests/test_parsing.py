@@ -88,6 +88,14 @@ def test_a_recipes_own_field_is_a_flag_under_its_own_title() -> None:
     assert "My own job:" in ConfigParser(Own.for_task()).format_all()
 
 
+def test_the_knobs_that_two_tasks_have_go_over() -> None:
+    config = TrainConfig(task="text-classification", learning_rate=1e-3, pooling="mean", freeze=["embeddings"], seed=7)
+    other = config.of_task("fill-mask", seed=8)
+    assert type(other) is TrainConfig.for_task("fill-mask") and other.task == "fill-mask"
+    assert (other.learning_rate, other.freeze, other.seed) == (1e-3, ["embeddings"], 8)
+    assert other.mask_probability == 0.15 and not hasattr(other, "pooling")
+
+
 def test_parsing_leaves_the_class_as_it_was() -> None:
     before = {field.name: (field.type, field.default, dict(field.metadata)) for field in dataclasses.fields(Recipe)}
     parse(Recipe, DEMO, ["--demo"])

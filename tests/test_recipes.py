@@ -9,19 +9,25 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+import pyarrow.parquet as parquet
 import pytest
 from language_files import tiny_model
+from safetensors.torch import load_file
 from test_every_task import names_file
 
+import hfkit
 from hfkit.data.sources.facts.questions import squad
 from hfkit.data.sources.materials import named_in
+from hfkit.training.test_split import digests
 
 ROOT = Path(__file__).parents[1]
 EVERY = sorted((ROOT / "recipes").glob("*.py"))
 IMAGES = [file for file in EVERY if "image_classification.Config" in file.read_text(encoding="utf-8")]
 LANGUAGE = [file for file in EVERY if "text_generation.Config" in file.read_text(encoding="utf-8")]
 MASKED = [file for file in EVERY if "fill_mask.Config" in file.read_text(encoding="utf-8")]
-RECIPES = [file for file in EVERY if file not in IMAGES + LANGUAGE + MASKED]
+ADAPTED = ROOT / "recipes" / "bert_adapt_then_classify.py"
+CHINESE = ROOT / "recipes" / "e5_chinese_reviews.py"
+RECIPES = [file for file in EVERY if file not in [*IMAGES, *LANGUAGE, *MASKED, ADAPTED, CHINESE]]
 SMALL = (
     "--max_train_samples 64 --max_eval_samples 16 --max_test_samples 32 --max_steps 4 --logging_steps 1 --disable_tqdm"
 )
@@ -47,8 +53,6 @@ def load(file: Path) -> ModuleType:
 
 def run(file: Path, *flags: object) -> int:
     """`python recipes/FILE FLAGS` in this process; returns the exit status."""
-    import hfkit
-
     recipe = load(file)
     config_class = next(value for value in vars(recipe).values() if getattr(value, "__module__", "") == file.stem)
     with pytest.raises(SystemExit) as ended:
@@ -90,6 +94,21 @@ def test_a_recipe_of_answers_ends_with_a_whole_run(file: Path, tiny_bert: Path, 
     assert set(named_in(file)) == {"bge_small", "facts"}
 
 
+def test_the_recipe_of_chinese_reviews_ends_with_a_whole_run(tiny_bert: Path, tmp_path: Path) -> None:
+    """As that of names. What tells good from bad is one character, and nothing parts it from the next."""
+    texts = [(f"这本书{'好' if number % 2 else '坏'}极了第{number}页", number % 2) for number in range(120)]
+    rows = [f"{text},{('negative', 'positive')[good]}" for text, good in texts]
+    (tmp_path / "reviews.csv").write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
+    flags = ["--demo", "--dataset", tmp_path / "reviews.csv", "--model", tiny_bert, *SMALL.split()]
+    assert run(CHINESE, *flags, "--max_test_samples", 12) == 0
+    folder = tmp_path / "runs" / f"{CHINESE.stem}-demo"
+    figures = json.loads((folder / "metrics.json").read_text())
+    assert figures["baselines"]["tfidf_logreg"]["accuracy"]["value"] == 1, "the rival reads Chinese by characters"
+    assert figures["accuracy"]["n"] == 12
+    assert figures["parameters"]["trainable"] < figures["parameters"]["total"], "the token vectors are frozen"
+    assert set(named_in(CHINESE)) == {"e5_multilingual", "chinese_reviews"}
+
+
 @with_demo
 @pytest.mark.parametrize(
     "file", [file for file in RECIPES if file not in OF_NAMES + OF_ANSWERS], ids=lambda file: file.stem
@@ -119,8 +138,6 @@ def test_a_recipes_demo_ends_with_a_whole_run(
     assert "is finished" in shown
     assert "TF-IDF" in shown
 
-    import hfkit
-
     answer = hfkit.pipeline(folder, mixed_precision="no")("a wonderful film")[0]
     assert answer["label"] in ("negative", "positive")
 
@@ -140,8 +157,6 @@ def test_an_image_recipes_demo_ends_with_a_whole_run(
     assert {"pixels_logreg", "majority"} <= set(figures["baselines"])
     assert "logistic regression on pixels" in capsys.readouterr().out
     assert (folder / "model" / "adapter_config.json").is_file() == file.stem.endswith("lora")
-
-    import hfkit
 
     picture = hfkit.load_data("demo:digits", max_test_samples=10)["test"][0]["image"]
     assert hfkit.pipeline(folder, mixed_precision="no")(picture)[0]["label"] in map(str, range(10))
@@ -176,6 +191,37 @@ def test_a_recipe_of_hidden_words_ends_with_a_whole_run(file: Path, tiny_bert: P
     assert figures["primary_metric"] == "nats_per_word" and figures["nats_per_word"]["n"] == 32
     assert list(figures["baselines"]) == ["bytes_on_both_sides", "words_by_frequency"]
     assert "bytes on both sides" in (tmp_path / "runs" / f"{file.stem}-demo" / "report.html").read_text()
+
+
+def test_reading_before_classifying_ends_with_two_classifiers_compared(
+    tiny_bert: Path, reviews_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--demo", "--dataset", reviews_csv, "--model", tiny_bert, "--max_length", 32, "--max_train_samples", 64]
+    flags += ["--max_steps", 4, "--mixed_precision", "no", "--disable_tqdm"]
+    assert run(ADAPTED, *flags) == 0
+    folder = Path("runs", f"{ADAPTED.stem}-demo")
+    plain, adapted = (facts(folder / name) for name in ("plain", "adapted"))
+    assert (plain["config"]["model"], adapted["config"]["model"]) == (str(tiny_bert), str(folder / "reading"))
+    assert plain["encoded"] == adapted["encoded"] and plain["seed"] == adapted["seed"], "paired: the same rows and seed"
+    one, two = (load_file(folder / name / "model" / "model.safetensors") for name in ("plain", "adapted"))
+    moved = [name for name in one if "layer.0" in name and not one[name].equal(two[name])]
+    assert moved and all(one[name].allclose(two[name], atol=5e-3) for name in moved), "it begins as it has read"
+    assert len(json.loads((folder / "compare.json").read_text())["pairs"]) == 1
+    assert "2 runs on the same 24 test rows" in capsys.readouterr().out
+
+    data = hfkit.load_data(str(reviews_csv), task="text-classification")
+    learnt = set(parquet.read_table(folder / "reading" / "seen.parquet")["text"].to_pylist())
+    assert learnt and not learnt & {*digests(data["test"]).tolist(), *digests(data["validation"]).tolist()}
+    assert "of train are judged elsewhere: removed" in facts(folder / "reading")["data"]["notes"][-1]
+
+    written = [(folder / name / "metrics.json").stat().st_mtime_ns for name in ("reading", "plain", "adapted")]
+    assert run(ADAPTED, *flags) == 0, "the same command again shows what is there"
+    told = capsys.readouterr().out
+    assert told.count("is finished; overwrite runs it again") == 3 and "2 runs on the same 24 test rows" in told
+    again = [(folder / name / "metrics.json").stat().st_mtime_ns for name in ("reading", "plain", "adapted")]
+    assert again == written
+    assert run(ADAPTED, *flags, "--push_to_hub", "--hub_model_id", "user/name") == 1
+    assert "one process makes three runs here" in capsys.readouterr().err
 
 
 @with_demo

@@ -74,6 +74,7 @@ CASES = [line.split() for line in MATRIX.strip().splitlines()]
 # What is not a setting of two but stands on its own.
 OTHERS: dict[str, dict[str, Any]] = {
     "lstm": {"model": "baseline:lstm"},
+    "word-vectors": {"model": "baseline:bilstm", "word_vectors": "vectors.txt"},
     "transformer-random-order": {"model": "baseline:transformer", "train_sampling_strategy": "random"},
     "mean-pooling-sgd": {"pooling": "mean", "optim": "sgd", "optim_args": '{"momentum": 0.9}'},
     "adafactor-greedy": {"optim": "adafactor", "lr_scheduler_type": "greedy", "eval_steps": 4},
@@ -176,6 +177,8 @@ STREAMED = {"streaming": True, "dataset": "reviews.jsonl", "max_eval_samples": 6
 @pytest.fixture
 def train(tiny_bert: Path, splits: DatasetDict, tmp_path: Path) -> Train:
     """A whole job in one or two children. Returns their exit statuses; what they print is in <name>.txt."""
+
+    (tmp_path / "vectors.txt").write_text("film 0.5 -0.5 0.25\nthe 0.125 1 -1\nnobody 1 2 3\n")
 
     def call(name: str, processes: int = 1, kill: int | None = None, **knobs: Any) -> list[int]:
         def work() -> None:

@@ -15,6 +15,7 @@ from hfkit.models.register import register_models
 if TYPE_CHECKING:
     from hfkit.base.errors import HfkitError as HfkitError
     from hfkit.cli.launch import main as main
+    from hfkit.cli.launch import train as train
     from hfkit.config import TrainConfig as TrainConfig
     from hfkit.config.parsing import parse as parse
     from hfkit.data import load_data as load_data
@@ -44,6 +45,7 @@ _HOMES = {
     "pipeline": "hfkit.inference",
     "pull": "hfkit.hub.fetching",
     "push": "hfkit.hub.upload.publishing",
+    "train": "hfkit.cli.launch",
     "write_report": "hfkit.report",
 }
 _MODULES = {"metrics": "hfkit.evaluation.classification", "stats": "hfkit.evaluation.stats"}

@@ -11,7 +11,8 @@ class ReaderConfig(PreTrainedConfig):
     """What a recurrent network needs to read a text.
 
     The defaults are what a few thousand reviews and a CPU can bear: one layer, half a million parameters beside the
-    embeddings. There is no `max_position_embeddings`: the network reads texts of any length."""
+    embeddings. There is no `max_position_embeddings`: the network reads texts of any length. `word_vectors` tells where
+    the token vectors come from and how many, where a file was given."""
 
     cell: Literal["rnn", "gru", "lstm"] = "lstm"
     vocab_size: int = 20000
@@ -20,6 +21,7 @@ class ReaderConfig(PreTrainedConfig):
     num_hidden_layers: int = 1
     dropout: float | int = 0.5
     pad_token_id: int = 0
+    word_vectors: str | None = None
 
 
 @strict

@@ -96,18 +96,10 @@ def _train(flags: list[str]) -> NoReturn:
         print(EXAMPLES, file=sys.stderr)
         sys.exit(2)
     from hfkit.cli.launch import main as launch
+    from hfkit.cli.launch import train
     from hfkit.config import TrainConfig
 
-    def job(config: TrainConfig) -> None:
-        import hfkit
-
-        data = hfkit.load_data(config)
-        task = hfkit.build_task(config, data)
-        model, processor = hfkit.build_model(config, task, data)
-        run = hfkit.fit(config, task, model, processor, data)
-        hfkit.write_report(run)
-
-    launch(job, TrainConfig, _demo(flags), argv=flags, recipe="hfkit")
+    launch(train, TrainConfig, _demo(flags), argv=flags, recipe="hfkit")
 
 
 def _demo(flags: list[str]) -> dict[str, Any]:

@@ -18,14 +18,14 @@ from hfkit.base.processes import first_to_tell, is_first, meet, rank
 from hfkit.base.sanitize import line
 from hfkit.config import TrainConfig
 from hfkit.models.names import check_name
-from hfkit.runs.run import claim
+from hfkit.runs.run import Run, claim
 from hfkit.tasks.discover import find
 
 Config = TypeVar("Config", bound=TrainConfig)
 
 
 def main(
-    job: Callable[[Config], None],
+    job: Callable[[Config], object],
     config_class: type[Config],
     demo: dict[str, Any] | None = None,
     argv: Sequence[str] | None = None,
@@ -39,6 +39,23 @@ def main(
     `job` are the recipe's verbs, `config_class` its defaults, `demo` what `--demo` changes, `argv` the flags, by
     default those of the process; `recipe` names the run's folder, by default the script's path."""
     sys.exit(exit_cleanly(lambda: start(job, config_class, demo, argv, recipe)))
+
+
+def train(config: TrainConfig, data: Any = None) -> Run:
+    """The verbs of a recipe in one call; the run of the same configuration that is there goes on, or is given.
+
+    Args:
+        config: Of the task that is learnt; its `output_dir` is the run's folder.
+        data: Splits. Default: those that `config` names.
+    """
+    import hfkit
+
+    data = hfkit.load_data(config) if data is None else data
+    task = hfkit.build_task(config, data)
+    model, processor = hfkit.build_model(config, task, data)
+    run = hfkit.fit(config, task, model, processor, data)
+    hfkit.write_report(run)
+    return run
 
 
 @contextmanager
@@ -55,7 +72,7 @@ def _no_collecting() -> Iterator[None]:
 
 @_no_collecting()
 def start(
-    job: Callable[[Config], None],
+    job: Callable[[Config], object],
     config_class: type[Config],
     demo: dict[str, Any] | None = None,
     argv: Sequence[str] | None = None,

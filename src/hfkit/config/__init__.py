@@ -25,7 +25,7 @@ from hfkit.config.data import (
     TextColumns,
 )
 from hfkit.config.knobs import knob
-from hfkit.config.tasks import GenerationArguments, LabelArguments, TextArguments
+from hfkit.config.tasks import GenerationArguments, LabelArguments, TextArguments, WordVectorArguments
 from hfkit.config.training import LoopArguments, ModelArguments, OptimArguments
 from hfkit.tasks.discover import DEFAULT, find
 
@@ -33,6 +33,7 @@ __all__ = [
     "DataArguments", "DocumentArguments", "FileArguments", "GenerationArguments", "ImageColumns", "JobArguments",
     "LabelArguments", "LabelColumn", "LabelColumns", "LoopArguments", "ModelArguments", "OptimArguments", "PairColumns",
     "RowArguments", "RunArguments", "StreamArguments", "TextArguments", "TextColumns", "TrainConfig",
+    "WordVectorArguments",
 ]  # fmt: skip
 
 
@@ -99,6 +100,12 @@ class TrainConfig(RunArguments, LoopArguments, OptimArguments, ModelArguments, R
         if issubclass(cls, own):
             return cls
         return own if cls is TrainConfig else _with_knobs_of(own, cls)  # type: ignore[arg-type]  # classes have a hash
+
+    def of_task(self, name: str, **changes: Any) -> Any:
+        """The Config of another task, with the values of the knobs that both have, and with `changes`."""
+        other = TrainConfig.for_task(name)
+        shared = {knob.name: getattr(self, knob.name) for knob in fields(other) if hasattr(self, knob.name)}
+        return other(**shared | {"task": name} | changes)
 
 
 @cache

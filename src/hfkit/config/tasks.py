@@ -65,6 +65,18 @@ class TextArguments(TextColumns):
 
 
 @dataclass
+class WordVectorArguments:
+    """What a recurrent baseline knows of words before it learns."""
+
+    word_vectors: str | None = knob(
+        None,
+        "A file of word vectors in the text form of word2vec or GloVe: words of the vocabulary that it has begin with"
+        " them. Their size is the embedding_size.",
+        needs="model baseline:NAME",
+    )
+
+
+@dataclass
 class LabelArguments(LabelColumns):
     """What is learnt from a label."""
 

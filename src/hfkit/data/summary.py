@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import datasets
@@ -65,6 +65,25 @@ class LoadedData(datasets.DatasetDict):
 
     summary: DataSummary
     stream: "DocumentStream | None" = None
+
+    def apart_from(self, judged: datasets.DatasetDict) -> "LoadedData":
+        """The same splits, without the training texts that `judged` has in its validation or test split (equal without
+        outer space and case): what is learnt here says nothing of figures there. How many these were is told."""
+        held = {_key(text) for split in judged if split != "train" for text in judged[split]["text"]}
+        kept = [row for row, text in enumerate(self["train"]["text"]) if _key(text) not in held]
+        apart = LoadedData(self | {"train": self["train"].select(kept)})
+        left, texts = len(self["train"]) - len(kept), len(self["train"])
+        note = f"{left:,} of {texts:,} texts of train are judged elsewhere: removed"
+        splits = self.summary.splits | {"train": describe(apart["train"])}
+        apart.summary = replace(self.summary, splits=splits, notes=[*self.summary.notes, note])
+        apart.summary.reading = reading(apart.summary)
+        say(apart.summary)
+        return apart
+
+
+def _key(text: str) -> str:
+    """What texts share that count as the same one, as in `remove_repeats`."""
+    return text.strip().casefold()
 
 
 def summary_of(data: datasets.DatasetDict) -> DataSummary:

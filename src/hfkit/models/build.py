@@ -1,6 +1,7 @@
 """build_model: a model that fits the task, and its tokenizer."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
 from hfkit.baselines.tokenizer import train_tokenizer
+from hfkit.baselines.word_vectors import WordVectors, read_word_vectors
 from hfkit.config import LoopArguments, ModelArguments
 from hfkit.config.rules import check
 from hfkit.models.adapting import four_bit
@@ -93,6 +95,7 @@ def from_scratch(
         fields = {**fields, "max_position_embeddings": max(length, known)}
     settings = config_class(**fields)
     set_dropout(settings, config.dropout, config.attention_dropout)
+    vectors = _word_vectors(config, settings, processor)
     override(settings, config.model_args)
     settings.vocab_size = len(processor)
     settings.pad_token_id = processor.pad_token_id
@@ -104,7 +107,26 @@ def from_scratch(
         model = auto_model.from_config(settings)
     except (ValueError, RuntimeError, ZeroDivisionError) as error:
         raise HfkitError(first_line(error), where="--model_args") from error
+    if vectors:
+        if vectors.size != settings.embedding_size:
+            what = f"The vectors have {vectors.size} numbers, and embedding_size is {settings.embedding_size}"
+            raise HfkitError(what, where=config.word_vectors, fix="take embedding_size out of --model_args")
+        vectors.fill(model.get_input_embeddings())
     return model, processor, []
+
+
+def _word_vectors(config: Any, settings: Any, processor: PreTrainedTokenizerBase) -> WordVectors | None:
+    """The vectors that `--word_vectors` names; the config is told their size, and how many words have one."""
+    path = getattr(config, "word_vectors", None)
+    if path is None:
+        return None
+    if not hasattr(settings, "embedding_size"):
+        what = f"{config.model} has no token vectors of a size of their own"
+        raise HfkitError(what, where="--word_vectors", fix="choose a recurrent one, such as baseline:bilstm")
+    vectors = read_word_vectors(Path(path), processor)
+    settings.embedding_size, settings.word_vectors = vectors.size, vectors.told
+    say(f"word vectors: {vectors.told}")
+    return vectors
 
 
 def _rename(model: PreTrainedModel, name: str) -> None:

