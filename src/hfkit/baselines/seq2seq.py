@@ -13,7 +13,7 @@ from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 
 from hfkit.baselines.configs import BaselineSeq2SeqConfig
-from hfkit.baselines.language.auto import CACHE, positions_from_mask, remembered_mask
+from hfkit.baselines.language.auto import CACHE, earlier_mask, positions_from_mask
 from hfkit.baselines.transformer import TokenEmbeddings, Transformer, padding_mask
 
 
@@ -118,7 +118,7 @@ class BaselineSeq2SeqForConditionalGeneration(PreTrainedModel, GenerationMixin):
         positions = torch.arange(past, past + tokens, device=device)[None]
         mask = None  # the causal mask alone, which the kernel makes itself
         if past or attention_mask is not None:
-            mask = remembered_mask(attention_mask, tokens, past + tokens, device)
+            mask = earlier_mask(attention_mask, past, tokens, device)
         if attention_mask is not None:
             positions = positions_from_mask(attention_mask)[:, -tokens:]
         seen = None if memory_mask is None else padding_mask(memory_mask)

@@ -123,20 +123,25 @@ def documents(position_ids: Tensor) -> Tensor:
     return (position_ids.diff(dim=-1, prepend=position_ids[:, :1] - 1) != 1).cumsum(dim=-1)
 
 
+def earlier_mask(attention_mask: Tensor | None, past: int, tokens: int, device: torch.device) -> Tensor:
+    """Each token sees itself, so that none is ever blind, and every earlier one that is not padding; boolean, broadcast
+    to (batch, 1, tokens, past + tokens)."""
+    key = torch.arange(past + tokens, device=device)
+    at = key[past:, None]
+    if attention_mask is None:
+        return (key <= at)[None, None]
+    return ((attention_mask[:, None, : len(key)].bool() & (key < at)) | (key == at))[:, None]
+
+
 def _mask(attention_mask: Tensor | None, position_ids: Tensor, past: int) -> Tensor:
-    """Where each token may look: at itself, so that none is ever blind, and at every earlier token of its document that
-    is not padding; boolean, broadcast to (batch, heads, tokens, past + tokens)."""
+    """Where each token may look, within its document; boolean, broadcast to (batch, heads, tokens, past + tokens)."""
     if attention_mask is not None and attention_mask.ndim == 4:  # whoever made it knows better
         return attention_mask if attention_mask.dtype == torch.bool else attention_mask == 0
-    key = torch.arange(past + position_ids.size(1), device=position_ids.device)
-    at = key[past:, None]
-    mask = (key <= at)[None]
-    if attention_mask is not None:
-        mask = (attention_mask[:, None, : len(key)].bool() & (key < at)) | (key == at)
-    if not past:
-        number = documents(position_ids)
-        mask = mask & (number[:, :, None] == number[:, None, :])
-    return mask[:, None]
+    mask = earlier_mask(attention_mask, past, position_ids.size(1), position_ids.device)
+    if past:
+        return mask
+    number = documents(position_ids)[:, None]
+    return mask & (number[..., :, None] == number[..., None, :])
 
 
 class LSTMForCausalLM(OwnMemory, LanguageModel):
