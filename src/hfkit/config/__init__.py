@@ -25,12 +25,19 @@ from hfkit.config.data import (
     TextColumns,
 )
 from hfkit.config.knobs import knob
-from hfkit.config.tasks import GenerationArguments, LabelArguments, TextArguments
+from hfkit.config.tasks import (
+    DecodingArguments,
+    GenerationArguments,
+    LabelArguments,
+    TextArguments,
+    TokenArguments,
+)
 from hfkit.config.training import LoopArguments, ModelArguments, OptimArguments
 from hfkit.tasks.discover import DEFAULT, find
 
 __all__ = [
     "DataArguments",
+    "DecodingArguments",
     "DocumentArguments",
     "FileArguments",
     "GenerationArguments",
@@ -48,6 +55,7 @@ __all__ = [
     "StreamArguments",
     "TextArguments",
     "TextColumns",
+    "TokenArguments",
     "TrainConfig",
 ]  # fmt: skip
 

@@ -84,6 +84,7 @@ def load_test(
     if arguments.streaming:
         raise HfkitError("--streaming is for training: figures are taken on rows in memory", fix="drop --streaming")
     if (load := _own(task, "load")) is not None:
+        arguments = _own_as_trained(arguments, trained or {})
         loaded: LoadedData = load(arguments, only_test=True, label_names=label_names)
         return loaded
     opened = open_source(arguments, images=reads_images(task))
@@ -170,6 +171,14 @@ def _as_trained(arguments: DataArguments, trained: Mapping[str, Any], opened: So
     read = {name: value for name, value in read.items() if getattr(arguments, name) in (None, [], "auto")}
     wrong = {name for name in read if name.endswith("_column") and (read[name] not in there or read[name] in asked)}
     return dataclasses.replace(arguments, **{name: value for name, value in read.items() if name not in wrong})
+
+
+def _own_as_trained(arguments: DataArguments, trained: Mapping[str, Any]) -> DataArguments:
+    """What only this task's data can be asked for, such as a language, as the run had it where it is left open; columns
+    are looked for anew."""
+    own = {entry.name for entry in dataclasses.fields(arguments)} - {e.name for e in dataclasses.fields(DataArguments)}
+    left = [name for name in own if getattr(arguments, name) is None and not name.endswith("_column")]
+    return dataclasses.replace(arguments, **{name: trained[name] for name in left if trained.get(name) is not None})
 
 
 def _labelled(

@@ -23,7 +23,8 @@ from hfkit.data.vision.pictures import stored_column
 if TYPE_CHECKING:
     from hfkit.data.text.document_streams import DocumentStream
 
-DOCUMENTS = ("text", "prompt", "completion", "messages", "tools")  # the columns of what a language model reads
+# The columns of what is read and learnt where there are no labels.
+DOCUMENTS = ("text", "prompt", "completion", "messages", "tools", "source", "target")
 
 
 @dataclass
@@ -195,9 +196,8 @@ def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:
     """sha256 over id, texts and label names: equal for equal examples in equal order, whatever file they came from. A
     picture counts with the sha256 of its file."""
     digest = hashlib.sha256()
-    columns = [
-        rows[name][:] for name in ("id", "text", "text_pair", "answers", *DOCUMENTS[1:]) if name in rows.column_names
-    ]
+    kept = ("id", "text", "text_pair", "answers", *DOCUMENTS[1:], "references")
+    columns = [rows[name][:] for name in kept if name in rows.column_names]
     if "image" in rows.column_names:
         undecoded = rows.select_columns("image").cast_column("image", datasets.Image(decode=False))
         columns.append([hashlib.sha256(data_of(row["image"])).hexdigest() for row in undecoded])

@@ -27,7 +27,7 @@ Processor = Any
 class Task(Protocol):
     """What the engine, the report and the pipeline ask of a job. Every setting is plain JSON (`settings`).
 
-    The last five, and `primary_metric`, are `hfkit.tasks.base`'s where a task does not say otherwise. What an answer is
+    The last six, `primary_metric` and `best_metric`, are `hfkit.tasks.base`'s where a task does not say otherwise. What an answer is
     judged by stands beside the task, in metrics.py.
     """
 
@@ -42,6 +42,9 @@ class Task(Protocol):
     def primary_metric(self) -> str:
         """The figure that says which model is best, and that a report shows first."""
         ...
+
+    @property
+    def best_metric(self) -> str: ...
 
     def settings(self) -> dict[str, Any]:
         """Everything that the task knows, as JSON; `from_settings` takes it back."""
@@ -101,6 +104,7 @@ class Task(Protocol):
         name."""
         ...
 
+    def finished(self) -> "Task": ...
     def before_training(self, run: "Run", model: "torch.nn.Module") -> None: ...
     def learner(
         self, config: "TrainConfig", model: "torch.nn.Module", encoded: "DatasetDict", accelerator: "Accelerator"

@@ -28,6 +28,7 @@ def pretrained(
     kinds: Mapping[Any, Any],
     called: str,
     keeps_head: Callable[[PreTrainedConfig], bool],
+    such: str = "google-bert/bert-base-cased",
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     """The model that `--model` names, its tokenizer, and the parameters that no checkpoint has filled.
 
@@ -37,6 +38,7 @@ def pretrained(
         kinds: transformers' mapping from configs to the models of the task.
         called: What such a model is called: tagger.
         keeps_head: Whether the head that comes with the weights, by its config, is the one that is wanted.
+        such: A model of the kind, for who names another.
 
     Raises:
         HfkitError: There is no such model of its kind, or it was trained for another job; and what reading it raises.
@@ -45,7 +47,7 @@ def pretrained(
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)
     settings = read_config(folder, config.model, config.trust_remote_code)
-    _check_kind(settings, config, spec.auto_model, spec.heads, kinds, called)
+    _check_kind(settings, config, spec.auto_model, spec.heads, kinds, called, such)
     processor = read_tokenizer(folder, config.model, config.trust_remote_code)
     set_dropout(settings, config.dropout, config.attention_dropout)
     override(settings, config.model_args)
@@ -65,7 +67,13 @@ def pretrained(
 
 
 def _check_kind(
-    settings: PreTrainedConfig, config: Any, auto_model: str, heads: tuple[str, ...], kinds: Any, called: str
+    settings: PreTrainedConfig,
+    config: Any,
+    auto_model: str,
+    heads: tuple[str, ...],
+    kinds: Any,
+    called: str,
+    such: str,
 ) -> None:
     """Refuse a model that cannot do the task, or that was trained for another one."""
     built_as = (settings.architectures or [""])[0]
@@ -76,7 +84,7 @@ def _check_kind(
         raise HfkitError(
             f"{config.model} is a {built_as or settings.model_type}, and there is no {called} of its kind",
             where="--model",
-            fix="choose a text model, such as google-bert/bert-base-cased",
+            fix=f"choose a text model, such as {such}",
         )
     if built_as.partition("For")[2] not in PRETRAINING:
         raise HfkitError(

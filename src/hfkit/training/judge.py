@@ -135,7 +135,7 @@ def _is_of(metrics: Path, summary: DataSummary) -> bool:
 def _seen_in_training(run: Run, rows: Dataset) -> int | None:
     """How many of `rows` have a text that the run was trained on; None where it cannot be told: pictures, old runs."""
     path = run.path / test_split.SEEN
-    if "text" not in rows.column_names or not path.is_file():
+    if not set(test_split.TEXTS) & set(rows.column_names) or not path.is_file():
         return None
     learnt = parquet.read_table(path)["text"].to_numpy()
     return int(np.isin(test_split.digests(rows), learnt).sum())
