@@ -1,6 +1,6 @@
 """The baselines' configs. Apart from their models, so that `AutoConfig` can know them without importing torch."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
@@ -86,3 +86,38 @@ class BaselineBertConfig(PreTrainedConfig):
     initializer_range: float = 0.02
     pad_token_id: int = 0
     tie_word_embeddings: bool = True
+
+
+@strict
+class BaselineSeq2SeqConfig(PreTrainedConfig):
+    """The encoder and decoder of "Attention Is All You Need", small, one matrix of token vectors for both and the output.
+
+    Pre-norm and GELU by default, as above; the paper's own settings are `norm_first: false, hidden_act: "relu"`. Learned
+    positions are one table for both sides too. The ids are those of the tokenizers that hfkit trains: a target begins
+    after the end token, as a text does there.
+    """
+
+    model_type = "hfkit-seq2seq"
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["cache", "past_key_values"]
+    # Whoever asks for the layers, such as transformers' cache, means those that generate.
+    attribute_map: ClassVar[dict[str, str]] = {"num_hidden_layers": "num_decoder_layers"}
+
+    vocab_size: int = 20000
+    hidden_size: int = 256
+    num_encoder_layers: int = 3
+    num_decoder_layers: int = 3
+    num_attention_heads: int = 4
+    intermediate_size: int = 1024
+    hidden_act: Literal["relu", "gelu"] = "gelu"
+    norm_first: bool = True
+    positions: Literal["sinusoidal", "learned"] = "sinusoidal"
+    dropout: float | int = 0.1
+    attention_dropout: float | int = 0.0
+    max_position_embeddings: int = 512
+    is_encoder_decoder: bool = True
+    tie_word_embeddings: bool = True
+    use_cache: bool = True
+    bos_token_id: int | None = 0
+    eos_token_id: int | list[int] | None = 0
+    pad_token_id: int = 1
+    decoder_start_token_id: int = 0

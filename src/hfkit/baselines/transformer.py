@@ -14,8 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-Remember = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Takes the keys and values of new tokens and gives those of all tokens so far; each (batch, heads, tokens, size)."""
+KeysAndValues = tuple[Tensor, Tensor]
+"""Each (batch, heads, tokens, size of a head)."""
+
+Remember = Callable[[Callable[[], KeysAndValues]], KeysAndValues]
+"""Takes what makes the keys and values of the tokens at hand, and gives those to look at: earlier calls' among them."""
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
@@ -30,7 +33,7 @@ def padding_mask(attention_mask: Tensor) -> Tensor:
 
 
 class MultiHeadAttention(nn.Module):
-    """Self-attention in `heads` subspaces at once, section 3.2.2 of the paper, by torch's fused kernel.
+    """Attention in `heads` subspaces at once, section 3.2.2 of the paper, by torch's fused kernel.
 
     Args:
         size: Width of the inputs and outputs. Must be a multiple of `heads`.
@@ -53,25 +56,35 @@ class MultiHeadAttention(nn.Module):
         self.output = nn.Linear(size, size)
 
     def forward(
-        self, inputs: Tensor, mask: Tensor | None = None, causal: bool = False, remember: Remember | None = None
+        self,
+        inputs: Tensor,
+        mask: Tensor | None = None,
+        causal: bool = False,
+        remember: Remember | None = None,
+        memory: Tensor | None = None,
     ) -> Tensor:
         """(batch, tokens, size) -> the same shape.
 
         Args:
-            inputs: What queries, keys and values are made of.
+            inputs: What queries are made of.
             mask: Where each token may look; None is everywhere.
             causal: In place of a mask: token i sees tokens 0 to i. The kernel then skips half of the work.
-            remember: A cache, which puts the keys and values of earlier calls in front.
+            remember: A cache of keys and values.
+            memory: What keys and values are made of, (batch, other tokens, size); None is `inputs`, self-attention.
         """
-        query, key, value = (
-            layer(inputs).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for layer in (self.query, self.key, self.value)
-        )
-        if remember is not None:
-            key, value = remember(key, value)
+        query = self._split(self.query(inputs))
+        make = partial(self._keys_and_values, inputs if memory is None else memory)
+        key, value = make() if remember is None else remember(make)
         dropout = self.dropout if self.training else 0.0
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout, is_causal=causal)
         return self.output(mixed.transpose(1, 2).flatten(2))
+
+    def _keys_and_values(self, inputs: Tensor) -> KeysAndValues:
+        return self._split(self.key(inputs)), self._split(self.value(inputs))
+
+    def _split(self, states: Tensor) -> Tensor:
+        """(batch, tokens, size) -> (batch, heads, tokens, size of a head)."""
+        return states.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
 def position_codes(positions: Tensor, size: int) -> Tensor:
@@ -155,26 +168,46 @@ class _Residual(nn.Module):
 
 
 class TransformerLayer(nn.Module):
-    """Self-attention, then the feed-forward layer, each inside a residual; `config` as for `Transformer`."""
+    """Self-attention, attention to a memory where it has one, then the feed-forward layer, each inside a residual.
 
-    def __init__(self, config: Any) -> None:
+    Args:
+        config: As for `Transformer`.
+        cross: There is a memory.
+    """
+
+    def __init__(self, config: Any, cross: bool = False) -> None:
         super().__init__()
-        size, dropout = config.hidden_size, config.dropout
-        self.attention = MultiHeadAttention(size, config.num_attention_heads, config.attention_dropout)
+        size, heads, dropout = config.hidden_size, config.num_attention_heads, config.dropout
+        self.attention = MultiHeadAttention(size, heads, config.attention_dropout)
         self.feed_forward = FeedForward(size, config.intermediate_size, dropout, config.hidden_act)
         self.after_attention = _Residual(config)
         self.after_feed_forward = _Residual(config)
+        if cross:
+            self.cross_attention = MultiHeadAttention(size, heads, config.attention_dropout)
+            self.after_cross_attention = _Residual(config)
 
     def forward(
-        self, states: Tensor, mask: Tensor | None = None, causal: bool = False, remember: Remember | None = None
+        self,
+        states: Tensor,
+        mask: Tensor | None = None,
+        causal: bool = False,
+        remember: Remember | None = None,
+        memory: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        recall: Remember | None = None,
     ) -> Tensor:
-        """(batch, tokens, size) -> the same shape; the arguments are those of attention."""
+        """(batch, tokens, size) -> the same shape; the arguments are those of attention, the last three of that to the
+        memory."""
         states = self.after_attention(states, lambda inputs: self.attention(inputs, mask, causal, remember))
+        if memory is not None:
+            states = self.after_cross_attention(
+                states, lambda inputs: self.cross_attention(inputs, memory_mask, remember=recall, memory=memory)
+            )
         return self.after_feed_forward(states, self.feed_forward)
 
 
 class Transformer(nn.Module):
-    """A stack of layers: the paper's encoder, or its decoder without an encoder to look at, as GPT has it.
+    """A stack of layers: the paper's encoder, its decoder, or one without an encoder to look at, as GPT has it.
 
     Pre-norm (`norm_first`) trains without a long warm-up, because the residual path stays clean. It needs one more norm
     at the end: the last sum is not normed otherwise.
@@ -183,31 +216,61 @@ class Transformer(nn.Module):
         config: Has `hidden_size`, `num_hidden_layers`, `num_attention_heads`, `intermediate_size`, `dropout` (of the
             sublayers' outputs), `attention_dropout`, `norm_first` and `hidden_act`.
         causal: No token sees what comes after it.
+        layers: How many; None is the config's `num_hidden_layers`.
+        cross: It is a decoder that looks at what an encoder has read.
     """
 
-    def __init__(self, config: Any, causal: bool = False) -> None:
+    def __init__(self, config: Any, causal: bool = False, layers: int | None = None, cross: bool = False) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(TransformerLayer(config) for _ in range(config.num_hidden_layers))
+        count = config.num_hidden_layers if layers is None else layers
+        self.layers = nn.ModuleList(TransformerLayer(config, cross) for _ in range(count))
         self.norm = nn.LayerNorm(config.hidden_size) if config.norm_first else nn.Identity()
         self.causal = causal
         # The two names that transformers' switch for activation checkpointing sets.
         self.gradient_checkpointing = False
         self._gradient_checkpointing_func: Callable[..., Tensor] = checkpoint
 
-    def forward(self, states: Tensor, mask: Tensor | None = None, cache: Any = None) -> Tensor:
+    def forward(
+        self,
+        states: Tensor,
+        mask: Tensor | None = None,
+        cache: Any = None,
+        memory: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+    ) -> Tensor:
         """(batch, tokens, size) -> the same shape.
 
         Args:
             states: The token vectors.
             mask: Where each token may look. A causal stack's hides what comes after; None is the causal mask alone.
-            cache: transformers' cache of keys and values; once it holds some, there has to be a mask.
+            cache: transformers' cache of keys and values, with a memory its EncoderDecoderCache; once it holds some,
+                there has to be a mask.
+            memory: What the encoder has read, (batch, other tokens, size).
+            memory_mask: Where in it each token may look.
         """
         causal = self.causal and mask is None
         for number, layer in enumerate(self.layers):
             if cache is not None:  # recomputing would remember twice
-                states = layer(states, mask, causal, partial(cache.update, layer_idx=number))
+                own = cache if memory is None else cache.self_attention_cache
+                keep, recall = partial(_append, own, number), partial(_once, cache, number)
+                states = layer(states, mask, causal, keep, memory, memory_mask, recall)
             elif self.gradient_checkpointing and self.training:
-                states = self._gradient_checkpointing_func(layer, states, mask, causal)
+                states = self._gradient_checkpointing_func(layer, states, mask, causal, None, memory, memory_mask)
             else:
-                states = layer(states, mask, causal)
+                states = layer(states, mask, causal, None, memory, memory_mask)
         return self.norm(states)
+
+
+def _append(cache: Any, layer: int, make: Callable[[], KeysAndValues]) -> KeysAndValues:
+    """The keys and values of a layer's earlier tokens, and behind them those at hand."""
+    keys, values = cache.update(*make(), layer)
+    return keys, values
+
+
+def _once(cache: Any, layer: int, make: Callable[[], KeysAndValues]) -> KeysAndValues:
+    """The keys and values of the memory, which are made for the first token written and stay for the others."""
+    if not cache.is_updated.get(layer):
+        cache.cross_attention_cache.update(*make(), layer)
+        cache.is_updated[layer] = True
+    kept = cache.cross_attention_cache.layers[layer]
+    return kept.keys, kept.values

@@ -65,6 +65,27 @@ def _repeats_note(split: str, rows: Rows, again: list[int], firsts: list[int], k
     return f"{counted(len(again), f'repeated {noun}')} in {split}{with_other}: {done}"
 
 
+def keep_apart(splits: dict[str, Rows], column: str, notes: list[str], *, keep: bool = False) -> dict[str, Rows]:
+    """Keeps rows out of training and validation whose text in `column` a later split has too, with whatever beside it:
+    another question about the same context, another translation of the same sentence. To `keep` is to count only.
+
+    Raises:
+        HfkitError: Nothing is left of a split.
+    """
+    keys = {role: [text.strip().casefold() for text in rows.inputs[column]] for role, rows in splits.items()}
+    apart, order = {}, list(splits)
+    for place, (role, rows) in enumerate(splits.items()):
+        later = {key: other for other in order[:place:-1] for key in keys[other]}
+        for other, count in Counter(later[key] for key in keys[role] if key in later).items():
+            done = "kept" if keep else f"kept out of {role}"
+            notes.append(f"{role}: {counted(count, 'row')} whose {column} also stands in {other}: {done}")
+        apart[role] = rows if keep else rows.select([row for row, key in enumerate(keys[role]) if key not in later])
+        if not len(apart[role]):
+            what = f"Every {column} of {role} also stands in a later split"
+            raise HfkitError(what, where=rows.table.origin, fix="mend the files, or --keep_duplicates")
+    return apart
+
+
 def carve(
     splits: dict[str, Rows], strata: Strata, arguments: DataArguments, card: DataCard | None, notes: list[str]
 ) -> dict[str, Rows]:

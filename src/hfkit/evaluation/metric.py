@@ -58,6 +58,7 @@ class Metric:
         right: Whether each row counts, (columns) -> (rows,), where the figure is the share of rows that do: it then has
             Wilson's interval and McNemar's exact test, and needs no resampling.
         compared: Whether it has a column where runs are compared.
+        signature: How the figure was counted, (columns) -> a string that stands beside it in metrics.json.
         hub: The Hub's id of the metric, `hub_arguments` those that make it this one; nothing: it has our name there.
     """
 
@@ -70,6 +71,7 @@ class Metric:
     unit: Literal["points", ""] = "points"
     right: Callable[[Columns], np.ndarray] | None = None
     compared: bool = True
+    signature: Callable[[Columns], str] | None = None
     hub: str = ""
     hub_arguments: Mapping[str, Any] = field(default_factory=dict)
 

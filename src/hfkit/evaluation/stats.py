@@ -115,9 +115,9 @@ def intervals(
 
     Returns:
         `{"accuracy": {"value", "low", "high", "n"}, ..., "baselines": {name: {figure: ..., "difference": {"value",
-        "low", "high", "p_value", "test"}}}, "problem_type" and "groups" where there are some, "primary_metric"}`. A
-        difference is the model's primary figure minus the baseline's. Nothing comes from a clock: equal runs have
-        equal bytes here.
+        "low", "high", "p_value", "test"}}}, "problem_type" and "groups" where there are some, "primary_metric"}`, and
+        beside a value the "signature" of a metric that has one. A difference is the model's primary figure minus the
+        baseline's. Nothing comes from a clock: equal runs have equal bytes here.
     """
     metrics = find(str(settings["name"])).metrics(settings)
     seen, groups = columns_of(predictions_table, metrics), groups_of(predictions_table)
@@ -170,7 +170,7 @@ def paired(
 
 def _with_intervals(
     metrics: Sequence[Metric], columns: Columns, n_resamples: int, seed: int, groups: np.ndarray | None
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, Any]]:
     points = figures(metrics, columns)
     rows = max(map(len, columns.values()), default=0)
     width = max((one.shape[1] for one in columns.values() if one.ndim == 2 and one.dtype.kind == "f"), default=1)
@@ -188,4 +188,7 @@ def _with_intervals(
         else:
             interval = percentile(value, np.concatenate([block[name] for block in blocks]))
         found[name] = {"value": value, "low": interval.low, "high": interval.high, "n": rows}
+    for metric in metrics:
+        if metric.signature and metric.name in found:
+            found[metric.name]["signature"] = metric.signature(columns)
     return found

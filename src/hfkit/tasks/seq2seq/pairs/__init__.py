@@ -1,0 +1,1 @@
+"""Pairs of texts: the forms in which they come, and what is wrong with them."""

@@ -1,0 +1,92 @@
+"""Which columns hold the two sides of a pair: by flag, by language, by name; never a silent guess."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hfkit.base.errors import HfkitError
+from hfkit.config import DataArguments
+from hfkit.data.tables.columns import ID_NAMES
+from hfkit.data.tables.table import Table
+from hfkit.tasks.seq2seq.pairs.languages import CODE, direction
+
+SOURCES = (
+    "source", "src", "source_text", "input", "input_text", "inputs", "document", "article", "dialogue", "dialog",
+    "passage", "context", "question", "query", "text",
+)  # fmt: skip
+TARGETS = (
+    "target", "tgt", "trg", "target_text", "targets", "references", "reference", "output", "output_text", "outputs",
+    "summary", "highlights", "abstract", "answer", "response", "simplification", "title", "headline",
+)  # fmt: skip
+
+TRANSLATION = "translation"
+"""The column of the Hub's translation data sets: {"en": "...", "zh": "..."} a row."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that are read, and the languages of the two sides, where the data name them."""
+
+    source: str
+    target: str
+    source_lang: str | None = None
+    target_lang: str | None = None
+
+
+def unfolded(table: Table) -> Table:
+    """The table with a column for each language of its column `translation`, where that holds texts by language.
+
+    Raises:
+        HfkitError: Some rows hold such texts, and one of the others does not.
+    """
+    cells = table.column(TRANSLATION) if TRANSLATION in table.columns else []
+    if not any(isinstance(cell, dict) for cell in cells):
+        return table
+    odd = [row for row, cell in enumerate(cells) if not isinstance(cell, dict)]
+    if odd:
+        what = f"The translation is no object of texts by language, but {str(cells[odd[0]])[:60]!r}"
+        raise HfkitError(what, where=table.places(odd), fix='such as {"en": "...", "zh": "..."}')
+    languages = dict.fromkeys(language for cell in cells for language in cell)
+    columns: dict[str, Any] = {name: values for name, values in table.columns.items() if name != TRANSLATION}
+    return replace(table, columns=columns | {one: [cell.get(one) for cell in cells] for one in languages})
+
+
+def choose(table: Table, arguments: DataArguments) -> Columns:
+    """The columns of the two sides.
+
+    Raises:
+        HfkitError: A column or language that is asked for is not there, or the two cannot be told.
+    """
+    asked = [
+        getattr(arguments, name, None) for name in ("source_column", "target_column", "source_lang", "target_lang")
+    ]
+    source, target, *languages = asked
+    for name in (source, target):
+        if name is not None:
+            table.known(name)
+    if source is None and target is None:
+        named = [name for name in table.columns if CODE.fullmatch(name) and name.casefold() not in ID_NAMES]
+        wanted = [one for one in named if _asked_for(one, languages)]
+        texts = [name for name in named if name.casefold() not in (*SOURCES, *TARGETS)]
+        if len(wanted) == 2 or (len(texts) == 2 and not _by_name(table, SOURCES, [])):
+            source, target = direction(wanted if len(wanted) == 2 else texts, *languages, where=table.origin)
+            return Columns(source, target, source, target)
+    source = source or _by_name(table, SOURCES, [target])
+    target = target or _by_name(table, TARGETS, [source])
+    if source is None or target is None or source == target:
+        raise HfkitError(
+            f"No two columns are known for a source and its target; there are {', '.join(table.columns)}",
+            where=table.origin,
+            fix="say --source_column and --target_column; for a CSV file that begins with a pair and no header,"
+            " --column_names source target",
+        )
+    return Columns(source, target, *languages)
+
+
+def _asked_for(column: str, languages: Sequence[str | None]) -> bool:
+    return any(one and one.casefold().replace("_", "-") == column.casefold().replace("_", "-") for one in languages)
+
+
+def _by_name(table: Table, names: Sequence[str], taken: Sequence[str | None]) -> str | None:
+    there = {name.casefold(): name for name in reversed(list(table.columns))}
+    return next((there[name] for name in names if name in there and there[name] not in taken), None)

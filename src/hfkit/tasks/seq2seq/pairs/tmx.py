@@ -1,0 +1,92 @@
+"""TMX, the exchange format of translation memories: a unit holds the same text in several languages."""
+
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+from hfkit.base.errors import HfkitError
+from hfkit.data.readers import open_bytes
+from hfkit.data.tables.table import Table, counted
+from hfkit.tasks.seq2seq.pairs.languages import direction
+
+_CODES = {"bpt", "ept", "it", "ph", "ut"}
+"""Elements within a text that hold codes of its layout, which are no words."""
+
+
+def read_tmx(path: Path, source: str | None, target: str | None) -> Table:
+    """The units of a TMX file that have both languages, in columns that are named after them.
+
+    It is read piece by piece; codes of layout within a text are left out. What a document type may declare, entities
+    and files elsewhere, is refused: nine lines of it can fill the memory.
+
+    Args:
+        path: The file.
+        source, target: The two languages where there are more, as `direction` reads them.
+
+    Raises:
+        HfkitError: It is no XML, declares entities, holds no unit, or has not the languages asked for.
+    """
+    units = _Units(path)
+    languages = list(dict.fromkeys(language for unit in units.found for language in unit))
+    if not languages:
+        raise HfkitError("The file holds no unit with a text in a language", where=str(path), fix="<tu><tuv xml:lang=")
+    pair = direction(languages, source, target, str(path))
+    kept = [row for row, unit in enumerate(units.found) if all(language in unit for language in pair)]
+    if not kept:
+        raise HfkitError(f"No unit has both {' and '.join(pair)}", where=str(path))
+    without = len(units.found) - len(kept)
+    notes = [f"{path.name}: {counted(without, 'unit')} without {' or '.join(pair)} not read"] if without else []
+    more = [language for language in languages if language not in pair]
+    notes += [f"{path.name}: languages not read: {', '.join(more)}"] if more else []
+    columns = {language: [units.found[row][language] for row in kept] for language in pair}
+    return Table(path.name, dict(columns), [units.lines[row] for row in kept], notes=notes)
+
+
+class _Units:
+    """What the parser is told: the units so far, and where it stands."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self.found: list[dict[str, str]] = []
+        self.lines: list[int] = []
+        self._language: str | None = None
+        self._text: list[str] | None = None
+        self._codes = 0
+        self.parser = expat.ParserCreate()
+        self.parser.StartElementHandler, self.parser.EndElementHandler = self._begin, self._end
+        self.parser.CharacterDataHandler = self._data
+        self.parser.EntityDeclHandler = self._entity
+        try:
+            with open_bytes(path) as stream:
+                self.parser.ParseFile(stream)
+        except expat.ExpatError as error:
+            where = f"{path.name} line {error.lineno}"
+            raise HfkitError(f"The file is not XML: {expat.ErrorString(error.code)}", where=where) from error
+
+    def _begin(self, element: str, attributes: dict[str, str]) -> None:
+        if element == "tu":
+            self.found.append({})
+            self.lines.append(self.parser.CurrentLineNumber)
+        elif element == "tuv":
+            self._language = attributes.get("xml:lang") or attributes.get("lang")
+        elif element == "seg" and self._language:
+            self._text = []
+        elif element in _CODES:
+            self._codes += 1
+
+    def _end(self, element: str) -> None:
+        if element == "seg" and self._text is not None and self._language and self.found:
+            self.found[-1].setdefault(self._language, " ".join("".join(self._text).split()))
+            self._text = None
+        elif element == "tuv":
+            self._language = None
+        elif element in _CODES:
+            self._codes -= 1
+
+    def _data(self, data: str) -> None:
+        if self._text is not None and not self._codes:
+            self._text.append(data)
+
+    def _entity(self, name: str, *_: Any) -> None:
+        where = f"{self.name} line {self.parser.CurrentLineNumber}"
+        raise HfkitError(f"The file declares the entity {name!r}, which is not read", where=where, fix="write it out")
