@@ -27,8 +27,8 @@ Processor = Any
 class Task(Protocol):
     """What the engine, the report and the pipeline ask of a job. Every setting is plain JSON (`settings`).
 
-    The last six, `primary_metric` and `best_metric`, are `hfkit.tasks.base`'s where a task does not say otherwise. What an answer is
-    judged by stands beside the task, in metrics.py.
+    The last six, `primary_metric` and `best_metric`, are `hfkit.tasks.base`'s where a task does not say
+    otherwise. What an answer is judged by stands beside the task, in metrics.py.
     """
 
     @property
