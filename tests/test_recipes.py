@@ -12,6 +12,8 @@ from types import ModuleType
 import pytest
 from language_files import tiny_model
 from test_every_task import names_file
+from tiny_seq2seq import pairs_file
+from tiny_seq2seq import write_model as write_seq2seq
 
 from hfkit.data.sources.facts.questions import squad
 from hfkit.data.sources.materials import named_in
@@ -21,7 +23,8 @@ EVERY = sorted((ROOT / "recipes").glob("*.py"))
 IMAGES = [file for file in EVERY if "image_classification.Config" in file.read_text(encoding="utf-8")]
 LANGUAGE = [file for file in EVERY if "text_generation.Config" in file.read_text(encoding="utf-8")]
 MASKED = [file for file in EVERY if "fill_mask.Config" in file.read_text(encoding="utf-8")]
-RECIPES = [file for file in EVERY if file not in IMAGES + LANGUAGE + MASKED]
+OF_PAIRS = [file for file in EVERY if "seq2seq.Config" in file.read_text(encoding="utf-8")]
+RECIPES = [file for file in EVERY if file not in IMAGES + LANGUAGE + MASKED + OF_PAIRS]
 SMALL = (
     "--max_train_samples 64 --max_eval_samples 16 --max_test_samples 32 --max_steps 4 --logging_steps 1 --disable_tqdm"
 )
@@ -176,6 +179,21 @@ def test_a_recipe_of_hidden_words_ends_with_a_whole_run(file: Path, tiny_bert: P
     assert figures["primary_metric"] == "nats_per_word" and figures["nats_per_word"]["n"] == 32
     assert list(figures["baselines"]) == ["bytes_on_both_sides", "words_by_frequency"]
     assert "bytes on both sides" in (tmp_path / "runs" / f"{file.stem}-demo" / "report.html").read_text()
+
+
+@pytest.mark.parametrize("file", OF_PAIRS, ids=lambda file: file.stem)
+def test_a_recipe_of_pairs_ends_with_a_whole_run(file: Path, tmp_path: Path) -> None:
+    """As that of names: on pairs of the test's own, with a tiny model."""
+    narrow = '{"hidden_size": 32, "num_encoder_layers": 1, "num_decoder_layers": 1, "intermediate_size": 64}'
+    scratch = "baseline:" in file.read_text(encoding="utf-8")
+    flags = ["--demo", "--dataset", pairs_file(tmp_path / "pairs.jsonl"), *SMALL.split(), "--max_length", "40"]
+    flags += ["--model_args", narrow, "--vocab_size", "300"] if scratch else ["--model", write_seq2seq(tmp_path / "t5")]
+    assert run(file, *flags, "--max_target_length", "40") == 0
+    folder = tmp_path / "runs" / f"{file.stem}-demo"
+    figures = json.loads((folder / "metrics.json").read_text())
+    assert figures["primary_metric"] == "chrf" and figures["chrf"]["n"] > 0 and len(figures["baselines"]) >= 2
+    assert "Source, reference and output" in (folder / "report.html").read_text()
+    assert "kjv_web" in named_in(file)
 
 
 @with_demo

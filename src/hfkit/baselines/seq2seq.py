@@ -104,9 +104,7 @@ class BaselineSeq2SeqForConditionalGeneration(PreTrainedModel, GenerationMixin):
         states = self._write(decoder_input_ids, decoder_attention_mask, encoder_outputs[0], attention_mask, cache)
         logits = self.lm_head(states)
         loss = None if labels is None else F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten())
-        return Seq2SeqLMOutput(
-            loss=loss, logits=logits, encoder_last_hidden_state=encoder_outputs[0], **{CACHE: cache}
-        )
+        return Seq2SeqLMOutput(loss=loss, logits=logits, encoder_last_hidden_state=encoder_outputs[0], **{CACHE: cache})
 
     def _write(
         self, input_ids: Tensor, attention_mask: Tensor | None, memory: Tensor, memory_mask: Tensor | None, cache: Any

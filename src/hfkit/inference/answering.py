@@ -86,8 +86,8 @@ class AnsweringPipeline(transformers.Pipeline):
     def get_iterator(
         self, inputs: Iterable[Any], num_workers: int, batch_size: int, *parameters: dict[str, Any]
     ) -> Iterator[Any]:
-        """The answers in the order of `inputs`, a chunk at a time. The last parameters are those of `said`, those before
-        them of `answered`."""
+        """The answers in the order of `inputs`, a chunk at a time. The last parameters are those of `said`, before
+        them those of `answered`."""
         check_count("batch_size", batch_size)
         # A torch data set need not be iterable, only countable.
         rows = iter(inputs) if isinstance(inputs, Iterable) else (inputs[i] for i in range(len(inputs)))
