@@ -1,10 +1,10 @@
 """Marian translates English into Chinese: a model that knows how already, tuned on pairs of its own kind.
 
-    accelerate launch recipes/marian_opus.py --demo     # the encoder-decoder of "Attention Is All You Need", embedded verses
+    accelerate launch recipes/marian_opus.py --demo     # "Attention Is All You Need" on embedded verses, no Hub
     accelerate launch recipes/marian_opus.py            # opus-mt-en-zh and OPUS-100 from the Hub: a GPU's job
 
-No package ships a Marian model, so the demo shows the same job with one from scratch, which learns in minutes how verses
-go, and no more; its files come by `make materials NAMES=kjv_web`. What Marian learns is a file of your own domain:
+No package ships a Marian model, so the demo does the same job with one from scratch, which learns in minutes how verses
+begin, and no more; its files come by `make materials NAMES=kjv_web`. What Marian learns best is a file of your domain:
 `--dataset pairs.tsv --source_column en --target_column zh`.
 """
 

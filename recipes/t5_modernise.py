@@ -3,9 +3,9 @@
     accelerate launch recipes/t5_modernise.py --demo     # embedded model and verses, no Hub: minutes on 2 cores
     accelerate launch recipes/t5_modernise.py            # flan-t5-small from the Hub, on pairs.jsonl: a GPU's job
 
-The demo's files come by `make materials NAMES="flan_t5_small kjv_web"`. The real job learns any file of pairs with the
-columns source and target; say --task summarization or text2text-generation where that is what they are. A verse taken as
-it stands is a strong rival here: half of its words are modern ones already.
+The demo's files come by `make materials NAMES="flan_t5_small kjv_web"`. The real job learns any file of pairs with
+columns source and target; say --task summarization or text2text-generation where that is what they are. A verse taken
+as it stands is a strong rival here: half of its words are modern ones already.
 """
 
 from dataclasses import dataclass

@@ -104,7 +104,7 @@ def test_the_loss_is_the_models_own(kind: str, tmp_path: Path) -> None:
     assert float(loss) / task.weight(batch) == pytest.approx(float(theirs), rel=1e-5)
     assert float(found["nll"].sum()) == pytest.approx(float(loss), rel=1e-5)
     assert found["tokens"].sum() == task.weight(batch) and "prediction" not in found
-    alone = [task.loss_and_predictions(model, task.collate([row])) for row in task.encode(rows_of(*PAIRS), own)]
+        alone = [task.loss_and_predictions(model, task.collate([row])) for row in task.encode(rows_of(*PAIRS), own)]
     assert [float(one) for one, _ in alone] == pytest.approx(found["nll"].tolist(), rel=1e-4)
 
 
@@ -170,7 +170,7 @@ def test_a_t5_with_an_output_layer_of_its_own_keeps_it(knobs: dict[str, Any], tm
     model, own = load_model(run.path)
     plain = AutoModelForSeq2SeqLM.from_pretrained(run.model_path)
     assert not torch.equal(model.lm_head.weight, model.shared.weight)
-    plain.tie_weights()  # which anybody may call
+    model.tie_weights()  # which anybody may call
     ids = own("the film", return_tensors="pt")["input_ids"]
     assert torch.equal(*(one.eval()(input_ids=ids, labels=ids).logits for one in (model, plain)))
     table = run.table("validation.parquet")

@@ -34,7 +34,7 @@ def tokenizer() -> Any:
 
 
 def write_model(folder: Path, kind: str = "t5", tied: bool = False) -> Path:
-    """A model with the tokenizer above: T5 with an output layer of its own, as T5 1.1 and Flan have it; BART; Marian."""
+    """A model with the tokenizer above: T5 with an output layer of its own, as Flan's; BART; Marian."""
     own = tokenizer()
     ids = {"vocab_size": len(own), "pad_token_id": 1, "eos_token_id": 0, "decoder_start_token_id": 1}
     sides = {f"{side}_{name}": size for side in ("encoder", "decoder")

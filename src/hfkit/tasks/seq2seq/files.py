@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from hfkit.base.errors import HfkitError
 from hfkit.config import FileArguments
+from hfkit.data.readers import open_bytes
 from hfkit.data.tables.columns import TEXT_NAMES
 from hfkit.data.tables.table import is_missing
-from hfkit.inference.generation.prompts import open_prompts
 from hfkit.inference.pipelines import pipeline
-from hfkit.inference.readers import STDIN, Row, Source, column_of, open_rows
+from hfkit.inference.readers import STDIN, Row, Source, column_of, open_rows, stream_rows
 from hfkit.inference.rows import Answer, answer_rows
 from hfkit.runs.run import Run
 from hfkit.tasks.seq2seq.inference import KEYS, Seq2SeqPipeline
@@ -92,9 +92,12 @@ def predict(
 @contextmanager
 def _opened(input: str | Path, how: FileArguments) -> Iterator[Source]:
     """The rows of a file; of a .txt file a text a line."""
-    plain = str(input) != STDIN and Path(input).suffix.lower() == ".txt"
-    with open_prompts(input, how) if plain else open_rows(input, how) as source:
-        yield source
+    if str(input) == STDIN or Path(input).suffix.lower() != ".txt":
+        with open_rows(input, how) as source:
+            yield source
+        return
+    with open_bytes(Path(input)) as stream:
+        yield Source(str(input), ["text"], stream_rows(stream, str(input), how))
 
 
 def _text(place: str, row: dict[str, Any], column: str, missing: Sequence[str], skip: bool) -> str | None:

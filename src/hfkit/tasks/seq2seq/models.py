@@ -93,6 +93,8 @@ def _settle_writing(
         if not first:  # mBART's first edition begins a text with its language
             model.config.decoder_start_token_id = target
     model.generation_config = settle(GenerationArguments(**given), own, processor)
+    settled: Any = model.generation_config
+    settled._from_model_config = False  # else transformers would make it anew of the config, which says none of this
     settle_generation(model, processor)
     kept = {name: getattr(model.generation_config, name, None) for name in WRITING}
     known: Any = model.config
