@@ -67,26 +67,32 @@ def predict(
         column = column_of(source, text_column, (info.get("data") or {}).get("text_column"), USUAL)
         write = model if isinstance(model, Seq2SeqPipeline) else pipeline(model, **options)
         key = KEYS[write.task]
-
-        def answers(chunk: list[Row]) -> list[Answer | None]:
-            texts = [_text(place, row, column, missing, skip_bad_rows) for place, row in chunk]
-            asked = [text for text in texts if text is not None]
-            try:
-                found = iter(write.answered(asked, **write._forward_params) if asked else ())
-                return [None if text is None else {key: next(found)[0].text} for text in texts]
-            except HfkitError as error:
-                if len(chunk) > 1:  # one of them cannot be read: which
-                    return [one for row in chunk for one in answers([row])]
-                if skip_bad_rows:
-                    return [None]
-                raise HfkitError(error.what, where=chunk[0][0], fix=error.fix) from error
-
-        def told(answer: Answer) -> list[str]:
-            return ["with a text" if answer[key].strip() else "empty"]
-
         return answer_rows(
-            source, output, {key: pa.string()}, answers, chunk=write.chunk, told=told, disable_tqdm=disable_tqdm
+            source,
+            output,
+            {key: pa.string()},
+            lambda chunk: _answers(write, chunk, column, missing, skip_bad_rows),
+            chunk=write.chunk,
+            told=lambda answer: ["with a text" if answer[key].strip() else "empty"],
+            disable_tqdm=disable_tqdm,
         )
+
+
+def _answers(
+    write: Seq2SeqPipeline, chunk: list[Row], column: str, missing: Sequence[str], skip: bool
+) -> list[Answer | None]:
+    """What is written to each row."""
+    texts = [_text(place, row, column, missing, skip) for place, row in chunk]
+    asked = [text for text in texts if text is not None]
+    try:
+        found = iter(write.answered(asked, **write._forward_params) if asked else ())
+        return [None if text is None else {KEYS[write.task]: next(found)[0].text} for text in texts]
+    except HfkitError as error:
+        if len(chunk) > 1:  # one of them cannot be read: which
+            return [one for row in chunk for one in _answers(write, [row], column, missing, skip)]
+        if skip:
+            return [None]
+        raise HfkitError(error.what, where=chunk[0][0], fix=error.fix) from error
 
 
 @contextmanager
