@@ -101,10 +101,10 @@ def test_the_loss_is_the_models_own(kind: str, tmp_path: Path) -> None:
     with torch.no_grad():
         loss, found = task.loss_and_predictions(model, batch)
         theirs = model(**{name: batch[name] for name in names}, labels=batch["targets"]).loss
+        alone = [task.loss_and_predictions(model, task.collate([row])) for row in task.encode(rows_of(*PAIRS), own)]
     assert float(loss) / task.weight(batch) == pytest.approx(float(theirs), rel=1e-5)
     assert float(found["nll"].sum()) == pytest.approx(float(loss), rel=1e-5)
     assert found["tokens"].sum() == task.weight(batch) and "prediction" not in found
-        alone = [task.loss_and_predictions(model, task.collate([row])) for row in task.encode(rows_of(*PAIRS), own)]
     assert [float(one) for one, _ in alone] == pytest.approx(found["nll"].tolist(), rel=1e-4)
 
 
