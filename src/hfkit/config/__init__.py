@@ -128,7 +128,21 @@ class TrainConfig(RunArguments, LoopArguments, OptimArguments, ModelArguments, R
         own = spec.offers("config", "Config") or TrainConfig
         if issubclass(cls, own):
             return cls
+        if cls is TrainConfig and own.task in spec.names and name in spec.names and name != own.task:
+            return _called(own, name)
         return own if cls is TrainConfig else _with_knobs_of(own, cls)  # type: ignore[arg-type]  # classes have a hash
+
+
+@cache
+def _called(own: Any, name: str) -> type[Any]:
+    """The Config of a task that has several names, under another one than its main."""
+    named = {"__doc__": own.__doc__, "__module__": own.__module__}
+    named["__reduce__"] = lambda config: (_again, (dict(vars(config)),))  # no module holds the class, as pickle wants
+    return make_dataclass(own.__name__, [("task", str, name)], bases=(own,), namespace=named)
+
+
+def _again(values: dict[str, Any]) -> TrainConfig:
+    return TrainConfig(**values)
 
 
 @cache
