@@ -61,9 +61,9 @@ class AnsweringPipeline(transformers.Pipeline):
     def check_model_type(self, supported_models: Any) -> None:
         """`hfkit.pipeline` has asked already, and knows the from-scratch models that transformers' list does not."""
 
-    def answered(self, rows: Sequence[Any], batch_size: int | None = None, **how: Any) -> Iterable[Any]:
-        """An answer to each row, in their order, as `said` takes it. `how` are the parameters of upstream's `_forward`,
-        where the pipeline has some."""
+    def answered(self, rows: Sequence[Any], batch_size: int | None = None) -> Iterable[Any]:
+        """An answer to each row, in their order, as `said` takes it. A pipeline that has parameters of upstream's
+        `_forward` gets them too, by their names."""
         raise NotImplementedError
 
     def said(self, answer: Any, options: dict[str, Any]) -> Any:

@@ -63,7 +63,7 @@ class Rewriter:
     def _batches(self, sources: Sequence[list[int]], most: int | None) -> Iterator[list[int]]:
         """Places of sources that are written together, the longest first: neighbours in length need little padding."""
         order = sorted(range(len(sources)), key=lambda place: -len(sources[place]))
-        beams: int = max(self.config.num_beams, self.config.num_return_sequences)  # type: ignore[type-var, assignment]
+        beams: int = max(self.config.num_beams, self.config.num_return_sequences)
         start = 0
         while start < len(order):
             count = self.tokens_per_batch // ((len(sources[order[start]]) + self.new) * beams)

@@ -48,12 +48,13 @@ class Seq2SeqPipeline(AnsweringPipeline):
 
     one = (str, Mapping)
     reading: Seq2Seq
+    tokenizer: Any
 
     def __init__(
         self,
         *,
         model: transformers.PreTrainedModel,
-        tokenizer: transformers.PreTrainedTokenizerBase,
+        tokenizer: Any,
         mixed_precision: str = "auto",
         tokens_per_batch: int | None = None,
         task: str = "",
@@ -70,8 +71,7 @@ class Seq2SeqPipeline(AnsweringPipeline):
         if (spoken := codes_of(tokenizer).get(getattr(tokenizer, "tgt_lang", None) or "")) and languages["target_lang"]:
             own: Any = model.generation_config
             own.forced_bos_token_id = spoken
-        own_tokenizer: Any = tokenizer  # declared to be one that is written in Python
-        super().__init__(model=model, tokenizer=own_tokenizer, task=name, **options)
+        super().__init__(model=model, tokenizer=tokenizer, task=name, **options)
         self.settle(reading, mixed_precision, exact=True)
         self.chunk = CHUNK_CPU if self.device.type == "cpu" else CHUNK
         if tokens_per_batch is not None:
