@@ -11,7 +11,16 @@ import torch
 from datasets import Dataset
 from test_every_task import trained
 from tiny_seq2seq import pairs_file, tokenizer, write_model
-from transformers import AutoModelForSeq2SeqLM, BartConfig, GenerationConfig, T5Config
+from transformers import (
+    AutoModelForSeq2SeqLM,
+    BartConfig,
+    GenerationConfig,
+    MBart50Tokenizer,
+    MBartConfig,
+    MBartForConditionalGeneration,
+    MBartTokenizer,
+    T5Config,
+)
 
 import hfkit
 from hfkit.base.errors import HfkitError
@@ -24,10 +33,11 @@ from hfkit.inference.generation.sampling import settle
 from hfkit.models import load_model
 from hfkit.runs.run import Run
 from hfkit.tasks import discover
+from hfkit.tasks.seq2seq.models import _settle_writing
 from hfkit.tasks.seq2seq.report import row_figures
-from hfkit.tasks.seq2seq.task import Seq2Seq
+from hfkit.tasks.seq2seq.task import Seq2Seq, said_before
 
-KINDS = ("t5", "bart", "marian")
+KINDS = ("t5", "bart", "marian", "m2m")
 
 
 def rows_of(*pairs: tuple[str, str]) -> Dataset:
@@ -336,6 +346,36 @@ def test_languages_are_the_tokenizers() -> None:
     with pytest.raises(HfkitError, match="writes 4 languages, and none was said"):
         set_languages(own, "en_XX", None)
     assert codes_of(tokenizer()) == {} and set_languages(tokenizer(), "en", "zh") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "target", "read", "written", "begun"),
+    [
+        (MBart50Tokenizer, "en", "zh_CN", ["en_XX", "▁a", "</s>"], ["zh_CN", "▁a", "</s>"], ["</s>", "zh_CN", "▁a"]),
+        (MBartTokenizer, "en_XX", "ro", ["▁a", "</s>", "en_XX"], ["▁a", "</s>", "ro_RO"], ["ro_RO", "▁a", "</s>"]),
+    ],
+)
+def test_a_language_is_said_where_each_model_wants_it(
+    kind: Any, source: str, target: str, read: list[str], written: list[str], begun: list[str], tmp_path: Path
+) -> None:
+    own = kind(vocab=[(token, -float(at)) for at, token in enumerate(["<s>", "<pad>", "</s>", "<unk>", "▁", "▁a"])])
+    sides = {f"{side}_{name}": size for side in ("encoder", "decoder")
+             for name, size in (("layers", 1), ("attention_heads", 2), ("ffn_dim", 16))}  # fmt: skip
+    model: Any = MBartForConditionalGeneration(
+        MBartConfig(vocab_size=len(own) + 9, d_model=16, max_position_embeddings=32, **sides)
+    )
+    task = Seq2Seq(source_lang=source, target_lang=target).for_model(model.config, own)
+    _settle_writing(TrainConfig(task="translation"), model, own, None)  # type: ignore[arg-type]
+    ids, _ = task.targets(["a"], own)
+    assert own.convert_ids_to_tokens(task.sources(["a"], own)["input_ids"][0]) == read
+    assert own.convert_ids_to_tokens(ids[0]) == written
+    assert own.convert_ids_to_tokens(said_before(model, torch.tensor(ids))[0].tolist()) == begun
+    spoken = codes_of(own)[own.tgt_lang]
+    how = model.generation_config
+    assert spoken == (how.forced_bos_token_id if begun[0] == "</s>" else how.decoder_start_token_id)
+    own.save_pretrained(tmp_path)
+    again = kind.from_pretrained(tmp_path)
+    assert (again.src_lang, again.tgt_lang) == (own.src_lang, own.tgt_lang)
 
 
 def test_the_worst_rows_are_the_worst(knobs: dict[str, Any], tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     BartConfig,
     BartForConditionalGeneration,
+    M2M100Config,
+    M2M100ForConditionalGeneration,
     MarianConfig,
     MarianMTModel,
     PreTrainedTokenizerFast,
@@ -34,7 +36,8 @@ def tokenizer() -> Any:
 
 
 def write_model(folder: Path, kind: str = "t5", tied: bool = False) -> Path:
-    """A model with the tokenizer above: T5 with an output layer of its own, as Flan's; BART; Marian."""
+    """A model with the tokenizer above: T5 with an output layer of its own, as Flan's; BART; Marian;
+    M2M100."""
     own = tokenizer()
     ids = {"vocab_size": len(own), "pad_token_id": 1, "eos_token_id": 0, "decoder_start_token_id": 1}
     sides = {f"{side}_{name}": size for side in ("encoder", "decoder")
@@ -51,6 +54,9 @@ def write_model(folder: Path, kind: str = "t5", tied: bool = False) -> Path:
         model = BartForConditionalGeneration(
             BartConfig(d_model=32, max_position_embeddings=64, dropout=0.0, bos_token_id=3, **sides, **ids)
         )
+    elif kind == "m2m":  # whose vocabulary begins with other special tokens, which the config says
+        size = {"d_model": 32, "max_position_embeddings": 64, "dropout": 0.0, "bos_token_id": 3}
+        model = M2M100ForConditionalGeneration(M2M100Config(**size, **sides, **ids))
     else:
         model = MarianMTModel(MarianConfig(d_model=32, max_position_embeddings=64, dropout=0.0, **sides, **ids))
     model.save_pretrained(folder)

@@ -22,6 +22,7 @@ from hfkit.models.settings import override, set_dropout, set_labels, settle_gene
 from hfkit.tasks.discover import find
 from hfkit.tasks.pretrained import pretrained
 from hfkit.tasks.seq2seq.config import Config
+from hfkit.tasks.seq2seq.task import said_before
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -121,8 +122,7 @@ def _try_out(model: Any, processor: PreTrainedTokenizerBase, name: str) -> None:
     training = model.training
     try:
         with torch.inference_mode():
-            begun = model.prepare_decoder_input_ids_from_labels(labels=ids)
-            model.eval()(input_ids=ids, decoder_input_ids=begun, use_cache=False)
+            model.eval()(input_ids=ids, decoder_input_ids=said_before(model, ids), use_cache=False)
     except Exception as error:  # each architecture fails in its own way
         what = f"{name} cannot write a text: {first_line(error)}"
         fix = f"its config.json may lack decoder_start_token_id; else choose another model, such as {SUCH}"
