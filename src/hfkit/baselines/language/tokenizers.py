@@ -7,7 +7,7 @@ that can be told in bits per byte.
 from collections import Counter
 from collections.abc import Iterable
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 END_TOKEN, PAD_TOKEN = "<|endoftext|>", "<|pad|>"
@@ -56,6 +56,26 @@ def train_char(texts: Iterable[str], vocab_size: int = 20000, max_length: int = 
 
 TOKENIZERS = {"bpe": train_byte_bpe, "char": train_char}
 """What `--tokenizer` may say."""
+
+
+def train_for_pairs(
+    texts: Iterable[str], vocab_size: int = 20000, max_length: int = 512, kind: str = "bpe"
+) -> PreTrainedTokenizerFast:
+    """That of a model which reads one text and writes another: one vocabulary for both, every text ended by the end
+    token, padding behind it. What is written begins after an end token too, hence `decoder_start_token_id` is its id.
+
+    Args:
+        texts: The training texts of both sides, read once.
+        vocab_size, max_length: As above.
+        kind: One of TOKENIZERS.
+    """
+    tokenizer = TOKENIZERS[kind](texts, vocab_size, max_length)
+    tokenizer.padding_side = "right"
+    end = (END_TOKEN, tokenizer.eos_token_id)
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"$A {END_TOKEN}", special_tokens=[end]
+    )
+    return tokenizer
 
 
 def _wrap(tokenizer: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
