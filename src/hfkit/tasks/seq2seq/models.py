@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import DatasetDict
-from tokenizers import processors
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING
 
 from hfkit.base.errors import HfkitError
-from hfkit.baselines.language.tokenizers import TOKENIZERS
+from hfkit.baselines.language.tokenizers import train_for_pairs
 from hfkit.config import DecodingArguments, GenerationArguments
 from hfkit.data.text.language_codes import codes_of
 from hfkit.inference.generation.sampling import settle
@@ -144,11 +143,7 @@ def _from_scratch(
         raise HfkitError(f"{config.model} trains its tokenizer on the training split: give build_model the data")
     length = config.max_length or CONTEXT
     texts: Iterator[str] = chain([config.source_prefix], data["train"]["source"], data["train"]["target"])
-    processor = TOKENIZERS[config.tokenizer](texts, config.vocab_size, length)
-    end = str(processor.eos_token)
-    processor.backend_tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"$A {end}", special_tokens=[(end, processor.eos_token_id)]
-    )
+    processor = train_for_pairs(texts, config.vocab_size, length, config.tokenizer)
     settings: Any = config_class(**fields | {"max_position_embeddings": max(length, config.max_target_length or 0)})
     set_dropout(settings, config.dropout, config.attention_dropout)
     override(settings, config.model_args)
