@@ -16,6 +16,8 @@ from image_files import image_folder
 from processes import in_child, in_children
 from test_resume import watch
 from tiny_language import write_model
+from tiny_seq2seq import pairs_file
+from tiny_seq2seq import write_model as write_seq2seq
 from transformers import ViTConfig, ViTImageProcessor, ViTModel
 from words import WORDS_GOOD, WORDS_PLAIN
 
@@ -140,6 +142,12 @@ def gaps(run: Run) -> tuple[Any, Callable[[Any], Any], list[Any]]:
     return texts, lambda answer: answer[0]["token"], said
 
 
+def written(run: Run) -> tuple[Any, Callable[[Any], Any], list[Any]]:
+    """Sources, and the texts that the run has for them."""
+    table = run.predictions()
+    return table["source"].to_pylist(), lambda answer: next(iter(answer.values())), table["prediction"].to_pylist()
+
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "text-generation": {"max_new_tokens": 5, "do_sample": False, "return_full_text": False},
     "token-classification": {"aggregation_strategy": "none", "ignore_labels": []},
@@ -147,6 +155,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 Arguments = dict.fromkeys(discover.names(), lambda run: TrainConfig.for_task(run.info["task"])(**run.config))
 
 LM = '{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}'
+SEQ2SEQ = '{"hidden_size": 32, "num_encoder_layers": 1, "num_decoder_layers": 1, "num_attention_heads": 2}'
 VIT = '{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}'
 
 
@@ -158,7 +167,12 @@ def cases(tiny_bert: Path, reviews: list[tuple[str, str]]) -> dict[str, Case]:
         return folder / "reviews.csv"
 
     texts = {"max_length": 24, "learning_rate": 5e-3}
-    return {
+    of_pairs = Case(
+        lambda folder: pairs_file(folder / "pairs.jsonl"), lambda folder: write_seq2seq(folder / "t5"),
+        {"model": "baseline:transformer", "model_args": SEQ2SEQ, "vocab_size": 300},
+        texts | {"source_prefix": "write: "}, written, lambda run: ["the film"],
+    )  # fmt: skip
+    return dict.fromkeys(("translation", "summarization", "text2text-generation"), of_pairs) | {
         "text-classification": Case(
             csv, lambda _: tiny_bert, {"model": "baseline:lstm", "vocab_size": 300}, texts,
             partial(labelled, "text"), lambda run: ["a warm film"],

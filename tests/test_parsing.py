@@ -333,7 +333,7 @@ def test_one_group_of_knobs_is_checked_too() -> None:
     [
         (
             "--task image-classification --max_length 64",
-            "--max_length belongs to --task fill-mask and question-answering and text-classification and",
+            "--max_length belongs to --task fill-mask and question-answering and translation and text-classification",
         ),
         ("--task image-classification --max_seq_length 64", "--max_length belongs to"),
         ("--task=text-generation --merge_labels", "--merge_labels belongs to --task image-classification and text-cl"),
@@ -379,6 +379,7 @@ def test_a_program_gets_the_tasks_configuration() -> None:
     for task in names():
         assert type(TrainConfig(task=task)) is TrainConfig.for_task(task)
         assert TrainConfig.for_task(task)().task == task
+        assert pickle.loads(pickle.dumps(TrainConfig(task=task, seed=3))) == TrainConfig(task=task, seed=3)
     assert type(TrainConfig()) is hfkit.text_classification.Config
     assert TrainConfig(task="text-generation", eval_stride=8).eval_stride == 8
     copied = pickle.loads(pickle.dumps(TrainConfig(task="image-classification", image_size=8)))

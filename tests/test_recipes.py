@@ -14,6 +14,8 @@ import pytest
 from language_files import tiny_model
 from safetensors.torch import load_file
 from test_every_task import names_file
+from tiny_seq2seq import pairs_file
+from tiny_seq2seq import write_model as write_seq2seq
 
 import hfkit
 from hfkit.data.sources.facts.questions import squad
@@ -27,7 +29,8 @@ LANGUAGE = [file for file in EVERY if "text_generation.Config" in file.read_text
 MASKED = [file for file in EVERY if "fill_mask.Config" in file.read_text(encoding="utf-8")]
 ADAPTED = ROOT / "recipes" / "bert_adapt_then_classify.py"
 CHINESE = ROOT / "recipes" / "e5_chinese_reviews.py"
-RECIPES = [file for file in EVERY if file not in [*IMAGES, *LANGUAGE, *MASKED, ADAPTED, CHINESE]]
+OF_PAIRS = [file for file in EVERY if "seq2seq.Config" in file.read_text(encoding="utf-8")]
+RECIPES = [file for file in EVERY if file not in [*IMAGES, *LANGUAGE, *MASKED, *OF_PAIRS, ADAPTED, CHINESE]]
 SMALL = (
     "--max_train_samples 64 --max_eval_samples 16 --max_test_samples 32 --max_steps 4 --logging_steps 1 --disable_tqdm"
 )
@@ -222,6 +225,21 @@ def test_reading_before_classifying_ends_with_two_classifiers_compared(
     assert again == written
     assert run(ADAPTED, *flags, "--push_to_hub", "--hub_model_id", "user/name") == 1
     assert "one process makes three runs here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("file", OF_PAIRS, ids=lambda file: file.stem)
+def test_a_recipe_of_pairs_ends_with_a_whole_run(file: Path, tmp_path: Path) -> None:
+    """As that of names: on pairs of the test's own, with a tiny model."""
+    narrow = '{"hidden_size": 32, "num_encoder_layers": 1, "num_decoder_layers": 1, "intermediate_size": 64}'
+    scratch = "baseline:" in file.read_text(encoding="utf-8")
+    flags = ["--demo", "--dataset", pairs_file(tmp_path / "pairs.jsonl"), *SMALL.split(), "--max_length", "40"]
+    flags += ["--model_args", narrow, "--vocab_size", "300"] if scratch else ["--model", write_seq2seq(tmp_path / "t5")]
+    assert run(file, *flags, "--max_target_length", "40") == 0
+    folder = tmp_path / "runs" / f"{file.stem}-demo"
+    figures = json.loads((folder / "metrics.json").read_text())
+    assert figures[figures["primary_metric"]]["n"] > 0 and len(figures["baselines"]) >= 2
+    assert "Source, reference and output" in (folder / "report.html").read_text()
+    assert ("kjv_web" in named_in(file)) == ("demo:kjv_web" in file.read_text(encoding="utf-8"))
 
 
 @with_demo

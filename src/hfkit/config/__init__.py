@@ -25,15 +25,23 @@ from hfkit.config.data import (
     TextColumns,
 )
 from hfkit.config.knobs import knob
-from hfkit.config.tasks import GenerationArguments, LabelArguments, TextArguments, WordVectorArguments
+from hfkit.config.tasks import (
+    DecodingArguments,
+    GenerationArguments,
+    LabelArguments,
+    TextArguments,
+    TokenArguments,
+    WordVectorArguments,
+)
 from hfkit.config.training import LoopArguments, ModelArguments, OptimArguments
 from hfkit.tasks.discover import DEFAULT, find
 
 __all__ = [
-    "DataArguments", "DocumentArguments", "FileArguments", "GenerationArguments", "ImageColumns", "JobArguments",
-    "LabelArguments", "LabelColumn", "LabelColumns", "LoopArguments", "ModelArguments", "OptimArguments", "PairColumns",
-    "RowArguments", "RunArguments", "StreamArguments", "TextArguments", "TextColumns", "TrainConfig",
-    "WordVectorArguments",
+    "DataArguments", "DecodingArguments", "DocumentArguments", "FileArguments", "GenerationArguments", "ImageColumns",
+    "JobArguments", "LabelArguments", "LabelColumn", "LabelColumns", "LoopArguments", "ModelArguments",
+    "OptimArguments", "PairColumns",
+    "RowArguments", "RunArguments", "StreamArguments", "TextArguments", "TextColumns", "TokenArguments",
+    "TrainConfig", "WordVectorArguments",
 ]  # fmt: skip
 
 
@@ -99,6 +107,8 @@ class TrainConfig(RunArguments, LoopArguments, OptimArguments, ModelArguments, R
         own = spec.offers("config", "Config") or TrainConfig
         if issubclass(cls, own):
             return cls
+        if cls is TrainConfig and own.task in spec.names and name in spec.names and name != own.task:
+            return _called(own, name)
         return own if cls is TrainConfig else _with_knobs_of(own, cls)  # type: ignore[arg-type]  # classes have a hash
 
     def of_task(self, name: str, **changes: Any) -> Any:
@@ -106,6 +116,18 @@ class TrainConfig(RunArguments, LoopArguments, OptimArguments, ModelArguments, R
         other = TrainConfig.for_task(name)
         shared = {knob.name: getattr(self, knob.name) for knob in fields(other) if hasattr(self, knob.name)}
         return other(**shared | {"task": name} | changes)
+
+
+@cache
+def _called(own: Any, name: str) -> type[Any]:
+    """The Config of a task that has several names, under another one than its main."""
+    named = {"__doc__": own.__doc__, "__module__": own.__module__}
+    named["__reduce__"] = lambda config: (_again, (dict(vars(config)),))  # no module holds the class, as pickle wants
+    return make_dataclass(own.__name__, [("task", str, name)], bases=(own,), namespace=named)
+
+
+def _again(values: dict[str, Any]) -> TrainConfig:
+    return TrainConfig(**values)
 
 
 @cache

@@ -11,7 +11,7 @@ from hfkit.config.knobs import Broken, knob
 
 
 @dataclass
-class TextArguments(TextColumns):
+class TokenArguments:
     """How a text becomes tokens, and tokens batches."""
 
     max_length: int | None = knob(
@@ -65,6 +65,11 @@ class TextArguments(TextColumns):
 
 
 @dataclass
+class TextArguments(TextColumns, TokenArguments):
+    """How the text of a column is read."""
+
+
+@dataclass
 class WordVectorArguments:
     """What a recurrent baseline knows of words before it learns."""
 
@@ -101,8 +106,8 @@ class LabelArguments(LabelColumns):
 
 
 @dataclass
-class GenerationArguments:
-    """How a text is continued. What is not said is the model's own generation config, else transformers' default."""
+class DecodingArguments:
+    """How a text is written. What is not said is the model's own generation config, else transformers' default."""
 
     max_new_tokens: int | None = knob(None, "Tokens to add at most. Default: the model's own, else 50.")
     do_sample: bool | None = knob(None, "Draw each token by its probability; else the likeliest is taken.")
@@ -117,6 +122,15 @@ class GenerationArguments:
     repetition_penalty: float | None = knob(None, "Above 1 a token that has occurred becomes less likely.")
     no_repeat_ngram_size: int | None = knob(None, "No sequence of so many tokens occurs twice; 0 is off.")
     num_beams: int | None = knob(None, "Continuations followed side by side, of which the likeliest is taken.")
+    length_penalty: float | None = knob(
+        None, "Of beams: above 0 long ones gain, below 0 short ones; 1 compares their mean by token (--num_beams)."
+    )
+
+
+@dataclass
+class GenerationArguments(DecodingArguments):
+    """How a text is continued."""
+
     num_return_sequences: int | None = knob(None, "Answers to each prompt. Default: 1.")
     stop: list[str] = knob(
         [], "Texts that end an answer and are no part of it, such as --stop '###' $'\\n\\n'. Default: the model's own."

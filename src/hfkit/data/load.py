@@ -81,6 +81,7 @@ def load_test(
     if arguments.streaming:
         raise HfkitError("--streaming is for training: figures are taken on rows in memory", fix="drop --streaming")
     if (load := _own(task, "load")) is not None:
+        arguments = _own_as_trained(arguments, trained or {})
         loaded: LoadedData = load(arguments, only_test=True, label_names=label_names)
         return loaded
     opened = open_source(arguments, images=reads_images(task))
@@ -169,6 +170,14 @@ def _as_trained(arguments: DataArguments, trained: Mapping[str, Any], opened: So
         return bool(value) and getattr(arguments, name) in (None, [], "auto") and column
 
     return dataclasses.replace(arguments, **{name: trained[name] for name in names if fits(name, trained.get(name))})
+
+
+def _own_as_trained(arguments: DataArguments, trained: Mapping[str, Any]) -> DataArguments:
+    """What only this task's data can be asked for, such as a language, as the run had it where it is left open; columns
+    are looked for anew."""
+    own = {entry.name for entry in dataclasses.fields(arguments)} - {e.name for e in dataclasses.fields(DataArguments)}
+    left = [name for name in own if getattr(arguments, name) is None and not name.endswith("_column")]
+    return dataclasses.replace(arguments, **{name: trained[name] for name in left if trained.get(name) is not None})
 
 
 def _labelled(

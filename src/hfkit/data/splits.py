@@ -55,8 +55,8 @@ def remove_repeats(splits: dict[str, Rows], notes: list[str], *, keep: bool = Fa
 
 def keep_apart(splits: dict[str, Rows], column: str, notes: list[str], *, keep: bool = False) -> dict[str, Rows]:
     """Keeps rows out of training and validation whose text in `column` a later split has too, with whatever beside it:
-    another question about the same context, another translation of the same sentence. To `keep` is to
-    count only. Raises HfkitError: nothing is left of a split."""
+    another question about the same context, another translation of the same sentence. To `keep` is to count only.
+    Raises HfkitError: nothing is left of a split."""
     keys = {role: [text.strip().casefold() for text in rows.inputs[column]] for role, rows in splits.items()}
     apart, order = {}, list(splits)
     for place, (role, rows) in enumerate(splits.items()):

@@ -53,6 +53,8 @@ def _answer(kind: dict[str, Any], loaded: Any, reader: Any, row: Any) -> list[fl
             inputs["word_starts"][0, firsts] = True
     else:
         inputs = reader(*(row if isinstance(row, list) else [row]), truncation=True, return_tensors="pt")
+        if kind["last"] and loaded.config.is_encoder_decoder:
+            inputs["labels"] = inputs["input_ids"]  # what it is asked to say, after reading it
     with torch.inference_mode():
         said = [value for name, value in loaded(**inputs).items() if name.endswith("logits")]
     answer = torch.stack(said, dim=-1)[0]

@@ -58,7 +58,8 @@ class AnsweringPipeline(transformers.Pipeline):
         """`hfkit.pipeline` has asked already, and knows the from-scratch models that transformers' list does not."""
 
     def answered(self, rows: Sequence[Any], batch_size: int | None = None) -> Iterable[Any]:
-        """An answer to each row, in their order, as `said` takes it."""
+        """An answer to each row, in their order, as `said` takes it. A pipeline that has parameters of upstream's
+        `_forward` gets them too, by their names."""
         raise NotImplementedError
 
     def said(self, answer: Any, options: dict[str, Any]) -> Any:
@@ -81,17 +82,18 @@ class AnsweringPipeline(transformers.Pipeline):
     def get_iterator(
         self, inputs: Iterable[Any], num_workers: int, batch_size: int, *parameters: dict[str, Any]
     ) -> Iterator[Any]:
-        """The answers in the order of `inputs`, a chunk at a time. The last parameters are those of `postprocess`."""
+        """The answers in the order of `inputs`, a chunk at a time. The last parameters are those of `said`, before
+        them those of `answered`."""
         check_count("batch_size", batch_size)
         # A torch data set need not be iterable, only countable.
         rows = iter(inputs) if isinstance(inputs, Iterable) else (inputs[i] for i in range(len(inputs)))
         wanted = batch_size if batch_size > 1 else None
         while chunk := list(islice(rows, self.at_once(wanted))):
-            for answer in self.answered(chunk, wanted):
+            for answer in self.answered(chunk, wanted, **parameters[1]):
                 yield self.said(answer, parameters[-1])
 
     def run_single(self, inputs: Any, *parameters: dict[str, Any]) -> Any:
-        (answer,) = self.answered([inputs])
+        (answer,) = self.answered([inputs], **parameters[1])
         return self.said(answer, parameters[-1])
 
     def check_finite(self, answers: torch.Tensor) -> None:

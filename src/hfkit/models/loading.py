@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 import transformers
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
@@ -167,6 +168,7 @@ def _opened(
             model, info = auto_model.from_pretrained(folder, config=config, **options)
             if four_bit.is_four_bit(config):
                 four_bit.settle(model)
+            _say_untied(model)
             return model, info
     except HfkitError:
         raise
@@ -174,6 +176,23 @@ def _opened(
         damaged = type(error).__name__ == "SafetensorError"
         what = f"the weights {'are damaged' if damaged else 'cannot be read'}: {first_line(error)}"
         raise HfkitError(what, where=str(folder), fix="fetch or copy the file again" if damaged else None) from error
+
+
+def _say_untied(model: PreTrainedModel) -> None:
+    """Have the config say that an output layer of its own is no copy of the token vectors, where the weights hold both.
+
+    transformers 5 reads every T5 as tied, keeps both matrices where they differ, and would tie them at the next
+    occasion: the model would then say nothing but noise.
+    """
+    try:
+        ends = [model.get_input_embeddings(), model.get_output_embeddings()]
+    except NotImplementedError:
+        return
+    first, second = (getattr(end, "weight", None) for end in ends)
+    if not getattr(model.config, "tie_word_embeddings", False) or first is None or second is None or first is second:
+        return
+    if first.shape != second.shape or not torch.equal(first, second):
+        model.config.tie_word_embeddings = False
 
 
 def _unused_layers(model: PreTrainedModel, info: dict[str, Any]) -> list[str]:

@@ -98,7 +98,7 @@ def by_length(groups: Lines, y_label: str, unit: str = "tokens") -> Markup:
     ends = [end for group in groups for end in (group["score"].low, group["score"].high)]
     margin = max(0.1 * (max(ends) - min(ends)), 0.01)
     low, high = max(0.0, min(ends) - margin), max(ends) + margin
-    if y_label != "mean absolute error":
+    if y_label != "mean absolute error" and max(ends) <= 1:
         high = min(high, 1.0)
     plot = Plot(f"{y_label} by text length", (-0.5, len(groups) - 0.5), (low, high), f"length in {unit}", y_label)
     plot.grid(x_ticks=[])

@@ -81,6 +81,11 @@ class BaseTask:
         return find(self.name).metrics(self.settings())[0].name
 
     @property
+    def best_metric(self) -> str:
+        """The figure by which the best model is kept while it learns, where nobody says another: the primary one."""
+        return self.primary_metric
+
+    @property
     def classes(self) -> list[str] | None:
         """The labels that an answer is one or several of; None where it is a number or a text."""
         return None
@@ -138,6 +143,11 @@ class BaseTask:
         a row where they differ in length: what its metrics read, and `loss`, a row's own, where no metric has that
         name."""
         raise NotImplementedError
+
+    def finished(self) -> Self:
+        """A copy that judges a finished model, with what a look at the validation split has no time for, such as
+        writing a text to every row. Here a look leaves nothing out."""
+        return self
 
     def before_training(self, run: "Run", model: "torch.nn.Module") -> None:
         """Keep in the run what the model tells of itself, in the first process."""

@@ -34,9 +34,10 @@ def pretrained(
     kinds: Mapping[Any, Any],
     called: str,
     keeps_head: Callable[[PreTrainedConfig], bool],
-    settle: Settle,
+    settle: Settle | None = None,
     pooled: Callable[[PreTrainedConfig], PreTrainedConfig] | None = None,
     way_out: str = "",
+    such: str = "google-bert/bert-base-cased",
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     """The model that `--model` names, its tokenizer, and the parameters that no checkpoint has filled.
 
@@ -46,9 +47,10 @@ def pretrained(
         kinds: transformers' mapping from configs to the models of the task.
         called: What such a model is called: tagger.
         keeps_head: Whether the head that comes with the weights, by its config, is the one that is wanted.
-        settle: How its batches are filled.
+        settle: How its batches are filled; None has nothing to settle.
         pooled: The config of a model on the backbone of another, whose kind it checks.
         way_out: What else may be done where the model was trained for another task.
+        such: A model of the kind, for who names another.
 
     Raises:
         HfkitError: There is no such model of its kind, or it was trained for another job; and what reading it raises.
@@ -60,7 +62,7 @@ def pretrained(
     if pooled:
         settings = pooled(settings)
     else:
-        _check_kind(settings, config, spec.auto_model, spec.heads, kinds, called, way_out)
+        _check_kind(settings, config, spec.auto_model, spec.heads, kinds, called, way_out, such)
     processor = read_tokenizer(folder, config.model, config.trust_remote_code)
     backbone = getattr(settings, "backbone_config", None) or settings
     set_dropout(backbone, config.dropout, config.attention_dropout)
@@ -77,7 +79,7 @@ def pretrained(
     if not keep:
         renew_head(model)
     say_head(model, keep and not any(in_head(model, name) for name in new), new, spec.labelled)
-    if sentence := settle(model, processor, config.model):
+    if settle and (sentence := settle(model, processor, config.model)):
         say(sentence)
     return model, processor, new
 
@@ -101,6 +103,7 @@ def _check_kind(
     kinds: Any,
     called: str,
     way_out: str,
+    such: str,
 ) -> None:
     """Refuse a model that cannot do the task, or that was trained for another one."""
     built_as = (settings.architectures or [""])[0]
@@ -109,7 +112,7 @@ def _check_kind(
     remote = config.trust_remote_code and auto_model in getattr(settings, "auto_map", {})
     if type(settings) not in kinds and not remote:
         what = f"{config.model} is a {built_as or settings.model_type}, and there is no {called} of its kind"
-        raise HfkitError(what, where="--model", fix="choose a text model, such as google-bert/bert-base-cased")
+        raise HfkitError(what, where="--model", fix=f"choose a text model, such as {such}")
     if built_as.partition("For")[2] not in PRETRAINING:
         what = f"{config.model} is a {built_as}: a model for another task"
         raise HfkitError(what, where="--model", fix=f"choose a {called} or a pretrained model{way_out}")

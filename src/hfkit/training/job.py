@@ -245,9 +245,9 @@ def _callbacks(job: Job, rows: DatasetDict) -> list[Callback]:
         chosen.append(Unfreeze(config.unfreeze_epoch))
     if config.ema_decay:
         chosen.append(Ema(config.ema_decay))
-    chosen += [Progress(), Log(run.path)]
-    if looks:
+    if looks:  # before the log, which then has the figures that a task adds
         chosen += job.task.callbacks(config, run, rows, job.processor)
+    chosen += [Progress(), Log(run.path)]
     chosen.append(ModelKeeper(metric, greater, run.model_path, save, looks and config.load_best_model_at_end))
     if config.early_stopping_patience is not None:
         patience, threshold = config.early_stopping_patience, config.early_stopping_threshold
@@ -258,7 +258,7 @@ def _callbacks(job: Job, rows: DatasetDict) -> list[Callback]:
 
 def _best_metric(config: TrainConfig, task: Task) -> tuple[str, bool]:
     """The figure that says which model is best, known to be measured, and whether more of it is better."""
-    metric = (config.metric_for_best_model or task.primary_metric).removeprefix("eval_")
+    metric = (config.metric_for_best_model or task.best_metric).removeprefix("eval_")
     better = {"loss": "lower"} | {one.name: one.better for one in find(task.name).metrics(task.settings())}
     if metric not in better:
         raise HfkitError(f"{metric} is not measured", where="--metric_for_best_model", fix=nearest(metric, better))

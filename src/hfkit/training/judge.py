@@ -83,7 +83,7 @@ def _judge(run: Run, config: TrainConfig, task: Task, data: DatasetDict, folder:
     figures = intervals(table, task.settings(), {}, seed=config.seed) | {"split": "test"}
     seen = run.path / test_split.SEEN
     figures["seen_in_training"] = None  # pictures, old runs
-    if "text" in data["test"].column_names and seen.is_file():
+    if set(test_split.TEXTS) & set(data["test"].column_names) and seen.is_file():
         learnt = parquet.read_table(seen)["text"].to_numpy()
         figures["seen_in_training"] = int(np.isin(test_split.digests(data["test"]), learnt).sum())
     if accelerator.is_main_process:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # What a run keeps of a text, in characters: enough to show it; a data set of books is not copied into every run.
 TEXT_KEPT = 2000
 
+TEXTS = ("text", "text_pair", "source")
+"""Columns with what a model reads, by which a row is known again."""
+
 VALIDATION = "validation.parquet"
 
 SEEN = "seen.parquet"
@@ -71,7 +74,7 @@ def write(job: "Job", train_seconds: float) -> None:
             validated = prediction_table(data["validation"], encoded["validation"], judged["validation"], {})
             write_table(run.path / VALIDATION, validated)
         # What a stream has learnt grows without end, and is not written down.
-        if "text" in data["train"].column_names and getattr(data, "stream", None) is None:
+        if set(TEXTS) & set(data["train"].column_names) and getattr(data, "stream", None) is None:
             write_table(run.path / SEEN, pa.table({"text": digests(data["train"])}))
         write_json(run.path / "metrics.json", figures | {"split": "test", "parameters": parameters})
         trained = train_seconds + sum(line.get("session_seconds", 0.0) for line in run.timing())
@@ -109,7 +112,8 @@ def answers(
     config: TrainConfig,
     description: str = "evaluate",
 ) -> dict[str, np.ndarray]:
-    """The task's predictions for every encoded row."""
+    """The task's predictions for every encoded row, of a finished model."""
+    task = task.finished()
     rows = task.to_evaluate(encoded)
     found = evaluate(accelerator, task, model.to(accelerator.device), rows, config, description)
     return task.by_example(encoded, rows, found)
@@ -117,7 +121,7 @@ def answers(
 
 def digests(rows: Dataset) -> np.ndarray:
     """64 bits of each row's text (and its pair), without outer space and case, as repeats are found in loading."""
-    columns = [rows[name] for name in ("text", "text_pair") if name in rows.column_names]
+    columns = [rows[name] for name in TEXTS if name in rows.column_names]
     keys = ("\0".join(text.strip().casefold() for text in texts) for texts in zip(*columns, strict=True))
     found = [hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest() for key in keys]
     return np.frombuffer(b"".join(found), dtype=np.uint64)
@@ -143,9 +147,7 @@ def prediction_table(
 ) -> pa.Table:
     """A row per example: id, text, group, label, the model's and the baselines' answers, loss, length, truncated."""
     known = set(rows.column_names)
-    texts: dict[str, Any] = {
-        name: rows[name] for name in ("text", "text_pair", "prompt", "completion") if name in known
-    }
+    texts: dict[str, Any] = {name: rows[name] for name in (*TEXTS, "target", "prompt", "completion") if name in known}
     if "messages" in known:
         chats = map(unpacked, rows["messages"])
         texts["text"] = ["\n".join(f"{turn['role']}: {said(turn)}" for turn in chat) for chat in chats]

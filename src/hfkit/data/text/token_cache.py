@@ -76,7 +76,8 @@ def lost(
             accelerator.print(f"{name}: {note}")
         if cut["rows"]:
             texts = f"{counted(cut['rows'], 'text')} ({cut['share']:.1%})"
-            accelerator.print(f"{name}: {texts} cut to {cut['max_length']} tokens (--long_text {cut['long_text']})")
+            way = f" (--long_text {cut['long_text']})" if "long_text" in cut else ""
+            accelerator.print(f"{name}: {texts} cut to {cut['max_length']} tokens{way}")
         if cut.get("unknown") or cut.get("equal"):
             equal = f"{counted(cut['equal'], 'different text')} ({cut['equal_share']:.1%})"
             unknown = f"{cut['unknown']:.2%} of the tokens are unknown to the tokenizer"

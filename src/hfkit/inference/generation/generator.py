@@ -35,7 +35,7 @@ class TextGenerator:
         options = options or GenerationArguments()
         said(options)  # wrong numbers are told before anything is read
         loaded = pipeline(model, **loading)
-        if not loaded.model.can_generate():
+        if not loaded.model.can_generate() or loaded.model.config.is_encoder_decoder:
             raise HfkitError(f"{model} does not continue texts: it is for {loaded.task}", fix="hfkit predict RUN")
         self.name = str(model)
         self.model, self.tokenizer, self.device = loaded.model, loaded.tokenizer, loaded.device

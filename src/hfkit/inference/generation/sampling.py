@@ -33,6 +33,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "repetition_penalty": (lambda value: not 0 < value < math.inf, "give a number above 0, such as 1.1; 1 is off"),
     "no_repeat_ngram_size": (lambda value: value < 0, "give a number of tokens; 0 is off"),
     "num_beams": (lambda value: value < 1, "give a number of at least 1; 1 is off"),
+    "length_penalty": (lambda value: not math.isfinite(value), "give a number, such as 1.0"),
     "num_return_sequences": (lambda value: value < 1, "give a number of at least 1"),
     "stop": (lambda value: not all(value), "give texts with at least one character"),
     "seed": (lambda value: not 0 <= value < 2**32, "give a whole number from 0 to 4,294,967,295"),

@@ -63,8 +63,10 @@ def in_head(model: nn.Module, name: str) -> bool:
     timm = getattr(model, "timm_model", None)
     if timm is not None:
         return any(name.startswith(f"timm_model.{head}.") for head in timm_heads(timm))
-    first = name.split(".")[0]
-    return first != getattr(model, "base_model_prefix", "") and first not in EMBEDDING_MODULES
+    first, prefix = name.split(".")[0], getattr(model, "base_model_prefix", "")
+    if first in ("encoder", "decoder") and not hasattr(model, prefix):  # T5's stand beside its output layer
+        return False
+    return first != prefix and first not in EMBEDDING_MODULES
 
 
 def timm_heads(model: nn.Module) -> list[str]:

@@ -64,9 +64,9 @@ class Log(Callback):
         entry = {"step": state.step, "epoch": round(state.epoch, 6), "tokens": state.tokens}
         self._write(engine, entry | {name: round(value, 6) for name, value in figures.items()})
         name = f"eval_{engine.task.primary_metric}"
-        engine.accelerator.print(
-            f"update {state.step}, epoch {state.epoch:.2f}: {name} {figures[name]:.4f}, loss {figures['eval_loss']:.4f}"
-        )
+        told = [f"{name} {figures[name]:.4f}"] if name in figures else []  # a look may not take it
+        told.append(f"loss {figures['eval_loss']:.4f}")
+        engine.accelerator.print(f"update {state.step}, epoch {state.epoch:.2f}: {', '.join(told)}")
 
     @contextlib.contextmanager
     def evaluating(self, engine: "Engine") -> Iterator[None]:

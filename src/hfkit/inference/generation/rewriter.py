@@ -1,0 +1,110 @@
+"""Rewriter: texts, as tokens -> the texts that an encoder-decoder model writes, in batches that change no answer."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from transformers import GenerationConfig, LogitsProcessorList
+
+from hfkit.data.text.truncation import positions_of
+from hfkit.data.text.windows import padded
+from hfkit.inference.generation.sampling import Draw, Sound, drawn_as_likeliest
+from hfkit.models.loading import quiet
+
+TOKENS_CPU, TOKENS = 4096, 65536
+"""Tokens in a batch, source, padding and what is written together, once for each beam."""
+
+
+class Written(NamedTuple):
+    """A text, its tokens, and whether it came to its end, or was cut off by `max_new_tokens`."""
+
+    text: str
+    tokens: int
+    ended: bool
+
+
+class Rewriter:
+    """Writes with an encoder-decoder model.
+
+    Greedy texts and those of beams are `generate`'s of transformers. Where tokens are drawn, a text depends on its seed
+    alone; a batch changes none.
+
+    Args:
+        model: An encoder-decoder, perhaps with an adapter, ready to answer.
+        tokenizer: Its tokenizer.
+        config: How, as `sampling.settle` gives it.
+        tokens_per_batch: Default: `TOKENS_CPU`, on an accelerator `TOKENS`.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, config: GenerationConfig, tokens_per_batch: int | None = None
+    ) -> None:
+        self.model, self.tokenizer, self.config = model, tokenizer, config
+        self.device = next(model.parameters()).device
+        self.tokens_per_batch = tokens_per_batch or (TOKENS_CPU if self.device.type == "cpu" else TOKENS)
+        wanted: Any = config.max_new_tokens
+        positions = positions_of(model.config)  # the first one has the token that begins a text
+        self.new = int(wanted if positions is None else min(wanted, positions - 1))
+
+    def write(self, sources: Sequence[list[int]], seeds: Sequence[int], most: int | None = None) -> list[list[Written]]:
+        """What is made of each source, token ids with their special tokens: `num_return_sequences` texts.
+
+        `seeds` are what is drawn from, one a source; `most` is how many sources a batch may have.
+        """
+        found: list[list[Written]] = [[]] * len(sources)
+        for places in self._batches(sources, most):
+            rows = self._batch([sources[place] for place in places], [seeds[place] for place in places])
+            for place, texts in zip(places, rows, strict=True):
+                found[place] = texts
+        return found
+
+    def _batches(self, sources: Sequence[list[int]], most: int | None) -> Iterator[list[int]]:
+        """Places of sources that are written together, the longest first: neighbours in length need little padding."""
+        order = sorted(range(len(sources)), key=lambda place: -len(sources[place]))
+        beams: int = max(self.config.num_beams, self.config.num_return_sequences)
+        start = 0
+        while start < len(order):
+            count = self.tokens_per_batch // ((len(sources[order[start]]) + self.new) * beams)
+            count = 1 if self._draws_beams() else max(1, min(count, most or count))
+            yield order[start : start + count]
+            start += count
+
+    def _batch(self, sources: Sequence[list[int]], seeds: Sequence[int]) -> list[list[Written]]:
+        each: Any = self.config.num_return_sequences
+        repeats = each if self.config.num_beams == 1 else 1  # beams return theirs together
+        rows = [source for source in sources for _ in range(repeats)]
+        config: Any = copy.deepcopy(self.config)
+        config.max_new_tokens, processors = self.new, LogitsProcessorList([Sound()])
+        if config.do_sample and not self._draws_beams():
+            processors.append(Draw(config, [seed_of(seed, number) for seed in seeds for number in range(repeats)]))
+            config = drawn_as_likeliest(config)
+        ids = padded(rows, config.pad_token_id).to(self.device)
+        mask = padded([[1] * len(row) for row in rows], 0).to(self.device)
+        devices = [self.device] if self.device.type == "cuda" else []
+        with quiet(), torch.no_grad(), torch.random.fork_rng(devices):
+            torch.manual_seed(seed_of(seeds[0], 0))  # for beams that are drawn
+            made = self.model.generate(
+                input_ids=ids, attention_mask=mask, generation_config=config, logits_processor=processors
+            )
+        texts = [self._read(row) for row in made[:, 1:].tolist()]  # without the token that begins each
+        return [texts[start : start + each] for start in range(0, len(texts), each)]
+
+    def _read(self, ids: list[int]) -> Written:
+        """A row of what was made, up to its end token: what follows in a batch is padding."""
+        ends = self.config.eos_token_id
+        known = set(ends) if isinstance(ends, list) else {ends}
+        size = next((at for at, token in enumerate(ids) if token in known), None)
+        kept = ids if size is None else ids[:size]
+        forced = getattr(self.config, "forced_eos_token_id", None) is not None and size == self.new - 1
+        text = self.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return Written(str(text), len(kept), size is not None and not forced)
+
+    def _draws_beams(self) -> bool:
+        return bool(self.config.do_sample and self.config.num_beams != 1)
+
+
+def seed_of(*numbers: int) -> int:
+    """A seed of these numbers. Neighbouring ones would make neighbouring streams."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
