@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -464,6 +465,20 @@ def test_a_list_of_missing_values_is_refused_or_named(form: str) -> None:
     assert repr(cell) in message
     data = load_data(name, missing_values=["NA", cell], drop_bad_rows=True)
     assert "20 rows of train without label: dropped" in data.summary.notes
+
+
+@pytest.mark.parametrize("values", [[1.5, -999, 2.5], [Decimal("1.50"), Decimal("-999.00"), Decimal("2.50")]])
+def test_a_number_that_stands_for_a_missing_value_does_so_in_a_column_of_numbers(values: list[Any]) -> None:
+    data = load_data(column(values, "data.parquet"), missing_values=["-999"], drop_bad_rows=True)
+    assert "20 rows of train without label: dropped" in data.summary.notes
+    assert "a number from 1.5 to 2.5" in data.summary.reading
+
+
+def test_a_word_among_numbers_can_be_named_as_missing() -> None:
+    name = column(["1.5", "2.5", "N/A"], "data.csv")
+    assert "--missing_values 'N/A' with --drop_bad_rows" in refused(name, problem_type="regression")
+    data = load_data(name, missing_values=["N/A"], drop_bad_rows=True)
+    assert data.summary.problem_type == "regression"
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

@@ -132,8 +132,11 @@ def numbers(rows: Rows, values: list[Any]) -> list[float]:
     found = [_number(value) for value in values]
     bad = [row for row, number in enumerate(found) if not math.isfinite(number)]
     if bad:
-        fix = "--decimal ',' reads commas, where each is a decimal mark" if "," in str(values[bad[0]]) else None
-        refuse(rows, bad, f"Regression needs finite numbers; the label {str(values[bad[0]])[:60]!r} is none", fix)
+        label = str(values[bad[0]])[:60]
+        fix = f"--missing_values {label!r} with --drop_bad_rows, where it stands for none; else mend the label"
+        if "," in label:
+            fix = "--decimal ',' reads commas, where each is a decimal mark"
+        refuse(rows, bad, f"Regression needs finite numbers; the label {label!r} is none", fix)
     return found
 
 
