@@ -147,6 +147,8 @@ def test_one_bad_cell_in_a_column_of_lists_is_told_by_its_row(name: str) -> None
         (["[1. 0. 1.]", "[0. 1. 0.]"], ["0", "1", "2"]),
         (["[ 3 12]", "[7]"], ["3", "7", "12"]),
         (["[True, False]", "[True, True]"], ["0", "1"]),
+        (["('sad',)", "('happy', 'proud')", "()"], ["happy", "proud", "sad"]),
+        (["{'sad'}", "{'happy', \"it's\"}", "set()"], ["happy", "it's", "sad"]),
     ],
 )
 def test_lists_as_pandas_and_numpy_write_them(cells: list[str], names: list[str]) -> None:
@@ -162,6 +164,14 @@ def test_what_only_looks_like_a_list_is_refused_or_a_name(cell: str) -> None:
     if cell.endswith("]"):
         assert "data.csv line 2" in refused(name)
     assert cell in load_data(name, problem_type=SINGLE).summary.label_names
+
+
+@pytest.mark.parametrize(
+    "cells", [["(1)", "(2)"], ["{'a'}", "b"], ["('a')", "('b')"], ["()", ":)"], ["(0, 1)", "(1, 2)"]]
+)
+def test_round_brackets_around_other_than_a_list_of_names_are_a_name(cells: list[str]) -> None:
+    summary = load_data(column(cells, "data.csv")).summary
+    assert (summary.problem_type, set(summary.label_names)) == (SINGLE, set(cells))
 
 
 def test_columns_of_0_and_1_are_a_label_each() -> None:
