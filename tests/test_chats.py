@@ -51,6 +51,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     "messages": {"messages": [USER, ANSWER]},
     "parts": {"messages": [{**USER, "content": [{"type": "text", "text": "say 1"}]}, ANSWER]},
     "json": {"messages": json.dumps([USER, ANSWER])},
+    "printed": {"messages": str([{**USER, "weight": None}, ANSWER])},
     "trl": {"prompt": [USER], "completion": [ANSWER]},
     "sharegpt": {"conversations": [{"from": "human", "value": "say 1"}, {"from": "gpt", "value": "1"}]},
     "alpaca": {"instruction": "say", "input": "1", "output": "1"},
@@ -67,6 +68,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     "input and context": {"input": "say", "context": "1", "output": "1"},
     "trl with a text": {"prompt": [USER], "completion": "1"},
     "trl, json and a text": {"prompt": json.dumps([USER]), "completion": "1"},
+    "trl, printed and a text": {"prompt": str([USER]), "completion": "1"},
     "a list and an answer": {"prompt": [USER], "response": "1"},
     "a text and trl": {"prompt": "say 1", "completion": [ANSWER]},
 }
@@ -89,7 +91,7 @@ def test_every_layout_is_the_same_chat_in_training_and_in_inference(
         place, first = next(iter(source.rows))
         answered = [] if name == "a text and trl" else ["completion"]  # which alone says that it is a chat
         prompt = layout.prompt({key: value for key, value in first.items() if key not in answered}, place)
-    if name not in ("messages", "parts", "json", "sharegpt"):  # these hold the answer too, which would be continued
+    if name not in ("messages", "parts", "json", "printed", "sharegpt"):  # these hold the answer too, to be continued
         assert tokenizer.decode(token_ids(tokenizer, prompt, place)) == asked
     text, (answer,), found = learnt(data["train"][0], tokenizer)
     assert (text, answer) == (asked + "1<|end|>\n", "1<|end|>\n")
@@ -175,6 +177,7 @@ def test_what_is_no_chat_is_named_by_its_place() -> None:
         ([{**USER, "content": [{"type": "image", "image": "a.png"}]}, ANSWER], "part of a message is no text"),
         ([USER, {**ANSWER, "tool_calls": [{"function": {}}]}], "names no function"),
         ("[not json", "is not JSON"),
+        ("[{'role': {1, 2}}]", "is not JSON"),
         ([USER], "no message of the chat has the role assistant"),
     ):
         path = write([*good, {"messages": bad}])
