@@ -163,6 +163,8 @@ def test_messages_that_nobody_answers_are_counted(capsys: pytest.CaptureFixture[
     assert "12 chats of train opened by the assistant: read, and not learnt" in data.summary.notes
     text, (answer,), _ = learnt(data["train"][0], byte_level(CHATML))
     assert text.count("<|end|>") == 3 and answer.count("<|end|>") == 1
+    data = load_data(write(many({"messages": [USER, {**ANSWER, "content": ""}]})), task="text-generation")
+    assert "12 chats of train with an answer that says nothing: that is learnt" in data.summary.notes
     row = {"prompt": [USER, ANSWER, USER], "completion": [ANSWER]}
     data = load_data(write(many(row)), task="text-generation")
     _, (answer,), _ = learnt(data["train"][0], byte_level(CHATML))
