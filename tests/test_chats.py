@@ -199,6 +199,13 @@ def test_which_columns_are_read() -> None:
     assert layout_of(["messages", "tools", "system"]).used == ("messages", "system", "tools")  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("name", ["system", "system_prompt"])
+def test_a_column_of_the_systems_words_is_the_systems(name: str) -> None:
+    data = load_data(write(many({name: "Be brief.", "question": "say 1", "response": "1"})), task="text-generation")
+    assert data["train"][0]["messages"][0] == SYSTEM
+    assert not any("not used" in note for note in data.summary.notes)
+
+
 def test_a_tokenizer_that_ends_each_text_ends_no_prompt() -> None:
     tokenizer = ByT5Tokenizer()
     assert tokenizer.decode(token_ids(tokenizer, "2+2=", "here")) == "2+2="
