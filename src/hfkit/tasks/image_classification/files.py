@@ -110,7 +110,9 @@ def _answering(
 
 def _check_folder(root: Path, model: Any, options: dict[str, Any]) -> None:
     """Refuse a table, and the options of a table's dialect, which are taken out."""
-    if root.suffix.lower() in SUFFIXES or not root.exists():
+    if not root.exists():
+        raise HfkitError("There is no such folder", where=f"--input {root}", fix=f"{model} reads a folder of images")
+    if root.suffix.lower() in SUFFIXES:
         raise HfkitError(f"{model} reads images", where=f"--input {root}", fix="give a folder of images")
     dialect = ("encoding", "delimiter", "quoting", "column_names")
     FileArguments(**{name: options.pop(name) for name in dialect if name in options}).check_no_csv(str(root))
