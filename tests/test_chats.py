@@ -51,6 +51,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     "messages": {"messages": [USER, ANSWER]},
     "parts": {"messages": [{**USER, "content": [{"type": "text", "text": "say 1"}]}, ANSWER]},
     "json": {"messages": json.dumps([USER, ANSWER])},
+    "printed": {"messages": str([{**USER, "weight": None}, ANSWER])},
     "trl": {"prompt": [USER], "completion": [ANSWER]},
     "sharegpt": {"conversations": [{"from": "human", "value": "say 1"}, {"from": "gpt", "value": "1"}]},
     "alpaca": {"instruction": "say", "input": "1", "output": "1"},
@@ -67,6 +68,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     "input and context": {"input": "say", "context": "1", "output": "1"},
     "trl with a text": {"prompt": [USER], "completion": "1"},
     "trl, json and a text": {"prompt": json.dumps([USER]), "completion": "1"},
+    "trl, printed and a text": {"prompt": str([USER]), "completion": "1"},
     "a list and an answer": {"prompt": [USER], "response": "1"},
     "a text and trl": {"prompt": "say 1", "completion": [ANSWER]},
 }
@@ -89,7 +91,7 @@ def test_every_layout_is_the_same_chat_in_training_and_in_inference(
         place, first = next(iter(source.rows))
         answered = [] if name == "a text and trl" else ["completion"]  # which alone says that it is a chat
         prompt = layout.prompt({key: value for key, value in first.items() if key not in answered}, place)
-    if name not in ("messages", "parts", "json", "sharegpt"):  # these hold the answer too, which would be continued
+    if name not in ("messages", "parts", "json", "printed", "sharegpt"):  # these hold the answer too, to be continued
         assert tokenizer.decode(token_ids(tokenizer, prompt, place)) == asked
     text, (answer,), found = learnt(data["train"][0], tokenizer)
     assert (text, answer) == (asked + "1<|end|>\n", "1<|end|>\n")
@@ -161,6 +163,8 @@ def test_messages_that_nobody_answers_are_counted(capsys: pytest.CaptureFixture[
     assert "12 chats of train opened by the assistant: read, and not learnt" in data.summary.notes
     text, (answer,), _ = learnt(data["train"][0], byte_level(CHATML))
     assert text.count("<|end|>") == 3 and answer.count("<|end|>") == 1
+    data = load_data(write(many({"messages": [USER, {**ANSWER, "content": ""}]})), task="text-generation")
+    assert "12 chats of train with an answer that says nothing: that is learnt" in data.summary.notes
     row = {"prompt": [USER, ANSWER, USER], "completion": [ANSWER]}
     data = load_data(write(many(row)), task="text-generation")
     _, (answer,), _ = learnt(data["train"][0], byte_level(CHATML))
@@ -175,6 +179,7 @@ def test_what_is_no_chat_is_named_by_its_place() -> None:
         ([{**USER, "content": [{"type": "image", "image": "a.png"}]}, ANSWER], "part of a message is no text"),
         ([USER, {**ANSWER, "tool_calls": [{"function": {}}]}], "names no function"),
         ("[not json", "is not JSON"),
+        ("[{'role': {1, 2}}]", "is not JSON"),
         ([USER], "no message of the chat has the role assistant"),
     ):
         path = write([*good, {"messages": bad}])
@@ -192,6 +197,13 @@ def test_which_columns_are_read() -> None:
     asked = layout_of(["question"], asking=True)
     assert asked is not None and asked.kind == "pair"
     assert layout_of(["messages", "tools", "system"]).used == ("messages", "system", "tools")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["system", "system_prompt"])
+def test_a_column_of_the_systems_words_is_the_systems(name: str) -> None:
+    data = load_data(write(many({name: "Be brief.", "question": "say 1", "response": "1"})), task="text-generation")
+    assert data["train"][0]["messages"][0] == SYSTEM
+    assert not any("not used" in note for note in data.summary.notes)
 
 
 def test_a_tokenizer_that_ends_each_text_ends_no_prompt() -> None:

@@ -255,6 +255,10 @@ sys.exit(exit_cleanly(lambda: warnings.warn(said, UserWarning)))
 def test_a_wrong_command_or_model_is_told_with_what_is_near(capsys: Captured) -> None:
     assert hfkit("trian", "--dataset", "x.csv") == 2
     assert "there is no command trian; did you mean train?" in capsys.readouterr().err
+    claim(TrainConfig(), Path("out/bert_imdb"), "x").update(state="finished")
+    for command in ("report", "out/bert_imbd"), ("predict", "out/bert_imbd", "--input", "x.csv"):
+        assert hfkit(*command) == 1
+        assert "did you mean out/bert_imdb?" in capsys.readouterr().err
     claim(TrainConfig(), Path("runs/bert_imdb"), "x").update(state="finished")
     assert hfkit("train", "--dataset", "x.csv", "--model", "runs/bert_imbd") == 1
     assert "did you mean runs/bert_imdb?" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,8 @@ def test_one_bad_cell_in_a_column_of_lists_is_told_by_its_row(name: str) -> None
         (["[1. 0. 1.]", "[0. 1. 0.]"], ["0", "1", "2"]),
         (["[ 3 12]", "[7]"], ["3", "7", "12"]),
         (["[True, False]", "[True, True]"], ["0", "1"]),
+        (["('sad',)", "('happy', 'proud')", "()"], ["happy", "proud", "sad"]),
+        (["{'sad'}", "{'happy', \"it's\"}", "set()"], ["happy", "it's", "sad"]),
     ],
 )
 def test_lists_as_pandas_and_numpy_write_them(cells: list[str], names: list[str]) -> None:
@@ -161,6 +164,14 @@ def test_what_only_looks_like_a_list_is_refused_or_a_name(cell: str) -> None:
     if cell.endswith("]"):
         assert "data.csv line 2" in refused(name)
     assert cell in load_data(name, problem_type=SINGLE).summary.label_names
+
+
+@pytest.mark.parametrize(
+    "cells", [["(1)", "(2)"], ["{'a'}", "b"], ["('a')", "('b')"], ["()", ":)"], ["(0, 1)", "(1, 2)"]]
+)
+def test_round_brackets_around_other_than_a_list_of_names_are_a_name(cells: list[str]) -> None:
+    summary = load_data(column(cells, "data.csv")).summary
+    assert (summary.problem_type, set(summary.label_names)) == (SINGLE, set(cells))
 
 
 def test_columns_of_0_and_1_are_a_label_each() -> None:
@@ -464,6 +475,20 @@ def test_a_list_of_missing_values_is_refused_or_named(form: str) -> None:
     assert repr(cell) in message
     data = load_data(name, missing_values=["NA", cell], drop_bad_rows=True)
     assert "20 rows of train without label: dropped" in data.summary.notes
+
+
+@pytest.mark.parametrize("values", [[1.5, -999, 2.5], [Decimal("1.50"), Decimal("-999.00"), Decimal("2.50")]])
+def test_a_number_that_stands_for_a_missing_value_does_so_in_a_column_of_numbers(values: list[Any]) -> None:
+    data = load_data(column(values, "data.parquet"), missing_values=["-999"], drop_bad_rows=True)
+    assert "20 rows of train without label: dropped" in data.summary.notes
+    assert "a number from 1.5 to 2.5" in data.summary.reading
+
+
+def test_a_word_among_numbers_can_be_named_as_missing() -> None:
+    name = column(["1.5", "2.5", "N/A"], "data.csv")
+    assert "--missing_values 'N/A' with --drop_bad_rows" in refused(name, problem_type="regression")
+    data = load_data(name, missing_values=["N/A"], drop_bad_rows=True)
+    assert data.summary.problem_type == "regression"
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

@@ -121,6 +121,8 @@ def test_prediction_reads_what_training_reads_and_counts_the_rest(
     folder = image_folder(tmp_path / "data", {"": 3}) / "red"
     for file, name in zip(sorted(folder.iterdir()), ("0.jfif", "1", "2.png"), strict=True):
         file.rename(folder / name)
+    with pytest.raises(HfkitError, match=r"no such folder\n.*gone"):
+        predict_file(picture_run, tmp_path / "gone", tmp_path / "out.csv", disable_tqdm=True)
     for name in ("Thumbs.db", "list.csv", ".DS_Store"):
         (folder / name).write_text("no picture")
     assert predict_file(picture_run, folder, tmp_path / "out.csv", disable_tqdm=True) == 3

@@ -209,8 +209,10 @@ def test_what_cannot_be_opened(classify: Any, tmp_path: Path) -> None:
         predict_file(classify, "in.csv", "out.csv", text_column="txt")
     with pytest.raises(HfkitError, match="are not written"):
         predict_file(classify, "in.csv", "out.xlsx")
-    with pytest.raises(HfkitError, match="cannot be written"):
+    with pytest.raises(HfkitError, match=r"cannot be written: No such file .*\n.*make the folder nowhere, or"):
         predict_file(classify, "in.csv", "nowhere/out.csv")
+    with pytest.raises(HfkitError, match=r"is a folder.*\n.*name one of the files in it"):
+        predict_file(classify, str(tmp_path), "out.csv")
     with pytest.raises(HfkitError, match="no encoding"):
         predict_file(classify, "in.csv", "out.csv", encoding="utf-99")
 

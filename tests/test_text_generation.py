@@ -384,6 +384,10 @@ def test_chats_and_completions_train(pretrained: Callable[[str], Path], tokenize
     run = job(config(dataset="sums.jsonl", model=str(pretrained("llama")), model_args=None, num_train_epochs=1))
     row = run.predictions().to_pylist()[0]
     assert row["bytes"] == len(row["completion"])
+    hfkit.write_report(run)
+    card = (run.path / "README.md").read_text()
+    hardest = max(run.predictions().to_pylist(), key=lambda one: one["nll"] / one["bytes"])
+    assert f": {hardest['prompt']}{hardest['completion']}\n" in card
     tokenizer.chat_template = CHAT
     tokenizer.save_pretrained("chatty")
     AutoModelForCausalLM.from_pretrained(pretrained("llama")).save_pretrained("chatty")

@@ -8,6 +8,7 @@ import inspect
 import logging
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def _cache() -> bool:
 def _token_vectors() -> bool:
     from transformers import PreTrainedModel
 
-    return PreTrainedModel._input_embed_layer == "embed_tokens" and hasattr(PreTrainedModel, "_tied_weights_keys")
+    return PreTrainedModel._input_embed_layer == "embed_tokens"
 
 
 def _forward_params() -> bool:
@@ -117,6 +118,51 @@ def _implementation() -> bool:
     return isinstance(BertConfig(attn_implementation="sdpa")._attn_implementation, str)
 
 
+def _tied() -> bool:
+    """What a model declares as tied is one tensor; the names are those of the layers, what takes before what gives."""
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    sizes = {"d_model": 8, "d_kv": 4, "d_ff": 8, "num_layers": 1, "num_heads": 2, "vocab_size": 10}
+    model = T5ForConditionalGeneration(T5Config(**sizes))
+    named = dict(model.named_parameters(remove_duplicate=False))
+    return bool(model._tied_weights_keys) and all(
+        named[name] is named[source] for name, source in model._tied_weights_keys.items()
+    )
+
+
+def _attention_flags() -> bool:
+    """A model that does not say so gets no fast attention."""
+    from transformers import PreTrainedModel
+
+    names = ("sdpa", "flash_attn", "flex_attn", "attention_backend")
+    return not any(getattr(PreTrainedModel, f"_supports_{name}") for name in names)
+
+
+def _checkpointing() -> bool:
+    """The switch for activation checkpointing finds each layer that has one of the two names, and sets both."""
+    from transformers import BertConfig, BertModel
+
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    model: Any = BertModel(BertConfig(vocab_size=10, **sizes))
+    model.embeddings.gradient_checkpointing = False
+    getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)()
+    return bool(model.embeddings.gradient_checkpointing) and callable(model.embeddings._gradient_checkpointing_func)
+
+
+def _pipeline_steps() -> bool:
+    """What each pipeline tells of its arguments and does with a batch."""
+    from transformers import Pipeline
+
+    return Pipeline.__abstractmethods__ >= {"_sanitize_parameters", "preprocess", "_forward", "postprocess"}
+
+
+def _metric_folder() -> bool:
+    """The folder that a metric makes as soon as it is opened."""
+    from evaluate import EvaluationModule
+
+    return "self._build_data_dir()" in inspect.getsource(EvaluationModule.__init__)
+
+
 def _groups() -> bool:
     from timm.models import group_parameters
 
@@ -127,9 +173,17 @@ TOUCHED: dict[str, tuple[str, Callable[[], bool]]] = {
     "transformers: `past_key_values`, since 5.24 `cache`": ("baselines/language/auto.py", _cache),
     "transformers: every config is a dataclass (5.4)": ("baselines/configs.py", _configs_are_dataclasses),
     "transformers.integrations.sdpa_attention, AttentionInterface": ("models/kernels/cpu_attention.py", _sdpa),
-    "PreTrainedModel._input_embed_layer, PreTrainedModel._tied_weights_keys": ("baselines/auto.py", _token_vectors),
+    "PreTrainedModel._input_embed_layer": ("baselines/auto.py", _token_vectors),
     "Pipeline._forward_params": ("tasks/text_generation/inference.py", _forward_params),
-    "PreTrainedModel._init_weights, Parameter._is_hf_initialized": ("tasks/text_classification/models.py", _fresh_head),
+    "PreTrainedModel._init_weights, Parameter._is_hf_initialized": ("models/adapting/heads.py", _fresh_head),
+    "PreTrainedModel._tied_weights_keys": ("data/sources/weights/model_folder.py", _tied),
+    "PreTrainedModel._supports_sdpa, _supports_flash_attn, _supports_flex_attn, _supports_attention_backend": (
+        "models/pooled.py",
+        _attention_flags,
+    ),
+    "PreTrainedModel: _gradient_checkpointing_func of its layers": ("baselines/transformer.py", _checkpointing),
+    "Pipeline._sanitize_parameters, _forward": ("tasks/question_answering/inference.py", _pipeline_steps),
+    "evaluate: EvaluationModule._build_data_dir, _info, _compute": ("evaluation/hf_modules.py", _metric_folder),
     "AutoModel._model_mapping": ("hub/editions.py", _mapping),
     "transformers.models.auto: the modules and their MODEL_FOR_ mappings": ("models/register.py", _registries),
     "config._attn_implementation": ("training/callbacks/speed.py", _implementation),
@@ -148,7 +202,9 @@ ELSEWHERE = {"_option_string_actions", "_actions", "_get_formatter", "_get_subac
 @pytest.mark.parametrize("name", TOUCHED)
 def test_it_is_still_where_it_was(name: str) -> None:
     file, holds = TOUCHED[name]
-    assert (SOURCE / file).is_file(), f"{file} has moved: say where {name} is leant on now"
+    there = (SOURCE / file).read_text(encoding="utf-8") if (SOURCE / file).is_file() else ""
+    private = re.findall(r"\b_\w+", name)
+    assert there and all(one in there for one in private), f"say where {name} is leant on now: {file} does it no more"
     assert holds(), f"{name} has changed, and {file} leans on it"
 
 
@@ -172,6 +228,25 @@ def test_no_private_name_is_touched_unlisted() -> None:
         for name, line in _touched(tree):
             known = name in own | listed or name.endswith("__")
             assert known, f"{file.relative_to(ROOT)}:{line} touches {name}: list it above"
+
+
+def test_no_private_name_is_put_in_place_of_a_librarys_unlisted() -> None:
+    """A method or attribute that a library's class looks for under its own underscore is a loan as well."""
+    listed = set(re.findall(r"\b_\w+", " ".join(TOUCHED)))
+    for file in SOURCE.rglob("*.py"):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.ClassDef) or not node.bases:
+                continue
+            said = {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
+            named = (name for one in node.body for name in ast.walk(one) if isinstance(name, ast.Name))
+            said |= {name.id for name in named if isinstance(name.ctx, ast.Store)}
+            private = {name for name in said if re.match(r"_[a-z]", name)}
+            if private:
+                module = file.relative_to(SOURCE.parent).with_suffix("").as_posix().replace("/", ".")
+                above = getattr(import_module(module.removesuffix(".__init__")), node.name).__mro__
+                lent = [base for base in above if base.__module__.split(".")[0] not in ("hfkit", "argparse")]
+                for name in sorted(private - listed):
+                    assert not any(name in vars(base) for base in lent), f"{module}.{node.name}.{name}: list it above"
 
 
 def _touched(tree: ast.AST) -> list[tuple[str, int]]:

@@ -233,8 +233,11 @@ def below(folder: Path) -> list[Path]:
 
 
 def like_runs(name: str | Path) -> str | None:
-    """The runs in `runs/` whose names are like this one, as a question; None where there is none."""
+    """The runs in `runs/`, or where the name says, whose names are like this one, as a question; None where there is
+    none."""
     places = below(Path("runs"))
+    with suppress(OSError):  # a name of thousands of characters
+        places = [*places, *(place for place in Path(name).parent.glob("*/") if _is_run(place))]
     names = {place.name: str(place) for place in places}
     close = [names[one] for one in get_close_matches(Path(name).name, names, n=2, cutoff=0.6)]
     return f"did you mean {' or '.join(close)}?" if close else None

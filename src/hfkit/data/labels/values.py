@@ -22,6 +22,8 @@ _NO_NUMBER = re.compile(r"[+-]?0\d|.*_|.*[^\x00-\x7f]", re.DOTALL)
 _WHOLE = re.compile(r"(0|-?[1-9]\d*)(\.0)?")
 _ITEM = r"""(?:np\.\w+\()?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[-+.\w]+)\)?"""
 _LIST = re.compile(rf"\[\s*(?:{_ITEM}(?:\s*,\s*|\s+|\s*(?=\])))*\]")
+_NAME = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_TUPLE_OR_SET = re.compile(rf"(?:set)?\(\)|\((?:{_NAME},\s*)+{_NAME}?\)|\{{(?:{_NAME},\s*)*{_NAME}\}}")
 _COMMA, _THOUSANDS = re.compile(r"\s*[+-]?\d+(,\d+)?\s*"), re.compile(r"\s*[+-]?\d{1,3},\d{3}\s*")
 _FLOAT32 = 3.4e38  # beyond it, training would see infinity
 
@@ -41,6 +43,8 @@ def cells(splits: dict[str, Rows], separator: str | None, names_only: bool) -> V
         return {split: list(map(parted, values)) for split, values in raw.items()}
     texts = {value for values in raw.values() for value in values if isinstance(value, str)}
     bracketed = {text for text in texts if text.strip()[:1] == "[" and text.strip()[-1:] == "]"}
+    if texts and all(_TUPLE_OR_SET.fullmatch(text.strip()) for text in texts):  # of names; (1) beside (2) is a name
+        bracketed = texts
     lists = {text: found for text in bracketed if (found := spelled_list(text)) is not None}
     typed = any(isinstance(value, list) for values in raw.values() for value in values)
     whole = bool(texts) and len(lists if names_only else bracketed) == len(texts)
@@ -79,14 +83,18 @@ def spelled(text: str) -> Any:
 
 
 def spelled_list(text: str) -> list[Any] | None:
-    """The list that a text spells as JSON, or as Python or NumPy print one; None where it is none."""
+    """The list that a text spells as JSON, or as Python or NumPy print one, a tuple or set of names; None where it is
+    none of them."""
+    text = text.strip()
     try:
         return list(read_json(text, ""))
     except HfkitError as error:
-        if not isinstance(error.__cause__, json.JSONDecodeError) or not _LIST.fullmatch(text.strip()):
+        if not isinstance(error.__cause__, json.JSONDecodeError) or not (
+            _LIST.fullmatch(text) or _TUPLE_OR_SET.fullmatch(text)
+        ):
             return None
     try:
-        items = [ast.literal_eval(item[1]) for item in re.finditer(_ITEM, text)]
+        items = [ast.literal_eval(item[1]) for item in re.finditer(_ITEM, text.removeprefix("set"))]
         json.dumps(items, ensure_ascii=False).encode()
     except (ValueError, SyntaxError):  # a word without quotes; half a character
         return None
@@ -136,9 +144,13 @@ def _is_quantity(value: Any) -> bool:
 def numbers(rows: Rows, values: list[Any]) -> list[float]:
     """Labels of a regression. Refuses, as an HfkitError, what is no number, or none that float32 holds."""
     found = [_number(value) for value in values]
-    if bad := [row for row, number in enumerate(found) if not math.isfinite(number)]:
-        fix = "--decimal ',' reads commas, where each is a decimal mark" if "," in str(values[bad[0]]) else None
-        refuse(rows, bad, f"Regression needs finite numbers; the label {str(values[bad[0]])[:60]!r} is none", fix)
+    bad = [row for row, number in enumerate(found) if not math.isfinite(number)]
+    if bad:
+        label = str(values[bad[0]])[:60]
+        fix = f"--missing_values {label!r} with --drop_bad_rows, where it stands for none; else mend the label"
+        if "," in label:
+            fix = "--decimal ',' reads commas, where each is a decimal mark"
+        refuse(rows, bad, f"Regression needs finite numbers; the label {label!r} is none", fix)
     return found
 
 

@@ -2,7 +2,7 @@
 gives rows one by one, in constant memory where the format allows it, `read_table` all of them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 
@@ -40,9 +40,12 @@ def open_bytes(path: Path, text: bool = True) -> Iterator[BufferedReader]:
 
 @contextmanager
 def open_records(path: Path, how: FileArguments) -> Iterator[Records]:
-    """Opens a .csv, .tsv, .jsonl, .ndjson, .json or .parquet file. Raises HfkitError: another ending, no regular file,
-    an empty one; and, while rows are read, bytes that are not text or a broken row, with its place."""
+    """Opens a .csv, .tsv, .jsonl, .ndjson, .json or .parquet file. Raises HfkitError: another ending, a folder,
+    no regular file, an empty one; and, while rows are read, bytes that are not text or a broken row, with its place."""
     suffix = path.suffix.lower()
+    with suppress(OSError):  # a name of thousands of characters
+        if path.is_dir():
+            raise HfkitError(f"{path} is a folder, and one file is read", fix="name one of the files in it")
     if suffix not in SUFFIXES:
         fix = f"give a file ending in {', '.join(SUFFIXES)}, or a folder of them"
         raise HfkitError(f"Files ending in {suffix or 'nothing'} are not read", where=str(path), fix=fix)

@@ -4,6 +4,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from hfkit.base.errors import HfkitError, nearest
@@ -38,7 +39,16 @@ class Table:
         self.known(name)
         values = self.columns[name]
         values = values if isinstance(values, list) else values.to_pylist()
-        return [None if str(value).strip() in self.missing else value for value in values] if self.missing else values
+        if not self.missing:
+            return values
+        # -999 is -999.0 in a column of floats, and -999.00 in one of decimals: nobody wrote it there.
+        quantities = {float(word) for word in self.missing if is_number(word)}
+        return [
+            None
+            if str(value).strip() in self.missing or (isinstance(value, float | Decimal) and value in quantities)
+            else value
+            for value in values
+        ]
 
     @property
     def shown(self) -> list[str]:

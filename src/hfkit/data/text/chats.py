@@ -1,5 +1,6 @@
 """Chats as files write them, in one form for training and inference: messages as a chat template reads them."""
 
+import ast
 import json
 from typing import Any
 
@@ -16,14 +17,29 @@ FORM = 'messages are objects with role and content: [{"role": "user", "content":
 
 
 def holds_messages(value: Any) -> bool:
-    """Whether a cell is a list, or as in a CSV the JSON of one of messages."""
+    """Whether a cell is a list, or as in a CSV the text of one of messages."""
     if not isinstance(value, str) or not value.lstrip().startswith("["):
         return isinstance(value, list)
     try:
-        found = json.loads(value)
-    except (ValueError, RecursionError):
+        found = _spelled(value, "", "The chat")
+    except HfkitError:
         return False
     return bool(found) and all(isinstance(message, dict) and {"role", "from"} & message.keys() for message in found)
+
+
+def _spelled(text: str, where: str, what: str) -> Any:
+    """What a text spells as JSON, or as Python prints it: pandas writes a column of lists so into a CSV. Refuses, as an
+    HfkitError, what is neither."""
+    try:
+        return read_json(text, where, what, "write the column with json.dumps")
+    except HfkitError as error:
+        if not isinstance(error.__cause__, json.JSONDecodeError):
+            raise
+        try:
+            printed = json.dumps(ast.literal_eval(text.strip()))
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            raise error from error.__cause__
+    return read_json(printed, where, what)
 
 
 def messages_of(value: Any, where: str) -> list[Message]:
@@ -31,15 +47,16 @@ def messages_of(value: Any, where: str) -> list[Message]:
     of text are joined, arguments of tool calls that are JSON become objects, and keys that are null are left out, as
     Parquet fills them in. Raises HfkitError: it is no list of messages, one lacks its role or its text, or holds other
     parts than text."""
-    found = read_json(value, where, "The chat") if isinstance(value, str) else value
+    found = _spelled(value, where, "The chat") if isinstance(value, str) else value
     if not isinstance(found, list):
         raise HfkitError(f"A chat is no list of messages: {str(value)[:80]!r}", where=where, fix=FORM)
     return [_message(message, where) for message in found]
 
 
 def tools_of(value: Any, where: str) -> list[Any]:
-    """The tools of a row: a list of their descriptions, or the JSON of one; none where nothing is. Refuses others."""
-    found = read_json(value, where, "The column tools") if isinstance(value, str) and value.strip() else value or []
+    """The tools of a row: a list of their descriptions, or a text that spells one; none where nothing is. Refuses
+    others."""
+    found = _spelled(value, where, "The column tools") if isinstance(value, str) and value.strip() else value or []
     if not isinstance(found, list):
         raise HfkitError(f"The tools are no list: {str(value)[:80]!r}", where=where, fix="a list of JSON schemas")
     return [_without_nulls(tool) for tool in found]

@@ -17,7 +17,7 @@ from hfkit.data.tables.columns import ID_NAMES, find_text, group_of, row_ids
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, check_missing, check_strings, units
 from hfkit.data.tables.table import Table, counted, is_missing
-from hfkit.data.text.chats import is_learnt, packed
+from hfkit.data.text.chats import is_learnt, packed, said
 from hfkit.data.text.layouts import Layout, layout_of
 
 
@@ -158,7 +158,7 @@ def _chats(
 ) -> tuple[dict[str, list[str]], list[str]]:
     """The chats of all rows but the bad ones as JSON, and how many end with what nobody answers."""
     inputs: dict[str, list[str]] = {name: [""] * len(table) for name in layout.stores}
-    open_ended = unasked = 0
+    open_ended = unasked = empty = 0
     for row in (row for row in range(len(table)) if row not in bad):
         messages, tools = layout.chat({name: column[row] for name, column in values.items()}, table.place(row))
         if messages and is_learnt(messages[0]):
@@ -167,11 +167,14 @@ def _chats(
             what = "No message of the chat has the role assistant and answers one: there is nothing to learn"
             raise HfkitError(what, where=table.place(row))
         open_ended += not is_learnt(messages[-1])
+        empty += any(is_learnt(message) and not said(message).strip() for message in messages)
         for name, value in zip(layout.stores, (messages, tools), strict=False):
             inputs[name][row] = json.dumps(value, ensure_ascii=False)
     ends = f"{counted(open_ended, 'chat')} of {split} with messages after the last answer: these are not read"
     opens = f"{counted(unasked, 'chat')} of {split} opened by the assistant: read, and not learnt"
-    return inputs, [*([ends] if open_ended else []), *([opens] if unasked else [])]
+    says = f"{counted(empty, 'chat')} of {split} with an answer that says nothing: that is learnt"
+    told = {ends: open_ended, opens: unasked, says: empty}
+    return inputs, [sentence for sentence, chats in told.items() if chats]
 
 
 def _held_out(splits: dict[str, Rows], opened: Source, arguments: DataArguments, notes: list[str]) -> dict[str, Rows]:

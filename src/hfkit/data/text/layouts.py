@@ -15,6 +15,8 @@ PAIRS = (
 """What the user says and what is answered: first those that belong together, then any two."""
 
 INPUTS = ("input", "context")  # beside a question: what it is about. May be empty.
+SYSTEM = ("system", "system_prompt")
+
 Prompt = str | list[Message] | dict[str, Any]
 """A text; a chat, oldest message first; or `{"messages": ..., "tools": ...}`."""
 
@@ -72,7 +74,8 @@ class Layout:
         if self.kind == "turns":
             messages = [{**message, "weight": 0} if is_learnt(message) else message for message in messages]
         messages += said(self.columns[1], "assistant") if len(self.columns) == 2 else []
-        if (system := beside.get("system")) and messages and messages[0]["role"] != "system":
+        system = next((beside[name] for name in SYSTEM if beside.get(name)), None)
+        if system and messages and messages[0]["role"] != "system":
             messages = [{"role": "system", "content": str(system)}, *messages]
         return messages, tools_of(beside.get("tools"), where)
 
@@ -98,11 +101,11 @@ def layout_of(names: Iterable[str], asking: bool = False) -> Layout | None:
 
     for name in CHATS:
         if name in named:
-            return layout("chat", (name,), "system")
+            return layout("chat", (name,), *SYSTEM)
     if {"prompt", "completion"} <= named.keys():
         return layout("completion", ("prompt", "completion"))
     for question, answer in () if "text" in named else PAIRS:
         alone = asking and question in ("instruction", "question", "query")
         if question in named and (answer in named or alone):
-            return layout("pair", (question, answer), "system", *INPUTS)
+            return layout("pair", (question, answer), *SYSTEM, *INPUTS)
     return layout("completion", ("prompt",)) if asking and "prompt" in named else None

@@ -54,7 +54,9 @@ def predict(
         HfkitError: There is no picture, or what the writers raise.
     """
     root = Path(input)
-    if root.suffix.lower() in SUFFIXES or not root.exists():
+    if not root.exists():
+        raise HfkitError("There is no such folder", where=f"--input {root}", fix=f"{model} reads a folder of images")
+    if root.suffix.lower() in SUFFIXES:
         raise HfkitError(f"{model} reads images", where=f"--input {root}", fix="give a folder of images")
     how = PredictArguments.taken(model, options)
     how.check_no_csv(str(root))

@@ -36,9 +36,10 @@ def passages(run: Run) -> list[dict[str, Any]]:
     cost = table["nll"].to_numpy() / size
     rivals = [table[name].to_numpy() / size for name in table.column_names if name.startswith("baseline_")]
     counts = np.min(rivals, axis=0) if rivals else None
+    columns = [name for name in ("text", "prompt", "completion") if name in table.column_names]
     found = []
     for row in np.argsort(-cost, kind="stable")[:HARDEST].tolist():
-        shown = line(table["text"][row].as_py(), 240)
+        shown = line("".join(table[name][row].as_py() for name in columns), 240)
         rival = None if counts is None else float(counts[row])
         found.append({"cost": float(cost[row]), "rival": rival, "shown": shown})
     return found
