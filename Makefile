@@ -9,7 +9,7 @@ SETUP := pyproject.toml environment/install.py environment/demo.txt
 DEMO := $(VENV)/.hfkit-demo
 STAMP := $(VENV)/.hfkit-dev
 # What shows within minutes that a library's release is one that hfkit works with.
-SHORT := $(addprefix tests/test_,contract.py language_contract.py models.py language_models.py vision_baselines.py \
+SHORT := $(addprefix tests/test_,every_task.py contract.py language_contract.py models.py language_models.py vision_baselines.py \
     generation.py pooled.py baselines.py recipes.py upstream.py floors.py)
 TESTS ?= tests
 # A worker a core, each with one torch thread; a file's tests stay together, and share what they make once.
