@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,25 +34,14 @@ def predict(
     workers: int | None = None,
     **options: Any,
 ) -> int:
-    """Classify every picture of a folder and of the folders in it, in the order of their names.
+    """Classify every picture of a folder (or one) and of the folders in it, in the order of their names; how many.
 
     The output has a row a picture: `file` (the path below the folder), `label` and `score` (`value` for a regression;
     lists in a multi-label problem), and `problem`, which says why a picture got no answer and is empty else. Those are
     listed on standard error too. Hidden files, symbolic links and what is no picture are left out, counted there.
-
-    Args:
-        model, output: See `hfkit.inference.predict_file`.
-        input: A folder, or one picture.
-        workers: Processes that decode. Default: one for each core but one, at most 8.
-        options: Arguments of `hfkit.pipeline`; and those of `PredictArguments`, of which a table's dialect is refused
-            and all but `disable_tqdm` is of no use.
-
-    Returns:
-        The number of pictures, those without an answer too.
-
-    Raises:
-        HfkitError: There is no picture, or what the writers raise.
-    """
+    `workers` processes decode, by default one for each core but one, at most 8; for the others see
+    `hfkit.inference.predict_file`. Of `PredictArguments` a table's dialect is refused, and all but `disable_tqdm` is of
+    no use. Raises HfkitError: there is no picture, or what the writers raise."""
     root = Path(input)
     if root.suffix.lower() in SUFFIXES or not root.exists():
         raise HfkitError(f"{model} reads images", where=f"--input {root}", fix="give a folder of images")
@@ -67,11 +56,21 @@ def predict(
     names = [_told_as(file.relative_to(root).as_posix() if root.is_dir() else file.name) for file in files]
     kinds = answer_types(classify.reading.problem_type)
     bad: list[str] = []
-    rows = answer_rows(
+    batches = _batches(files, classify, workers)
+
+    def answers(rows: list[Row]) -> list[Answer | None]:
+        """Of as many files as a batch has; those that cannot be read are added to `bad`."""
+        pixels, problems = next(batches)
+        found = iter(_answers(classify, pixels) if pixels is not None else ())
+        said = [dict.fromkeys(kinds) if why else next(found) for why in problems]
+        bad.extend(f"{name} {why}" for (name, _), why in zip(rows, problems, strict=True) if why)
+        return [{"file": rows[at][0], **said[at], "problem": problems[at]} for at in range(len(rows))]
+
+    count = answer_rows(
         Source(str(root), [], ((name, {}) for name in names), len(names), unit="image"),
         output,
         {"file": pa.string(), **kinds, "problem": pa.string()},
-        _answering(classify, _batches(files, classify, workers), kinds, bad),
+        answers,
         chunk=classify.rows,
         told=lambda answer: answer[next(iter(kinds))],
         disable_tqdm=how.disable_tqdm,
@@ -79,25 +78,7 @@ def predict(
     others = [_told_as(entry.relative_to(root).as_posix()) for entry in left]
     for note in [*_told(others, "file", "left out: hidden, a link or no picture"), *_told(bad)]:
         print(note, file=sys.stderr)
-    return rows
-
-
-def _answering(
-    classify: ImageClassificationPipeline,
-    batches: Iterator[tuple[torch.Tensor | None, list[str]]],
-    kinds: Iterable[str],
-    bad: list[str],
-) -> Callable[[list[Row]], list[Answer | None]]:
-    """What answers as many files as a batch has, and adds those that it cannot read to `bad`."""
-
-    def answers(rows: list[Row]) -> list[Answer | None]:
-        pixels, problems = next(batches)
-        found = iter(_answers(classify, pixels) if pixels is not None else ())
-        said = [dict.fromkeys(kinds) if why else next(found) for why in problems]
-        bad.extend(f"{name} {why}" for (name, _), why in zip(rows, problems, strict=True) if why)
-        return [{"file": rows[at][0], **said[at], "problem": problems[at]} for at in range(len(rows))]
-
-    return answers
+    return count
 
 
 def _batches(

@@ -25,18 +25,12 @@ TRIED = 6
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer whose output lies over the picture.
+    """A layer whose output lies over the picture."""
 
-    Attributes:
-        name: Its path in the model.
-        height, width: Cells of its output.
-        form: How they lie: "channels first", "channels last" or "patches".
-    """
-
-    name: str
-    height: int
+    name: str  # its path in the model
+    height: int  # cells of its output
     width: int
-    form: str
+    form: str  # how they lie: "channels first", "channels last" or "patches"
 
     @property
     def method(self) -> str:
@@ -52,19 +46,12 @@ class Maps:
 
 
 def maps(model: nn.Module, pixels: Tensor, targets: list[int]) -> Maps | None:
-    """Where each picture speaks for its target.
+    """Where each picture speaks for its target: the output to explain, one a picture; 0 for a regression.
 
-    The last layer over the picture that the answer depends on is taken: behind it a class token may be all that
-    counts, and its patches get no gradient.
-
-    Args:
-        model: In eval mode; it is left as it came.
-        pixels: (pictures, channels, height, width), as the model reads them.
-        targets: The output to explain, one a picture; 0 for a regression.
-
-    Returns:
-        None where no layer lies over the picture (an MLP reads all pixels at once), or nothing speaks for the answer.
-    """
+    The last layer over the picture that the answer depends on is taken: behind it a class token may be all that counts,
+    and its patches get no gradient. None where no layer lies over the picture (an MLP reads all pixels at once), or
+    nothing speaks for the answer. The model is in eval mode, and is left as it came; `pixels` are (pictures, channels,
+    height, width), as it reads them."""
     from captum.attr import LayerGradCam, LayerGradientXActivation
 
     def answer(seen: Tensor) -> Tensor:
@@ -90,12 +77,7 @@ def maps(model: nn.Module, pixels: Tensor, targets: list[int]) -> Maps | None:
 
 def layers(model: nn.Module, pixels: Tensor) -> list[Layer]:
     """The layers whose output lies over the picture, the last one to end first; those of `CELLS` cells a side before
-    the coarser ones.
-
-    Args:
-        model: In eval mode.
-        pixels: One picture, (1, channels, height, width).
-    """
+    the coarser ones. The model is in eval mode, and `pixels` are one picture, (1, channels, height, width)."""
     found: list[Layer] = []
 
     def note(name: str) -> Callable[..., None]:

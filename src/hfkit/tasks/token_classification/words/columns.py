@@ -39,11 +39,8 @@ def column_source(arguments: DataArguments) -> Source | None:
     """A CoNLL file, or a folder of them with a split each; None for other data.
 
     A file's role stands in its name as a word of its own or beside digits (wnut17train.conll); one file alone needs
-    none. Tables beside them are not read, unless these have roles too: then the folder is theirs.
-
-    Raises:
-        HfkitError: Two files of a folder are one split, several have no role, or what `read_columns` refuses.
-    """
+    none. Tables beside them are not read, unless these have roles too: then the folder is theirs. Raises HfkitError:
+    two files of a folder are one split, several have no role, or what `read_columns` refuses."""
     name = arguments.dataset.strip()
     path = Path(name).expanduser()
     if not name or name in known_cards() or name.startswith("demo:"):
@@ -130,15 +127,10 @@ def _is_tag(field: str) -> bool:
 
 
 def read_columns(path: Path, encoding: str = "utf-8") -> Table:
-    """The sentences of a CoNLL file.
-
-    Returns:
-        A row a sentence, `lines` being where it begins; columns `1`, `2`, ..., each a list with an entry a word, the
-        words' lines, and `document` where the file marks documents by -DOCSTART-. Notes count what was left out.
-
-    Raises:
-        HfkitError: The file has one column, a line has another number of columns than the first one, or no word.
-    """
+    """The sentences of a CoNLL file: a row a sentence, `lines` being where it begins; columns `1`, `2`, ..., each lists
+    with an entry a word, the words' lines, and `document` where the file marks documents by -DOCSTART-. Notes count
+    what was left out. Raises HfkitError: the file has one column, a line has another number of columns than the first
+    one, or no word."""
     reader = _Columns(str(path), _commented(read_lines(path, encoding)))
     for number, line in enumerate(read_lines(path, encoding), start=1):
         reader.take(line, number)
