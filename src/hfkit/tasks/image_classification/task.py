@@ -109,8 +109,8 @@ class ImageClassification(Classification):
 
     def encode(self, dataset: Dataset, processor: Any) -> Dataset:
         """Pictures stay as they are stored: they are decoded when their batch is made. Rows in the same order with
-        `id`, `image` (undecoded), `length` (1: a picture is one of anything), `truncated` (False) and, where the split has
-        labels, `labels`. Raises HfkitError: the split has a label that the task does not know."""
+        `id`, `image` (undecoded), `length` (1: a picture is one of anything), `truncated` (False) and, where the split
+        has labels, `labels`. Raises HfkitError: the split has a label that the task does not know."""
         rows = len(dataset)
         ids = dataset["id"][:] if "id" in dataset.column_names else [str(row) for row in range(rows)]
         columns: dict[str, Any] = {"id": ids, "length": [1] * rows, "truncated": [False] * rows}

@@ -21,7 +21,6 @@ from hfkit.report.analysis import Predictions
 from hfkit.tasks.image_classification.gallery import choice, saliency, tiles
 from hfkit.tasks.image_classification.gallery.filters import filter_grid, first_filters
 from hfkit.tasks.image_classification.gallery.layers import write_layers as write_layers
-
 from hfkit.training.test_split import write_table
 
 if TYPE_CHECKING:
