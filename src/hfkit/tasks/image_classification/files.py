@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +88,9 @@ def _batches(
     """Of so many files as the pipeline answers at once: the pictures that could be read, and each file's problem."""
     assert classify.reading.seen is not None
     loader: DataLoader[Any] = DataLoader(
-        Decoded(files, classify.reading.seen),  # type: ignore[arg-type]
+        files,  # type: ignore[arg-type]
         batch_size=classify.rows,
-        collate_fn=_batch,
+        collate_fn=partial(_seen, classify.reading.seen),
         num_workers=min(8, (os.cpu_count() or 2) - 1) if workers is None else workers,
     )
     return iter(loader)
@@ -100,25 +101,16 @@ def _told_as(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-class Decoded:
-    """Pictures as the model sees them, or why not: what the loader's workers make."""
-
-    def __init__(self, files: list[Path], seen: ImageReading) -> None:
-        self.files, self.seen = files, seen
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, row: int) -> tuple[torch.Tensor | None, str]:
+def _seen(seen: ImageReading, files: list[Path]) -> tuple[torch.Tensor | None, list[str]]:
+    """Pictures as the model sees them, and of each file why it is none: what the loader's workers make."""
+    pixels, problems = [], []
+    for file in files:
         try:
-            return self.seen.look([decode(self.files[row], pixel_range=self.seen.pixel_range)])[0], ""
+            pixels.append(seen.look([decode(file, pixel_range=seen.pixel_range)])[0])
+            problems.append("")
         except BadImage as error:
-            return None, str(error)
-
-
-def _batch(rows: list[tuple[torch.Tensor | None, str]]) -> tuple[torch.Tensor | None, list[str]]:
-    pixels = [one for one, _ in rows if one is not None]
-    return torch.stack(pixels) if pixels else None, [problem for _, problem in rows]
+            problems.append(str(error))
+    return torch.stack(pixels) if pixels else None, problems
 
 
 def _answers(classify: ImageClassificationPipeline, pixels: torch.Tensor) -> Iterator[dict[str, Any]]:

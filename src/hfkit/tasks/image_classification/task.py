@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 import torch
 from datasets import Dataset, DatasetDict, Features, Image, Value, concatenate_datasets
-from PIL.Image import Image as Picture
 from transformers import PreTrainedConfig
 
 from hfkit.base.errors import HfkitError
@@ -131,14 +130,16 @@ class ImageClassification(Classification):
         if "features" in dataset.column_names:
             return features
         if epoch is None or not (self.augment or self.mixup or self.cutmix):
-            pixels = self._seen.look([self._picture(feature) for feature in features])
-            for feature, numbers in zip(features, pixels, strict=True):
-                feature["pixel_values"] = numbers
-            return features
-        samples = [self._sample(feature, (self.seed, epoch, row)) for row, feature in zip(rows, features, strict=True)]
-        for row, feature, numbers in zip(rows, features, self._seen.numbers(torch.stack(samples)), strict=True):
+            pictures = [
+                decode_again(f.pop("image"), row=f.get("id", ""), pixel_range=self.pixel_range) for f in features
+            ]
+            pixels = self._seen.look(pictures)
+        else:
+            keys = [(self.seed, epoch, row) for row in rows]
+            pixels = self._seen.numbers(torch.stack(list(map(self._sample, features, keys))))
+        for row, feature, numbers in zip(rows, features, pixels, strict=True):
             feature["pixel_values"] = numbers
-            if self.mixup or self.cutmix:
+            if epoch is not None and (self.mixup or self.cutmix):
                 self._mix(feature, dataset, row, epoch)
         return features
 
@@ -146,10 +147,6 @@ class ImageClassification(Classification):
         """Bytes, (height, width, channels)."""
         with seeded(*key):
             return self._change(row.pop("image"), row.get("id", ""))
-
-    def _picture(self, row: dict[str, Any]) -> Picture:
-        """The row's picture, taken out of it."""
-        return decode_again(row.pop("image"), row=row.get("id", ""), pixel_range=self.pixel_range)
 
     @cached_property
     def _change(self) -> Any:

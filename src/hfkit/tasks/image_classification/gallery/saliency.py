@@ -8,6 +8,7 @@ and summed up, which is HiResCAM (Draelos and Carin 2020) on patches.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,6 @@ CELLS = 4
 
 EXTRA_TOKENS = 8
 """Tokens beside the patches at most: a class token, a distillation token, registers."""
-
 
 TRIED = 6
 """Layers that are looked at before a model counts as one without a map."""
@@ -80,19 +80,16 @@ def layers(model: nn.Module, pixels: Tensor) -> list[Layer]:
     the coarser ones. The model is in eval mode, and `pixels` are one picture, (1, channels, height, width)."""
     found: list[Layer] = []
 
-    def note(name: str) -> Callable[..., None]:
-        def ended(module: nn.Module, inputs: object, output: object) -> None:
-            shown = output[0] if isinstance(output, tuple) and output else output
-            layer = _over(name, shown, pixels, found) if isinstance(shown, Tensor) and len(shown) == 1 else None
-            # Of vectors for each patch, the normalised ones: their sizes can be compared.
-            if layer is not None and (layer.form != "patches" or "Norm" in type(module).__name__):
-                found.append(layer)
-
-        return ended
+    def note(name: str, module: nn.Module, inputs: object, output: object) -> None:
+        shown = output[0] if isinstance(output, tuple) and output else output
+        layer = _over(name, shown, pixels, found) if isinstance(shown, Tensor) and len(shown) == 1 else None
+        # Of vectors for each patch, the normalised ones: their sizes can be compared.
+        if layer is not None and (layer.form != "patches" or "Norm" in type(module).__name__):
+            found.append(layer)
 
     inside = tuple(f"{name}." for name, module in model.named_modules() if "Attention" in type(module).__name__)
     outside = [(name, module) for name, module in model.named_modules() if name and not name.startswith(inside)]
-    handles = [module.register_forward_hook(note(name)) for name, module in outside]
+    handles = [module.register_forward_hook(partial(note, name)) for name, module in outside]
     try:
         with torch.no_grad():
             model(pixel_values=pixels)
