@@ -98,8 +98,8 @@ class TextClassification(TextTask, Classification):
         """Token ids and labels of a split, in the same order: `id`, `input_ids` (a list of numbers; of lists for
         windows), `token_type_ids` where the tokenizer makes them, `length` (tokens, of all windows together),
         `truncated` (something was cut off) and, where the split has labels, `labels`: the model's id of the label,
-        found by name; zeros and ones for every label in a multi-label problem; a number in a regression. Raises HfkitError:
-        the split has a label that the task does not know."""
+        found by name; zeros and ones for every label in a multi-label problem; a number in a regression. Raises
+        HfkitError: the split has a label that the task does not know."""
         labels, kind = self.label_ids(dataset) if "label" in dataset.column_names else (None, None)
 
         def rows(batch: dict[str, list[Any]], places: list[int]) -> dict[str, list[Any]]:

@@ -18,8 +18,8 @@ class Window:
 
 def windows(classify: Any, text: str, pair: str | None = None) -> list[Window]:
     """The windows of a text (or of a pair of texts), in its order; the pipeline's own answer is made of the mean of
-    their logits. `classify` is from `hfkit.pipeline`, of a run with `--long_text windows`. Nothing where the model reads a
-    text once, or the text has one window."""
+    their logits. `classify` is from `hfkit.pipeline`, of a run with `--long_text windows`. Nothing where the model
+    reads a text once, or the text has one window."""
     reading, tokenizer = classify.reading, classify.tokenizer
     if reading.long_text != "windows":
         return []

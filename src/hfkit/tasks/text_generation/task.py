@@ -71,8 +71,8 @@ class TextGeneration(BaseTask):
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the model's limit and special tokens. The config is told `hfkit`, the tokenizer its padding.
-        Raises HfkitError: `max_length` is above what the model can read, `eval_stride` above `max_length`, or the tokenizer
-        has no end token."""
+        Raises HfkitError: `max_length` is above what the model can read, `eval_stride` above `max_length`, or the
+        tokenizer has no end token."""
         length = limit(self.max_length, model_config, processor, CONTEXT, tell=False) or CONTEXT
         if self.eval_stride and self.eval_stride > length:
             what = f"Windows of {length} tokens cannot be {self.eval_stride} apart."
