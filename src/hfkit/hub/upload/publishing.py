@@ -75,11 +75,7 @@ def push(
         check_name(name)
     secrets = Secrets(get_token(), [Path.cwd(), run.path])
     with ExitStack() as stack:
-        with reading(run):  # what will be sent, as far as it is known without a Hub
-            made = editions.edition(run, stack, merged)
-            if made.adapter:
-                made.stand_on(*bases.planned(made.model, repository, base))
-            files = bundle(made, repository, secrets)
+        made, files = _planned(run, repository, base, merged, secrets, stack)
         if dry_run:
             show(files, repository)
             return None
@@ -92,6 +88,17 @@ def push(
         commit = send(api, files, repository, run.path, title, revision, tag=tag, overwrite_card=overwrite_card)
         rows = _verified(made, api, repository, commit) if verify else 0
     return Published(repository, commit, f"{api.endpoint}/{repository}", rows)
+
+
+def _planned(
+    run: Run, repository: str, base: str | None, merged: bool, secrets: Secrets, stack: ExitStack
+) -> tuple["editions.Edition", Bundle]:
+    """What will be sent, as far as it is known without a Hub."""
+    with reading(run):
+        made = editions.edition(run, stack, merged)
+        if made.adapter:
+            made.stand_on(*bases.planned(made.model, repository, base))
+        return made, bundle(made, repository, secrets)
 
 
 def publish(
