@@ -49,7 +49,7 @@ def linear(
     strength: float = 10.0,
     steps: int = 1000,
 ) -> Answer:
-    """A linear model fitted on `seen` and asked about `unseen`, features (rows, features), dense or sparse; "prediction"
+    """A linear model fitted on `seen` and asked about `unseen`, (rows, features) each, dense or sparse; "prediction"
     and, but for regression, "probabilities", whose columns are the `classes`.
 
     `truth` are the training rows' labels, as `targets` gives them, `problem_type` is as in a transformers config:
