@@ -22,7 +22,7 @@ MODEL_INPUTS = ("pixel_values", "features")
 
 @dataclass(frozen=True)
 class ImageClassification(Classification):
-    """Any AutoModelForImageClassification on one picture."""
+    """Any AutoModelForImageClassification on one picture. The first five fields are as for texts."""
 
     labels: list[str]
     problem_type: str = SINGLE
@@ -34,7 +34,7 @@ class ImageClassification(Classification):
     cutmix: float = 0.0  # alpha of the other way
     tta: str = "none"  # what an answer is the mean over: the picture alone (none), or it and its mirror image (flip)
     seed: int = 0  # augmentation is a function of (seed, epoch, row)
-    pixel_range: list[float] | None = None  # what becomes black and white of pixels of more than 8 bits, if there were
+    pixel_range: list[float] | None = None  # black and white of pixels of more than 8 bits; None: training had none
     seen: ImageReading | None = field(default=None, compare=False)  # what the model wants of a picture, by `for_model`
 
     name = "image-classification"
