@@ -76,14 +76,10 @@ def edition(run: Run, stack: ExitStack, merged: bool = False) -> Edition:
             told.info["code"] = {"class": next(name for name in classes if name != "AutoConfig")}
     for path in sorted(folder.glob("*config.json")):
         content = made.changed.get(path.name) or path.read_bytes()
-        kept = json.loads(content, object_hook=_without_origin)
+        kept = json.loads(content, object_hook=lambda entry: {k: v for k, v in entry.items() if k not in _READ_FROM})
         if path.name != CONFIG and kept != json.loads(content):
             made.changed[path.name] = (json.dumps(kept, indent=2, sort_keys=True) + "\n").encode()
     return made
-
-
-def _without_origin(entry: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in entry.items() if key not in _READ_FROM}
 
 
 def sources(folder: Path) -> dict[str, bytes]:

@@ -24,21 +24,11 @@ def pull(
     """Fetch a model, and what else of its run was published: figures, predictions, report and card.
 
     What comes is pinned to one commit, which is printed, and each file is compared with the hash that the Hub has for
-    it; without a connection the cache answers, and run.json has the hashes. Weights come as safetensors only.
-
-    Args:
-        repository: `user/name`.
-        revision: Commit, tag or branch.
-        output: A folder to copy the files to; it may not exist. Default: they stay in the Hub's cache.
-        trust_remote_code: Fetch the repository's Python files too. Nothing is run here.
-
-    Returns:
-        The folder: `hfkit predict`, `compare`, `evaluate` and `hfkit.pipeline` take it.
-
-    Raises:
-        HfkitError: There is no such repository or revision, its weights are pickles alone, a file is not what the Hub
-            says, or `output` cannot be written.
-    """
+    it; without a connection the cache answers, and run.json has the hashes. Weights come as safetensors only, Python
+    files with `trust_remote_code`; nothing is run here. `repository` is `user/name`, `revision` a commit, tag or
+    branch. Returns the folder, which `hfkit predict`, `compare`, `evaluate` and `hfkit.pipeline` take: in the Hub's
+    cache, or `output`, a new one. Raises HfkitError: there is no such repository or revision, its weights are pickles
+    alone, a file is not what the Hub says, or `output` cannot be written."""
     check_name(repository)
     if output is not None and Path(output).exists():
         raise HfkitError(f"{output} exists", where="--output", fix="name a new folder")

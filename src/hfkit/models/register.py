@@ -14,7 +14,6 @@ from functools import partial
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -58,51 +57,20 @@ def _defined(modules: Sequence[str], mark: str) -> Iterator[Any]:
         yield from found
 
 
-_WAITING: dict[str, Callable[[], None]] = {
-    "transformers.models.auto.configuration_auto": _configs,
-    "transformers.models.auto.modeling_auto": _models,
-}
-
-_ALONE = {"bitsandbytes"}
-"""What fetches compiled code from the Hub while it is imported, where it finds the package `kernels`. PEFT imports it
-wherever it is installed."""
-
-
-class _Hook(MetaPathFinder):
-    """Finds nothing of its own: it lets the others find, and is there when the module runs."""
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if fullname not in _WAITING and fullname not in _ALONE:
-            return None
-        then = _WAITING.pop(fullname, None)
-        _ALONE.discard(fullname)  # the others are asked through here too
-        spec = find_spec(fullname)
-        if then is None:
-            _ALONE.add(fullname)  # who only asks whether it is installed does not import it
-        if spec is not None and spec.loader is not None:
-            run = spec.loader.exec_module
-            way = partial(_run_without_kernels, run) if then is None else partial(_run_and_register, run, then)
-            spec.loader.exec_module = way  # type: ignore[method-assign]
-        return spec
-
-
-def _run_and_register(run: Callable[[ModuleType], None], then: Callable[[], None], module: ModuleType) -> None:
+def _registered(register: Callable[[], None], run: Callable[[ModuleType], None], module: ModuleType) -> None:
+    """Run a module of transformers, then register. Whatever goes wrong in that would end in the import of somebody who
+    has no model of ours."""
     run(module)
-    _registered(then)
-
-
-def _registered(then: Callable[[], None]) -> None:
-    """Whatever goes wrong here would end in the import of transformers, and of somebody who has no model of ours."""
     try:
-        then()
+        register()
     except Exception as error:
         what = "hfkit's from-scratch models are unknown to this release of transformers"
         warnings.warn(f"{what}: {type(error).__name__}: {error}", stacklevel=2)
 
 
-def _run_without_kernels(run: Callable[[ModuleType], None], module: ModuleType) -> None:
+def _without_kernels(run: Callable[[ModuleType], None], module: ModuleType) -> None:
+    """Run a module that fetches compiled code from the Hub while it is imported, where it finds the package `kernels`:
+    bitsandbytes, which PEFT imports wherever it is installed."""
     chatter, known = logging.getLogger(module.__name__), sys.modules.get("kernels")
     level = chatter.level
     chatter.setLevel(logging.ERROR)  # that it would have liked to fetch a kernel is not told
@@ -116,9 +84,34 @@ def _run_without_kernels(run: Callable[[ModuleType], None], module: ModuleType) 
             sys.modules["kernels"] = known
 
 
+_RUN: dict[str, Callable[[Callable[[ModuleType], None], ModuleType], None]] = {
+    "transformers.models.auto.configuration_auto": partial(_registered, _configs),
+    "transformers.models.auto.modeling_auto": partial(_registered, _models),
+    "bitsandbytes": _without_kernels,
+}
+"""Modules, and what runs each in the place of the import system."""
+
+
+class _Hook(MetaPathFinder):
+    """Finds nothing of its own: it lets the others find, and is there when the module runs."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in _RUN:
+            return None
+        others = (finder.find_spec(fullname, path, target) for finder in sys.meta_path if finder is not self)
+        spec = next((found for found in others if found is not None), None)
+        if spec is not None and spec.loader is not None:
+            spec.loader.exec_module = partial(_RUN[fullname], spec.loader.exec_module)  # type: ignore[method-assign]
+        return spec
+
+
 def register_models() -> None:
     """Register now what is loaded, and the rest as soon as it is. Calling it again changes nothing."""
-    for name in [name for name in _WAITING if name in sys.modules]:
-        _registered(_WAITING.pop(name))
-    if not any(isinstance(finder, _Hook) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Hook())
+    if any(isinstance(finder, _Hook) for finder in sys.meta_path):
+        return
+    sys.meta_path.insert(0, _Hook())
+    for name, run in _RUN.items():
+        if name in sys.modules:
+            run(lambda module: None, sys.modules[name])

@@ -27,11 +27,8 @@ class Classification(BaseTask):
 
     @staticmethod
     def learnt(config: LabelArguments, train: Dataset) -> dict[str, Any]:
-        """The five fields above as the training rows and the flags make them.
-
-        Raises:
-            HfkitError: the labels do not make the problem that was asked for, or a loss that it does not have.
-        """
+        """The five fields above as the training rows and the flags make them. Raises HfkitError: the labels do not make
+        the problem that was asked for, or a loss that it does not have."""
         problem, labels = problem_of(train.features["label"], config.problem_type)
         if config.label_smoothing_factor and problem != SINGLE:
             what = f"Label smoothing spreads one label over the others; this is a {problem} problem."
@@ -76,11 +73,8 @@ class Classification(BaseTask):
         return labels, [weights[label] for label in labels] if weights else None
 
     def label_ids(self, dataset: Dataset) -> tuple[list[Any], Any]:
-        """What the model learns of each row, and its feature: an id found by name; zeros and ones; a number.
-
-        Raises:
-            HfkitError: the split has a label that the task does not know.
-        """
+        """What the model learns of each row, and its feature: an id found by name; zeros and ones; a number. Raises
+        HfkitError: the split has a label that the task does not know."""
         to_id = encoder(dataset.features["label"], self.labels, self.problem_type)
         kinds = {SINGLE: Value("int64"), MULTI: List(Value("int8")), REGRESSION: Value("float32")}
         return [to_id(label) for label in dataset["label"][:]], kinds[self.problem_type]
@@ -112,14 +106,10 @@ class Classification(BaseTask):
     def loss_and_predictions(
         self, model: torch.nn.Module, batch: dict[str, torch.Tensor]
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """The loss to learn from, and what the model says of each row.
-
-        Returns:
-            The SUM over rows of the loss, with class weights and (while the model trains) label smoothing: a float32
-            scalar that, divided by the sum of `weight`, is the mean loss of any number of batches. And a dict of
-            tensors with a row per example: `prediction` (the label's id; zeros and ones; the number),
-            `probabilities` (rows, labels) unless it is a regression, `loss` without weights or smoothing.
-        """
+        """The SUM over rows of the loss to learn from, with class weights and (while the model trains) label smoothing:
+        a float32 scalar that, divided by the sum of `weight`, is the mean loss of any number of batches. And a dict of
+        tensors with a row per example: `prediction` (the label's id; zeros and ones; the number), `probabilities`
+        (rows, labels) unless it is a regression, `loss` without weights or smoothing."""
         logits, labels = self.logits(model, batch), batch["labels"]
         weights = torch.tensor(self.class_weights, device=logits.device) if self.class_weights else None
         detached = logits.detach()
@@ -169,12 +159,7 @@ def same_labels(config: PreTrainedConfig, kwargs: dict[str, Any]) -> bool:
 
 
 def job(kind: str, info: Mapping[str, Any]) -> str:
-    """What the model of a run does, in words.
-
-    Args:
-        kind: text or image.
-        info: run.json.
-    """
+    """What the model of a run does, in words; the `kind` is text or image, `info` run.json's content."""
     settings = info["task_settings"]
     what = "regression" if settings["problem_type"] == REGRESSION else "classification"
     named = f"{'multi-label ' if settings['problem_type'] == MULTI else ''}{kind} {what}"

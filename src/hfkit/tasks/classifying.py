@@ -61,14 +61,9 @@ class ClassifyingPipeline(AnsweringPipeline):
         return self.postprocess(outputs, **options)
 
     def decided(self, run: Callable[[list[int] | None, torch.dtype | None], torch.Tensor]) -> torch.Tensor:
-        """The logits, float32's where a lower precision could have turned a label.
-
-        Args:
-            run: The rows at these places (None: all), computed in this format (None: the model's own) -> logits.
-
-        Raises:
-            HfkitError: The model answers with what is no number.
-        """
+        """The logits, float32's where a lower precision could have turned a label. `run` computes the rows at these
+        places (None: all) in this format (None: the model's own). Raises HfkitError: the model answers with what is no
+        number."""
         answers = run(None, self.low_precision)
         if self.low_precision is not None and self.keeps_labels and (close := self._close(answers)):
             answers[close] = run(close, None)

@@ -33,9 +33,7 @@ def majority(train_labels: ArrayLike, rows: int, problem_type: str, classes: int
 
 def targets(data: Dataset, problem_type: str, labels: Sequence[str] | None = None) -> tuple[np.ndarray, int]:
     """The label column as (rows,) ids, (rows, labels) 0/1 or (rows,) numbers, ordered as `labels`; and their count.
-
-    Labels are matched by name, as the model's are, never by position.
-    """
+    Labels are matched by name, as the model's are, never by position."""
     feature = data.features["label"]
     names = list(labels or names_of(feature) or ["value"])
     return np.array(list(map(encoder(feature, names, problem_type), data["label"][:]))), len(names)
@@ -51,21 +49,12 @@ def linear(
     strength: float = 10.0,
     steps: int = 1000,
 ) -> Answer:
-    """A linear model fitted on `seen` and asked about `unseen`.
+    """A linear model fitted on `seen` and asked about `unseen`, (rows, features) each, dense or sparse; "prediction"
+    and, but for regression, "probabilities", whose columns are the `classes`.
 
-    Args:
-        seen: Features of the training rows, (rows, features), dense or sparse.
-        truth: Their labels, as `targets` gives them.
-        unseen: Features of the rows to answer for.
-        problem_type: As in a transformers config. Multi-label gets one model a label, regression a ridge.
-        classes: Columns of the probabilities.
-        seed: Of the solver.
-        strength: scikit-learn's C: more fits the training rows closer.
-        steps: Steps of the solver at most; few of them hold the weights small as well.
-
-    Returns:
-        "prediction" and, but for regression, "probabilities".
-    """
+    `truth` are the training rows' labels, as `targets` gives them, `problem_type` is as in a transformers config:
+    multi-label gets one model a label, regression a ridge. `seed` is the solver's. `strength` is scikit-learn's C: more
+    fits the training rows closer. The solver makes so many `steps` at most; few hold the weights small as well."""
     if problem_type == "regression":
         from sklearn.linear_model import Ridge
 

@@ -1,7 +1,6 @@
 """Which parameters share a learning rate and weight decay, the optimizer over them, and its schedule."""
 
 import inspect
-import json
 import math
 import re
 from bisect import bisect_right
@@ -16,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION, Adafactor, GreedyLR, get_scheduler
 
 from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.untrusted import read_json
 from hfkit.config import OptimArguments
 
 # Schedules that answer to the validation loss: step them with it, after an evaluation and not after an update.
@@ -207,10 +207,7 @@ def _cosine(start: float, end: float, share: float) -> float:
 def _json_arguments(text: str | None, flag: str, name: str, accepted: set[str]) -> dict[str, Any]:
     """The JSON object of a flag, its keys checked. JSON has no tuples, and torch wants them for betas and eps."""
     fix = f"write {flag} '{{\"name\": 1}}'"
-    try:
-        arguments = json.loads(text or "{}")
-    except json.JSONDecodeError as error:
-        raise HfkitError(f"{text} is not JSON: {error}", where=flag, fix=fix) from error
+    arguments = read_json(text or "{}", flag, f"{text}", fix)
     if not isinstance(arguments, dict):
         raise HfkitError(f"{text} is not a JSON object", where=flag, fix=fix)
     for key in arguments:

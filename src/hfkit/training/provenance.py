@@ -15,6 +15,7 @@ from hfkit.base import hardware
 from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
 from hfkit.data.summary import summary_of
+from hfkit.data.text.token_cache import flat
 from hfkit.models.adapting import four_bit
 from hfkit.runs.run import Run
 
@@ -96,10 +97,7 @@ def encoded_digest(split: Dataset) -> str:
     """sha256 over the token ids and lengths of a split: another tokenizer makes other batches of the same rows."""
     found = hashlib.sha256()
     for name in sorted({"length", "input_ids"} & set(split.column_names)):
-        for chunk in split.with_format("arrow")[:][name].chunks:
-            while chunk.type.num_fields:  # lists of numbers; of lists, for windows
-                chunk = chunk.flatten()
-            found.update(chunk.to_numpy(zero_copy_only=False).tobytes())
+        found.update(flat(split, name).tobytes())
     return found.hexdigest()
 
 

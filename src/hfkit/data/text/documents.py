@@ -40,11 +40,8 @@ def load_documents(
       where the source has chats, or a question and its answer (`hfkit.data.text.layouts`): the assistant's are learnt.
 
     Where there are fewer than 30 texts, held-out splits are the ends of each, and are cut into some fifty sections,
-    so that figures have intervals.
-
-    Raises:
-        HfkitError: As `hfkit.load_data`; and chats without the assistant's turns or the keys that make one.
-    """
+    so that figures have intervals. Raises HfkitError: as `hfkit.load_data`; and chats without the assistant's turns or
+    the keys that make one."""
     opened, start = open_documents(arguments)
     card = opened.card
     tables, notes = choose_splits(opened, arguments, only_test)

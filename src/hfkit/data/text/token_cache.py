@@ -136,7 +136,7 @@ def lost_in_tokens(processor: PreTrainedTokenizerBase, split: Dataset, encoded: 
     """
     if "input_ids" not in encoded.column_names:
         return {}
-    ids = _flat(encoded)
+    ids = flat(encoded, "input_ids")
     roles = {getattr(processor, f"{role}_token_id") for role in ("bos", "eos", "pad", "cls", "sep", "mask")}
     unknown = None if processor.unk_token_id in roles else processor.unk_token_id  # GPT-2's is its end token
     special = sorted(set(processor.all_special_ids) - {unknown})
@@ -146,9 +146,9 @@ def lost_in_tokens(processor: PreTrainedTokenizerBase, split: Dataset, encoded: 
     return {"unknown": share, "equal": equal, "equal_share": equal / max(texts, 1)}
 
 
-def _flat(encoded: Dataset) -> np.ndarray:
-    """The token ids of all rows, one after the other."""
-    column = encoded.with_format("arrow")[:]["input_ids"]
+def flat(encoded: Dataset, name: str) -> np.ndarray:
+    """The numbers in a column of all rows, one after the other, such as token ids."""
+    column = encoded.with_format("arrow")[:][name]
     while column.type.num_fields:  # lists of numbers; of lists, for windows
         column = list_flatten(column)
     return np.asarray(column)

@@ -44,14 +44,8 @@ class Truncation:
         """What holds for this model. `max_length` None becomes the model's limit; the tokenizer is told. Raises
         HfkitError: more tokens than the model has positions; no room for text; a stride as long as the window; a
         tokenizer written in Python, for which transformers gives neither windows nor token origins."""
-        positions = positions_of(model_config)
-        told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
-        if max_length is None:
-            max_length = min((limit for limit in (positions, told) if limit), default=None)
-        elif positions and max_length > positions:
-            what = f"The model reads at most {positions} tokens."
-            fix = f"--max_length {positions}, and --long_text windows to read longer texts whole"
-            raise HfkitError(what, where=f"--max_length {max_length}", fix=fix)
+        longer = ", and --long_text windows to read longer texts whole"
+        max_length = limit(max_length, model_config, processor, longer=longer)
         if max_length is not None:
             room = max_length - processor.num_special_tokens_to_add(pair)
             if room < 1:
@@ -59,7 +53,6 @@ class Truncation:
             if long_text == "windows" and stride >= room:
                 what = f"Windows of {room} tokens of text cannot share {stride}."
                 raise HfkitError(what, where=f"--stride {stride}", fix=f"a stride below {room}, such as {room // 2}")
-            processor.model_max_length = max_length
         if long_text in ("head_tail", "windows") and not processor.is_fast:
             what = f"The tokenizer {type(processor).__name__} has no fast version, which {long_text} needs."
             raise HfkitError(what, where=f"--long_text {long_text}", fix="--long_text head or tail")
@@ -162,14 +155,15 @@ def limit(
     processor: PreTrainedTokenizerBase,
     usual: int | None = None,
     tell: bool = True,
+    longer: str = "; longer texts are read in windows",
 ) -> int | None:
-    """Tokens that a model reads at once of a text that is read in windows: those asked for, else at most its limit and
-    the `usual` number. The tokenizer is told, but for `tell`. Raises HfkitError: more are asked for than the model has
-    positions."""
+    """Tokens that a model reads at once of a text: those asked for, else at most its limit and the `usual` number. The
+    tokenizer is told, but for `tell`. Raises HfkitError: more are asked for than the model has positions; what becomes
+    of `longer` texts is said then."""
     positions = positions_of(model_config)
     told = processor.model_max_length if processor.model_max_length < NO_LIMIT else None
     if asked and positions and asked > positions:
-        fix = f"--max_length {positions}; longer texts are read in windows"
+        fix = f"--max_length {positions}{longer}"
         raise HfkitError(f"The model reads at most {positions} tokens.", where=f"--max_length {asked}", fix=fix)
     length = asked or min((limit for limit in (positions, told, usual) if limit), default=None)
     if length is not None and tell:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# How the tokens of services begin, and what then makes one. The beginning is searched for first: a gigabyte of
-# weights holds each by chance, and the whole of none.
+# How home folders and the tokens of services begin, and what then makes one. The beginning is searched for first: a
+# gigabyte of weights holds each by chance, and the whole of none.
 _KINDS: dict[bytes, tuple[str, re.Pattern[bytes]]] = {
     b"hf_": ("a Hugging Face token", re.compile(rb"hf_[A-Za-z0-9]{20,}")),
     b"api_org_": ("a Hugging Face token", re.compile(rb"api_org_[A-Za-z0-9]{20,}")),
@@ -20,8 +20,6 @@ _KINDS: dict[bytes, tuple[str, re.Pattern[bytes]]] = {
     b"xox": ("a Slack token", re.compile(rb"xox[abprs]-[0-9A-Za-z-]{20,}")),
     b"AIza": ("a Google key", re.compile(rb"AIza[0-9A-Za-z_-]{35}")),
     b"-----BEGIN ": ("a private key", re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")),
-}
-_HOMES: dict[bytes, tuple[str, re.Pattern[bytes]]] = {
     b"/home/": ("a home folder", re.compile(rb"/home/[\w.-]+/")),
     b"/Users/": ("a home folder", re.compile(rb"/Users/[\w.-]+/")),
     b":\\": ("a home folder", re.compile(rb":\\+Users\\+[\w.-]+\\")),
@@ -64,7 +62,7 @@ class Secrets:
         """Every secret in `content`, in order."""
         known = ((value, at) for value in self._values for at in _places_of(content, value))
         found = [Finding("a token of this session", "", at, at + len(value)) for value, at in known]
-        for beginning, (kind, pattern) in {**_KINDS, **_HOMES}.items():
+        for beginning, (kind, pattern) in _KINDS.items():
             for at in _places_of(content, beginning):
                 match = pattern.match(content, at)
                 if match:

@@ -38,24 +38,14 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
 
 
 def classical_images(
-    train: Dataset,
-    test: Dataset,
-    problem_type: str,
-    seed: int = 0,
-    labels: Sequence[str] | None = None,
-    features: tuple[np.ndarray, np.ndarray] | None = None,
-    pixel_range: Sequence[float] | None = None,
+    train: Dataset, test: Dataset, problem_type: str, seed: int = 0, labels: Sequence[str] | None = None, **how: Any
 ) -> dict[str, Answer]:
-    """Both baselines, fitted on `train` and asked about `test`; arguments as of `images_logreg`.
-
-    Returns:
-        {"pixels_logreg" (with `features` "features_logreg"): answer, "majority": answer}; for regression the second is
-        the mean of the training labels.
-    """
+    """Both baselines, fitted on `train` and asked about `test`, arguments as of `images_logreg`: "pixels_logreg" (with
+    `features` "features_logreg") and "majority", for regression the mean of the training labels."""
     truth, classes = targets(train, problem_type, labels)
-    name = "pixels_logreg" if features is None else "features_logreg"
+    name = "features_logreg" if "features" in how else "pixels_logreg"
     return {
-        name: images_logreg(train, test, problem_type, seed, labels, features, pixel_range),
+        name: images_logreg(train, test, problem_type, seed, labels, **how),
         "majority": majority(truth, len(test), problem_type, classes),
     }
 
@@ -71,20 +61,11 @@ def images_logreg(
 ) -> Answer:
     """Logistic regression on standardised pixels or features (one a label for multi-label, ridge for regression).
 
-    Pictures are shrunk to 32 pixels a side, in colour to 16. The setting is not tuned on these rows.
-
-    Args:
-        train, test: Columns image, label.
-        problem_type: As in a transformers config.
-        seed: Seed of the solver, and of the draw where there are too many training pictures.
-        labels: The names in the order the answers should use (the model's). Default: the data set's own order.
-        features: A frozen backbone's features of all training and test rows, (rows, features) each. Then no picture
-            is read.
-        pixel_range: As in `hfkit.data.vision.decode.decode`.
-
-    Returns:
-        See `Answer`; and in "rows" how many training rows it was fitted on.
-    """
+    Pictures are shrunk to 32 pixels a side, in colour to 16. The setting is not tuned on these rows. `train` and `test`
+    have columns image and label, `problem_type` is as in a transformers config, `seed` that of the solver and of the
+    draw where there are too many training pictures. Answers are in the order of `labels`, by default the data set's
+    own. With a frozen backbone's `features` of all training and test rows, (rows, features) each, no picture is read;
+    `pixel_range` is as in `hfkit.data.vision.decode.decode`. "rows" of the answer are those it was fitted on."""
     start = time.perf_counter()
     if features is None:
         shown = sample(train, 64, pixel_range)  # pictures all over the split

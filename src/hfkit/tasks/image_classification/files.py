@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,25 +35,14 @@ def predict(
     workers: int | None = None,
     **options: Any,
 ) -> int:
-    """Classify every picture of a folder and of the folders in it, in the order of their names.
+    """Classify every picture of a folder (or one) and of the folders in it, in the order of their names; how many.
 
     The output has a row a picture: `file` (the path below the folder), `label` and `score` (`value` for a regression;
     lists in a multi-label problem), and `problem`, which says why a picture got no answer and is empty else. Those are
     listed on standard error too. Hidden files, symbolic links and what is no picture are left out, counted there.
-
-    Args:
-        model, output: See `hfkit.inference.predict_file`.
-        input: A folder, or one picture.
-        workers: Processes that decode. Default: one for each core but one, at most 8.
-        options: Arguments of `hfkit.pipeline`; and those of `PredictArguments`, of which a table's dialect is refused
-            and all but `disable_tqdm` is of no use.
-
-    Returns:
-        The number of pictures, those without an answer too.
-
-    Raises:
-        HfkitError: There is no picture, or what the writers raise.
-    """
+    `workers` processes decode, by default one for each core but one, at most 8; for the others see
+    `hfkit.inference.predict_file`. Of `PredictArguments` a table's dialect is refused, and all but `disable_tqdm` is of
+    no use. Raises HfkitError: there is no picture, or what the writers raise."""
     root = Path(input)
     if not root.exists():
         raise HfkitError("There is no such folder", where=f"--input {root}", fix=f"{model} reads a folder of images")
@@ -69,11 +59,21 @@ def predict(
     names = [_told_as(file.relative_to(root).as_posix() if root.is_dir() else file.name) for file in files]
     kinds = answer_types(classify.reading.problem_type)
     bad: list[str] = []
-    rows = answer_rows(
+    batches = _batches(files, classify, workers)
+
+    def answers(rows: list[Row]) -> list[Answer | None]:
+        """Of as many files as a batch has; those that cannot be read are added to `bad`."""
+        pixels, problems = next(batches)
+        found = iter(_answers(classify, pixels) if pixels is not None else ())
+        said = [dict.fromkeys(kinds) if why else next(found) for why in problems]
+        bad.extend(f"{name} {why}" for (name, _), why in zip(rows, problems, strict=True) if why)
+        return [{"file": rows[at][0], **said[at], "problem": problems[at]} for at in range(len(rows))]
+
+    count = answer_rows(
         Source(str(root), [], ((name, {}) for name in names), len(names), unit="image"),
         output,
         {"file": pa.string(), **kinds, "problem": pa.string()},
-        _answering(classify, _batches(files, classify, workers), kinds, bad),
+        answers,
         chunk=classify.rows,
         told=lambda answer: answer[next(iter(kinds))],
         disable_tqdm=how.disable_tqdm,
@@ -81,25 +81,7 @@ def predict(
     others = [_told_as(entry.relative_to(root).as_posix()) for entry in left]
     for note in [*_told(others, "file", "left out: hidden, a link or no picture"), *_told(bad)]:
         print(note, file=sys.stderr)
-    return rows
-
-
-def _answering(
-    classify: ImageClassificationPipeline,
-    batches: Iterator[tuple[torch.Tensor | None, list[str]]],
-    kinds: Iterable[str],
-    bad: list[str],
-) -> Callable[[list[Row]], list[Answer | None]]:
-    """What answers as many files as a batch has, and adds those that it cannot read to `bad`."""
-
-    def answers(rows: list[Row]) -> list[Answer | None]:
-        pixels, problems = next(batches)
-        found = iter(_answers(classify, pixels) if pixels is not None else ())
-        said = [dict.fromkeys(kinds) if why else next(found) for why in problems]
-        bad.extend(f"{name} {why}" for (name, _), why in zip(rows, problems, strict=True) if why)
-        return [{"file": rows[at][0], **said[at], "problem": problems[at]} for at in range(len(rows))]
-
-    return answers
+    return count
 
 
 def _batches(
@@ -108,9 +90,9 @@ def _batches(
     """Of so many files as the pipeline answers at once: the pictures that could be read, and each file's problem."""
     assert classify.reading.seen is not None
     loader: DataLoader[Any] = DataLoader(
-        Decoded(files, classify.reading.seen),  # type: ignore[arg-type]
+        files,  # type: ignore[arg-type]
         batch_size=classify.rows,
-        collate_fn=_batch,
+        collate_fn=partial(_seen, classify.reading.seen),
         num_workers=min(8, (os.cpu_count() or 2) - 1) if workers is None else workers,
     )
     return iter(loader)
@@ -121,25 +103,16 @@ def _told_as(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-class Decoded:
-    """Pictures as the model sees them, or why not: what the loader's workers make."""
-
-    def __init__(self, files: list[Path], seen: ImageReading) -> None:
-        self.files, self.seen = files, seen
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, row: int) -> tuple[torch.Tensor | None, str]:
+def _seen(seen: ImageReading, files: list[Path]) -> tuple[torch.Tensor | None, list[str]]:
+    """Pictures as the model sees them, and of each file why it is none: what the loader's workers make."""
+    pixels, problems = [], []
+    for file in files:
         try:
-            return self.seen.look([decode(self.files[row], pixel_range=self.seen.pixel_range)])[0], ""
+            pixels.append(seen.look([decode(file, pixel_range=seen.pixel_range)])[0])
+            problems.append("")
         except BadImage as error:
-            return None, str(error)
-
-
-def _batch(rows: list[tuple[torch.Tensor | None, str]]) -> tuple[torch.Tensor | None, list[str]]:
-    pixels = [one for one, _ in rows if one is not None]
-    return torch.stack(pixels) if pixels else None, [problem for _, problem in rows]
+            problems.append(str(error))
+    return torch.stack(pixels) if pixels else None, problems
 
 
 def _answers(classify: ImageClassificationPipeline, pixels: torch.Tensor) -> Iterator[dict[str, Any]]:

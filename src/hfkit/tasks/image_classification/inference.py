@@ -51,11 +51,8 @@ class ImageClassificationPipeline(ClassifyingPipeline, transformers.ImageClassif
         return batch_size or self.rows
 
     def logits(self, rows: Sequence[Any], batch_size: int | None = None) -> torch.Tensor:
-        """(pictures, labels) in float32 on the CPU: of paths, bytes, addresses or PIL images, one batch.
-
-        Raises:
-            HfkitError: One is no picture; or the model answers with what is no number.
-        """
+        """(pictures, labels) in float32 on the CPU: of paths, bytes, addresses or PIL images, one batch. Raises
+        HfkitError: one is no picture; or the model answers with what is no number."""
         seen = self.reading.seen
         assert seen is not None
         return self.of_pixels(seen.look([_picture(one, seen.pixel_range) for one in rows]))

@@ -53,11 +53,7 @@ def computed(
 
     The features are what the last layer of the model gets to see, without augmentation and with dropout off: the head
     learns what it would learn under a frozen backbone, in a thousandth of the time. They stay in memory: 4 bytes a
-    number, 0.4 GB for 50,000 pictures and a ResNet-50.
-
-    Raises:
-        HfkitError: The model's head is not one linear layer.
-    """
+    number, 0.4 GB for 50,000 pictures and a ResNet-50. Raises HfkitError: the model's head is not one linear layer."""
     _, head = head_of(model)
     asked: Any = Features(task, head)
     model.to(accelerator.device)

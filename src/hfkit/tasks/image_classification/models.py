@@ -29,10 +29,8 @@ PROCESSOR = "preprocessor_config.json"
 
 
 def build(config: Any, task: "Task", data: DatasetDict | None) -> tuple[Model, Any, list[str]]:
-    """See `hfkit.build_model`: the model, its image processor, and the parameters that no checkpoint has filled.
-
-    It has been shown a picture.
-    """
+    """See `hfkit.build_model`: the model, which has been shown a picture, its image processor, and the parameters that
+    no checkpoint has filled."""
     if config.model.startswith("baseline:"):
         from hfkit.tasks.image_classification.scratch import build_image_baseline
 
@@ -112,8 +110,7 @@ def _architecture(name: str) -> PreTrainedConfig:
     full = name.removeprefix(PREFIX)
     found = timm.get_pretrained_cfg(full)
     given = {key: value for key, value in found.to_dict().items() if value is not None} if found else {}
-    architecture = full.partition(".")[0]
-    return AutoConfig.for_model("timm_wrapper", architecture=architecture, pretrained_cfg=given)
+    return AutoConfig.for_model("timm_wrapper", architecture=full.partition(".")[0], pretrained_cfg=given)
 
 
 def _resize(settings: PreTrainedConfig, config: Config) -> None:
@@ -148,11 +145,8 @@ def _has_positions(architecture: str) -> bool:
 def read_processor(
     folder: Path | None, settings: PreTrainedConfig, code: bool = False, image_size: int | None = None
 ) -> Any:
-    """The image processor: timm's is made from the model's config, transformers' is a file beside it.
-
-    Raises:
-        HfkitError: There is none, or it is damaged.
-    """
+    """The image processor: timm's is made from the model's config, transformers' is a file beside it. Raises
+    HfkitError: there is none, or it is damaged."""
     try:
         with quiet():
             if settings.model_type == "timm_wrapper":
@@ -188,11 +182,8 @@ def _untrained(settings: PreTrainedConfig) -> Model:
 
 
 def check_folder(folder: Path, name: str | Path) -> None:
-    """Refuse a folder without the processor that says how pictures are looked at; timm keeps it in config.json.
-
-    Raises:
-        HfkitError: A part is missing, or the weights are pickles.
-    """
+    """Refuse a folder without the processor that says how pictures are looked at; timm keeps it in config.json. Raises
+    HfkitError: a part is missing, or the weights are pickles."""
     if not (folder / "config.json").is_file():
         raise HfkitError(f"{name} holds no model: there is no config.json", where=str(folder))
     check_weights(folder, name)
@@ -203,11 +194,8 @@ def check_folder(folder: Path, name: str | Path) -> None:
 
 
 def try_out(model: Model, task: Any, name: str) -> None:
-    """Shows the model one empty picture, so that a size that it cannot read is told before anything is trained.
-
-    Raises:
-        HfkitError: The picture is smaller than a patch, or has the wrong number of channels or pixels.
-    """
+    """Shows the model one empty picture, so that a size that it cannot read is told before anything is trained. Raises
+    HfkitError: the picture is smaller than a patch, or has the wrong number of channels or pixels."""
     seen = task.seen
     if seen.channels not in (1, 3):
         what = f"{name} would read pictures of {seen.channels} channels, and pictures have 1 or 3"
@@ -228,13 +216,9 @@ def try_out(model: Model, task: Any, name: str) -> None:
 
 
 def head_of(model: torch.nn.Module) -> tuple[str, torch.nn.Module]:
-    """Name and module of the last layer: a linear one, whose input are the features.
-
-    In a chain of layers without weights that ends in a linear one, as in transformers' ResNet, it is that one.
-
-    Raises:
-        HfkitError: The model has two heads, or one of several layers.
-    """
+    """Name and module of the last layer: a linear one, whose input are the features. In a chain of layers without
+    weights that ends in a linear one, as in transformers' ResNet, it is that one. Raises HfkitError: the model has two
+    heads, or one of several layers."""
     timm = getattr(model, "timm_model", None)
     names = [f"timm_model.{name}" for name in timm_heads(timm)] if timm is not None else ["classifier"]
     if len(names) == 1:

@@ -50,16 +50,10 @@ def speeds(run: Run) -> list[tuple[str, float]]:
 
 
 def pictures(run: Run, seen: Predictions) -> dict[str, Any] | None:
-    """The parts of the page that show pictures; a part that the run keeps nothing for is empty.
-
-    Returns:
-        `filters` (a tile or None), `mistakes` (row -> tile), `classes` and `maps` and `augmented` (lines of tiles), and
-        `facts`, which run.json says of them. None where the run keeps no pictures at all. A tile is `{"uri", "why",
-        "row", "label", "width", "height"}`.
-
-    Raises:
-        HfkitError: The file holds what hfkit does not write.
-    """
+    """The parts of the page that show pictures; a part that the run keeps nothing for is empty: `filters` (a tile or
+    None), `mistakes` (row -> tile), `classes` and `maps` and `augmented` (lines of tiles), and `facts`, which run.json
+    says of them. None where the run keeps no pictures at all. A tile is `{"uri", "why", "row", "label", "width",
+    "height"}`. Raises HfkitError: the file holds what hfkit does not write."""
     table = run.table("pictures.parquet")
     if table is None:
         return None

@@ -23,14 +23,8 @@ def build_image_baseline(config: Config, task: "Task", data: DatasetDict | None)
     """An untrained picture baseline and its image processor, both of the training pictures' shape.
 
     Pictures of 28 x 28 grey pixels make a model that reads those. Larger ones are shrunk to 64 pixels a side (224 for
-    the ImageNet layouts), unless `--image_size` says otherwise.
-
-    Returns:
-        The model, and a `ViTImageProcessor`.
-
-    Raises:
-        HfkitError: No baseline has the name, `data` is missing, or a knob does not fit.
-    """
+    the ImageNet layouts), unless `--image_size` says otherwise. The processor is a `ViTImageProcessor`. Raises
+    HfkitError: no baseline has the name, `data` is missing, or a knob does not fit."""
     config_class, fields = SPEC.baseline_config(config.model)
     if data is None:
         raise HfkitError(f"{config.model} takes its size from the training images: give build_model the data")

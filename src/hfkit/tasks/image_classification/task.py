@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 import torch
 from datasets import Dataset, DatasetDict, Features, Image, Value, concatenate_datasets
-from PIL.Image import Image as Picture
 from transformers import PreTrainedConfig
 
 from hfkit.base.errors import HfkitError
@@ -23,30 +22,20 @@ MODEL_INPUTS = ("pixel_values", "features")
 
 @dataclass(frozen=True)
 class ImageClassification(Classification):
-    """Any AutoModelForImageClassification on one picture.
-
-    Attributes:
-        labels, problem_type, class_weights, label_smoothing, regression_loss: As for texts.
-        augment: Names of the transformations in training, in their order; see `hfkit.data.vision.augment`.
-        mixup, cutmix: Alpha of the two ways to mix a picture with another one of the training rows; 0 is off.
-        tta: What an answer is the mean over: the picture alone (none), or it and its mirror image (flip).
-        seed: Augmentation is a function of (seed, epoch, row).
-        pixel_range: What becomes black and white of pixels of more than 8 bits; None where training had none.
-        seen: What the model wants of a picture; None until `for_model` reads it from the processor.
-    """
+    """Any AutoModelForImageClassification on one picture. The first five fields are as for texts."""
 
     labels: list[str]
     problem_type: str = SINGLE
     class_weights: list[float] | None = None
     label_smoothing: float = 0.0
     regression_loss: str = "mse"
-    augment: list[str] = field(default_factory=list)
-    mixup: float = 0.0
-    cutmix: float = 0.0
-    tta: str = "none"
-    seed: int = 0
-    pixel_range: list[float] | None = None
-    seen: ImageReading | None = field(default=None, compare=False)
+    augment: list[str] = field(default_factory=list)  # the transformations in training; see hfkit.data.vision.augment
+    mixup: float = 0.0  # alpha of a way to mix a picture with another one of the training rows; 0 is off
+    cutmix: float = 0.0  # alpha of the other way
+    tta: str = "none"  # what an answer is the mean over: the picture alone (none), or it and its mirror image (flip)
+    seed: int = 0  # augmentation is a function of (seed, epoch, row)
+    pixel_range: list[float] | None = None  # black and white of pixels of more than 8 bits; None: training had none
+    seen: ImageReading | None = field(default=None, compare=False)  # what the model wants of a picture, by `for_model`
 
     name = "image-classification"
     auto_model = "AutoModelForImageClassification"
@@ -118,15 +107,9 @@ class ImageClassification(Classification):
         return task
 
     def encode(self, dataset: Dataset, processor: Any) -> Dataset:
-        """Pictures stay as they are stored: they are decoded when their batch is made.
-
-        Returns:
-            A Dataset in the same order with `id`, `image` (undecoded), `length` (1: a picture is one of anything),
-            `truncated` (False) and, where the split has labels, `labels`.
-
-        Raises:
-            HfkitError: the split has a label that the task does not know.
-        """
+        """Pictures stay as they are stored: they are decoded when their batch is made. Rows in the same order with
+        `id`, `image` (undecoded), `length` (1: a picture is one of anything), `truncated` (False) and, where the split
+        has labels, `labels`. Raises HfkitError: the split has a label that the task does not know."""
         rows = len(dataset)
         ids = dataset["id"][:] if "id" in dataset.column_names else [str(row) for row in range(rows)]
         columns: dict[str, Any] = {"id": ids, "length": [1] * rows, "truncated": [False] * rows}
@@ -141,22 +124,22 @@ class ImageClassification(Classification):
         return {"rows": 0, "share": 0.0, "max_length": None, "long_text": "head"}
 
     def read(self, dataset: Dataset, rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
-        """Rows with `pixel_values` (channels, height, width); in training augmented, and mixed with other rows.
-
-        Where `linear_probe` has put features in the place of pictures, they come as they are.
-        """
+        """Rows with `pixel_values` (channels, height, width); in training augmented, and mixed with other rows. Where
+        `linear_probe` has put features in the place of pictures, they come as they are."""
         features = super().read(dataset, rows, epoch)
         if "features" in dataset.column_names:
             return features
         if epoch is None or not (self.augment or self.mixup or self.cutmix):
-            pixels = self._seen.look([self._picture(feature) for feature in features])
-            for feature, numbers in zip(features, pixels, strict=True):
-                feature["pixel_values"] = numbers
-            return features
-        samples = [self._sample(feature, (self.seed, epoch, row)) for row, feature in zip(rows, features, strict=True)]
-        for row, feature, numbers in zip(rows, features, self._seen.numbers(torch.stack(samples)), strict=True):
+            pictures = [
+                decode_again(f.pop("image"), row=f.get("id", ""), pixel_range=self.pixel_range) for f in features
+            ]
+            pixels = self._seen.look(pictures)
+        else:
+            keys = [(self.seed, epoch, row) for row in rows]
+            pixels = self._seen.numbers(torch.stack(list(map(self._sample, features, keys))))
+        for row, feature, numbers in zip(rows, features, pixels, strict=True):
             feature["pixel_values"] = numbers
-            if self.mixup or self.cutmix:
+            if epoch is not None and (self.mixup or self.cutmix):
                 self._mix(feature, dataset, row, epoch)
         return features
 
@@ -164,10 +147,6 @@ class ImageClassification(Classification):
         """Bytes, (height, width, channels)."""
         with seeded(*key):
             return self._change(row.pop("image"), row.get("id", ""))
-
-    def _picture(self, row: dict[str, Any]) -> Picture:
-        """The row's picture, taken out of it."""
-        return decode_again(row.pop("image"), row=row.get("id", ""), pixel_range=self.pixel_range)
 
     @cached_property
     def _change(self) -> Any:
@@ -193,13 +172,9 @@ class ImageClassification(Classification):
         return np.asarray(labels, dtype=np.float32)
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """One batch.
-
-        Returns:
-            `pixel_values` (rows, channels, height, width), in memory channels last: convolutions on a CPU and in bf16
-            on a GPU are faster so. Or `features` (rows, width). `labels` where there are any: (rows,) ids, or
-            (rows, labels) where they are mixed.
-        """
+        """One batch: `pixel_values` (rows, channels, height, width), in memory channels last: convolutions on a CPU and
+        in bf16 on a GPU are faster so. Or `features` (rows, width). `labels` where there are any: (rows,) ids, or
+        (rows, labels) where they are mixed."""
         batch: dict[str, torch.Tensor] = {}
         if "features" in features[0]:
             batch["features"] = torch.tensor(np.array([feature["features"] for feature in features]))

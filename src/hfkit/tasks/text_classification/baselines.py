@@ -29,11 +29,8 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
 def classical(
     train: Dataset, test: Dataset, problem_type: str, seed: int = 0, labels: Sequence[str] | None = None
 ) -> dict[str, Answer]:
-    """Both baselines, fitted on `train` and asked about `test`; arguments as of `tfidf_logreg`.
-
-    Returns:
-        {"tfidf_logreg": answer, "majority": answer}; for regression the second is the mean of the training labels.
-    """
+    """Both baselines, fitted on `train` and asked about `test`, arguments as of `tfidf_logreg`: "tfidf_logreg" and
+    "majority", for regression the mean of the training labels."""
     truth, classes = targets(train, problem_type, labels)
     return {
         "tfidf_logreg": tfidf_logreg(train, test, problem_type, seed, labels),
@@ -47,14 +44,8 @@ def tfidf_logreg(
     """TF-IDF of words and word pairs, and logistic regression (one a label for multi-label, ridge for regression).
 
     The setting is the common strong one, not tuned on these rows: sublinear counts, words that occur at least twice,
-    C = 10.
-
-    Args:
-        train, test: Columns text[, text_pair], label.
-        problem_type: As in a transformers config.
-        seed: Seed of the solver.
-        labels: The names in the order the answers should use (the model's). Default: the data set's own order.
-    """
+    C = 10. `train` and `test` have columns text[, text_pair] and label, `problem_type` is as in a transformers config,
+    `seed` that of the solver. Answers are in the order of `labels`, by default the data set's own."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     start = time.perf_counter()

@@ -73,10 +73,7 @@ class TextClassificationPipeline(TextPipeline, ClassifyingPipeline, transformers
 
     def logits(self, rows: Sequence[Any], batch_size: int | None = None) -> torch.Tensor:
         """(rows, labels) in float32 on the CPU, in the order of `rows`: texts, or dicts of `text` and `text_pair`.
-
-        Raises:
-            HfkitError: A row is no text, or the model answers with what is no number.
-        """
+        Raises HfkitError: a row is no text, or the model answers with what is no number."""
         features = self._features(rows)
         return self.decided(
             lambda places, dtype: self._run(

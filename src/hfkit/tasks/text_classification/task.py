@@ -19,36 +19,23 @@ from hfkit.tasks.texts import TextTask, settle_tokens
 
 @dataclass(frozen=True)
 class TextClassification(TextTask, Classification):
-    """Any AutoModelForSequenceClassification on one text or a pair.
+    """Any AutoModelForSequenceClassification on one text or a pair."""
 
-    Attributes:
-        labels: Names in the order of the model's outputs; one name for a regression.
-        problem_type: transformers' name for what is learnt, which picks the loss: cross-entropy, binary
-            cross-entropy of each label, or `regression_loss`.
-        pair: Rows have a `text_pair` as well.
-        max_length: Tokens of a text with its special tokens. None until `for_model` takes the model's limit; it
-            stays None where the model has none, and then nothing is cut.
-        long_text: What is kept of a longer text: head, tail, head_tail, or all of it in windows.
-        stride: Tokens that two neighbouring windows share.
-        class_weights: A weight for each label, or None. In multi-label problems it weighs the label's positives.
-        label_smoothing: Share of a label's weight that is spread over all classes in training.
-        regression_loss: mse or mae: what a regression learns to make small.
-        pad_token_id, pad_token_type_id: What fills the shorter rows of a batch.
-        padding: The side that is filled, left or right; or none, for a model whose answer to a text depends on what
-            fills its row: then rows of one length are computed together.
-    """
-
-    labels: list[str]
+    labels: list[str]  # in the order of the model's outputs; one name for a regression
+    # transformers' name for what is learnt: cross-entropy, binary cross-entropy of each label, or `regression_loss`
     problem_type: str = SINGLE
-    pair: bool = False
+    pair: bool = False  # rows have a `text_pair` as well
+    # Tokens of a text with its special tokens. Until `for_model` takes the model's limit, and without one, None: no cut
     max_length: int | None = None
-    long_text: str = "head"
-    stride: int = 128
-    class_weights: list[float] | None = None
-    label_smoothing: float = 0.0
-    regression_loss: str = "mse"
-    pad_token_id: int = 0
+    long_text: str = "head"  # what is kept of a longer text: head, tail, head_tail, or all of it in windows
+    stride: int = 128  # tokens that two neighbouring windows share
+    class_weights: list[float] | None = None  # for each label; in multi-label problems of the label's positives
+    label_smoothing: float = 0.0  # share of a label's weight that is spread over all classes in training
+    regression_loss: str = "mse"  # mse or mae: what a regression learns to make small
+    pad_token_id: int = 0  # what fills the shorter rows of a batch
     pad_token_type_id: int = 0
+    # The side that is filled, left or right; or none, for a model whose answer to a text depends on what fills its row:
+    # then rows of one length are computed together.
     padding: str = "right"
 
     name = "text-classification"
@@ -90,11 +77,8 @@ class TextClassification(TextTask, Classification):
         `model_max_length` and `truncation_side`, so that plain `transformers.pipeline(..., truncation=True)` keeps the
         same head or tail. Special tokens that users write in their texts are read as text. A tokenizer without a
         padding token pads with its end token. Batches are filled with the config's token, by which some models find
-        where a text ends, on the side that was settled when the model was built or opened, else the tokenizer's.
-
-        Raises:
-            HfkitError: `max_length` is above what the model can read, or too small for a text and its windows.
-        """
+        where a text ends, on the side that was settled when the model was built or opened, else the tokenizer's. Raises
+        HfkitError: `max_length` is above what the model can read, or too small for a text and its windows."""
         saved = settle_tokens(model_config, processor)
         reading = Truncation.settle(self.max_length, self.long_text, self.stride, self.pair, model_config, processor)
         labels, weights = self.in_order_of(model_config)
@@ -111,17 +95,11 @@ class TextClassification(TextTask, Classification):
         return task
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
-        """Token ids and labels of a split.
-
-        Returns:
-            A Dataset in the same order with `id`, `input_ids` (a list of numbers; of lists for windows),
-            `token_type_ids` where the tokenizer makes them, `length` (tokens, of all windows together), `truncated`
-            (something was cut off) and, where the split has labels, `labels`: the model's id of the label, found by
-            name; zeros and ones for every label in a multi-label problem; a number in a regression.
-
-        Raises:
-            HfkitError: the split has a label that the task does not know.
-        """
+        """Token ids and labels of a split, in the same order: `id`, `input_ids` (a list of numbers; of lists for
+        windows), `token_type_ids` where the tokenizer makes them, `length` (tokens, of all windows together),
+        `truncated` (something was cut off) and, where the split has labels, `labels`: the model's id of the label,
+        found by name; zeros and ones for every label in a multi-label problem; a number in a regression. Raises
+        HfkitError: the split has a label that the task does not know."""
         labels, kind = self.label_ids(dataset) if "label" in dataset.column_names else (None, None)
 
         def rows(batch: dict[str, list[Any]], places: list[int]) -> dict[str, list[Any]]:
@@ -146,12 +124,9 @@ class TextClassification(TextTask, Classification):
         return {"rows": cut, "share": share, "max_length": self.max_length, "long_text": self.long_text}
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """One batch, padded to its longest row.
-
-        Returns:
-            `input_ids`, `attention_mask` and perhaps `token_type_ids` of shape (rows, tokens), `labels` where there
-            are any. With windows the shape is (windows, tokens) and `window_of` (windows,) holds each one's row.
-        """
+        """One batch, padded to its longest row: `input_ids`, `attention_mask` and perhaps `token_type_ids` of shape
+        (rows, tokens), `labels` where there are any. With windows the shape is (windows, tokens) and `window_of`
+        (windows,) holds each one's row."""
         batch: dict[str, torch.Tensor] = {}
         ids = [feature["input_ids"] for feature in features]
         types = [feature["token_type_ids"] for feature in features if "token_type_ids" in feature]

@@ -10,27 +10,16 @@ from hfkit.data.labels.problem import REGRESSION
 
 @dataclass(frozen=True)
 class Window:
-    """A part of a text.
+    """A part of a text."""
 
-    Attributes:
-        text: What the model read of it, without special tokens.
-        scores: Label -> probability, as if the window were the whole text; of a regression the number.
-    """
-
-    text: str
-    scores: dict[str, float]
+    text: str  # what the model read of it, without special tokens
+    scores: dict[str, float]  # label -> probability, as if the window were the whole text; of a regression the number
 
 
 def windows(classify: Any, text: str, pair: str | None = None) -> list[Window]:
-    """The windows of a text, in its order; the pipeline's own answer is made of the mean of their logits.
-
-    Args:
-        classify: From `hfkit.pipeline`, of a run with `--long_text windows`.
-        text, pair: The text, and the second one of a pair.
-
-    Returns:
-        Nothing where the model reads a text once, or the text has one window.
-    """
+    """The windows of a text (or of a pair of texts), in its order; the pipeline's own answer is made of the mean of
+    their logits. `classify` is from `hfkit.pipeline`, of a run with `--long_text windows`. Nothing where the model
+    reads a text once, or the text has one window."""
     reading, tokenizer = classify.reading, classify.tokenizer
     if reading.long_text != "windows":
         return []

@@ -18,16 +18,9 @@ LEARNT = 5_000_000
 
 
 def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> dict[str, dict[str, Any]]:
-    """Two models of bytes, fitted on `train` and asked about `test`.
-
-    Args:
-        train, test: Documents, as `hfkit.load_data` gives them for text-generation.
-        settings, seed: Of no use: nothing is drawn.
-
-    Returns:
-        name -> {"prediction": nats of each test document, "seconds", perhaps "rows": the training documents that were
-        counted}. `byte_ngram` looks at five bytes back, `byte_unigram` at none.
-    """
+    """Two models of bytes, fitted on the documents of `train` and asked about those of `test`; nothing is drawn. Name
+    -> {"prediction": nats of each test document, "seconds", perhaps "rows": the training documents that were counted}.
+    `byte_ngram` looks at five bytes back, `byte_unigram` at none."""
     began = time.perf_counter()
     head = next(_batches(train))
     learnt, rows = b"".join(content for content, _ in head)[:LEARNT], len(head)

@@ -26,12 +26,8 @@ def build(
     config: Config, task: "Task", data: DatasetDict | None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     """See `hfkit.build_model`: the model, its tokenizer, which of a baseline learns the training texts, and no
-    parameters that a checkpoint has not filled.
-
-    Raises:
-        HfkitError: Nothing has the name, it is no language model, weights are missing or do not fit (words would be
-            said at random), or it cannot keep documents of one row apart.
-    """
+    parameters that a checkpoint has not filled. Raises HfkitError: nothing has the name, it is no language model,
+    weights are missing or do not fit (words would be said at random), or it cannot keep documents of one row apart."""
     if config.model.startswith("baseline:"):
         if data is None:
             raise HfkitError(f"{config.model} trains its tokenizer on the training split: give build_model the data")
@@ -72,11 +68,8 @@ def _begin_texts(processor: PreTrainedTokenizerBase) -> None:
 
 def try_out(model: PreTrainedModel, name: str, packing: bool) -> None:
     """Shows the model six tokens, so that one that looks ahead, or from one document into another, is not trained. Of
-    packed rows it sees two: flash attention in transformers keeps documents apart in a single row alone.
-
-    Raises:
-        HfkitError: It does either.
-    """
+    packed rows it sees two: flash attention in transformers keeps documents apart in a single row alone. Raises
+    HfkitError: it does either."""
     size = int(model.get_input_embeddings().weight.shape[0])  # type: ignore[index]
     one, other = torch.arange(6)[None] % size, torch.arange(6)[None] % size
     training = model.training

@@ -19,17 +19,11 @@ CONTEXT = 256
 def build_language_baseline(
     config: Config, texts: Iterable[str], tokenizer: str = "bpe", max_length: int | None = None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """An untrained language model and its tokenizer, which learns the training texts.
+    """An untrained language model and its tokenizer, which learns the training `texts`, read once.
 
-    Args:
-        config: `model` (`baseline:<name>`), `vocab_size`, `dropout`, `attention_dropout` and `model_args` count.
-        texts: The training texts, read once.
-        tokenizer: "bpe", pairs of bytes, or "char".
-        max_length: Tokens of a training text: the Transformer's context. None is 256.
-
-    Raises:
-        HfkitError: No baseline or tokenizer has the name, or `--model_args` do not fit.
-    """
+    Of `config`, `model` (`baseline:<name>`), `vocab_size`, `dropout`, `attention_dropout` and `model_args` count. The
+    tokenizer is "bpe", pairs of bytes, or "char"; `max_length` are the tokens of a training text, the Transformer's
+    context, None 256. Raises HfkitError: no baseline or tokenizer has the name, or `--model_args` do not fit."""
     config_class, fields = SPEC.baseline_config(config.model)
     if tokenizer not in TOKENIZERS:
         what = f"there is no tokenizer {tokenizer!r}"

@@ -34,19 +34,12 @@ class TextGeneration(BaseTask):
 
     A document is read as start token, text, end token. The start token is the tokenizer's `bos_token`, else the end
     token: where nothing was said before, a document has just ended. The end is always learnt, also where it doubles
-    as padding: what is padding is known by its place.
+    as padding: what is padding is known by its place."""
 
-    Attributes:
-        max_length: Tokens that a row holds, and of a document that a window shows. None until `for_model`.
-        eval_stride: Tokens between two windows in evaluation; None: windows side by side.
-        packing: Training rows hold several documents, none of which sees another.
-        start_token_id, end_token_id, pad_token_id: Of the model's tokenizer; None and 0 until `for_model`.
-    """
-
-    max_length: int | None = None
-    eval_stride: int | None = None
-    packing: bool = True
-    start_token_id: int | None = None
+    max_length: int | None = None  # tokens that a row holds, and of a document that a window shows; by `for_model`
+    eval_stride: int | None = None  # tokens between two windows in evaluation; None: windows side by side
+    packing: bool = True  # training rows hold several documents, none of which sees another
+    start_token_id: int | None = None  # of the model's tokenizer, as the others: by `for_model`
     end_token_id: int | None = None
     pad_token_id: int = 0
 
@@ -78,11 +71,8 @@ class TextGeneration(BaseTask):
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the model's limit and special tokens. The config is told `hfkit`, the tokenizer its padding.
-
-        Raises:
-            HfkitError: `max_length` is above what the model can read, `eval_stride` above `max_length`, or the
-                tokenizer has no end token.
-        """
+        Raises HfkitError: `max_length` is above what the model can read, `eval_stride` above `max_length`, or the
+        tokenizer has no end token."""
         length = limit(self.max_length, model_config, processor, CONTEXT, tell=False) or CONTEXT
         if self.eval_stride and self.eval_stride > length:
             what = f"Windows of {length} tokens cannot be {self.eval_stride} apart."
@@ -106,14 +96,10 @@ class TextGeneration(BaseTask):
         return task
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
-        """The tokens of a split's documents.
-
-        Returns:
-            A Dataset in the same order with `id`; `input_ids`, start and end token included; `learnt`, which of them
-            are; `sizes` of the documents in it, more than one where each answer of a chat is one; `length`, tokens that
-            are read; `truncated`, always false; `note`, what is to be said of the row; `bytes` and `words` of what is
-            learnt. Line ends count as words, as in WikiText's literature.
-        """
+        """The tokens of a split's documents, in the same order: `id`; `input_ids`, start and end token included;
+        `learnt`, which of them are; `sizes` of the documents in it, more than one where each answer of a chat is one;
+        `length`, tokens that are read; `truncated`, always false; `note`, what is to be said of the row; `bytes` and
+        `words` of what is learnt. Line ends count as words, as in WikiText's literature."""
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
             found: dict[str, list[Any]] = {name: [] for name in features if name != "id"}
@@ -144,11 +130,8 @@ class TextGeneration(BaseTask):
         return {"rows": 0, "share": 0.0, "max_length": self.max_length, "long_text": "windows", "notes": found}
 
     def to_train(self, encoded: Dataset) -> Dataset:
-        """Rows to learn: windows of the documents and, with `packing`, as many as fit in each row.
-
-        Returns:
-            `id` (of each document in the row), `input_ids`, `targets`, `lengths` of the windows in it, `length`.
-        """
+        """Rows to learn: windows of the documents and, with `packing`, as many as fit in each row. `id` (of each
+        document in the row), `input_ids`, `targets`, `lengths` of the windows in it, `length`."""
         flat = self._pieces(encoded, self.max_length or CONTEXT)
         sizes = np.array([len(piece.input_ids) for _, piece in flat])
         groups = packed(sizes, self.max_length or CONTEXT) if self.packing else [[row] for row in range(len(flat))]
@@ -195,11 +178,8 @@ class TextGeneration(BaseTask):
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch, filled on the right. There is no attention mask: what stands on the right is never seen.
-
-        Returns:
-            `input_ids` and `targets` (rows, tokens); where a row holds several documents `position_ids`, which count
-            from 0 in each: by these the models keep documents apart. In evaluation `bytes` and `words` (rows,).
-        """
+        `input_ids` and `targets` (rows, tokens); where a row holds several documents `position_ids`, which count from 0
+        in each: by these the models keep documents apart. In evaluation `bytes` and `words` (rows,)."""
         batch = {
             "input_ids": padded([feature["input_ids"] for feature in features], self.pad_token_id),
             "targets": padded([feature["targets"] for feature in features], IGNORED),

@@ -20,16 +20,8 @@ _SHAPES = str.maketrans(dict.fromkeys(range(65, 91), "X") | dict.fromkeys(range(
 
 
 def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> dict[str, dict[str, Any]]:
-    """Both rivals, fitted on `train` and asked about `test`; neither draws anything.
-
-    Args:
-        train, test: Columns `tokens` and `label`, as `load` gives them.
-        settings: The task's: `labels` in the model's order, in which the answers are.
-        seed: Of no use.
-
-    Returns:
-        name -> {"prediction": a list of tags a text, "seconds"}.
-    """
+    """Both rivals, fitted on `train` and asked about `test`, whose columns are those of `load`; neither draws anything.
+    name -> {"prediction": a list of tags a text, by the model's order of the labels, "seconds"}."""
     names = train.features["label"].feature.names
     ids = {name: number for number, name in enumerate(settings["labels"])}
     tags = [[ids[names[tag]] for tag in row] for row in train["label"][:]]

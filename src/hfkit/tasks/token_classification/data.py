@@ -46,19 +46,10 @@ class Arguments(TagColumns, DataArguments):
 def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
     """Tagged texts as three splits, or with `only_test` the test split alone (of a single file, all of it).
 
-    Args:
-        arguments: Which data.
-        only_test: Rows to evaluate a finished model on.
-        label_names: The model's tags, to which those of the data are matched by name.
-
-    Returns:
-        Columns `id`, `text`, `tokens` (its words), `begins` and `ends` (where each stands in the text, in characters),
-        `label` (a tag for each word; names are in IOB2, whatever the source has), and `group`, the document of a
-        sentence, where the source tells.
-
-    Raises:
-        HfkitError: As `hfkit.load_data`; and what does not fit words and tags together, with file and line.
-    """
+    Columns `id`, `text`, `tokens` (its words), `begins` and `ends` (where each stands in the text, in characters),
+    `label` (a tag for each word; names are in IOB2, whatever the source has), and `group`, the document of a sentence,
+    where the source tells. `label_names` are a model's tags, to which those of the data are matched by name. Raises
+    HfkitError: as `hfkit.load_data`; and where words and tags do not fit together, with file and line."""
     opened = column_source(arguments) or open_source(arguments)
     tables, notes = choose_splits(opened, arguments, only_test)
     whole = "train" not in tables
@@ -190,11 +181,7 @@ def _orphans(role: str, rows: Rows, before: list[list[str]]) -> list[str]:
 
 
 def _matched(rows: Rows, role: str, names: list[str], drop: bool, of_model: bool, notes: list[str]) -> Rows:
-    """The rows with ids of `names` for tags.
-
-    Raises:
-        HfkitError: A tag has no such name.
-    """
+    """The rows with ids of `names` for tags. Raises HfkitError: a tag has no such name."""
     find = finder(names)
     ids = {tag: find(tag) for tags in rows.label for tag in tags}
     unknown = sorted(tag for tag, found in ids.items() if found is None)

@@ -23,11 +23,8 @@ MISSES = 20
 
 
 def errors(gold: Sequence[Entity], said: Sequence[Entity]) -> list[tuple[Kind, Entity | None, Entity | None]]:
-    """The names of a text that are not right: the kind, the name that there is, and the one that the model says.
-
-    A wrong answer belongs to the name that it overlaps most, one of its own type first; each name and each answer
-    counts once.
-    """
+    """The names of a text that are not right: the kind, the name that there is, and the one that the model says. A
+    wrong answer belongs to the name that it overlaps most, one of its own type first; each of both counts once."""
     right = set(gold) & set(said)
     left = [one for one in gold if one not in right]
     found: list[tuple[Kind, Entity | None, Entity | None]] = []
@@ -66,12 +63,9 @@ def by_training(train: Dataset, table: pa.Table, labels: list[str]) -> dict[str,
 def seen_and_unseen(
     learnt: set[str], tokens: Iterable[Sequence[str]], gold: Iterable[list[Entity]], said: Iterable[list[Entity]]
 ) -> dict[str, Any]:
-    """How many names are found of those that training showed, in whatever text and as whatever type, and of the others.
-
-    Returns:
-        `seen` and `unseen`, each {"right", "names"}; `missed`, the most frequent unseen names that are not found, each
-        {"name", "type", "times"}.
-    """
+    """How many names are found of those that training showed, in whatever text and as whatever type, and of the others:
+    `seen` and `unseen`, each {"right", "names"}; `missed`, the most frequent unseen names that are not found, each
+    {"name", "type", "times"}."""
     counts: Counter[tuple[bool, bool]] = Counter()
     missed: Counter[tuple[str, str]] = Counter()
     for words, truth, answer in zip(tokens, gold, said, strict=True):

@@ -39,15 +39,10 @@ def predict(
 ) -> int:
     """Find the names in every text of a file, and write it with them beside it.
 
-    Every column is kept. `spans` is added: a list of {"start", "end", "label", "text", "score"}, places in characters
-    of the text as it stands in the file; or `words`, `tags` and `scores`, lists with an entry a word.
-
-    Args:
-        input: A .csv, .tsv, .jsonl or .parquet file with a column of texts, or of lists of words; a CoNLL file, whose
-            first column is read; `-` for a text a line on standard input.
-        output_format: `spans` or `words`.
-        model, output, options: See `hfkit.inference.predict_file`.
-    """
+    `input` is a .csv, .tsv, .jsonl or .parquet file with a column of texts, or of lists of words; a CoNLL file, whose
+    first column is read; or `-` for a text a line on standard input. Every column is kept. `spans` is added: a list of
+    {"start", "end", "label", "text", "score"}, places in characters of the text as it stands in the file; or `words`,
+    `tags` and `scores`, lists with an entry a word. For the others see `hfkit.inference.predict_file`."""
     check_format(output_format, FORMATS)
     how = PredictArguments.taken(model, options)
     if how.text_pair_column is not None:

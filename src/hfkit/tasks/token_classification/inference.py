@@ -30,11 +30,8 @@ def pipeline(
 
 
 def read(row: Any) -> Text:
-    """A text, or the words of one as {"tokens": [...]}, which one space parts.
-
-    Raises:
-        HfkitError: It is neither, or a word is empty.
-    """
+    """A text, or the words of one as {"tokens": [...]}, which one space parts. Raises HfkitError: it is neither, or a
+    word is empty."""
     words = row.get("tokens") if isinstance(row, Mapping) else None
     if isinstance(words, np.ndarray):  # as rows of Parquet have it
         words = words.tolist()

@@ -23,23 +23,14 @@ def _counts(columns: Columns, names: tuple[str, ...], found: Callable[[Sequence[
     return counts([found([names[int(tag)] for tag in tags]) for tags in pair] for pair in pairs)
 
 
-def _of_names(counted: Callable[[Columns], np.ndarray], figure: Callable[[Any, Any, Any], Any]) -> Of:
+def _summed(counted: Callable[[Columns], np.ndarray], figure: Callable[..., Any]) -> Of:
+    """The figure of the sums of what is counted in each row."""
     return lambda columns, weights: figure(*total(weights, columns.of_rows(counted)).T)
 
 
 def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
     """0 where there is nothing to divide by, as seqeval's zero_division=0."""
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
-
-
-def precision(right: np.ndarray, said: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Of sums of `counts`."""
-    return ratio(right, said)
-
-
-def recall(right: np.ndarray, said: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Of sums of `counts`."""
-    return ratio(right, there)
 
 
 def f1(right: np.ndarray, said: np.ndarray, there: np.ndarray) -> np.ndarray:
@@ -51,10 +42,6 @@ def _words(columns: Columns) -> np.ndarray:
     """(rows, 2): words with the right tag, and words."""
     pairs = zip(columns["label"], columns["prediction"], strict=True)
     return np.array([(np.sum(np.asarray(truth) == np.asarray(answer)), len(truth)) for truth, answer in pairs], float)
-
-
-def _accuracy(columns: Columns, weights: np.ndarray) -> Any:
-    return ratio(*total(weights, columns.of_rows(_words)).T)
 
 
 def _per_tag(columns: Columns, tags: int) -> np.ndarray:
@@ -75,7 +62,7 @@ def _macro(counted: Callable[[Columns], np.ndarray]) -> Of:
     return of
 
 
-ACCURACY = Metric("tag_accuracy", "accuracy of tags", ANSWERS, _accuracy, hub="accuracy")
+ACCURACY = Metric("tag_accuracy", "accuracy of tags", ANSWERS, _summed(_words, ratio), hub="accuracy")
 
 
 @cache
@@ -84,13 +71,15 @@ def _of_labels(names: tuple[str, ...]) -> tuple[Metric, ...]:
         macro = _macro(partial(_per_tag, tags=len(names)))
         return ACCURACY, Metric("f1_macro", "F1 (macro)", ANSWERS, macro, hub="f1", hub_arguments={"average": "macro"})
     strict, lenient = (partial(_counts, names=names, found=found) for found in (entities, lenient_entities))
+    precision = _summed(strict, lambda right, said, there: ratio(right, said))
+    recall = _summed(strict, lambda right, said, there: ratio(right, there))
     seqeval: dict[str, Any] = {"hub": "seqeval", "hub_arguments": {"mode": "strict", "scheme": "IOB2"}}
     own: dict[str, Any] = {"compared": False, "hub": "seqeval"}
     return (
-        Metric("f1", "F1", ANSWERS, _of_names(strict, f1), **seqeval),
-        Metric("precision", "precision of names", ANSWERS, _of_names(strict, precision), **seqeval),
-        Metric("recall", "recall of names", ANSWERS, _of_names(strict, recall), **seqeval),
-        Metric("f1_lenient", "F1 of names, lenient", ANSWERS, _of_names(lenient, f1), **own),
+        Metric("f1", "F1", ANSWERS, _summed(strict, f1), **seqeval),
+        Metric("precision", "precision of names", ANSWERS, precision, **seqeval),
+        Metric("recall", "recall of names", ANSWERS, recall, **seqeval),
+        Metric("f1_lenient", "F1 of names, lenient", ANSWERS, _summed(lenient, f1), **own),
         ACCURACY,
     )
 

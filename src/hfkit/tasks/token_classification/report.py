@@ -41,7 +41,7 @@ def parts(run: Run, seen: Predictions) -> dict[str, Any]:
 
 
 def _texts(run: Run, seen: Predictions) -> list[dict[str, Any]]:
-    """The test texts with their names, those there are and those that the model says."""
+    """The test texts with their names, those there are and those that the model says, and what is wrong with these."""
     names = [str(name) for name in run.info["task_settings"]["labels"]]
     columns = (seen.table[name].to_pylist() for name in ("id", "tokens", "label", "prediction"))
 
@@ -49,10 +49,11 @@ def _texts(run: Run, seen: Predictions) -> list[dict[str, Any]]:
         return judged([names[tag] for tag in tags], names)
 
     try:
-        return [
+        texts = [
             {"id": id, "words": words, "gold": found(gold), "said": found(said)}
             for id, words, gold, said in zip(*columns, strict=True)
         ]
+        return [text | {"wrong": errors(text["gold"], text["said"])} for text in texts]
     except (IndexError, TypeError) as error:
         raise HfkitError(f"{run.path / 'predictions.parquet'} holds tags that the run does not name") from error
 
@@ -82,7 +83,7 @@ def _by_type(texts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _by_kind(texts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """How many names are wrong in each way, with the share of all that are wrong."""
-    wrong = [kind for text in texts for kind, *_ in errors(text["gold"], text["said"])]
+    wrong = [kind for text in texts for kind, *_ in text["wrong"]]
     return [
         {"kind": kind, "told": told, "names": wrong.count(kind), "share": wrong.count(kind) / max(len(wrong), 1)}
         for kind, told in KINDS.items()
@@ -91,9 +92,8 @@ def _by_kind(texts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _confusion(texts: list[dict[str, Any]], at_most: int = 15) -> list[dict[str, Any]]:
     """Pairs of types that are taken for each other, the most frequent first."""
-    wrong = (error for text in texts for error in errors(text["gold"], text["said"]))
-    pairs = [(gold[2], said[2]) for _, gold, said in wrong if gold and said and gold[2] != said[2]]
-    ranked = Counter(pairs).most_common(at_most)
+    named = [(gold[2], said[2]) for text in texts for _, gold, said in text["wrong"] if gold and said]
+    ranked = Counter(pair for pair in named if pair[0] != pair[1]).most_common(at_most)
     return [{"truth": truth, "answer": answer, "names": names} for (truth, answer), names in ranked]
 
 
@@ -122,19 +122,18 @@ def _known(run: Run) -> dict[str, Any] | None:
 
 def _worst(texts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The texts with the most wrong names, each line by line: what there is and what the model says."""
-    counted = [(len(errors(text["gold"], text["said"])), text) for text in texts]
-    ranked = sorted((pair for pair in counted if pair[0]), key=lambda pair: -pair[0])[:WORST]
+    ranked = sorted((text for text in texts if text["wrong"]), key=lambda text: -len(text["wrong"]))[:WORST]
     return [
         {
             "id": text["id"],
-            "wrong": wrong,
+            "wrong": len(text["wrong"]),
             "lines": [
                 {"title": title, "parts": _marked(text["words"], text[key], set(text[other]))}
                 for title, key, other in (("truth", "gold", "said"), ("answer", "said", "gold"))
             ],
             "more": max(0, len(text["words"]) - WORDS),
         }
-        for wrong, text in ranked
+        for text in ranked
     ]
 
 

@@ -34,25 +34,16 @@ _IDS = List(Value("int32"))
 class TokenClassification(TextTask):
     """Any AutoModelForTokenClassification on the words of a text.
 
-    Words are judged, not pieces: what the model says of a word's first piece. No word is ever lost, see `Reader`.
+    Words are judged, not pieces: what the model says of a word's first piece. No word is ever lost, see `Reader`."""
 
-    Attributes:
-        labels: The tags in the order of the model's outputs: `O`, `B-X`, `I-X` of names, or any tags.
-        scheme: How the labels tag names: iob2 or plain where it was trained here, else as `scheme_of_labels` has it.
-        max_length: Pieces of a window with its special tokens. None until `for_model` takes the model's limit; it
-            stays None where the model has none.
-        stride: Pieces that two windows of a text share; None: a quarter of a window.
-        label_all_pieces: The other pieces of a word learn its tag too (`I-X` where the first has `B-X`).
-        pad_token_id, padding: What fills the shorter windows of a batch, and on which side.
-    """
-
-    labels: list[str]
+    labels: list[str]  # the tags in the order of the model's outputs: `O`, `B-X`, `I-X` of names, or any tags
+    # Pieces of a window with its special tokens. Until `for_model` takes the model's limit, and without one, None.
     max_length: int | None = None
-    stride: int | None = None
-    label_all_pieces: bool = False
-    scheme: str = "iob2"
-    pad_token_id: int = 0
-    padding: str = "right"
+    stride: int | None = None  # pieces that two windows of a text share; None: a quarter of a window
+    label_all_pieces: bool = False  # the other pieces of a word learn its tag too (`I-X` where the first has `B-X`)
+    scheme: str = "iob2"  # of the labels; iob2 or plain where it was trained here, else as `scheme_of_labels` has it
+    pad_token_id: int = 0  # what fills the shorter windows of a batch
+    padding: str = "right"  # on which side
 
     name = "token-classification"
     auto_model = "AutoModelForTokenClassification"
@@ -94,13 +85,9 @@ class TokenClassification(TextTask):
         }
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """A copy with the tags in the model's order (matched by name), its limit and its padding.
-
-        See `settle_tokens`; and words are given a space before them where the tokenizer marks words by one.
-
-        Raises:
-            HfkitError: `max_length` is above what the model can read; and what `Reader` refuses.
-        """
+        """A copy with the tags in the model's order (matched by name), its limit and its padding. See `settle_tokens`;
+        and words are given a space before them where the tokenizer marks words by one. Raises HfkitError: `max_length`
+        is above what the model can read; and what `Reader` refuses."""
         saved = settle_tokens(model_config, processor)
         space_before_words(processor)
         length = limit(self.max_length, model_config, processor)
@@ -116,16 +103,10 @@ class TokenClassification(TextTask):
         return task
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
-        """The windows of a split's texts.
-
-        Returns:
-            A Dataset in the same order with `id`, `input_ids` and `words`, a list of numbers for each window (`words`
-            as in `Window`), `length` (pieces, of all windows), `truncated` (never), `count` of words and, where the
-            split has tags, `labels`: the model's ids of them, found by name.
-
-        Raises:
-            HfkitError: The split has a tag that the task does not know.
-        """
+        """The windows of a split's texts, in the same order: `id`, `input_ids` and `words`, a list of numbers for each
+        window (`words` as in `Window`), `length` (pieces, of all windows), `truncated` (never), `count` of words and,
+        where the split has tags, `labels`: the model's ids of them, found by name. Raises HfkitError: the split has a
+        tag that the task does not know."""
         reader = Reader(processor, self.max_length, self.stride)
         ids = self.tag_ids(dataset.features["label"]) if "label" in dataset.column_names else None
 
@@ -160,13 +141,10 @@ class TokenClassification(TextTask):
         return Dataset.from_list(rows, features=encoded.features)
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """One batch, padded to its longest window.
-
-        Returns:
-            `input_ids`, `attention_mask` (windows, pieces); `words` (windows, pieces), at the first piece of each word
-            that is answered there its number among all words of the batch, else -1; `counts` (rows,) words of each
-            row. Where there are tags, `targets` (windows, pieces), what is learnt, and `tags` (words,).
-        """
+        """One batch, padded to its longest window: `input_ids`, `attention_mask` (windows, pieces); `words` (windows,
+        pieces), at the first piece of each word that is answered there its number among all words of the batch, else
+        -1; `counts` (rows,) words of each row. Where there are tags, `targets` (windows, pieces), what is learnt, and
+        `tags` (words,)."""
         starts = np.cumsum([0, *(feature["count"] for feature in features)])
         windows = [
             (ids, words, row)
@@ -209,12 +187,8 @@ class TokenClassification(TextTask):
         return losses.sum(), {"prediction": tags_of_rows, "loss": means(losses, batch["counts"])}
 
     def answers(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the model says of each word of a batch.
-
-        Returns:
-            Logits (words, labels) in float32, and the tags (words,): the likeliest of each word, or what a model that
-            tells whole sequences (a CRF) decodes.
-        """
+        """What the model says of each word of a batch: logits (words, labels) in float32, and the tags (words,): the
+        likeliest of each word, or what a model that tells whole sequences (a CRF) decodes."""
         decode = getattr(getattr(model, "get_base_model", lambda: model)(), "decode", None)
         logits = torch.zeros(int(batch["counts"].sum()), len(self.labels), device=batch["words"].device)
         tags = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)

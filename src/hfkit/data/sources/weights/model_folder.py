@@ -11,17 +11,10 @@ if TYPE_CHECKING:
 def save_model(
     folder: Path, auto_model: str, settings: dict[str, Any], weights: "dict[str, np.ndarray]", **options: Any
 ) -> Any:
-    """Writes config.json and model.safetensors, and gives the configuration.
-
-    Args:
-        auto_model: The Auto class that gives the architecture.
-        settings: Fields of the model's configuration, `model_type` among them.
-        weights: Every parameter by its name, float32; one that is tied to another may be left out.
-        options: For the architecture, such as `add_pooling_layer`.
-
-    Raises:
-        RuntimeError: A parameter is missing, unknown, or has another shape.
-    """
+    """Writes config.json and model.safetensors, and gives the configuration. `auto_model` is the Auto class that gives
+    the architecture, `options` are for that, such as `add_pooling_layer`, and `settings` fields of the configuration,
+    `model_type` among them; `weights` are all parameters by their names, float32, but for those tied to others. Raises
+    RuntimeError: a parameter is missing, unknown, or has another shape."""
     import torch
     import transformers
     from safetensors.numpy import save_file

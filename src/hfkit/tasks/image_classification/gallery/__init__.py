@@ -7,22 +7,21 @@ predictions.parquet; of the training split for "augmented"), `label` (a class; t
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as parquet
 import torch
 from PIL import Image
 
-from hfkit.base.atomic import whole_file, writing
+from hfkit.base.atomic import writing
 from hfkit.base.sanitize import line
 from hfkit.data.vision.decode import decode
 from hfkit.report.analysis import Predictions
 from hfkit.tasks.image_classification.gallery import choice, saliency, tiles
 from hfkit.tasks.image_classification.gallery.filters import filter_grid, first_filters
 from hfkit.tasks.image_classification.gallery.layers import write_layers as write_layers
+from hfkit.training.test_split import write_table
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -42,19 +41,12 @@ Row = dict[str, Any]
 
 @dataclass
 class Gallery:
-    """Pictures as they are collected, within the bound.
+    """Pictures as they are collected, within the bound."""
 
-    Attributes:
-        rows: Of pictures.parquet.
-        left_out: Pictures that the bound had no room for.
-        notes: A sentence for each part that could not be made.
-        facts: What the report tells beside the pictures.
-    """
-
-    rows: list[Row] = field(default_factory=list)
-    left_out: int = 0
-    notes: list[str] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)  # of pictures.parquet
+    left_out: int = 0  # pictures that the bound had no room for
+    notes: list[str] = field(default_factory=list)  # a sentence for each part that could not be made
+    facts: dict[str, Any] = field(default_factory=dict)  # what the report tells beside the pictures
 
     def take(self, part: str, make: Callable[[], Iterator[Row]]) -> None:
         """The rows of a part. What goes wrong in it is a note: no picture is worth a model that is trained."""
@@ -68,26 +60,18 @@ class Gallery:
         except Exception as error:  # each architecture fails in its own way
             self.notes.append(line(f"{part}: {type(error).__name__}: {error}"))
 
-    def write(self, path: Path) -> None:
-        """pictures.parquet, the old one or the whole new one."""
+    def table(self) -> pa.Table:
+        """As pictures.parquet holds it."""
         kinds = {"part": pa.string(), "row": pa.int64(), "label": pa.int64(), "why": pa.string(), "image": pa.binary()}
-        table = pa.Table.from_pylist(self.rows, schema=pa.schema(list(kinds.items())))
-        with whole_file(path) as staged:
-            parquet.write_table(table, staged, compression="zstd")
+        return pa.Table.from_pylist(self.rows, schema=pa.schema(list(kinds.items())))
 
 
 def keep(run: "Run", task: "ImageClassification", model: torch.nn.Module, encoded: "DatasetDict") -> None:
     """Write pictures.parquet, every picture that the report of a run shows, and to run.json what it says of them.
 
-    Args:
-        run: With its predictions and figures.
-        task: Fitted to the model.
-        model: As it is published, on its device.
-        encoded: The splits, with undecoded pictures.
-
-    Raises:
-        HfkitError: The disk failed. What goes wrong with the pictures is a note in run.json.
-    """
+    `run` has its predictions and figures, `task` is fitted to `model`, which is as it is published and on its device;
+    `encoded` are the splits, with undecoded pictures. What goes wrong with the pictures is a note in run.json. Raises
+    HfkitError: the disk failed."""
     seen, kept, test = Predictions.of(run), Gallery(), encoded["test"]
     model.eval()
     kept.take("filters", lambda: _filters(model))
@@ -98,7 +82,7 @@ def keep(run: "Run", task: "ImageClassification", model: torch.nn.Module, encode
     kept.facts |= {"kept": len(kept.rows), "bytes": sum(len(row["image"]) for row in kept.rows)}
     kept.facts |= {"left_out": kept.left_out, "notes": kept.notes, "augment": _changes(task)}
     with writing(run.path):
-        kept.write(run.path / FILE)
+        write_table(run.path / FILE, kept.table())
     run.update(pictures=kept.facts)
 
 

@@ -20,17 +20,11 @@ EXPLAINED = 4
 
 @dataclass(frozen=True)
 class Shown:
-    """A test row and why it is shown.
+    """A test row and why it is shown."""
 
-    Attributes:
-        row: Its place in predictions.parquet.
-        label: The class of whose line it is part, or the output that a map explains.
-        why: "surest", "least sure" or "missed" in a class's line; "answer" or "truth" for a map.
-    """
-
-    row: int
-    label: int
-    why: str
+    row: int  # its place in predictions.parquet
+    label: int  # the class of whose line it is part, or the output that a map explains
+    why: str  # "surest", "least sure" or "missed" in a class's line; "answer" or "truth" for a map
 
 
 def mistakes(seen: Predictions) -> list[int]:
@@ -39,10 +33,8 @@ def mistakes(seen: Predictions) -> list[int]:
 
 
 def by_class(seen: Predictions) -> list[Shown]:
-    """For each class or label: the right answers that were surest and least sure, and the misses that were surest.
-
-    Nothing for a regression.
-    """
+    """For each class or label: the right answers that were surest and least sure, and the misses that were surest;
+    nothing for a regression."""
     if seen.regression or seen.shares is None:
         return []
     support = [int(analysis.is_class(seen, index)[0].sum()) for index in range(len(seen.names))]

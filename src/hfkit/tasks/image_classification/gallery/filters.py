@@ -12,11 +12,9 @@ _GAP = 1
 
 
 def first_filters(model: nn.Module) -> Tensor | None:
-    """The weights of the first layer that reads the picture, as (filters, channels, height, width).
-
-    A convolution's kernels (a ViT's patches are one), or, where a linear layer reads all pixels, a picture for each
-    unit. None where the first layer is neither.
-    """
+    """The weights of the first layer that reads the picture, as (filters, channels, height, width): a convolution's
+    kernels (a ViT's patches are one), or, where a linear layer reads all pixels, a picture for each unit. None where
+    the first layer is neither."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             return module.weight.detach().float().cpu() if module.in_channels in (1, 3) else None
@@ -30,17 +28,12 @@ def first_filters(model: nn.Module) -> Tensor | None:
 
 
 def filter_grid(filters: Tensor, columns: int = 8) -> np.ndarray:
-    """Filters side by side as one small picture, to be enlarged without smoothing.
+    """Filters, (filters, 1 or 3, height, width), side by side as one small picture, to be enlarged without smoothing:
+    uint8, (height, width) for one channel and (height, width, 3) for three, with lines of white between the filters,
+    `columns` of which are a line.
 
-    Each is scaled by its own largest weight: middle grey is zero, lighter is positive, darker negative.
-
-    Args:
-        filters: (filters, 1 or 3, height, width). Of more than 64 those of the largest norm are shown, in their order.
-        columns: Filters a line.
-
-    Returns:
-        uint8, (height, width) for one channel and (height, width, 3) for three; lines of white between the filters.
-    """
+    Each is scaled by its own largest weight: middle grey is zero, lighter is positive, darker negative. Of more than 64
+    those of the largest norm are shown, in their order."""
     weights = filters.numpy()
     if len(weights) > SHOWN:
         norms = np.linalg.norm(weights.reshape(len(weights), -1), axis=1)

@@ -16,15 +16,9 @@ FILE = "layers.json"
 
 
 def write_layers(run: "Run", task: Any, model: torch.nn.Module) -> None:
-    """Shows the model one empty picture and writes its layers, in the order in which they run, with their sums.
-
-    A model that cannot be looked at so has no layers.json, and a line on the screen says why.
-
-    Args:
-        run: Where layers.json goes.
-        task: An ImageClassification, fitted to the model: the size of a picture comes from it.
-        model: As it begins to learn, so that what is frozen counts as such.
-    """
+    """Shows the model one empty picture, of the size that the fitted task says, and writes its layers in the order in
+    which they run, with their sums: as it begins to learn, so that what is frozen counts as such. A model that cannot
+    be looked at so has no layers.json, and a line on the screen says why."""
     size = (task.seen.channels, task.seen.height, task.seen.width)
     device = next(model.parameters()).device
     try:

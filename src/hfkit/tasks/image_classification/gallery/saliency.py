@@ -8,6 +8,7 @@ and summed up, which is HiResCAM (Draelos and Carin 2020) on patches.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -18,25 +19,18 @@ CELLS = 4
 EXTRA_TOKENS = 8
 """Tokens beside the patches at most: a class token, a distillation token, registers."""
 
-
 TRIED = 6
 """Layers that are looked at before a model counts as one without a map."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer whose output lies over the picture.
+    """A layer whose output lies over the picture."""
 
-    Attributes:
-        name: Its path in the model.
-        height, width: Cells of its output.
-        form: How they lie: "channels first", "channels last" or "patches".
-    """
-
-    name: str
-    height: int
+    name: str  # its path in the model
+    height: int  # cells of its output
     width: int
-    form: str
+    form: str  # how they lie: "channels first", "channels last" or "patches"
 
     @property
     def method(self) -> str:
@@ -52,19 +46,12 @@ class Maps:
 
 
 def maps(model: nn.Module, pixels: Tensor, targets: list[int]) -> Maps | None:
-    """Where each picture speaks for its target.
+    """Where each picture speaks for its target: the output to explain, one a picture; 0 for a regression.
 
-    The last layer over the picture that the answer depends on is taken: behind it a class token may be all that
-    counts, and its patches get no gradient.
-
-    Args:
-        model: In eval mode; it is left as it came.
-        pixels: (pictures, channels, height, width), as the model reads them.
-        targets: The output to explain, one a picture; 0 for a regression.
-
-    Returns:
-        None where no layer lies over the picture (an MLP reads all pixels at once), or nothing speaks for the answer.
-    """
+    The last layer over the picture that the answer depends on is taken: behind it a class token may be all that counts,
+    and its patches get no gradient. None where no layer lies over the picture (an MLP reads all pixels at once), or
+    nothing speaks for the answer. The model is in eval mode, and is left as it came; `pixels` are (pictures, channels,
+    height, width), as it reads them."""
     from captum.attr import LayerGradCam, LayerGradientXActivation
 
     def answer(seen: Tensor) -> Tensor:
@@ -90,27 +77,19 @@ def maps(model: nn.Module, pixels: Tensor, targets: list[int]) -> Maps | None:
 
 def layers(model: nn.Module, pixels: Tensor) -> list[Layer]:
     """The layers whose output lies over the picture, the last one to end first; those of `CELLS` cells a side before
-    the coarser ones.
-
-    Args:
-        model: In eval mode.
-        pixels: One picture, (1, channels, height, width).
-    """
+    the coarser ones. The model is in eval mode, and `pixels` are one picture, (1, channels, height, width)."""
     found: list[Layer] = []
 
-    def note(name: str) -> Callable[..., None]:
-        def ended(module: nn.Module, inputs: object, output: object) -> None:
-            shown = output[0] if isinstance(output, tuple) and output else output
-            layer = _over(name, shown, pixels, found) if isinstance(shown, Tensor) and len(shown) == 1 else None
-            # Of vectors for each patch, the normalised ones: their sizes can be compared.
-            if layer is not None and (layer.form != "patches" or "Norm" in type(module).__name__):
-                found.append(layer)
-
-        return ended
+    def note(name: str, module: nn.Module, inputs: object, output: object) -> None:
+        shown = output[0] if isinstance(output, tuple) and output else output
+        layer = _over(name, shown, pixels, found) if isinstance(shown, Tensor) and len(shown) == 1 else None
+        # Of vectors for each patch, the normalised ones: their sizes can be compared.
+        if layer is not None and (layer.form != "patches" or "Norm" in type(module).__name__):
+            found.append(layer)
 
     inside = tuple(f"{name}." for name, module in model.named_modules() if "Attention" in type(module).__name__)
     outside = [(name, module) for name, module in model.named_modules() if name and not name.startswith(inside)]
-    handles = [module.register_forward_hook(note(name)) for name, module in outside]
+    handles = [module.register_forward_hook(partial(note, name)) for name, module in outside]
     try:
         with torch.no_grad():
             model(pixel_values=pixels)

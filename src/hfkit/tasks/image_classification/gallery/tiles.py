@@ -45,12 +45,9 @@ def picture(numbers: torch.Tensor, mean: list[float], std: list[float]) -> Image
 
 
 def heated(image: Image.Image, heat: np.ndarray) -> Image.Image:
-    """A map laid over the picture in grey: where it is hot the picture is coloured, where it is cold it is dark.
-
-    Args:
-        image: Of any size; a small one is made larger, so that the map's gradient can be seen.
-        heat: (cells, cells), not negative. Its largest value is the hottest colour.
-    """
+    """A map laid over the picture in grey: where it is hot the picture is coloured, where it is cold it is dark. A
+    small picture is made larger, so that the map's gradient can be seen. `heat` is (cells, cells), not negative; its
+    largest value is the hottest colour."""
     share = SIDE / max(image.size)
     size = max(1, round(image.width * share)), max(1, round(image.height * share))
     enlarging = Image.Resampling.NEAREST if share > 1 else Image.Resampling.LANCZOS

@@ -22,11 +22,7 @@ LOOKED_AT = 200
 
 def layout_of(table: Table, card: DataCard | None, arguments: DataArguments) -> tuple[Layout, list[str]]:
     """The columns of a table: those that a flag or a card names, else by their names and by what is in them; and a note
-    on those that are not read.
-
-    Raises:
-        HfkitError: There are no words and tags, and no text with spans.
-    """
+    on those that are not read. Raises HfkitError: there are no words and tags, and no text with spans."""
     columns = card.columns if card else {}
     label = columns.get("label")
     asked_words = arguments.text_column or columns.get("text")

@@ -1,7 +1,6 @@
 """CoNLL files: a word a line with its tags beside it, and a line without a word between two sentences."""
 
 import re
-from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -39,11 +38,8 @@ def column_source(arguments: DataArguments) -> Source | None:
     """A CoNLL file, or a folder of them with a split each; None for other data.
 
     A file's role stands in its name as a word of its own or beside digits (wnut17train.conll); one file alone needs
-    none. Tables beside them are not read, unless these have roles too: then the folder is theirs.
-
-    Raises:
-        HfkitError: Two files of a folder are one split, several have no role, or what `read_columns` refuses.
-    """
+    none. Tables beside them are not read, unless these have roles too: then the folder is theirs. Raises HfkitError:
+    two files of a folder are one split, several have no role, or what `read_columns` refuses."""
     name = arguments.dataset.strip()
     path = Path(name).expanduser()
     if not name or name in known_cards() or name.startswith("demo:"):
@@ -130,68 +126,54 @@ def _is_tag(field: str) -> bool:
 
 
 def read_columns(path: Path, encoding: str = "utf-8") -> Table:
-    """The sentences of a CoNLL file.
-
-    Returns:
-        A row a sentence, `lines` being where it begins; columns `1`, `2`, ..., each a list with an entry a word, the
-        words' lines, and `document` where the file marks documents by -DOCSTART-. Notes count what was left out.
-
-    Raises:
-        HfkitError: The file has one column, a line has another number of columns than the first one, or no word.
-    """
-    reader = _Columns(str(path), _commented(read_lines(path, encoding)))
+    """The sentences of a CoNLL file: a row a sentence, `lines` being where it begins; columns `1`, `2`, ..., each lists
+    with an entry a word, the words' lines, and `document` where the file marks documents by -DOCSTART-. Notes count
+    what was left out. Raises HfkitError: the file has one column, a line has another number of columns than the first
+    one, or no word."""
+    blocks, document, marks = [(0, list[tuple[int, str]]())], 0, 0  # lines that nothing parts, each with its number
     for number, line in enumerate(read_lines(path, encoding), start=1):
-        reader.take(line, number)
-    return reader.table(path.name)
-
-
-def _commented(lines: Iterable[str]) -> bool:
-    """Whether a comment stands before every sentence, as in GermEval and MultiCoNER."""
-    fresh, found = True, False
-    for line in lines:
-        text = line.replace(_BOM, "").strip(_BLANKS)
-        if not text or text.startswith(START):
-            fresh = True
-        elif fresh and not _is_comment(text):
-            return False
+        marks, line = marks + line.count(_BOM), line.replace(_BOM, "").rstrip(_BLANKS)
+        if line and not line.lstrip(_BLANKS).startswith(START):
+            blocks[-1][1].append((number, line))
         else:
-            fresh, found = False, True
-    return found
+            document += bool(line)
+            blocks.append((document, []))
+    reader = _Columns(str(path), [block for block in blocks if block[1]])
+    return reader.table(path.name, documents=document > 0, marks=marks)
 
 
-def _is_comment(text: str) -> bool:
+def _is_comment(line: str) -> bool:
+    text = line.strip(_BLANKS)
     return text[:2] in ("# ", "#\t") and not _is_tag(text.split()[-1])
 
 
 class _Columns:
-    """Lines on their way to sentences."""
+    """The lines of a file, in blocks that are of one document each, as sentences."""
 
-    def __init__(self, path: str, commented: bool) -> None:
-        self.path, self.width, self.tabbed, self.universal = path, 0, False, False
-        self.commented, self.open = commented, False
+    def __init__(self, path: str, blocks: list[tuple[int, list[tuple[int, str]]]]) -> None:
+        self.path, self.width, self.joined, self.tabbed, self.universal = path, 0, 0, False, False
         self.sentences: list[list[tuple[int, list[str]]]] = []  # of each word its line and what stands there
         self.documents: list[str] = []
-        self.document = self.marks = self.joined = 0
+        # Whether a comment stands before every sentence, as in GermEval and MultiCoNER.
+        self.commented = all(_is_comment(lines[0][1]) for _, lines in blocks)
+        for document, lines in blocks:
+            if words := self._words(lines):
+                self.sentences.append(words)
+                self.documents.append(str(document))
 
-    def take(self, line: str, number: int) -> None:
-        if _BOM in line:
-            self.marks, line = self.marks + line.count(_BOM), line.replace(_BOM, "")
-        text = line.strip(_BLANKS)
-        if not text or text.startswith(START):
-            self.document, self.open = self.document + bool(text), False
-            return
-        told = text.startswith("# ") and (self.universal or (not self.width and " = " in text))
-        if told or (self.commented and not self.open and _is_comment(text)):
-            return
-        fields = self._fields(line.rstrip(_BLANKS), number)
-        if self.universal and not fields[0].isdecimal():  # 1-2, two words in one; 1.1, a word that is not there
-            self.joined += 1
-            return
-        if not self.open:
-            self.sentences.append([])
-            self.documents.append(str(self.document))
-            self.open = True
-        self.sentences[-1].append((number, fields))
+    def _words(self, lines: list[tuple[int, str]]) -> list[tuple[int, list[str]]]:
+        words: list[tuple[int, list[str]]] = []
+        for number, line in lines:
+            text = line.lstrip(_BLANKS)
+            told = text.startswith("# ") and (self.universal or (not self.width and " = " in text))
+            if told or (self.commented and not words and _is_comment(text)):
+                continue
+            fields = self._fields(line, number)
+            if self.universal and not fields[0].isdecimal():  # 1-2, two words in one; 1.1, a word that is not there
+                self.joined += 1
+            else:
+                words.append((number, fields))
+        return words
 
     def _fields(self, line: str, number: int) -> list[str]:
         """The columns of a line, which has as many as the first one."""
@@ -218,17 +200,17 @@ class _Columns:
             raise HfkitError("The line has a tag and no word", where=place, fix="take the line out, or write its word")
         return fields
 
-    def table(self, name: str) -> Table:
-        """What was read."""
+    def table(self, name: str, documents: bool, marks: int) -> Table:
+        """What was read, with the `documents` that the file marks, and notes."""
         if not self.sentences:
             raise HfkitError("The file holds no word", where=self.path, fix="take it out of the data, or fill it")
         columns: dict[str, list[Any]] = {
             str(at + 1): [[fields[at] for _, fields in words] for words in self.sentences] for at in range(self.width)
         }
         lines = [[number for number, _ in words] for words in self.sentences]
-        columns |= {LINES: lines} | ({DOCUMENT: self.documents} if self.document else {})
+        columns |= {LINES: lines} | ({DOCUMENT: self.documents} if documents else {})
         said = {
-            f"{name}: {counted(self.marks, 'byte order mark')} inside the text, left out": self.marks,
+            f"{name}: {counted(marks, 'byte order mark')} inside the text, left out": marks,
             f"{name}: {counted(self.joined, 'line')} of words in one or that are not there, left out": self.joined,
         }
         return Table(name, columns, [at[0] for at in lines], notes=[note for note, count in said.items() if count])

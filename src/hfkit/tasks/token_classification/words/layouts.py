@@ -26,19 +26,12 @@ class Tagged(Text):
 
 @dataclass
 class Layout:
-    """The columns that are read.
+    """The columns that are read."""
 
-    Attributes:
-        words: The column of words, or of texts.
-        tags: The column of tags, or of spans.
-        given: With spans, the column of the words' places, where there is one (Prodigy's tokens).
-        spans: Tags are spans of characters.
-    """
-
-    words: str
-    tags: str
-    spans: bool = False
-    given: str | None = None
+    words: str  # the column of words, or of texts
+    tags: str  # the column of tags, or of spans
+    spans: bool = False  # tags are spans of characters
+    given: str | None = None  # with spans, the column of the words' places, where there is one (Prodigy's tokens)
 
     @property
     def used(self) -> set[str]:
@@ -52,12 +45,8 @@ class Layout:
         return f"words = {words}, tags = {tags}"
 
     def read(self, table: Table, role: str, drop: bool) -> tuple[list[Tagged], set[int], list[str]]:
-        """The texts of a table, the rows that hold none, and what is to be said.
-
-        Raises:
-            HfkitError: Words and tags that do not fit together, spans that are none, rows without a word, unless they
-                may be dropped.
-        """
+        """The texts of a table, the rows that hold none, and what is to be said. Raises HfkitError: words and tags that
+        do not fit together, spans that are none, or rows without a word, unless these may be dropped."""
         table.known(self.words)
         table.known(self.tags)
         if self.spans:
@@ -160,11 +149,7 @@ def _places(given: Any, text: str, place: str) -> list[tuple[int, int]]:
 
 
 def _tag(tag: Any, names: list[str] | None, table: Table, row: int, column: str) -> str:
-    """A tag by its name.
-
-    Raises:
-        HfkitError: It is a number that nobody gives a name, or nothing.
-    """
+    """A tag by its name. Raises HfkitError: it is a number that nobody gives a name, or nothing."""
     if isinstance(tag, str) and tag.strip():
         return tag.strip()
     if isinstance(tag, int) and names and 0 <= tag < len(names):

@@ -1,7 +1,7 @@
 """Tag schemes: how the tags of words say where a name begins and ends. Everything inside hfkit is IOB2."""
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
+from itertools import pairwise
 
 from hfkit.base.errors import HfkitError
 
@@ -49,17 +49,9 @@ def repaired(tags: Sequence[str]) -> list[str]:
 
 def names_in(tags: Sequence[str], scheme: str) -> list[Entity]:
     """The names of a text whose tags are of a scheme; of plain tags, neighbours of one tag."""
-    if scheme == "iob2":
-        return entities(tags)
-    if scheme != "plain":
-        return entities(to_iob2(tags, scheme))
-    found, place = [], 0
-    for tag, same in groupby(tags):
-        length = len(list(same))
-        if tag != OUTSIDE:
-            found.append((place, place + length, tag))
-        place += length
-    return found
+    if scheme == "plain":
+        return lenient_entities([tag if tag == OUTSIDE else f"I-{tag}" for tag in tags])
+    return entities(tags if scheme == "iob2" else to_iob2(tags, scheme))
 
 
 def judged(tags: Sequence[str], labels: Iterable[str]) -> list[Entity]:
@@ -70,61 +62,38 @@ def judged(tags: Sequence[str], labels: Iterable[str]) -> list[Entity]:
 
 
 def scheme_of_labels(labels: Iterable[str]) -> str:
-    """How a model that was trained elsewhere tags names, by its labels: iobes, plain, else iob1.
-
-    Labels alone do not tell IOB1 from IOB2. Read as IOB1, names of either are found: an `I-` that follows none of its
-    type begins one.
-    """
+    """How a model that was trained elsewhere tags names, by its labels: iobes, plain, else iob1. Labels alone do not
+    tell IOB1 from IOB2. Read as IOB1, names of either are found: an `I-` that follows none of its type begins one."""
     letters = {prefix(label) for label in labels if label != OUTSIDE}
     if None in letters or not letters:
         return "plain"
     return "iobes" if letters & set("ESLU") else "iob1"
 
 
-def scheme_of(rows: Iterable[Sequence[str]], place: Callable[[int, int], str] | None = None) -> str:
-    """The scheme of texts by their tags.
-
-    Args:
-        rows: The tags of each text.
-        place: A row and a word of it -> where that stands, for messages.
-
-    Returns:
-        iobes, where last or single words are marked (E-, S-, or BILOU's L-, U-); iob1, where names begin with I- and
-        B- parts two that touch; iob2, where all begin with B-; plain, where tags have no prefix.
-
-    Raises:
-        HfkitError: Some tags have a prefix and some have none, or it stands at the end.
-    """
-    letters: set[str] = set()
-    orphans = begins = parting = 0
-    bare: dict[str, tuple[int, int]] = {}
-    for row, tags in enumerate(rows):
-        before = OUTSIDE
-        for word, tag in enumerate(tags):
-            letter = prefix(tag)
-            if letter is None:
-                bare.setdefault(tag, (row, word))
-            else:
-                letters.add(letter)
-                touches = before[2:] == tag[2:] and before != OUTSIDE
-                orphans += letter == "I" and not touches
-                begins += letter == "B"
-                parting += letter == "B" and touches
-            before = tag
-    bare.pop(OUTSIDE, None)
-    turned = sorted(tag for tag in bare if len(tag) > 2 and (tag[-2:] in ("-B", "-I") or tag[:2] in ("B_", "I_")))
+def scheme_of(rows: Sequence[Sequence[str]], place: Callable[[int, int], str] | None = None) -> str:
+    """The scheme of texts by the tags of each: iobes, where last or single words are marked (E-, S-, or BILOU's L-,
+    U-); iob1, where names begin with I- and B- parts two that touch; iob2, where all begin with B-; plain, where tags
+    have no prefix. `place` says where a word of a row stands, for messages. Raises HfkitError: some tags have a prefix
+    and some have none, or it stands at the end."""
+    tags = {tag for row in rows for tag in row} - {OUTSIDE}
+    letters = set(map(prefix, tags)) - {None}
+    bare = sorted(tag for tag in tags if prefix(tag) is None)
+    turned = [tag for tag in bare if len(tag) > 2 and (tag[-2:] in ("-B", "-I") or tag[:2] in ("B_", "I_"))]
     if bare and (letters or turned):
-        odd = turned[0] if turned else next(iter(bare))
-        mixed = f"Some tags say where a name begins, as B-PER does, and some do not: {', '.join(sorted(bare)[:5])}"
-        what = f"Tags such as {odd} are of no scheme that hfkit knows" if turned else mixed
+        odd = turned[:1] or bare
+        at = next((row, word) for row, own in enumerate(rows) for word, tag in enumerate(own) if tag in odd)
+        mixed = f"Some tags say where a name begins, as B-PER does, and some do not: {', '.join(bare[:5])}"
+        what = f"Tags such as {odd[0]} are of no scheme that hfkit knows" if turned else mixed
         fix = "write all tags as B-PER and I-PER, or O; or --tag_scheme plain, where each stands for itself"
-        raise HfkitError(what, where=place and place(*bare[odd]), fix=fix)
+        raise HfkitError(what, where=place and place(*at), fix=fix)
     if not letters:
         return "plain"
     if letters & set("ESLUM"):
         return "iobes"
     # In IOB1 a B- parts two names that touch, and stands nowhere else; a few orphans alone are slips of IOB2.
-    return "iob1" if orphans and begins == parting else "iob2"
+    steps = [step for row in rows for step in pairwise([OUTSIDE, *row])]
+    parts = all(before[1:] == tag[1:] for before, tag in steps if tag.startswith("B-"))
+    return "iob1" if parts and any(repaired(row) != list(row) for row in rows) else "iob2"
 
 
 def check_scheme(rows: Iterable[Sequence[str]], scheme: str, place: Callable[[int, int], str]) -> None:

@@ -30,12 +30,9 @@ class Span:
 
 
 def annotations_of(values: Sequence[Any]) -> list[tuple[Any, int]]:
-    """What people said of each text, and how many of them did: Label Studio keeps an annotation of each.
-
-    Returns:
-        The first annotation's result, not that of one that was cancelled (None where all were, or nobody said a
-        thing), and the number of annotations; of other tools the values as they stand, and 1.
-    """
+    """What people said of each text, and how many of them did. Of what Label Studio keeps, an annotation of each, it is
+    the first result, not that of one that was cancelled (None where all were, or nobody said a thing), and the number
+    of annotations; of other tools the values as they stand, and 1."""
     studio = [isinstance(v, list) and all(isinstance(one, Mapping) and "result" in one for one in v) for v in values]
     if not any(value for value, own in zip(values, studio, strict=True) if own):
         return [(value, 1) for value in values]
@@ -47,16 +44,10 @@ def annotations_of(values: Sequence[Any]) -> list[tuple[Any, int]]:
 
 
 def spans_of(value: Any, place: str) -> list[Span]:
-    """The spans that a cell holds, as doccano, Prodigy, Label Studio or spaCy write them.
-
-    Args:
-        value: A list of [begin, end, label] or of objects with such keys; {"entities": [...]}; what Label Studio has
-            as the result of an annotation; any of these spelled as text, as a CSV file has it; None for none.
-        place: Of the row, for messages.
-
-    Raises:
-        HfkitError: Something else, or a span without a whole number of characters or a label.
-    """
+    """The spans that a cell holds, as doccano, Prodigy, Label Studio or spaCy write them: a list of [begin, end, label]
+    or of objects with such keys; {"entities": [...]}; what Label Studio has as the result of an annotation; any of
+    these spelled as text, as a CSV file has it; None for none. `place` is the row's, for messages. Raises HfkitError:
+    something else, or a span without a whole number of characters or a label."""
     if isinstance(value, str):
         value = spelled(value) if value.strip() else None
     if isinstance(value, Mapping):
@@ -170,11 +161,7 @@ class Tagger:
     first: dict[str, str] = field(default_factory=dict)
 
     def tags(self, text: str, words: Sequence[tuple[int, int]], spans: Sequence[Span], place: str) -> list[str]:
-        """IOB2 tags of the words.
-
-        Raises:
-            HfkitError: A span outside the text.
-        """
+        """IOB2 tags of the words. Raises HfkitError: a span outside the text."""
         tags = [OUTSIDE] * len(words)
         for span in sorted(spans, key=lambda one: (one.begin - one.end, one.begin)):  # the longest first
             self._check(text, span, place)

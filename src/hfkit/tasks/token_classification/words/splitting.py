@@ -12,11 +12,7 @@ _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}](?:[^\W_{_CJK}]|[\u0300-\u036f\u0900-
 
 def split_words(text: str) -> list[tuple[int, int]]:
     """Where the words of a text stand, (begin, end) in characters: runs of letters and digits, and every other visible
-    character alone. Chinese and Japanese go character by character.
-
-    >>> split_words("Dr. Wu")
-    [(0, 2), (2, 3), (4, 6)]
-    """
+    character alone. Chinese and Japanese go character by character. "Dr. Wu" has (0, 2), (2, 3), (4, 6)."""
     return [match.span() for match in _WORD.finditer(text)]
 
 

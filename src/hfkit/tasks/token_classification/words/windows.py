@@ -17,30 +17,18 @@ NOT_HERE = -1
 
 @dataclass(frozen=True)
 class Window:
-    """What a model reads at once of a text.
+    """What a model reads at once of a text."""
 
-    Attributes:
-        input_ids: (pieces,), special tokens included.
-        words: (pieces,) the number of the word that a piece belongs to, where the word is answered in this window;
-            else NOT_HERE.
-    """
-
-    input_ids: list[int]
-    words: list[int]
+    input_ids: list[int]  # (pieces,), special tokens included
+    words: list[int]  # (pieces,) the number of a piece's word, where the word is answered in this window; else NOT_HERE
 
 
 class Reader:
-    """Reads words with a tokenizer. No word is ever lost: a text of more than `max_length` pieces is read in windows,
-    and each word is answered in the one that shows most on its shorter side.
+    """Reads words with a fast tokenizer. No word is ever lost: a text of more than `max_length` pieces, special tokens
+    included (None: there is no limit), is read in windows, and each word is answered in the one that shows most on its
+    shorter side. Two windows share `stride` pieces; None: a quarter of one.
 
-    Args:
-        processor: A fast tokenizer.
-        max_length: Pieces of a window, special tokens included; None: there is no limit.
-        stride: Pieces that two windows share. A quarter of the window where it is None.
-
-    Raises:
-        HfkitError: The tokenizer does not say which piece is of which word, or nothing fits into a window.
-    """
+    Raises HfkitError: the tokenizer does not say which piece is of which word, or nothing fits into a window."""
 
     def __init__(self, processor: PreTrainedTokenizerBase, max_length: int | None, stride: int | None) -> None:
         check_fast(processor, "what pieces words have")
