@@ -205,6 +205,13 @@ def test_the_digest_of_a_split_is_that_of_its_texts() -> None:
     assert first == again and first != other
 
 
+def test_figures_are_in_no_letters_and_so_in_no_others() -> None:
+    """ "1987-03-03" is neither swapped nor in the letters of "10/24/2051"."""
+    rows = [{"source": f"the {day}th of March", "target": f"03-{day}"} for day in range(10, 50)]
+    rows += [{"source": "03/50", "target": "03-50"}, {"source": "03/51", "target": "03-51"}]
+    assert not [note for note in load("days.jsonl", lines(rows)).summary.notes if "letters" in note]
+
+
 HOSTILE = {
     "unequal lines": ("corpus", {"corpus/a.en": "a\nb\nc\n", "corpus/a.zh": "一\n二\n"}, {},
                       r"a.en has 3 lines and a.zh has 2 lines"),
