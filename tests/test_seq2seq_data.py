@@ -69,7 +69,7 @@ FORMS = {
     "hub.jsonl": lines([{"id": n, "translation": {"en": s, "zh": t}} for n, (s, t) in enumerate(PAIRS)]),
     "summary.jsonl": lines([{"document": s, "summary": t, "url": "x"} for s, t in PAIRS]),
     "inputs.json": json.dumps([{"input": s, "output": t} for s, t in PAIRS]),
-    "tatoeba.txt": "".join(f"{s}\t{t}\tCC-BY 2.0 (France)\n" for s, t in PAIRS),
+    "tatoeba.txt": "\n" + "".join(f"{s}\t{t}\tCC-BY 2.0 (France)\n" for s, t in PAIRS),
     "memory.tmx": tmx([unit(s, t) for s, t in PAIRS], '<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n'),
 }
 
@@ -83,6 +83,13 @@ def test_every_form_gives_the_same_pairs(form: str) -> None:
     assert all(row["group"] == row["source"] for row in data["test"])
     assert "(Latin letters)" in data.summary.reading and "(Chinese letters)" in data.summary.reading
     assert len({row["id"] for split in data.values() for row in split}) == 40
+
+
+@pytest.mark.parametrize("form", ["tatoeba.txt", "memory.tmx", "src.jsonl"])
+def test_a_folder_with_one_file_is_that_file(form: str) -> None:
+    Path("alone").mkdir()
+    write(f"alone/{form}", FORMS[form])
+    assert read(load("alone")) == EXPECTED
 
 
 @pytest.mark.parametrize("given", ["corpus", "corpus/all", "corpus/all.en", "corpus/all.zh"])
