@@ -254,6 +254,10 @@ HOSTILE = {
     "no text": ("corpus", {"corpus/a.en": b"\xff\xfe\x00a", "corpus/a.zh": "一"}, {}, r"The file is not utf-8 text"),
     "broken xml": ("m.tmx", {"m.tmx": tmx([unit("a", "一"), "<tu><tuv>"])}, {}, r"The file is not XML: mismatched tag"),
     "an ampersand": ("m.tmx", {"m.tmx": tmx([unit("a & b", "一")])}, {}, r"m.tmx line 3"),
+    "an encoding that is none": ("m.tmx", {"m.tmx": tmx([unit("a", "b")]).replace('"1.0"', '"1.0" encoding="latin-19"', 1)},
+                                 {}, r"cannot be read: unknown encoding: latin-19(.|\n)*in UTF-8"),
+    "an encoding of two bytes": ("m.tmx", {"m.tmx": tmx([unit("a", "b")]).replace('"1.0"', '"1.0" encoding="gbk"', 1)},
+                                 {}, r"multi-byte encodings are not supported"),
     "a billion laughs": (
         "m.tmx", {"m.tmx": tmx([unit("&b;", "一")], '<!DOCTYPE tmx [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>\n')}, {},
         r"The file declares the entity 'a', which is not read\n  where: m.tmx line 2"),
