@@ -27,6 +27,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.config import GenerationArguments, TrainConfig
 from hfkit.config.rules import check
 from hfkit.data.text.language_codes import code_of, codes_of, set_languages
+from hfkit.evaluation.metric import looked_at
 from hfkit.inference import TextGenerator, predict_file
 from hfkit.inference.generation.rewriter import Rewriter
 from hfkit.inference.generation.sampling import settle
@@ -116,6 +117,8 @@ def test_the_loss_is_the_models_own(kind: str, tmp_path: Path) -> None:
     assert float(found["nll"].sum()) == pytest.approx(float(loss), rel=1e-5)
     assert found["tokens"].sum() == task.weight(batch) and "prediction" not in found
     assert [float(one) for one, _ in alone] == pytest.approx(found["nll"].tolist(), rel=1e-4)
+    # Rows of several lengths: the mean of their means is another number.
+    assert looked_at(task, found)["loss"] == pytest.approx(float(theirs), rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
