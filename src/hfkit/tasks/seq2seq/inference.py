@@ -115,9 +115,14 @@ class Seq2SeqPipeline(AnsweringPipeline):
 
     def _config(self, how: dict[str, Any]) -> tuple[GenerationConfig, int]:
         """The generation config that comes of a call's options, and the seed."""
-        own, options = how.pop("generation_config", self.model.generation_config), dict(how)
-        if "max_length" in options:  # which counts the token that begins a text
-            options.setdefault("max_new_tokens", max(1, int(options.pop("max_length") or 0) - 1))
+        options = {name: value for name, value in how.items() if value is not None}
+        own: Any = options.pop("generation_config", self.model.generation_config)
+        if not isinstance(own, GenerationConfig):
+            what = f"generation_config is no GenerationConfig, but {str(own)[:80]!r}"
+            raise HfkitError(what, fix="give its fields as arguments, such as num_beams=4")
+        if (longest := options.pop("max_length", None)) is not None:  # which counts the token that begins a text
+            check_count("max_length", longest)
+            options.setdefault("max_new_tokens", max(1, longest - 1))
         flags = {name: options.pop(name) for name in GenerationArguments.__dataclass_fields__ if name in options}
         arguments = replace(GenerationArguments(), **flags)
         if arguments.stop:
