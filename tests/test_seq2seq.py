@@ -289,6 +289,8 @@ def test_files_keep_their_columns_and_rows_without_a_text_are_told(pipe: Any, tm
 
 
 def test_a_model_that_rewrites_continues_no_prompt(tmp_path: Path) -> None:
+    with pytest.raises(HfkitError, match="--num_beams is 0"):  # which no row is to blame for
+        predict_file(tmp_path / "t5", place, tmp_path / "x.csv", skip_bad_rows=True, disable_tqdm=True, num_beams=0)
     with pytest.raises(HfkitError, match="does not continue texts") as caught:
         TextGenerator(write_model(tmp_path / "t5"))
     assert "hfkit predict" in str(caught.value)
