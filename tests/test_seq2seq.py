@@ -234,6 +234,8 @@ def test_answers_are_those_of_transformers_4(pipe: Any, tmp_path: Path) -> None:
     assert [len(answers) for answers in two] == [2, 2, 2]
     assert pipe([{"text": texts[0]}, {"source": texts[1]}], batch_size=1) == several[:2]
     assert pipe([]) == [] and pipe(texts, max_length=6) == several
+    assert pipe(texts, pad_token_id=None, generation_config=None) == several, "None is what the model says"
+    assert [one for (one,) in pipe(iter(texts))] == several, "a list a row, as of any stream"
     drawn = [pipe(texts, do_sample=True, seed=seed) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
     named = hfkit.pipeline(tmp_path / "t5", task="translation", mixed_precision="no")
@@ -247,8 +249,9 @@ def test_answers_are_those_of_transformers_4(pipe: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row", ["", "   ", None, 7, {"txt": "a"}, {"text": None}, "half \ud800"])
 def test_what_is_no_text_is_refused(pipe: Any, row: Any) -> None:
-    with pytest.raises(HfkitError, match=r"has no text|half a character"):
-        pipe([row])
+    for asked in (row, [row]):
+        with pytest.raises(HfkitError, match=r"has no text|half a character"):
+            pipe(asked)
 
 
 @pytest.mark.parametrize(
