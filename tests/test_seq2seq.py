@@ -259,14 +259,16 @@ def test_what_is_no_text_is_refused(pipe: Any, row: Any) -> None:
     [
         ({"num_beam": 2}, "no num_beam=2"),
         ({"num_beams": 0}, "--num_beams is 0"),
-        ({"max_new_tokens": 0}, "--max_new_tokens is 0"),
-        ({"length_penalty": float("inf")}, "--length_penalty is inf"),
-        ({"temperature": 0.5}, "--temperature has no effect without --do_sample"),
         ({"num_beams": "two"}, "--num_beams is 'two'"),
         ({"max_length": "x"}, "max_length='x' is no such number"),
         ({"max_length": 0}, "max_length=0 is no such number"),
+        ({"max_new_tokens": 0}, "--max_new_tokens is 0"),
+        ({"length_penalty": float("inf")}, "--length_penalty is inf"),
+        ({"temperature": 0.5}, "--temperature has no effect without --do_sample"),
         ({"num_return_sequences": 3}, "--num_return_sequences is 3"),
         ({"num_beams": 2, "num_return_sequences": 3}, "2 beams give 2 answers at most"),
+        ({"generation_config": {"num_beams": 2}}, "generation_config is no GenerationConfig"),
+        ({"return_dict_in_generate": True}, "no return_dict_in_generate=True"),
         ({"stop": ["."]}, "stop is for models that continue"),
     ],
 )
@@ -287,13 +289,13 @@ def test_files_keep_their_columns_and_rows_without_a_text_are_told(pipe: Any, tm
     assert rows[2]["generated_text"] == pipe("the story")[0]["generated_text"]
     (tmp_path / "lines.txt").write_text("a film\nthe story\n")
     assert predict_file(pipe, tmp_path / "lines.txt", tmp_path / "out.tsv", disable_tqdm=True) == 2
+    with pytest.raises(HfkitError, match="--num_beams is 0"):  # which no row is to blame for
+        predict_file(tmp_path / "t5", place, tmp_path / "x.csv", skip_bad_rows=True, disable_tqdm=True, num_beams=0)
     with pytest.raises(HfkitError, match="no column 'src'"):
         predict_file(pipe, place, tmp_path / "x.csv", text_column="src", disable_tqdm=True)
 
 
 def test_a_model_that_rewrites_continues_no_prompt(tmp_path: Path) -> None:
-    with pytest.raises(HfkitError, match="--num_beams is 0"):  # which no row is to blame for
-        predict_file(tmp_path / "t5", place, tmp_path / "x.csv", skip_bad_rows=True, disable_tqdm=True, num_beams=0)
     with pytest.raises(HfkitError, match="does not continue texts") as caught:
         TextGenerator(write_model(tmp_path / "t5"))
     assert "hfkit predict" in str(caught.value)

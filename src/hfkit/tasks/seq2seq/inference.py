@@ -20,6 +20,9 @@ from hfkit.tasks.seq2seq.task import Seq2Seq
 KEYS = {"translation": "translation_text", "summarization": "summary_text", "text2text-generation": "generated_text"}
 """What transformers 4 calls an answer."""
 
+NO_TEXT = ("output_", "return_", "_")
+"""How arguments of `generate` begin that change what it gives beside texts, and not the texts."""
+
 CHUNK_CPU, CHUNK = 64, 512
 """Rows that are sorted by length together."""
 
@@ -83,6 +86,7 @@ class Seq2SeqPipeline(AnsweringPipeline):
         for name in ("return_text", "truncation", "clean_up_tokenization_spaces"):
             given.pop(name, None)
         known = {*GenerationArguments.__dataclass_fields__, *GenerationConfig().to_dict(), "generation_config"}
+        known -= {name for name in known if name.startswith(NO_TEXT)}
         for name, value in given.items():
             if name not in known:
                 fix = nearest(name, known)
