@@ -96,7 +96,7 @@ def _lines(file: Path, encoding: str) -> list[str]:
 
 
 def tabbed_table(path: Path, arguments: DataArguments) -> Table | None:
-    """A text file whose first line that is not empty holds a tab, as columns `source`, `target` and perhaps more; None for another one.
+    """A text file with a tab in its first line, empty ones aside, as columns `source` and `target`; None for another.
 
     Raises:
         HfkitError: A later line holds no tab.
