@@ -27,6 +27,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.config import GenerationArguments, TrainConfig
 from hfkit.config.rules import check
 from hfkit.data.text.language_codes import code_of, codes_of, set_languages
+from hfkit.evaluation.metric import looked_at
 from hfkit.inference import TextGenerator, predict_file
 from hfkit.inference.generation.rewriter import Rewriter
 from hfkit.inference.generation.sampling import settle
@@ -116,6 +117,8 @@ def test_the_loss_is_the_models_own(kind: str, tmp_path: Path) -> None:
     assert float(found["nll"].sum()) == pytest.approx(float(loss), rel=1e-5)
     assert found["tokens"].sum() == task.weight(batch) and "prediction" not in found
     assert [float(one) for one, _ in alone] == pytest.approx(found["nll"].tolist(), rel=1e-4)
+    # Rows of several lengths: the mean of their means is another number.
+    assert looked_at(task, found)["loss"] == pytest.approx(float(theirs), rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -231,6 +234,8 @@ def test_answers_are_those_of_transformers_4(pipe: Any, tmp_path: Path) -> None:
     assert [len(answers) for answers in two] == [2, 2, 2]
     assert pipe([{"text": texts[0]}, {"source": texts[1]}], batch_size=1) == several[:2]
     assert pipe([]) == [] and pipe(texts, max_length=6) == several
+    assert pipe(texts, pad_token_id=None, generation_config=None) == several, "None is what the model says"
+    assert [one for (one,) in pipe(iter(texts))] == several, "a list a row, as of any stream"
     drawn = [pipe(texts, do_sample=True, seed=seed) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
     named = hfkit.pipeline(tmp_path / "t5", task="translation", mixed_precision="no")
@@ -244,8 +249,9 @@ def test_answers_are_those_of_transformers_4(pipe: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row", ["", "   ", None, 7, {"txt": "a"}, {"text": None}, "half \ud800"])
 def test_what_is_no_text_is_refused(pipe: Any, row: Any) -> None:
-    with pytest.raises(HfkitError, match=r"has no text|half a character"):
-        pipe([row])
+    for asked in (row, [row]):
+        with pytest.raises(HfkitError, match=r"has no text|half a character"):
+            pipe(asked)
 
 
 @pytest.mark.parametrize(
@@ -253,11 +259,16 @@ def test_what_is_no_text_is_refused(pipe: Any, row: Any) -> None:
     [
         ({"num_beam": 2}, "no num_beam=2"),
         ({"num_beams": 0}, "--num_beams is 0"),
+        ({"num_beams": "two"}, "--num_beams is 'two'"),
+        ({"max_length": "x"}, "max_length='x' is no such number"),
+        ({"max_length": 0}, "max_length=0 is no such number"),
         ({"max_new_tokens": 0}, "--max_new_tokens is 0"),
         ({"length_penalty": float("inf")}, "--length_penalty is inf"),
         ({"temperature": 0.5}, "--temperature has no effect without --do_sample"),
         ({"num_return_sequences": 3}, "--num_return_sequences is 3"),
         ({"num_beams": 2, "num_return_sequences": 3}, "2 beams give 2 answers at most"),
+        ({"generation_config": {"num_beams": 2}}, "generation_config is no GenerationConfig"),
+        ({"return_dict_in_generate": True}, "no return_dict_in_generate=True"),
         ({"stop": ["."]}, "stop is for models that continue"),
     ],
 )
@@ -278,6 +289,8 @@ def test_files_keep_their_columns_and_rows_without_a_text_are_told(pipe: Any, tm
     assert rows[2]["generated_text"] == pipe("the story")[0]["generated_text"]
     (tmp_path / "lines.txt").write_text("a film\nthe story\n")
     assert predict_file(pipe, tmp_path / "lines.txt", tmp_path / "out.tsv", disable_tqdm=True) == 2
+    with pytest.raises(HfkitError, match="--num_beams is 0"):  # which no row is to blame for
+        predict_file(tmp_path / "t5", place, tmp_path / "x.csv", skip_bad_rows=True, disable_tqdm=True, num_beams=0)
     with pytest.raises(HfkitError, match="no column 'src'"):
         predict_file(pipe, place, tmp_path / "x.csv", text_column="src", disable_tqdm=True)
 

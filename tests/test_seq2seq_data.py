@@ -69,7 +69,7 @@ FORMS = {
     "hub.jsonl": lines([{"id": n, "translation": {"en": s, "zh": t}} for n, (s, t) in enumerate(PAIRS)]),
     "summary.jsonl": lines([{"document": s, "summary": t, "url": "x"} for s, t in PAIRS]),
     "inputs.json": json.dumps([{"input": s, "output": t} for s, t in PAIRS]),
-    "tatoeba.txt": "".join(f"{s}\t{t}\tCC-BY 2.0 (France)\n" for s, t in PAIRS),
+    "tatoeba.txt": "\n" + "".join(f"{s}\t{t}\tCC-BY 2.0 (France)\n" for s, t in PAIRS),
     "memory.tmx": tmx([unit(s, t) for s, t in PAIRS], '<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n'),
 }
 
@@ -83,6 +83,13 @@ def test_every_form_gives_the_same_pairs(form: str) -> None:
     assert all(row["group"] == row["source"] for row in data["test"])
     assert "(Latin letters)" in data.summary.reading and "(Chinese letters)" in data.summary.reading
     assert len({row["id"] for split in data.values() for row in split}) == 40
+
+
+@pytest.mark.parametrize("form", ["tatoeba.txt", "memory.tmx", "src.jsonl"])
+def test_a_folder_with_one_file_is_that_file(form: str) -> None:
+    Path("alone").mkdir()
+    write(f"alone/{form}", FORMS[form])
+    assert read(load("alone")) == EXPECTED
 
 
 @pytest.mark.parametrize("given", ["corpus", "corpus/all", "corpus/all.en", "corpus/all.zh"])
@@ -198,6 +205,13 @@ def test_what_is_odd_is_counted_with_its_place() -> None:
         assert any(note.startswith(part) for note in notes), (part, notes)
 
 
+def test_figures_are_in_no_letters_and_so_in_no_others() -> None:
+    """1987-03-03 is neither swapped nor in the letters of 10/24/2051."""
+    rows = [{"source": f"the {day}th of March", "target": f"03-{day}"} for day in range(10, 50)]
+    rows += [{"source": "03/50", "target": "03-50"}, {"source": "03/51", "target": "03-51"}]
+    assert not [note for note in load("days.jsonl", lines(rows)).summary.notes if "letters" in note]
+
+
 def test_the_digest_of_a_split_is_that_of_its_texts() -> None:
     first = load("a.jsonl", FORMS["src.jsonl"]).summary.splits
     again = load("b.jsonl", FORMS["src.jsonl"]).summary.splits
@@ -240,6 +254,10 @@ HOSTILE = {
     "no text": ("corpus", {"corpus/a.en": b"\xff\xfe\x00a", "corpus/a.zh": "一"}, {}, r"The file is not utf-8 text"),
     "broken xml": ("m.tmx", {"m.tmx": tmx([unit("a", "一"), "<tu><tuv>"])}, {}, r"The file is not XML: mismatched tag"),
     "an ampersand": ("m.tmx", {"m.tmx": tmx([unit("a & b", "一")])}, {}, r"m.tmx line 3"),
+    "an encoding that is none": ("m.tmx", {"m.tmx": '<?xml version="1.0" encoding="latin-19"?><tmx/>'}, {},
+                                 r"cannot be read: unknown encoding: latin-19(.|\n)*in UTF-8"),
+    "an encoding of two bytes": ("m.tmx", {"m.tmx": '<?xml version="1.0" encoding="gbk"?><tmx/>'}, {},
+                                 r"multi-byte encodings are not supported"),
     "a billion laughs": (
         "m.tmx", {"m.tmx": tmx([unit("&b;", "一")], '<!DOCTYPE tmx [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>\n')}, {},
         r"The file declares the entity 'a', which is not read\n  where: m.tmx line 2"),

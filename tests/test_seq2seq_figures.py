@@ -196,10 +196,10 @@ def test_a_figure_is_the_sum_over_its_rows(task: str) -> None:
     said, references = corpus(3, ENGLISH, " ", 40, 2)
     draw = np.random.default_rng(0).integers(0, 3, 40)
     metrics = metrics_of({"task": task})
-    columns = Columns({"prediction": said, "references": references, "source": said})
+    columns = Columns({"prediction": said, "references": references, "source": said, "nll": draw, "tokens": draw + 1})
     often = [row for row, times in enumerate(draw) for _ in range(times)]
     drawn = {"prediction": [said[row] for row in often], "references": [references[row] for row in often]}
-    expected = figures(metrics, drawn | {"source": drawn["prediction"]})
+    expected = figures(metrics, drawn | {"source": drawn["prediction"], "nll": draw[often], "tokens": draw[often] + 1})
     assert set(expected) == {metric.name for metric in metrics}
     for metric in metrics:
         value = metric.values(columns, np.stack([draw, np.ones(40)]).astype(float))[0]

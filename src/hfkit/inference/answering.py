@@ -71,8 +71,13 @@ class AnsweringPipeline(transformers.Pipeline):
         raise NotImplementedError
 
     def listed(self, inputs: Any) -> Any:
-        """Tuples, arrays and columns of a data frame or data set as lists; one row, and streams, as they are."""
-        return inputs if isinstance(inputs, (*self.one, Iterator, torch.utils.data.Dataset)) else list(inputs)
+        """Tuples, arrays and columns of a data frame or data set as lists; one row, what is none, and streams, as they
+        are."""
+        if isinstance(inputs, Iterator):
+            return (row for row in inputs)  # upstream knows generators alone
+        if isinstance(inputs, (*self.one, torch.utils.data.Dataset)) or not hasattr(inputs, "__iter__"):
+            return inputs
+        return list(inputs)
 
     def __call__(self, inputs: Any, *args: Any, **options: Any) -> Any:
         """As upstream, of anything that holds rows."""

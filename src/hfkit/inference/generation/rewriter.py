@@ -77,6 +77,7 @@ class Rewriter:
         rows = [source for source in sources for _ in range(repeats)]
         config: Any = copy.deepcopy(self.config)
         config.max_new_tokens, processors = self.new, LogitsProcessorList([Sound()])
+        config.return_dict_in_generate = False  # which a model's own config may ask for
         if config.do_sample and not self._draws_beams():
             processors.append(Draw(config, [seed_of(seed, number) for seed in seeds for number in range(repeats)]))
             config = drawn_as_likeliest(config)

@@ -56,8 +56,12 @@ def said(options: GenerationArguments) -> dict[str, Any]:
     given = {field.name: getattr(options, field.name) for field in fields(options)}
     given = {name: value for name, value in given.items() if value not in (None, [])}
     for name, (wrong, fix) in RULES.items():
-        if name in given and wrong(given[name]):
-            raise HfkitError(f"--{name} is {given[name]}", fix=fix)
+        try:
+            refused = name in given and wrong(given[name])
+        except TypeError:  # a text where a number is wanted
+            refused = True
+        if refused:
+            raise HfkitError(f"--{name} is {given[name]!r}", fix=fix)
     return given
 
 

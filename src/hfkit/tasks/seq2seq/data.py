@@ -85,6 +85,9 @@ def pair_source(arguments: DataArguments) -> Source | None:
     path = Path(name).expanduser()
     if not name or name in known_cards() or name.startswith("demo:") or "://" in name or len(name) > 4000:
         return None
+    if path.is_dir():  # with one file in it, that one
+        inside = [file for file in path.iterdir() if file.is_file()]
+        path = inside[0] if len(inside) == 1 else path
     if path.suffix.lower() == ".tmx":
         languages = (getattr(arguments, "source_lang", None), getattr(arguments, "target_lang", None))
         tables, notes = {"train": read_tmx(path, *languages)}, list[str]()

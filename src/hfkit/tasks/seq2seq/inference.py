@@ -20,6 +20,9 @@ from hfkit.tasks.seq2seq.task import Seq2Seq
 KEYS = {"translation": "translation_text", "summarization": "summary_text", "text2text-generation": "generated_text"}
 """What transformers 4 calls an answer."""
 
+NO_TEXT = ("output_", "return_", "_")
+"""How arguments of `generate` begin that change what it gives beside texts, and not the texts."""
+
 CHUNK_CPU, CHUNK = 64, 512
 """Rows that are sorted by length together."""
 
@@ -83,6 +86,7 @@ class Seq2SeqPipeline(AnsweringPipeline):
         for name in ("return_text", "truncation", "clean_up_tokenization_spaces"):
             given.pop(name, None)
         known = {*GenerationArguments.__dataclass_fields__, *GenerationConfig().to_dict(), "generation_config"}
+        known -= {name for name in known if name.startswith(NO_TEXT)}
         for name, value in given.items():
             if name not in known:
                 fix = nearest(name, known)
@@ -115,9 +119,14 @@ class Seq2SeqPipeline(AnsweringPipeline):
 
     def _config(self, how: dict[str, Any]) -> tuple[GenerationConfig, int]:
         """The generation config that comes of a call's options, and the seed."""
-        own, options = how.pop("generation_config", self.model.generation_config), dict(how)
-        if "max_length" in options:  # which counts the token that begins a text
-            options.setdefault("max_new_tokens", max(1, int(options.pop("max_length") or 0) - 1))
+        options = {name: value for name, value in how.items() if value is not None}
+        own: Any = options.pop("generation_config", self.model.generation_config)
+        if not isinstance(own, GenerationConfig):
+            what = f"generation_config is no GenerationConfig, but {str(own)[:80]!r}"
+            raise HfkitError(what, fix="give its fields as arguments, such as num_beams=4")
+        if (longest := options.pop("max_length", None)) is not None:  # which counts the token that begins a text
+            check_count("max_length", longest)
+            options.setdefault("max_new_tokens", max(1, longest - 1))
         flags = {name: options.pop(name) for name in GenerationArguments.__dataclass_fields__ if name in options}
         arguments = replace(GenerationArguments(), **flags)
         if arguments.stop:

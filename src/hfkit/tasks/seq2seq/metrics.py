@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hfkit.evaluation.metric import Columns, Metric, Of, mean_of, total
+from hfkit.evaluation.metric import Columns, Metric, Of, mean_of, metric_of_sums, total
 from hfkit.tasks.seq2seq.scores import faults
 from hfkit.tasks.seq2seq.scores.bleu import bleu, bleu_sums
 from hfkit.tasks.seq2seq.scores.chrf import chrf, chrf_sums
@@ -121,10 +121,12 @@ FAULTS = (
     ),
 )
 
+LOSS = metric_of_sums("loss", "loss", "nll", "tokens")  # nats a token of the target
+
 _OF_TASKS = {
-    "translation": (CHRF, BLEU, LENGTH, *FAULTS),
-    "summarization": (*ROUGE, LENGTH, *FAULTS),
-    "text2text-generation": (EXACT, CHRF, LENGTH, *FAULTS),
+    "translation": (CHRF, BLEU, LENGTH, *FAULTS, LOSS),
+    "summarization": (*ROUGE, LENGTH, *FAULTS, LOSS),
+    "text2text-generation": (EXACT, CHRF, LENGTH, *FAULTS, LOSS),
 }
 
 

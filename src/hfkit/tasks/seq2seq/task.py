@@ -245,8 +245,8 @@ class Seq2Seq(BaseTask):
         self, model: torch.nn.Module, batch: dict[str, Any]
     ) -> tuple[torch.Tensor, dict[str, Any]]:
         """The SUM over target tokens of their cross-entropy, each told after the true ones before it; in evaluation of
-        each row `nll` (nats), `tokens` and `loss` (nats a token); of a finished model its `prediction` too, the text
-        that it writes, with `written` (tokens of that) and `unfinished` (1 where it was cut off)."""
+        each row `nll` (nats) and `tokens`; of a finished model its `prediction` too, the text that it writes, with
+        `written` (tokens of that) and `unfinished` (1 where it was cut off)."""
         targets, base = batch["targets"], getattr(model, "module", model)
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
         inputs["decoder_input_ids"] = said_before(base, targets)
@@ -258,7 +258,7 @@ class Seq2Seq(BaseTask):
         nats = F.cross_entropy(logits, wanted, reduction="none")
         row = torch.arange(len(targets), device=targets.device)[:, None].expand_as(targets)[kept]
         nll, tokens = nats.new_zeros(len(targets)).index_add(0, row, nats), kept.sum(dim=1)
-        found = {"nll": nll, "tokens": tokens, "loss": nll / tokens}
+        found = {"nll": nll, "tokens": tokens}
         return nats.sum(), found | (self.written(base, batch) if self.writes else {})
 
     def written(self, model: Any, batch: dict[str, Any]) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def _lines(file: Path, encoding: str) -> list[str]:
 
 
 def tabbed_table(path: Path, arguments: DataArguments) -> Table | None:
-    """A text file whose first line holds a tab, as columns `source`, `target` and perhaps more; None for another one.
+    """A text file with a tab in its first line, empty ones aside, as columns `source` and `target`; None for another.
 
     Raises:
         HfkitError: A later line holds no tab.
@@ -107,10 +107,10 @@ def tabbed_table(path: Path, arguments: DataArguments) -> Table | None:
     for number, line in enumerate(read_lines(path, arguments.encoding), start=1):
         cells = line.rstrip("\r\n").split("\t")
         if len(cells) < 2:
-            if number == 1:
-                return None
             if not line.strip():
                 continue
+            if not lines:
+                return None
             what = "The line holds no tab, and so no second side"
             raise HfkitError(what, where=f"{path.name} line {number}", fix="a pair a line: source, tab, target")
         most = max(most, len(cells))
@@ -119,4 +119,4 @@ def tabbed_table(path: Path, arguments: DataArguments) -> Table | None:
         lines.append(number)
     beside = f"{path.name}: what stands behind a second tab is not read"
     notes = [beside] if most > 2 else []
-    return Table(path.name, {"source": columns[0], "target": columns[1]}, lines, notes=notes)
+    return Table(path.name, {"source": columns[0], "target": columns[1]}, lines, notes=notes) if lines else None

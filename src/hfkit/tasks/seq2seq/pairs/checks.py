@@ -70,8 +70,9 @@ def _check_languages(rows: Rows, columns: Columns, scripts: Sequence[str | None]
 
 
 def _odd_scripts(sources: Sequence[str], targets: Sequence[str], usual: Sequence[str | None]) -> dict[str, list[int]]:
-    """Pairs that are swapped, and those whose sides are both in the script of one side."""
-    if usual[0] == usual[1]:
+    """Pairs that are swapped, and those whose sides are both in the script of one side; none where a side has no
+    letters, as dates and numbers have none."""
+    if usual[0] == usual[1] or None in usual:
         return {}
     swapped, same = [], []
     for row, pair in enumerate(zip(sources, targets, strict=True)):

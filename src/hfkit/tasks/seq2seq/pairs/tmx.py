@@ -62,6 +62,8 @@ class _Units:
         except expat.ExpatError as error:
             where = f"{path.name} line {error.lineno}"
             raise HfkitError(f"The file is not XML: {expat.ErrorString(error.code)}", where=where) from error
+        except (LookupError, ValueError) as error:  # of the encoding that its first line names
+            raise HfkitError(f"The file cannot be read: {error}", where=str(path), fix="write it in UTF-8") from error
 
     def _begin(self, element: str, attributes: dict[str, str]) -> None:
         if element == "tu":
