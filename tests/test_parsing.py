@@ -136,6 +136,20 @@ def test_values(flags: list[str], name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("flags", "value"),
+    [
+        ([], None),
+        (["--do_sample"], True),
+        (["--do_sample", "true"], True),
+        (["--do-sample=false"], False),
+        (["--do_sample", "none"], None),
+    ],
+)
+def test_a_switch_that_may_be_left_to_the_model(flags: list[str], value: bool | None) -> None:
+    assert parse(TrainConfig, argv=["--task", "translation", *flags]).do_sample is value
+
+
+@pytest.mark.parametrize(
     ("flags", "told"),
     [
         (["--learning_rat", "1"], "did you mean --learning_rate?"),

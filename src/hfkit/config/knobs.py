@@ -55,16 +55,21 @@ def default_of(entry: dataclasses.Field) -> Any:
 
 def add_flag(parser: Any, entry: dataclasses.Field, hint: Any, default: Any) -> None:
     """Give an argparse parser the flag of a field of this type. Where it may be None, `none` is how it is undone."""
-    how: dict[str, Any] = {"type": hint, "default": default, "help": entry.metadata.get("help")}
+    how: dict[str, Any] = {
+        "type": _switch if hint is bool else hint,
+        "default": default,
+        "help": entry.metadata.get("help"),
+    }
     if get_origin(hint) is Literal:
         how |= {"type": str, "choices": get_args(hint)}
     elif get_origin(hint) is list:
         how |= {"type": get_args(hint)[0], "nargs": "+"}
-    elif hint is bool:
-        how |= {"type": _switch, "nargs": "?", "const": True}
     elif NoneType in get_args(hint):
-        how["type"] = partial(_or_none, get_args(hint)[0])
-        how["type"].__name__ = get_args(hint)[0].__name__  # argparse names it in "invalid float value"
+        kind = get_args(hint)[0]
+        how["type"] = partial(_or_none, _switch if kind is bool else kind)
+        how["type"].__name__ = kind.__name__  # argparse names it in "invalid float value"
+    if bool in (hint, *get_args(hint)):
+        how |= {"nargs": "?", "const": True}
     parser.add_argument(f"--{entry.name}", **how)
     if hint is bool and default:
         how = {"dest": entry.name, "action": "store_false", "default": default}

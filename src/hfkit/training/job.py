@@ -87,6 +87,7 @@ def fit(
     accelerator = _accelerator(config, model, path)
     run = _open(config, path, accelerator)
     if run.state == "finished":
+        provenance.check_rows(run, data)
         return run
     task = task.for_model(model.config, processor)
     _best_metric(config, task)  # a misspelt name is told before the first epoch, not after it

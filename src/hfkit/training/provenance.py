@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import torch
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 from torch import nn
 
 from hfkit import __version__
@@ -72,6 +72,14 @@ def check_same(run: Run, now: dict[str, Any]) -> str | None:
         " sums are rounded in another order, so the weights are not bit-identical to those of one machine"
     )
     return told if moved else None
+
+
+def check_rows(run: Run, data: DatasetDict) -> None:
+    """Refuse, as an HfkitError, rows that a finished run was not made from: a program may give any. Those that a stream
+    has learnt are known only once it is read."""
+    splits = summary_of(data).splits
+    known = {name: split for name, split in splits.items() if name != "train" or getattr(data, "stream", None) is None}
+    check_same(run, {"data": {"splits": known}, "precision": run.info.get("precision")})
 
 
 def _ground(facts: dict[str, Any]) -> dict[str, Any]:
