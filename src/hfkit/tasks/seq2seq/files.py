@@ -38,7 +38,9 @@ def predict(
 
         def read(place: str, row: dict[str, Any]) -> str | None:
             text = row.get(column)
-            return text if how.is_text(text) else how.leave_out(place, column, text)
+            if not how.is_text(text):
+                return how.leave_out(place, column, text)
+            return text
 
         def answers(texts: list[str]) -> list[Answer]:
             return [{key: found[0].text} for found in write.answered(texts, **write._forward_params)] if texts else []
