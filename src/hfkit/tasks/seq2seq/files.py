@@ -38,9 +38,10 @@ def predict(
 
         def read(place: str, row: dict[str, Any]) -> str | None:
             text = row.get(column)
-            if not how.is_text(text):
-                return how.leave_out(place, column, text)
-            return text
+            if how.is_text(text):
+                return str(text)
+            how.leave_out(place, column, text)
+            return None
 
         def answers(texts: list[str]) -> list[Answer]:
             return [{key: found[0].text} for found in write.answered(texts, **write._forward_params)] if texts else []
