@@ -63,8 +63,10 @@ def add_flag(parser: Any, entry: dataclasses.Field, hint: Any, default: Any) -> 
     elif hint is bool:
         how |= {"type": _switch, "nargs": "?", "const": True}
     elif NoneType in get_args(hint):
-        how["type"] = partial(_or_none, get_args(hint)[0])
-        how["type"].__name__ = get_args(hint)[0].__name__  # argparse names it in "invalid float value"
+        kind = get_args(hint)[0]
+        how |= {"nargs": "?", "const": True} if kind is bool else {}
+        how["type"] = partial(_or_none, _switch if kind is bool else kind)
+        how["type"].__name__ = kind.__name__  # argparse names it in "invalid float value"
     parser.add_argument(f"--{entry.name}", **how)
     if hint is bool and default:
         how = {"dest": entry.name, "action": "store_false", "default": default}
