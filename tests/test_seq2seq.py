@@ -25,6 +25,7 @@ from transformers import (
 import hfkit
 from hfkit.base.errors import HfkitError
 from hfkit.config import GenerationArguments, TrainConfig
+from hfkit.config.parsing import ConfigParser
 from hfkit.config.rules import check
 from hfkit.data.text.language_codes import code_of, codes_of, set_languages
 from hfkit.evaluation.metric import looked_at
@@ -317,6 +318,14 @@ def test_a_model_that_rewrites_continues_no_prompt(tmp_path: Path) -> None:
 def test_knobs_that_cannot_be(flags: dict[str, Any], told: str) -> None:
     with pytest.raises(HfkitError, match=told):
         check(TrainConfig(task="translation", **flags))
+
+
+@pytest.mark.parametrize(
+    ("words", "drawn"),
+    [([], None), (["--do_sample"], True), (["--do_sample", "False"], False), (["--do_sample", "none"], None)],
+)
+def test_a_switch_may_be_left_to_the_model(words: list[str], drawn: bool | None) -> None:
+    assert ConfigParser(TrainConfig.for_task("translation")).parse_flags(words).do_sample is drawn
 
 
 def test_rows_of_another_job_are_refused() -> None:
