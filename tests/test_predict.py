@@ -226,6 +226,15 @@ def test_parquet_takes_a_first_chunk_without_an_answer(classify: Any, tmp_path: 
     assert table["score"].to_pylist()[-1] > 0.5
 
 
+def test_an_option_that_would_do_nothing_is_refused(classify: Any, tmp_path: Path) -> None:
+    """Misspelt, or one that only the making of a pipeline takes."""
+    (tmp_path / "in.csv").write_text("text\ngood\n")
+    for options, told in (({"skip_bad_row": True}, "did you mean skip_bad_rows"), ({"tokens_per_batch": 9}, "loaded")):
+        with pytest.raises(HfkitError, match=told):
+            predict_file(classify, "in.csv", "out.csv", **options)
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_rows_without_a_text_can_be_left_out(classify: Any, tmp_path: Path, capsys: Any) -> None:
     write_csv(tmp_path / "in.csv", [["text"], ["a warm film"], [" "], [""], ["boring"]])
     assert predict_file(classify, "in.csv", "out.csv", skip_bad_rows=True) == 4

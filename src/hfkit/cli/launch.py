@@ -47,6 +47,11 @@ def train(config: TrainConfig, data: Any = None) -> Run:
     Args:
         config: Of the task that is learnt; its `output_dir` is the run's folder.
         data: Splits. Default: those that `config` names.
+
+    Raises:
+        HfkitError: As `load_data`, `build_task`, `build_model` and `fit`: also where the folder holds a run of another
+            configuration, or of other rows.
+        KeyboardInterrupt: A signal stopped training at a checkpoint.
     """
     import hfkit
 

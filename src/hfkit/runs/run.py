@@ -237,7 +237,7 @@ def like_runs(name: str | Path) -> str | None:
     none."""
     places = below(Path("runs"))
     with suppress(OSError):  # a name of thousands of characters
-        places = [*places, *(place for place in Path(name).parent.glob("*/") if (place / "run.json").is_file())]
+        places = [*places, *(path.parent for path in Path(name).parent.glob("*/run.json"))]
     names = {place.name: str(place) for place in places}
     close = [names[one] for one in get_close_matches(Path(name).name, names, n=2, cutoff=0.6)]
     return f"did you mean {' or '.join(close)}?" if close else None

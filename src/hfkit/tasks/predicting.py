@@ -33,11 +33,14 @@ class PredictArguments(FileArguments):
     @classmethod
     def taken(cls, model: Any, options: dict[str, Any]) -> Self:
         """Those among the options of a `predict`, taken out of them. What stands for a missing text is by default what
-        the run says."""
+        the run says. Raises HfkitError: one is left over, and the pipeline that would take it is made already."""
         given = {one.name: options.pop(one.name) for one in fields(cls) if one.name in options}
         info = Run(model).info if isinstance(model, str | Path) and (Path(model) / "run.json").is_file() else {}
         for name, usual in (("missing_values", info.get("config", {}).get("missing_values", ())), ("column_names", ())):
             given[name] = list(given.get(name) or usual)
+        for name in () if isinstance(model, str | Path) else options:
+            what = f"{name}={options[name]!r} has no effect: the pipeline is loaded already"
+            raise HfkitError(what, fix=nearest(name, [one.name for one in fields(cls) if one.name != "trained"]))
         return cls(**given | {"trained": info.get("data") or {}})
 
     def is_text(self, value: Any) -> bool:
