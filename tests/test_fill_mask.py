@@ -23,8 +23,8 @@ from transformers import (
 
 import hfkit
 from hfkit.baselines.configs import BaselineBertConfig
+from hfkit.baselines.language.masked import BaselineBertForMaskedLM
 from hfkit.baselines.language.tokenizers import train_byte_bpe
-from hfkit.baselines.masked import BaselineBertForMaskedLM
 from hfkit.config import TrainConfig
 from hfkit.inference import predict_file
 from hfkit.tasks.fill_mask.baselines import Frequency, Gap, fit

@@ -19,9 +19,9 @@ from hfkit.data.cards.card import DataCard
 from hfkit.data.cards.vocabulary import LICENSES
 from hfkit.data.sources import archives, embedded, materials
 from hfkit.data.sources.archives import Archive
-from hfkit.data.sources.labelled_lines import labelled_lines
-from hfkit.data.sources.labelled_strings import labelled_strings
 from hfkit.data.sources.materials import MATERIALS, Material
+from hfkit.data.sources.packaged.labelled_lines import labelled_lines
+from hfkit.data.sources.packaged.labelled_strings import labelled_strings
 from hfkit.data.sources.source import open_source
 
 WANTED = b"<Texts>\n <Text><A>one </A> <B>two</B></Text>\n <Text><A>three</A></Text>\n</Texts>\n"

@@ -25,7 +25,7 @@ MODELS = {
     "AutoModelForTokenClassification": ("baselines.tagger",),
     "AutoModelForImageClassification": ("baselines.vision.auto",),
     "AutoModelForCausalLM": ("baselines.language.auto",),
-    "AutoModelForMaskedLM": ("baselines.masked",),
+    "AutoModelForMaskedLM": ("baselines.language.masked",),
     "AutoModelForSeq2SeqLM": ("baselines.seq2seq",),
 }
 """Modules whose models each Auto class shall know."""

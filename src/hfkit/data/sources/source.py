@@ -14,7 +14,7 @@ from hfkit.data.readers import SUFFIXES, read_table
 from hfkit.data.readers.streams import FileRows, HubRows, RowStream
 from hfkit.data.sources.folder_tables import SHARD, data_files, metadata_of, stray_tables, tables_below, tables_in
 from hfkit.data.sources.image_folders import SPLITS, idx_files, idx_tables, image_tables, is_image_folder, pixel_table
-from hfkit.data.sources.labelled_strings import labelled_strings
+from hfkit.data.sources.packaged.labelled_strings import labelled_strings
 from hfkit.data.tables.roles import split_by_column
 from hfkit.data.tables.table import Table, arrow_table, joined
 
