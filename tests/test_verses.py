@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hfkit.data.cards.card import DataCard
-from hfkit.data.sources import verses as source
 from hfkit.data.sources.materials import MATERIALS
+from hfkit.data.sources.packaged import verses as source
 from hfkit.data.sources.packaged.verses import BOOKS, HELD_OUT, kjv_web, pairs, verses
 
 GENESIS, JUDGES, PSALMS, SONG, MATTHEW, MARK = 1, 7, 19, 22, 40, 41
