@@ -32,4 +32,6 @@ def test_hfkit_counts_them_and_names_other_models(tiny_bert: Path, capsys: pytes
     encoded = DatasetDict(train=task.encode(rows, tokenizer))
     found = token_cache.lost(Accelerator(cpu=True), task, data, encoded, tokenizer)["train"]
     assert (found["unknown"], found["equal"], found["equal_share"]) == (1.0, 4, 1.0)
-    assert "warning: the tokenizer does not know what these texts are written in" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "warning: the tokenizer does not know what these texts are written in" in said
+    assert "google/mt5-small where texts are to be written" in said, "an encoder writes none"

@@ -85,7 +85,7 @@ def lost(
     if any(max(cut.get("unknown", 0), cut.get("equal_share", 0)) > MUCH for cut in found.values()):
         accelerator.print(
             "warning: the tokenizer does not know what these texts are written in. Choose a model that does, such as"
-            " --model FacebookAI/xlm-roberta-base or --model google-bert/bert-base-multilingual-cased"
+            " --model FacebookAI/xlm-roberta-base, or --model google/mt5-small where texts are to be written"
         )
     return found
 
