@@ -14,6 +14,7 @@ from hfkit.data.text.language_codes import codes_of
 from hfkit.inference.answering import AnsweringPipeline, check_count
 from hfkit.inference.generation.rewriter import Rewriter, Written, seed_of
 from hfkit.inference.generation.sampling import settle
+from hfkit.inference.texts import check_whole
 from hfkit.models.inspection import first_line, readable
 from hfkit.tasks.seq2seq.task import Seq2Seq
 
@@ -165,6 +166,5 @@ def _text(row: Any) -> str:
     if not isinstance(text, str) or not text.strip():
         what = f"A row has no text: {str(row)[:80]!r} ({type(row).__name__})"
         raise HfkitError(what, fix='give a text with something in it, or {"text": "..."}')
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise HfkitError(f"The text holds half a character: {text[:80]!r}", fix="write it whole, or cut it")
+    check_whole(text)
     return text

@@ -14,7 +14,6 @@ from hfkit.base.errors import HfkitError
 from hfkit.config import GenerationArguments
 from hfkit.data.tables.table import counted
 from hfkit.data.text.language_codes import set_languages
-from hfkit.data.text.special_tokens import has_padding, read_as_text
 from hfkit.data.text.truncation import Truncation, positions_of
 from hfkit.data.text.windows import IGNORED, padded
 from hfkit.inference.generation.rewriter import Rewriter, seed_of
@@ -22,6 +21,7 @@ from hfkit.inference.generation.sampling import settle
 from hfkit.models.inspection import say
 from hfkit.tasks.base import BaseTask, check_reads, mapped
 from hfkit.tasks.seq2seq.config import Config
+from hfkit.tasks.texts import settle_tokens
 
 CONTEXT = 512
 """Tokens of a source where neither --max_length nor the model says: what T5 was trained with."""
@@ -131,11 +131,7 @@ class Seq2Seq(BaseTask):
         if processor.eos_token_id is None:
             fix = "choose a model that writes texts, such as google-t5/t5-small; or set tokenizer.eos_token"
             raise HfkitError("The tokenizer has no end token, so no text would ever end", where="--model", fix=fix)
-        if processor.pad_token_id is None:
-            processor.pad_token = processor.eos_token
-        if not has_padding(model_config):
-            model_config.pad_token_id = processor.pad_token_id
-        read_as_text(processor)
+        saved = settle_tokens(model_config, processor)
         processor.padding_side = processor.init_kwargs["padding_side"] = "right"
         set_languages(processor, self.source_lang, self.target_lang)
         cut = Truncation.settle(self.max_length, "head", 0, False, model_config, processor)
@@ -148,7 +144,6 @@ class Seq2Seq(BaseTask):
             pad_token_id=processor.pad_token_id,
             tokenizer=processor,
         )
-        saved = getattr(model_config, "hfkit", None) or {}
         model_config.hfkit = {**saved, **task.model_kwargs()["hfkit"]}
         return task
 
