@@ -18,6 +18,7 @@ class E5ChineseReviews(hfkit.text_classification.Config):
 
     dataset: str = "lansinuote/ChnSentiCorp"
     model: str = "intfloat/multilingual-e5-small"
+    model_revision: str | None = "fd1525a9fd15316a2d503bf26ab031a61d056e98"
     pooling: str = "mean"  # as the model was trained
     freeze: list[str] = field(default_factory=lambda: ["embeddings"])
     max_length: int | None = 256

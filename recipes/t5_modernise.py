@@ -19,6 +19,7 @@ class T5Modernise(hfkit.seq2seq.Config):
 
     dataset: str = "pairs.jsonl"
     model: str = "google/flan-t5-small"
+    model_revision: str | None = "0fc9ddf78a1e988dac52e2dac162b0ede4fd74ab"
     source_prefix: str = "modernise: "
     max_length: int | None = 256
     max_target_length: int | None = 256

@@ -43,6 +43,14 @@ def _token_vectors() -> bool:
     return PreTrainedModel._input_embed_layer == "embed_tokens"
 
 
+def _own_generation_config() -> bool:
+    """A generation config says whether it was made of a model's config, and one that was is made anew by `generate`."""
+    from transformers import GenerationConfig, GPT2Config
+
+    made = GenerationConfig.from_model_config(GPT2Config())
+    return GenerationConfig()._from_model_config is False and made._from_model_config is True
+
+
 def _forward_params() -> bool:
     """What every call of a pipeline hands on to `generate`."""
     from transformers import Pipeline
@@ -174,6 +182,7 @@ TOUCHED: dict[str, tuple[str, Callable[[], bool]]] = {
     "transformers: every config is a dataclass (5.4)": ("baselines/configs.py", _configs_are_dataclasses),
     "transformers.integrations.sdpa_attention, AttentionInterface": ("models/kernels/cpu_attention.py", _sdpa),
     "PreTrainedModel._input_embed_layer": ("baselines/auto.py", _token_vectors),
+    "GenerationConfig._from_model_config": ("tasks/seq2seq/models.py", _own_generation_config),
     "Pipeline._forward_params": ("tasks/text_generation/inference.py", _forward_params),
     "PreTrainedModel._init_weights, Parameter._is_hf_initialized": ("models/adapting/heads.py", _fresh_head),
     "PreTrainedModel._tied_weights_keys": ("data/sources/weights/model_folder.py", _tied),

@@ -44,9 +44,14 @@ class Run:
         return f"Run({str(self.path)!r}, {self.state})"
 
     @property
+    def finished(self) -> bool:
+        """Whether it was written to its end. Asking tries no lock, which another process may be about to take."""
+        return bool(self.info.get("state") == "finished")
+
+    @property
     def state(self) -> str:
         """`finished`; `running` as long as a process writes to the folder; else `stopped`, by whatever it was."""
-        if self.info.get("state") == "finished":
+        if self.finished:
             return "finished"
         return "running" if held(self.path) else "stopped"
 

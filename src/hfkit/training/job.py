@@ -86,7 +86,7 @@ def fit(
     path = Path(config.output_dir or "runs/run")  # the latter for a call without a recipe
     accelerator = _accelerator(config, model, path)
     run = _open(config, path, accelerator)
-    if run.state == "finished":
+    if run.finished:
         provenance.check_rows(run, data)
         return run
     task = task.for_model(model.config, processor)
@@ -199,7 +199,7 @@ def _open(config: TrainConfig, path: Path, accelerator: Accelerator) -> Run:
         runs.claim(config, path, recipe=sys.argv[0])
     accelerator.wait_for_everyone()
     run = Run(path)
-    if run.state == "finished":
+    if run.finished:
         accelerator.print(f"{path} is finished; overwrite runs it again")
     elif accelerator.is_main_process:
         run.hold()
