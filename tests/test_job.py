@@ -270,6 +270,14 @@ def test_a_finished_run_is_given_for_its_own_rows_alone(
     assert len(run_fit(max_steps=1, overwrite=True).predictions()) == 30
 
 
+def test_no_process_tries_the_lock_that_the_first_is_about_to_take(
+    run_fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several processes the others look at the run while the first claims it: a try of theirs would refuse it."""
+    monkeypatch.setattr("hfkit.runs.run.held", lambda path: pytest.fail("the lock was tried"))
+    assert run_fit(max_steps=1).finished
+
+
 def test_nobody_waits_in_a_collective_while_the_baselines_are_fitted(
     run_fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -142,7 +142,7 @@ def finished(config: TrainConfig, path: Path, first: bool) -> bool:
     if not (path / "run.json").is_file() or config.overwrite:
         return False
     run = claim(config, path, recipe=sys.argv[0])
-    if run.state != "finished":
+    if not run.finished:
         return False
     if first:
         from hfkit.report import write_report
