@@ -48,7 +48,7 @@ def _own_generation_config() -> bool:
     from transformers import GenerationConfig, GPT2Config
 
     made = GenerationConfig.from_model_config(GPT2Config())
-    return GenerationConfig()._from_model_config is False and made._from_model_config is True
+    return not GenerationConfig()._from_model_config and made._from_model_config is True
 
 
 def _forward_params() -> bool:
