@@ -208,7 +208,7 @@ def test_contexts_of_a_later_split_are_not_learnt() -> None:
     write("d/train.jsonl", lines([*ROWS[:20], *extra]))
     data = load("d")
     assert [len(split) for split in data.values()] == [20, 5, 5]
-    assert "train: 1 question about contexts that also stand in test: kept out of train" in data.summary.notes
+    assert "train: 1 row whose context also stands in test: kept out of train" in data.summary.notes
     kept = load("d", keep_duplicates=True)
     assert len(kept["train"]) == 22
     assert said(kept, "also stand in test").endswith(": kept")

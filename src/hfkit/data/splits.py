@@ -53,7 +53,9 @@ def remove_repeats(splits: dict[str, Rows], notes: list[str], *, keep: bool = Fa
     return kept
 
 
-def keep_apart(splits: dict[str, Rows], column: str, notes: list[str], *, keep: bool = False) -> dict[str, Rows]:
+def keep_apart(
+    splits: dict[str, Rows], column: str, called: str, notes: list[str], *, keep: bool = False
+) -> dict[str, Rows]:
     """Keeps rows out of training and validation whose text in `column` a later split has too, with whatever beside it:
     another question about the same context, another translation of the same sentence. To `keep` is to count only.
     Raises HfkitError: nothing is left of a split."""
@@ -63,10 +65,10 @@ def keep_apart(splits: dict[str, Rows], column: str, notes: list[str], *, keep: 
         later = {key: other for other in order[:place:-1] for key in keys[other]}
         for other, count in Counter(later[key] for key in keys[role] if key in later).items():
             done = "kept" if keep else f"kept out of {role}"
-            notes.append(f"{role}: {counted(count, 'row')} whose {column} also stands in {other}: {done}")
+            notes.append(f"{role}: {counted(count, 'row')} whose {called} also stands in {other}: {done}")
         apart[role] = rows if keep else rows.select([row for row, key in enumerate(keys[role]) if key not in later])
         if not len(apart[role]):
-            what = f"Every {column} of {role} also stands in a later split"
+            what = f"Every {called} of {role} also stands in a later split"
             raise HfkitError(what, where=rows.table.origin, fix="mend the files, or --keep_duplicates")
     return apart
 

@@ -1,6 +1,5 @@
 """load: questions about contexts, with the answers that stand in them, as checked splits."""
 
-from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,7 @@ from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
 from hfkit.data.cards.card import DataCard
 from hfkit.data.sources.source import Source, open_source
-from hfkit.data.splits import carve, group_of, limited, remove_repeats
+from hfkit.data.splits import carve, group_of, keep_apart, limited, remove_repeats
 from hfkit.data.tables.columns import ID_NAMES, identifies
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, units
@@ -82,7 +81,7 @@ def load(arguments: DataArguments, only_test: bool = False, label_names: list[st
         splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
         if "train" in splits:
             splits = carve(splits, _answerable, arguments, opened.card, notes)
-        splits = _apart(splits, notes, keep=arguments.keep_duplicates)
+        splits = keep_apart(splits, "text_pair", "context", notes, keep=arguments.keep_duplicates)
         splits = limited(splits, _answerable, arguments, notes)
     return _finish(opened, columns, {"test": splits["test"]} if only_test else splits, notes, by_asked=bool(asked))
 
@@ -207,27 +206,6 @@ def _told(rows: Rows, role: str) -> list[str]:
     characters = sum(any(by_character(one.text) for one in answers) for answers in rows.label)
     told = f"{role}: {counted(characters, 'question')} with answers in Chinese or Japanese: {CHARACTERS}"
     return [*notes, *([told] if characters else [])]
-
-
-def _apart(splits: dict[str, Rows], notes: list[str], keep: bool) -> dict[str, Rows]:
-    """Keeps contexts of a later split out of training and validation: their other answers would be half known."""
-    found, order = {}, list(splits)
-    for place, role in enumerate(order):
-        rows = splits[role]
-        own = list(map(_key, rows.inputs["text_pair"]))
-        later = {key: other for other in order[:place:-1] for key in map(_key, splits[other].inputs["text_pair"])}
-        shared = Counter(later[key] for key in own if key in later)
-        for other, count in shared.items():
-            done = "kept" if keep else f"kept out of {role}"
-            notes.append(f"{role}: {counted(count, 'question')} about contexts that also stand in {other}: {done}")
-        found[role] = rows if keep else rows.select([row for row, key in enumerate(own) if key not in later])
-        if not len(found[role]):
-            raise HfkitError(f"Every context of {role} also stands in a later split", fix="--keep_duplicates keeps it")
-    return found
-
-
-def _key(context: str) -> str:
-    return context.strip().casefold()
 
 
 def _answerable(rows: Rows) -> Sequence[Hashable]:

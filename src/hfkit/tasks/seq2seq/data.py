@@ -74,7 +74,7 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
         splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
         if "train" in splits:
             splits = carve(splits, _alike, arguments, opened.card, notes)
-        splits = keep_apart(splits, "source", notes, keep=arguments.keep_duplicates)
+        splits = keep_apart(splits, "source", "source", notes, keep=arguments.keep_duplicates)
         splits = limited(splits, _alike, arguments, notes)
     return _finish(opened, columns, {"test": splits["test"]} if only_test else splits, notes)
 
