@@ -211,7 +211,7 @@ def test_contexts_of_a_later_split_are_not_learnt() -> None:
     assert "train: 1 row whose context also stands in test: kept out of train" in data.summary.notes
     kept = load("d", keep_duplicates=True)
     assert len(kept["train"]) == 22
-    assert said(kept, "also stand in test").endswith(": kept")
+    assert said(kept, "also stands in test").endswith(": kept")
 
 
 def test_the_same_rows_have_the_same_fingerprint_and_other_answers_another() -> None:
