@@ -210,20 +210,23 @@ def test_a_machine_that_is_lost_and_comes_back_changes_nothing(
     The other waits for it, both take up the newest checkpoint, and the run ends in the bytes of an undisturbed one.
     """
     assert in_children(job("whole")) == [0, 0]
-    launch = LaunchConfig(
-        min_nodes=2,
-        max_nodes=2,
-        nproc_per_node=1,
-        max_restarts=5,
-        run_id="loopback",
-        rdzv_backend="c10d",
-        rdzv_endpoint=f"127.0.0.1:{free_port()}",
-        local_addr="127.0.0.1",
-        start_method="fork",
-    )
+    endpoint = f"127.0.0.1:{free_port()}"
 
     def machine(number: int) -> int:
         os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"  # as in multi_node.sh
+        launch = LaunchConfig(
+            min_nodes=2,
+            max_nodes=2,
+            nproc_per_node=1,
+            max_restarts=5,
+            run_id="loopback",
+            rdzv_backend="c10d",
+            rdzv_endpoint=endpoint,
+            # Both have the endpoint's address here: whichever came first would be the host, and be killed with it.
+            rdzv_configs={"is_host": number == 1},
+            local_addr="127.0.0.1",
+            start_method="fork",
+        )
         return started(printed_to(tmp_path / f"{number}.txt", lambda: elastic_launch(launch, job("run"))()), group=True)
 
     first = machine(1)  # the rendezvous runs there
