@@ -350,7 +350,7 @@ def test_what_is_verified_is_whole_in_one_window_and_never_nothing(tagger: Path,
 
 def test_another_tasks_answers_have_one_form(tiny_run: Path) -> None:
     Path("in.csv").write_text("text\nAda\n")
-    with pytest.raises(HfkitError, match="text-classification writes its answers in one form"):
+    with pytest.raises(HfkitError, match="text-classification has no such choice"):
         predict_file(tiny_run, "in.csv", "out.csv", output_format="words")
 
 

@@ -34,6 +34,17 @@ def use_commands(commands: Any) -> None:
         default=argparse.SUPPRESS,
         help="of names: spans, or words with a tag each; of answers: rows, or squad",
     )
+    predict.add_argument(
+        "--candidate_labels",
+        nargs="+",
+        default=argparse.SUPPRESS,
+        help="of a model of pairs with a label entailment: labels of your own, the likeliest is written",
+    )
+    predict.add_argument(
+        "--hypothesis_template",
+        default=argparse.SUPPRESS,
+        help='the sentence around such a label (default: "This example is {}.")',
+    )
     predict.add_argument("--backend", default="torch", help="torch, or openvino: a text classifier's, on a CPU")
     predict.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
     predict.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)

@@ -102,6 +102,7 @@ def predict_file(model: Any, input: str | Path, output: str | Path | None = None
         raise HfkitError(
             f"{model} is for {spec.name}, which answers no files", fix="hfkit.pipeline in Python, hfkit generate"
         )
-    if "output_format" in options and "output_format" not in signature(predict).parameters:
-        raise HfkitError(f"--output_format: {spec.name} writes its answers in one form", fix="drop the flag")
+    for name in ("output_format", "candidate_labels", "hypothesis_template"):
+        if name in options and name not in signature(predict).parameters:
+            raise HfkitError(f"{spec.name} has no such choice", where=f"--{name}", fix="drop the flag")
     return int(predict(model, input, output, **options))

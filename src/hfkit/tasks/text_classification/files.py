@@ -1,6 +1,6 @@
 """predict: a file of any size through a model, in constant memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,16 @@ from hfkit.inference.rows import Answer, answer_rows
 from hfkit.tasks.classifying import answer_of, answer_types
 from hfkit.tasks.predicting import PredictArguments, answering
 from hfkit.tasks.text_classification.inference import TextClassificationPipeline
+from hfkit.tasks.text_classification.zero_shot import ZeroShotPipeline
 
 
 def predict(
-    model: str | Path | TextClassificationPipeline, input: str | Path, output: str | Path | None = None, **options: Any
+    model: str | Path | TextClassificationPipeline | ZeroShotPipeline,
+    input: str | Path,
+    output: str | Path | None = None,
+    candidate_labels: Sequence[str] | None = None,
+    hypothesis_template: str | None = None,
+    **options: Any,
 ) -> int:
     """Classify every row of a file, and write it with the answer beside it.
 
@@ -25,16 +31,29 @@ def predict(
     these names, `predicted_label` and so on. In a multi-label problem both are lists, of the labels with a probability
     of at least a half. CSV cells that a spreadsheet would take for a formula get an apostrophe in front, counted.
 
+    With `candidate_labels` a model of pairs says which of them follows from a text, see `ZeroShotPipeline`, in the
+    sentence that `hypothesis_template` puts around a label.
+
     `input` is a .csv, .tsv, .jsonl or .parquet file, or `-` for a text a line on standard input. See
     `hfkit.inference.predict_file`.
     """
+    if candidate_labels is not None:
+        options |= {"task": "zero-shot-classification", "candidate_labels": candidate_labels}
+    if hypothesis_template is not None:
+        options["hypothesis_template"] = hypothesis_template
     how = PredictArguments.taken(model, options)
     with open_rows(input, how) as source:
-        read = partial(_input, how=how, columns=_text_columns(how, source))
-        classify = model if isinstance(model, TextClassificationPipeline) else pipeline(model, **options)
-        problem = classify.reading.problem_type
+        classify = (
+            model if isinstance(model, (TextClassificationPipeline, ZeroShotPipeline)) else pipeline(model, **options)
+        )
+        problem, zero_shot = classify.reading.problem_type, isinstance(classify, ZeroShotPipeline)
+        columns = (column_of(source, how.text_column, None), None) if zero_shot else _text_columns(how, source)
+        read = partial(_input, how=how, columns=columns)
 
         def answers(rows: list[Any]) -> Iterator[Answer]:
+            if zero_shot:
+                yield from ({"label": one["labels"][0], "score": one["scores"][0]} for one in classify(rows))
+                return
             for ranked in classify(rows, top_k=None if problem == MULTI else 1):
                 yield answer_of(ranked, problem)
 

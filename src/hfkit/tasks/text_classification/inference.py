@@ -26,9 +26,13 @@ def pipeline(
     tokens_per_batch: int | None = None,
     backend: str = "torch",
     **options: Any,
-) -> "TextClassificationPipeline":
-    """See `hfkit.pipeline`."""
+) -> TextPipeline:
+    """See `hfkit.pipeline`. With `task="zero-shot-classification"` a model of pairs says which label follows."""
     options |= {"tokens_per_batch": tokens_per_batch, "backend": backend}
+    if options.get("task") == "zero-shot-classification":
+        from hfkit.tasks.text_classification.zero_shot import ZeroShotPipeline
+
+        return ZeroShotPipeline(model=model, tokenizer=processor, **options)
     return TextClassificationPipeline(model=model, tokenizer=processor, **options)
 
 
