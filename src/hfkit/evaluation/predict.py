@@ -80,6 +80,7 @@ def evaluate(
     sharding.let_go(model)
     model.train()
     columns = _gathered(mine, kept, stop() and not sharded)
+    columns = task.together(dataset, columns) if columns else columns
     labelled = columns and "labels" in dataset.column_names
     return {"label": as_rows(dataset["labels"][:]), **columns} if labelled else columns
 

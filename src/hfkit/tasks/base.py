@@ -60,6 +60,10 @@ class BaseTask:
         auto_model: Name of the transformers Auto class that builds a model for the job.
     """
 
+    joint: ClassVar[bool] = False
+    """Its loss holds the rows of an update against each other: it is of `represent` and `joint_loss`, and the same
+    however the update is cut into batches (`hfkit.training.gradient_cache`)."""
+
     name: str
     auto_model: str
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
@@ -143,6 +147,21 @@ class BaseTask:
         a row where they differ in length: what its metrics read, and `loss`, a row's own, where no metric has that
         name."""
         raise NotImplementedError
+
+    def represent(
+        self, model: "torch.nn.Module", batch: "dict[str, torch.Tensor]"
+    ) -> "tuple[torch.Tensor, dict[str, torch.Tensor]]":
+        """Of a task with a `joint` loss: a batch's representations, (texts, numbers), and what the loss reads beside
+        them."""
+        raise NotImplementedError
+
+    def joint_loss(self, parts: "list[tuple[torch.Tensor, dict[str, torch.Tensor]]]") -> "torch.Tensor":
+        """The SUM of the losses of an update's rows, by what `represent` gives of each of its batches."""
+        raise NotImplementedError
+
+    def together(self, rows: "Dataset", predictions: dict[str, Any]) -> dict[str, Any]:
+        """What is made of the predictions of all evaluated rows, where an answer takes them all: a ranking."""
+        return predictions
 
     def finished(self) -> Self:
         """A copy that judges a finished model, with what a look at the validation split has no time for, such as

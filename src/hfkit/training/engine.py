@@ -33,6 +33,7 @@ from hfkit.evaluation.predict import Plan, Tensors, evaluate, load_batches, name
 from hfkit.models import sharding
 from hfkit.models.inspection import readable
 from hfkit.tasks import Task
+from hfkit.training import gradient_cache
 from hfkit.training.optim import ON_METRIC, make_step
 
 if TYPE_CHECKING:
@@ -221,11 +222,12 @@ class Engine:
         """Gradients of the update's mean loss, and their norm. Returns this process's part of the summed loss."""
         processes = self.accelerator.num_processes
         summed = torch.zeros((), device=self.accelerator.device)
+        losses = gradient_cache.losses(self, share) if self.task.joint else self._loss
         for place, (batch, real) in enumerate(share):
             self.seed(self.state.step, place * processes + self.accelerator.process_index)
             last = place == len(share) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(self.model):
-                loss, _ = self.task.loss_and_predictions(self.model, batch)
+                loss = losses(place, batch)
                 # DDP averages gradients over processes, where the sum is wanted.
                 self.accelerator.backward(loss * (real * processes / weight))
             summed += loss.detach() * real
@@ -233,6 +235,9 @@ class Engine:
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
         self.grad_norm = sharding.total_norm(gradients)
         return float(summed)  # A CPU-GPU sync, once an update: a NaN has to be seen before the step is made.
+
+    def _loss(self, place: int, batch: Tensors) -> torch.Tensor:
+        return self.task.loss_and_predictions(self.model, batch)[0]
 
     def _halve_or_raise(self, error: Exception) -> None:
         """Make batches smaller when memory ran out and the user asked for it; every other error goes on its way."""

@@ -84,7 +84,7 @@ def fit(
     check(config)
     began = time.perf_counter()
     path = Path(config.output_dir or "runs/run")  # the latter for a call without a recipe
-    accelerator = _accelerator(config, model, path)
+    accelerator = _accelerator(config, task, model, path)
     run = _open(config, path, accelerator)
     if run.finished:
         provenance.check_rows(run, data)
@@ -119,7 +119,7 @@ def fit(
     return Run(run.path)
 
 
-def _accelerator(config: TrainConfig, model: PreTrainedModel, path: Path) -> Accelerator:
+def _accelerator(config: TrainConfig, task: Task, model: PreTrainedModel, path: Path) -> Accelerator:
     """Device, precision and processes; what was chosen is said."""
     if config.full_determinism:
         from transformers import enable_full_determinism  # with it come peft and whatever peft can use
@@ -134,11 +134,12 @@ def _accelerator(config: TrainConfig, model: PreTrainedModel, path: Path) -> Acc
         log_with=tracker_names(config.report_to) or None,
         project_dir=str(path),
         # No second copy of gradients. A model that must not see padding runs once a length, on each process another
-        # number of times: no buffer may be sent around at each.
+        # number of times, and one with a joint loss several times before it goes back: no buffer may be sent around.
         kwargs_handlers=[
             DistributedDataParallelKwargs(
                 gradient_as_bucket_view=True,
-                broadcast_buffers=(getattr(model.config, "hfkit", None) or {}).get("padding") != "none",
+                broadcast_buffers=not task.joint
+                and (getattr(model.config, "hfkit", None) or {}).get("padding") != "none",
             )
         ],
     )
