@@ -1,5 +1,6 @@
 """A linear head on the mean of any backbone's token vectors."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
@@ -10,6 +11,13 @@ from hfkit.baselines.pooling import masked_mean
 from hfkit.models.configs import PooledConfig
 
 _HUB = ("revision", "cache_dir", "token", "local_files_only", "subfolder")
+
+
+@dataclass
+class PooledOutput(SequenceClassifierOutput):
+    """With the mean of the token vectors, (batch, size), which the head reads."""
+
+    pooled: Tensor | None = None
 
 
 class PooledForSequenceClassification(PreTrainedModel):
@@ -62,7 +70,7 @@ class PooledForSequenceClassification(PreTrainedModel):
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
         **kwargs: Any,
-    ) -> SequenceClassifierOutput:
+    ) -> PooledOutput:
         """(batch, tokens) of ids and of 1 and 0 -> `.logits` (batch, labels); `.loss` when `labels` are given."""
         if token_type_ids is not None:  # not every backbone knows them
             kwargs["token_type_ids"] = token_type_ids
@@ -70,9 +78,10 @@ class PooledForSequenceClassification(PreTrainedModel):
             input_ids=input_ids, attention_mask=attention_mask, inputs_embeds=inputs_embeds, **kwargs
         ).last_hidden_state
         mask = states.new_ones(states.shape[:2]) if attention_mask is None else attention_mask
-        logits = self.classifier(self.dropout(masked_mean(states, mask)))
+        pooled = masked_mean(states, mask)
+        logits = self.classifier(self.dropout(pooled))
         loss = None if labels is None else self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
-        return SequenceClassifierOutput(loss=loss, logits=logits)
+        return PooledOutput(loss=loss, logits=logits, pooled=pooled)
 
     def _init_weights(self, module: nn.Module) -> None:
         """The backbone starts its own layers; only the head is ours."""

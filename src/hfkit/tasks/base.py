@@ -178,7 +178,7 @@ class BaseTask:
         return None
 
     def callbacks(self, config: "TrainConfig", run: "Run", encoded: "DatasetDict", processor: Any) -> "list[Callback]":
-        """Callbacks of its own, where there are looks at the validation split."""
+        """Callbacks of its own; without looks at the validation split, `encoded` has the training rows alone."""
         return []
 
     def chosen(self, model_config: Any, validated: dict[str, Any]) -> Self:

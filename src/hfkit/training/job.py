@@ -247,8 +247,8 @@ def _callbacks(job: Job, rows: DatasetDict) -> list[Callback]:
         chosen.append(Unfreeze(config.unfreeze_epoch))
     if config.ema_decay:
         chosen.append(Ema(config.ema_decay))
-    if looks:  # before the log, which then has the figures that a task adds
-        chosen += job.task.callbacks(config, run, rows, job.processor)
+    # Before the log, which then has the figures that a task adds.
+    chosen += job.task.callbacks(config, run, rows if looks else DatasetDict(train=rows["train"]), job.processor)
     chosen += [Progress(), Log(run.path)]
     chosen.append(ModelKeeper(metric, greater, run.model_path, save, looks and config.load_best_model_at_end))
     if config.early_stopping_patience is not None:

@@ -155,7 +155,7 @@ class Seq2Seq(BaseTask):
         """With --predict_with_generate some rows are judged as a finished model is, at every look."""
         from hfkit.training.callbacks.sample import Sample
 
-        return [Sample(self, encoded["validation"], self.most)] if self.most else []
+        return [Sample(self, encoded["validation"], self.most)] if self.most and "validation" in encoded else []
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
         """The tokens of a split's pairs.

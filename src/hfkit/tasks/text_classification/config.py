@@ -23,6 +23,19 @@ class Config(WordVectorArguments, PairColumns, LabelArguments, TextArguments, Tr
     pooling: Literal["model", "mean"] = knob(
         "model", "model keeps the architecture's own head; mean puts a linear head on the mean of the token vectors."
     )
+    few_shot: Literal["none", "contrastive"] = knob(
+        "none",
+        "contrastive learns from some labelled texts a class, 8 to 64: the encoder from all their pairs, then a logistic"
+        " regression on its vectors.",
+        against=(
+            "lora",
+            "freeze",
+            "long_text windows",
+            "class_weights balanced",
+            "label_smoothing_factor",
+            "streaming",
+        ),
+    )
 
     def rules(self) -> Broken:
         if self.long_text == "windows" and self.max_length is not None and self.stride >= self.max_length:
@@ -30,6 +43,8 @@ class Config(WordVectorArguments, PairColumns, LabelArguments, TextArguments, Tr
                 f"--stride {self.stride} is not below --max_length {self.max_length}: windows would not move on",
                 f"give a smaller overlap, such as --stride {self.max_length // 4}",
             )
+        if self.few_shot != "none" and self.pooling != "mean":
+            yield f"--few_shot {self.few_shot} compares the means of token vectors", "add --pooling mean"
         if self.pooling == "mean" and self.model.startswith("baseline:"):
             yield (
                 f"--pooling mean replaces a pretrained model's head, and {self.model} has its own",

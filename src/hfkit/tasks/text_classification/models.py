@@ -33,13 +33,16 @@ def build(
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     if config.model.startswith("baseline:"):
         return from_scratch(config, task, data and partial(_texts, data), BASELINE_LENGTH)
-    return pretrained(
+    model, processor, new = pretrained(
         config, task, MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, "text classifier",
         keeps_head=lambda settings: same_labels(settings, task.model_kwargs()),
         settle=settle_padding,
         pooled=partial(_pooled, config=config) if config.pooling == "mean" else None,
         way_out="; --pooling mean takes this one's backbone alone",
     )  # fmt: skip
+    if config.few_shot != "none":
+        model.classifier.requires_grad_(False)  # a regression on the vectors; DDP wants a gradient of all that learns
+    return model, processor, new
 
 
 def _texts(data: DatasetDict) -> Iterator[str]:

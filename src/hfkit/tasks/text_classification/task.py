@@ -14,6 +14,7 @@ from hfkit.data.text.windows import padded
 from hfkit.tasks.base import mapped
 from hfkit.tasks.classification import Classification
 from hfkit.tasks.text_classification.config import Config
+from hfkit.tasks.text_classification.few_shot import Head, pair_loss
 from hfkit.tasks.texts import TextTask, settle_tokens
 
 
@@ -37,6 +38,7 @@ class TextClassification(TextTask, Classification):
     # The side that is filled, left or right; or none, for a model whose answer to a text depends on what fills its row:
     # then rows of one length are computed together.
     padding: str = "right"
+    few_shot: str = "none"  # contrastive: what the encoder learns is which texts have the same label
 
     name = "text-classification"
     auto_model = "AutoModelForSequenceClassification"
@@ -50,7 +52,34 @@ class TextClassification(TextTask, Classification):
             what = "Windows are for single texts: these rows are pairs."
             fix = "choose head, tail or head_tail, which shorten the longer text of a pair first"
             raise HfkitError(what, where="--long_text windows", fix=fix)
-        return cls(**learnt, pair=pair, max_length=config.max_length, long_text=config.long_text, stride=config.stride)
+        if config.few_shot != "none" and learnt["problem_type"] != SINGLE:
+            what = f"Few-shot learning asks whether two texts have the same label; this is a {learnt['problem_type']}."
+            raise HfkitError(what, where="--few_shot", fix="drop the flag")
+        asked = {name: getattr(config, name) for name in ("max_length", "long_text", "stride", "few_shot")}
+        return cls(**learnt, pair=pair, **asked)
+
+    @property
+    def joint(self) -> bool:  # type: ignore[override]
+        """Whether the rows of an update are held against each other."""
+        return self.few_shot != "none"
+
+    def callbacks(self, config: Any, run: Any, encoded: DatasetDict, processor: Any) -> list[Any]:
+        """The head, where the loss leaves it alone."""
+        return [Head(self, encoded["train"])] if self.joint else []
+
+    def represent(
+        self, model: torch.nn.Module, batch: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The means of the token vectors, (rows, size), and their labels."""
+        inputs = {key: batch[key] for key in MODEL_INPUTS if key in batch}
+        rows, parts = zip(*self.parts(inputs), strict=True)
+        vectors = torch.cat([model(**part).pooled for part in parts])[torch.cat(rows).argsort()]
+        return vectors, {"labels": batch["labels"]}
+
+    def joint_loss(self, parts: list[tuple[torch.Tensor, dict[str, torch.Tensor]]]) -> torch.Tensor:
+        """See `pair_loss`."""
+        vectors, labels = zip(*((found, beside["labels"]) for found, beside in parts), strict=True)
+        return pair_loss(torch.cat(vectors), torch.cat(labels))
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:

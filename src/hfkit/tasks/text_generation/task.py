@@ -54,6 +54,8 @@ class TextGeneration(BaseTask):
 
     def callbacks(self, config: Any, run: Any, encoded: DatasetDict, processor: Any) -> list[Any]:
         """What the model says to some prompts after each look."""
+        if "validation" not in encoded:
+            return []
         return [Samples(run.path, self, processor, encoded["validation"], config.sample_prompts)]
 
     def keep(self, run: Any, processor: Any, model: Any, data: DatasetDict, encoded: DatasetDict, table: Any) -> None:
