@@ -142,6 +142,9 @@ def test_a_run_knows_its_columns(classify: Any, tmp_path: Path) -> None:
     write_csv(tmp_path / "in.csv", [["text", "blurb"], ["", "a warm film"]])
     predict_file("run", "in.csv", "out.csv", disable_tqdm=True)
     assert read_csv(tmp_path / "out.csv")[0]["label"] == pipeline("run/")("a warm film")[0]["label"]
+    write_csv(tmp_path / "in.csv", [["id", "Blurb"], ["7", "a warm film"]])  # as training finds it too
+    predict_file("run", "in.csv", "out.csv", disable_tqdm=True)
+    assert read_csv(tmp_path / "out.csv")[0]["label"] == pipeline("run/")("a warm film")[0]["label"]
 
 
 def test_lines_in_lines_out(classify: Any, monkeypatch: Any, capsys: Any, tmp_path: Path) -> None:

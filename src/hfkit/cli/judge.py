@@ -49,8 +49,11 @@ def _evaluate(run_folder: str, data: Any, output: str | None, trust_remote_code:
     from hfkit.base.hardware import forget_kernels
 
     forget_kernels()  # before torch is imported, see there
+    from hfkit.cli.launch import quiet_libraries
     from hfkit.hub.fetching import local
     from hfkit.training.judge import evaluate
+
+    quiet_libraries()
 
     run = local(run_folder)
     # The Hub's cache is not ours to write to.

@@ -114,7 +114,7 @@ def start(
         return
     for sentence in filter(None, machine[not config.explain_speed :] if first else []):
         print(sentence)
-    quiet_libraries(config)
+    quiet_libraries(config.disable_tqdm)
     try:
         job(config)
     except HfkitError:
@@ -159,12 +159,12 @@ def discard(path: Path) -> None:
             remove(path)
 
 
-def quiet_libraries(config: TrainConfig) -> None:
+def quiet_libraries(disable_tqdm: bool = False) -> None:
     """Keep the screen for what matters here: transformers draws a bar for each file of weights it reads or writes."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    if config.disable_tqdm or not sys.stderr.isatty():
+    if disable_tqdm or not sys.stderr.isatty():
         from datasets import disable_progress_bars
 
         disable_progress_bars()

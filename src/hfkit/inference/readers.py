@@ -71,7 +71,9 @@ def column_of(
     HfkitError: there is no such column, or it cannot be told."""
     if asked is not None and asked not in source.columns:
         raise HfkitError(f"There is no column {asked!r}", where=source.name, fix=nearest(asked, source.columns))
-    known = [name for name in (trained, *usual) if name in source.columns]
+    by_case = {name.casefold(): name for name in reversed(source.columns)}
+    likely = [name if name in source.columns else by_case.get(name.casefold()) for name in (trained, *usual) if name]
+    known = [name for name in likely if name]
     only = source.columns if len(source.columns) == 1 else []
     found = [name for name in (asked, *known, *only) if name]
     if not found:

@@ -49,7 +49,9 @@ def in_words(problem_type: str, names: Sequence[str], splits: Sequence[dict[str,
         low, high = min(split["min"] for split in splits), max(split["max"] for split in splits)
         return f"a number from {low:g} to {high:g}"
     shown = ", ".join(names if len(names) <= 10 else [*names[:9], "...", names[-1]])
-    return f"any of {len(names)} labels {shown}" if problem_type == MULTI else f"{len(names)} classes {shown}"
+    if problem_type == MULTI:
+        return f"any of {len(names)} labels {shown}"
+    return f"{len(names)} {'class' if len(names) == 1 else 'classes'} {shown}"
 
 
 def problem_of(feature: Any, asked: str) -> tuple[str, list[str]]:
