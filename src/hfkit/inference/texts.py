@@ -63,7 +63,8 @@ class TextPipeline(AnsweringPipeline):
             raise HfkitError(what, fix=nearest(name, (*self.takes, "batch_size")))
 
 
-def check_whole(text: str, called: str = "A text") -> None:
+def check_whole(text: str, called: str = "A text", where: str | None = None) -> None:
     """Refuse what no tokenizer reads, half of a character of two."""
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise HfkitError(f"{called} holds half a character: {text[:80]!r}.", fix="write it whole, or cut it")
+        what = f"{called} holds half a character: {text[:80]!r}"
+        raise HfkitError(what, where=where, fix="write it whole, or cut it")
