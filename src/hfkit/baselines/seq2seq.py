@@ -92,8 +92,7 @@ class BaselineSeq2SeqForConditionalGeneration(PreTrainedModel, GenerationMixin):
             kwargs: Of no use here.
 
         Raises:
-            ValueError: There is no target; or see `TokenEmbeddings`.
-        """
+            ValueError: There is no target; or see `TokenEmbeddings`."""
         if encoder_outputs is None:
             encoder_outputs = self.encoder(input_ids, attention_mask)
         if decoder_input_ids is None:

@@ -40,8 +40,7 @@ def load_data(source: RowArguments | str | PathLike[str], **options: Any) -> Loa
         read, counted and removed. Rank 0 prints that too.
 
     Raises:
-        HfkitError: Anything in the data that is not fit for training; the message names file and line.
-    """
+        HfkitError: Anything in the data that is not fit for training; the message names file and line."""
     arguments, problem_type, task = _arguments(source, options)
     if (load := _own(task, "stream" if arguments.streaming else "load")) is not None:
         loaded: LoadedData = load(arguments)

@@ -30,8 +30,7 @@ class AnsweringPipeline(transformers.Pipeline):
 
     Attributes:
         reading: The task that the model was trained for.
-        one: Types of a single row; of anything else each item is a row.
-    """
+        one: Types of a single row; of anything else each item is a row."""
 
     reading: Any
     one: ClassVar[tuple[type, ...]]

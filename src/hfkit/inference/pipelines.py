@@ -90,8 +90,7 @@ def predict_file(model: Any, input: str | Path, output: str | Path | None = None
 
     Raises:
         HfkitError: The model's task writes no answers to files. With the file and the row: a missing column, a row
-            without a text, a broken row. And what `hfkit.pipeline` and the writers raise. No output is left then.
-    """
+            without a text, a broken row. And what `hfkit.pipeline` and the writers raise. No output is left then."""
     loaded = getattr(model, "model", None)
     spec = task_of(locate(model)) if loaded is None else discover.of_model(loaded)
     if spec is None:

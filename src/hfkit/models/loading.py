@@ -182,8 +182,7 @@ def _say_untied(model: PreTrainedModel) -> None:
     """Have the config say that an output layer of its own is no copy of the token vectors, where the weights hold both.
 
     transformers 5 reads every T5 as tied, keeps both matrices where they differ, and would tie them at the next
-    occasion: the model would then say nothing but noise.
-    """
+    occasion: the model would then say nothing but noise."""
     try:
         ends = [model.get_input_embeddings(), model.get_output_embeddings()]
     except NotImplementedError:

@@ -124,8 +124,7 @@ def is_class(seen: Predictions, index: int) -> tuple[np.ndarray, np.ndarray]:
 def by_length(seen: Predictions, groups: int = 5) -> list[dict[str, Any]]:
     """The share of right answers (regression: the mean absolute error) among short to long texts.
 
-    The groups are equally large, so their intervals are equally wide; equal lengths share a group.
-    """
+    The groups are equally large, so their intervals are equally wide; equal lengths share a group."""
 
     def score(rows: np.ndarray) -> stats.Interval:
         if not seen.regression:

@@ -71,8 +71,7 @@ def rendered(
     A system message that it refuses or leaves out stands before the first user's message, as Gemma's template has it.
     What others than the assistant write like a special token is `parted`, so that none of theirs ends a turn. `how` is
     `add_generation_prompt` or `continue_final_message`. Raises HfkitError: there is no template, it knows no such role,
-    does not take these messages, or leaves out what somebody says, a tool or a tool call.
-    """
+    does not take these messages, or leaves out what somebody says, a tool or a tool call."""
     template = processor.chat_template
     if not template:
         fix = "choose a chat model (an -Instruct), or let it continue texts: prompt and completion, or text;"

@@ -35,8 +35,7 @@ def pieces(ids: np.ndarray, learnt: np.ndarray, length: int, stride: int) -> Ite
     after half a window of its prompt, and goes on window by window.
 
     The last token is a target alone: there is nothing to say after it. A window's first tokens, which the one before
-    has already told, are read again and not counted again.
-    """
+    has already told, are read again and not counted again."""
     inputs, targets = ids[:-1], np.where(learnt[1:], ids[1:], IGNORED)
     told = targets != IGNORED
     edges = np.flatnonzero(np.diff(told, prepend=False, append=False))

@@ -35,8 +35,7 @@ class Rewriter:
         model: An encoder-decoder, perhaps with an adapter, ready to answer.
         tokenizer: Its tokenizer.
         config: How, as `sampling.settle` gives it.
-        tokens_per_batch: Default: `TOKENS_CPU`, on an accelerator `TOKENS`.
-    """
+        tokens_per_batch: Default: `TOKENS_CPU`, on an accelerator `TOKENS`."""
 
     def __init__(
         self, model: Any, tokenizer: Any, config: GenerationConfig, tokens_per_batch: int | None = None
@@ -51,8 +50,7 @@ class Rewriter:
     def write(self, sources: Sequence[list[int]], seeds: Sequence[int], most: int | None = None) -> list[list[Written]]:
         """What is made of each source, token ids with their special tokens: `num_return_sequences` texts.
 
-        `seeds` are what is drawn from, one a source; `most` is how many sources a batch may have.
-        """
+        `seeds` are what is drawn from, one a source; `most` is how many sources a batch may have."""
         found: list[list[Written]] = [[]] * len(sources)
         for places in self._batches(sources, most):
             rows = self._batch([sources[place] for place in places], [seeds[place] for place in places])

@@ -37,8 +37,7 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
         seed: Of no use: nothing is drawn.
 
     Returns:
-        name -> {"prediction": nats of the hidden words of each text, "seconds"}.
-    """
+        name -> {"prediction": nats of the hidden words of each text, "seconds"}."""
     began = time.perf_counter()
     texts = [text_of(row) for row in train]
     frequency = Frequency(texts)

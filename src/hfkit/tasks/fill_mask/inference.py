@@ -25,8 +25,7 @@ def pipeline(
         options: Arguments of transformers' pipeline: `top_k`, `targets`, ...
 
     Raises:
-        HfkitError: Another precision.
-    """
+        HfkitError: Another precision."""
     if mixed_precision not in ("auto", "no"):
         what = f"A masked language model answers in float32, and mixed_precision is {mixed_precision!r}"
         raise HfkitError(what, fix="leave it out")

@@ -43,8 +43,7 @@ class FillMask(TextTask):
         seed: In training what is hidden is a function of (seed, epoch, row).
         hiding_seed: When a model is judged, of (hiding_seed, row) and the text: the data's seed, not the run's.
         mask_token_id, pad_token_id, vocab_size, before, after: Of the tokenizer; before and after stand around a text.
-        padding: The side that is filled, or none where the model reads padding.
-    """
+        padding: The side that is filled, or none where the model reads padding."""
 
     max_length: int | None = None
     mask_probability: float = 0.15
@@ -87,8 +86,7 @@ class FillMask(TextTask):
 
         Raises:
             HfkitError: `max_length` is above what the model can read or has no room for a word; the tokenizer has no
-                mask token, or cannot say where its tokens stand in a text.
-        """
+                mask token, or cannot say where its tokens stand in a text."""
         if processor.mask_token_id is None:
             what = "The tokenizer has no mask token: the model was not made to say hidden words"
             fix = "choose a masked language model, such as google-bert/bert-base-uncased"
@@ -126,8 +124,7 @@ class FillMask(TextTask):
             A Dataset in the same order with `id`; `input_ids` without special tokens; `words`, of each token the number
             of its word, or -1; `unknown`, the bytes that an unknown token stands for, else 0; of each word `units`, the
             number that it goes by (words that share a token have one), and `sizes`, its bytes; `length`, tokens;
-            `truncated`, always false.
-        """
+            `truncated`, always false."""
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
             each = [{name: values[place] for name, values in batch.items()} for place in range(len(batch["id"]))]
@@ -210,8 +207,7 @@ class FillMask(TextTask):
         Returns:
             `input_ids`, `attention_mask`, `targets` (windows, tokens). In evaluation `group` (windows, tokens), the
             number of a hidden token's word in the batch, else -1; `weights` and `sayable` of these words; `counts` of
-            them, their `bytes`, and those that are `spelled`, (windows,).
-        """
+            them, their `bytes`, and those that are `spelled`, (windows,)."""
         left = self.padding == "left"
         batch = {
             "input_ids": padded([one["input_ids"] for one in features], self.pad_token_id, left),

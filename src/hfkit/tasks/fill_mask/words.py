@@ -119,8 +119,7 @@ def hidden_words(count: int, probability: float, seed: int, row: int) -> np.ndar
     """The numbers of a text's words that are hidden when it is judged, sorted: always the same for (seed, row).
 
     Masks that are drawn anew at each look make two looks incomparable: how hard a text is depends on its masks more
-    than on an epoch of training. At least one word is hidden, where there is one.
-    """
+    than on an epoch of training. At least one word is hidden, where there is one."""
     if not count:
         return np.zeros(0, dtype=int)
     number = max(1, round(probability * count))
@@ -136,8 +135,7 @@ class Asked:
     Args:
         units, sizes: As `FillMask.encode` gives them.
         tokens: The word of each token of the text.
-        probability, seed, row: As for `hidden_words`.
-    """
+        probability, seed, row: As for `hidden_words`."""
 
     def __init__(
         self, units: list[int], sizes: list[int], tokens: list[int], probability: float, seed: int, row: int
@@ -177,8 +175,7 @@ def shown(ids: np.ndarray, words: np.ndarray, mask: int, vocabulary: int, probab
 
     Returns:
         The tokens that the model sees, and whether each is hidden, (tokens,). A word has one fate: mask, random tokens,
-        or itself.
-    """
+        or itself."""
     rng = np.random.default_rng(key)
     there = np.unique(words[words != NONE])
     drawn = rng.choice(there, max(1, round(probability * len(there))), replace=False)
@@ -194,8 +191,7 @@ def told(model: Any, inputs: dict[str, torch.Tensor], kept: torch.Tensor) -> tor
     """(kept places, vocabulary): what the model says where `kept`, (rows, tokens), is true.
 
     The output layer is asked there alone. Over a vocabulary it is as much work as all the rest of a small encoder, and
-    its answers to what is not hidden would be thrown away: a step of MiniLM is 1.5 times as fast so.
-    """
+    its answers to what is not hidden would be thrown away: a step of MiniLM is 1.5 times as fast so."""
     head = getattr(model, "module", model).get_output_embeddings()
     hook = head and head.register_forward_pre_hook(lambda _, given: (given[0][kept], *given[1:]))
     try:

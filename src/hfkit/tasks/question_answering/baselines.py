@@ -35,8 +35,7 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
         settings, seed: Of no use.
 
     Returns:
-        name -> {"prediction": a text a row, "seconds"}.
-    """
+        name -> {"prediction": a text a row, "seconds"}."""
     began = time.perf_counter()
     questions = test["text"][:]
     nearest = nearest_sentences(train["text_pair"][:], questions, test["text_pair"][:])

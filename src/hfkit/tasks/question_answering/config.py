@@ -12,8 +12,7 @@ class Config(PairColumns, TextArguments, TrainConfig):
     """Question answering: the answer to a question, as it stands in a text.
 
     The question is the text (`--text_column`), its context the second one (`--text_pair_column`). Both share a window
-    of `max_length` tokens, by default 384; a longer context is read in several.
-    """
+    of `max_length` tokens, by default 384; a longer context is read in several."""
 
     task: str = "question-answering"
     label_column: str | None = knob(

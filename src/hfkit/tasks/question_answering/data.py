@@ -60,8 +60,7 @@ def load(arguments: DataArguments, only_test: bool = False, label_names: list[st
 
     Raises:
         HfkitError: As `hfkit.load_data`; and a row without a question, a context or an answer, or whose answers all
-            stand nowhere in its context, with file, row and id.
-    """
+            stand nowhere in its context, with file, row and id."""
     opened = open_source(arguments)
     tables, notes = choose_splits(opened, arguments, only_test)
     whole = "train" not in tables
@@ -171,8 +170,7 @@ def _answers(context: str, value: Any, start: Any, impossible: Any) -> list[Answ
     """The answers of a row, at their places.
 
     Raises:
-        HfkitError: The row has none and does not say so, or none of them stands in the context.
-    """
+        HfkitError: The row has none and does not say so, or none of them stands in the context."""
     if str(impossible).strip().casefold() in ("true", "1", "1.0"):
         return []
     pairs = written(value, start)

@@ -48,8 +48,7 @@ def predict(
             the contexts.
 
     Raises:
-        HfkitError: As `hfkit.inference.predict_file`; and for `squad` an id that is missing or stands twice.
-    """
+        HfkitError: As `hfkit.inference.predict_file`; and for `squad` an id that is missing or stands twice."""
     check_format(output_format, FORMATS)
     how = PredictArguments.taken(model, options)
     with _opened(input, how) as source:

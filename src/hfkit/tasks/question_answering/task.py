@@ -38,8 +38,7 @@ class QuestionAnswering(TextTask):
         max_answer_length: Tokens that an answer may have; None: any number.
         no_answer: A question may have no answer.
         threshold: Then it has none where the logit of no answer is more than this above the best answer's.
-        pad_token_id, pad_token_type_id, padding: What fills the shorter windows of a batch, and on which side.
-    """
+        pad_token_id, pad_token_type_id, padding: What fills the shorter windows of a batch, and on which side."""
 
     max_length: int | None = None
     stride: int | None = None
@@ -77,8 +76,7 @@ class QuestionAnswering(TextTask):
         """A copy with the model's limit and its padding, see `settle_tokens`.
 
         Raises:
-            HfkitError: `max_length` is above what the model can read; and what `Reader` refuses.
-        """
+            HfkitError: `max_length` is above what the model can read; and what `Reader` refuses."""
         saved = settle_tokens(model_config, processor)
         length = limit(self.max_length, model_config, processor, LENGTH)
         Reader(processor, length, self.stride)
@@ -113,8 +111,7 @@ class QuestionAnswering(TextTask):
             (as in `Window`) and, where the model reads them, `token_type_ids`; for each window `nulls`, the token of no
             answer, and `targets`, the first and last token of the first answer; `context`; `reference`, the right
             answers, and `reference_start`, where the first one that stands there begins; `length` (tokens, of all
-            windows) and `truncated` (never).
-        """
+            windows) and `truncated` (never)."""
         reader = Reader(processor, self.max_length, self.stride)
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -187,8 +184,7 @@ class QuestionAnswering(TextTask):
         Returns:
             `input_ids`, `attention_mask`, perhaps `token_type_ids`, `begins` and `ends` (windows, tokens); `nulls`
             (windows,) and `targets` (windows, 2), tokens; `counts` (rows,) windows of each row; and, no tensors,
-            `contexts` and `references` of the rows.
-        """
+            `contexts` and `references` of the rows."""
         sizes = [len(window) for feature in features for window in feature["input_ids"]]
         left, width = self.padding == "left", max(sizes)
         shift = torch.tensor([width - size if left else 0 for size in sizes])

@@ -46,8 +46,7 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
 
     Returns:
         name -> {"prediction": (rows,) texts, "seconds"}, and "rows" where it was fitted on fewer than all. The one
-        that does best on these very rows is the first: the verdict on a model is about it.
-    """
+        that does best on these very rows is the first: the verdict on a model is about it."""
     sources, targets, asked = train["source"][:], train["target"][:], test["source"][:]
     rivals: dict[str, Callable[[], Answer]]
     if settings["task"] == "summarization":

@@ -24,8 +24,7 @@ class Config(PairArguments, DecodingArguments, TokenArguments, TrainConfig):
     """Seq2seq: a text becomes another one. translation, summarization and text2text-generation differ in their figures,
     in their rivals, and in what the pipeline calls an answer.
 
-    A source has `max_length` tokens at most, by default as many as the model reads.
-    """
+    A source has `max_length` tokens at most, by default as many as the model reads."""
 
     task: str = "translation"
     max_target_length: int | None = knob(

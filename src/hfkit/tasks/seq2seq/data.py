@@ -53,8 +53,7 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
 
     Raises:
         HfkitError: As `hfkit.load_data`; files that are not aligned, sides that cannot be told, are swapped or in one
-            language, a cell that is no text, and no pair of two texts at all.
-    """
+            language, a cell that is no text, and no pair of two texts at all."""
     opened = pair_source(arguments) or open_source(arguments)
     tables, notes = choose_splits(opened, arguments, only_test)
     whole = "train" not in tables

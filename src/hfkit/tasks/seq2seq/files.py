@@ -28,8 +28,7 @@ def predict(
 
     Args:
         input: A .csv, .tsv, .jsonl, .json or .parquet file, a .txt file with a text a line, or `-` for standard input.
-        model, output, options: See `hfkit.inference.predict_file`; among them are arguments of `generate` too.
-    """
+        model, output, options: See `hfkit.inference.predict_file`; among them are arguments of `generate` too."""
     how = PredictArguments.taken(model, options)
     with _opened(input, how) as source:
         column = column_of(source, how.text_column, how.trained.get("text_column"), USUAL)

@@ -160,8 +160,7 @@ def _text(row: Any) -> str:
     """The text of a row.
 
     Raises:
-        HfkitError: It has none, or half a character.
-    """
+        HfkitError: It has none, or half a character."""
     text = row.get("source", row.get("text")) if isinstance(row, Mapping) else row
     if not isinstance(text, str) or not text.strip():
         what = f"A row has no text: {str(row)[:80]!r} ({type(row).__name__})"

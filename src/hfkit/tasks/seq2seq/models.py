@@ -115,8 +115,7 @@ def _try_out(model: Any, processor: PreTrainedTokenizerBase, name: str) -> None:
     """Shows the model a short pair, so that one that cannot begin a text, or lacks a part, is not trained.
 
     Raises:
-        HfkitError: It refuses it.
-    """
+        HfkitError: It refuses it."""
     ids = torch.tensor([[processor.eos_token_id] * 3])
     training = model.training
     try:
@@ -136,8 +135,7 @@ def _from_scratch(
     """An untrained encoder-decoder and its tokenizer, which learns both sides of the training pairs.
 
     Raises:
-        HfkitError: There are no pairs, or `--model_args` do not fit.
-    """
+        HfkitError: There are no pairs, or `--model_args` do not fit."""
     config_class, fields = find(config.task).baseline_config(config.model)
     if data is None:
         raise HfkitError(f"{config.model} trains its tokenizer on the training split: give build_model the data")

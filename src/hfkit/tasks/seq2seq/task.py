@@ -57,8 +57,7 @@ class Seq2Seq(BaseTask):
         most: Validation rows that are written at a look; none are where it is 0.
         pad_token_id: Of the tokenizer.
         tokenizer: Which makes texts of what is written. It is no setting.
-        writes: Texts are written, as a finished model does. It is no setting either.
-    """
+        writes: Texts are written, as a finished model does. It is no setting either."""
 
     task: str = "translation"
     max_length: int | None = None
@@ -121,8 +120,7 @@ class Seq2Seq(BaseTask):
 
         Raises:
             HfkitError: More tokens are asked for than the model has positions, or have no room for text; a language
-                that it does not know; a tokenizer without end token, so that no text would ever end.
-        """
+                that it does not know; a tokenizer without end token, so that no text would ever end."""
         positions = positions_of(model_config)
         for flag in ("max_length", "max_target_length"):
             if positions and (getattr(self, flag) or 0) > positions:
@@ -163,8 +161,7 @@ class Seq2Seq(BaseTask):
         Returns:
             A Dataset in the same order with `id`; `input_ids` of the source, prefix and special tokens included, and
             `targets`; `references`, whole; `length`, tokens of both; `truncated` and `target_truncated`, whether a side
-            lost some; `unknown`, tokens of the target that the tokenizer does not know.
-        """
+            lost some; `unknown`, tokens of the target that the tokenizer does not know."""
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
             found = self.sources(batch["source"], processor)
@@ -223,8 +220,7 @@ class Seq2Seq(BaseTask):
 
         Returns:
             `input_ids`, `attention_mask` (rows, source tokens); `targets` (rows, target tokens), -100 where nothing is
-            learnt; and `ids`, the rows' names.
-        """
+            learnt; and `ids`, the rows' names."""
         return {
             "input_ids": padded([one["input_ids"] for one in features], self.pad_token_id),
             "attention_mask": padded([[1] * len(one["input_ids"]) for one in features], 0),

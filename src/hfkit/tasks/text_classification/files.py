@@ -26,8 +26,7 @@ def predict(
     of at least a half. CSV cells that a spreadsheet would take for a formula get an apostrophe in front, counted.
 
     `input` is a .csv, .tsv, .jsonl or .parquet file, or `-` for a text a line on standard input. See
-    `hfkit.inference.predict_file`.
-    """
+    `hfkit.inference.predict_file`."""
     how = PredictArguments.taken(model, options)
     with open_rows(input, how) as source:
         read = partial(_input, how=how, columns=_text_columns(how, source))

@@ -62,8 +62,7 @@ class TokenClassificationPipeline(TextPipeline, transformers.TokenClassification
     is `simple`. Words that stand apart already are given as {"tokens": [...]}, or with `is_split_into_words=True`.
 
     With `mixed_precision="auto"` texts that hold a word whose two best probabilities are less than 0.05 apart run again
-    in float32, so tags are float32's.
-    """
+    in float32, so tags are float32's."""
 
     one = (str, Mapping)
     of = TokenClassification

@@ -18,8 +18,7 @@ class Found:
         begin, end: In characters of the context.
         score: The product of the probabilities that it begins and ends where it does, among all places of all windows
             and the place of no answer: transformers 4's where there is one window.
-        logit: What of two answers makes one the better: the sum of its two logits.
-    """
+        logit: What of two answers makes one the better: the sum of its two logits."""
 
     begin: int
     end: int
@@ -40,8 +39,7 @@ def best_spans(
         longest: Tokens that it may have; None: any number.
 
     Returns:
-        The sum, -inf where a window has no such span, and the first and the last token: (windows,) each.
-    """
+        The sum, -inf where a window has no such span, and the first and the last token: (windows,) each."""
     start, end = (values.masked_fill(~inside, LOWEST) for values in (start, end))
     width = start.shape[1]
     if longest is None or longest >= width:
@@ -76,8 +74,7 @@ class Scores:
     Attributes:
         start, end: Logits.
         begins, ends: Where tokens stand in the context, else OUTSIDE.
-        nulls: (windows,) the token of no answer.
-    """
+        nulls: (windows,) the token of no answer."""
 
     start: torch.Tensor
     end: torch.Tensor
@@ -130,8 +127,7 @@ def best_threshold(scores: Sequence[float], answered: Sequence[float], empty: Se
     Args:
         scores: (rows,) the logit of no answer minus that of the best answer.
         answered: F1 of each row's best answer.
-        empty: F1 of no answer.
-    """
+        empty: F1 of no answer."""
     order = sorted(range(len(scores)), key=lambda row: scores[row])
     ends = [scores[order[0]] - 1, *(scores[row] for row in order), scores[order[-1]] + 1]
     best, chosen = sum(empty), 0

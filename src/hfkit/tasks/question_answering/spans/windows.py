@@ -32,8 +32,7 @@ class Window:
         input_ids, types: (tokens,) with special tokens; `types` are the tokenizer's token_type_ids.
         begins, ends: (tokens,) where a token of the context stands in it, in characters; else OUTSIDE.
         null: The token that stands for no answer: [CLS], or the first one where the tokenizer has none.
-        covers: From where to where the context is read here, in characters.
-    """
+        covers: From where to where the context is read here, in characters."""
 
     input_ids: list[int]
     types: list[int]
@@ -64,8 +63,7 @@ class Reader:
         stride: Tokens of the context that two windows share; None: STRIDE, or half of what a window holds.
 
     Raises:
-        HfkitError: The tokenizer does not say where its tokens stand.
-    """
+        HfkitError: The tokenizer does not say where its tokens stand."""
 
     def __init__(self, processor: PreTrainedTokenizerBase, max_length: int | None, stride: int | None) -> None:
         check_fast(processor)
@@ -76,8 +74,7 @@ class Reader:
         """The windows of each row.
 
         Raises:
-            HfkitError: A question leaves no room for its context; `ids` name the row.
-        """
+            HfkitError: A question leaves no room for its context; `ids` name the row."""
         if not questions:
             return []
         encoded: Any = self.processor(

@@ -30,8 +30,7 @@ def unfolded(table: Table) -> Table:
     """SQuAD's nested JSON as a row a question: articles have `paragraphs`, and these `qas`. Other tables as they are.
 
     Raises:
-        HfkitError: What stands under these names is no list of objects.
-    """
+        HfkitError: What stands under these names is no list of objects."""
     for column, noun in (("paragraphs", "paragraph"), ("qas", "question")):
         if column in table.columns:
             table = _inner(table, column, noun)
@@ -66,8 +65,7 @@ def written(value: Any, start: Any = None) -> list[tuple[str, int | None]] | Non
     SQuAD's JSON; texts; one text; or any of these as JSON. `start` is the cell of a column of places beside it.
 
     Raises:
-        HfkitError: It holds something else.
-    """
+        HfkitError: It holds something else."""
     value, start = _spelled(value), _spelled(start)
     if isinstance(value, dict):
         start = next((value[name] for name in STARTS if name in value), start)

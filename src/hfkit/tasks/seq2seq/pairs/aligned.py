@@ -52,8 +52,7 @@ def aligned_tables(path: Path, arguments: DataArguments) -> tuple[dict[str, Tabl
     is not read; no table where there are no such files.
 
     Raises:
-        HfkitError: Two files differ in their number of lines, or several pairs of files are named after no split.
-    """
+        HfkitError: Two files differ in their number of lines, or several pairs of files are named after no split."""
     found = aligned_files(path)
     splits = {stem: sides for stem, sides in found.items() if stem.casefold() in SPLITS}
     if not splits and len(found) > 1:
@@ -99,8 +98,7 @@ def tabbed_table(path: Path, arguments: DataArguments) -> Table | None:
     """A text file with a tab in its first line, empty ones aside, as columns `source` and `target`; None for another.
 
     Raises:
-        HfkitError: A later line holds no tab.
-    """
+        HfkitError: A later line holds no tab."""
     columns: list[list[str]] = [[], []]
     lines: list[int] = []
     most = 2

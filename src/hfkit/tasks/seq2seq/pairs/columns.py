@@ -37,8 +37,7 @@ def unfolded(table: Table) -> Table:
     """The table with a column for each language of its column `translation`, where that holds texts by language.
 
     Raises:
-        HfkitError: Some rows hold such texts, and one of the others does not.
-    """
+        HfkitError: Some rows hold such texts, and one of the others does not."""
     cells = table.column(TRANSLATION) if TRANSLATION in table.columns else []
     if not any(isinstance(cell, dict) for cell in cells):
         return table
@@ -55,8 +54,7 @@ def choose(table: Table, arguments: DataArguments) -> Columns:
     """The columns of the two sides.
 
     Raises:
-        HfkitError: A column or language that is asked for is not there, or the two cannot be told.
-    """
+        HfkitError: A column or language that is asked for is not there, or the two cannot be told."""
     source, target = getattr(arguments, "source_column", None), getattr(arguments, "target_column", None)
     languages = getattr(arguments, "source_lang", None), getattr(arguments, "target_lang", None)
     for name in (source, target):

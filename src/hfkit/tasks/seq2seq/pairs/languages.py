@@ -31,8 +31,7 @@ def direction(languages: Sequence[str], source: str | None, target: str | None, 
             first becomes the second.
 
     Raises:
-        HfkitError: One that is asked for is not there, both are the same, or three are there and none is asked for.
-    """
+        HfkitError: One that is asked for is not there, both are the same, or three are there and none is asked for."""
     found = [_known(asked, flag, languages, where) if asked else None
              for asked, flag in ((source, "--source_lang"), (target, "--target_lang"))]  # fmt: skip
     for place, one in enumerate(found):

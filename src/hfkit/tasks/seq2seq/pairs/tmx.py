@@ -24,8 +24,7 @@ def read_tmx(path: Path, source: str | None, target: str | None) -> Table:
         source, target: The two languages where there are more, as `direction` reads them.
 
     Raises:
-        HfkitError: It is no XML, declares entities, holds no unit, or has not the languages asked for.
-    """
+        HfkitError: It is no XML, declares entities, holds no unit, or has not the languages asked for."""
     units = _Units(path)
     languages = list(dict.fromkeys(language for unit in units.found for language in unit))
     if not languages:

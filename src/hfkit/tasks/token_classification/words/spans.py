@@ -105,8 +105,7 @@ def in_characters(texts: Sequence[str], spans: Sequence[Sequence[Span]]) -> tupl
 
     They are in characters unless some then miss what they mark (its text, the ends of words, the text's end), and far
     fewer in another unit; those that miss in that one, too, take in what they touch, and one outside the text stays as
-    it is. A text in ASCII says nothing.
-    """
+    it is. A text in ASCII says nothing."""
     rows = [row for row, text in enumerate(texts) if spans[row] and not text.isascii()]
     misses = {unit: sum(_misses(texts[row], spans[row], unit) for row in rows) for unit in UNITS}
     unit = min(misses, key=lambda one: misses[one])
