@@ -46,9 +46,8 @@ def endpoint() -> str:
     except ValueError:  # half of an IPv6 address; a port that is no number
         good = False
     if not good:
-        raise HfkitError(
-            f"HF_ENDPOINT is no address: {address!r}", fix="write it whole, as in HF_ENDPOINT=https://hf-mirror.com"
-        )
+        what = f"HF_ENDPOINT is no address: {address!r}"
+        raise HfkitError(what, fix="write it whole, as in HF_ENDPOINT=https://hf-mirror.com")
     return address.rstrip("/")
 
 

@@ -98,9 +98,8 @@ def predict_file(model: Any, input: str | Path, output: str | Path | None = None
         raise HfkitError(f"{model} answers none of the tasks {', '.join(discover.names())}")
     predict = spec.offers("files", "predict")
     if predict is None:
-        raise HfkitError(
-            f"{model} is for {spec.name}, which answers no files", fix="hfkit.pipeline in Python, hfkit generate"
-        )
+        what = f"{model} is for {spec.name}, which answers no files"
+        raise HfkitError(what, fix="hfkit.pipeline in Python, hfkit generate")
     if "output_format" in options and "output_format" not in signature(predict).parameters:
         raise HfkitError(f"--output_format: {spec.name} writes its answers in one form", fix="drop the flag")
     return int(predict(model, input, output, **options))

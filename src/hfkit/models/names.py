@@ -90,9 +90,8 @@ def fetch(name: str, revision: str | None, files: list[str]) -> Path:
                     raise _only_pickles(name, pickles[0], f"commit {folder.name}")
             return folder
     except HFValidationError as error:
-        raise HfkitError(
-            f"{name!r} is neither a folder nor a Hub id", where="--model", fix="a Hub id looks like owner/name"
-        ) from error
+        what = f"{name!r} is neither a folder nor a Hub id"
+        raise HfkitError(what, where="--model", fix="a Hub id looks like owner/name") from error
 
 
 def _only_pickles(name: str | Path, pickle: str, place: str) -> HfkitError:

@@ -31,9 +31,8 @@ class Predictions:
         table, none, settings = run.predictions(), np.zeros(0), run.info["task_settings"]
         names, problem = [str(name) for name in settings.get("labels") or []], run.metrics.get("problem_type")
         if problem != settings.get("problem_type", problem):
-            raise HfkitError(
-                f"the run has figures of another problem: {problem!r}", where=str(run.path / "metrics.json")
-            )
+            what = f"the run has figures of another problem: {problem!r}"
+            raise HfkitError(what, where=str(run.path / "metrics.json"))
         read = ("label", "prediction", "probabilities")
         columns = {name: as_array(table[name]) for name in read if name in table.column_names}
         truth, answer = columns.get("label", none), columns.get("prediction", none)

@@ -155,11 +155,9 @@ def build_scheduler(optimizer: Optimizer, config: OptimArguments, num_training_s
             return LambdaLR(optimizer, lambda step: step / warmup if step < warmup else factor(step - warmup))
         return get_scheduler(name, optimizer, warmup, num_training_steps, arguments)
     except (TypeError, ValueError, ZeroDivisionError) as error:
-        raise HfkitError(
-            f"the schedule {name} cannot be made: {error}",
-            where="--lr_scheduler_kwargs",
-            fix=f"it takes {', '.join(sorted(accepted)) or 'no arguments'}",
-        ) from error
+        what = f"the schedule {name} cannot be made: {error}"
+        fix = f"it takes {', '.join(sorted(accepted)) or 'no arguments'}"
+        raise HfkitError(what, where="--lr_scheduler_kwargs", fix=fix) from error
 
 
 def step(step: int, total: int, step_size: int | None = None, gamma: float = 0.1) -> float:

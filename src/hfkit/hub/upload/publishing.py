@@ -143,9 +143,8 @@ def check_name(repository: str) -> None:
         if repository.count("/") != 1:
             raise HFValidationError("it has no owner")
     except HFValidationError as error:
-        raise HfkitError(
-            f"{repository!r} is no name for a repository", fix="a Hub id looks like owner/name, such as anna/bert_imdb"
-        ) from error
+        what = f"{repository!r} is no name for a repository"
+        raise HfkitError(what, fix="a Hub id looks like owner/name, such as anna/bert_imdb") from error
 
 
 def connect(repository: str) -> HfApi:

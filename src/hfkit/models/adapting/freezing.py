@@ -30,9 +30,8 @@ def freeze(model: nn.Module, patterns: Iterable[str], new: Collection[str] = ())
             raise HfkitError(f"no parameter is called {pattern!r}", where="--freeze", fix=fix)
         frozen |= matched
     if frozen == set(parameters):
-        raise HfkitError(
-            "every parameter is frozen, nothing is left to learn", where="--freeze", fix="drop one of the patterns"
-        )
+        what = "every parameter is frozen, nothing is left to learn"
+        raise HfkitError(what, where="--freeze", fix="drop one of the patterns")
     for name in frozen:
         parameters[name].requires_grad_(False)
     return sum(parameters[name].numel() for name in frozen)

@@ -96,9 +96,8 @@ class FillMask(TextTask):
         saved = getattr(model_config, "hfkit", None) or {}
         length, (before, after) = limit(self.max_length, model_config, processor) or CONTEXT, around(processor)
         if length <= len(before) + len(after):
-            raise HfkitError(
-                "No word fits beside the special tokens.", where=f"--max_length {length}", fix="64 or more"
-            )
+            what = "No word fits beside the special tokens."
+            raise HfkitError(what, where=f"--max_length {length}", fix="64 or more")
         task = replace(
             self,
             max_length=length,

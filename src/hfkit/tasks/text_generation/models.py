@@ -99,11 +99,8 @@ def try_out(model: PreTrainedModel, name: str, packing: bool) -> None:
 
 
 def _leaks(name: str, why: str = "") -> HfkitError:
-    return HfkitError(
-        f"{name} cannot keep the documents of one row apart by their positions{why}",
-        where="--packing",
-        fix="--packing false, which gives each document a row",
-    )
+    what = f"{name} cannot keep the documents of one row apart by their positions{why}"
+    return HfkitError(what, where="--packing", fix="--packing false, which gives each document a row")
 
 
 def _moved(first: torch.Tensor, second: torch.Tensor) -> bool:
