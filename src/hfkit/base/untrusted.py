@@ -74,11 +74,7 @@ def not_text(path: str | Path, line: int, encoding: str, beginning: bytes, byte:
 
 
 def read_json(
-    text: str,
-    where: str,
-    what: str = "The file",
-    fix: str | None = None,
-    decode: Callable[[str], Any] = json.loads,
+    text: str, where: str, what: str = "The file", fix: str | None = None, decode: Callable[[str], Any] = json.loads
 ) -> Any:
     """The value of a JSON text, which messages call `what`, at `where`; `decode` may read several values of it. Raises
     HfkitError: it is no JSON, is nested too deeply, or holds half a character or a number of thousands of digits. A

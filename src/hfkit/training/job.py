@@ -59,11 +59,7 @@ class Job:
 
 
 def fit(
-    config: TrainConfig,
-    task: Task,
-    model: PreTrainedModel,
-    processor: PreTrainedTokenizerBase,
-    data: DatasetDict,
+    config: TrainConfig, task: Task, model: PreTrainedModel, processor: PreTrainedTokenizerBase, data: DatasetDict
 ) -> Run:
     """Train, pick the best model, and write every file of the run but the report.
 

@@ -9,11 +9,7 @@ from hfkit.data.text.truncation import positions_of
 
 
 def pipeline(
-    model: PreTrainedModel,
-    processor: Any,
-    device: Any = None,
-    mixed_precision: str = "auto",
-    **options: Any,
+    model: PreTrainedModel, processor: Any, device: Any = None, mixed_precision: str = "auto", **options: Any
 ) -> "GapPipeline":
     """The pipeline for a masked language model, in float32: a text with one mask token or several, and the likeliest
     words there.

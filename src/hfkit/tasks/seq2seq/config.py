@@ -34,8 +34,7 @@ class Config(PairArguments, DecodingArguments, TokenArguments, TrainConfig):
         high=100_000_000,
     )
     source_prefix: str = knob(
-        "",
-        "What stands in front of every source, in training and later: T5 is told its job so, 'summarize: '.",
+        "", "What stands in front of every source, in training and later: T5 is told its job so, 'summarize: '."
     )
     label_smoothing_factor: float = knob(
         0.0, "Share of a target token's weight spread over all others, in training.", low=0, below=1

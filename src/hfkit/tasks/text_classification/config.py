@@ -31,7 +31,4 @@ class Config(WordVectorArguments, PairColumns, LabelArguments, TextArguments, Tr
                 f"give a smaller overlap, such as --stride {self.max_length // 4}",
             )
         if self.pooling == "mean" and self.model.startswith("baseline:"):
-            yield (
-                f"--pooling mean replaces a pretrained model's head, and {self.model} has its own",
-                "drop --pooling",
-            )
+            yield (f"--pooling mean replaces a pretrained model's head, and {self.model} has its own", "drop --pooling")

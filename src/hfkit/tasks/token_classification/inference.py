@@ -70,10 +70,7 @@ class TokenClassificationPipeline(TextPipeline, transformers.TokenClassification
     takes = ("aggregation_strategy", "ignore_labels", "is_split_into_words")
 
     def _sanitize_parameters(  # type: ignore[override]  # the arguments that it lacks are refused by name
-        self,
-        ignore_labels: Any = None,
-        aggregation_strategy: Any = None,
-        **others: Any,
+        self, ignore_labels: Any = None, aggregation_strategy: Any = None, **others: Any
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Upstream's, without the arguments that say how a text is read: the model says that."""
         self.refuse(others)
