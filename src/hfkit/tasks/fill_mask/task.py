@@ -82,11 +82,9 @@ class FillMask(TextTask):
         return {"hfkit": {"task": self.name, "max_length": self.max_length, "padding": self.padding}}
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """A copy with the model's limit and special tokens; the config is told `hfkit`.
-
-        Raises:
-            HfkitError: `max_length` is above what the model can read or has no room for a word; the tokenizer has no
-                mask token, or cannot say where its tokens stand in a text."""
+        """A copy with the model's limit and special tokens; the config is told `hfkit`. Raises HfkitError: `max_length`
+        is above what the model can read or has no room for a word; the tokenizer has no mask token, or cannot say where
+        its tokens stand in a text."""
         if processor.mask_token_id is None:
             what = "The tokenizer has no mask token: the model was not made to say hidden words"
             fix = "choose a masked language model, such as google-bert/bert-base-uncased"
@@ -117,13 +115,10 @@ class FillMask(TextTask):
         return len(self.before) + len(self.after)
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
-        """The tokens of a split's texts, and the words that they belong to.
-
-        Returns:
-            A Dataset in the same order with `id`; `input_ids` without special tokens; `words`, of each token the number
-            of its word, or -1; `unknown`, the bytes that an unknown token stands for, else 0; of each word `units`, the
-            number that it goes by (words that share a token have one), and `sizes`, its bytes; `length`, tokens;
-            `truncated`, always false."""
+        """The tokens of a split's texts, and the words that they belong to. Returns a Dataset in the same order with
+        `id`; `input_ids` without special tokens; `words`, of each token the number of its word, or -1; `unknown`, the
+        bytes that an unknown token stands for, else 0; of each word `units`, the number that it goes by (words that
+        share a token have one), and `sizes`, its bytes; `length`, tokens; `truncated`, always false."""
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
             each = [{name: values[place] for name, values in batch.items()} for place in range(len(batch["id"]))]
@@ -201,12 +196,9 @@ class FillMask(TextTask):
         return [fill] * len(self.before) + values.tolist() + [fill] * len(self.after)
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """One batch, padded to its longest window.
-
-        Returns:
-            `input_ids`, `attention_mask`, `targets` (windows, tokens). In evaluation `group` (windows, tokens), the
-            number of a hidden token's word in the batch, else -1; `weights` and `sayable` of these words; `counts` of
-            them, their `bytes`, and those that are `spelled`, (windows,)."""
+        """One batch, padded to its longest window. Returns `input_ids`, `attention_mask`, `targets` (windows, tokens).
+        In evaluation `group` (windows, tokens), the number of a hidden token's word in the batch, else -1; `weights`
+        and `sayable` of these words; `counts` of them, their `bytes`, and those that are `spelled`, (windows,)."""
         left = self.padding == "left"
         batch = {
             "input_ids": padded([one["input_ids"] for one in features], self.pad_token_id, left),

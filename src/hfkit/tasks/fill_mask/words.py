@@ -171,11 +171,8 @@ def numbered(words: np.ndarray, hidden: list[int]) -> np.ndarray:
 
 
 def shown(ids: np.ndarray, words: np.ndarray, mask: int, vocabulary: int, probability: float, key: list[int]) -> Any:
-    """A window as training shows it, drawn by `key`.
-
-    Returns:
-        The tokens that the model sees, and whether each is hidden, (tokens,). A word has one fate: mask, random tokens,
-        or itself."""
+    """A window as training shows it, drawn by `key`. Returns the tokens that the model sees, and whether each is
+    hidden, (tokens,). A word has one fate: mask, random tokens, or itself."""
     rng = np.random.default_rng(key)
     there = np.unique(words[words != NONE])
     drawn = rng.choice(there, max(1, round(probability * len(there))), replace=False)

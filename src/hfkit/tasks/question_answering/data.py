@@ -167,10 +167,8 @@ def _fault(value: Any, what: str) -> str | None:
 
 
 def _answers(context: str, value: Any, start: Any, impossible: Any) -> list[Answer]:
-    """The answers of a row, at their places.
-
-    Raises:
-        HfkitError: The row has none and does not say so, or none of them stands in the context."""
+    """The answers of a row, at their places. Raises HfkitError: the row has none and does not say so, or none of them
+    stands in the context."""
     if str(impossible).strip().casefold() in ("true", "1", "1.0"):
         return []
     pairs = written(value, start)

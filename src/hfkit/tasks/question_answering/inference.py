@@ -34,10 +34,8 @@ class Asked:
 
     @classmethod
     def of(cls, row: Any) -> "Asked":
-        """A row: {"question": ..., "context": ...}, or {"text": ..., "text_pair": ...} as rows are loaded.
-
-        Raises:
-            HfkitError: One of the two is no text, or holds none."""
+        """A row: {"question": ..., "context": ...}, or {"text": ..., "text_pair": ...} as rows are loaded. Raises
+        HfkitError: one of the two is no text, or holds none."""
         known = row if isinstance(row, Mapping) else {}
         texts = known.get("question", known.get("text")), known.get("context", known.get("text_pair"))
         for name, text in zip(("question", "context"), texts, strict=True):

@@ -73,10 +73,8 @@ class QuestionAnswering(TextTask):
         return {"num_labels": 2, **labels, "hfkit": {"task": self.name} | {n: getattr(self, n) for n in READING}}
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """A copy with the model's limit and its padding, see `settle_tokens`.
-
-        Raises:
-            HfkitError: `max_length` is above what the model can read; and what `Reader` refuses."""
+        """A copy with the model's limit and its padding, see `settle_tokens`. Raises HfkitError: `max_length` is above
+        what the model can read; and what `Reader` refuses."""
         saved = settle_tokens(model_config, processor)
         length = limit(self.max_length, model_config, processor, LENGTH)
         Reader(processor, length, self.stride)
@@ -104,14 +102,11 @@ class QuestionAnswering(TextTask):
         return task
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
-        """The windows of a split's rows.
-
-        Returns:
-            A Dataset in the same order with `id`; for each window, numbers a token, `input_ids`, `begins` and `ends`
-            (as in `Window`) and, where the model reads them, `token_type_ids`; for each window `nulls`, the token of no
-            answer, and `targets`, the first and last token of the first answer; `context`; `reference`, the right
-            answers, and `reference_start`, where the first one that stands there begins; `length` (tokens, of all
-            windows) and `truncated` (never)."""
+        """The windows of a split's rows. Returns a Dataset in the same order with `id`; for each window, numbers a
+        token, `input_ids`, `begins` and `ends` (as in `Window`) and, where the model reads them, `token_type_ids`; for
+        each window `nulls`, the token of no answer, and `targets`, the first and last token of the first answer;
+        `context`; `reference`, the right answers, and `reference_start`, where the first one that stands there begins;
+        `length` (tokens, of all windows) and `truncated` (never)."""
         reader = Reader(processor, self.max_length, self.stride)
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -179,12 +174,9 @@ class QuestionAnswering(TextTask):
         return "" if self.no_answer and no_answer_score > self.threshold else best
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, Any]:
-        """One batch, padded to its longest window.
-
-        Returns:
-            `input_ids`, `attention_mask`, perhaps `token_type_ids`, `begins` and `ends` (windows, tokens); `nulls`
-            (windows,) and `targets` (windows, 2), tokens; `counts` (rows,) windows of each row; and, no tensors,
-            `contexts` and `references` of the rows."""
+        """One batch, padded to its longest window. Returns `input_ids`, `attention_mask`, perhaps `token_type_ids`,
+        `begins` and `ends` (windows, tokens); `nulls` (windows,) and `targets` (windows, 2), tokens; `counts` (rows,)
+        windows of each row; and, no tensors, `contexts` and `references` of the rows."""
         sizes = [len(window) for feature in features for window in feature["input_ids"]]
         left, width = self.padding == "left", max(sizes)
         shift = torch.tensor([width - size if left else 0 for size in sizes])

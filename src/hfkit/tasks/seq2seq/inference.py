@@ -157,10 +157,7 @@ class Seq2SeqPipeline(AnsweringPipeline):
 
 
 def _text(row: Any) -> str:
-    """The text of a row.
-
-    Raises:
-        HfkitError: It has none, or half a character."""
+    """The text of a row. Raises HfkitError: it has none, or half a character."""
     text = row.get("source", row.get("text")) if isinstance(row, Mapping) else row
     if not isinstance(text, str) or not text.strip():
         what = f"A row has no text: {str(row)[:80]!r} ({type(row).__name__})"

@@ -112,10 +112,8 @@ def _say_prefix(settings: Any, config: Config) -> None:
 
 
 def _try_out(model: Any, processor: PreTrainedTokenizerBase, name: str) -> None:
-    """Shows the model a short pair, so that one that cannot begin a text, or lacks a part, is not trained.
-
-    Raises:
-        HfkitError: It refuses it."""
+    """Shows the model a short pair, so that one that cannot begin a text, or lacks a part, is not trained. Raises
+    HfkitError: it refuses it."""
     ids = torch.tensor([[processor.eos_token_id] * 3])
     training = model.training
     try:
@@ -132,10 +130,8 @@ def _try_out(model: Any, processor: PreTrainedTokenizerBase, name: str) -> None:
 def _from_scratch(
     config: Config, task: "Task", data: DatasetDict | None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """An untrained encoder-decoder and its tokenizer, which learns both sides of the training pairs.
-
-    Raises:
-        HfkitError: There are no pairs, or `--model_args` do not fit."""
+    """An untrained encoder-decoder and its tokenizer, which learns both sides of the training pairs. Raises HfkitError:
+    there are no pairs, or `--model_args` do not fit."""
     config_class, fields = find(config.task).baseline_config(config.model)
     if data is None:
         raise HfkitError(f"{config.model} trains its tokenizer on the training split: give build_model the data")

@@ -116,11 +116,9 @@ class Seq2Seq(BaseTask):
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the model's limits and the tokenizer, which is told the languages; the config is told `hfkit`.
 
-        Special tokens that stand in a text are read as the text that they are.
-
-        Raises:
-            HfkitError: More tokens are asked for than the model has positions, or have no room for text; a language
-                that it does not know; a tokenizer without end token, so that no text would ever end."""
+        Special tokens that stand in a text are read as the text that they are. Raises HfkitError: more tokens are asked
+        for than the model has positions, or have no room for text; a language that it does not know; a tokenizer
+        without end token, so that no text would ever end."""
         positions = positions_of(model_config)
         for flag in ("max_length", "max_target_length"):
             if positions and (getattr(self, flag) or 0) > positions:
@@ -156,12 +154,10 @@ class Seq2Seq(BaseTask):
         return [Sample(self, encoded["validation"], self.most)] if self.most else []
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
-        """The tokens of a split's pairs.
-
-        Returns:
-            A Dataset in the same order with `id`; `input_ids` of the source, prefix and special tokens included, and
-            `targets`; `references`, whole; `length`, tokens of both; `truncated` and `target_truncated`, whether a side
-            lost some; `unknown`, tokens of the target that the tokenizer does not know."""
+        """The tokens of a split's pairs. Returns a Dataset in the same order with `id`; `input_ids` of the source,
+        prefix and special tokens included, and `targets`; `references`, whole; `length`, tokens of both; `truncated`
+        and `target_truncated`, whether a side lost some; `unknown`, tokens of the target that the tokenizer does not
+        know."""
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
             found = self.sources(batch["source"], processor)
@@ -216,11 +212,8 @@ class Seq2Seq(BaseTask):
         return predictions | {"references": np.fromiter(references, dtype=object, count=len(references))}
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, Any]:
-        """One batch, both sides filled on the right.
-
-        Returns:
-            `input_ids`, `attention_mask` (rows, source tokens); `targets` (rows, target tokens), -100 where nothing is
-            learnt; and `ids`, the rows' names."""
+        """One batch, both sides filled on the right. Returns `input_ids`, `attention_mask` (rows, source tokens);
+        `targets` (rows, target tokens), -100 where nothing is learnt; and `ids`, the rows' names."""
         return {
             "input_ids": padded([one["input_ids"] for one in features], self.pad_token_id),
             "attention_mask": padded([[1] * len(one["input_ids"]) for one in features], 0),

@@ -71,10 +71,7 @@ class Reader:
         self.max_length, self.stride = max_length, stride
 
     def read(self, questions: Sequence[str], contexts: Sequence[str], ids: Sequence[str]) -> list[list[Window]]:
-        """The windows of each row.
-
-        Raises:
-            HfkitError: A question leaves no room for its context; `ids` name the row."""
+        """The windows of each row. Raises HfkitError: a question leaves no room for its context; `ids` name the row."""
         if not questions:
             return []
         encoded: Any = self.processor(

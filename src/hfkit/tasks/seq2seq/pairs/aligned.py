@@ -49,10 +49,8 @@ def _language(file: Path) -> str | None:
 
 def aligned_tables(path: Path, arguments: DataArguments) -> tuple[dict[str, Table], list[str]]:
     """The tables of a source of aligned files by split, with a column for each of the two languages, and notes on what
-    is not read; no table where there are no such files.
-
-    Raises:
-        HfkitError: Two files differ in their number of lines, or several pairs of files are named after no split."""
+    is not read; no table where there are no such files. Raises HfkitError: two files differ in their number of lines,
+    or several pairs of files are named after no split."""
     found = aligned_files(path)
     splits = {stem: sides for stem, sides in found.items() if stem.casefold() in SPLITS}
     if not splits and len(found) > 1:
@@ -94,9 +92,7 @@ def _lines(file: Path, encoding: str) -> list[str]:
 
 def tabbed_table(path: Path, arguments: DataArguments) -> Table | None:
     """A text file with a tab in its first line, empty ones aside, as columns `source` and `target`; None for another.
-
-    Raises:
-        HfkitError: A later line holds no tab."""
+    Raises HfkitError: a later line holds no tab."""
     columns: list[list[str]] = [[], []]
     lines: list[int] = []
     most = 2

@@ -16,10 +16,8 @@ characters: below, a word more is much."""
 
 
 def told(rows: Rows, role: str, columns: Columns) -> list[str]:
-    """Notes on the pairs of a split, all of which are kept.
-
-    Raises:
-        HfkitError: The two sides are swapped, or in one language, by the languages that the data or the flags name."""
+    """Notes on the pairs of a split, all of which are kept. Raises HfkitError: the two sides are swapped, or in one
+    language, by the languages that the data or the flags name."""
     sources, targets = rows.inputs["source"], rows.inputs["target"]
     scripts = main_script(sources), main_script(targets)
     _check_languages(rows, columns, scripts)
