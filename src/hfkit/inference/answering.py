@@ -26,14 +26,10 @@ def check_count(name: str, value: Any) -> None:
 
 
 class AnsweringPipeline(transformers.Pipeline):
-    """Stands before transformers' pipeline of a kind. That kind says what is `answered` of rows, and how it is `said`.
+    """Stands before transformers' pipeline of a kind, which says what is `answered` of rows and how it is `said`."""
 
-    Attributes:
-        reading: The task that the model was trained for.
-        one: Types of a single row; of anything else each item is a row."""
-
-    reading: Any
-    one: ClassVar[tuple[type, ...]]
+    reading: Any  # the task that the model was trained for
+    one: ClassVar[tuple[type, ...]]  # types of a single row; of anything else each item is a row
 
     def settle(self, reading: Any, mixed_precision: str, exact: bool = False) -> None:
         """Take the task, decide the precision, and let glibc keep the blocks of a batch for the next one.

@@ -34,28 +34,19 @@ class FillMask(TextTask):
     """Any AutoModelForMaskedLM on texts.
 
     Texts are read whole, in windows side by side, and no window shows two texts. What is judged are words, all of whose
-    pieces are hidden behind mask tokens; which words is decided by (seed, row) and the text, never by the tokenizer.
+    pieces are hidden behind mask tokens; which words is decided by (seed, row) and the text, never by the tokenizer."""
 
-    Attributes:
-        max_length: Tokens of a window with its special tokens. None until `for_model`.
-        mask_probability: Share of the words that are hidden.
-        whole_words: In training words are hidden whole; false: piece by piece.
-        seed: In training what is hidden is a function of (seed, epoch, row).
-        hiding_seed: When a model is judged, of (hiding_seed, row) and the text: the data's seed, not the run's.
-        mask_token_id, pad_token_id, vocab_size, before, after: Of the tokenizer; before and after stand around a text.
-        padding: The side that is filled, or none where the model reads padding."""
-
-    max_length: int | None = None
-    mask_probability: float = 0.15
-    whole_words: bool = True
-    seed: int = 0
-    hiding_seed: int = 0
-    mask_token_id: int = 0
+    max_length: int | None = None  # tokens of a window with its special tokens; None until `for_model`
+    mask_probability: float = 0.15  # share of the words that are hidden
+    whole_words: bool = True  # in training words are hidden whole; false: piece by piece
+    seed: int = 0  # in training what is hidden is a function of (seed, epoch, row)
+    hiding_seed: int = 0  # and of (hiding_seed, row) and the text where a model is judged: the data's, not the run's
+    mask_token_id: int = 0  # of the tokenizer, as the next four
     pad_token_id: int = 0
     vocab_size: int = 0
-    before: list[int] = field(default_factory=list)
+    before: list[int] = field(default_factory=list)  # special tokens around a text
     after: list[int] = field(default_factory=list)
-    padding: str = "right"
+    padding: str = "right"  # the side that is filled, or none where the model reads padding
 
     name = "fill-mask"
     auto_model = "AutoModelForMaskedLM"

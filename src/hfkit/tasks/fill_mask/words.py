@@ -130,12 +130,8 @@ class Asked:
     """What is asked of a text when a model is judged.
 
     The words are chosen by the text. One that the tokenizer makes nothing of is spelled: 8 bits a byte. A word in two
-    windows, as it is longer than one, is asked for in both and counts once.
-
-    Args:
-        units, sizes: As `FillMask.encode` gives them.
-        tokens: The word of each token of the text.
-        probability, seed, row: As for `hidden_words`."""
+    windows, as it is longer than one, is asked for in both and counts once. `units` and `sizes` are as
+    `FillMask.encode` gives them, `tokens` the word of each token of the text, the others as for `hidden_words`."""
 
     def __init__(
         self, units: list[int], sizes: list[int], tokens: list[int], probability: float, seed: int, row: int

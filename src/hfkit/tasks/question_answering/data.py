@@ -48,19 +48,11 @@ def load(arguments: DataArguments, only_test: bool = False, label_names: list[st
     SQuAD's nested JSON, or rows of a question, a context and its answers in any form that `written` reads. Splits are
     drawn by titles where the rows have them, else by contexts; and no context of a later split is learnt.
 
-    Args:
-        arguments: Which data.
-        only_test: Rows to evaluate a finished model on.
-        label_names: Of no use: answers are no labels.
-
-    Returns:
-        Columns `id`, `text` (the question), `text_pair` (its context), `answers` (texts; none where the question has
-        no answer), `starts` (where each begins in the context, in characters; -1 where it stands nowhere), and
-        `group`: the context, or the value of `--group_column`, over which intervals are taken.
-
-    Raises:
-        HfkitError: As `hfkit.load_data`; and a row without a question, a context or an answer, or whose answers all
-            stand nowhere in its context, with file, row and id."""
+    Columns `id`, `text` (the question), `text_pair` (its context), `answers` (texts; none where the question has no
+    answer), `starts` (where each begins in the context, in characters; -1 where it stands nowhere), and `group`: the
+    context, or the value of `--group_column`, over which intervals are taken. Raises HfkitError: as `hfkit.load_data`;
+    and a row without a question, a context or an answer, or whose answers all stand nowhere in its context, with file,
+    row and id."""
     opened = open_source(arguments)
     tables, notes = choose_splits(opened, arguments, only_test)
     whole = "train" not in tables

@@ -30,24 +30,16 @@ _WINDOWS = List(List(Value("int32")))
 
 @dataclass(frozen=True)
 class QuestionAnswering(TextTask):
-    """Any AutoModelForQuestionAnswering on questions (`text`) about contexts (`text_pair`).
+    """Any AutoModelForQuestionAnswering on questions (`text`) about contexts (`text_pair`)."""
 
-    Attributes:
-        max_length: Tokens of a window with its special tokens. None until `for_model` takes the model's limit.
-        stride: Tokens of the context that two windows share; None: see `Reader`.
-        max_answer_length: Tokens that an answer may have; None: any number.
-        no_answer: A question may have no answer.
-        threshold: Then it has none where the logit of no answer is more than this above the best answer's.
-        pad_token_id, pad_token_type_id, padding: What fills the shorter windows of a batch, and on which side."""
-
-    max_length: int | None = None
-    stride: int | None = None
-    max_answer_length: int | None = None
-    no_answer: bool = False
-    threshold: float = 0.0
-    pad_token_id: int = 0
+    max_length: int | None = None  # tokens of a window with its special tokens; `for_model` takes the model's limit
+    stride: int | None = None  # tokens of the context that two windows share; None: see `Reader`
+    max_answer_length: int | None = None  # tokens that an answer may have; None: any number
+    no_answer: bool = False  # a question may have no answer:
+    threshold: float = 0.0  # then it has none where the logit of no answer is more than this above the best answer's
+    pad_token_id: int = 0  # what fills the shorter windows of a batch
     pad_token_type_id: int = 0
-    padding: str = "right"
+    padding: str = "right"  # and on which side
 
     name = "question-answering"
     auto_model = "AutoModelForQuestionAnswering"

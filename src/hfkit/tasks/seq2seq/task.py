@@ -44,33 +44,20 @@ class Seq2Seq(BaseTask):
     """Any AutoModelForSeq2SeqLM on pairs of a `source` and what it becomes.
 
     A look at the validation split takes the loss of the target alone, told token by token. A finished model writes a
-    text to every row, and is judged by that beside the references as they stand in the data.
+    text to every row, and is judged by that beside the references as they stand in the data."""
 
-    Attributes:
-        task: Which of the names the job has.
-        max_length, max_target_length: Tokens of a source and of a target, special tokens included. None until
-            `for_model`.
-        source_prefix: What stands in front of every source.
-        source_lang, target_lang: Codes of a tokenizer that has languages; else of no use here.
-        label_smoothing_factor: Share of a target token's weight that all others share, in training.
-        seed: Of what is drawn, where a model draws.
-        most: Validation rows that are written at a look; none are where it is 0.
-        pad_token_id: Of the tokenizer.
-        tokenizer: Which makes texts of what is written. It is no setting.
-        writes: Texts are written, as a finished model does. It is no setting either."""
-
-    task: str = "translation"
-    max_length: int | None = None
-    max_target_length: int | None = None
-    source_prefix: str = ""
-    source_lang: str | None = None
+    task: str = "translation"  # which of the names the job has
+    max_length: int | None = None  # tokens of a source, special tokens included; None until `for_model`
+    max_target_length: int | None = None  # and of a target
+    source_prefix: str = ""  # what stands in front of every source
+    source_lang: str | None = None  # as the next one the code of a tokenizer that has languages; else of no use here
     target_lang: str | None = None
-    label_smoothing_factor: float = 0.0
-    seed: int = 0
-    most: int = 0
-    pad_token_id: int = 0
-    tokenizer: Any = None
-    writes: bool = False
+    label_smoothing_factor: float = 0.0  # share of a target token's weight that all others share, in training
+    seed: int = 0  # of what is drawn, where a model draws
+    most: int = 0  # validation rows that are written at a look
+    pad_token_id: int = 0  # of the tokenizer
+    tokenizer: Any = None  # which makes texts of what is written; it is no setting
+    writes: bool = False  # texts are written, as a finished model does; it is no setting either
 
     auto_model = "AutoModelForSeq2SeqLM"
 
@@ -103,11 +90,6 @@ class Seq2Seq(BaseTask):
         """All settings as JSON, with the task's name."""
         found = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("tokenizer", "writes")}
         return {"name": self.name, **found}
-
-    @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Self:
-        """The task that `settings` came from."""
-        return cls(**{key: value for key, value in settings.items() if key in cls.__dataclass_fields__})
 
     def model_kwargs(self) -> dict[str, Any]:
         """Fields of the model's config."""
