@@ -23,6 +23,9 @@ from hfkit.models.names import check_folder, locate
 from hfkit.tasks import discover
 from hfkit.tasks.spec import TaskSpec
 
+Built = tuple[PreTrainedModel, Any, list[str]]
+"""A model, its tokenizer or image processor, and the parameters that no checkpoint has filled."""
+
 
 def load_model(path: str | Path, revision: str | None = None, trust_remote_code: bool = False) -> tuple[Any, Any]:
     """A finished model and its tokenizer or image processor, in float32 and ready to answer (`eval()`).

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import transformers
-from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.freezing import in_head
 from hfkit.models.adapting.heads import renew_head, say_head, settle_padding_token
 from hfkit.models.inspection import check_vocabulary, say
-from hfkit.models.loading import read_config, read_tokenizer, read_weights
+from hfkit.models.loading import Built, read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.discover import find
@@ -38,7 +38,7 @@ def pretrained(
     pooled: Callable[[PreTrainedConfig], PreTrainedConfig] | None = None,
     way_out: str = "",
     such: str = "google-bert/bert-base-cased",
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+) -> Built:
     """The model that `--model` names, its tokenizer, and the parameters that no checkpoint has filled.
 
     Args:

@@ -15,7 +15,7 @@ from hfkit.base.untrusted import read_json_file
 from hfkit.models.adapting.freezing import check_single, timm_heads
 from hfkit.models.adapting.image_sizes import at_size
 from hfkit.models.inspection import first_line
-from hfkit.models.loading import quiet, read_config, read_weights
+from hfkit.models.loading import Built, quiet, read_config, read_weights
 from hfkit.models.names import check_weights, locate
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.classification import same_labels
@@ -28,7 +28,7 @@ PREFIX = "timm/"
 PROCESSOR = "preprocessor_config.json"
 
 
-def build(config: Any, task: "Task", data: DatasetDict | None) -> tuple[Model, Any, list[str]]:
+def build(config: Any, task: "Task", data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, which has been shown a picture, its image processor, and the parameters that
     no checkpoint has filled."""
     if config.model.startswith("baseline:"):
@@ -52,7 +52,7 @@ def check_training(config: Any, task: "Task", model: Model, processor: Any, data
         check_single(model, picture, config.model, getattr(config, "unfreeze_epoch", None) is not None)
 
 
-def _pretrained(config: Config, task: "Task") -> tuple[Model, Any, list[str]]:
+def _pretrained(config: Config, task: "Task") -> Built:
     """A pretrained image classifier with a head for the task; or its architecture alone (`from_scratch`)."""
     name = _known(config.model) if config.model.startswith(PREFIX) else config.model
     if config.from_scratch and name.startswith(PREFIX):

@@ -17,6 +17,7 @@ from hfkit.config import DecodingArguments, GenerationArguments
 from hfkit.data.text.language_codes import codes_of
 from hfkit.inference.generation.sampling import settle
 from hfkit.models.inspection import check_memory, first_line, say
+from hfkit.models.loading import Built
 from hfkit.models.settings import override, set_dropout, set_labels, settle_generation
 from hfkit.tasks.discover import find
 from hfkit.tasks.pretrained import pretrained
@@ -42,9 +43,7 @@ WRITING = (*DecodingArguments.__dataclass_fields__, "forced_bos_token_id", "deco
 """What an adapter's config keeps of how texts are written: a whole model has its generation_config.json."""
 
 
-def build(
-    config: Config, task: "Task", data: DatasetDict | None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+def build(config: Config, task: "Task", data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     if config.model.startswith("baseline:"):
         model, processor, new = *_from_scratch(config, task, data), list[str]()
