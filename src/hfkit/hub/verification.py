@@ -148,6 +148,5 @@ def _ask(order: dict[str, Any], token: str | None, address: str, repository: str
         why = (done.stderr.strip().splitlines() or ["no answer"])[-1]
         what = f"{repository} was published, and cannot be opened from an empty cache: {line(why, 400)}"
         where = f"commit {order['question']['revision']}, with {NAMES[order['question']['how']]}"
-        fix = "the commit stands as it is; HFKIT_DEBUG=1 shows more"
-        raise HfkitError(what, where=where, fix=fix)
+        raise HfkitError(what, where=where, fix="the commit stands as it is; HFKIT_DEBUG=1 shows more")
     return json.loads(lines[-1])["logits"]

@@ -211,8 +211,7 @@ def _new_parameters(model: PreTrainedModel, info: dict[str, Any], folder: Path) 
     wrong = sorted(name for name in mismatched if not in_head(model, name))
     if wrong:
         what = f"{len(wrong)} weights have another size than the config says, {wrong[0]} the first"
-        fix = "take the sizes in --model_args back: they belong to the weights"
-        raise HfkitError(what, where=str(folder), fix=fix)
+        raise HfkitError(what, where=str(folder), fix="take the sizes in --model_args back: they belong to the weights")
     names = dict(model.named_parameters())
     new = sorted(name for name in set(info["missing_keys"]) | mismatched if name in names)
     backbone = [name for name in names if not in_head(model, name)]

@@ -141,7 +141,6 @@ def documents(
         size += len(line)
         began = began or bool(line.strip())
     if begins and not found:
-        fix = "--document_start"
-        raise HfkitError(f"No line begins a document by the pattern {begin!r}", where=where, fix=fix)
+        raise HfkitError(f"No line begins a document by the pattern {begin!r}", where=where, fix="--document_start")
     if began:
         yield first, "".join(held), True

@@ -76,8 +76,7 @@ def rendered(
     if not template:
         fix = "choose a chat model (an -Instruct), or let it continue texts: prompt and completion, or text;"
         fix += " hfkit generate RUN --prompt TEXT"
-        what = "The tokenizer has no chat template: the model has not learnt to chat"
-        raise HfkitError(what, where=where, fix=fix)
+        raise HfkitError("The tokenizer has no chat template: the model has not learnt to chat", where=where, fix=fix)
     known = ROLES | set(re.findall(r"""role['"]?\]?\s*[!=]=\s*['"](\w+)['"]""", str(template)))
     if odd := next((message["role"] for message in messages if message["role"] not in known), None):
         raise HfkitError(f"The chat template knows no role {odd!r}", where=where, fix=nearest(odd, known))

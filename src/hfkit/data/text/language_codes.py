@@ -25,8 +25,7 @@ def code_of(tokenizer: Any, language: str, where: str) -> str:
     known = codes_of(tokenizer)
     begun = [code for code in known if code.startswith(f"{language}_")]
     if language not in known and len(begun) != 1:
-        what = f"The model has no language {language!r}"
-        raise HfkitError(what, where=where, fix=nearest(language, begun or known))
+        raise HfkitError(f"The model has no language {language!r}", where=where, fix=nearest(language, begun or known))
     return language if language in known else begun[0]
 
 

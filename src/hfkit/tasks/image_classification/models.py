@@ -94,9 +94,8 @@ def _known(name: str) -> str:
         raise HfkitError(f"timm has no model {architecture!r}", where="--model", fix=fix)
     tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{architecture}.*")]
     if tag and tag not in tags:
-        what = f"timm has no weights {tag!r} of {architecture}"
         fix = nearest(name, [f"{PREFIX}{architecture}.{known}" for known in tags])
-        raise HfkitError(what, where="--model", fix=fix)
+        raise HfkitError(f"timm has no weights {tag!r} of {architecture}", where="--model", fix=fix)
     default = timm.get_pretrained_cfg(architecture)
     return name if tag or default is None or not default.tag else f"{name}.{default.tag}"
 

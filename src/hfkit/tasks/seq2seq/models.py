@@ -119,9 +119,8 @@ def _try_out(model: Any, processor: PreTrainedTokenizerBase, name: str) -> None:
         with torch.inference_mode():
             model.eval()(input_ids=ids, decoder_input_ids=said_before(model, ids), use_cache=False)
     except Exception as error:  # each architecture fails in its own way
-        what = f"{name} cannot write a text: {first_line(error)}"
         fix = f"its config.json may lack decoder_start_token_id; else choose another model, such as {SUCH}"
-        raise HfkitError(what, where="--model", fix=fix) from error
+        raise HfkitError(f"{name} cannot write a text: {first_line(error)}", where="--model", fix=fix) from error
     finally:
         model.train(training)
 

@@ -79,9 +79,8 @@ def _table(split: str, sides: dict[str, Path], arguments: DataArguments, notes: 
         told = " and ".join(f"{sides[name].name} has {counted(len(columns[name]), 'line')}" for name in pair)
         first = next((row for row in range(min(lengths)) if not all(lines[row] for lines in columns.values())), None)
         empty = f"; an empty line stands at {first + 1}" if first is not None else ""
-        what = f"The two files are not aligned: {told}{empty}"
         fix = "line n of one has to be the translation of line n of the other: find where they part"
-        raise HfkitError(what, where=str(sides[pair[0]].parent), fix=fix)
+        raise HfkitError(f"The two files are not aligned: {told}{empty}", where=str(sides[pair[0]].parent), fix=fix)
     notes += [f"{split}: {name} not read, of the languages {', '.join(sides)}" for name in sides if name not in pair]
     return Table(sides[pair[0]].name, dict(columns), list(range(1, lengths[0] + 1)))
 

@@ -155,6 +155,5 @@ def _tag(tag: Any, names: list[str] | None, table: Table, row: int, column: str)
         fix = "give each word a tag, O where it has none"
         raise HfkitError(f"{column!r} holds {tag!r}, which is no tag", where=table.place(row), fix=fix)
     known = "the source names no tags" if not names else f"there are {len(names)} names"
-    what = f"{column!r} holds {tag!r} as a tag, and {known}"
     fix = "write tags as strings, such as B-PER; or load a data set that declares their names (ClassLabel)"
-    raise HfkitError(what, where=table.place(row), fix=fix)
+    raise HfkitError(f"{column!r} holds {tag!r} as a tag, and {known}", where=table.place(row), fix=fix)

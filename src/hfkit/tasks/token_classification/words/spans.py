@@ -82,9 +82,8 @@ def _span(item: Any, place: str) -> Span:
 
 
 def _odd(value: Any, place: str) -> HfkitError:
-    what = f"This is no span: {str(value)[:80]}"
     fix = 'write spans as [begin, end, "label"], or as objects with start, end and label'
-    return HfkitError(what, where=place, fix=fix)
+    return HfkitError(f"This is no span: {str(value)[:80]}", where=place, fix=fix)
 
 
 UNITS: dict[str, Callable[[str], int]] = {
