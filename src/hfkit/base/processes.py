@@ -76,11 +76,9 @@ def meet(make: Callable[..., Met], **options: Any) -> Met:
         reason = str(error).strip().splitlines()[0]
         raise HfkitError(f"{_who()} cannot meet the others: {reason}", where=_place(), fix=LEFT_OVER) from error
     if made.num_processes != count():
-        raise HfkitError(
-            f"the launcher started {count()} processes, and they do not know each other",
-            fix="on the CPU set ACCELERATE_USE_CPU=true before torchrun; on GPUs start one process for each GPU; "
-            + LEFT_OVER,
-        )
+        what = f"the launcher started {count()} processes, and they do not know each other"
+        fix = "on the CPU set ACCELERATE_USE_CPU=true before torchrun; on GPUs start one process for each GPU"
+        raise HfkitError(what, fix=f"{fix}; {LEFT_OVER}")
     return made
 
 

@@ -111,9 +111,8 @@ class TokenEmbeddings(nn.Module):
         try:
             return self.dropout(vectors + self.positions(position_ids))
         except IndexError as error:
-            raise ValueError(
-                f"the model has learned {self.positions.num_embeddings} positions, and a text here is longer"
-            ) from error
+            known = self.positions.num_embeddings
+            raise ValueError(f"the model has learned {known} positions, and a text here is longer") from error
 
 
 class FeedForward(nn.Module):

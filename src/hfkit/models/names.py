@@ -95,12 +95,10 @@ def fetch(name: str, revision: str | None, files: list[str]) -> Path:
 
 
 def _only_pickles(name: str | Path, pickle: str, place: str) -> HfkitError:
-    return HfkitError(
-        f"the weights of {name} are only there as {pickle}; hfkit reads safetensors, which cannot run code",
-        where=place,
-        fix="take a revision with model.safetensors (--model_revision refs/pr/...), or convert it once where"
-        " you trust it: model.save_pretrained(folder)",
-    )
+    what = f"the weights of {name} are only there as {pickle}; hfkit reads safetensors, which cannot run code"
+    convert = "convert it once where you trust it: model.save_pretrained(folder)"
+    fix = f"take a revision with model.safetensors (--model_revision refs/pr/...), or {convert}"
+    return HfkitError(what, where=place, fix=fix)
 
 
 def check_folder(folder: Path, name: str | Path) -> None:

@@ -47,11 +47,9 @@ class PredictArguments(FileArguments):
     def leave_out(self, place: str, column: str, value: Any, what: str = "text", fix: str = "mend the row") -> None:
         """Refuse a row that has no text, unless such rows may be skipped."""
         if not self.skip_bad_rows:
-            raise HfkitError(
-                f"The row has no {what} in its column {column!r}: {repr(value)[:80]}",
-                where=place,
-                fix=f"{fix}, or --skip_bad_rows to leave such rows without an answer",
-            )
+            told = f"The row has no {what} in its column {column!r}: {repr(value)[:80]}"
+            fix = f"{fix}, or --skip_bad_rows to leave such rows without an answer"
+            raise HfkitError(told, where=place, fix=fix)
 
 
 def answering(

@@ -202,12 +202,10 @@ def try_out(model: Model, task: Any, name: str) -> None:
         with torch.inference_mode():
             model.eval()(pixel_values=torch.zeros(1, seen.channels, seen.height, seen.width))
     except Exception as error:  # each architecture fails in its own way
-        raise HfkitError(
-            f"{name} cannot read pictures of {seen.channels} x {seen.height} x {seen.width} (channels, height, width):"
-            f" {first_line(error)}",
-            where="--image_size, --model_args",
-            fix="leave both out, or give a multiple of the patch that the model was made for, and its own channels",
-        ) from error
+        size = f"{seen.channels} x {seen.height} x {seen.width} (channels, height, width)"
+        what = f"{name} cannot read pictures of {size}: {first_line(error)}"
+        fix = "leave both out, or give a multiple of the patch that the model was made for, and its own channels"
+        raise HfkitError(what, where="--image_size, --model_args", fix=fix) from error
     finally:
         model.train(training)
 

@@ -90,11 +90,9 @@ def _columns(tables: dict[str, Table], arguments: DataArguments, card: DataCard 
             table.known(asked)
         found = asked or next((named[name] for name in names if name in named and named[name] not in taken), None)
         if found is None:
-            raise HfkitError(
-                f"No column holds the {what}; there are {', '.join(table.columns)}",
-                where=table.origin,
-                fix=f"say --{flag} NAME; names that are known are {', '.join(names)}",
-            )
+            told = f"No column holds the {what}; there are {', '.join(table.columns)}"
+            fix = f"say --{flag} NAME; names that are known are {', '.join(names)}"
+            raise HfkitError(told, where=table.origin, fix=fix)
         return str(found)
 
     # Rows that were published as hfkit reads them have the question as text.
@@ -139,11 +137,9 @@ def _rows(table: Table, role: str, columns: Columns, arguments: DataArguments, n
         first = min(bad)
         if not arguments.drop_bad_rows or len(bad) == len(table):
             named = f", id {ids[first]}" if columns.id in table.columns else ""
-            raise HfkitError(
-                f"{bad[first][0].upper()}{bad[first][1:]}",
-                where=f"{table.place(first)}{named} ({counted(len(bad), 'such row')} of {len(table):,})",
-                fix=f"mend the row{'' if len(bad) == len(table) else ', or --drop_bad_rows goes on without such rows'}",
-            )
+            where = f"{table.place(first)}{named} ({counted(len(bad), 'such row')} of {len(table):,})"
+            fix = f"mend the row{'' if len(bad) == len(table) else ', or --drop_bad_rows goes on without such rows'}"
+            raise HfkitError(f"{bad[first][0].upper()}{bad[first][1:]}", where=where, fix=fix)
         notes.append(f"{role}: {counted(len(bad), 'row')} dropped: {bad[first]} ({table.place(first)}), ...")
     rows = Rows(table, list(range(len(table))), ids, {"text": questions, "text_pair": contexts}, label)
     rows = rows.select([row for row in range(len(table)) if row not in bad])

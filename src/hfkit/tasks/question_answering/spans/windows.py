@@ -90,12 +90,9 @@ class Reader:
         around, total = len(ids) - (last - first), last - first
         room = total if self.max_length is None else self.max_length - around
         if room < min(total, LEAST):
-            raise HfkitError(
-                f"The question fills the window: {around} of {self.max_length} tokens, special ones included, and a"
-                f" context of {total} has to be read beside it",
-                where=f"row {id}",
-                fix="ask a shorter question, or give a larger --max_length",
-            )
+            filled = f"{around} of {self.max_length} tokens, special ones included"
+            what = f"The question fills the window: {filled}, and a context of {total} has to be read beside it"
+            raise HfkitError(what, where=f"row {id}", fix="ask a shorter question, or give a larger --max_length")
         shared = min(STRIDE, room // 2) if self.stride is None or self.stride >= room else self.stride
         inside = [text == 1 and bool(context[slice(*at)].strip()) for text, at in zip(of, offsets, strict=True)]
         begins, ends = (

@@ -62,12 +62,9 @@ def choose(table: Table, arguments: DataArguments) -> Columns:
     source = source or _by_name(table, SOURCES, [target])
     target = target or _by_name(table, TARGETS, [source])
     if source is None or target is None or source == target:
-        raise HfkitError(
-            f"No two columns are known for a source and its target; there are {', '.join(table.columns)}",
-            where=table.origin,
-            fix="say --source_column and --target_column; for a CSV file that begins with a pair and no header,"
-            " --column_names source target",
-        )
+        what = f"No two columns are known for a source and its target; there are {', '.join(table.columns)}"
+        bare = "for a CSV file that begins with a pair and no header, --column_names source target"
+        raise HfkitError(what, where=table.origin, fix=f"say --source_column and --target_column; {bare}")
     return Columns(source, target, *languages)
 
 

@@ -179,12 +179,10 @@ class Tagger:
     def _check(self, text: str, span: Span, place: str) -> None:
         if not 0 <= span.begin <= span.end <= len(text):
             order = "ends before it begins; it is in" if 0 <= span.end < span.begin <= len(text) else "is outside"
-            raise HfkitError(
-                f"The span {span.begin} to {span.end} ({span.label}) {order} the text, which has"
-                f" {counted(len(text), 'character')}",
-                where=place,
-                fix="mend the row: offsets are characters from 0, the end is not part of the span",
-            )
+            size = counted(len(text), "character")
+            what = f"The span {span.begin} to {span.end} ({span.label}) {order} the text, which has {size}"
+            fix = "mend the row: offsets are characters from 0, the end is not part of the span"
+            raise HfkitError(what, where=place, fix=fix)
         if span.text is not None and not _same(text[span.begin : span.end], span.text):
             self._count("with a text beside the numbers that does not stand there: the numbers are read", place)
 
