@@ -58,9 +58,7 @@ class Config(PairArguments, DecodingArguments, TokenArguments, TrainConfig):
         """What these knobs cannot be together."""
         best = (self.metric_for_best_model or "loss").removeprefix("eval_")
         if best != "loss" and not self.predict_with_generate:
-            yield (
-                f"--metric_for_best_model {best} is of written texts, and looks at the validation split write none",
-                "add --predict_with_generate, or drop --metric_for_best_model: the loss decides",
-            )
+            what = f"--metric_for_best_model {best} is of written texts, and looks at the validation split write none"
+            yield what, "add --predict_with_generate, or drop --metric_for_best_model: the loss decides"
         if self.source_lang is not None and self.source_lang == self.target_lang:
             yield f"--source_lang and --target_lang are both {self.source_lang}", "name two languages, or none"
