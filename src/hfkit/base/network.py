@@ -114,11 +114,8 @@ def or_cached(what: str, fetch: Callable[[], str]) -> Path:
             raise error from None
         if not any(folder.glob("*.safetensors")):
             raise
-    print(
-        f"The Hub's cache cannot be written ({refused.filename}: {refused.strerror}):"
-        f" the {what} is taken as it is there, at commit {folder.name}",
-        file=sys.stderr,
-    )
+    told = f"The Hub's cache cannot be written ({refused.filename}: {refused.strerror})"
+    print(f"{told}: the {what} is taken as it is there, at commit {folder.name}", file=sys.stderr)
     return folder
 
 
