@@ -109,3 +109,16 @@ class AnsweringPipeline(transformers.Pipeline):
         precision = "bf16" if dtype == torch.bfloat16 else "no"
         with self.device_placement(), torch.inference_mode(), lower, products(self.device, precision):
             yield
+
+
+class Alone(AnsweringPipeline):
+    """Of a kind that transformers has no pipeline for: the three steps of one are `answered` and `said`."""
+
+    def preprocess(self, input_: Any, **_: Any) -> Any:
+        return input_
+
+    def _forward(self, input_tensors: Any, **how: Any) -> Any:
+        return next(iter(self.answered([input_tensors], **how)))
+
+    def postprocess(self, model_outputs: Any, **options: Any) -> Any:
+        return self.said(model_outputs, options)

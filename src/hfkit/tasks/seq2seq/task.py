@@ -79,12 +79,10 @@ class Seq2Seq(BaseTask):
         return cls(**given, most=config.max_generate_samples if config.predict_with_generate else 0)
 
     @classmethod
-    def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase, task: str = "") -> Self:
-        """The task that a saved model was trained for, read from its config; else the one that is said."""
+    def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         saved = getattr(model_config, "hfkit", None) or {}
         known = {name: saved[name] for name in READING if name in saved}
-        name = task or saved.get("task") or "text2text-generation"
-        return cls(task=name, **known).for_model(model_config, processor)
+        return cls(task=saved.get("task") or "text2text-generation", **known).for_model(model_config, processor)
 
     def settings(self) -> dict[str, Any]:
         """All settings as JSON, with the task's name."""
