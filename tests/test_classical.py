@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 
-from hfkit.tasks.text_classification.baselines import classical, majority, targets
+from hfkit.tasks.rivals import Answer, majority, targets
+from hfkit.tasks.text_classification.baselines import fit
 
 GOOD = ["a fine film", "fine acting, a joy", "what a joy to watch", "fine and funny"]
 BAD = ["a dull film", "dull acting, a bore", "what a bore to watch", "dull and slow"]
+
+
+def classical(
+    train: Dataset, test: Dataset, problem: str, seed: int = 0, labels: list[str] | None = None
+) -> dict[str, Answer]:
+    return fit(train, test, {"problem_type": problem, "labels": labels}, seed)
 
 
 def films(names: list[str], text: dict[str, list[str]] | None = None) -> Dataset:

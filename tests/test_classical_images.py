@@ -12,10 +12,15 @@ from sklearn.datasets import load_digits
 from hfkit.evaluation import wording
 from hfkit.evaluation.stats import intervals
 from hfkit.tasks.image_classification import baselines
-from hfkit.tasks.image_classification.baselines import classical_images, images_logreg
+from hfkit.tasks.image_classification.baselines import fit, pixels_logreg
+from hfkit.tasks.rivals import Answer
 from hfkit.training.test_split import fit_baselines
 
 NAMES = ["dark", "light"]
+
+
+def both(train: Dataset, test: Dataset, problem: str, labels: list[str] | None = None) -> dict[str, Answer]:
+    return fit(train, test, {"problem_type": problem, "labels": labels}, 0)
 
 
 def file_of(pixels: np.ndarray) -> dict[str, bytes]:
@@ -41,7 +46,7 @@ def test_real_digits() -> None:
     files = [file_of((image * 255 / 16).astype(np.uint8)) for image in digits.images[:900]]
     data = Dataset.from_dict({"image": files, "label": digits.target[:900]}, features=features)
     train, test = data.select(range(600)), data.select(range(600, 900))
-    found = classical_images(train, test, "single_label_classification")
+    found = both(train, test, "single_label_classification")
     assert set(found) == {"pixels_logreg", "majority"}
     answer = found["pixels_logreg"]
     assert (answer["prediction"] == digits.target[600:900]).mean() > 0.88
@@ -53,47 +58,36 @@ def test_real_digits() -> None:
 
 @pytest.mark.parametrize("size", [(6, 6), (40, 52), (40, 52, 3)])
 def test_pictures_of_any_size_and_colour(size: tuple[int, ...]) -> None:
-    answer = images_logreg(shades(40, size), shades(10, size), "single_label_classification")
+    answer = pixels_logreg(shades(40, size), shades(10, size), "single_label_classification")
     assert answer["prediction"].tolist() == [0, 1] * 5
 
 
 def test_answers_come_in_the_models_order_of_labels_by_name() -> None:
-    found = classical_images(shades(40), shades(4), "single_label_classification", labels=["Light", "none", "DARK"])
+    found = both(shades(40), shades(4), "single_label_classification", labels=["Light", "none", "DARK"])
     assert found["pixels_logreg"]["prediction"].tolist() == [2, 0, 2, 0]
     assert (found["pixels_logreg"]["probabilities"][:, 1] == 0).all()
     assert found["majority"]["probabilities"].shape == (4, 3)
 
 
 def test_many_labels_and_numbers() -> None:
-    many = classical_images(
-        shades(40, label=[[0], [0, 1]] * 20), shades(4, label=[[0], []] * 2), "multi_label_classification"
-    )
+    many = both(shades(40, label=[[0], [0, 1]] * 20), shades(4, label=[[0], []] * 2), "multi_label_classification")
     assert many["pixels_logreg"]["prediction"].tolist() == [[1, 0], [1, 1]] * 2
     assert many["majority"]["prediction"].tolist() == [[1, 0]] * 4
-    numbers = classical_images(shades(40, label=[1.0, 5.0] * 20), shades(4, label=[1.0] * 4), "regression")
+    numbers = both(shades(40, label=[1.0, 5.0] * 20), shades(4, label=[1.0] * 4), "regression")
     low, high = numbers["pixels_logreg"]["prediction"][:2]
     assert low < 3 < high
     assert numbers["majority"]["prediction"].tolist() == [3.0] * 4
 
 
-def test_a_frozen_backbones_features_take_the_place_of_pixels() -> None:
-    train, test = shades(40), shades(4)
-    seen = np.array([[1000.0 * (row % 2), 7.0] for row in range(40)])
-    unseen = np.array([[1000.0, 7.0], [0.0, 7.0], [1000.0, 7.0], [0.0, 7.0]])  # against what the pixels say
-    found = classical_images(train, test, "single_label_classification", features=(seen, unseen))
-    assert set(found) == {"features_logreg", "majority"}
-    assert found["features_logreg"]["prediction"].tolist() == [1, 0, 1, 0]
-
-
 def test_too_many_pictures_are_drawn_from_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     train, test = shades(60), shades(4)
     monkeypatch.setattr(baselines, "FITTED", 30)
-    first, again, other = (images_logreg(train, test, "single_label_classification", seed=seed) for seed in (1, 1, 2))
+    first, again, other = (pixels_logreg(train, test, "single_label_classification", seed=seed) for seed in (1, 1, 2))
     assert first["rows"] == 30
     assert (first["probabilities"] == again["probabilities"]).all()
     assert (first["probabilities"] != other["probabilities"]).any()
     monkeypatch.setattr(baselines, "DECODED", 20 * 36)
-    assert images_logreg(train, test, "single_label_classification")["rows"] == 20
+    assert pixels_logreg(train, test, "single_label_classification")["rows"] == 20
 
 
 def test_a_run_of_pictures_is_held_against_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ from hfkit.baselines.language.tokenizers import END_TOKEN, TOKENIZERS
 from hfkit.baselines.transformer import MultiHeadAttention
 from hfkit.config import TrainConfig
 from hfkit.data.sources import embedded
-from hfkit.tasks.text_generation.scratch import build_language_baseline
+from hfkit.tasks.text_generation.models import from_scratch
 
 VOCAB, END, PAD = 61, 0, 1
 IDS = {"vocab_size": VOCAB, "bos_token_id": END, "eos_token_id": END, "pad_token_id": PAD}
@@ -394,7 +394,7 @@ def test_tokens_are_bytes_joined_or_characters() -> None:
 def build() -> Callable[..., tuple[Any, PreTrainedTokenizerBase]]:
     def call(name: str, tokenizer: str = "bpe", max_length: int | None = None, **knobs: Any) -> tuple[Any, Any]:
         config = TrainConfig(task="text-generation", model=f"baseline:{name}", vocab_size=300, **knobs)
-        return build_language_baseline(config, TEXTS, tokenizer, max_length)
+        return from_scratch(config, TEXTS, tokenizer, max_length)
 
     return call
 

@@ -34,7 +34,7 @@ from hfkit.baselines.vision.configs import (
 from hfkit.baselines.vision.processor import make_processor, native_shape
 from hfkit.config import TrainConfig
 from hfkit.tasks.image_classification import SPEC
-from hfkit.tasks.image_classification.scratch import build_image_baseline
+from hfkit.tasks.image_classification.models import from_scratch
 
 RESNET18: dict[str, Any] = {
     "depths": [2, 2, 2, 2],
@@ -394,7 +394,7 @@ def test_every_name_builds_a_model_of_the_datas_shape(name: str) -> None:
     images = noise("L", 28, 28)
     config, data = TrainConfig(task="image-classification", model=f"baseline:{name}"), data_of(images)
     with torch.device("meta"):  # sizes are all that is asked
-        model, processor = build_image_baseline(config, build_task(config, data), data)
+        model, processor = from_scratch(config, build_task(config, data), data)
     assert (model.config.image_size, model.config.num_channels) == (28, 1)
     assert model.config.id2label == {0: "round", 1: "square"}
     assert processor(images, return_tensors="pt")["pixel_values"].shape == (6, 1, 28, 28)

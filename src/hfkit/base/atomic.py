@@ -49,10 +49,8 @@ def unwritable(path: Path, error: OSError, instead: str = "set --output_dir") ->
     """The message for a disk that is full or a folder that may not be written; `instead` leads to another folder."""
     absent = error.errno in (errno.ENOENT, errno.ENOTDIR) and not path.parent.is_dir()
     first = f"make the folder {path.parent}" if absent else "free space on the disk"
-    return HfkitError(
-        f"{path} cannot be written: {error.strerror or error}",
-        fix=f"{first}, or {instead} to a place that you may write",
-    )
+    what = f"{path} cannot be written: {error.strerror or error}"
+    return HfkitError(what, fix=f"{first}, or {instead} to a place that you may write")
 
 
 def write_json(path: Path, content: Any) -> None:

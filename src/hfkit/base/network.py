@@ -28,11 +28,8 @@ def hub_unreachable(what: str, error: BaseException | str | None = None) -> Hfki
     """The one message for a Hub that cannot be reached and a cache that lacks `what` ("data set stanfordnlp/imdb"); the
     first line of what the connection answered is repeated."""
     reason = str(error).strip().splitlines()[0] if error and str(error).strip() else None
-    return HfkitError(
-        f"The Hub cannot be reached, and its cache on this machine does not hold the {what}",
-        where=f"{endpoint()} ({reason})" if reason else endpoint(),
-        fix=WAYS_OUT,
-    )
+    told = f"The Hub cannot be reached, and its cache on this machine does not hold the {what}"
+    return HfkitError(told, where=f"{endpoint()} ({reason})" if reason else endpoint(), fix=WAYS_OUT)
 
 
 def endpoint() -> str:
@@ -46,9 +43,8 @@ def endpoint() -> str:
     except ValueError:  # half of an IPv6 address; a port that is no number
         good = False
     if not good:
-        raise HfkitError(
-            f"HF_ENDPOINT is no address: {address!r}", fix="write it whole, as in HF_ENDPOINT=https://hf-mirror.com"
-        )
+        what = f"HF_ENDPOINT is no address: {address!r}"
+        raise HfkitError(what, fix="write it whole, as in HF_ENDPOINT=https://hf-mirror.com")
     return address.rstrip("/")
 
 
@@ -89,11 +85,9 @@ def hub_access(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         if refused := atomic.refusal(error):
-            raise HfkitError(
-                f"The {what} cannot be kept in the Hub's cache: {refused.strerror}",
-                where=str(refused.filename or constants.HF_HOME),
-                fix="set HF_HOME to a folder of your own, on a disk with space; HF_HUB_CACHE moves models alone",
-            ) from error
+            told = f"The {what} cannot be kept in the Hub's cache: {refused.strerror}"
+            fix = "set HF_HOME to a folder of your own, on a disk with space; HF_HUB_CACHE moves models alone"
+            raise HfkitError(told, where=str(refused.filename or constants.HF_HOME), fix=fix) from error
         names = names_of(error)
         if connection_failed(error) or ("DatasetNotFoundError" in names and not reachable):
             reason = "HF_HUB_OFFLINE is set" if offline else error if reachable else "no connection"
@@ -120,11 +114,8 @@ def or_cached(what: str, fetch: Callable[[], str]) -> Path:
             raise error from None
         if not any(folder.glob("*.safetensors")):
             raise
-    print(
-        f"The Hub's cache cannot be written ({refused.filename}: {refused.strerror}):"
-        f" the {what} is taken as it is there, at commit {folder.name}",
-        file=sys.stderr,
-    )
+    told = f"The Hub's cache cannot be written ({refused.filename}: {refused.strerror})"
+    print(f"{told}: the {what} is taken as it is there, at commit {folder.name}", file=sys.stderr)
     return folder
 
 

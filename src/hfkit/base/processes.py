@@ -53,11 +53,9 @@ def meet(make: Callable[..., Met], **options: Any) -> Met:
     """Make an Accelerator, or its PartialState, which meets the other processes of the launch.
 
     Variables that are no whole launch are dropped, and this is said. Who is waited for is said after seconds, and a
-    wait that does not end ends the process with one message: nothing in Python can interrupt it.
-
-    Raises:
-        HfkitError: The launcher started several processes that do not know each other: each would train alone, and
-            all would write into one run; or they cannot meet where MASTER_ADDR says."""
+    wait that does not end ends the process with one message: nothing in Python can interrupt it. Raises HfkitError: the
+    launcher started several processes that do not know each other: each would train alone, and all would write into one
+    run; or they cannot meet where MASTER_ADDR says."""
     found = [f"{name}={os.environ[name]}" for name in PLACE if name in os.environ]
     if found and not _whole():
         print(f"{', '.join(found)}: left over, with no launch to belong to; this is one process", file=sys.stderr)
@@ -78,11 +76,9 @@ def meet(make: Callable[..., Met], **options: Any) -> Met:
         reason = str(error).strip().splitlines()[0]
         raise HfkitError(f"{_who()} cannot meet the others: {reason}", where=_place(), fix=LEFT_OVER) from error
     if made.num_processes != count():
-        raise HfkitError(
-            f"the launcher started {count()} processes, and they do not know each other",
-            fix="on the CPU set ACCELERATE_USE_CPU=true before torchrun; on GPUs start one process for each GPU; "
-            + LEFT_OVER,
-        )
+        what = f"the launcher started {count()} processes, and they do not know each other"
+        fix = "on the CPU set ACCELERATE_USE_CPU=true before torchrun; on GPUs start one process for each GPU"
+        raise HfkitError(what, fix=f"{fix}; {LEFT_OVER}")
     return made
 
 

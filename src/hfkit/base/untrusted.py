@@ -28,14 +28,12 @@ def regular_file(path: str | Path) -> Path:
     except FileNotFoundError as error:
         raise HfkitError("There is no such file", where=str(path)) from error
     except (OSError, ValueError, RuntimeError) as error:  # a link in a circle, NUL in the name, ~nobody
-        raise HfkitError(
-            f"The file cannot be read: {getattr(error, 'strerror', None) or error}", where=str(path)
-        ) from error
+        what = f"The file cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise HfkitError(what, where=str(path)) from error
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "no regular file, but a pipe, a socket or a device"
-        raise HfkitError(
-            f"This is {kind}", where=str(path), fix="give a file; copy what a pipe or device gives into one"
-        )
+        what = f"This is {kind}"
+        raise HfkitError(what, where=str(path), fix="give a file; copy what a pipe or device gives into one")
     return path
 
 
@@ -47,9 +45,8 @@ def text_codec(name: str) -> str:
     except UnicodeDecodeError:
         pass  # one byte is no text in UTF-16
     except (LookupError, ValueError) as error:
-        raise HfkitError(
-            f"There is no encoding {name!r}", where="--encoding", fix="such as utf-8, gb18030, cp1252, latin-1, utf-16"
-        ) from error
+        what = f"There is no encoding {name!r}"
+        raise HfkitError(what, where="--encoding", fix="such as utf-8, gb18030, cp1252, latin-1, utf-16") from error
     return "utf-8-sig" if codecs.lookup(name).name == "utf-8" else name
 
 
@@ -70,20 +67,14 @@ def not_text(path: str | Path, line: int, encoding: str, beginning: bytes, byte:
         guess = "the file begins as utf-16 does"
     elif b"\0" in beginning:
         guess = f"its zeros look like utf-16-{'be' if beginning[:1] == bytes(1) else 'le'}"
-    what = "it is cut off" if byte is None else f"byte 0x{byte:02x} cannot stand there"
-    return HfkitError(
-        f"The file is not {encoding.removesuffix('-sig')} text: {what}{' (NUL)' if byte == 0 else ''}",
-        where=f"{path}, line {line}",
-        fix=f"name its encoding with --encoding ({guess}), or save it as UTF-8",
-    )
+    problem = "it is cut off" if byte is None else f"byte 0x{byte:02x} cannot stand there"
+    what = f"The file is not {encoding.removesuffix('-sig')} text: {problem}{' (NUL)' if byte == 0 else ''}"
+    fix = f"name its encoding with --encoding ({guess}), or save it as UTF-8"
+    return HfkitError(what, where=f"{path}, line {line}", fix=fix)
 
 
 def read_json(
-    text: str,
-    where: str,
-    what: str = "The file",
-    fix: str | None = None,
-    decode: Callable[[str], Any] = json.loads,
+    text: str, where: str, what: str = "The file", fix: str | None = None, decode: Callable[[str], Any] = json.loads
 ) -> Any:
     """The value of a JSON text, which messages call `what`, at `where`; `decode` may read several values of it. Raises
     HfkitError: it is no JSON, is nested too deeply, or holds half a character or a number of thousands of digits. A
@@ -97,9 +88,8 @@ def read_json(
         raise HfkitError(f"{what} is not JSON: {error.msg} at character {error.colno}", where=place, fix=fix) from error
     except UnicodeEncodeError as error:
         half = f"\\u{ord(error.object[error.start]):04x}"
-        raise HfkitError(
-            f"A text holds {half}, which is half a character", where=where, fix="write the character whole, or cut it"
-        ) from error
+        told = f"A text holds {half}, which is half a character"
+        raise HfkitError(told, where=where, fix="write the character whole, or cut it") from error
     except (RecursionError, ValueError) as error:
         problem = "is nested too deeply" if isinstance(error, RecursionError) else "holds a number of over 4,300 digits"
         raise HfkitError(f"{what} {problem}", where=where) from error
@@ -141,6 +131,5 @@ def read_yaml(text: str, path: Path, first: int = 1) -> Any:
     except Exception as error:  # yaml's errors, and whatever a value raises that is none
         mark = getattr(error, "problem_mark", None)
         where = f"{path}, line {mark.line + first}" if mark else str(path)
-        raise HfkitError(
-            f"The front matter is not YAML: {getattr(error, 'problem', None) or error}", where=where
-        ) from error
+        what = f"The front matter is not YAML: {getattr(error, 'problem', None) or error}"
+        raise HfkitError(what, where=where) from error

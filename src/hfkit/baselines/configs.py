@@ -85,8 +85,7 @@ class BaselineSeq2SeqConfig(PreTrainedConfig):
 
     Pre-norm and GELU by default, as above; the paper's own settings are `norm_first: false, hidden_act: "relu"`.
     Learned positions are one table for both sides too. The ids are those of the tokenizers that hfkit trains: a target
-    begins after the end token, as a text does there.
-    """
+    begins after the end token, as a text does there."""
 
     model_type = "hfkit-seq2seq"
     keys_to_ignore_at_inference: ClassVar[list[str]] = ["cache", "past_key_values"]

@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from hfkit.base.errors import HfkitError
 from hfkit.data.readers import open_bytes
 from hfkit.data.readers.lines import text_lines
+from hfkit.data.tables.table import is_number
 
 MARK = "▁"
 """What `train_tokenizer` writes before the first piece of a word."""
@@ -20,17 +21,11 @@ LARGEST = float(torch.finfo(torch.float32).max)
 
 @dataclass(frozen=True)
 class WordVectors:
-    """The vectors of a vocabulary's words.
+    """The vectors of a vocabulary's words."""
 
-    Attributes:
-        size: Numbers of a vector.
-        found: Token -> its vector.
-        told: How many words have one, in a sentence.
-    """
-
-    size: int
-    found: dict[int, list[float]]
-    told: str
+    size: int  # numbers of a vector
+    found: dict[int, list[float]]  # token -> its vector
+    told: str  # how many words have one, in a sentence
 
     def fill(self, embeddings: nn.Embedding) -> None:
         """Write the vectors over the start values (vocabulary, size); words without one keep theirs."""
@@ -45,14 +40,9 @@ def read_word_vectors(path: Path, tokenizer: PreTrainedTokenizerBase) -> WordVec
     A line is a word and its numbers, parted by spaces; word2vec's first line says how many words and numbers follow. A
     word that the file lacks as it is written takes the vector of its small letters. Of repeated words the first counts.
 
-    Args:
-        path: The file.
-        tokenizer: From `train_tokenizer`. Pieces that go on within a word have no vector.
-
-    Raises:
-        HfkitError: No such file; a line with another count of numbers, or with what is none; a file that is cut off;
-            or no word of the vocabulary in it.
-    """
+    `tokenizer` is from `train_tokenizer`; pieces that go on within a word have no vector. Raises HfkitError: no such
+    file; a line with another count of numbers, or with what is none; a file that is cut off; or no word of the
+    vocabulary in it."""
     words = {token[1:]: number for token, number in tokenizer.get_vocab().items() if token[:1] == MARK and token[1:]}
     wanted = {spelt for word in words for spelt in (word, word.lower())}
     read: dict[str, list[float]] = {}
@@ -83,7 +73,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str, list[str]]]:
                 continue
             size = size or len(fields) - 1
             word, values = " ".join(fields[:-size]) if size else "", fields[-size:]
-            if size < 1 or len(fields) <= size or any(map(_is_number, fields[1:-size])):
+            if size < 1 or len(fields) <= size or any(map(is_number, fields[1:-size])):
                 what = f"The line has {len(fields) - 1} numbers" + (f", and the others have {size}" if size > 0 else "")
                 raise HfkitError(what, where=where, fix="a line is a word and its numbers, parted by single spaces")
             count += 1
@@ -93,18 +83,10 @@ def _lines(path: Path) -> Iterator[tuple[str, str, list[str]]]:
         raise HfkitError(what, where=str(path), fix="fetch or write it again")
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _numbers(fields: list[str], where: str) -> list[float]:
     """The numbers of a word that is wanted; others are not looked at, for there may be millions."""
     for field in fields:
-        if not _is_number(field) or not abs(float(field)) <= LARGEST:  # so no NaN either
+        if not is_number(field) or abs(float(field)) > LARGEST:
             what = f"{field[:40]!r} is no number that a weight can be"
             raise HfkitError(what, where=where, fix="mend the line, or drop it")
     return list(map(float, fields))

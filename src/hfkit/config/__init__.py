@@ -55,8 +55,7 @@ class RunArguments:
         lead=9,
     )
     reuse_tokens: bool = knob(
-        True,
-        "Keep prepared splits and tokens under HF_HOME, and take them again where all they come from is the same.",
+        True, "Keep prepared splits and tokens under HF_HOME, and take them again where all they come from is the same."
     )
     overwrite: bool = knob(False, "Delete the run of another configuration that stands in output_dir.")
     report_to: list[str] = knob([], "Trackers: tensorboard, trackio, wandb.")

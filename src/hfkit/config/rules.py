@@ -83,11 +83,8 @@ def _model(config: TrainConfig) -> Broken:
     if config.unfreeze_epoch is not None and not config.freeze:
         yield "--unfreeze_epoch has nothing to unfreeze", "add --freeze backbone, or drop --unfreeze_epoch"
     if config.unfreeze_epoch is not None and config.max_steps < 0 and config.unfreeze_epoch >= config.num_train_epochs:
-        yield (
-            f"--unfreeze_epoch {config.unfreeze_epoch} never comes: epochs count from 0, and there are"
-            f" {config.num_train_epochs:g}",
-            "give an earlier epoch, or train for longer",
-        )
+        what = f"--unfreeze_epoch {config.unfreeze_epoch} never comes: epochs count from 0, and there are"
+        yield f"{what} {config.num_train_epochs:g}", "give an earlier epoch, or train for longer"
 
 
 def _loop(config: TrainConfig) -> Broken:

@@ -52,16 +52,11 @@ class TokenArguments:
         """What these knobs cannot be together, and with those of a run."""
         tokens, longest = self.tokens_per_batch, self.max_length
         if tokens is not None and getattr(self, "auto_find_batch_size", False):
-            yield (
-                "--tokens_per_batch and --auto_find_batch_size both decide how large a batch is",
-                "drop one of the two",
-            )
+            what = "--tokens_per_batch and --auto_find_batch_size both decide how large a batch is"
+            yield what, "drop one of the two"
         if tokens is not None and longest and tokens < longest:
-            yield (
-                f"--tokens_per_batch {tokens} is below --max_length {longest}:"
-                " one long text would not fit into a batch",
-                f"give at least {longest}",
-            )
+            what = f"--tokens_per_batch {tokens} is below --max_length {longest}"
+            yield f"{what}: one long text would not fit into a batch", f"give at least {longest}"
 
 
 @dataclass

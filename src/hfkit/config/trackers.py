@@ -17,9 +17,8 @@ def tracker_names(report_to: list[str]) -> list[str]:
         if name not in TRACKERS:
             raise HfkitError(f"unknown tracker {name!r}", where="--report_to", fix=nearest(name, TRACKERS))
         if find_spec(TRACKERS[name]) is None:
-            raise HfkitError(
-                f"the tracker {name} is not installed", where="--report_to", fix=f"pip install 'hfkit[{name}]'"
-            )
+            what = f"the tracker {name} is not installed"
+            raise HfkitError(what, where="--report_to", fix=f"pip install 'hfkit[{name}]'")
     return names
 
 

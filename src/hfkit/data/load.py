@@ -40,8 +40,7 @@ def load_data(source: RowArguments | str | PathLike[str], **options: Any) -> Loa
         read, counted and removed. Rank 0 prints that too.
 
     Raises:
-        HfkitError: Anything in the data that is not fit for training; the message names file and line.
-    """
+        HfkitError: Anything in the data that is not fit for training; the message names file and line."""
     arguments, problem_type, task = _arguments(source, options)
     if (load := _own(task, "stream" if arguments.streaming else "load")) is not None:
         loaded: LoadedData = load(arguments)
@@ -68,15 +67,10 @@ def load_test(
     **options: Any,
 ) -> LoadedData:
     """Loads rows to evaluate a finished model on, as `load_data` does: a single file whole, anything else its test
-    split. It gives `test` alone and, where given, exactly `label_names` as classes.
-
-    Args:
-        label_names: The model's labels. The data's are mapped to them by name (case does not count), never by position.
-        trained: The model's run's configuration and data: rows are read as it read them where `source` leaves it open.
-
-    Raises:
-        HfkitError: As `load_data`; and a label that the model does not know.
-    """
+    split. It gives `test` alone and, where given, exactly `label_names`, the model's labels, as classes: the data's are
+    mapped to them by name (case does not count), never by position. `trained` are the configuration and data of the
+    model's run: rows are read as it read them where `source` leaves it open. Raises HfkitError: as `load_data`; and a
+    label that the model does not know."""
     arguments, problem_type, task = _arguments(source, options)
     if arguments.streaming:
         raise HfkitError("--streaming is for training: figures are taken on rows in memory", fix="drop --streaming")

@@ -26,8 +26,7 @@ def remove_repeats(splits: dict[str, Rows], notes: list[str], *, keep: bool = Fa
     Two rows are the same example when their texts are equal without outer space and case, or their images have the same
     pixels. The test split is never touched: its figures stay comparable with everyone's. Of repeated rows in training
     the first stays. `splits` are in the order train, validation, test; to `keep` is to count only. Raises HfkitError:
-    nothing is left of a split.
-    """
+    nothing is left of a split."""
     keys = {split: rows.keys() for split, rows in splits.items()}
     noun = "image" if any("image" in rows.inputs for rows in splits.values()) else "text"
     kept = {}

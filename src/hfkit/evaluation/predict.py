@@ -94,8 +94,7 @@ def _memory_for(rows: list[int], tokens: int) -> Iterator[None]:
         if not hardware.out_of_memory(error):
             raise
         what = f"out of memory in an evaluation batch of {len(rows)} rows, {tokens:,} padded tokens"
-        fix = "set a smaller --per_device_eval_batch_size or --eval_tokens_per_batch"
-        raise HfkitError(what, fix=fix) from error
+        raise HfkitError(what, fix="set a smaller --per_device_eval_batch_size or --eval_tokens_per_batch") from error
 
 
 def _gathered(mine: list[list[int]], kept: list[dict[str, np.ndarray]], stopped: bool) -> dict[str, np.ndarray]:

@@ -17,7 +17,6 @@ ALPHA = 0.05
 _BASELINES = {
     "tfidf_logreg": "TF-IDF + logistic regression",
     "pixels_logreg": "logistic regression on pixels",
-    "features_logreg": "logistic regression on frozen features",
     "majority": "majority class",
     "byte_ngram": "counts of six bytes in a row",
     "byte_unigram": "counts of single bytes",

@@ -35,11 +35,9 @@ def planned(folder: Path, repository: str, base: str | None) -> tuple[str, str |
         raise HfkitError("the base and the adapter cannot be one repository", where="--with_base", fix="name another")
     if base is None:
         shown = f"the embedded {name}" if name.startswith("demo:") else f"the folder {Path(name).name}"
-        raise HfkitError(
-            f"the adapter stands on {shown}, which is not on the Hub: nobody could open it",
-            fix=f"add --with_base to publish the base first, as {repository}-base; or --merged to publish the adapter"
-            " and its base as one model",
-        )
+        what = f"the adapter stands on {shown}, which is not on the Hub: nobody could open it"
+        fix = f"add --with_base to publish the base first, as {repository}-base"
+        raise HfkitError(what, fix=f"{fix}; or --merged to publish the adapter and its base as one model")
     return base, None
 
 

@@ -119,12 +119,10 @@ def _compare(expected: list[list[float]], answers: list[list[float]], repository
         return
     here, there = expected[differing[0]], answers[differing[0]]
     gap = max((abs(a - b) for a, b in zip(here, there, strict=False)), default=float("nan"))
-    raise HfkitError(
-        f"{repository} does not answer as the run does: {len(differing)} of {len(expected)} examples differ, the first"
-        f" by {gap:.3g} in a logit",
-        where=f"commit {commit}, opened with {NAMES[way]}",
-        fix="the commit stands as it is. Compare its files with the run's model/ before you tell anybody of it",
-    )
+    differ = f"{len(differing)} of {len(expected)} examples differ, the first by {gap:.3g} in a logit"
+    what = f"{repository} does not answer as the run does: {differ}"
+    fix = "the commit stands as it is. Compare its files with the run's model/ before you tell anybody of it"
+    raise HfkitError(what, where=f"commit {commit}, opened with {NAMES[way]}", fix=fix)
 
 
 def _ask(order: dict[str, Any], token: str | None, address: str, repository: str) -> list[list[float]]:
@@ -148,6 +146,5 @@ def _ask(order: dict[str, Any], token: str | None, address: str, repository: str
         why = (done.stderr.strip().splitlines() or ["no answer"])[-1]
         what = f"{repository} was published, and cannot be opened from an empty cache: {line(why, 400)}"
         where = f"commit {order['question']['revision']}, with {NAMES[order['question']['how']]}"
-        fix = "the commit stands as it is; HFKIT_DEBUG=1 shows more"
-        raise HfkitError(what, where=where, fix=fix)
+        raise HfkitError(what, where=where, fix="the commit stands as it is; HFKIT_DEBUG=1 shows more")
     return json.loads(lines[-1])["logits"]

@@ -26,15 +26,10 @@ def check_count(name: str, value: Any) -> None:
 
 
 class AnsweringPipeline(transformers.Pipeline):
-    """Stands before transformers' pipeline of a kind. That kind says what is `answered` of rows, and how it is `said`.
+    """Stands before transformers' pipeline of a kind, which says what is `answered` of rows and how it is `said`."""
 
-    Attributes:
-        reading: The task that the model was trained for.
-        one: Types of a single row; of anything else each item is a row.
-    """
-
-    reading: Any
-    one: ClassVar[tuple[type, ...]]
+    reading: Any  # the task that the model was trained for
+    one: ClassVar[tuple[type, ...]]  # types of a single row; of anything else each item is a row
 
     def settle(self, reading: Any, mixed_precision: str, exact: bool = False) -> None:
         """Take the task, decide the precision, and let glibc keep the blocks of a batch for the next one.
@@ -114,3 +109,16 @@ class AnsweringPipeline(transformers.Pipeline):
         precision = "bf16" if dtype == torch.bfloat16 else "no"
         with self.device_placement(), torch.inference_mode(), lower, products(self.device, precision):
             yield
+
+
+class Alone(AnsweringPipeline):
+    """Of a kind that transformers has no pipeline for: the three steps of one are `answered` and `said`."""
+
+    def preprocess(self, input_: Any, **_: Any) -> Any:
+        return input_
+
+    def _forward(self, input_tensors: Any, **how: Any) -> Any:
+        return next(iter(self.answered([input_tensors], **how)))
+
+    def postprocess(self, model_outputs: Any, **options: Any) -> Any:
+        return self.said(model_outputs, options)

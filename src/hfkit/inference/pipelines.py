@@ -90,8 +90,7 @@ def predict_file(model: Any, input: str | Path, output: str | Path | None = None
 
     Raises:
         HfkitError: The model's task writes no answers to files. With the file and the row: a missing column, a row
-            without a text, a broken row. And what `hfkit.pipeline` and the writers raise. No output is left then.
-    """
+            without a text, a broken row. And what `hfkit.pipeline` and the writers raise. No output is left then."""
     loaded = getattr(model, "model", None)
     spec = task_of(locate(model)) if loaded is None else discover.of_model(loaded)
     if spec is None:
@@ -99,9 +98,8 @@ def predict_file(model: Any, input: str | Path, output: str | Path | None = None
         raise HfkitError(f"{model} answers none of the tasks {', '.join(discover.names())}")
     predict = spec.offers("files", "predict")
     if predict is None:
-        raise HfkitError(
-            f"{model} is for {spec.name}, which answers no files", fix="hfkit.pipeline in Python, hfkit generate"
-        )
+        what = f"{model} is for {spec.name}, which answers no files"
+        raise HfkitError(what, fix="hfkit.pipeline in Python, hfkit generate")
     for name in ("output_format", "candidate_labels", "hypothesis_template"):
         if name in options and name not in signature(predict).parameters:
             raise HfkitError(f"{spec.name} has no such choice", where=f"--{name}", fix="drop the flag")

@@ -77,9 +77,6 @@ def column_of(
     only = source.columns if len(source.columns) == 1 else []
     found = [name for name in (asked, *known, *only) if name]
     if not found:
-        raise HfkitError(
-            f"It cannot be told which column is the {what}; there are {', '.join(source.columns)}",
-            where=source.name,
-            fix=f"say --{what}_column NAME",
-        )
+        told = f"It cannot be told which column is the {what}; there are {', '.join(source.columns)}"
+        raise HfkitError(told, where=source.name, fix=f"say --{what}_column NAME")
     return found[0]

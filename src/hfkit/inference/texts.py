@@ -12,23 +12,17 @@ from hfkit.inference.answering import AnsweringPipeline, check_count
 
 
 class TextPipeline(AnsweringPipeline):
-    """Stands before `AnsweringPipeline`'s other heirs, and transformers' pipeline of a kind.
+    """Stands before `AnsweringPipeline`'s other heirs, and transformers' pipeline of a kind."""
 
-    Attributes:
-        of: The task's class.
-        exact: See `settle`.
-        chunks: Rows that are sorted by length together, on a CPU and on an accelerator: enough to pad little, few
-            enough to stream. A CPU's batches are smaller.
-        budgets: Padded tokens of a batch. A CPU gains nothing from more, and a program loses by it that is not told to
-            keep its memory: glibc gives blocks of more than 32 MiB back each time (benchmarks/NOTES.md).
-        takes: Arguments that a call may have.
-    """
-
-    of: ClassVar[Any]
-    exact: ClassVar[bool] = False
+    of: ClassVar[Any]  # the task's class
+    exact: ClassVar[bool] = False  # see `settle`
+    # Rows that are sorted by length together, on a CPU and on an accelerator: enough to pad little, few enough to
+    # stream. A CPU's batches are smaller.
     chunks: ClassVar[tuple[int, int]] = (256, 1024)
+    # Padded tokens of a batch. A CPU gains nothing from more, and a program loses by it that is not told to keep its
+    # memory: glibc gives blocks of more than 32 MiB back each time (benchmarks/NOTES.md).
     budgets: ClassVar[tuple[int, int]] = (2048, 65536)
-    takes: ClassVar[tuple[str, ...]]
+    takes: ClassVar[tuple[str, ...]]  # arguments that a call may have
     tokenizer: Any
 
     def __init__(
@@ -63,7 +57,8 @@ class TextPipeline(AnsweringPipeline):
             raise HfkitError(what, fix=nearest(name, (*self.takes, "batch_size")))
 
 
-def check_whole(text: str, called: str = "A text") -> None:
+def check_whole(text: str, called: str = "A text", where: str | None = None) -> None:
     """Refuse what no tokenizer reads, half of a character of two."""
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise HfkitError(f"{called} holds half a character: {text[:80]!r}.", fix="write it whole, or cut it")
+        what = f"{called} holds half a character: {text[:80]!r}"
+        raise HfkitError(what, where=where, fix="write it whole, or cut it")

@@ -14,7 +14,7 @@ from hfkit.base.atomic import unwritable
 from hfkit.base.errors import HfkitError
 from hfkit.base.sanitize import flat
 from hfkit.data.readers import CSV_SUFFIXES, SUFFIXES
-from hfkit.data.tables.table import counted
+from hfkit.data.tables.table import counted, is_number
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula."""
@@ -101,7 +101,7 @@ class CsvWriter(Writer):
 
     def _cell(self, value: Any) -> str:
         text = _line(value)
-        if isinstance(value, str) and text.startswith(FORMULA) and not _is_number(text):
+        if isinstance(value, str) and text.startswith(FORMULA) and not is_number(text):
             self.defused += 1
             cells = counted(self.defused, "cell")
             self.notes = [f"leading apostrophes: {cells} that a spreadsheet would run as a formula"]
@@ -157,11 +157,3 @@ def _line(value: Any) -> str:
     if value is None:
         return ""
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else str(value)
-
-
-def _is_number(value: str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True

@@ -20,6 +20,7 @@ from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.freezing import freeze, still_norms
 from hfkit.models.adapting.lora import add_lora
 from hfkit.models.inspection import check_memory, first_line, say
+from hfkit.models.loading import Built
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.discover import find
 
@@ -68,7 +69,7 @@ def from_scratch(
     length: int,
     lowercase: bool = True,
     mask: bool = False,
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+) -> Built:
     """A baseline that reads texts, untrained; its tokenizer, trained on them; and no parameters that a file lacked.
 
     `config` and `task` are of a task that reads texts, and `config.model` is the baseline's name; `texts` are those of

@@ -116,11 +116,9 @@ def check_memory(auto_model: Any, config: PreTrainedConfig, **options: Any) -> N
     parameters = sum(parameter.numel() for parameter in model.parameters())
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if 4 * parameters > memory:
-        raise HfkitError(
-            f"the config asks for {parameters:,} parameters, {4 * parameters >> 30:,} GB in float32; this machine has"
-            f" {memory >> 30:,} GB",
-            fix="choose a smaller model, or a larger machine",
-        )
+        asked = f"{parameters:,} parameters, {4 * parameters >> 30:,} GB in float32"
+        what = f"the config asks for {asked}; this machine has {memory >> 30:,} GB"
+        raise HfkitError(what, fix="choose a smaller model, or a larger machine")
 
 
 def say(told: str) -> None:

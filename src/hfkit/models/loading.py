@@ -23,6 +23,9 @@ from hfkit.models.names import check_folder, locate
 from hfkit.tasks import discover
 from hfkit.tasks.spec import TaskSpec
 
+Built = tuple[PreTrainedModel, Any, list[str]]
+"""A model, its tokenizer or image processor, and the parameters that no checkpoint has filled."""
+
 
 def load_model(path: str | Path, revision: str | None = None, trust_remote_code: bool = False) -> tuple[Any, Any]:
     """A finished model and its tokenizer or image processor, in float32 and ready to answer (`eval()`).
@@ -182,8 +185,7 @@ def _say_untied(model: PreTrainedModel) -> None:
     """Have the config say that an output layer of its own is no copy of the token vectors, where the weights hold both.
 
     transformers 5 reads every T5 as tied, keeps both matrices where they differ, and would tie them at the next
-    occasion: the model would then say nothing but noise.
-    """
+    occasion: the model would then say nothing but noise."""
     try:
         ends = [model.get_input_embeddings(), model.get_output_embeddings()]
     except NotImplementedError:
@@ -209,8 +211,7 @@ def _new_parameters(model: PreTrainedModel, info: dict[str, Any], folder: Path) 
     wrong = sorted(name for name in mismatched if not in_head(model, name))
     if wrong:
         what = f"{len(wrong)} weights have another size than the config says, {wrong[0]} the first"
-        fix = "take the sizes in --model_args back: they belong to the weights"
-        raise HfkitError(what, where=str(folder), fix=fix)
+        raise HfkitError(what, where=str(folder), fix="take the sizes in --model_args back: they belong to the weights")
     names = dict(model.named_parameters())
     new = sorted(name for name in set(info["missing_keys"]) | mismatched if name in names)
     backbone = [name for name in names if not in_head(model, name)]

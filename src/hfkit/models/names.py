@@ -90,18 +90,15 @@ def fetch(name: str, revision: str | None, files: list[str]) -> Path:
                     raise _only_pickles(name, pickles[0], f"commit {folder.name}")
             return folder
     except HFValidationError as error:
-        raise HfkitError(
-            f"{name!r} is neither a folder nor a Hub id", where="--model", fix="a Hub id looks like owner/name"
-        ) from error
+        what = f"{name!r} is neither a folder nor a Hub id"
+        raise HfkitError(what, where="--model", fix="a Hub id looks like owner/name") from error
 
 
 def _only_pickles(name: str | Path, pickle: str, place: str) -> HfkitError:
-    return HfkitError(
-        f"the weights of {name} are only there as {pickle}; hfkit reads safetensors, which cannot run code",
-        where=place,
-        fix="take a revision with model.safetensors (--model_revision refs/pr/...), or convert it once where"
-        " you trust it: model.save_pretrained(folder)",
-    )
+    what = f"the weights of {name} are only there as {pickle}; hfkit reads safetensors, which cannot run code"
+    convert = "convert it once where you trust it: model.save_pretrained(folder)"
+    fix = f"take a revision with model.safetensors (--model_revision refs/pr/...), or {convert}"
+    return HfkitError(what, where=place, fix=fix)
 
 
 def check_folder(folder: Path, name: str | Path) -> None:

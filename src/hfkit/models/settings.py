@@ -48,9 +48,8 @@ def override(config: PreTrainedConfig, model_args: str | None) -> None:
     known = [name for name in config.to_dict() if name not in fixed]
     for name, value in fields.items():
         if name not in known:
-            raise HfkitError(
-                f"a {config.model_type} has no setting {name!r}", where="--model_args", fix=nearest(name, known)
-            )
+            what = f"a {config.model_type} has no setting {name!r}"
+            raise HfkitError(what, where="--model_args", fix=nearest(name, known))
         check_size(name, value, "--model_args")
         try:
             setattr(config, name, value)

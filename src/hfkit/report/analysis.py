@@ -31,9 +31,8 @@ class Predictions:
         table, none, settings = run.predictions(), np.zeros(0), run.info["task_settings"]
         names, problem = [str(name) for name in settings.get("labels") or []], run.metrics.get("problem_type")
         if problem != settings.get("problem_type", problem):
-            raise HfkitError(
-                f"the run has figures of another problem: {problem!r}", where=str(run.path / "metrics.json")
-            )
+            what = f"the run has figures of another problem: {problem!r}"
+            raise HfkitError(what, where=str(run.path / "metrics.json"))
         read = ("label", "prediction", "probabilities")
         columns = {name: as_array(table[name]) for name in read if name in table.column_names}
         truth, answer = columns.get("label", none), columns.get("prediction", none)
@@ -124,8 +123,7 @@ def is_class(seen: Predictions, index: int) -> tuple[np.ndarray, np.ndarray]:
 def by_length(seen: Predictions, groups: int = 5) -> list[dict[str, Any]]:
     """The share of right answers (regression: the mean absolute error) among short to long texts.
 
-    The groups are equally large, so their intervals are equally wide; equal lengths share a group.
-    """
+    The groups are equally large, so their intervals are equally wide; equal lengths share a group."""
 
     def score(rows: np.ndarray) -> stats.Interval:
         if not seen.regression:

@@ -261,6 +261,5 @@ def _same_or_refuse(run: Run, config: TrainConfig) -> None:
         changes = ", ".join(f"{name} {there.get(name)!r} -> {here.get(name)!r}" for name in differing[:5])
         more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
         what = f"{run.path} holds a run of another configuration: {changes}{more}"
-        fix = "set --output_dir to a new folder, or --overwrite to delete the run that is there"
-        raise HfkitError(what, fix=fix)
+        raise HfkitError(what, fix="set --output_dir to a new folder, or --overwrite to delete the run that is there")
     say_idle({name: value for name, value in there.items() if name in lacking}, config.task, str(run.path))

@@ -24,14 +24,9 @@ if TYPE_CHECKING:
 def mapped(
     dataset: "Dataset", rows: "Callable[..., dict[str, list[Any]]]", kinds: Any, *, places: bool = False
 ) -> "Dataset":
-    """What `rows` makes of a split's texts, batch by batch: a row each, in their order.
-
-    Args:
-        dataset: The split; one without ids gets the numbers of its rows.
-        rows: Columns of a batch -> columns.
-        kinds: What `datasets.Features` takes.
-        places: `rows` is told the numbers of the batch's rows too.
-    """
+    """What `rows` makes of a split's texts, columns of a batch -> columns, a row each, in their order. With `places` it
+    is told the numbers of the batch's rows too. `kinds` are what `datasets.Features` takes. A split without ids gets
+    the numbers of its rows."""
     from datasets import Features
 
     if "id" not in dataset.column_names:
@@ -53,19 +48,14 @@ class BaseTask:
 
     A task's class is a dataclass; every setting is plain JSON. It has two ways to be made of its own: `build(config,
     data)`, by the training rows, and `from_model(model_config, processor)`, by what a saved model's config says. What
-    an answer is judged by stands beside it, in metrics.py.
-
-    Attributes:
-        name: The task's main name.
-        auto_model: Name of the transformers Auto class that builds a model for the job.
-    """
+    an answer is judged by stands beside it, in metrics.py."""
 
     joint: ClassVar[bool] = False
     """Its loss holds the rows of an update against each other: it is of `represent` and `joint_loss`, and the same
     however the update is cut into batches (`hfkit.training.gradient_cache`)."""
 
-    name: str
-    auto_model: str
+    name: str  # the task's main name
+    auto_model: str  # the transformers Auto class that builds a model for the job
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def settings(self) -> dict[str, Any]:
@@ -127,8 +117,7 @@ class BaseTask:
         same.
 
         Called where batches are prepared, which may be another process: nothing but the arguments and the task's own
-        seed may decide what comes out.
-        """
+        seed may decide what comes out."""
         features: list[dict[str, Any]] = dataset.__getitems__(rows)
         return features
 
@@ -193,11 +182,7 @@ class BaseTask:
 
 
 def check_reads(name: str, data: "DatasetDict") -> None:
-    """Refuse rows that have none of the columns that a task reads.
-
-    Raises:
-        HfkitError: They were loaded for another task.
-    """
+    """Refuse, as an HfkitError, rows that have none of the columns that a task reads: they were loaded for another."""
     columns, known = data["train"].column_names, find(name).reads
     if not set(known) & set(columns):
         what = f"{name} reads {', '.join(known)}, and the rows have {', '.join(columns)}"

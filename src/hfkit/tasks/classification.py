@@ -95,8 +95,7 @@ class Classification(BaseTask):
     def weight(self, batch: dict[str, torch.Tensor]) -> float:
         """Rows; with class weights in a single-label problem, the sum of the weights of the rows' labels.
 
-        A mixed label (rows, labels) weighs what its parts do.
-        """
+        A mixed label (rows, labels) weighs what its parts do."""
         labels = batch["labels"]
         if self.class_weights is None or self.problem_type != SINGLE:
             return float(len(labels))

@@ -38,8 +38,7 @@ class ClassifyingPipeline(AnsweringPipeline):
     decision is close (the two best probabilities less than 0.05 apart; for a multi-label model, a probability less than
     0.025 from a half) run again in float32: so labels are float32's, and other rows' scores differ from float32's in
     the second or third digit. Regressions, which have no labels to keep, run in float32. `no` computes all in float32,
-    `bf16` and `fp16` compute all in that format.
-    """
+    `bf16` and `fp16` compute all in that format."""
 
     reading: Classification
 

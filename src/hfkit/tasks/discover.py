@@ -21,11 +21,7 @@ DEFAULT = "text-classification"
 
 
 def find(name: str) -> TaskSpec:
-    """The task of a pipeline's name.
-
-    Raises:
-        HfkitError: No task has that name; the nearest ones are listed.
-    """
+    """The task of a pipeline's name; an HfkitError, with the nearest ones, where no task has it."""
     for known in (_own, _others):
         for spec in known():
             if name in spec.names:
@@ -40,10 +36,7 @@ def names() -> list[str]:
 
 def of_config(config: Any) -> TaskSpec | None:
     """The task that a model's config says it was trained for, else the one whose head the model was saved with.
-
-    Args:
-        config: A transformers config, or config.json as a dict.
-    """
+    `config` is one of transformers, or config.json as a dict."""
     known = config if isinstance(config, dict) else config.to_dict()
     kept, built_as = known.get("hfkit"), known.get("architectures")
     if isinstance(kept, dict) and kept.get("task") in names():

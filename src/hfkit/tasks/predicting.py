@@ -15,20 +15,13 @@ from hfkit.runs.run import Run
 
 @dataclass(kw_only=True)
 class PredictArguments(FileArguments):
-    """What `predict` takes for a file of texts, beside the arguments of `hfkit.pipeline`.
+    """What `predict` takes for a file of texts, beside the arguments of `hfkit.pipeline`."""
 
-    Attributes:
-        text_column, text_pair_column: Default: the columns that the run was trained on, else usual names.
-        skip_bad_rows: Give a row without a text no answer, counted, instead of stopping.
-        disable_tqdm: No progress bar on standard error.
-        trained: What the run says of its data; nothing where the model is no run.
-    """
-
-    text_column: str | None = None
+    text_column: str | None = None  # by default, as the next one, that which the run was trained on, else a usual name
     text_pair_column: str | None = None
-    skip_bad_rows: bool = False
-    disable_tqdm: bool = False
-    trained: Mapping[str, Any] = field(default_factory=dict)
+    skip_bad_rows: bool = False  # give a row without a text no answer, counted, instead of stopping
+    disable_tqdm: bool = False  # no progress bar on standard error
+    trained: Mapping[str, Any] = field(default_factory=dict)  # what a run says of its data; nothing of other models
 
     @classmethod
     def taken(cls, model: Any, options: dict[str, Any]) -> Self:
@@ -54,11 +47,9 @@ class PredictArguments(FileArguments):
     def leave_out(self, place: str, column: str, value: Any, what: str = "text", fix: str = "mend the row") -> None:
         """Refuse a row that has no text, unless such rows may be skipped."""
         if not self.skip_bad_rows:
-            raise HfkitError(
-                f"The row has no {what} in its column {column!r}: {repr(value)[:80]}",
-                where=place,
-                fix=f"{fix}, or --skip_bad_rows to leave such rows without an answer",
-            )
+            told = f"The row has no {what} in its column {column!r}: {repr(value)[:80]}"
+            fix = f"{fix}, or --skip_bad_rows to leave such rows without an answer"
+            raise HfkitError(told, where=place, fix=fix)
 
 
 def answering(

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import transformers
-from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.freezing import in_head
 from hfkit.models.adapting.heads import renew_head, say_head, settle_padding_token
 from hfkit.models.inspection import check_vocabulary, say
-from hfkit.models.loading import read_config, read_tokenizer, read_weights
+from hfkit.models.loading import Built, read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.discover import find
@@ -38,23 +38,16 @@ def pretrained(
     pooled: Callable[[PreTrainedConfig], PreTrainedConfig] | None = None,
     way_out: str = "",
     such: str = "google-bert/bert-base-cased",
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+) -> Built:
     """The model that `--model` names, its tokenizer, and the parameters that no checkpoint has filled.
 
-    Args:
-        config: Of a task that reads texts.
-        task: The task, which takes the model's order of the labels and its limit; what comes of it is saved with it.
-        kinds: transformers' mapping from configs to the models of the task.
-        called: What such a model is called: tagger.
-        keeps_head: Whether the head that comes with the weights, by its config, is the one that is wanted.
-        settle: How its batches are filled; None has nothing to settle.
-        pooled: The config of a model on the backbone of another, whose kind it checks.
-        way_out: What else may be done where the model was trained for another task.
-        such: A model of the kind, for who names another.
-
-    Raises:
-        HfkitError: There is no such model of its kind, or it was trained for another job; and what reading it raises.
-    """
+    `config` and `task` are of a task that reads texts; it takes the model's order of the labels and its limit, and what
+    comes of that is saved with the model. `kinds` is transformers' mapping from configs to the models of the task, and
+    `called` what such a model is called: tagger. `keeps_head` says by a config whether the head that comes with the
+    weights is the one that is wanted; `settle` how batches are filled, where there is something to settle; `pooled`,
+    which checks the kind, is the config of a model on the backbone of another. `way_out` is what else may be done where
+    the model was trained for another task, `such` a model of the kind, for who names another. Raises HfkitError: there
+    is no such model of its kind, or it was trained for another job; and what reading it raises."""
     spec = find(task.name)
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)

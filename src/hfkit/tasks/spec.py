@@ -16,39 +16,23 @@ from hfkit.base.errors import HfkitError, nearest
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task, as plain data: importing the package that holds it loads neither torch nor transformers.
+    """A task, as plain data: importing the package that holds it loads neither torch nor transformers."""
 
-    Attributes:
-        names: The transformers pipeline's names of the job; the first is the main one.
-        task: The class in its task.py.
-        auto_model: Name of the transformers Auto class that builds a model for the job.
-        heads: What names of saved model classes end with: `ForCausalLM`.
-        peft: PEFT's name of the job, which an adapter keeps; empty where PEFT's plain class serves.
-        labelled: The model's outputs are labels, which its config names.
-        marks: Keys of a config.json that no other task's models have.
-        reads: Columns that a data set may have for it; one of them is enough.
-        inputs: What it looks at, in the words of a page: texts, images.
-        in_words: Whether that is in a language, which a card then names.
-        keepsakes: Files that a run keeps for its report, hashed as the others are.
-        baselines: Of `baseline:<name>` where its config's class lives, and the fields that make it that one.
-        demo: What `hfkit train --demo` changes.
-        package: The folder with its files, which `discover` fills in.
-    """
-
-    names: tuple[str, ...]
-    task: str
-    auto_model: str
-    heads: tuple[str, ...]
-    reads: tuple[str, ...]
-    peft: str = ""
-    marks: tuple[str, ...] = ()
-    labelled: bool = True
-    inputs: str = "texts"
-    in_words: bool = True
-    keepsakes: tuple[str, ...] = ()
+    names: tuple[str, ...]  # the transformers pipeline's names of the job; the first is the main one
+    task: str  # the class in its task.py
+    auto_model: str  # the transformers Auto class that builds a model for the job
+    heads: tuple[str, ...]  # what names of saved model classes end with: `ForCausalLM`
+    reads: tuple[str, ...]  # columns that a data set may have for it; one of them is enough
+    peft: str = ""  # PEFT's name of the job, which an adapter keeps; empty where PEFT's plain class serves
+    marks: tuple[str, ...] = ()  # keys of a config.json that no other task's models have
+    labelled: bool = True  # the model's outputs are labels, which its config names
+    inputs: str = "texts"  # what it looks at, in the words of a page: texts, images
+    in_words: bool = True  # whether that is in a language, which a card then names
+    keepsakes: tuple[str, ...] = ()  # files that a run keeps for its report, hashed as the others are
+    # Of `baseline:<name>` where its config's class lives, and the fields that make it that one
     baselines: Mapping[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
-    demo: Mapping[str, Any] = field(default_factory=dict)
-    package: str = ""
+    demo: Mapping[str, Any] = field(default_factory=dict)  # what `hfkit train --demo` changes
+    package: str = ""  # the folder with its files, which `discover` fills in
 
     @property
     def name(self) -> str:
@@ -61,11 +45,7 @@ class TaskSpec:
         return getattr(self.room("task"), self.task)
 
     def baseline(self, model: str) -> tuple[str, Mapping[str, Any]]:
-        """What `baselines` has of `baseline:<name>`.
-
-        Raises:
-            HfkitError: The task has none of that name.
-        """
+        """What `baselines` has of `baseline:<name>`; an HfkitError where the task has none of that name."""
         name = model.removeprefix("baseline:")
         if name not in self.baselines:
             fix = nearest(name, self.baselines) if self.baselines else None

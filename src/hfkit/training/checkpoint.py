@@ -44,8 +44,7 @@ def check_space(place: Path, tensors: dict[str, Tensors]) -> None:
     free = shutil.disk_usage(there).free
     if free < needed + 2**20:
         what = f"{place} needs {needed / 1e6:,.0f} MB, and the disk has {free / 1e6:,.0f} MB left"
-        fix = "free space, then give the same command again; or set --output_dir to another disk"
-        raise HfkitError(what, fix=fix)
+        raise HfkitError(what, fix="free space, then give the same command again; or set --output_dir to another disk")
 
 
 def load(place: Path) -> tuple[dict[str, Tensors], dict[str, Any]]:

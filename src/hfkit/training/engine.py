@@ -244,11 +244,9 @@ class Engine:
         if not hardware.out_of_memory(error):
             raise error
         if not self.config.auto_find_batch_size or self.accelerator.num_processes > 1 or not self.plan.halve():
-            raise HfkitError(
-                f"out of memory at update {self.state.step} with {self.plan.rows_per_batch} rows in a batch",
-                fix="set a smaller --per_device_train_batch_size with more --gradient_accumulation_steps,"
-                " or --auto_find_batch_size (one process)",
-            ) from error
+            what = f"out of memory at update {self.state.step} with {self.plan.rows_per_batch} rows in a batch"
+            fix = "set a smaller --per_device_train_batch_size with more --gradient_accumulation_steps"
+            raise HfkitError(what, fix=f"{fix}, or --auto_find_batch_size (one process)") from error
         self.optimizer.zero_grad(set_to_none=True)
         self.state.rows_per_batch = self.plan.rows_per_batch
         self.accelerator.print(f"Out of memory: batches of {self.plan.rows_per_batch} rows from here, same updates.")

@@ -138,11 +138,10 @@ def build_scheduler(optimizer: Optimizer, config: OptimArguments, num_training_s
     if config.warmup_steps < 1:  # a share of all updates, rounded up; the last one never warms up
         warmup = min(math.ceil(config.warmup_steps * num_training_steps), max(num_training_steps - 1, 0))
     if config.warmup_steps >= 1 and warmup >= num_training_steps:
-        raise HfkitError(
-            f"--warmup_steps {warmup} is not below the run's {num_training_steps}"
-            f" update{'s' * (num_training_steps > 1)}: the learning rate would never reach {config.learning_rate:g}",
-            fix="give fewer, or a share of the updates such as 0.1",
-        )
+        updates = f"{num_training_steps} update{'s' * (num_training_steps > 1)}"
+        never = f"the learning rate would never reach {config.learning_rate:g}"
+        what = f"--warmup_steps {warmup} is not below the run's {updates}: {never}"
+        raise HfkitError(what, fix="give fewer, or a share of the updates such as 0.1")
     if warmup and name in ("constant", "reduce_lr_on_plateau", "greedy"):  # transformers drops it without a word
         fix = "use constant_with_warmup" if name == "constant" else "drop --warmup_steps"
         raise HfkitError(f"the schedule {name} has no warm-up", where="--warmup_steps", fix=fix)
@@ -155,11 +154,9 @@ def build_scheduler(optimizer: Optimizer, config: OptimArguments, num_training_s
             return LambdaLR(optimizer, lambda step: step / warmup if step < warmup else factor(step - warmup))
         return get_scheduler(name, optimizer, warmup, num_training_steps, arguments)
     except (TypeError, ValueError, ZeroDivisionError) as error:
-        raise HfkitError(
-            f"the schedule {name} cannot be made: {error}",
-            where="--lr_scheduler_kwargs",
-            fix=f"it takes {', '.join(sorted(accepted)) or 'no arguments'}",
-        ) from error
+        what = f"the schedule {name} cannot be made: {error}"
+        fix = f"it takes {', '.join(sorted(accepted)) or 'no arguments'}"
+        raise HfkitError(what, where="--lr_scheduler_kwargs", fix=fix) from error
 
 
 def step(step: int, total: int, step_size: int | None = None, gamma: float = 0.1) -> float:

@@ -63,8 +63,7 @@ def check_same(run: Run, now: dict[str, Any]) -> str | None:
     changed = [name for name in here if name in before and before[name] != here[name]]
     if changed:
         what = f"{run.path} was begun with another {' and '.join(changed)}, and cannot go on as the same run"
-        fix = "restore what changed, or begin again with --overwrite"
-        raise HfkitError(what, fix=fix)
+        raise HfkitError(what, fix="restore what changed, or begin again with --overwrite")
     before, here = _machine(run.info), _machine(now)
     moved = [f"{name} {before[name]} -> {here[name]}" for name in here if before.get(name, here[name]) != here[name]]
     told = (

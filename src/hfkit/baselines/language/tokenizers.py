@@ -55,12 +55,7 @@ def train_for_pairs(
 ) -> PreTrainedTokenizerFast:
     """That of a model which reads one text and writes another: one vocabulary for both, every text ended by the end
     token, padding behind it. What is written begins after an end token too, hence `decoder_start_token_id` is its id.
-
-    Args:
-        texts: The training texts of both sides, read once.
-        vocab_size, max_length: As above.
-        kind: One of TOKENIZERS.
-    """
+    `texts` are the training texts of both sides, read once; `kind` is one of TOKENIZERS, the others are as above."""
     tokenizer = TOKENIZERS[kind](texts, vocab_size, max_length)
     tokenizer.padding_side = "right"
     end = (END_TOKEN, tokenizer.eos_token_id)

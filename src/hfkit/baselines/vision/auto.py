@@ -60,10 +60,9 @@ class ImageBaseline(PreTrainedModel):
         if channels == 1 and pixels.size(1) == 3:
             pixels = torch.einsum("bchw,c->bhw", pixels, pixels.new_tensor(_LUMA))[:, None]
         if tuple(pixels.shape[1:]) != (channels, size, size):
-            raise ValueError(
-                f"the model reads pictures of {channels} x {size} x {size} (channels, height, width), and got"
-                f" {' x '.join(map(str, pixels.shape[1:]))}: its image processor makes them fit"
-            )
+            read = f"{channels} x {size} x {size} (channels, height, width)"
+            got = " x ".join(map(str, pixels.shape[1:]))
+            raise ValueError(f"the model reads pictures of {read}, and got {got}: its image processor makes them fit")
         return pixels
 
     def _init_weights(self, module: nn.Module) -> None:

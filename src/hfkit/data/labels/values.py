@@ -168,8 +168,7 @@ def named(splits: dict[str, Rows], values: Values, many: bool, known: list[str])
 
     A name is the text that stands there. pandas makes 1.0 of 1 where a value is missing: where all labels of all splits
     are whole numbers, they are one label, but for those `known`: declared, or a model's. Raises HfkitError: a row has a
-    list where one label is needed, or none where `many` are; a label is none, or twice there.
-    """
+    list where one label is needed, or none where `many` are; a label is none, or twice there."""
     lists, notes = {}, []
     for split, labels in values.items():
         if wrong := [row for row, value in enumerate(labels) if isinstance(value, list) != many]:

@@ -77,8 +77,7 @@ def _whole_rows(records: Records, lines: Iterator[str], begin: int, separator: s
     except csv.Error as error:
         fix = 'a quoted text ends with a double quote, and a double quote inside it is written twice ("");'
         fix += f" where none is quoted, {_QUOTES}"
-        what = f"The row that begins here is broken: {error}"
-        raise HfkitError(what, where=records.place(place), fix=fix) from error
+        raise HfkitError(f"The row that begins here is broken: {error}", where=records.place(place), fix=fix) from error
     if blank:
         records.notes.append(f"{counted(blank, 'blank line')} in {Path(records.name).name} skipped")
 

@@ -120,8 +120,7 @@ def documents(
 
     One begins at a line that the pattern `begin` matches, and behind the sign `end` at the beginning of a line; a long
     one goes on in pieces of `piece` characters and a line. Raises HfkitError: no line matches; messages call them
-    `where`.
-    """
+    `where`."""
     begins = re.compile(begin) if begin else None
     held: list[str] = []
     first, size, began, found = None, 0, False, False  # began: something other than blanks is held
@@ -142,7 +141,6 @@ def documents(
         size += len(line)
         began = began or bool(line.strip())
     if begins and not found:
-        fix = "--document_start"
-        raise HfkitError(f"No line begins a document by the pattern {begin!r}", where=where, fix=fix)
+        raise HfkitError(f"No line begins a document by the pattern {begin!r}", where=where, fix="--document_start")
     if began:
         yield first, "".join(held), True

@@ -47,8 +47,7 @@ def image_tables(folder: Path, skip: bool = False) -> dict[str, Table]:
 
     The folder holds train/cat/1.png (`val` or `validation` and `test` optional), or cat/1.png without splits. Pictures
     may lie in further folders below their class. One folder alone is gone through. Raises HfkitError: a symbolic link,
-    pictures outside any class, a class folder without a picture (unless `skip`: then counted), or no class at all.
-    """
+    pictures outside any class, a class folder without a picture (unless `skip`: then counted), or no class at all."""
     root = folder
     while True:
         below = [entry for entry in _visible(folder) if entry.is_dir()]

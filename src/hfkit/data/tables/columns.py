@@ -95,8 +95,7 @@ def find_text(table: Table, labels: Collection[str], pair: str | None) -> tuple[
     lengths = {name: length for name in table.columns if name not in taken and (length := _mean_length(table, name))}
     ranked = sorted(lengths, key=lambda name: -lengths[name])
     if not ranked:
-        what = f"No column holds texts; there are {', '.join(table.shown)}"
-        raise HfkitError(what, where=table.origin, fix=_FLAGS)
+        raise HfkitError(f"No column holds texts; there are {', '.join(table.shown)}", where=table.origin, fix=_FLAGS)
     if len(ranked) > 1 and lengths[ranked[1]] > lengths[ranked[0]] / 2:
         what = f"Both {ranked[0]!r} and {ranked[1]!r} could be the text"
         raise HfkitError(what, where=table.origin, fix="say --text_column NAME")

@@ -144,8 +144,7 @@ def check_missing(table: Table, what: str, missing: list[int], other: str, drop:
         raise HfkitError(f"All {what} are missing", where=table.origin, fix=other)
     if missing and not drop:
         what = f"{len(missing):,} of {len(table):,} {what} are missing (empty, null or nothing that can be seen)"
-        fix = "fill them in, or drop those rows with --drop_bad_rows"
-        raise HfkitError(what, where=table.places(missing), fix=fix)
+        raise HfkitError(what, where=table.places(missing), fix="fill them in, or drop those rows with --drop_bad_rows")
 
 
 def check_strings(table: Table, name: str, values: list[Any]) -> None:

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any
 
 from hfkit.base.errors import HfkitError, nearest
@@ -124,10 +125,8 @@ def joined(origin: str, tables: list[Table]) -> Table:
         if set(table.columns) != set(names):
             odd = sorted(set(table.columns) ^ set(names))
             raise HfkitError(f"The shards of one split have different columns: {', '.join(odd)}", where=table.origin)
-    parts, first = [], 0
-    for table in tables:
-        parts.append((first, table))
-        first += len(table)
+    firsts = accumulate(map(len, tables), initial=0)
+    parts = [(first, table) for first, table in zip(firsts, tables, strict=False)]
     columns = {name: [value for table in tables for value in table.column(name)] for name in names}
     notes = [note for table in tables for note in table.notes]
     return replace(tables[0], origin=origin, columns=columns, lines=None, unit="line", notes=notes, parts=parts)

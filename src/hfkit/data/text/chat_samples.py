@@ -71,14 +71,12 @@ def rendered(
     A system message that it refuses or leaves out stands before the first user's message, as Gemma's template has it.
     What others than the assistant write like a special token is `parted`, so that none of theirs ends a turn. `how` is
     `add_generation_prompt` or `continue_final_message`. Raises HfkitError: there is no template, it knows no such role,
-    does not take these messages, or leaves out what somebody says, a tool or a tool call.
-    """
+    does not take these messages, or leaves out what somebody says, a tool or a tool call."""
     template = processor.chat_template
     if not template:
         fix = "choose a chat model (an -Instruct), or let it continue texts: prompt and completion, or text;"
         fix += " hfkit generate RUN --prompt TEXT"
-        what = "The tokenizer has no chat template: the model has not learnt to chat"
-        raise HfkitError(what, where=where, fix=fix)
+        raise HfkitError("The tokenizer has no chat template: the model has not learnt to chat", where=where, fix=fix)
     known = ROLES | set(re.findall(r"""role['"]?\]?\s*[!=]=\s*['"](\w+)['"]""", str(template)))
     if odd := next((message["role"] for message in messages if message["role"] not in known), None):
         raise HfkitError(f"The chat template knows no role {odd!r}", where=where, fix=nearest(odd, known))

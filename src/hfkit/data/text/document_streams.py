@@ -194,8 +194,7 @@ def load_stream(arguments: DataArguments) -> LoadedData:
     The rest of the stream is behind its attribute `stream`. A validation or test split of the source is read up to
     `max_eval_samples` or `max_test_samples` documents (500 where they do not say); one that it lacks is as many
     documents of the stream's start, test before validation, which training then leaves out. Raises HfkitError: as
-    `load_documents`; a source that is read whole; an empty stream, or one that ends too soon.
-    """
+    `load_documents`; a source that is read whole; an empty stream, or one that ends too soon."""
     opened, start = open_documents(arguments)
     opened.streams = opened.streams or {split: TableRows(table) for split, table in opened.tables.items()}
     roles = roles_of(opened, arguments)

@@ -108,12 +108,7 @@ def few_cut(rows: Rows, role: str, notes: list[str]) -> Rows:
 
 
 def take_documents(
-    table: Table,
-    split: str,
-    layout: Layout,
-    arguments: DataArguments,
-    card: DataCard | None = None,
-    part: bool = False,
+    table: Table, split: str, layout: Layout, arguments: DataArguments, card: DataCard | None = None, part: bool = False
 ) -> tuple[Rows, list[str]]:
     """The documents of a table; rows that lack one are refused or, with `--drop_bad_rows`, dropped and counted. Blocks
     or groups of the card, of like documents, stay in one split. A `part` of a split may hold nothing but what is

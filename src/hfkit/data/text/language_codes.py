@@ -20,28 +20,19 @@ def codes_of(tokenizer: Any) -> dict[str, int]:
 
 
 def code_of(tokenizer: Any, language: str, where: str) -> str:
-    """The tokenizer's code of a language: what was said, or the only code that begins so (en is en_XX).
-
-    Raises:
-        HfkitError: It has no such language.
-    """
+    """The tokenizer's code of a language: what was said, or the only code that begins so (en is en_XX); an HfkitError
+    where it has no such language."""
     known = codes_of(tokenizer)
     begun = [code for code in known if code.startswith(f"{language}_")]
     if language not in known and len(begun) != 1:
-        what = f"The model has no language {language!r}"
-        raise HfkitError(what, where=where, fix=nearest(language, begun or known))
+        raise HfkitError(f"The model has no language {language!r}", where=where, fix=nearest(language, begun or known))
     return language if language in known else begun[0]
 
 
 def set_languages(tokenizer: Any, source: str | None, target: str | None) -> int | None:
-    """Have the tokenizer, and every copy that is saved of it, read one language and write another.
-
-    Returns:
-        The token of the language to write in; None where the tokenizer has no languages.
-
-    Raises:
-        HfkitError: It has languages, and not that one, or none was said to write in.
-    """
+    """Have the tokenizer, and every copy that is saved of it, read one language and write another. Returns the token of
+    the language to write in; None where the tokenizer has no languages. Raises HfkitError: it has languages, and not
+    that one, or none was said to write in."""
     if not (known := codes_of(tokenizer)):
         return None
     target = target or getattr(tokenizer, "tgt_lang", None)

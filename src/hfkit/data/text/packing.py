@@ -54,8 +54,7 @@ def tokenised(documents: list[list[Segment]], processor: PreTrainedTokenizerBase
 
     A document is read whole, and a token belongs to the segment in which it ends. Where one would run across a border
     between two segments, or the tokenizer cannot say where its tokens stand, segments are read one by one: the first as
-    the prompt that it will be, the others as what follows something. So are the stretches around BREAK.
-    """
+    the prompt that it will be, the others as what follows something. So are the stretches around BREAK."""
     found: list[tuple[list[int], list[bool]] | None] = [None] * len(documents)
     for special in (False, True):
         places = [place for place, parts in enumerate(documents) if parts[0].special == special]

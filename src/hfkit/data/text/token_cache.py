@@ -132,8 +132,7 @@ def lost_in_tokens(processor: PreTrainedTokenizerBase, split: Dataset, encoded: 
 
     `unknown` is the share of the texts' tokens that are the unknown token; `equal` and `equal_share` tell of different
     texts that became the tokens of another one. Texts that differ in case or spaces alone, which many tokenizers mean
-    to lose, count as one; those that were cut are left out. Nothing is told of what has no tokens.
-    """
+    to lose, count as one; those that were cut are left out. Nothing is told of what has no tokens."""
     if "input_ids" not in encoded.column_names:
         return {}
     ids = flat(encoded, "input_ids")

@@ -24,8 +24,7 @@ class Truncation:
     `head` and `tail` are the tokenizer's own truncation. `head_tail` keeps a quarter from the start and three quarters
     from the end: reviews open with their subject and close with their verdict. Of a pair the longer text is shortened
     first, until both are equally long. `windows` keeps everything: window after window of `max_length` tokens, each
-    sharing `stride` tokens with the one before.
-    """
+    sharing `stride` tokens with the one before."""
 
     max_length: int | None
     long_text: str = "head"

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 from datasets import Dataset
+from torch.nn.utils.rnn import pad_sequence
 
 from hfkit.data.tables.table import counted
 
@@ -35,8 +36,7 @@ def pieces(ids: np.ndarray, learnt: np.ndarray, length: int, stride: int) -> Ite
     after half a window of its prompt, and goes on window by window.
 
     The last token is a target alone: there is nothing to say after it. A window's first tokens, which the one before
-    has already told, are read again and not counted again.
-    """
+    has already told, are read again and not counted again."""
     inputs, targets = ids[:-1], np.where(learnt[1:], ids[1:], IGNORED)
     told = targets != IGNORED
     edges = np.flatnonzero(np.diff(told, prepend=False, append=False))
@@ -123,9 +123,5 @@ def packed(lengths: np.ndarray, room: int) -> list[list[int]]:
 
 def padded(rows: Sequence[Sequence[int] | np.ndarray], fill: int, left: bool = False) -> torch.Tensor:
     """(rows, longest) of int64, short rows filled on the right, or on the left."""
-    width = max(map(len, rows))
-    found = np.full((len(rows), width), fill, dtype=np.int64)
-    for place, row in enumerate(rows):
-        start = width - len(row) if left else 0
-        found[place, start : start + len(row)] = row
-    return torch.from_numpy(found)
+    tensors = [torch.from_numpy(np.array(row, dtype=np.int64)) for row in rows]
+    return pad_sequence(tensors, True, fill, padding_side="left" if left else "right")

@@ -177,12 +177,8 @@ def mixed(
     """Two pictures as one, and the first one's share of it, which is its share of the label.
 
     Mixup (Zhang et al. 2018) adds them up, CutMix (Yun et al. 2019) pastes a box of the second into the first. Where
-    both are on, either comes half of the time.
-
-    Args:
-        one, other: (channels, height, width).
-        mixup, cutmix: The alpha of the Beta distribution that the share is drawn from; 0 is off.
-    """
+    both are on, either comes half of the time. `mixup` and `cutmix` are the alpha of the Beta distribution that the
+    share is drawn from; 0 is off. Pictures are (channels, height, width)."""
     paste = cutmix > 0 and (mixup == 0 or rng.random() < 0.5)
     alpha = cutmix if paste else mixup
     share = float(rng.beta(alpha, alpha))

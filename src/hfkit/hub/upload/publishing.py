@@ -67,8 +67,7 @@ def push(
 
     Raises:
         HfkitError: The run is not finished or damaged; a file holds a token or a private path; the Hub refuses; or
-            what was published does not answer as the run, in which case the commit stands.
-    """
+            what was published does not answer as the run, in which case the commit stands."""
     run = run if isinstance(run, Run) else Run(run)
     base = f"{repository}-base" if with_base is True else with_base or None
     for name in filter(None, (repository, base)):
@@ -144,9 +143,8 @@ def check_name(repository: str) -> None:
         if repository.count("/") != 1:
             raise HFValidationError("it has no owner")
     except HFValidationError as error:
-        raise HfkitError(
-            f"{repository!r} is no name for a repository", fix="a Hub id looks like owner/name, such as anna/bert_imdb"
-        ) from error
+        what = f"{repository!r} is no name for a repository"
+        raise HfkitError(what, fix="a Hub id looks like owner/name, such as anna/bert_imdb") from error
 
 
 def connect(repository: str) -> HfApi:

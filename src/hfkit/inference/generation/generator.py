@@ -59,12 +59,9 @@ class TextGenerator:
             what = f"The prompt has {len(ids):,} tokens, and the model reads {self.context:,} with its answer"
             raise HfkitError(what, where=where, fix="shorten it: what is cut should be your choice")
         if self.asked is not None and self.asked > room:
-            raise HfkitError(
-                f"The prompt has {len(ids):,} tokens and --max_new_tokens is {self.asked:,}; the model reads"
-                f" {self.context:,} in all",
-                where=where,
-                fix=f"set --max_new_tokens {room} or fewer, or shorten the prompt",
-            )
+            has = f"The prompt has {len(ids):,} tokens and --max_new_tokens is {self.asked:,}"
+            fix = f"set --max_new_tokens {room} or fewer, or shorten the prompt"
+            raise HfkitError(f"{has}; the model reads {self.context:,} in all", where=where, fix=fix)
         return ids
 
     def complete(self, prompts: Sequence[list[int]], first: int = 0) -> list[list[str]]:

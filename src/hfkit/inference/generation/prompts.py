@@ -18,6 +18,7 @@ from hfkit.data.text.layouts import Layout, Prompt, layout_of
 from hfkit.data.text.packing import Segment, read_texts, tokenised
 from hfkit.data.text.special_tokens import BREAK, WRITTEN, special_tokens
 from hfkit.inference.readers import STDIN, STDIN_NAME, Source, column_of, open_rows, stream_rows
+from hfkit.inference.texts import check_whole
 from hfkit.models.loading import quiet
 
 
@@ -60,7 +61,7 @@ def token_ids(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, where: str) ->
     where the assistant speaks; where it has the last word already, that is continued. Raises HfkitError: it is no text
     and no chat, holds half a character, or the template does not take it."""
     if isinstance(prompt, str):
-        _check_whole(prompt, where)
+        check_whole(prompt, where=where)
         if special_tokens(tokenizer).search(prompt):
             _say_once(f"{WRITTEN}; a chat's messages get their own")
         begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
@@ -81,7 +82,7 @@ def _chat_ids(tokenizer: PreTrainedTokenizerBase, messages: list[Message], tools
     if not messages:
         raise HfkitError("The chat has no messages", where=where)
     for message in messages:
-        _check_whole(said(message), where)
+        check_whole(said(message), where=where)
     if not tokenizer.chat_template and (question := bare(messages, tools)):
         _say_once(BARE)
         return token_ids(tokenizer, question, where)
@@ -98,8 +99,3 @@ def _chat_ids(tokenizer: PreTrainedTokenizerBase, messages: list[Message], tools
 @cache
 def _say_once(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
-
-
-def _check_whole(text: str, where: str) -> None:
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise HfkitError(f"A text holds half a character: {text[:80]!r}", where=where, fix="write it whole, or cut it")

@@ -29,14 +29,8 @@ class Rewriter:
     """Writes with an encoder-decoder model.
 
     Greedy texts and those of beams are `generate`'s of transformers. Where tokens are drawn, a text depends on its seed
-    alone; a batch changes none.
-
-    Args:
-        model: An encoder-decoder, perhaps with an adapter, ready to answer.
-        tokenizer: Its tokenizer.
-        config: How, as `sampling.settle` gives it.
-        tokens_per_batch: Default: `TOKENS_CPU`, on an accelerator `TOKENS`.
-    """
+    alone; a batch changes none. The model, perhaps with an adapter, is ready to answer; `config` is as
+    `sampling.settle` gives it."""
 
     def __init__(
         self, model: Any, tokenizer: Any, config: GenerationConfig, tokens_per_batch: int | None = None
@@ -51,8 +45,7 @@ class Rewriter:
     def write(self, sources: Sequence[list[int]], seeds: Sequence[int], most: int | None = None) -> list[list[Written]]:
         """What is made of each source, token ids with their special tokens: `num_return_sequences` texts.
 
-        `seeds` are what is drawn from, one a source; `most` is how many sources a batch may have.
-        """
+        `seeds` are what is drawn from, one a source; `most` is how many sources a batch may have."""
         found: list[list[Written]] = [[]] * len(sources)
         for places in self._batches(sources, most):
             rows = self._batch([sources[place] for place in places], [seeds[place] for place in places])

@@ -47,8 +47,7 @@ def options(auto_model: Any, config: PreTrainedConfig, **code: bool) -> dict[str
     left_out = [name for name, width in widths.items() if in_head(model, name) or width % BLOCK]
     if len(left_out) == len(widths):
         what = f"a {config.model_type} of this size has no matrix whose rows consist of blocks of {BLOCK} weights"
-        fix = "leave it out: a model this small needs no four bits"
-        raise HfkitError(what, where="--load_in_4bit", fix=fix)
+        raise HfkitError(what, where="--load_in_4bit", fix="leave it out: a model this small needs no four bits")
     quantisation = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",

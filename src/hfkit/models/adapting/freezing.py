@@ -30,9 +30,8 @@ def freeze(model: nn.Module, patterns: Iterable[str], new: Collection[str] = ())
             raise HfkitError(f"no parameter is called {pattern!r}", where="--freeze", fix=fix)
         frozen |= matched
     if frozen == set(parameters):
-        raise HfkitError(
-            "every parameter is frozen, nothing is left to learn", where="--freeze", fix="drop one of the patterns"
-        )
+        what = "every parameter is frozen, nothing is left to learn"
+        raise HfkitError(what, where="--freeze", fix="drop one of the patterns")
     for name in frozen:
         parameters[name].requires_grad_(False)
     return sum(parameters[name].numel() for name in frozen)
@@ -105,12 +104,10 @@ def check_single(model: nn.Module, picture: torch.Tensor, name: str, unfreezes: 
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             tried(pixel_values=picture)
     except ValueError as error:
-        raise HfkitError(
-            f"{name} cannot learn from one picture at a time: of {picture.shape[2]} x {picture.shape[3]} pixels its"
-            " batch norms see one value a channel",
-            where="--per_device_train_batch_size",
-            fix="give 2 or more, and as many rows; or a larger --image_size, or --freeze backbone",
-        ) from error
+        size = f"{picture.shape[2]} x {picture.shape[3]} pixels"
+        what = f"{name} cannot learn from one picture at a time: of {size} its batch norms see one value a channel"
+        fix = "give 2 or more, and as many rows; or a larger --image_size, or --freeze backbone"
+        raise HfkitError(what, where="--per_device_train_batch_size", fix=fix) from error
 
 
 def _is_still(norm: nn.Module) -> bool:

@@ -83,9 +83,8 @@ def _targets(model: "PreTrainedModel", config: ModelArguments) -> tuple[list[str
     for target in wanted:
         matched = _matched(model, target, linear | fused)
         if not matched:
-            raise HfkitError(
-                f"no linear layer is called {target!r}", where="--lora_target_modules", fix=nearest(target, known)
-            )
+            what = f"no linear layer is called {target!r}"
+            raise HfkitError(what, where="--lora_target_modules", fix=nearest(target, known))
         if found := matched & linear:
             layers |= found if any(mark in target for mark in "*?[") or target == ALL_LINEAR else {target}
         experts |= matched & fused

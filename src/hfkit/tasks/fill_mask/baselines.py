@@ -29,16 +29,9 @@ _ENDS = bytes([END])
 
 
 def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> dict[str, dict[str, Any]]:
-    """Both rivals, fitted on `train` and asked for the very words of `test` that the model is asked for.
-
-    Args:
-        train, test: Documents, as `hfkit.load_data` gives them for fill-mask.
-        settings: The task's: `mask_probability` and `hiding_seed` say which words are hidden.
-        seed: Of no use: nothing is drawn.
-
-    Returns:
-        name -> {"prediction": nats of the hidden words of each text, "seconds"}.
-    """
+    """Both rivals, fitted on `train` and asked for the very words of `test` that the model is asked for: which are
+    hidden the `settings` say, by `mask_probability` and `hiding_seed`. Nothing is drawn. name -> {"prediction": nats of
+    the hidden words of each text, "seconds"}."""
     began = time.perf_counter()
     texts = [text_of(row) for row in train]
     frequency = Frequency(texts)

@@ -22,8 +22,7 @@ def predict(model: str | Path | Any, input: str | Path, output: str | Path | Non
     lists with an entry a gap. A gap is the model's mask token; each is filled as if the others stayed open.
 
     `input` is a .csv, .tsv, .jsonl or .parquet file, or `-` for a text a line on standard input; a row without a gap is
-    one without a text. See `hfkit.inference.predict_file`.
-    """
+    one without a text. See `hfkit.inference.predict_file`."""
     how = PredictArguments.taken(model, options)
     with open_rows(input, how) as source:
         column = column_of(source, how.text_column, how.trained.get("text_column"))

@@ -9,24 +9,11 @@ from hfkit.data.text.truncation import positions_of
 
 
 def pipeline(
-    model: PreTrainedModel,
-    processor: Any,
-    device: Any = None,
-    mixed_precision: str = "auto",
-    **options: Any,
+    model: PreTrainedModel, processor: Any, device: Any = None, mixed_precision: str = "auto", **options: Any
 ) -> "GapPipeline":
     """The pipeline for a masked language model, in float32: a text with one mask token or several, and the likeliest
-    words there.
-
-    Args:
-        model, processor: From `hfkit.models.load_model`.
-        device: As in transformers: by default the first accelerator, else the CPU.
-        mixed_precision: auto or no.
-        options: Arguments of transformers' pipeline: `top_k`, `targets`, ...
-
-    Raises:
-        HfkitError: Another precision.
-    """
+    words there. `options` are arguments of transformers' pipeline: `top_k`, `targets`, ... Raises HfkitError:
+    `mixed_precision` is neither auto nor no."""
     if mixed_precision not in ("auto", "no"):
         what = f"A masked language model answers in float32, and mixed_precision is {mixed_precision!r}"
         raise HfkitError(what, fix="leave it out")

@@ -34,29 +34,19 @@ class FillMask(TextTask):
     """Any AutoModelForMaskedLM on texts.
 
     Texts are read whole, in windows side by side, and no window shows two texts. What is judged are words, all of whose
-    pieces are hidden behind mask tokens; which words is decided by (seed, row) and the text, never by the tokenizer.
+    pieces are hidden behind mask tokens; which words is decided by (seed, row) and the text, never by the tokenizer."""
 
-    Attributes:
-        max_length: Tokens of a window with its special tokens. None until `for_model`.
-        mask_probability: Share of the words that are hidden.
-        whole_words: In training words are hidden whole; false: piece by piece.
-        seed: In training what is hidden is a function of (seed, epoch, row).
-        hiding_seed: When a model is judged, of (hiding_seed, row) and the text: the data's seed, not the run's.
-        mask_token_id, pad_token_id, vocab_size, before, after: Of the tokenizer; before and after stand around a text.
-        padding: The side that is filled, or none where the model reads padding.
-    """
-
-    max_length: int | None = None
-    mask_probability: float = 0.15
-    whole_words: bool = True
-    seed: int = 0
-    hiding_seed: int = 0
-    mask_token_id: int = 0
+    max_length: int | None = None  # tokens of a window with its special tokens; None until `for_model`
+    mask_probability: float = 0.15  # share of the words that are hidden
+    whole_words: bool = True  # in training words are hidden whole; false: piece by piece
+    seed: int = 0  # in training what is hidden is a function of (seed, epoch, row)
+    hiding_seed: int = 0  # and of (hiding_seed, row) and the text where a model is judged: the data's, not the run's
+    mask_token_id: int = 0  # of the tokenizer, as the next four
     pad_token_id: int = 0
     vocab_size: int = 0
-    before: list[int] = field(default_factory=list)
+    before: list[int] = field(default_factory=list)  # special tokens around a text
     after: list[int] = field(default_factory=list)
-    padding: str = "right"
+    padding: str = "right"  # the side that is filled, or none where the model reads padding
 
     name = "fill-mask"
     auto_model = "AutoModelForMaskedLM"
@@ -83,12 +73,9 @@ class FillMask(TextTask):
         return {"hfkit": {"task": self.name, "max_length": self.max_length, "padding": self.padding}}
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """A copy with the model's limit and special tokens; the config is told `hfkit`.
-
-        Raises:
-            HfkitError: `max_length` is above what the model can read or has no room for a word; the tokenizer has no
-                mask token, or cannot say where its tokens stand in a text.
-        """
+        """A copy with the model's limit and special tokens; the config is told `hfkit`. Raises HfkitError: `max_length`
+        is above what the model can read or has no room for a word; the tokenizer has no mask token, or cannot say where
+        its tokens stand in a text."""
         if processor.mask_token_id is None:
             what = "The tokenizer has no mask token: the model was not made to say hidden words"
             fix = "choose a masked language model, such as google-bert/bert-base-uncased"
@@ -98,9 +85,8 @@ class FillMask(TextTask):
         saved = getattr(model_config, "hfkit", None) or {}
         length, (before, after) = limit(self.max_length, model_config, processor) or CONTEXT, around(processor)
         if length <= len(before) + len(after):
-            raise HfkitError(
-                "No word fits beside the special tokens.", where=f"--max_length {length}", fix="64 or more"
-            )
+            what = "No word fits beside the special tokens."
+            raise HfkitError(what, where=f"--max_length {length}", fix="64 or more")
         task = replace(
             self,
             max_length=length,
@@ -120,14 +106,10 @@ class FillMask(TextTask):
         return len(self.before) + len(self.after)
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
-        """The tokens of a split's texts, and the words that they belong to.
-
-        Returns:
-            A Dataset in the same order with `id`; `input_ids` without special tokens; `words`, of each token the number
-            of its word, or -1; `unknown`, the bytes that an unknown token stands for, else 0; of each word `units`, the
-            number that it goes by (words that share a token have one), and `sizes`, its bytes; `length`, tokens;
-            `truncated`, always false.
-        """
+        """The tokens of a split's texts, and the words that they belong to. Returns a Dataset in the same order with
+        `id`; `input_ids` without special tokens; `words`, of each token the number of its word, or -1; `unknown`, the
+        bytes that an unknown token stands for, else 0; of each word `units`, the number that it goes by (words that
+        share a token have one), and `sizes`, its bytes; `length`, tokens; `truncated`, always false."""
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
             each = [{name: values[place] for name, values in batch.items()} for place in range(len(batch["id"]))]
@@ -205,13 +187,9 @@ class FillMask(TextTask):
         return [fill] * len(self.before) + values.tolist() + [fill] * len(self.after)
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """One batch, padded to its longest window.
-
-        Returns:
-            `input_ids`, `attention_mask`, `targets` (windows, tokens). In evaluation `group` (windows, tokens), the
-            number of a hidden token's word in the batch, else -1; `weights` and `sayable` of these words; `counts` of
-            them, their `bytes`, and those that are `spelled`, (windows,).
-        """
+        """One batch, padded to its longest window. Returns `input_ids`, `attention_mask`, `targets` (windows, tokens).
+        In evaluation `group` (windows, tokens), the number of a hidden token's word in the batch, else -1; `weights`
+        and `sayable` of these words; `counts` of them, their `bytes`, and those that are `spelled`, (windows,)."""
         left = self.padding == "left"
         batch = {
             "input_ids": padded([one["input_ids"] for one in features], self.pad_token_id, left),

@@ -119,8 +119,7 @@ def hidden_words(count: int, probability: float, seed: int, row: int) -> np.ndar
     """The numbers of a text's words that are hidden when it is judged, sorted: always the same for (seed, row).
 
     Masks that are drawn anew at each look make two looks incomparable: how hard a text is depends on its masks more
-    than on an epoch of training. At least one word is hidden, where there is one.
-    """
+    than on an epoch of training. At least one word is hidden, where there is one."""
     if not count:
         return np.zeros(0, dtype=int)
     number = max(1, round(probability * count))
@@ -131,13 +130,8 @@ class Asked:
     """What is asked of a text when a model is judged.
 
     The words are chosen by the text. One that the tokenizer makes nothing of is spelled: 8 bits a byte. A word in two
-    windows, as it is longer than one, is asked for in both and counts once.
-
-    Args:
-        units, sizes: As `FillMask.encode` gives them.
-        tokens: The word of each token of the text.
-        probability, seed, row: As for `hidden_words`.
-    """
+    windows, as it is longer than one, is asked for in both and counts once. `units` and `sizes` are as
+    `FillMask.encode` gives them, `tokens` the word of each token of the text, the others as for `hidden_words`."""
 
     def __init__(
         self, units: list[int], sizes: list[int], tokens: list[int], probability: float, seed: int, row: int
@@ -173,12 +167,8 @@ def numbered(words: np.ndarray, hidden: list[int]) -> np.ndarray:
 
 
 def shown(ids: np.ndarray, words: np.ndarray, mask: int, vocabulary: int, probability: float, key: list[int]) -> Any:
-    """A window as training shows it, drawn by `key`.
-
-    Returns:
-        The tokens that the model sees, and whether each is hidden, (tokens,). A word has one fate: mask, random tokens,
-        or itself.
-    """
+    """A window as training shows it, drawn by `key`. Returns the tokens that the model sees, and whether each is
+    hidden, (tokens,). A word has one fate: mask, random tokens, or itself."""
     rng = np.random.default_rng(key)
     there = np.unique(words[words != NONE])
     drawn = rng.choice(there, max(1, round(probability * len(there))), replace=False)
@@ -194,8 +184,7 @@ def told(model: Any, inputs: dict[str, torch.Tensor], kept: torch.Tensor) -> tor
     """(kept places, vocabulary): what the model says where `kept`, (rows, tokens), is true.
 
     The output layer is asked there alone. Over a vocabulary it is as much work as all the rest of a small encoder, and
-    its answers to what is not hidden would be thrown away: a step of MiniLM is 1.5 times as fast so.
-    """
+    its answers to what is not hidden would be thrown away: a step of MiniLM is 1.5 times as fast so."""
     head = getattr(model, "module", model).get_output_embeddings()
     hook = head and head.register_forward_pre_hook(lambda _, given: (given[0][kept], *given[1:]))
     try:

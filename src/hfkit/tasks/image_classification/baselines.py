@@ -1,4 +1,4 @@
-"""Baselines that cost seconds: the majority class, and logistic regression on the pixels or on frozen features.
+"""Baselines that cost seconds: the majority class, and logistic regression on the pixels.
 
 They run on every image-classification run, on the same rows as the model: a network that a straight line through the
 pixels can match should not be shown without it.
@@ -32,52 +32,37 @@ _STRENGTH, _STEPS = 0.1, 100
 
 
 def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> dict[str, Answer]:
-    """The cheap rivals of a run: see `classical_images`."""
-    labels, deep = settings["labels"], settings.get("pixel_range")
-    return classical_images(train, test, settings["problem_type"], seed, labels, pixel_range=deep)
-
-
-def classical_images(
-    train: Dataset, test: Dataset, problem_type: str, seed: int = 0, labels: Sequence[str] | None = None, **how: Any
-) -> dict[str, Answer]:
-    """Both baselines, fitted on `train` and asked about `test`, arguments as of `images_logreg`: "pixels_logreg" (with
-    `features` "features_logreg") and "majority", for regression the mean of the training labels."""
-    truth, classes = targets(train, problem_type, labels)
-    name = "features_logreg" if "features" in how else "pixels_logreg"
+    """The cheap rivals of a run, fitted on `train` and asked about `test`; "majority" is for a regression the mean of
+    the training labels."""
+    problem, labels = settings["problem_type"], settings["labels"]
+    truth, classes = targets(train, problem, labels)
     return {
-        name: images_logreg(train, test, problem_type, seed, labels, **how),
-        "majority": majority(truth, len(test), problem_type, classes),
+        "pixels_logreg": pixels_logreg(train, test, problem, labels, seed, settings.get("pixel_range")),
+        "majority": majority(truth, len(test), problem, classes),
     }
 
 
-def images_logreg(
+def pixels_logreg(
     train: Dataset,
     test: Dataset,
     problem_type: str,
-    seed: int = 0,
     labels: Sequence[str] | None = None,
-    features: tuple[np.ndarray, np.ndarray] | None = None,
+    seed: int = 0,
     pixel_range: Sequence[float] | None = None,
 ) -> Answer:
-    """Logistic regression on standardised pixels or features (one a label for multi-label, ridge for regression).
+    """Logistic regression on standardised pixels (one a label for multi-label, ridge for regression).
 
     Pictures are shrunk to 32 pixels a side, in colour to 16. The setting is not tuned on these rows. `train` and `test`
     have columns image and label, `problem_type` is as in a transformers config, `seed` that of the solver and of the
     draw where there are too many training pictures. Answers are in the order of `labels`, by default the data set's
-    own. With a frozen backbone's `features` of all training and test rows, (rows, features) each, no picture is read;
-    `pixel_range` is as in `hfkit.data.vision.decode.decode`. "rows" of the answer are those it was fitted on."""
+    own; `pixel_range` is as in `hfkit.data.vision.decode.decode`. "rows" of the answer are those it was fitted on."""
     start = time.perf_counter()
-    if features is None:
-        shown = sample(train, 64, pixel_range)  # pictures all over the split
-        side, channels = native_shape(shown, LARGEST[1])
-        weight = float(np.mean([image.width * image.height for image in shown]))
-        rows = _drawn(len(train), min(FITTED, max(1, int(DECODED / weight))), seed)
-        side = min(side, LARGEST[channels])
-        seen, unseen = (_pixels(split, side, channels, pixel_range) for split in (train.select(rows), test))
-    else:
-        rows = _drawn(len(train), FITTED, seed)
-        seen, unseen = features[0][rows], features[1]
-    seen, unseen = _standardised(seen, unseen)
+    shown = sample(train, 64, pixel_range)  # pictures all over the split
+    side, channels = native_shape(shown, LARGEST[1])
+    weight = float(np.mean([image.width * image.height for image in shown]))
+    rows = _drawn(len(train), min(FITTED, max(1, int(DECODED / weight))), seed)
+    side = min(side, LARGEST[channels])
+    seen, unseen = _standardised(*(_pixels(split, side, channels, pixel_range) for split in (train.select(rows), test)))
     truth, classes = targets(train, problem_type, labels)
     answer = linear(seen, truth[rows], unseen, problem_type, classes, seed, _STRENGTH, _STEPS)
     return answer | {"rows": len(rows), "seconds": time.perf_counter() - start}

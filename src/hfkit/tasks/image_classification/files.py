@@ -28,12 +28,7 @@ SHOWN = 20
 
 
 def predict(
-    model: Any,
-    input: str | Path,
-    output: str | Path | None = None,
-    *,
-    workers: int | None = None,
-    **options: Any,
+    model: Any, input: str | Path, output: str | Path | None = None, *, workers: int | None = None, **options: Any
 ) -> int:
     """Classify every picture of a folder (or one) and of the folders in it, in the order of their names; how many.
 

@@ -26,8 +26,7 @@ class ImageClassificationPipeline(ClassifyingPipeline, transformers.ImageClassif
 
     A picture is decoded as at training: upright, 16 bits scaled, what is transparent white; and mirrored too where the
     run asked for test-time augmentation. Pictures are answered in batches of 32, a generator as a stream.
-    `mixed_precision` means what it does for texts: with auto, labels are float32's.
-    """
+    `mixed_precision` means what it does for texts: with auto, labels are float32's."""
 
     one = (str, Path, bytes, Image.Image)
     reading: ImageClassification

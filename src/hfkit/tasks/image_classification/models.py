@@ -1,4 +1,4 @@
-"""Image models by name: timm's and transformers' own, with the processor that repeats how they were trained to look."""
+"""Image models by name: timm's, transformers' own and baselines, each with the processor that says how it looks."""
 
 import json
 from pathlib import Path
@@ -12,13 +12,15 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATIO
 
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.untrusted import read_json_file
+from hfkit.baselines.vision.processor import make_processor, native_shape, sample
 from hfkit.models.adapting.freezing import check_single, timm_heads
 from hfkit.models.adapting.image_sizes import at_size
 from hfkit.models.inspection import first_line
-from hfkit.models.loading import quiet, read_config, read_weights
+from hfkit.models.loading import Built, quiet, read_config, read_weights
 from hfkit.models.names import check_weights, locate
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.classification import same_labels
+from hfkit.tasks.image_classification import SPEC
 from hfkit.tasks.image_classification.config import Config
 
 if TYPE_CHECKING:
@@ -27,19 +29,47 @@ if TYPE_CHECKING:
 PREFIX = "timm/"
 PROCESSOR = "preprocessor_config.json"
 
+LOOKED_AT = 256
+"""Training pictures that a baseline is shaped by: they tell the size, and the mean of a channel to a hundredth."""
 
-def build(config: Any, task: "Task", data: DatasetDict | None) -> tuple[Model, Any, list[str]]:
+
+def build(config: Any, task: "Task", data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, which has been shown a picture, its image processor, and the parameters that
     no checkpoint has filled."""
+    new: list[str] = []
     if config.model.startswith("baseline:"):
-        from hfkit.tasks.image_classification.scratch import build_image_baseline
-
-        model, processor = build_image_baseline(config, task, data)
-        new: list[str] = []
+        model, processor = from_scratch(config, task, data)
     else:
         model, processor, new = _pretrained(config, task)
     try_out(model, task.for_model(model.config, processor), config.model)
     return model, processor, new
+
+
+def from_scratch(config: Config, task: "Task", data: DatasetDict | None) -> tuple[Model, Any]:
+    """An untrained picture baseline and its image processor, both of the training pictures' shape.
+
+    Pictures of 28 x 28 grey pixels make a model that reads those. Larger ones are shrunk to 64 pixels a side (224 for
+    the ImageNet layouts), unless `--image_size` says otherwise. The processor is a `ViTImageProcessor`. Raises
+    HfkitError: no baseline has the name, `data` is missing, or a knob does not fit."""
+    config_class, fields = SPEC.baseline_config(config.model)
+    if data is None:
+        raise HfkitError(f"{config.model} takes its size from the training images: give build_model the data")
+    if config.drop_path is not None:
+        what = f"{config.model} has no stochastic depth"
+        raise HfkitError(what, where="--drop_path", fix="drop the flag, or choose a timm model")
+    images = sample(data["train"], LOOKED_AT, getattr(task, "pixel_range", None))
+    size, channels = native_shape(images, 224 if fields.get("stem") == "imagenet" else 64)
+    settings = config_class(image_size=config.image_size or size, num_channels=channels, **fields)
+    set_dropout(settings, config.dropout, config.attention_dropout)
+    override(settings, config.model_args)
+    processor: Any = make_processor(settings.image_size, settings.num_channels, images)
+    set_labels(settings, task.model_kwargs())
+    set_labels(settings, task.for_model(settings, processor).model_kwargs())
+    try:
+        model = AutoModelForImageClassification.from_config(settings)
+    except ValueError as error:
+        raise HfkitError(first_line(error), where="--model_args, --image_size") from error
+    return model, processor
 
 
 def check_training(config: Any, task: "Task", model: Model, processor: Any, data: DatasetDict | None) -> None:
@@ -52,7 +82,7 @@ def check_training(config: Any, task: "Task", model: Model, processor: Any, data
         check_single(model, picture, config.model, getattr(config, "unfreeze_epoch", None) is not None)
 
 
-def _pretrained(config: Config, task: "Task") -> tuple[Model, Any, list[str]]:
+def _pretrained(config: Config, task: "Task") -> Built:
     """A pretrained image classifier with a head for the task; or its architecture alone (`from_scratch`)."""
     name = _known(config.model) if config.model.startswith(PREFIX) else config.model
     if config.from_scratch and name.startswith(PREFIX):
@@ -94,11 +124,8 @@ def _known(name: str) -> str:
         raise HfkitError(f"timm has no model {architecture!r}", where="--model", fix=fix)
     tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{architecture}.*")]
     if tag and tag not in tags:
-        raise HfkitError(
-            f"timm has no weights {tag!r} of {architecture}",
-            where="--model",
-            fix=nearest(name, [f"{PREFIX}{architecture}.{known}" for known in tags]),
-        )
+        fix = nearest(name, [f"{PREFIX}{architecture}.{known}" for known in tags])
+        raise HfkitError(f"timm has no weights {tag!r} of {architecture}", where="--model", fix=fix)
     default = timm.get_pretrained_cfg(architecture)
     return name if tag or default is None or not default.tag else f"{name}.{default.tag}"
 
@@ -205,12 +232,10 @@ def try_out(model: Model, task: Any, name: str) -> None:
         with torch.inference_mode():
             model.eval()(pixel_values=torch.zeros(1, seen.channels, seen.height, seen.width))
     except Exception as error:  # each architecture fails in its own way
-        raise HfkitError(
-            f"{name} cannot read pictures of {seen.channels} x {seen.height} x {seen.width} (channels, height, width):"
-            f" {first_line(error)}",
-            where="--image_size, --model_args",
-            fix="leave both out, or give a multiple of the patch that the model was made for, and its own channels",
-        ) from error
+        size = f"{seen.channels} x {seen.height} x {seen.width} (channels, height, width)"
+        what = f"{name} cannot read pictures of {size}: {first_line(error)}"
+        fix = "leave both out, or give a multiple of the patch that the model was made for, and its own channels"
+        raise HfkitError(what, where="--image_size, --model_args", fix=fix) from error
     finally:
         model.train(training)
 

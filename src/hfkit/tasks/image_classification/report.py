@@ -146,7 +146,5 @@ def _map(seen: Predictions, tiles: list[Row]) -> dict[str, Any]:
 
 
 def _damaged(run: Run) -> HfkitError:
-    return HfkitError(
-        f"{run.path / 'pictures.parquet'} holds what hfkit does not write",
-        fix="restore the file, or delete it: the report is then made without pictures",
-    )
+    what = f"{run.path / 'pictures.parquet'} holds what hfkit does not write"
+    return HfkitError(what, fix="restore the file, or delete it: the report is then made without pictures")

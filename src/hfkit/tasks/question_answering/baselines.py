@@ -27,16 +27,9 @@ _COUNTS = re.compile(
 
 
 def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> dict[str, dict[str, Any]]:
-    """Both rivals, asked about `test`; neither draws anything.
-
-    Args:
-        train, test: Columns `text` (questions) and `text_pair` (contexts), as `load` gives them. How rare a word is,
-            is counted in the sentences of the training contexts and in the questions.
-        settings, seed: Of no use.
-
-    Returns:
-        name -> {"prediction": a text a row, "seconds"}.
-    """
+    """Both rivals, asked about `test`, whose columns are those of `load`; neither draws anything. How rare a word
+    is, is counted in the sentences of the training contexts and in the questions. name -> {"prediction": a text a row,
+    "seconds"}."""
     began = time.perf_counter()
     questions = test["text"][:]
     nearest = nearest_sentences(train["text_pair"][:], questions, test["text_pair"][:])

@@ -12,8 +12,7 @@ class Config(PairColumns, TextArguments, TrainConfig):
     """Question answering: the answer to a question, as it stands in a text.
 
     The question is the text (`--text_column`), its context the second one (`--text_pair_column`). Both share a window
-    of `max_length` tokens, by default 384; a longer context is read in several.
-    """
+    of `max_length` tokens, by default 384; a longer context is read in several."""
 
     task: str = "question-answering"
     label_column: str | None = knob(
@@ -36,7 +35,5 @@ class Config(PairColumns, TextArguments, TrainConfig):
 
     def rules(self) -> Broken:
         if self.stride is not None and self.max_length is not None and self.stride >= self.max_length:
-            yield (
-                f"--stride {self.stride} is not below --max_length {self.max_length}: windows would not move on",
-                f"give a smaller overlap, such as --stride {self.max_length // 3}",
-            )
+            what = f"--stride {self.stride} is not below --max_length {self.max_length}: windows would not move on"
+            yield what, f"give a smaller overlap, such as --stride {self.max_length // 3}"

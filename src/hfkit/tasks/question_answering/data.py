@@ -48,20 +48,11 @@ def load(arguments: DataArguments, only_test: bool = False, label_names: list[st
     SQuAD's nested JSON, or rows of a question, a context and its answers in any form that `written` reads. Splits are
     drawn by titles where the rows have them, else by contexts; and no context of a later split is learnt.
 
-    Args:
-        arguments: Which data.
-        only_test: Rows to evaluate a finished model on.
-        label_names: Of no use: answers are no labels.
-
-    Returns:
-        Columns `id`, `text` (the question), `text_pair` (its context), `answers` (texts; none where the question has
-        no answer), `starts` (where each begins in the context, in characters; -1 where it stands nowhere), and
-        `group`: the context, or the value of `--group_column`, over which intervals are taken.
-
-    Raises:
-        HfkitError: As `hfkit.load_data`; and a row without a question, a context or an answer, or whose answers all
-            stand nowhere in its context, with file, row and id.
-    """
+    Columns `id`, `text` (the question), `text_pair` (its context), `answers` (texts; none where the question has no
+    answer), `starts` (where each begins in the context, in characters; -1 where it stands nowhere), and `group`: the
+    context, or the value of `--group_column`, over which intervals are taken. Raises HfkitError: as `hfkit.load_data`;
+    and a row without a question, a context or an answer, or whose answers all stand nowhere in its context, with file,
+    row and id."""
     opened = open_source(arguments)
     tables, notes = choose_splits(opened, arguments, only_test)
     whole = "train" not in tables
@@ -99,11 +90,9 @@ def _columns(tables: dict[str, Table], arguments: DataArguments, card: DataCard 
             table.known(asked)
         found = asked or next((named[name] for name in names if name in named and named[name] not in taken), None)
         if found is None:
-            raise HfkitError(
-                f"No column holds the {what}; there are {', '.join(table.columns)}",
-                where=table.origin,
-                fix=f"say --{flag} NAME; names that are known are {', '.join(names)}",
-            )
+            told = f"No column holds the {what}; there are {', '.join(table.columns)}"
+            fix = f"say --{flag} NAME; names that are known are {', '.join(names)}"
+            raise HfkitError(told, where=table.origin, fix=fix)
         return str(found)
 
     # Rows that were published as hfkit reads them have the question as text.
@@ -148,11 +137,9 @@ def _rows(table: Table, role: str, columns: Columns, arguments: DataArguments, n
         first = min(bad)
         if not arguments.drop_bad_rows or len(bad) == len(table):
             named = f", id {ids[first]}" if columns.id in table.columns else ""
-            raise HfkitError(
-                f"{bad[first][0].upper()}{bad[first][1:]}",
-                where=f"{table.place(first)}{named} ({counted(len(bad), 'such row')} of {len(table):,})",
-                fix=f"mend the row{'' if len(bad) == len(table) else ', or --drop_bad_rows goes on without such rows'}",
-            )
+            where = f"{table.place(first)}{named} ({counted(len(bad), 'such row')} of {len(table):,})"
+            fix = f"mend the row{'' if len(bad) == len(table) else ', or --drop_bad_rows goes on without such rows'}"
+            raise HfkitError(f"{bad[first][0].upper()}{bad[first][1:]}", where=where, fix=fix)
         notes.append(f"{role}: {counted(len(bad), 'row')} dropped: {bad[first]} ({table.place(first)}), ...")
     rows = Rows(table, list(range(len(table))), ids, {"text": questions, "text_pair": contexts}, label)
     rows = rows.select([row for row in range(len(table)) if row not in bad])
@@ -168,11 +155,8 @@ def _fault(value: Any, what: str) -> str | None:
 
 
 def _answers(context: str, value: Any, start: Any, impossible: Any) -> list[Answer]:
-    """The answers of a row, at their places.
-
-    Raises:
-        HfkitError: The row has none and does not say so, or none of them stands in the context.
-    """
+    """The answers of a row, at their places. Raises HfkitError: the row has none and does not say so, or none of them
+    stands in the context."""
     if str(impossible).strip().casefold() in ("true", "1", "1.0"):
         return []
     pairs = written(value, start)

@@ -39,17 +39,12 @@ def predict(
     """Answer every question of a file, and write it with the answer beside it.
 
     Every column is kept; `answer` (empty where there is none), `start`, `end` (characters of the context) and `score`
-    are added. SQuAD's nested JSON has a row a question.
+    are added; or, with the `output_format` squad, one JSON object is written, {id: answer}, as the official scripts
+    read it.
 
-    Args:
-        input: A .csv, .tsv, .jsonl, .json or .parquet file with a question and its context in each row.
-        output_format: `rows`; or `squad`, what the official scripts read: one JSON object, {id: answer}.
-        model, output, options: See `hfkit.inference.predict_file`; `text_column` has the questions, `text_pair_column`
-            the contexts.
-
-    Raises:
-        HfkitError: As `hfkit.inference.predict_file`; and for `squad` an id that is missing or stands twice.
-    """
+    `input` is a .csv, .tsv, .jsonl, .json or .parquet file with a question (`text_column`) and its context
+    (`text_pair_column`) in each row; SQuAD's nested JSON has a row a question. For the others, and what is raised, see
+    `hfkit.inference.predict_file`; and for squad an id that is missing or stands twice is refused."""
     check_format(output_format, FORMATS)
     how = PredictArguments.taken(model, options)
     with _opened(input, how) as source:

@@ -9,7 +9,7 @@ import transformers
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.tables.table import is_missing
-from hfkit.inference.answering import check_count
+from hfkit.inference.answering import Alone, check_count
 from hfkit.inference.texts import TextPipeline, check_whole
 from hfkit.models.inspection import readable
 from hfkit.tasks.question_answering.spans.search import Scores
@@ -34,11 +34,8 @@ class Asked:
 
     @classmethod
     def of(cls, row: Any) -> "Asked":
-        """A row: {"question": ..., "context": ...}, or {"text": ..., "text_pair": ...} as rows are loaded.
-
-        Raises:
-            HfkitError: One of the two is no text, or holds none.
-        """
+        """A row: {"question": ..., "context": ...}, or {"text": ..., "text_pair": ...} as rows are loaded. Raises
+        HfkitError: one of the two is no text, or holds none."""
         known = row if isinstance(row, Mapping) else {}
         texts = known.get("question", known.get("text")), known.get("context", known.get("text_pair"))
         for name, text in zip(("question", "context"), texts, strict=True):
@@ -57,7 +54,7 @@ class Answered:
     scores: Scores
 
 
-class QuestionAnsweringPipeline(TextPipeline):
+class QuestionAnsweringPipeline(TextPipeline, Alone):
     """Answers as transformers 4's pipeline gives them: {"score", "start", "end", "answer"}, places in characters of the
     context as it was given.
 
@@ -152,14 +149,3 @@ class QuestionAnsweringPipeline(TextPipeline):
             below = (place for place, one in enumerate(told) if one["score"] < none["score"])
             told.insert(0 if first else max(next(below, len(told)), 1), none)
         return told[0] if count == 1 else told[:count]
-
-    def preprocess(self, input_: Any, **_: Any) -> Any:
-        """Upstream's first step; all of it is in `answered`."""
-        return input_
-
-    def _forward(self, input_tensors: Any, **_: Any) -> Any:
-        return next(iter(self.answered([input_tensors])))
-
-    def postprocess(self, model_outputs: Any, **options: Any) -> Any:
-        """Upstream's last step."""
-        return self.said(model_outputs, options)

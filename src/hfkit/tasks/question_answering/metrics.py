@@ -15,8 +15,7 @@ def scores(columns: Columns) -> np.ndarray:
     """(rows, 3): exact match, F1, and whether the question has an answer.
 
     As SQuAD 2.0's script has them where one of the rows has none, else as that of 1.1: the rows decide, and not what a
-    model may say.
-    """
+    model may say."""
     rights = [list(right) for right in columns["reference"]]
     may_lack = not all(rights)
     rows = [

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import DatasetDict
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_QUESTION_ANSWERING_MAPPING
 
 from hfkit.models.adapting.padding import LONG, SHORT, settle_padding
+from hfkit.models.loading import Built
 from hfkit.tasks.discover import find
 from hfkit.tasks.pretrained import on_opening, pretrained
 from hfkit.tasks.question_answering.config import Config
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
     from hfkit.tasks import Task
 
 
-def build(
-    config: Config, task: "Task", data: DatasetDict | None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+def build(config: Config, task: "Task", data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     heads = find(task.name).heads
     return pretrained(

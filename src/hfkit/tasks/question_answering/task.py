@@ -30,25 +30,16 @@ _WINDOWS = List(List(Value("int32")))
 
 @dataclass(frozen=True)
 class QuestionAnswering(TextTask):
-    """Any AutoModelForQuestionAnswering on questions (`text`) about contexts (`text_pair`).
+    """Any AutoModelForQuestionAnswering on questions (`text`) about contexts (`text_pair`)."""
 
-    Attributes:
-        max_length: Tokens of a window with its special tokens. None until `for_model` takes the model's limit.
-        stride: Tokens of the context that two windows share; None: see `Reader`.
-        max_answer_length: Tokens that an answer may have; None: any number.
-        no_answer: A question may have no answer.
-        threshold: Then it has none where the logit of no answer is more than this above the best answer's.
-        pad_token_id, pad_token_type_id, padding: What fills the shorter windows of a batch, and on which side.
-    """
-
-    max_length: int | None = None
-    stride: int | None = None
-    max_answer_length: int | None = None
-    no_answer: bool = False
-    threshold: float = 0.0
-    pad_token_id: int = 0
+    max_length: int | None = None  # tokens of a window with its special tokens; `for_model` takes the model's limit
+    stride: int | None = None  # tokens of the context that two windows share; None: see `Reader`
+    max_answer_length: int | None = None  # tokens that an answer may have; None: any number
+    no_answer: bool = False  # a question may have no answer:
+    threshold: float = 0.0  # then it has none where the logit of no answer is more than this above the best answer's
+    pad_token_id: int = 0  # what fills the shorter windows of a batch
     pad_token_type_id: int = 0
-    padding: str = "right"
+    padding: str = "right"  # and on which side
 
     name = "question-answering"
     auto_model = "AutoModelForQuestionAnswering"
@@ -74,11 +65,8 @@ class QuestionAnswering(TextTask):
         return {"num_labels": 2, **labels, "hfkit": {"task": self.name} | {n: getattr(self, n) for n in READING}}
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """A copy with the model's limit and its padding, see `settle_tokens`.
-
-        Raises:
-            HfkitError: `max_length` is above what the model can read; and what `Reader` refuses.
-        """
+        """A copy with the model's limit and its padding, see `settle_tokens`. Raises HfkitError: `max_length` is above
+        what the model can read; and what `Reader` refuses."""
         saved = settle_tokens(model_config, processor)
         length = limit(self.max_length, model_config, processor, LENGTH)
         Reader(processor, length, self.stride)
@@ -106,15 +94,11 @@ class QuestionAnswering(TextTask):
         return task
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
-        """The windows of a split's rows.
-
-        Returns:
-            A Dataset in the same order with `id`; for each window, numbers a token, `input_ids`, `begins` and `ends`
-            (as in `Window`) and, where the model reads them, `token_type_ids`; for each window `nulls`, the token of no
-            answer, and `targets`, the first and last token of the first answer; `context`; `reference`, the right
-            answers, and `reference_start`, where the first one that stands there begins; `length` (tokens, of all
-            windows) and `truncated` (never).
-        """
+        """The windows of a split's rows. Returns a Dataset in the same order with `id`; for each window, numbers a
+        token, `input_ids`, `begins` and `ends` (as in `Window`) and, where the model reads them, `token_type_ids`; for
+        each window `nulls`, the token of no answer, and `targets`, the first and last token of the first answer;
+        `context`; `reference`, the right answers, and `reference_start`, where the first one that stands there begins;
+        `length` (tokens, of all windows) and `truncated` (never)."""
         reader = Reader(processor, self.max_length, self.stride)
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -182,13 +166,9 @@ class QuestionAnswering(TextTask):
         return "" if self.no_answer and no_answer_score > self.threshold else best
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, Any]:
-        """One batch, padded to its longest window.
-
-        Returns:
-            `input_ids`, `attention_mask`, perhaps `token_type_ids`, `begins` and `ends` (windows, tokens); `nulls`
-            (windows,) and `targets` (windows, 2), tokens; `counts` (rows,) windows of each row; and, no tensors,
-            `contexts` and `references` of the rows.
-        """
+        """One batch, padded to its longest window. Returns `input_ids`, `attention_mask`, perhaps `token_type_ids`,
+        `begins` and `ends` (windows, tokens); `nulls` (windows,) and `targets` (windows, 2), tokens; `counts` (rows,)
+        windows of each row; and, no tensors, `contexts` and `references` of the rows."""
         sizes = [len(window) for feature in features for window in feature["input_ids"]]
         left, width = self.padding == "left", max(sizes)
         shift = torch.tensor([width - size if left else 0 for size in sizes])

@@ -37,17 +37,10 @@ Answer = dict[str, Any]
 
 
 def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> dict[str, Answer]:
-    """The rivals of a job, fitted on `train` and asked about `test`.
-
-    Args:
-        train, test: Columns `source` and `target`, as `load` gives them.
-        settings: The task's: `task` is the job.
-        seed: Draws the training pairs that are looked at where there are too many.
-
-    Returns:
-        name -> {"prediction": (rows,) texts, "seconds"}, and "rows" where it was fitted on fewer than all. The one
-        that does best on these very rows is the first: the verdict on a model is about it.
-    """
+    """The rivals of a job, the `task` of the settings, fitted on `train` and asked about `test`. `seed` draws the
+    training pairs that are looked at where there are too many. name -> {"prediction": (rows,) texts, "seconds"}, and
+    "rows" where it was fitted on fewer than all. The one that does best on these very rows is the first: the verdict on
+    a model is about it."""
     sources, targets, asked = train["source"][:], train["target"][:], test["source"][:]
     rivals: dict[str, Callable[[], Answer]]
     if settings["task"] == "summarization":

@@ -24,8 +24,7 @@ class Config(PairArguments, DecodingArguments, TokenArguments, TrainConfig):
     """Seq2seq: a text becomes another one. translation, summarization and text2text-generation differ in their figures,
     in their rivals, and in what the pipeline calls an answer.
 
-    A source has `max_length` tokens at most, by default as many as the model reads.
-    """
+    A source has `max_length` tokens at most, by default as many as the model reads."""
 
     task: str = "translation"
     max_target_length: int | None = knob(
@@ -35,8 +34,7 @@ class Config(PairArguments, DecodingArguments, TokenArguments, TrainConfig):
         high=100_000_000,
     )
     source_prefix: str = knob(
-        "",
-        "What stands in front of every source, in training and later: T5 is told its job so, 'summarize: '.",
+        "", "What stands in front of every source, in training and later: T5 is told its job so, 'summarize: '."
     )
     label_smoothing_factor: float = knob(
         0.0, "Share of a target token's weight spread over all others, in training.", low=0, below=1
@@ -60,9 +58,7 @@ class Config(PairArguments, DecodingArguments, TokenArguments, TrainConfig):
         """What these knobs cannot be together."""
         best = (self.metric_for_best_model or "loss").removeprefix("eval_")
         if best != "loss" and not self.predict_with_generate:
-            yield (
-                f"--metric_for_best_model {best} is of written texts, and looks at the validation split write none",
-                "add --predict_with_generate, or drop --metric_for_best_model: the loss decides",
-            )
+            what = f"--metric_for_best_model {best} is of written texts, and looks at the validation split write none"
+            yield what, "add --predict_with_generate, or drop --metric_for_best_model: the loss decides"
         if self.source_lang is not None and self.source_lang == self.target_lang:
             yield f"--source_lang and --target_lang are both {self.source_lang}", "name two languages, or none"

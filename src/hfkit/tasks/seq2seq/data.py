@@ -41,20 +41,10 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
     each line, or TMX. Splits are drawn by sources, and no source of a later split is learnt: its other translations
     would be half known.
 
-    Args:
-        arguments: Which data.
-        only_test: Rows to evaluate a finished model on.
-        label_names: Of no use: targets are no labels.
-
-    Returns:
-        Columns `id`, `source` and `target` (as they stand in the data), `references` (all the targets of a row, of
-        which `target` is the first), and `group`: the source, or the value of `--group_column`, over which intervals
-        are taken.
-
-    Raises:
-        HfkitError: As `hfkit.load_data`; files that are not aligned, sides that cannot be told, are swapped or in one
-            language, a cell that is no text, and no pair of two texts at all.
-    """
+    Columns `id`, `source` and `target` (as they stand in the data), `references` (all the targets of a row, of which
+    `target` is the first), and `group`: the source, or the value of `--group_column`, over which intervals are taken.
+    Raises HfkitError: as `hfkit.load_data`; files that are not aligned, sides that cannot be told, are swapped or in
+    one language, a cell that is no text, and no pair of two texts at all."""
     opened = pair_source(arguments) or open_source(arguments)
     tables, notes = choose_splits(opened, arguments, only_test)
     whole = "train" not in tables

@@ -25,11 +25,8 @@ def predict(
     """Write what becomes of every text of a file beside it.
 
     Every column is kept; `translation_text`, `summary_text` or `generated_text` is added, as the pipeline calls it.
-
-    Args:
-        input: A .csv, .tsv, .jsonl, .json or .parquet file, a .txt file with a text a line, or `-` for standard input.
-        model, output, options: See `hfkit.inference.predict_file`; among them are arguments of `generate` too.
-    """
+    `input` is a .csv, .tsv, .jsonl, .json or .parquet file, a .txt file with a text a line, or `-` for standard input.
+    For the others see `hfkit.inference.predict_file`; among them are arguments of `generate` too."""
     how = PredictArguments.taken(model, options)
     with _opened(input, how) as source:
         column = column_of(source, how.text_column, how.trained.get("text_column"), USUAL)

@@ -11,10 +11,10 @@ from transformers import GenerationConfig
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.config import GenerationArguments
 from hfkit.data.text.language_codes import codes_of
-from hfkit.inference.answering import AnsweringPipeline, check_count
+from hfkit.inference.answering import Alone, check_count
 from hfkit.inference.generation.rewriter import Rewriter, Written, seed_of
 from hfkit.inference.generation.sampling import settle
-from hfkit.inference.texts import check_whole
+from hfkit.inference.texts import TextPipeline, check_whole
 from hfkit.models.inspection import first_line, readable
 from hfkit.tasks.seq2seq.task import Seq2Seq
 
@@ -24,9 +24,6 @@ KEYS = {"translation": "translation_text", "summarization": "summary_text", "tex
 NO_TEXT = ("output_", "return_", "_")
 """How arguments of `generate` begin that change what it gives beside texts, and not the texts."""
 
-CHUNK_CPU, CHUNK = 64, 512
-"""Rows that are sorted by length together."""
-
 
 def pipeline(
     model: transformers.PreTrainedModel, processor: Any, *, tokens_per_batch: int | None = None, **options: Any
@@ -35,7 +32,7 @@ def pipeline(
     return Seq2SeqPipeline(model=model, tokenizer=processor, tokens_per_batch=tokens_per_batch, **options)
 
 
-class Seq2SeqPipeline(AnsweringPipeline):
+class Seq2SeqPipeline(TextPipeline, Alone):
     """Texts as transformers 4's three pipelines give them: [{"translation_text": ...}] to a text, and to several a list
     of such. `summary_text` and `generated_text` are what summarization and text2text-generation call it.
 
@@ -51,36 +48,21 @@ class Seq2SeqPipeline(AnsweringPipeline):
     """
 
     one = (str, Mapping)
+    of, exact = Seq2Seq, True
     reading: Seq2Seq
-    tokenizer: Any
+    chunks, budgets = (64, 512), (4096, 65536)  # of tokens, source and what is written together
 
-    def __init__(
-        self,
-        *,
-        model: transformers.PreTrainedModel,
-        tokenizer: Any,
-        mixed_precision: str = "auto",
-        tokens_per_batch: int | None = None,
-        task: str = "",
-        **options: Any,
-    ) -> None:
+    def __init__(self, *, model: transformers.PreTrainedModel, tokenizer: Any, task: str = "", **options: Any) -> None:
         saved = getattr(model.config, "hfkit", None) or {}
         name = task or saved.get("task") or next(reversed(KEYS))
         if name not in KEYS:
             raise HfkitError(f"{name} is no job of this model", where=f"task={name!r}", fix=nearest(name, KEYS))
         languages = {"source_lang": options.pop("src_lang", None), "target_lang": options.pop("tgt_lang", None)}
-        if any(languages.values()):
-            model.config.hfkit = {**saved, **{key: value for key, value in languages.items() if value}}
-        reading = Seq2Seq.from_model(model.config, tokenizer, name)
+        model.config.hfkit = {**saved, **{key: value for key, value in languages.items() if value}, "task": name}
+        super().__init__(model=model, tokenizer=tokenizer, task=name, **options)
         if (spoken := codes_of(tokenizer).get(getattr(tokenizer, "tgt_lang", None) or "")) and languages["target_lang"]:
             own: Any = model.generation_config
             own.forced_bos_token_id = spoken
-        super().__init__(model=model, tokenizer=tokenizer, task=name, **options)
-        self.settle(reading, mixed_precision, exact=True)
-        self.chunk = CHUNK_CPU if self.device.type == "cpu" else CHUNK
-        if tokens_per_batch is not None:
-            check_count("tokens_per_batch", tokens_per_batch)
-        self.tokens_per_batch = tokens_per_batch
 
     def _sanitize_parameters(self, **given: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """How texts are written: arguments of `generate`. Others of transformers 4's are idle."""
@@ -101,9 +83,6 @@ class Seq2SeqPipeline(AnsweringPipeline):
         if isinstance(inputs, list) and all(len(one) == 1 for one in found):  # as upstream of transformers 4
             return [one[0] for one in found]
         return found
-
-    def at_once(self, batch_size: int | None) -> int:
-        return self.chunk
 
     def answered(self, rows: Sequence[Any], batch_size: int | None = None, **how: Any) -> list[list[Written]]:
         """What is written to each row."""
@@ -144,24 +123,9 @@ class Seq2SeqPipeline(AnsweringPipeline):
         """The texts in transformers' form."""
         return [{KEYS[self.task]: one.text} for one in answer]
 
-    def preprocess(self, input_: Any, **_: Any) -> Any:
-        """Upstream's first step; all of it is in `answered`."""
-        return input_
-
-    def _forward(self, input_tensors: Any, **how: Any) -> Any:
-        return next(iter(self.answered([input_tensors], **how)))
-
-    def postprocess(self, model_outputs: Any, **options: Any) -> Any:
-        """Upstream's last step."""
-        return self.said(model_outputs, options)
-
 
 def _text(row: Any) -> str:
-    """The text of a row.
-
-    Raises:
-        HfkitError: It has none, or half a character.
-    """
+    """The text of a row. Raises HfkitError: it has none, or half a character."""
     text = row.get("source", row.get("text")) if isinstance(row, Mapping) else row
     if not isinstance(text, str) or not text.strip():
         what = f"A row has no text: {str(row)[:80]!r} ({type(row).__name__})"

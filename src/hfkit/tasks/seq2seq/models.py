@@ -17,6 +17,7 @@ from hfkit.config import DecodingArguments, GenerationArguments
 from hfkit.data.text.language_codes import codes_of
 from hfkit.inference.generation.sampling import settle
 from hfkit.models.inspection import check_memory, first_line, say
+from hfkit.models.loading import Built
 from hfkit.models.settings import override, set_dropout, set_labels, settle_generation
 from hfkit.tasks.discover import find
 from hfkit.tasks.pretrained import pretrained
@@ -42,9 +43,7 @@ WRITING = (*DecodingArguments.__dataclass_fields__, "forced_bos_token_id", "deco
 """What an adapter's config keeps of how texts are written: a whole model has its generation_config.json."""
 
 
-def build(
-    config: Config, task: "Task", data: DatasetDict | None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+def build(config: Config, task: "Task", data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     if config.model.startswith("baseline:"):
         model, processor, new = *_from_scratch(config, task, data), list[str]()
@@ -112,20 +111,16 @@ def _say_prefix(settings: Any, config: Config) -> None:
 
 
 def _try_out(model: Any, processor: PreTrainedTokenizerBase, name: str) -> None:
-    """Shows the model a short pair, so that one that cannot begin a text, or lacks a part, is not trained.
-
-    Raises:
-        HfkitError: It refuses it.
-    """
+    """Shows the model a short pair, so that one that cannot begin a text, or lacks a part, is not trained. Raises
+    HfkitError: it refuses it."""
     ids = torch.tensor([[processor.eos_token_id] * 3])
     training = model.training
     try:
         with torch.inference_mode():
             model.eval()(input_ids=ids, decoder_input_ids=said_before(model, ids), use_cache=False)
     except Exception as error:  # each architecture fails in its own way
-        what = f"{name} cannot write a text: {first_line(error)}"
         fix = f"its config.json may lack decoder_start_token_id; else choose another model, such as {SUCH}"
-        raise HfkitError(what, where="--model", fix=fix) from error
+        raise HfkitError(f"{name} cannot write a text: {first_line(error)}", where="--model", fix=fix) from error
     finally:
         model.train(training)
 
@@ -133,11 +128,8 @@ def _try_out(model: Any, processor: PreTrainedTokenizerBase, name: str) -> None:
 def _from_scratch(
     config: Config, task: "Task", data: DatasetDict | None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """An untrained encoder-decoder and its tokenizer, which learns both sides of the training pairs.
-
-    Raises:
-        HfkitError: There are no pairs, or `--model_args` do not fit.
-    """
+    """An untrained encoder-decoder and its tokenizer, which learns both sides of the training pairs. Raises HfkitError:
+    there are no pairs, or `--model_args` do not fit."""
     config_class, fields = find(config.task).baseline_config(config.model)
     if data is None:
         raise HfkitError(f"{config.model} trains its tokenizer on the training split: give build_model the data")

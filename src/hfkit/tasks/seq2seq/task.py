@@ -44,34 +44,20 @@ class Seq2Seq(BaseTask):
     """Any AutoModelForSeq2SeqLM on pairs of a `source` and what it becomes.
 
     A look at the validation split takes the loss of the target alone, told token by token. A finished model writes a
-    text to every row, and is judged by that beside the references as they stand in the data.
+    text to every row, and is judged by that beside the references as they stand in the data."""
 
-    Attributes:
-        task: Which of the names the job has.
-        max_length, max_target_length: Tokens of a source and of a target, special tokens included. None until
-            `for_model`.
-        source_prefix: What stands in front of every source.
-        source_lang, target_lang: Codes of a tokenizer that has languages; else of no use here.
-        label_smoothing_factor: Share of a target token's weight that all others share, in training.
-        seed: Of what is drawn, where a model draws.
-        most: Validation rows that are written at a look; none are where it is 0.
-        pad_token_id: Of the tokenizer.
-        tokenizer: Which makes texts of what is written. It is no setting.
-        writes: Texts are written, as a finished model does. It is no setting either.
-    """
-
-    task: str = "translation"
-    max_length: int | None = None
-    max_target_length: int | None = None
-    source_prefix: str = ""
-    source_lang: str | None = None
+    task: str = "translation"  # which of the names the job has
+    max_length: int | None = None  # tokens of a source, special tokens included; None until `for_model`
+    max_target_length: int | None = None  # and of a target
+    source_prefix: str = ""  # what stands in front of every source
+    source_lang: str | None = None  # as the next one the code of a tokenizer that has languages; else of no use here
     target_lang: str | None = None
-    label_smoothing_factor: float = 0.0
-    seed: int = 0
-    most: int = 0
-    pad_token_id: int = 0
-    tokenizer: Any = None
-    writes: bool = False
+    label_smoothing_factor: float = 0.0  # share of a target token's weight that all others share, in training
+    seed: int = 0  # of what is drawn, where a model draws
+    most: int = 0  # validation rows that are written at a look
+    pad_token_id: int = 0  # of the tokenizer
+    tokenizer: Any = None  # which makes texts of what is written; it is no setting
+    writes: bool = False  # texts are written, as a finished model does; it is no setting either
 
     auto_model = "AutoModelForSeq2SeqLM"
 
@@ -93,22 +79,15 @@ class Seq2Seq(BaseTask):
         return cls(**given, most=config.max_generate_samples if config.predict_with_generate else 0)
 
     @classmethod
-    def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase, task: str = "") -> Self:
-        """The task that a saved model was trained for, read from its config; else the one that is said."""
+    def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         saved = getattr(model_config, "hfkit", None) or {}
         known = {name: saved[name] for name in READING if name in saved}
-        name = task or saved.get("task") or "text2text-generation"
-        return cls(task=name, **known).for_model(model_config, processor)
+        return cls(task=saved.get("task") or "text2text-generation", **known).for_model(model_config, processor)
 
     def settings(self) -> dict[str, Any]:
         """All settings as JSON, with the task's name."""
         found = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("tokenizer", "writes")}
         return {"name": self.name, **found}
-
-    @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Self:
-        """The task that `settings` came from."""
-        return cls(**{key: value for key, value in settings.items() if key in cls.__dataclass_fields__})
 
     def model_kwargs(self) -> dict[str, Any]:
         """Fields of the model's config."""
@@ -117,12 +96,9 @@ class Seq2Seq(BaseTask):
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the model's limits and the tokenizer, which is told the languages; the config is told `hfkit`.
 
-        Special tokens that stand in a text are read as the text that they are.
-
-        Raises:
-            HfkitError: More tokens are asked for than the model has positions, or have no room for text; a language
-                that it does not know; a tokenizer without end token, so that no text would ever end.
-        """
+        Special tokens that stand in a text are read as the text that they are. Raises HfkitError: more tokens are asked
+        for than the model has positions, or have no room for text; a language that it does not know; a tokenizer
+        without end token, so that no text would ever end."""
         positions = positions_of(model_config)
         for flag in ("max_length", "max_target_length"):
             if positions and (getattr(self, flag) or 0) > positions:
@@ -158,13 +134,10 @@ class Seq2Seq(BaseTask):
         return [Sample(self, encoded["validation"], self.most)] if self.most and "validation" in encoded else []
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
-        """The tokens of a split's pairs.
-
-        Returns:
-            A Dataset in the same order with `id`; `input_ids` of the source, prefix and special tokens included, and
-            `targets`; `references`, whole; `length`, tokens of both; `truncated` and `target_truncated`, whether a side
-            lost some; `unknown`, tokens of the target that the tokenizer does not know.
-        """
+        """The tokens of a split's pairs. Returns a Dataset in the same order with `id`; `input_ids` of the source,
+        prefix and special tokens included, and `targets`; `references`, whole; `length`, tokens of both; `truncated`
+        and `target_truncated`, whether a side lost some; `unknown`, tokens of the target that the tokenizer does not
+        know."""
 
         def rows(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
             found = self.sources(batch["source"], processor)
@@ -219,12 +192,8 @@ class Seq2Seq(BaseTask):
         return predictions | {"references": np.fromiter(references, dtype=object, count=len(references))}
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, Any]:
-        """One batch, both sides filled on the right.
-
-        Returns:
-            `input_ids`, `attention_mask` (rows, source tokens); `targets` (rows, target tokens), -100 where nothing is
-            learnt; and `ids`, the rows' names.
-        """
+        """One batch, both sides filled on the right. Returns `input_ids`, `attention_mask` (rows, source tokens);
+        `targets` (rows, target tokens), -100 where nothing is learnt; and `ids`, the rows' names."""
         return {
             "input_ids": padded([one["input_ids"] for one in features], self.pad_token_id),
             "attention_mask": padded([[1] * len(one["input_ids"]) for one in features], 0),

@@ -22,24 +22,18 @@ _FEW_ROWS = 500
 
 
 def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> dict[str, Answer]:
-    """The cheap rivals of a run: see `classical`."""
-    return classical(train, test, settings["problem_type"], seed, settings["labels"])
-
-
-def classical(
-    train: Dataset, test: Dataset, problem_type: str, seed: int = 0, labels: Sequence[str] | None = None
-) -> dict[str, Answer]:
-    """Both baselines, fitted on `train` and asked about `test`, arguments as of `tfidf_logreg`: "tfidf_logreg" and
-    "majority", for regression the mean of the training labels."""
-    truth, classes = targets(train, problem_type, labels)
+    """The cheap rivals of a run, fitted on `train` and asked about `test`; "majority" is for a regression the mean of
+    the training labels."""
+    problem, labels = settings["problem_type"], settings["labels"]
+    truth, classes = targets(train, problem, labels)
     return {
-        "tfidf_logreg": tfidf_logreg(train, test, problem_type, seed, labels),
-        "majority": majority(truth, len(test), problem_type, classes),
+        "tfidf_logreg": tfidf_logreg(train, test, problem, labels, seed),
+        "majority": majority(truth, len(test), problem, classes),
     }
 
 
 def tfidf_logreg(
-    train: Dataset, test: Dataset, problem_type: str, seed: int = 0, labels: Sequence[str] | None = None
+    train: Dataset, test: Dataset, problem_type: str, labels: Sequence[str] | None = None, seed: int = 0
 ) -> Answer:
     """TF-IDF of words and word pairs, and logistic regression (one a label for multi-label, ridge for regression).
 

@@ -39,14 +39,9 @@ class Config(WordVectorArguments, PairColumns, LabelArguments, TextArguments, Tr
 
     def rules(self) -> Broken:
         if self.long_text == "windows" and self.max_length is not None and self.stride >= self.max_length:
-            yield (
-                f"--stride {self.stride} is not below --max_length {self.max_length}: windows would not move on",
-                f"give a smaller overlap, such as --stride {self.max_length // 4}",
-            )
+            what = f"--stride {self.stride} is not below --max_length {self.max_length}: windows would not move on"
+            yield what, f"give a smaller overlap, such as --stride {self.max_length // 4}"
         if self.few_shot != "none" and self.pooling != "mean":
             yield f"--few_shot {self.few_shot} compares the means of token vectors", "add --pooling mean"
         if self.pooling == "mean" and self.model.startswith("baseline:"):
-            yield (
-                f"--pooling mean replaces a pretrained model's head, and {self.model} has its own",
-                "drop --pooling",
-            )
+            yield (f"--pooling mean replaces a pretrained model's head, and {self.model} has its own", "drop --pooling")

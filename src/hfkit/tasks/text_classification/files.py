@@ -35,8 +35,7 @@ def predict(
     sentence that `hypothesis_template` puts around a label.
 
     `input` is a .csv, .tsv, .jsonl or .parquet file, or `-` for a text a line on standard input. See
-    `hfkit.inference.predict_file`.
-    """
+    `hfkit.inference.predict_file`."""
     if candidate_labels is not None:
         options |= {"task": "zero-shot-classification", "candidate_labels": candidate_labels}
     if hypothesis_template is not None:

@@ -43,8 +43,7 @@ class TextClassificationPipeline(TextPipeline, ClassifyingPipeline, transformers
     by length and batched under a token budget; answers come in the order of the input. A generator or torch data set is
     answered as a stream, in chunks of `chunk` rows: 256 on a CPU, 1,024 on an accelerator.
 
-    Of `mixed_precision` see `ClassifyingPipeline`.
-    """
+    Of `mixed_precision` see `ClassifyingPipeline`."""
 
     one = (str, Mapping)
     of = TextClassification

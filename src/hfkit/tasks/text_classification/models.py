@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from datasets import DatasetDict
-from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from hfkit.base.errors import HfkitError
@@ -15,6 +15,7 @@ from hfkit.models.adapting.padding import LONG, SHORT
 from hfkit.models.adapting.padding import settle_padding as settle
 from hfkit.models.build import from_scratch
 from hfkit.models.configs import PooledConfig
+from hfkit.models.loading import Built
 from hfkit.tasks.classification import same_labels
 from hfkit.tasks.pretrained import on_opening, pretrained
 from hfkit.tasks.text_classification.config import Config
@@ -27,9 +28,7 @@ BASELINE_LENGTH = 512
 """Tokens that a baseline reads of a text when --max_length does not say."""
 
 
-def build(
-    config: Config, task: "Task", data: DatasetDict | None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+def build(config: Config, task: "Task", data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     if config.model.startswith("baseline:"):
         return from_scratch(config, task, data and partial(_texts, data), BASELINE_LENGTH)

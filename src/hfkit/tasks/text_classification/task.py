@@ -176,8 +176,7 @@ class TextClassification(TextTask, Classification):
         """(rows, labels) in float32. A text in windows gets the mean of its windows' logits.
 
         Training and the pipeline both come through here, so that a text is read the same way in both. The mean is
-        over logits, not probabilities: a window that is sure counts for more than one that is not.
-        """
+        over logits, not probabilities: a window that is sure counts for more than one that is not."""
         inputs = {key: batch[key] for key in MODEL_INPUTS if key in batch}
         rows, parts = zip(*self.parts(inputs), strict=True)
         logits = torch.cat([model(**part).logits for part in parts])[torch.cat(rows).argsort()].float()

@@ -5,8 +5,6 @@ from typing import Any
 
 import torch
 
-from hfkit.data.labels.problem import REGRESSION
-
 
 @dataclass(frozen=True)
 class Window:
@@ -32,10 +30,7 @@ def windows(classify: Any, text: str, pair: str | None = None) -> list[Window]:
         for place in range(len(parts))
     ]
     logits = torch.cat([classify._batch([feature], None) for feature in features])
-    if reading.problem_type == REGRESSION:
-        rows = logits.tolist()
-    else:
-        rows = reading.predictions(logits)["probabilities"].tolist()
+    rows = reading.predictions(logits).get("probabilities", logits).tolist()  # of a regression there are none
     names = [str(name) for name in reading.labels]
     shown = tokenizer.batch_decode(parts, skip_special_tokens=True)
     return [Window(part, dict(zip(names, scores, strict=True))) for part, scores in zip(shown, rows, strict=True)]

@@ -32,7 +32,5 @@ class Config(StreamArguments, TextArguments, TrainConfig):
 
     def rules(self) -> Broken:
         if self.eval_stride and self.max_length and self.eval_stride > self.max_length:
-            yield (
-                f"--eval_stride {self.eval_stride} is above --max_length {self.max_length}: tokens would be left out",
-                f"give at most {self.max_length}, such as {max(1, self.max_length // 2)}",
-            )
+            what = f"--eval_stride {self.eval_stride} is above --max_length {self.max_length}: tokens would be left out"
+            yield what, f"give at most {self.max_length}, such as {max(1, self.max_length // 2)}"

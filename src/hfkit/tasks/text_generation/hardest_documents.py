@@ -36,8 +36,7 @@ def keep(
 ) -> None:
     """Write passages.json to a run: documents with the most and with the least bits per byte, and what each token took.
 
-    `encoded` is the test split, `table` predictions.parquet, a row a document: `id`, `nll` (nats) and `bytes`.
-    """
+    `encoded` is the test split, `table` predictions.parquet, a row a document: `id`, `nll` (nats) and `bytes`."""
     sizes, nats = table["bytes"].to_pylist(), table["nll"].to_pylist()
     bits = {row: nll / size / math.log(2) for row, (nll, size) in enumerate(zip(nats, sizes, strict=True)) if size}
     long = {row: value for row, value in bits.items() if sizes[row] >= SHORTEST} or bits

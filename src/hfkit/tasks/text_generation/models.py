@@ -1,30 +1,33 @@
 """Language models by name: pretrained causal models, tried out before anything is trained, and baselines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import DatasetDict
-from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
-from hfkit.base.errors import HfkitError
+from hfkit.base.errors import HfkitError, nearest
+from hfkit.baselines.language.tokenizers import TOKENIZERS
 from hfkit.data.text.packing import segments
 from hfkit.models.adapting import four_bit
 from hfkit.models.inspection import check_vocabulary, first_line
-from hfkit.models.loading import read_config, read_tokenizer, read_weights
+from hfkit.models.loading import Built, read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, set_dropout, settle_generation
+from hfkit.tasks.text_generation import SPEC
 from hfkit.tasks.text_generation.config import Config
-from hfkit.tasks.text_generation.scratch import build_language_baseline
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
 
+CONTEXT = 256
+"""Tokens of a baseline's training text when --max_length does not say."""
 
-def build(
-    config: Config, task: "Task", data: DatasetDict | None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+
+def build(config: Config, task: "Task", data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, its tokenizer, which of a baseline learns the training texts, and no
     parameters that a checkpoint has not filled. Raises HfkitError: nothing has the name, it is no language model,
     weights are missing or do not fit (words would be said at random), or it cannot keep documents of one row apart."""
@@ -32,11 +35,11 @@ def build(
         if data is None:
             raise HfkitError(f"{config.model} trains its tokenizer on the training split: give build_model the data")
         length = task.model_kwargs()["hfkit"].get("max_length")
-        built = build_language_baseline(config, _texts(data), config.tokenizer, length)
-        task.for_model(built[0].config, built[1])  # which tells the config how it is read
-        _begin_texts(built[1])
-        settle_generation(*built)
-        return *built, []
+        model, processor = from_scratch(config, _texts(data), config.tokenizer, length)
+        task.for_model(model.config, processor)  # which tells the config how it is read
+        _begin_texts(processor)
+        settle_generation(model, processor)
+        return model, processor, []
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)
     settings = read_config(folder, config.model, config.trust_remote_code)
@@ -58,7 +61,36 @@ def build(
     return model, processor, []
 
 
-def _begin_texts(processor: PreTrainedTokenizerBase) -> None:
+def from_scratch(
+    config: Config, texts: Iterable[str], tokenizer: str = "bpe", max_length: int | None = None
+) -> tuple[PreTrainedModel, Tokenizer]:
+    """An untrained language model and its tokenizer, which learns the training `texts`, read once.
+
+    Of `config`, `model` (`baseline:<name>`), `vocab_size`, `dropout`, `attention_dropout` and `model_args` count. The
+    tokenizer is "bpe", pairs of bytes, or "char"; `max_length` are the tokens of a training text, the Transformer's
+    context, None 256. Raises HfkitError: no baseline or tokenizer has the name, or `--model_args` do not fit."""
+    config_class, fields = SPEC.baseline_config(config.model)
+    if tokenizer not in TOKENIZERS:
+        what = f"there is no tokenizer {tokenizer!r}"
+        raise HfkitError(what, where="--tokenizer", fix=nearest(tokenizer, TOKENIZERS))
+    context = max_length or CONTEXT
+    if "max_position_embeddings" in config_class.__annotations__:
+        fields = {**fields, "max_position_embeddings": context}
+    settings: Any = config_class(**fields)
+    set_dropout(settings, config.dropout, config.attention_dropout)
+    override(settings, config.model_args)
+    context = getattr(settings, "max_position_embeddings", context)
+    processor = TOKENIZERS[tokenizer](texts, config.vocab_size, context)
+    settings.vocab_size = len(processor)
+    for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+        setattr(settings, name, getattr(processor, name))
+    try:
+        return AutoModelForCausalLM.from_config(settings), processor
+    except ValueError as error:
+        raise HfkitError(first_line(error), where="--model_args") from error
+
+
+def _begin_texts(processor: Tokenizer) -> None:
     """Let prompts begin as documents do in training, with the start token, in plain transformers too."""
     own: Any = processor
     begin = processor.bos_token_id
@@ -99,11 +131,8 @@ def try_out(model: PreTrainedModel, name: str, packing: bool) -> None:
 
 
 def _leaks(name: str, why: str = "") -> HfkitError:
-    return HfkitError(
-        f"{name} cannot keep the documents of one row apart by their positions{why}",
-        where="--packing",
-        fix="--packing false, which gives each document a row",
-    )
+    what = f"{name} cannot keep the documents of one row apart by their positions{why}"
+    return HfkitError(what, where="--packing", fix="--packing false, which gives each document a row")
 
 
 def _moved(first: torch.Tensor, second: torch.Tensor) -> bool:

@@ -29,13 +29,7 @@ class Samples(Callback):
 
     Drawn with the run's seed, so that only the model changes from look to look, and equal runs have equal samples. Like
     the log it is part of every checkpoint. Sharded weights give no samples: all processes would have to take part.
-
-    Args:
-        run: The run's folder.
-        task: The fitted task, which knows the start and the end token.
-        tokenizer: The model's.
-        validation: The split as its batches read it.
-        prompts: What to continue; none take the beginnings of documents.
+    `validation` is the split as its batches read it; without `prompts` the beginnings of its documents are continued.
     """
 
     def __init__(

@@ -37,7 +37,5 @@ class Config(WordVectorArguments, TagColumns, TextArguments, TrainConfig):
 
     def rules(self) -> Broken:
         if self.stride is not None and self.max_length is not None and self.stride >= self.max_length:
-            yield (
-                f"--stride {self.stride} is not below --max_length {self.max_length}: windows would not move on",
-                f"give a smaller overlap, such as --stride {self.max_length // 4}",
-            )
+            what = f"--stride {self.stride} is not below --max_length {self.max_length}: windows would not move on"
+            yield what, f"give a smaller overlap, such as --stride {self.max_length // 4}"

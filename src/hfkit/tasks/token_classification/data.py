@@ -121,11 +121,10 @@ def _settle(splits: dict[str, Rows], arguments: Arguments, known: list[str] | No
     if len(set(told.values())) > 1:
         notes.append(f"schemes differ: {', '.join(f'{role} {one}' for role, one in told.items())}")
         if "plain" in schemes.values():
-            raise HfkitError(
-                "Some splits say where a name begins, as B-PER does, and some do not",
-                where=", ".join(f"{splits[role].table.origin} ({one})" for role, one in told.items()),
-                fix="write the tags of all splits in one way; or --tag_scheme plain, where each stands for itself",
-            )
+            what = "Some splits say where a name begins, as B-PER does, and some do not"
+            where = ", ".join(f"{splits[role].table.origin} ({one})" for role, one in told.items())
+            fix = "write the tags of all splits in one way; or --tag_scheme plain, where each stands for itself"
+            raise HfkitError(what, where=where, fix=fix)
     if others := sorted({told[role] for role, scheme in schemes.items() if scheme in ("iob1", "iobes")}):
         notes.append(f"tags in {' and '.join(others)}: read as IOB2")
     if known is None:
@@ -191,12 +190,10 @@ def _matched(rows: Rows, role: str, names: list[str], drop: bool, of_model: bool
         if not drop or len(first) == len(rows):
             who = "the model does not know" if of_model else "training never shows"
             places = [_place(rows, row, word) for row, word in list(first.items())[:5]]
-            raise HfkitError(
-                f"{role} has tags that {who}: {', '.join(unknown)}",
-                where=f"{', '.join(places)} ({counted(len(first), 'text')} in all)",
-                fix=f"rename them; known are {', '.join(names)}"
-                + ("" if len(first) == len(rows) else "; or --drop_unseen_labels leaves those texts out"),
-            )
+            what = f"{role} has tags that {who}: {', '.join(unknown)}"
+            where = f"{', '.join(places)} ({counted(len(first), 'text')} in all)"
+            other = "" if len(first) == len(rows) else "; or --drop_unseen_labels leaves those texts out"
+            raise HfkitError(what, where=where, fix=f"rename them; known are {', '.join(names)}{other}")
         texts = counted(len(first), "text")
         notes.append(f"{role}: {texts} with tags that are not known left out: {', '.join(unknown)}")
         rows = rows.without(first)

@@ -62,8 +62,7 @@ class TokenClassificationPipeline(TextPipeline, transformers.TokenClassification
     is `simple`. Words that stand apart already are given as {"tokens": [...]}, or with `is_split_into_words=True`.
 
     With `mixed_precision="auto"` texts that hold a word whose two best probabilities are less than 0.05 apart run again
-    in float32, so tags are float32's.
-    """
+    in float32, so tags are float32's."""
 
     one = (str, Mapping)
     of = TokenClassification
@@ -71,10 +70,7 @@ class TokenClassificationPipeline(TextPipeline, transformers.TokenClassification
     takes = ("aggregation_strategy", "ignore_labels", "is_split_into_words")
 
     def _sanitize_parameters(  # type: ignore[override]  # the arguments that it lacks are refused by name
-        self,
-        ignore_labels: Any = None,
-        aggregation_strategy: Any = None,
-        **others: Any,
+        self, ignore_labels: Any = None, aggregation_strategy: Any = None, **others: Any
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Upstream's, without the arguments that say how a text is read: the model says that."""
         self.refuse(others)

@@ -5,11 +5,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from datasets import DatasetDict
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
 
 from hfkit.models.adapting.padding import LONG, SHORT, settle_padding
 from hfkit.models.build import from_scratch
+from hfkit.models.loading import Built
 from hfkit.tasks.classification import label_names
 from hfkit.tasks.pretrained import on_opening, pretrained
 from hfkit.tasks.token_classification.config import Config
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from hfkit.tasks import Task
 
 
-def build(
-    config: Config, task: "Task", data: DatasetDict | None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+def build(config: Config, task: "Task", data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     if config.model.startswith("baseline:"):
         return from_scratch(config, task, data and partial(_texts, data), 10**30, lowercase=False)

@@ -43,8 +43,7 @@ class ModelKeeper(Callback):
         damage = atomic.damage(self.folder, self.files)  # empty but on the first process
         if damage:
             what = f"the best model, of update {engine.state.best_step}, is damaged: {damage[0]}"
-            fix = "look at the disk, then begin again with --overwrite"
-            raise HfkitError(what, where=str(self.folder), fix=fix)
+            raise HfkitError(what, where=str(self.folder), fix="look at the disk, then begin again with --overwrite")
 
     def _keep(self, engine: Engine) -> None:
         self.save()

@@ -43,11 +43,9 @@ class NanGuard(Callback):
     def _error(self, engine: Engine, rows: list[int], origin: str) -> HfkitError:
         ids = [str(self.dataset[row]["id"]) for row in rows]
         shown = ", ".join(ids[:32]) + (f" and {len(ids) - 32} more" if len(ids) > 32 else "")
-        return HfkitError(
-            f"the loss is not finite at update {engine.state.step + 1}: it came from {origin}",
-            where=f"examples {shown}",
-            fix="set a smaller --learning_rate, more --warmup_steps or --mixed_precision no; look at these examples",
-        )
+        what = f"the loss is not finite at update {engine.state.step + 1}: it came from {origin}"
+        fix = "set a smaller --learning_rate, more --warmup_steps or --mixed_precision no; look at these examples"
+        return HfkitError(what, where=f"examples {shown}", fix=fix)
 
 
 @torch.no_grad()

@@ -19,13 +19,8 @@ class Sample(Callback):
     """Adds to a look's figures those that it has no time to take on the whole split, such as of written texts.
 
     The rows are spread evenly over the split, and the same at each look. Every process takes its share, and all have
-    the same figures. Sharded weights give none: writing would gather them for each token.
-
-    Args:
-        task: The fitted task.
-        encoded: The validation split, a row an example.
-        most: Rows.
-    """
+    the same figures. Sharded weights give none: writing would gather them for each token. `encoded` is the split, a row
+    an example, of which at `most` so many rows are taken."""
 
     def __init__(self, task: Task, encoded: Dataset, most: int) -> None:
         count = min(most, len(encoded))

@@ -132,6 +132,5 @@ def restore(engine: Engine, place: Path) -> None:
         if engine.accelerator.scaler is not None:
             engine.accelerator.scaler.load_state_dict(checkpoint.plain(state["scaler"]))
     except (KeyError, TypeError) as error:
-        what = f"{place} does not hold what this version of hfkit writes: {error}"
         fix = "go on with the version that began the run, or begin again with --overwrite"
-        raise HfkitError(what, fix=fix) from error
+        raise HfkitError(f"{place} does not hold what this version of hfkit writes: {error}", fix=fix) from error

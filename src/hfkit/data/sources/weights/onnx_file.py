@@ -24,8 +24,7 @@ def float_tensors(file: Path) -> "dict[str, np.ndarray]":
 
     A number of 8 bits stands for (number - zero point) * scale (ONNX, DequantizeLinear). Linear layers are as torch has
     them, (outputs, inputs), in float32. What has no name is left out, so load it strictly. Raises HfkitError: the
-    package onnx is not installed.
-    """
+    package onnx is not installed."""
     if importlib.util.find_spec("onnx") is None:
         fix = "pip install 'hfkit[demo]'"
         raise HfkitError("The weights come as ONNX, and the package onnx, which reads it, is not installed", fix=fix)

@@ -57,8 +57,7 @@ def explained(seen: Predictions) -> list[Shown]:
     """Right answers spread evenly over the test rows, and the surest wrong ones: for those the answer and the truth.
 
     Of several labels the one that the model was surest of (right), or got most wrong. Of a regression, which is never
-    quite right, rows spread evenly and those of the largest errors.
-    """
+    quite right, rows spread evenly and those of the largest errors."""
     wrong = mistakes(seen)[:EXPLAINED]
     right = np.flatnonzero(seen.right()) if not seen.regression else np.setdiff1d(np.arange(len(seen)), wrong)
     if seen.multi and len(right):

@@ -33,14 +33,10 @@ def normalized(answer: str, characters: bool = False) -> list[str]:
 
 
 def score(references: Sequence[str], answer: str, may_lack: bool) -> tuple[float, float]:
-    """Exact match and F1 of an answer, each with the right answer that it fits best.
-
-    Args:
-        references: The right answers; none where the question has none, and then only an empty answer is right.
-        answer: What is judged.
-        may_lack: As SQuAD 2.0's script, where questions may have no answer: right answers that are nothing but
-            punctuation and articles do not count, and two empty answers are equal. SQuAD 1.1's gives these an F1 of 0.
-    """
+    """Exact match and F1 of an answer, each with the right answer that it fits best; where the question has none, only
+    an empty answer is right. `may_lack` is as SQuAD 2.0's script, where questions may have no answer: right answers
+    that are nothing but punctuation and articles do not count, and two empty answers are equal. SQuAD 1.1's gives these
+    an F1 of 0."""
     known = [one for one in references if not may_lack or normalized(one, by_character(one))] or [""]
     pairs = [(normalized(one, by_character(one)), normalized(answer, by_character(one))) for one in known]
     exact = max(float(one == other) for one, other in pairs)

@@ -12,19 +12,14 @@ LOWEST = float("-inf")
 
 @dataclass(frozen=True)
 class Found:
-    """An answer in its context.
+    """An answer in its context."""
 
-    Attributes:
-        begin, end: In characters of the context.
-        score: The product of the probabilities that it begins and ends where it does, among all places of all windows
-            and the place of no answer: transformers 4's where there is one window.
-        logit: What of two answers makes one the better: the sum of its two logits.
-    """
-
-    begin: int
+    begin: int  # in characters of the context
     end: int
+    # The product of the probabilities that it begins and ends where it does, among all places of all windows and the
+    # place of no answer: transformers 4's where there is one window
     score: float
-    logit: float
+    logit: float  # what of two answers makes one the better: the sum of its two logits
 
 
 def best_spans(
@@ -33,15 +28,8 @@ def best_spans(
     """The span with the largest sum of two logits in each window, exactly, in time linear in its tokens.
 
     For each last token the best first one is a running maximum, over all before it or over the `longest` before it.
-
-    Args:
-        start, end: (windows, tokens) logits.
-        inside: (windows, tokens) where a span may begin and end.
-        longest: Tokens that it may have; None: any number.
-
-    Returns:
-        The sum, -inf where a window has no such span, and the first and the last token: (windows,) each.
-    """
+    Logits, and where a span may begin and end (`inside`), are (windows, tokens). Returns the sum, -inf where a window
+    has no such span, and the first and the last token: (windows,) each."""
     start, end = (values.masked_fill(~inside, LOWEST) for values in (start, end))
     width = start.shape[1]
     if longest is None or longest >= width:
@@ -71,19 +59,13 @@ class Scores:
     """The logits of the windows of one row, (windows, tokens) each, on the CPU in float32.
 
     Windows are compared by their logits as they are, as BERT's authors do: what a softmax makes of each window alone
-    would let one that holds nothing be as sure as one that holds the answer.
-
-    Attributes:
-        start, end: Logits.
-        begins, ends: Where tokens stand in the context, else OUTSIDE.
-        nulls: (windows,) the token of no answer.
-    """
+    would let one that holds nothing be as sure as one that holds the answer."""
 
     start: torch.Tensor
     end: torch.Tensor
-    begins: torch.Tensor
+    begins: torch.Tensor  # where tokens stand in the context, else OUTSIDE
     ends: torch.Tensor
-    nulls: torch.Tensor
+    nulls: torch.Tensor  # (windows,) the token of no answer
 
     @property
     def no_answer(self) -> float:
@@ -125,13 +107,8 @@ def trimmed(context: str, begin: int, end: int) -> tuple[int, int]:
 
 
 def best_threshold(scores: Sequence[float], answered: Sequence[float], empty: Sequence[float]) -> float:
-    """Above which score a question has no answer: where the sum of F1 is largest, in the middle between two scores.
-
-    Args:
-        scores: (rows,) the logit of no answer minus that of the best answer.
-        answered: F1 of each row's best answer.
-        empty: F1 of no answer.
-    """
+    """Above which score, the logit of no answer minus that of the best one, a question has no answer: where the sum of
+    F1 is largest, in the middle between two. `answered` are the F1 of each row's best answer, `empty` those of none."""
     order = sorted(range(len(scores)), key=lambda row: scores[row])
     ends = [scores[order[0]] - 1, *(scores[row] for row in order), scores[order[-1]] + 1]
     best, chosen = sum(empty), 0

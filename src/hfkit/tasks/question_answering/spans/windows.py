@@ -26,21 +26,14 @@ OUTSIDE = -1
 
 @dataclass(frozen=True)
 class Window:
-    """What a model reads at once.
+    """What a model reads at once."""
 
-    Attributes:
-        input_ids, types: (tokens,) with special tokens; `types` are the tokenizer's token_type_ids.
-        begins, ends: (tokens,) where a token of the context stands in it, in characters; else OUTSIDE.
-        null: The token that stands for no answer: [CLS], or the first one where the tokenizer has none.
-        covers: From where to where the context is read here, in characters.
-    """
-
-    input_ids: list[int]
-    types: list[int]
-    begins: list[int]
+    input_ids: list[int]  # (tokens,) with special tokens
+    types: list[int]  # the tokenizer's token_type_ids
+    begins: list[int]  # (tokens,) where a token of the context stands in it, in characters; else OUTSIDE
     ends: list[int]
-    null: int
-    covers: tuple[int, int]
+    null: int  # the token that stands for no answer: [CLS], or the first one where the tokenizer has none
+    covers: tuple[int, int]  # from where to where the context is read here, in characters
 
     def span(self, begin: int, end: int) -> tuple[int, int]:
         """First and last token of an answer; those of no answer where it does not stand here whole."""
@@ -56,16 +49,9 @@ class Reader:
     """Reads questions with their contexts. Nothing of a context is ever lost.
 
     The question comes first whatever side is filled: a decoder has to have read it when it comes to the context, and
-    that is how plain `tokenizer(question, context)` writes both.
-
-    Args:
-        processor: A fast tokenizer.
-        max_length: Tokens of a window, special ones included; None: there is no limit.
-        stride: Tokens of the context that two windows share; None: STRIDE, or half of what a window holds.
-
-    Raises:
-        HfkitError: The tokenizer does not say where its tokens stand.
-    """
+    that is how plain `tokenizer(question, context)` writes both. A window has `max_length` tokens, special ones
+    included (None: there is no limit), and two share `stride` tokens of the context; None: STRIDE, or half of what one
+    holds. Raises HfkitError: the tokenizer does not say where its tokens stand."""
 
     def __init__(self, processor: PreTrainedTokenizerBase, max_length: int | None, stride: int | None) -> None:
         check_fast(processor)
@@ -73,11 +59,7 @@ class Reader:
         self.max_length, self.stride = max_length, stride
 
     def read(self, questions: Sequence[str], contexts: Sequence[str], ids: Sequence[str]) -> list[list[Window]]:
-        """The windows of each row.
-
-        Raises:
-            HfkitError: A question leaves no room for its context; `ids` name the row.
-        """
+        """The windows of each row. Raises HfkitError: a question leaves no room for its context; `ids` name the row."""
         if not questions:
             return []
         encoded: Any = self.processor(
@@ -108,12 +90,9 @@ class Reader:
         around, total = len(ids) - (last - first), last - first
         room = total if self.max_length is None else self.max_length - around
         if room < min(total, LEAST):
-            raise HfkitError(
-                f"The question fills the window: {around} of {self.max_length} tokens, special ones included, and a"
-                f" context of {total} has to be read beside it",
-                where=f"row {id}",
-                fix="ask a shorter question, or give a larger --max_length",
-            )
+            filled = f"{around} of {self.max_length} tokens, special ones included"
+            what = f"The question fills the window: {filled}, and a context of {total} has to be read beside it"
+            raise HfkitError(what, where=f"row {id}", fix="ask a shorter question, or give a larger --max_length")
         shared = min(STRIDE, room // 2) if self.stride is None or self.stride >= room else self.stride
         inside = [text == 1 and bool(context[slice(*at)].strip()) for text, at in zip(of, offsets, strict=True)]
         begins, ends = (

@@ -28,10 +28,7 @@ class Answer:
 
 def unfolded(table: Table) -> Table:
     """SQuAD's nested JSON as a row a question: articles have `paragraphs`, and these `qas`. Other tables as they are.
-
-    Raises:
-        HfkitError: What stands under these names is no list of objects.
-    """
+    Raises HfkitError: what stands under these names is no list of objects."""
     for column, noun in (("paragraphs", "paragraph"), ("qas", "question")):
         if column in table.columns:
             table = _inner(table, column, noun)
@@ -62,12 +59,9 @@ def _inner(table: Table, column: str, noun: str) -> Table:
 def written(value: Any, start: Any = None) -> list[tuple[str, int | None]] | None:
     """The answers of a cell, each a text and the place that the data say; None where the cell holds nothing.
 
-    A cell holds {"text": [...], "answer_start": [...]}, as the Hub's SQuAD; objects of a text and its place, as
-    SQuAD's JSON; texts; one text; or any of these as JSON. `start` is the cell of a column of places beside it.
-
-    Raises:
-        HfkitError: It holds something else.
-    """
+    A cell holds {"text": [...], "answer_start": [...]}, as the Hub's SQuAD; objects of a text and its place, as SQuAD's
+    JSON; texts; one text; or any of these as JSON. `start` is the cell of a column of places beside it. Raises
+    HfkitError: it holds something else."""
     value, start = _spelled(value), _spelled(start)
     if isinstance(value, dict):
         start = next((value[name] for name in STARTS if name in value), start)

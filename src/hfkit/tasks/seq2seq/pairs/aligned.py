@@ -49,11 +49,8 @@ def _language(file: Path) -> str | None:
 
 def aligned_tables(path: Path, arguments: DataArguments) -> tuple[dict[str, Table], list[str]]:
     """The tables of a source of aligned files by split, with a column for each of the two languages, and notes on what
-    is not read; no table where there are no such files.
-
-    Raises:
-        HfkitError: Two files differ in their number of lines, or several pairs of files are named after no split.
-    """
+    is not read; no table where there are no such files. Raises HfkitError: two files differ in their number of lines,
+    or several pairs of files are named after no split."""
     found = aligned_files(path)
     splits = {stem: sides for stem, sides in found.items() if stem.casefold() in SPLITS}
     if not splits and len(found) > 1:
@@ -82,11 +79,8 @@ def _table(split: str, sides: dict[str, Path], arguments: DataArguments, notes: 
         told = " and ".join(f"{sides[name].name} has {counted(len(columns[name]), 'line')}" for name in pair)
         first = next((row for row in range(min(lengths)) if not all(lines[row] for lines in columns.values())), None)
         empty = f"; an empty line stands at {first + 1}" if first is not None else ""
-        raise HfkitError(
-            f"The two files are not aligned: {told}{empty}",
-            where=str(sides[pair[0]].parent),
-            fix="line n of one has to be the translation of line n of the other: find where they part",
-        )
+        fix = "line n of one has to be the translation of line n of the other: find where they part"
+        raise HfkitError(f"The two files are not aligned: {told}{empty}", where=str(sides[pair[0]].parent), fix=fix)
     notes += [f"{split}: {name} not read, of the languages {', '.join(sides)}" for name in sides if name not in pair]
     return Table(sides[pair[0]].name, dict(columns), list(range(1, lengths[0] + 1)))
 
@@ -97,10 +91,7 @@ def _lines(file: Path, encoding: str) -> list[str]:
 
 def tabbed_table(path: Path, arguments: DataArguments) -> Table | None:
     """A text file with a tab in its first line, empty ones aside, as columns `source` and `target`; None for another.
-
-    Raises:
-        HfkitError: A later line holds no tab.
-    """
+    Raises HfkitError: a later line holds no tab."""
     columns: list[list[str]] = [[], []]
     lines: list[int] = []
     most = 2

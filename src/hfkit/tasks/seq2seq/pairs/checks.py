@@ -16,11 +16,8 @@ characters: below, a word more is much."""
 
 
 def told(rows: Rows, role: str, columns: Columns) -> list[str]:
-    """Notes on the pairs of a split, all of which are kept.
-
-    Raises:
-        HfkitError: The two sides are swapped, or in one language, by the languages that the data or the flags name.
-    """
+    """Notes on the pairs of a split, all of which are kept. Raises HfkitError: the two sides are swapped, or in one
+    language, by the languages that the data or the flags name."""
     sources, targets = rows.inputs["source"], rows.inputs["target"]
     scripts = main_script(sources), main_script(targets)
     _check_languages(rows, columns, scripts)
@@ -56,17 +53,13 @@ def _check_languages(rows: Rows, columns: Columns, scripts: Sequence[str | None]
         return
     written = f"the source is in {scripts[0]} letters, the target in {scripts[1]}"
     if list(scripts) == wanted[::-1]:
-        raise HfkitError(
-            f"The two sides are swapped: {written}, and they are called {' and '.join(languages)}",
-            where=rows.table.origin,
-            fix="swap --source_lang and --target_lang; or --source_column and --target_column say which is which",
-        )
+        what = f"The two sides are swapped: {written}, and they are called {' and '.join(languages)}"
+        fix = "swap --source_lang and --target_lang; or --source_column and --target_column say which is which"
+        raise HfkitError(what, where=rows.table.origin, fix=fix)
     if scripts[0] == scripts[1]:
-        raise HfkitError(
-            f"Both sides are in {scripts[0]} letters, and they are called {' and '.join(languages)}",
-            where=rows.table.origin,
-            fix="name the columns with --source_column and --target_column, or mend the data",
-        )
+        what = f"Both sides are in {scripts[0]} letters, and they are called {' and '.join(languages)}"
+        fix = "name the columns with --source_column and --target_column, or mend the data"
+        raise HfkitError(what, where=rows.table.origin, fix=fix)
 
 
 def _odd_scripts(sources: Sequence[str], targets: Sequence[str], usual: Sequence[str | None]) -> dict[str, list[int]]:

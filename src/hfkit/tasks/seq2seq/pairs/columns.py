@@ -34,11 +34,8 @@ class Columns:
 
 
 def unfolded(table: Table) -> Table:
-    """The table with a column for each language of its column `translation`, where that holds texts by language.
-
-    Raises:
-        HfkitError: Some rows hold such texts, and one of the others does not.
-    """
+    """The table with a column for each language of its column `translation`, where that holds texts by language. Raises
+    HfkitError: some rows hold such texts, and one of the others does not."""
     cells = table.column(TRANSLATION) if TRANSLATION in table.columns else []
     if not any(isinstance(cell, dict) for cell in cells):
         return table
@@ -52,11 +49,8 @@ def unfolded(table: Table) -> Table:
 
 
 def choose(table: Table, arguments: DataArguments) -> Columns:
-    """The columns of the two sides.
-
-    Raises:
-        HfkitError: A column or language that is asked for is not there, or the two cannot be told.
-    """
+    """The columns of the two sides. Raises HfkitError: a column or language that is asked for is not there, or the two
+    cannot be told."""
     source, target = getattr(arguments, "source_column", None), getattr(arguments, "target_column", None)
     languages = getattr(arguments, "source_lang", None), getattr(arguments, "target_lang", None)
     for name in (source, target):
@@ -68,12 +62,9 @@ def choose(table: Table, arguments: DataArguments) -> Columns:
     source = source or _by_name(table, SOURCES, [target])
     target = target or _by_name(table, TARGETS, [source])
     if source is None or target is None or source == target:
-        raise HfkitError(
-            f"No two columns are known for a source and its target; there are {', '.join(table.columns)}",
-            where=table.origin,
-            fix="say --source_column and --target_column; for a CSV file that begins with a pair and no header,"
-            " --column_names source target",
-        )
+        what = f"No two columns are known for a source and its target; there are {', '.join(table.columns)}"
+        bare = "for a CSV file that begins with a pair and no header, --column_names source target"
+        raise HfkitError(what, where=table.origin, fix=f"say --source_column and --target_column; {bare}")
     return Columns(source, target, *languages)
 
 

@@ -22,17 +22,11 @@ _SHORT = {
 
 
 def direction(languages: Sequence[str], source: str | None, target: str | None, where: str) -> tuple[str, str]:
-    """The languages of the source and of the target, as `languages` writes them.
+    """The languages of the source and of the target, as `languages`, those that there are in their order, writes them.
 
-    Args:
-        languages: Those that there are, in their order.
-        source, target: Those that are asked for (`--source_lang`, `--target_lang`): en, or what models call it, en_XX
-            and eng_Latn. Where one is left open and two languages are there, it is the other one; where both are, the
-            first becomes the second.
-
-    Raises:
-        HfkitError: One that is asked for is not there, both are the same, or three are there and none is asked for.
-    """
+    Asked for (`--source_lang`, `--target_lang`) is en, or what models call it, en_XX and eng_Latn. Where one is left
+    open and two languages are there, it is the other one; where both are, the first becomes the second. Raises
+    HfkitError: one that is asked for is not there, both are the same, or three are there and none is asked for."""
     found = [_known(asked, flag, languages, where) if asked else None
              for asked, flag in ((source, "--source_lang"), (target, "--target_lang"))]  # fmt: skip
     for place, one in enumerate(found):

@@ -17,15 +17,9 @@ def read_tmx(path: Path, source: str | None, target: str | None) -> Table:
     """The units of a TMX file that have both languages, in columns that are named after them.
 
     It is read piece by piece; codes of layout within a text are left out. What a document type may declare, entities
-    and files elsewhere, is refused: nine lines of it can fill the memory.
-
-    Args:
-        path: The file.
-        source, target: The two languages where there are more, as `direction` reads them.
-
-    Raises:
-        HfkitError: It is no XML, declares entities, holds no unit, or has not the languages asked for.
-    """
+    and files elsewhere, is refused: nine lines of it can fill the memory. Where there are more
+    than two languages, `source` and `target` are asked for, as `direction` reads them. Raises HfkitError: it is no XML,
+    declares entities, holds no unit, or has not the languages asked for."""
     units = _Units(path)
     languages = list(dict.fromkeys(language for unit in units.found for language in unit))
     if not languages:

@@ -14,8 +14,7 @@ def bleu_sums(prediction: str, references: Sequence[str], tokenizer: str) -> lis
     """What is summed of a row, (2 + 2 * ORDER,): its words; those of the reference that is nearest in length, of two
     the shorter one; of each order the n-grams that stand in a reference too; and all of the prediction's.
 
-    An n-gram counts as often as it stands in the one reference that has it most often.
-    """
+    An n-gram counts as often as it stands in the one reference that has it most often."""
     said = words(prediction, tokenizer)
     right = [words(reference, tokenizer) for reference in references]
     nearest = min(map(len, right), key=lambda length: (abs(length - len(said)), length))
@@ -35,8 +34,7 @@ def bleu(sums: np.ndarray) -> np.ndarray:
 
     The geometric mean of the n-gram precisions, times a penalty where the predictions are shorter than the references.
     Orders without a match are smoothed by halving, method 3 of Chen and Cherry 2014; without any match, or where no
-    prediction has four words, it is 0.
-    """
+    prediction has four words, it is 0."""
     said, right = sums[:, 0], sums[:, 1]
     matches, totals = sums[:, 2 : 2 + ORDER], sums[:, 2 + ORDER :]
     none = matches == 0

@@ -31,8 +31,7 @@ def chrf_sums(prediction: str, references: Sequence[str]) -> list[int]:
 def chrf(sums: np.ndarray) -> np.ndarray:
     """chrF from 0 to 100, (resamples,), of sums (resamples, 3 * ORDER).
 
-    The F of the mean precision and the mean recall, over the orders that both sides have.
-    """
+    The F of the mean precision and the mean recall, over the orders that both sides have."""
     said, there, both = sums.reshape(len(sums), ORDER, 3).transpose(2, 0, 1)
     defined = (said > 0) & (there > 0)
     orders = np.maximum(defined.sum(axis=1), 1)

@@ -191,11 +191,9 @@ class _Columns:
             self.universal = self.tabbed and self.width == _MANY
         if len(fields) != self.width:
             apart = "tabs" if self.tabbed else "spaces; words that hold one need tabs between the columns"
-            raise HfkitError(
-                f"The line has {counted(len(fields), 'column')}, and the first one {self.width}: {line.strip()[:60]!r}",
-                where=place,
-                fix=f"mend the line; columns are parted by {apart}",
-            )
+            here = counted(len(fields), "column")
+            what = f"The line has {here}, and the first one {self.width}: {line.strip()[:60]!r}"
+            raise HfkitError(what, where=place, fix=f"mend the line; columns are parted by {apart}")
         if not fields[0]:
             raise HfkitError("The line has a tag and no word", where=place, fix="take the line out, or write its word")
         return fields

@@ -72,11 +72,8 @@ class Layout:
                 fix = "a list a row"
                 raise HfkitError(f"{which!r} holds no list, but {str(cell)[:60]!r}", where=table.place(row), fix=fix)
             if len(words) != len(tags) and not is_missing(cells[1]):
-                raise HfkitError(
-                    f"{len(words):,} words in {self.words!r} and {len(tags):,} tags in {self.tags!r}",
-                    where=table.place(row),
-                    fix="give each word one tag",
-                )
+                what = f"{len(words):,} words in {self.words!r} and {len(tags):,} tags in {self.tags!r}"
+                raise HfkitError(what, where=table.place(row), fix="give each word one tag")
             for word in words:
                 if not isinstance(word, str) or not word:
                     what = "an empty word" if word == "" else f"{word!r}, which is no word"
@@ -158,8 +155,5 @@ def _tag(tag: Any, names: list[str] | None, table: Table, row: int, column: str)
         fix = "give each word a tag, O where it has none"
         raise HfkitError(f"{column!r} holds {tag!r}, which is no tag", where=table.place(row), fix=fix)
     known = "the source names no tags" if not names else f"there are {len(names)} names"
-    raise HfkitError(
-        f"{column!r} holds {tag!r} as a tag, and {known}",
-        where=table.place(row),
-        fix="write tags as strings, such as B-PER; or load a data set that declares their names (ClassLabel)",
-    )
+    fix = "write tags as strings, such as B-PER; or load a data set that declares their names (ClassLabel)"
+    raise HfkitError(f"{column!r} holds {tag!r} as a tag, and {known}", where=table.place(row), fix=fix)

@@ -82,11 +82,8 @@ def _span(item: Any, place: str) -> Span:
 
 
 def _odd(value: Any, place: str) -> HfkitError:
-    return HfkitError(
-        f"This is no span: {str(value)[:80]}",
-        where=place,
-        fix='write spans as [begin, end, "label"], or as objects with start, end and label',
-    )
+    fix = 'write spans as [begin, end, "label"], or as objects with start, end and label'
+    return HfkitError(f"This is no span: {str(value)[:80]}", where=place, fix=fix)
 
 
 UNITS: dict[str, Callable[[str], int]] = {
@@ -105,8 +102,7 @@ def in_characters(texts: Sequence[str], spans: Sequence[Sequence[Span]]) -> tupl
 
     They are in characters unless some then miss what they mark (its text, the ends of words, the text's end), and far
     fewer in another unit; those that miss in that one, too, take in what they touch, and one outside the text stays as
-    it is. A text in ASCII says nothing.
-    """
+    it is. A text in ASCII says nothing."""
     rows = [row for row, text in enumerate(texts) if spans[row] and not text.isascii()]
     misses = {unit: sum(_misses(texts[row], spans[row], unit) for row in rows) for unit in UNITS}
     unit = min(misses, key=lambda one: misses[one])
@@ -183,12 +179,10 @@ class Tagger:
     def _check(self, text: str, span: Span, place: str) -> None:
         if not 0 <= span.begin <= span.end <= len(text):
             order = "ends before it begins; it is in" if 0 <= span.end < span.begin <= len(text) else "is outside"
-            raise HfkitError(
-                f"The span {span.begin} to {span.end} ({span.label}) {order} the text, which has"
-                f" {counted(len(text), 'character')}",
-                where=place,
-                fix="mend the row: offsets are characters from 0, the end is not part of the span",
-            )
+            size = counted(len(text), "character")
+            what = f"The span {span.begin} to {span.end} ({span.label}) {order} the text, which has {size}"
+            fix = "mend the row: offsets are characters from 0, the end is not part of the span"
+            raise HfkitError(what, where=place, fix=fix)
         if span.text is not None and not _same(text[span.begin : span.end], span.text):
             self._count("with a text beside the numbers that does not stand there: the numbers are read", place)
 

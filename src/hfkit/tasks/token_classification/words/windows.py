@@ -41,11 +41,9 @@ class Reader:
             raise HfkitError("No word fits beside the special tokens.", where=f"--max_length {max_length}", fix=fix)
         self.stride = 0 if self.room is None else self.room // 4 if stride is None else stride
         if self.room is not None and self.stride >= self.room:
-            raise HfkitError(
-                f"Windows of {self.room} tokens of text cannot share {self.stride}.",
-                where=f"--stride {self.stride}",
-                fix=f"a stride below {self.room}, such as {self.room // 4}",
-            )
+            what = f"Windows of {self.room} tokens of text cannot share {self.stride}."
+            fix = f"a stride below {self.room}, such as {self.room // 4}"
+            raise HfkitError(what, where=f"--stride {self.stride}", fix=fix)
 
     def read(self, texts: Sequence[Sequence[str]]) -> list[list[Window]]:
         """The windows of each text, given as its words."""
