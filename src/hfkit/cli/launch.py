@@ -44,10 +44,15 @@ def main(
 def train(config: TrainConfig, data: Any = None) -> Run:
     """The verbs of a recipe in one call; the run of the same configuration that is there goes on, or is given.
 
-    `config` is of the task that is learnt, and its `output_dir` the run's folder; `data` are splits, by default those
-    that `config` names. Raises HfkitError: as `load_data`, `build_task`, `build_model` and `fit`: also where the folder
-    holds a run of another configuration, or of other rows. Raises KeyboardInterrupt: a signal stopped training at a
-    checkpoint."""
+    Args:
+        config: Of the task that is learnt; its `output_dir` is the run's folder.
+        data: Splits. Default: those that `config` names.
+
+    Raises:
+        HfkitError: As `load_data`, `build_task`, `build_model` and `fit`: also where the folder holds a run of another
+            configuration, or of other rows.
+        KeyboardInterrupt: A signal stopped training at a checkpoint.
+    """
     import hfkit
 
     data = hfkit.load_data(config) if data is None else data

@@ -23,10 +23,15 @@ Processor = Any
 def build_task(config: "TrainConfig", data: "DatasetDict") -> Task:
     """The task that `config` asks for, with what it reads from the training rows: labels, problem type, class weights.
 
-    `config` is of the task, as `TrainConfig.for_task` gives its class. `data` are splits from `hfkit.load_data`, or any
-    DatasetDict with a `train` split of columns `text`, perhaps `text_pair`, or `image`; and `label`, but for language
-    models. Raises HfkitError: an unknown task, labels that do not fit `problem_type`, a knob's value that cannot be, or
-    settings that exclude each other."""
+    Args:
+        config: Of the task, as `TrainConfig.for_task` gives its class.
+        data: Splits from `hfkit.load_data`, or any DatasetDict with a `train` split of columns `text`, perhaps
+            `text_pair`, or `image`; and `label`, but for language models.
+
+    Raises:
+        HfkitError: an unknown task, labels that do not fit `problem_type`, a knob's value that cannot be, or settings
+            that exclude each other.
+    """
     from hfkit.config.rules import check  # the configuration finds its task through this package
 
     check(config)

@@ -41,13 +41,20 @@ def pretrained(
 ) -> Built:
     """The model that `--model` names, its tokenizer, and the parameters that no checkpoint has filled.
 
-    `config` and `task` are of a task that reads texts; it takes the model's order of the labels and its limit, and what
-    comes of that is saved with the model. `kinds` is transformers' mapping from configs to the models of the task, and
-    `called` what such a model is called: tagger. `keeps_head` says by a config whether the head that comes with the
-    weights is the one that is wanted; `settle` how batches are filled, where there is something to settle; `pooled`,
-    which checks the kind, is the config of a model on the backbone of another. `way_out` is what else may be done where
-    the model was trained for another task, `such` a model of the kind, for who names another. Raises HfkitError: there
-    is no such model of its kind, or it was trained for another job; and what reading it raises."""
+    Args:
+        config: Of a task that reads texts.
+        task: The task, which takes the model's order of the labels and its limit; what comes of it is saved with it.
+        kinds: transformers' mapping from configs to the models of the task.
+        called: What such a model is called: tagger.
+        keeps_head: Whether the head that comes with the weights, by its config, is the one that is wanted.
+        settle: How its batches are filled; None has nothing to settle.
+        pooled: The config of a model on the backbone of another, whose kind it checks.
+        way_out: What else may be done where the model was trained for another task.
+        such: A model of the kind, for who names another.
+
+    Raises:
+        HfkitError: There is no such model of its kind, or it was trained for another job; and what reading it raises.
+    """
     spec = find(task.name)
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)

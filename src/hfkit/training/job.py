@@ -67,11 +67,16 @@ def fit(
     come from the model as it is read back from `model/`: what is published is what was measured. Of several processes
     the others return when the test split is done; the run is finished once the first has fitted baselines and written.
 
-    `model` is from `build_model`, which seeds what starts at random, or any PreTrainedModel or PeftModel that fits the
-    task; order, dropout and baselines depend on `config.seed` alone. `processor` is its tokenizer or image processor;
-    `data` are `train`, `validation` and `test` splits, not encoded. Raises HfkitError: a knob's value cannot be, the
-    folder holds another run, memory or disk ran out, a loss is infinite. Raises KeyboardInterrupt: a signal stopped
-    training; a checkpoint is written, and the message says how to go on."""
+    Args:
+        model: From `build_model`, which seeds what starts at random, or any PreTrainedModel or PeftModel that fits the
+            task. Order, dropout and baselines depend on `config.seed` alone.
+        processor: Its tokenizer or image processor.
+        data: `train`, `validation` and `test` splits, not encoded.
+
+    Raises:
+        HfkitError: A knob's value cannot be, the folder holds another run, memory or disk ran out, a loss is infinite.
+        KeyboardInterrupt: A signal stopped training; a checkpoint is written, and the message says how to go on.
+    """
     check(config)
     began = time.perf_counter()
     path = Path(config.output_dir or "runs/run")  # the latter for a call without a recipe

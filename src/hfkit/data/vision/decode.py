@@ -78,10 +78,15 @@ def decode(stored: Stored, enough: Enough | None = None, pixel_range: PixelRange
     Palettes are looked up, CMYK is converted, and what is transparent shows white. Grey pixels of more than 8 bits, and
     numbers with a fraction, are scaled to 8 bits. Of an animation the first frame.
 
-    `enough` is asked once, before the picture is decoded: a JPEG is then decoded at a half, a quarter or an eighth
-    where it stays as large, in a fraction of the time; None: every pixel. `pixel_range` is what becomes 0 and 255 of
-    pixels of more than 8 bits; None: all that 16 bits can hold, and 0 to 1 for fractions. Raises BadImage: no picture,
-    a damaged one, or one of more than `MAX_PIXELS`."""
+    Args:
+        enough: Asked once, before the picture is decoded. A JPEG is then decoded at a half, a quarter or an eighth
+            where it stays as large, in a fraction of the time. None: every pixel.
+        pixel_range: What becomes 0 and 255 of pixels of more than 8 bits. None: all that 16 bits can hold, and 0 to 1
+            for fractions.
+
+    Raises:
+        BadImage: No picture, a damaged one, or one of more than `MAX_PIXELS`.
+    """
     return _opened(stored, enough, lambda image, data: plain(turned(image), pixel_range))[0]
 
 
