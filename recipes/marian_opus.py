@@ -23,7 +23,7 @@ class MarianOpus(hfkit.seq2seq.Config):
     target_lang: str | None = "zh"
     max_train_samples: int | None = 100_000
     model: str = "Helsinki-NLP/opus-mt-en-zh"
-    model_revision: str | None = "408d9bc410a388e1d9aef112a2daba955b945255"
+    model_revision: str | None = "refs/pr/26"  # its weights as safetensors; the main branch has a pickle alone
     max_length: int | None = 128
     learning_rate: float = 2e-5
     num_train_epochs: float = 1

@@ -36,7 +36,10 @@ def test_a_recipe_with_a_model_of_the_hub_pins_its_commit(recipe: Path) -> None:
     module = vars(_load(recipe))
     (config,) = (kind() for kind in module.values() if isinstance(kind, type) and issubclass(kind, TrainConfig))
     on_the_hub = not config.model.startswith(("baseline:", "demo:"))
-    assert not on_the_hub or COMMIT.fullmatch(config.model_revision or ""), config.model
+    revision = config.model_revision or ""
+    # A pull request may move, where it alone has safetensors, which run no code.
+    asked = config.model == "Helsinki-NLP/opus-mt-en-zh" and revision == "refs/pr/26"
+    assert not on_the_hub or COMMIT.fullmatch(revision) or asked, config.model
 
 
 def test_code_of_strangers_runs_only_where_it_is_asked_for() -> None:
