@@ -26,6 +26,7 @@ class TaskSpec:
         peft: PEFT's name of the job, which an adapter keeps; empty where PEFT's plain class serves.
         labelled: The model's outputs are labels, which its config names.
         marks: Keys of a config.json that no other task's models have.
+        files: Files beside a config.json that no other task's models have.
         reads: Columns that a data set may have for it; one of them is enough.
         inputs: What it looks at, in the words of a page: texts, images.
         in_words: Whether that is in a language, which a card then names.
@@ -42,6 +43,7 @@ class TaskSpec:
     reads: tuple[str, ...]
     peft: str = ""
     marks: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     labelled: bool = True
     inputs: str = "texts"
     in_words: bool = True

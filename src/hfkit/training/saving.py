@@ -13,6 +13,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.models import sharding
 from hfkit.models.inspection import first_line
 from hfkit.models.loading import quiet
+from hfkit.tasks.discover import of_model
 from hfkit.training import checkpoint
 
 
@@ -60,3 +61,11 @@ def save_model(folder: Path, accelerator: Accelerator, model: PreTrainedModel, p
         model.save_pretrained(staged, **options)
         model.config.save_pretrained(staged)
         processor.save_pretrained(staged)
+        write_beside(staged, model)
+
+
+def write_beside(folder: Path, model: Any) -> None:
+    """Write what the model's task has beside the weights, for libraries that open the folder by it."""
+    spec = of_model(model)
+    if beside := spec and spec.offers("models", "save_beside"):
+        beside(folder, model.config)
