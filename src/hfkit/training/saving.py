@@ -12,8 +12,7 @@ from hfkit.base.atomic import whole_folder, writing
 from hfkit.base.errors import HfkitError
 from hfkit.models import sharding
 from hfkit.models.inspection import first_line
-from hfkit.models.loading import quiet
-from hfkit.tasks.discover import of_model
+from hfkit.models.loading import quiet, write_beside
 from hfkit.training import checkpoint
 
 
@@ -62,10 +61,3 @@ def save_model(folder: Path, accelerator: Accelerator, model: PreTrainedModel, p
         model.config.save_pretrained(staged)
         processor.save_pretrained(staged)
         write_beside(staged, model)
-
-
-def write_beside(folder: Path, model: Any) -> None:
-    """Write what the model's task has beside the weights, for libraries that open the folder by it."""
-    spec = of_model(model)
-    if beside := spec and spec.offers("models", "save_beside"):
-        beside(folder, model.config)

@@ -174,6 +174,10 @@ class SentenceSimilarity(TextTask):
             of all texts; `truncated`, whether one was cut.
         """
         graded = "score" in dataset.column_names
+        if graded != self.graded:
+            which = ("queries and documents", "pairs with a score")
+            what = f"The rows are {which[graded]}, and the model learns of {which[self.graded]} (loss {self.loss})"
+            raise HfkitError(what, fix="give such rows, or train with another --loss")
         right: dict[int, set[int]] = {}
         for text, first, row in () if graded else zip(
             dataset["text"], dataset["documents"], dataset["grades"], strict=True
