@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from matched_texts import pairs, write_beir, write_rows
 
 import hfkit
-from hfkit.baselines.bm25 import BM25, K1, B, words
 from hfkit.baselines.pooling import pooled
 from hfkit.cli import main
 from hfkit.config import TrainConfig
@@ -28,6 +27,7 @@ from hfkit.runs.run import Run
 from hfkit.tasks.sentence_similarity.metrics import METRICS
 from hfkit.tasks.sentence_similarity.rows.keys import key_of
 from hfkit.tasks.sentence_similarity.task import SentenceSimilarity
+from hfkit.tasks.sentence_similarity.vectors.bm25 import BM25, K1, B, words
 from hfkit.tasks.sentence_similarity.vectors.losses import joint_loss
 from hfkit.tasks.sentence_similarity.vectors.modules import read_modules, write_modules
 

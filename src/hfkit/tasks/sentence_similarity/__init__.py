@@ -14,8 +14,8 @@ SPEC = TaskSpec(
     keepsakes=("found.json",),
     demo={  # as in recipes/minilm_retrieve.py
         "dataset": "demo:kjv_web",
-        "max_train_samples": 4096,
-        "max_eval_samples": 500,
+        "max_train_samples": 1024,
+        "max_eval_samples": 200,
         "max_test_samples": 1000,
         "model": "demo:minilm",
         "max_length": 64,
