@@ -73,6 +73,15 @@ def test_a_query_of_the_test_split_has_one_row_with_all_its_documents(tmp_path: 
     assert data["documents"][:] == [["one", "two", "four", "three"]] and data["grades"][0] == [1, 1, 1, 0]
 
 
+def test_rows_of_the_same_two_texts_are_one_with_all_their_negatives(tmp_path: Path) -> None:
+    rows = [{"anchor": "a", "positive": "b", "negative": one} for one in "xyx"] + [
+        {"anchor": f"q{at}", "positive": f"p{at}", "negative": "z"} for at in range(20)
+    ]
+    train = loaded(write_rows(tmp_path / "rows.jsonl", rows))["train"]
+    found = [row["documents"] for row in train if row["text"] == "a"]
+    assert found in ([["b", "x", "y"]], [])
+
+
 def test_scores_become_cosines(tmp_path: Path) -> None:
     rows = [{"sentence1": f"a{at}", "sentence2": f"b{at}", "score": at / 10} for at in range(51)]
     data = loaded(write_rows(tmp_path / "rows.jsonl", rows))

@@ -59,6 +59,7 @@ ROWS: list[tuple[Callable[[Path], Path], dict[str, Any], str]] = [
     (rows({"query": "x", "document": {"a": 1}}), {}, "1 value of 'document' cannot be read as text"),
     (rows({"query": "x", "document": "y", "negative": [3]}), {}, "1 value of 'negative' cannot be read as text"),
     (rows({"query": "x", "document": "y", "score": "high"}), {}, "1 score of 'score' no number: the first is 'high'"),
+    (rows({"sentence1": "x", "sentence2": "y", "label": 1}), {}, "The column 'label' holds classes"),
     (rows({"query": "x", "document": "y"}), {"loss": "cosine"}, "--loss cosine learns a score"),
     (rows({"query": "x", "document": "y"}), {"loss": "margin"}, "--loss margin learns of negatives"),
     (rows({"query": "x", "document": "y"}), {"negative_column": "wrong"}, "There is no column 'wrong'"),

@@ -15,7 +15,7 @@ from hfkit.evaluation.metric import figures
 from hfkit.evaluation.nearest import BLOCK, highest, nearest
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.names import locate
-from hfkit.tasks.sentence_similarity.inference import SentencePipeline
+from hfkit.tasks.sentence_similarity.inference import SentencePipeline, pipeline
 from hfkit.tasks.sentence_similarity.metrics import metrics_of
 from hfkit.tasks.sentence_similarity.rows.keys import key_of
 from hfkit.tasks.sentence_similarity.task import SentenceSimilarity
@@ -93,7 +93,7 @@ def _untuned(settings: dict[str, Any]) -> SentencePipeline:
     config = read_config(folder, settings["untuned"])
     config.hfkit = SentenceSimilarity.from_settings(settings).model_kwargs()["hfkit"] | {"normalize": True}
     model, _ = read_weights(folder, config, auto_model=AutoModel)
-    return SentencePipeline(model=model.eval(), tokenizer=read_tokenizer(folder, settings["untuned"]))
+    return pipeline(model.eval(), read_tokenizer(folder, settings["untuned"]))
 
 
 def candidates(test: Dataset) -> tuple[np.ndarray, list[str]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from hfkit.base.errors import HfkitError, after
@@ -14,7 +14,7 @@ from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, check_missing, check_strings, units
 from hfkit.data.tables.table import Table, counted, is_missing, is_number
 from hfkit.tasks.sentence_similarity.config import MatchArguments
-from hfkit.tasks.sentence_similarity.rows.beir import GRADE, is_beir, read_beir
+from hfkit.tasks.sentence_similarity.rows.beir import GRADE, beir_folder, read_beir
 from hfkit.tasks.sentence_similarity.rows.columns import Columns, choose
 from hfkit.tasks.sentence_similarity.rows.keys import folded
 
@@ -56,12 +56,8 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
     Raises:
         HfkitError: As `hfkit.load_data`; a cell that is no text, a score that is no number.
     """
-    folder = Path(arguments.dataset).expanduser()
-    corpus: dict[str, str] | None = None
-    if is_beir(folder):
-        opened, corpus = read_beir(folder, arguments)
-    else:
-        opened = open_source(arguments)
+    folder = beir_folder(arguments.dataset)
+    opened, corpus = read_beir(folder, arguments) if folder else (open_source(arguments), None)
     tables, notes = choose_splits(opened, arguments, only_test)
     whole = "train" not in tables
     if only_test and "test" in tables:
@@ -123,9 +119,18 @@ def _rows(
     unit: Any = [folded(text) for text in inputs[by]]
     if group and (own := units(table, None, group)):
         unit = [own[row] for row in index]
+    _with_all_negatives(inputs, beside)
     same = sum(one.strip() == other.strip() for one, other in zip(*inputs.values(), strict=True))
     notes += [f"{role}: {counted(same, 'row')} whose two texts are the same"] if same else []
     return Rows(table, index, [ids[row] for row in index], inputs, beside, unit)
+
+
+def _with_all_negatives(inputs: dict[str, list[str]], beside: list[Beside]) -> None:
+    """Give the first of several rows of the same two texts the negatives of all: the others are repeats."""
+    first: dict[tuple[str, str], Beside] = {}
+    for *texts, one in zip(*inputs.values(), beside, strict=True):
+        kept = first.setdefault((folded(texts[0]), folded(texts[1])), one)
+        kept.negatives = list(dict.fromkeys([*kept.negatives, *one.negatives]))
 
 
 def _listed(cell: Any) -> list[Any]:
@@ -206,45 +211,49 @@ def _matched(rows: Rows, role: str, group: str | None, corpus: dict[str, str] | 
     dealt out over the rows, each of which brings its share of documents to search in."""
     from datasets import Dataset, Features, List, Value
 
-    places: dict[Any, list[int]] = {}
-    for row, text in enumerate(rows.inputs["text"]):
-        places.setdefault(row if role == "train" and rows.label[row].grade > 0 else folded(text), []).append(row)
-    wrong = {text: [row for row in own if rows.label[row].grade <= 0] for text, own in places.items()}
-    found: dict[str, list[Any]] = {
-        name: [] for name in ("id", "text", "text_pair", "documents", "document_ids", "grades")
-    }
-    groups, ids = [], _document_ids(rows)
-    for own in places.values():
-        right = [row for row in own if rows.label[row].grade > 0]
-        if not right:
-            continue
-        first = right[0]
-        others = wrong.get(folded(rows.inputs["text"][first]), [])
-        documents = {ids[row]: (rows.inputs["text_pair"][row], rows.label[row].grade) for row in [*others, *right]}
-        documents = dict(sorted(documents.items(), key=lambda entry: -entry[1][1]))
-        for row in right:
-            for number, text in enumerate(rows.label[row].negatives):
-                documents.setdefault(f"{rows.id[row]}-{number + 1}", (text, 0.0))
-        texts, grades = zip(*documents.values(), strict=True)
-        for name, value in zip(found, (rows.id[first], rows.inputs["text"][first], texts[0], list(texts),
-                                       list(documents), list(grades)), strict=True):  # fmt: skip
-            found[name].append(value)
-        groups.append(str(rows.unit[first]) if group and rows.unit else ids[first])
+    queries, ids = [folded(text) for text in rows.inputs["text"]], _document_ids(rows)
+    right: dict[Any, list[int]] = {}
+    wrong: dict[str, list[int]] = {}
+    for row, query in enumerate(queries):
+        if rows.label[row].grade > 0:
+            right.setdefault(row if role == "train" else query, []).append(row)
+        else:
+            wrong.setdefault(query, []).append(row)
+    made = [_line(rows, own, wrong.get(queries[own[0]], []), ids) for own in right.values()]
+    found: dict[str, list[Any]] = {name: [line[name] for line in made] for name in made[0]}
     _deal(found, corpus or {})
+    groups = [rows.unit[own[0]] if group and rows.unit else ids[own[0]] for own in right.values()]
     if group or len(set(groups)) < len(groups):
-        found["group"] = [name[:2000] for name in groups]
+        found["group"] = [str(name)[:2000] for name in groups]
     text = Value("string")
     lists = {"documents": List(text), "document_ids": List(text), "grades": List(Value("float32"))}
     return Dataset.from_dict(found, features=Features(dict.fromkeys(found, text) | lists))
 
 
+def _line(rows: Rows, right: list[int], wrong: list[int], ids: list[str]) -> dict[str, Any]:
+    """A query with its documents: the right ones, the best first, those that are judged to be wrong, its negatives."""
+    order = sorted(right, key=lambda row: -rows.label[row].grade)
+    documents = {ids[row]: (rows.inputs["text_pair"][row], rows.label[row].grade) for row in [*order, *wrong]}
+    for row in right:
+        for number, text in enumerate(rows.label[row].negatives):
+            documents.setdefault(f"{rows.id[row]}-{number + 1}", (text, 0.0))
+    texts, grades = map(list, zip(*documents.values(), strict=True))
+    asked = {"id": rows.id[right[0]], "text": rows.inputs["text"][right[0]], "text_pair": texts[0]}
+    return asked | {"documents": texts, "document_ids": list(documents), "grades": grades}
+
+
 def _document_ids(rows: Rows) -> list[str]:
-    """The id of each row's document: its own, else that of the first row that has the same one."""
+    """The id of each row's document: its own, else that of the first row that has the same one. A row of several
+    documents numbers them."""
     first: dict[str, str] = {}
-    return [
-        first.setdefault(folded(text), one.id or id)
-        for text, one, id in zip(rows.inputs["text_pair"], rows.label, rows.id, strict=True)
-    ]
+    taken: set[str] = set()
+    for text, one, id in zip(rows.inputs["text_pair"], rows.label, rows.id, strict=True):
+        if folded(text) not in first:
+            name = one.id or id
+            name = next(new for at in count() if (new := f"{name}.{at + 1}" if at else name) not in taken)
+            first[folded(text)] = name
+            taken.add(name)
+    return [first[folded(text)] for text in rows.inputs["text_pair"]]
 
 
 def _deal(found: dict[str, list[Any]], corpus: dict[str, str]) -> None:

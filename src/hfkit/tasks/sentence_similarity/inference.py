@@ -22,7 +22,8 @@ def pipeline(
     model: transformers.PreTrainedModel, processor: Any, *, tokens_per_batch: int | None = None, **options: Any
 ) -> "SentencePipeline":
     """See `hfkit.pipeline`."""
-    return SentencePipeline(model=model, tokenizer=processor, tokens_per_batch=tokens_per_batch, **options)
+    task = (getattr(model.config, "hfkit", None) or {}).get("task", "sentence-similarity")
+    return SentencePipeline(model=model, tokenizer=processor, task=task, tokens_per_batch=tokens_per_batch, **options)
 
 
 class SentencePipeline(TextPipeline):

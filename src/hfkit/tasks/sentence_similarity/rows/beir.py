@@ -16,9 +16,13 @@ GRADE = "relevance"
 """How right a document is for a query: 0 is judged to be wrong."""
 
 
-def is_beir(folder: Path) -> bool:
-    """Whether a folder is one of BEIR's."""
-    return (folder / CORPUS).is_file() and (folder / QUERIES).is_file()
+def beir_folder(name: str) -> Path | None:
+    """The folder of that name, where it is one of BEIR's."""
+    try:
+        folder = Path(name).expanduser()
+        return folder if (folder / CORPUS).is_file() and (folder / QUERIES).is_file() else None
+    except (OSError, RuntimeError):  # a name of thousands of characters, ~nobody
+        return None
 
 
 def read_beir(folder: Path, arguments: DataArguments) -> tuple[Source, dict[str, str]]:

@@ -57,7 +57,9 @@ def choose(table: Table, arguments: Any, given: dict[str, str]) -> Columns:
     if score is None and negative is None and arguments.loss in ("auto", "cosine"):
         score = table.first_of(SCORES, [query, document])
         if score and score.casefold() == "label" and not _graded(table.head(score, 1000)):
-            score = None  # classes of pairs, as of paraphrases
+            fix = f"--score_column {score} learns 1 as near and 0 as far; --loss ranking takes every row for a match"
+            raise HfkitError(f"The column {score!r} holds classes, and which rows belong together is not said",
+                             where=table.origin, fix=fix)  # fmt: skip
     if arguments.loss == "cosine" and score is None:
         what = f"--loss cosine learns a score, and no column is called so; there are {', '.join(table.shown)}"
         raise HfkitError(what, where=table.origin, fix="say --score_column NAME")
