@@ -41,9 +41,11 @@ def choose(table: Table, arguments: Any, given: dict[str, str]) -> Columns:
         "negative": arguments.negative_column,
         "score": arguments.score_column,
     }
-    for name in filter(None, asked.values()):
-        table.known(name)
     taken = [name for name in asked.values() if name]
+    for name in taken:
+        table.known(name)
+        if taken.count(name) > 1:
+            raise HfkitError(f"The column {name!r} is named for two things", where=table.origin, fix="drop one flag")
     query = asked["query"] or table.first_of(QUERIES, taken)
     document = asked["document"] or table.first_of(DOCUMENTS, [*taken, query])
     if query is None or document is None or query == document:
