@@ -47,7 +47,7 @@ ROWS: list[tuple[Callable[[Path], Path], dict[str, Any], str]] = [
     (
         rows({"query": "x", "document": "y"}),
         {"text_column": "query", "text_pair_column": "query"},
-        "one column is named",
+        "is named for two things",
     ),
     (
         rows({"query": "x", "document": ""}, {"query": "x", "document": "y"}),
