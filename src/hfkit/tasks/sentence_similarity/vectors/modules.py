@@ -68,8 +68,9 @@ def _pooling(file: Path) -> str:
         on = [name for name, value in settings.items() if name.startswith("pooling_mode_") and value is True]
         asked = next((mode for mode, name in MODES.items() if on == [name]), on)
     mode = {"lasttoken": "last"}.get(asked, asked) if isinstance(asked, str) else asked
-    if mode not in MODES or settings.get("include_prompt") is False:
-        what = f"The pooling {mode!r}{' without the prompt' if mode in MODES else ''} is not done here"
+    known = isinstance(mode, str) and mode in MODES
+    if not known or settings.get("include_prompt") is False:
+        what = f"The pooling {mode!r}{' without the prompt' if known else ''} is not done here"
         raise HfkitError(what, where=str(file), fix=f"choose a model with {', '.join(MODES)}")
     return str(mode)
 
