@@ -190,10 +190,9 @@ class NpyWriter(Writer):
 
     def close(self) -> None:
         """Say in the header how many rows there are, in the room that it left for that."""
-        if self.width:
-            self.stream.seek(0)
-            self._header()
-            self.stream.seek(0, os.SEEK_END)
+        self.stream.seek(0)
+        self._header()
+        self.stream.seek(0, os.SEEK_END)
 
     def _header(self) -> None:
         about = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.rows, self.width)}
