@@ -13,6 +13,7 @@ import torch
 import transformers
 from huggingface_hub import ModelCard
 from image_files import image_folder
+from matched_texts import pairs, write_rows
 from processes import in_child, in_children
 from test_resume import watch
 from tiny_language import write_model
@@ -148,6 +149,16 @@ def written(run: Run) -> tuple[Any, Callable[[Any], Any], list[Any]]:
     return table["source"].to_pylist(), lambda answer: next(iter(answer.values())), table["prediction"].to_pylist()
 
 
+def nearest(run: Run) -> tuple[Any, Callable[[Any], Any], list[Any]]:
+    """Queries beside all documents of the test split, and which of them the run has as the nearest."""
+    rows = hfkit.load_data(Arguments[run.info["task"]](run))["test"]
+    ids = [id for own in rows["document_ids"] for id in own]
+    texts = [text for own in rows["documents"] for text in own]
+    asked = [{"source_sentence": query, "sentences": texts} for query in rows["text"]]
+    first = [found[0] for found in run.predictions()["prediction"].to_pylist()]
+    return asked, lambda cosines: ids[cosines.index(max(cosines))], first
+
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "text-generation": {"max_new_tokens": 5, "do_sample": False, "return_full_text": False},
     "token-classification": {"aggregation_strategy": "none", "ignore_labels": []},
@@ -172,7 +183,13 @@ def cases(tiny_bert: Path, reviews: list[tuple[str, str]]) -> dict[str, Case]:
         {"model": "baseline:transformer", "model_args": SEQ2SEQ, "vocab_size": 300},
         texts | {"source_prefix": "write: "}, written, lambda run: ["the film"],
     )  # fmt: skip
-    return dict.fromkeys(("translation", "summarization", "text2text-generation"), of_pairs) | {
+    matched = Case(
+        lambda folder: write_rows(folder / "matched.jsonl", pairs()), lambda _: tiny_bert, {"model": str(tiny_bert)},
+        texts | {"query_prefix": "film "}, nearest, lambda run: ["a warm film", "the film\na cold day"],
+        {"lora_target_modules": ["query", "value"]},
+    )  # fmt: skip
+    every = dict.fromkeys(("translation", "summarization", "text2text-generation"), of_pairs)
+    return every | dict.fromkeys(("sentence-similarity", "feature-extraction"), matched) | {
         "text-classification": Case(
             csv, lambda _: tiny_bert, {"model": "baseline:lstm", "vocab_size": 300}, texts,
             partial(labelled, "text"), lambda run: ["a warm film"],

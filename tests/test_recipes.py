@@ -12,6 +12,7 @@ from types import ModuleType
 import pyarrow.parquet as parquet
 import pytest
 from language_files import tiny_model
+from matched_texts import pairs, write_rows
 from safetensors.torch import load_file
 from test_every_task import names_file
 from tiny_seq2seq import pairs_file
@@ -30,7 +31,8 @@ MASKED = [file for file in EVERY if "fill_mask.Config" in file.read_text(encodin
 ADAPTED = ROOT / "recipes" / "bert_adapt_then_classify.py"
 CHINESE = ROOT / "recipes" / "e5_chinese_reviews.py"
 OF_PAIRS = [file for file in EVERY if "seq2seq.Config" in file.read_text(encoding="utf-8")]
-RECIPES = [file for file in EVERY if file not in [*IMAGES, *LANGUAGE, *MASKED, *OF_PAIRS, ADAPTED, CHINESE]]
+SEARCH = [file for file in EVERY if "sentence_similarity.Config" in file.read_text(encoding="utf-8")]
+RECIPES = [file for file in EVERY if file not in [*IMAGES, *LANGUAGE, *MASKED, *OF_PAIRS, *SEARCH, ADAPTED, CHINESE]]
 SMALL = (
     "--max_train_samples 64 --max_eval_samples 16 --max_test_samples 32 --max_steps 4 --logging_steps 1 --disable_tqdm"
 )
@@ -184,6 +186,17 @@ def test_a_language_recipes_demo_ends_with_a_whole_run(
     assert list(figures["baselines"]) == ["byte_ngram", "byte_unigram"]
     assert "counts of six bytes" in capsys.readouterr().out
     assert (folder / "model" / "adapter_config.json").is_file() == file.stem.endswith("lora")
+
+
+@pytest.mark.parametrize("file", SEARCH, ids=lambda file: file.stem)
+def test_a_recipe_of_search_ends_with_a_whole_run(file: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", pairs())
+    assert run(file, "--demo", "--dataset", rows, *SMALL.split(), "--max_length", "32", "--model", tiny_bert) == 0
+    folder = tmp_path / "runs" / f"{file.stem}-demo"
+    figures = json.loads((folder / "metrics.json").read_text())
+    assert figures["primary_metric"] == "ndcg_at_10" and set(figures["baselines"]) == {"bm25", "untuned"}
+    assert "Where the right document stands" in (folder / "report.html").read_text()
+    assert set(named_in(file)) == {"kjv_web"}
 
 
 @with_demo

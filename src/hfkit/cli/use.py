@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from typing import Any, get_type_hints
 
 from hfkit.cli import late
@@ -50,6 +51,7 @@ def use_commands(commands: Any) -> None:
     predict.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
     predict.set_defaults(run=_predict)
 
+    _search_commands(commands)
     generate = commands.add_parser("generate", help="continue a text, or every prompt of a file, with a language model")
     _add_generation(generate)
     prompts = generate.add_mutually_exclusive_group(required=True)
@@ -71,6 +73,33 @@ def use_commands(commands: Any) -> None:
     demo.add_argument("--port", type=int, default=7860, help="the first port to try (default: %(default)s)")
     demo.add_argument("--open", action="store_true", dest="open_browser", help="open the browser too")
     demo.set_defaults(run=late("hfkit.hub.space.app", "demo"))
+
+
+def _search_commands(commands: Any) -> None:
+    """Add index and retrieve, which is predict for a search."""
+    index = commands.add_parser("index", help="the vectors of a corpus in a folder, to be searched in")
+    index.add_argument(
+        "run_folder", metavar="RUN", help="a run, a model folder or a Hub id that makes vectors of texts"
+    )
+    index.add_argument(
+        "--input", required=True, help="JSON lines, CSV, Parquet: a text a row, perhaps an id and a title"
+    )
+    index.add_argument("--output", required=True, help="the folder to write")
+    index.add_argument("--dtype", default="float32", help="float32, or float16: half as large")
+    index.add_argument("--truncate_dim", type=int, help="numbers of a vector that are kept (default: all)")
+    index.add_argument("--skip_bad_rows", action="store_true", help="leave out rows without a text, counted")
+    retrieve = commands.add_parser("retrieve", help="the nearest texts of an index for each query of a file")
+    retrieve.add_argument("index_folder", metavar="INDEX", help="a folder that hfkit index wrote")
+    retrieve.add_argument("--input", required=True, help="JSON lines, CSV, Parquet; - reads a query a line")
+    retrieve.add_argument("--output", help="the file to write, in the format of its ending (default: the screen)")
+    retrieve.add_argument("--top_k", type=int, default=10, help="texts for each query (default: %(default)s)")
+    retrieve.add_argument("--model", help="the model of the queries (default: the one that made the index)")
+    for name, parser in (("index", index), ("retrieve", retrieve)):
+        parser.add_argument("--text_column", help="the column with the text; found by name when not given")
+        _add_group(parser, FileArguments)
+        parser.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
+        parser.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
+        parser.set_defaults(run=partial(_search, name))
 
 
 def train_commands(commands: Any) -> None:
@@ -130,6 +159,17 @@ def _predict(run_folder: str, input: str, output: str | None, **options: Any) ->
 
     with _until_nobody_reads():
         predict_file(run_folder, input, None if output == "-" else output, **options)
+
+
+def _search(command: str, run_folder: str = "", index_folder: str = "", **options: Any) -> None:
+    from hfkit.base.hardware import keep_memory
+
+    keep_memory()
+    from hfkit.inference import search
+
+    read = _taken(options, FileArguments)
+    with _until_nobody_reads():
+        getattr(search, command)(run_folder or index_folder, how=read, **options)
 
 
 def _generate(run_folder: str, prompt: str | None, input: str | None, output: str | None, **options: Any) -> None:

@@ -204,7 +204,7 @@ def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:
     """sha256 over id, texts and label names: equal for equal examples in equal order, whatever file they came from. A
     picture counts with the sha256 of its file."""
     digest = hashlib.sha256()
-    order = ("id", "text", "text_pair", "answers", "references", *DOCUMENTS[1:])
+    order = ("id", "text", "text_pair", "answers", "references", "documents", "grades", "score", *DOCUMENTS[1:])
     columns = [rows[name][:] for name in order if name in rows.column_names]
     if "image" in rows.column_names:
         undecoded = rows.select_columns("image").cast_column("image", datasets.Image(decode=False))

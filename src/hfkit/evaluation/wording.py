@@ -20,6 +20,8 @@ _BASELINES = {
     "majority": "majority class",
     "byte_ngram": "counts of six bytes in a row",
     "byte_unigram": "counts of single bytes",
+    "bm25": "BM25",
+    "untuned": "the model before training",
 }
 # Of a problem type, where the same baseline is another model.
 _RIDGE = {name: known.replace("logistic", "ridge") for name, known in _BASELINES.items()}

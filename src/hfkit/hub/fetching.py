@@ -33,11 +33,12 @@ def pull(
     if output is not None and Path(output).exists():
         raise HfkitError(f"{output} exists", where="--output", fix="name a new folder")
     folder = fetch(repository, revision, [*HUB_FILES, *RUN_FILES, *["*.py"] * trust_remote_code])
-    commit, files = folder.name, sorted(path for path in folder.iterdir() if path.is_file())
+    commit = folder.name
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     with hub_access(f"model {repository}"):
         if not constants.HF_HUB_OFFLINE and hub_reachable(endpoint()):
             there = commits.tree(HfApi(endpoint=endpoint()), repository, commit)
-            damaged = [path.name for path in files if not commits.matches(there.get(path.name), path)]
+            damaged = [name for name, path in files.items() if not commits.matches(there.get(name), path)]
         else:
             known = Run(folder).info.get("files", {}) if (folder / "run.json").is_file() else {}
             damaged = damage(folder, {name: entry for name, entry in known.items() if (folder / name).is_file()})
@@ -48,8 +49,9 @@ def pull(
     if output is None:
         return folder
     with writing(Path(output), "set --output"), whole_folder(Path(output)) as staged:
-        for path in files:
-            shutil.copyfile(path, staged / path.name)
+        for name, path in files.items():
+            (staged / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, staged / name)
     return Path(output)
 
 

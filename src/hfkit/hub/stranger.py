@@ -56,7 +56,8 @@ def _answer(kind: dict[str, Any], loaded: Any, reader: Any, row: Any) -> list[fl
         if kind["last"] and loaded.config.is_encoder_decoder:
             inputs["labels"] = inputs["input_ids"]  # what it is asked to say, after reading it
     with torch.inference_mode():
-        said = [value for name, value in loaded(**inputs).items() if name.endswith("logits")]
+        told = loaded(**inputs)
+        said = [value for name, value in told.items() if name.endswith("logits")] or [told.last_hidden_state]
     answer = torch.stack(said, dim=-1)[0]
     return (answer[-1] if kind["last"] else answer[firsts]).double().flatten().tolist()
 

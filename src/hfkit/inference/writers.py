@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
@@ -18,6 +19,8 @@ from hfkit.data.tables.table import counted, is_number
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula."""
+
+VECTORS = ".npy"
 
 
 class Writer:
@@ -47,7 +50,7 @@ def open_writer(
         return
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    if suffix not in (*SUFFIXES, VECTORS):
         what = f"Files ending in {suffix or 'nothing'} are not written"
         raise HfkitError(what, where=str(path), fix=", ".join(SUFFIXES))
     staged = path.with_name(f".{path.name}.tmp")
@@ -59,6 +62,8 @@ def open_writer(
                 writer = ParquetWriter(stream, [*columns, *added], schema)
             elif suffix in CSV_SUFFIXES:
                 writer = CsvWriter(stream, [*columns, *added], "\t" if suffix == ".tsv" else ",")
+            elif suffix == VECTORS:
+                writer = NpyWriter(stream, added)
             yield writer
             writer.close()
             stream.flush()
@@ -150,6 +155,48 @@ class ParquetWriter(Writer):
             found = pa.array([row.get(name) for row in rows]).type
             fields.append(self.declared.get(name, pa.field(name, pa.string() if pa.types.is_null(found) else found)))
         return pa.schema(fields)
+
+
+class NpyWriter(Writer):
+    """Vectors alone, as NumPy's .npy: (rows, numbers) of the one column that is added. A row without has zeros."""
+
+    def __init__(self, stream: BinaryIO, added: Sequence[str], dtype: Any = np.float32) -> None:
+        self.stream, self.added, self.dtype = stream, list(added), np.dtype(dtype)
+        self.rows, self.width, self.before = 0, 0, 0  # the last: rows without a vector, before there is any
+
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        found = [row.get(self.added[0]) for row in rows]
+        known = next((one for one in found if one is not None), None)
+        if len(self.added) > 1 or not (known is None or np.asarray(known).dtype.kind == "f"):
+            raise HfkitError(
+                f"A {VECTORS} file holds vectors, and the answers are none", fix="write .jsonl or .parquet"
+            )
+        if not self.width and known is not None:
+            self.width = len(known)
+            self._header()
+            self._put([None] * self.before)
+        self.rows += len(found)
+        if self.width:
+            self._put(found)
+        else:
+            self.before += len(found)
+
+    def _put(self, found: list[Any]) -> None:
+        values = np.zeros((len(found), self.width), dtype=self.dtype)
+        for row, one in enumerate(found):
+            if one is not None:
+                values[row] = one
+        self.stream.write(values.tobytes())
+
+    def close(self) -> None:
+        """Say in the header how many rows there are, in the room that it left for that."""
+        self.stream.seek(0)
+        self._header()
+        self.stream.seek(0, os.SEEK_END)
+
+    def _header(self) -> None:
+        about = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.rows, self.width)}
+        np.lib.format.write_array_header_1_0(self.stream, about)
 
 
 def _line(value: Any) -> str:

@@ -82,6 +82,13 @@ def ways(spec: TaskSpec | None) -> tuple[Callable[..., None], Callable[..., Any]
     return check or check_folder, weights, read_processor or read_texts
 
 
+def write_beside(folder: Path, model: Any) -> None:
+    """Write what a model's task has beside the weights, for libraries that open the folder by it."""
+    spec = discover.of_model(model)
+    if beside := spec and spec.offers("models", "save_beside"):
+        beside(folder, model.config)
+
+
 def read_config(folder: Path, name: str | Path, trust_remote_code: bool = False) -> PreTrainedConfig:
     """The folder's config. Raises HfkitError: it asks for Python code of its own or for what no model has
     (`check_config`), or transformers does not know the architecture."""

@@ -79,10 +79,11 @@ def fetch(name: str, revision: str | None, files: list[str]) -> Path:
 
     try:
         with hub_access(f"model {name}"):
-            # Subfolders hold other formats (ONNX, OpenVINO) of the same weights.
+            # Subfolders hold other formats (ONNX, OpenVINO) of the same weights; those with a number, modules of
+            # sentence-transformers.
             folder = or_cached(
                 f"model {name}",
-                lambda: snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=["*/*"]),
+                lambda: snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=["[!0-9]*/*"]),
             )
             if not constants.HF_HUB_OFFLINE and not any(folder.glob("*.safetensors")):
                 there = HfApi().list_repo_files(name, revision=folder.name)

@@ -70,7 +70,9 @@ def of_folder(folder: Path) -> TaskSpec | None:
     if not (folder / "config.json").is_file():
         return None
     known = read_json_file(folder / "config.json")
-    return of_config(known) if isinstance(known, dict) else None
+    found = of_config(known) if isinstance(known, dict) else None
+    beside = (spec for spec in specs() if any((folder / name).is_file() for name in spec.files))
+    return found or next(beside, None)
 
 
 def of_class(name: str) -> TaskSpec | None:

@@ -12,7 +12,7 @@ from hfkit.base.atomic import whole_folder, writing
 from hfkit.base.errors import HfkitError
 from hfkit.models import sharding
 from hfkit.models.inspection import first_line
-from hfkit.models.loading import quiet
+from hfkit.models.loading import quiet, write_beside
 from hfkit.training import checkpoint
 
 
@@ -60,3 +60,4 @@ def save_model(folder: Path, accelerator: Accelerator, model: PreTrainedModel, p
         model.save_pretrained(staged, **options)
         model.config.save_pretrained(staged)
         processor.save_pretrained(staged)
+        write_beside(staged, model)

@@ -98,7 +98,9 @@ def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
 def model_files(folder: Path) -> dict[str, Path]:
     """What save_pretrained wrote into a folder, by name."""
     paths = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
-    return {name: path for name, path in paths.items() if _MODEL_FILES.fullmatch(name) and not _NOT_MODEL.match(name)}
+    kept = {name: path for name, path in paths.items() if _MODEL_FILES.fullmatch(name) and not _NOT_MODEL.match(name)}
+    modules = sorted(folder.glob("[0-9]_*/config.json")) if "modules.json" in kept else []  # sentence-transformers'
+    return kept | {path.relative_to(folder).as_posix(): path for path in modules}
 
 
 def _card(made: "Edition", repository: str) -> str:

@@ -17,7 +17,7 @@ from hfkit.base.untrusted import read_json_file
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.lora import put_adapter, quiet_peft, read_adapter
 from hfkit.models.inspection import first_line, say
-from hfkit.models.loading import load_model, quiet, read_config, task_of, ways
+from hfkit.models.loading import load_model, quiet, read_config, task_of, ways, write_beside
 from hfkit.models.names import locate
 from hfkit.models.settings import settle_generation
 from hfkit.runs.run import Run
@@ -126,6 +126,7 @@ def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto
     with quiet(), writing(place, "set --output"), whole_folder(place) as staged:
         merged.save_pretrained(staged)
         reader.save_pretrained(staged)
+        write_beside(staged, merged)
         again, _ = load_model(staged)
         with torch.inference_mode():
             found = _logits(again(**inputs))
@@ -155,7 +156,8 @@ def summed(model: "PeftModel") -> Any:
 
 def _logits(said: Any) -> torch.Tensor:
     """What a model says, however many kinds of logits it has."""
-    return torch.stack([value for name, value in said.items() if name.endswith("logits")])
+    found = [value for name, value in said.items() if name.endswith("logits")]
+    return torch.stack(found or [said.last_hidden_state])
 
 
 def _difference(found: torch.Tensor, wanted: torch.Tensor) -> float:

@@ -40,7 +40,8 @@ def say_head(model: PreTrainedModel, kept: bool, new: list[str], labelled: bool 
     """Tell whether the head is the checkpoint's, its labels, and what else starts at random."""
     labels = ", ".join(str(name) for name in list((model.config.id2label or {}).values())[:10])
     same, shown = (", its labels are the same", f" ({labels})") if labelled else ("", "")
-    say(f"head: {f'kept{same}' if kept else 'new'}{shown}")
+    if any(in_head(model, name) for name, _ in model.named_parameters()):
+        say(f"head: {f'kept{same}' if kept else 'new'}{shown}")
     lacked = [name for name in new if not in_head(model, name)]
     if lacked:
         say(f"not in the weights, so they start at random: {', '.join(lacked[:4])} ({len(lacked)} in all)")
