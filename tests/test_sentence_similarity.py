@@ -183,7 +183,8 @@ def test_pooling_on_either_side() -> None:
 
 
 def test_figures_are_those_of_ir_measures() -> None:
-    measures = pytest.importorskip("ir_measures")
+    import ir_measures as measures
+
     rng = np.random.default_rng(0)
     said, right, grades, qrels, ranking = [], [], [], [], []
     for query in range(60):
@@ -239,8 +240,9 @@ def test_a_run_has_its_figures_its_dimensions_and_its_rivals(run: Run) -> None:
 
 
 def test_sentence_transformers_opens_it_and_makes_the_same_vectors(run: Run) -> None:
-    library = pytest.importorskip("sentence_transformers")
-    theirs = library.SentenceTransformer(str(run.model_path), device="cpu")
+    from sentence_transformers import SentenceTransformer  # late: seconds
+
+    theirs = SentenceTransformer(str(run.model_path), device="cpu")
     ours = hfkit.pipeline(run.path)
     texts = ["a warm film", " the acting was cold ", "film " * 60, "ÄÖ 北京"]
     np.testing.assert_allclose(np.stack(ours(texts)), theirs.encode(texts), atol=1e-6)

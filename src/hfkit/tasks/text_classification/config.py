@@ -25,7 +25,7 @@ class Config(WordVectorArguments, PairColumns, LabelArguments, TextArguments, Tr
     )
     few_shot: Literal["none", "contrastive"] = knob(
         "none",
-        "contrastive learns from some labelled texts a class, 8 to 64: the encoder from all their pairs, then a logistic"
+        "contrastive learns from 8 to 64 labelled texts a class: the encoder from all their pairs, then a logistic"
         " regression on its vectors.",
         against=(
             "lora",
