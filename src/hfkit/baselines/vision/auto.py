@@ -28,6 +28,11 @@ from hfkit.baselines.vision.vit import PatchEmbeddings, VisionTransformer
 _LUMA = (0.299, 0.587, 0.114)
 
 
+def brightness(pixels: Tensor) -> Tensor:
+    """(batch, 3, height, width) -> (batch, 1, height, width)."""
+    return torch.einsum("bchw,c->bhw", pixels, pixels.new_tensor(_LUMA))[:, None]
+
+
 class ImageBaseline(PreTrainedModel):
     """What the picture baselines share: a network, dropout, a linear head, and how weights start.
 
@@ -58,7 +63,7 @@ class ImageBaseline(PreTrainedModel):
     def _checked(self, pixels: Tensor) -> Tensor:
         channels, size = self.config.num_channels, self.config.image_size
         if channels == 1 and pixels.size(1) == 3:
-            pixels = torch.einsum("bchw,c->bhw", pixels, pixels.new_tensor(_LUMA))[:, None]
+            pixels = brightness(pixels)
         if tuple(pixels.shape[1:]) != (channels, size, size):
             raise ValueError(
                 f"the model reads pictures of {channels} x {size} x {size} (channels, height, width), and got"
