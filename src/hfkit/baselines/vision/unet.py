@@ -79,7 +79,7 @@ class UNetForSemanticSegmentation(PreTrainedModel):
     def __init__(self, config: UNetConfig) -> None:
         super().__init__(config)
         self.backbone = UNet(config)
-        self.classifier = nn.Conv2d(self.backbone.width, config.num_labels, 1)
+        self.classifier = nn.Conv2d(self.backbone.width, config.num_labels or 2, 1)
         self.post_init()
 
     def forward(self, pixel_values: Tensor, labels: Tensor | None = None, **kwargs: Any) -> SemanticSegmenterOutput:
@@ -92,8 +92,8 @@ class UNetForSemanticSegmentation(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         """Convolutions start as in He et al. 2015, by what feeds one output, as the paper has it; see ImageBaseline."""
         if module is self.classifier:
-            init.normal_(module.weight, std=0.02)
-            init.zeros_(module.bias)
+            init.normal_(self.classifier.weight, std=0.02)
+            init.zeros_(self.classifier.bias)  # type: ignore[arg-type]
         elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             init.kaiming_normal_(module.weight, nonlinearity="relu")
             if module.bias is not None:

@@ -58,7 +58,9 @@ def read_coco(path: Path) -> Coco:
             objects[one["image_id"]].append(one)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         what = f"The file is no COCO: {type(error).__name__} {error}"
-        raise HfkitError(what, where=str(path), fix="images have id, file_name, width, height; see cocodataset.org") from error
+        raise HfkitError(
+            what, where=str(path), fix="images have id, file_name, width, height; see cocodataset.org"
+        ) from error
     for kind, listed, known in (("picture", found["images"], sizes), ("category", found["categories"], names)):
         if len(listed) > len(known):
             raise HfkitError(f"Two of kind {kind} have one id", where=str(path))

@@ -133,7 +133,7 @@ def legend_of(
         said = f"{moved:,} of {counts.total():,} pixels of masks are neither 0 nor 255, as JPEG leaves them:"
         notes.append(f"{said} each counts as the nearer one")
         return Legend(list(names or BINARY), {0: 0, 255: 1}, nearest=True)
-    if len(plain) > FEW and len(plain) > len(names) or (values.lossy and len(plain) > len(names) + 2):
+    if (len(plain) > FEW and len(plain) > len(names)) or (values.lossy and len(plain) > len(names) + 2):
         kind = "colours" if values.coloured else "values"
         why = ", and JPEG changes them" if values.lossy else ""
         fix = "save masks as PNG, a value for each class; --class_table names a file that says which is which"
@@ -141,7 +141,7 @@ def legend_of(
     if given:
         share = sum(counts[value] for value in given) / max(counts.total(), 1)
         notes.append(f"value {given[0]} of the masks is void, neither learnt nor judged: {share:.1%} of the pixels")
-    ids = {value: VOID for value in given} | _ids(sorted(plain), names, values.coloured)
+    ids = dict.fromkeys(given, VOID) | _ids(sorted(plain), names, values.coloured)
     found = list(names) or _named(sorted(plain), values.coloured)
     never = [name for place, name in enumerate(found) if place not in ids.values()]
     notes += [f"classes that no mask holds: {', '.join(never)}"] if never else []
@@ -160,10 +160,13 @@ def _ids(plain: Sequence[int], names: Sequence[str], coloured: bool) -> dict[int
         binary = not coloured and set(plain) <= {0, 255}
         ids = {0: 0, 255: 1} if binary else {value: place for place, value in enumerate(plain)}
         if names and max(ids.values(), default=0) >= len(names):
-            raise HfkitError(f"There are {len(ids)} classes in the masks, and {len(names)} names", fix="see --class_names")
+            raise HfkitError(
+                f"There are {len(ids)} classes in the masks, and {len(names)} names", fix="see --class_names"
+            )
         return {value: place for value, place in ids.items() if value in plain}
     if beyond := [value for value in plain if not 0 <= value < len(names)]:
-        what = f"The masks hold {', '.join(map(str, beyond[:8]))}, and names are known of the classes 0 to {len(names) - 1}"
+        shown = ", ".join(map(str, beyond[:8]))
+        what = f"The masks hold {shown}, and names are known of the classes 0 to {len(names) - 1}"
         raise HfkitError(what, fix="name all classes (--class_names); --ignore_index says which value is void")
     return {value: value for value in plain}
 

@@ -22,7 +22,7 @@ def pair_tables(root: Path, skip: bool = False) -> dict[str, Table] | None:
     found = dict(_folders(root))
     if not found:
         return None
-    tables = {}
+    tables: dict[str, Table] = {}
     for split, (pictures, masks) in found.items():
         if split in SPLITS and SPLITS[split] in [SPLITS.get(other) for other in tables]:
             raise HfkitError(f"Two folders claim to be the split {SPLITS[split]!r}", where=str(root), fix=_FIX)
@@ -70,7 +70,9 @@ def _table(root: Path, pictures: Path, masks: Path, skip: bool) -> Table:
     for mask in others:
         for name in {_name(mask, masks), _AFFIX.sub("", _name(mask, masks))}:
             by_name.setdefault(name, []).append(mask)
-    found = {file: by_name.get(_name(file, pictures)) or by_name.get(_AFFIX.sub("", _name(file, pictures))) for file in files}
+    found = {
+        file: by_name.get(_name(file, pictures)) or by_name.get(_AFFIX.sub("", _name(file, pictures))) for file in files
+    }
     if twice := next(((file, masks_of) for file, masks_of in found.items() if masks_of and len(masks_of) > 1), None):
         called = ", ".join(mask.name for mask in twice[1])
         raise HfkitError(f"{twice[0].name} has {len(twice[1])} masks: {called}", where=str(masks), fix="leave one")
@@ -91,7 +93,10 @@ def _table(root: Path, pictures: Path, masks: Path, skip: bool) -> Table:
     if not pairs:
         raise HfkitError(f"There is no picture in {pictures.name}", where=str(root), fix=_FIX)
     ids = [file.relative_to(root).as_posix() for file in pairs]
-    columns = {"image": [str(file.absolute()) for file in pairs], "mask": [str(one.absolute()) for one in pairs.values()]}
+    columns = {
+        "image": [str(file.absolute()) for file in pairs],
+        "mask": [str(one.absolute()) for one in pairs.values()],
+    }
     return Table(str(root), columns | {"id": ids}, ids, "file", notes=notes, pictures=["image"])
 
 

@@ -29,9 +29,7 @@ def filled(pixels: torch.Tensor, tile: int) -> torch.Tensor:
     return made.to(pixels.dtype).reshape(*pixels.shape[:-2], *made.shape[-2:])
 
 
-def blended(
-    run: Callable[[torch.Tensor], torch.Tensor], pixels: torch.Tensor, tile: int, at_once: int
-) -> torch.Tensor:
+def blended(run: Callable[[torch.Tensor], torch.Tensor], pixels: torch.Tensor, tile: int, at_once: int) -> torch.Tensor:
     """What `run` says of a picture, (channels, height, width) -> (classes, height, width), from tiles that overlap.
 
     A place counts the more the further it lies from its tile's edge. What a smaller picture is filled up with is cut
@@ -57,7 +55,9 @@ def blended(
     return (sums / total)[:, :height, :width]
 
 
-def turned(ways: str) -> Iterator[tuple[Callable[[torch.Tensor], torch.Tensor], Callable[[torch.Tensor], torch.Tensor]]]:
+def turned(
+    ways: str,
+) -> Iterator[tuple[Callable[[torch.Tensor], torch.Tensor], Callable[[torch.Tensor], torch.Tensor]]]:
     """The ways to look at a picture, each with its way back: as it is; with flip mirrored too; with turn all eight."""
     for mirrored in (False, True) if ways != "none" else (False,):
         for quarter in range(4) if ways == "turn" else (0,):

@@ -1,7 +1,7 @@
 """Augmentation of pictures together with what is marked in them, through torchvision's `tv_tensors`.
 
-A transformation draws once for a picture and its mask. As in `augment`, it draws from torch's generator, which is seeded
-for each sample: what a row looks like in an epoch is a function of (seed, epoch, row).
+A transformation draws once for a picture and its mask, as in `augment` from torch's generator, which is seeded for each
+sample: what a row looks like in an epoch is a function of (seed, epoch, row).
 """
 
 from collections.abc import Callable, Sequence
@@ -66,7 +66,9 @@ def steps(asked: Sequence[str]) -> list[str]:
     wanted: set[str] = set()
     for name in asked:
         if name not in PRESETS and name not in STEPS:
-            raise HfkitError(f"There is no augmentation {name!r}", where="--augment", fix=nearest(name, [*PRESETS, *STEPS]))
+            raise HfkitError(
+                f"There is no augmentation {name!r}", where="--augment", fix=nearest(name, [*PRESETS, *STEPS])
+            )
         wanted.update(PRESETS.get(name, (name,)))
     return [name for name in STEPS if name in wanted]
 

@@ -1,7 +1,6 @@
 """Image models by name: timm's and transformers' own, with the processor that repeats how they were trained to look."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from hfkit.tasks import Task
 
 PREFIX = "timm/"
+
 
 def build(config: Any, task: "Task", data: DatasetDict | None) -> tuple[Model, Any, list[str]]:
     """See `hfkit.build_model`: the model, which has been shown a picture, its image processor, and the parameters that

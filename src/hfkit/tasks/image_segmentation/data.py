@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,12 +76,13 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
             there = {one for held in rows.label for one in held.classes}
             absent = [name for id, name in enumerate(names) if id not in there]
             notes += [f"{role}: no pixel of {', '.join(absent[:20])}"] if absent else []
-    return _finish(opened, {"test": splits["test"]} if only_test else splits, names, (image, mask), levels, notes, arguments)
+    return _finish(
+        opened, {"test": splits["test"]} if only_test else splits, names, (image, mask), levels, notes, arguments
+    )
 
 
 def _paired(arguments: Arguments) -> Source | None:
-    """The folders of pictures and masks, or the COCO files, that `--dataset` names; None where it names something else.
-    """
+    """The folders of pictures and masks, or the COCO files, that `--dataset` names; None where it names others."""
     name = arguments.dataset.strip()
     path = Path(name).expanduser()
     if name.startswith("demo:") or "://" in name or "\0" in name or len(name) > 4000 or not path.exists():
@@ -150,8 +151,8 @@ def _rows(
         table.columns[mask] = _stored(located(table, mask, role, notes))
         bad[role] = dict.fromkeys(missing, "")
         notes += told
-    table, names = _given(tables, mask, opened, arguments, known)
-    coloured = any(value > 0xFFFF for value in table or ())
+    known_values, names = _given(tables, mask, opened, arguments, known)
+    coloured = any(value > 0xFFFF for value in known_values or ())
     for colours in dict.fromkeys((coloured, True)):
         values = Values()
         for role in tables:
@@ -160,7 +161,7 @@ def _rows(
             break
     for role in tables:
         _check(tables[role], role, {row: why for row, why in bad[role].items() if why}, arguments.skip_corrupt, notes)
-    legend = legend_of(values, notes, names, table, arguments.ignore_index)
+    legend = legend_of(values, notes, names, known_values, arguments.ignore_index)
     splits = {}
     for role, of in tables.items():
         stored = of.columns[mask]
@@ -292,7 +293,9 @@ def _dataset(rows: Rows, names: list[str], image: str, grouped: bool) -> Any:
     import pyarrow as pa
     from datasets import ClassLabel, Dataset, DatasetInfo, Features, Image, List, Value, concatenate_datasets
 
-    stored = {name: stored_column(rows.table, column, rows.index) for name, column in (("image", image), ("mask", "mask"))}
+    stored = {
+        name: stored_column(rows.table, column, rows.index) for name, column in (("image", image), ("mask", "mask"))
+    }
     features = Features(image=Image(), mask=Image())
     pictures = Dataset(pa.table(stored), info=DatasetInfo(features=features))
     held: dict[str, Any] = {"id": rows.id, "label": [list(one.classes) for one in rows.label]}

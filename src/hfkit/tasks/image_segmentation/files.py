@@ -54,7 +54,9 @@ def predict(model: Any, input: str | Path, output: str | Path | None = None, **o
             row: Answer = {"file": name, "mask": None, "problem": "", **dict.fromkeys(labels)}
             try:
                 said = pipe.probabilities(file).argmax(0).numpy().astype(np.uint8)
-                row |= dict(zip(labels, (np.bincount(said.ravel(), minlength=len(labels)) / said.size).tolist(), strict=True))
+                row |= dict(
+                    zip(labels, (np.bincount(said.ravel(), minlength=len(labels)) / said.size).tolist(), strict=True)
+                )
                 if place:
                     row["mask"] = f"{place.name}/{name}.png"
                     with writing(place, "set --output"):

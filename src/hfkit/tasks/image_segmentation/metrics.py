@@ -1,7 +1,7 @@
 """What a segmenter is judged by: overlap of its masks with the right ones, by class, from counts of pixels.
 
-A row of predictions.parquet holds a picture's `confusion` (of each class by rows what its pixels were taken for, class by
-class), `boundary` and `calibration`; every figure is a ratio of their sums, at the picture's own size.
+A row of predictions.parquet holds a picture's `confusion` (how many pixels of each class were taken for each),
+`boundary` and `calibration`; every figure is a ratio of their sums, at the picture's own size.
 """
 
 import math
@@ -131,7 +131,9 @@ METRICS = (
     Metric("dice", "Dice, mean over classes", COLUMNS, _mean(dice), **_PLAIN),
     Metric("pixel_accuracy", "share of pixels that are right", COLUMNS, _accuracy, **_PLAIN),
     Metric("boundary_f1", "F1 of boundaries", ("boundary",), _boundary_f1, **_PLAIN),
-    Metric("pixel_ece", "calibration error of pixels", ("calibration",), _ece, better="lower", compared=False, **_PLAIN),
+    Metric(
+        "pixel_ece", "calibration error of pixels", ("calibration",), _ece, better="lower", compared=False, **_PLAIN
+    ),
 )
 
 

@@ -60,7 +60,9 @@ def keep(run: "Run", task: "ImageSegmentation", model: torch.nn.Module, test: "D
         for row in shown:
             rows += [{"part": "overlay", "row": row, "label": 0} | one for one in _layers(task, model, test[row])]
         for place, row in enumerate(order[:: max(1, len(order) // EXAMPLES)][:EXAMPLES]):
-            rows.append({"part": "class", "row": row, "label": place, "why": "example", "image": _example(task, test[row])})
+            rows.append(
+                {"part": "class", "row": row, "label": place, "why": "example", "image": _example(task, test[row])}
+            )
     except Exception as error:  # no picture is worth a model that is trained
         notes.append(line(f"{type(error).__name__}: {error}"))
     kinds = {"part": pa.string(), "row": pa.int64(), "label": pa.int64(), "why": pa.string(), "image": pa.binary()}

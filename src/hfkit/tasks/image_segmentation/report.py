@@ -38,10 +38,12 @@ def parts(run: Run, seen: Predictions) -> dict[str, Any]:
         "classes": _classes(confusions, seen.names),
         "count": len(seen.names),
         "lines": lines,
-        "spread": plots.histogram("IoU of the test pictures", values[np.isfinite(values)], "IoU, mean over classes", "pictures"),
+        "spread": plots.histogram(
+            "IoU of the test pictures", values[np.isfinite(values)], "IoU, mean over classes", "pictures"
+        ),
         "reliability": _reliability(bins),
         "metrics": run.metrics,
-        "colours": [(name, "#%02x%02x%02x" % tuple(COLOURS[at % len(COLOURS)])) for at, name in enumerate(seen.names)],
+        "colours": [(name, f"#{bytes(COLOURS[at % len(COLOURS)]).hex()}") for at, name in enumerate(seen.names)],
     }
     return {"images": bool(lines), "own": [section(str(__package__), "masks.html.jinja", **context)], "lengths": None}
 

@@ -157,7 +157,8 @@ class ImageSegmentation(BaseTask):
             if epoch is None:
                 feature["picture"], feature["mask"] = pixels, torch.from_numpy(mask)
                 continue
-            nearest = np.array(Pictures.fromarray(mask).resize(pixels.shape[:0:-1], Pictures.Resampling.NEAREST))
+            size = pixels.shape[2], pixels.shape[1]
+            nearest = np.array(Pictures.fromarray(mask).resize(size, Pictures.Resampling.NEAREST))
             with seeded(self.seed, epoch, row):
                 feature["tile"], feature["mask"] = self._cut(pixels, torch.from_numpy(nearest))
         return features
