@@ -12,7 +12,9 @@ from PIL import Image, ImageDraw
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json_file
 from hfkit.data.sources.image_folders import SPLITS
+from hfkit.data.tables.table import Table, counted
 from hfkit.data.vision.decode import MAX_PIXELS
+from hfkit.data.vision.masks import VOID, png
 
 KEYS = {"images", "annotations", "categories"}
 
@@ -89,6 +91,21 @@ def coco_files(path: Path) -> dict[str, Path]:
         if split:
             named[split] = file
     return named or ({"train": found[0]} if len(found) == 1 else {})
+
+
+def mask_table(file: Path, root: Path) -> Table:
+    """A COCO file as pictures below `root` with a `mask` each: background is 0, the categories follow in the order of
+    their ids. Objects that cover no pixel are counted in the notes. Raises HfkitError: as `read_coco` and `drawn`."""
+    found, flat = read_coco(file), list[str]()
+    if len(found.categories) >= VOID:
+        raise HfkitError(f"The file has {len(found.categories):,} categories, and 254 can be learnt", where=str(file))
+    ids = {category: place for place, category in enumerate(found.categories, start=1)}
+    masks = [{"bytes": png(drawn(one, ids, file, flat)), "path": None} for one in found.pictures]
+    files = [one.file for one in found.pictures]
+    told = f"{counted(len(flat), 'object')} of {file.name} that cover no pixel, left out: {', '.join(flat[:5])}"
+    names, notes = ["background", *found.categories.values()], [told] if flat else []
+    columns = {"image": files, "mask": masks}
+    return Table(str(root), columns, files, "picture", {"mask": names}, notes, pictures=["image"])
 
 
 def drawn(picture: Picture, ids: Mapping[int, int], where: Path, flat: list[str]) -> np.ndarray:

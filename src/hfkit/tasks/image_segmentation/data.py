@@ -20,9 +20,9 @@ from hfkit.data.tables.columns import group_of, row_ids
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, units
 from hfkit.data.tables.table import Table, counted
-from hfkit.data.vision.coco import coco_files, drawn, read_coco
+from hfkit.data.vision.coco import coco_files, mask_table
 from hfkit.data.vision.decode import Facts
-from hfkit.data.vision.masks import VOID, Legend, Values, class_table, legend_of, png, read_mask
+from hfkit.data.vision.masks import VOID, Legend, Values, class_table, legend_of, read_mask
 from hfkit.data.vision.pairs import pair_tables
 from hfkit.data.vision.pictures import image_column, located, looked_at, pixel_range, stored_column
 from hfkit.data.vision.pixels import BadImage
@@ -92,27 +92,13 @@ def _paired(arguments: Arguments) -> Source | None:
         notes = [note for table in tables.values() for note in table.notes]
         return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
     files = coco_files(path)
-    tables = {split: _drawn(file, path if path.is_dir() else path.parent) for split, file in files.items()}
+    tables = {split: mask_table(file, path if path.is_dir() else path.parent) for split, file in files.items()}
     if not tables:
         return None
     if len({tuple(table.label_names["mask"]) for table in tables.values()}) > 1:
         raise HfkitError("The COCO files have different categories", where=", ".join(map(str, files.values())))
     notes = [note for table in tables.values() for note in table.notes]
     return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
-
-
-def _drawn(file: Path, root: Path) -> Table:
-    """COCO's objects as masks: background is 0, the categories follow in the order of their ids."""
-    found, flat = read_coco(file), list[str]()
-    if len(found.categories) >= VOID:
-        raise HfkitError(f"The file has {len(found.categories):,} categories, and 254 can be learnt", where=str(file))
-    ids = {category: place for place, category in enumerate(found.categories, start=1)}
-    masks = [{"bytes": png(drawn(one, ids, file, flat)), "path": None} for one in found.pictures]
-    files = [one.file for one in found.pictures]
-    told = f"{counted(len(flat), 'object')} of {file.name} that cover no pixel, left out: {', '.join(flat[:5])}"
-    names = ["background", *found.categories.values()]
-    return Table(str(root), {"image": files, "mask": masks}, files, "picture", {"mask": names},
-                 notes=[told] if flat else [], pictures=["image"])  # fmt: skip
 
 
 def _columns(tables: dict[str, Table], opened: Source, arguments: Arguments) -> tuple[str, str]:
