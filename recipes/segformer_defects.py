@@ -1,10 +1,11 @@
 """SegFormer learns to mark what is marked in a folder of one's own: defects, roads, organs.
 
     accelerate launch recipes/segformer_defects.py --demo     # a U-Net on the slices of nuclei, no network: minutes
-    accelerate launch recipes/segformer_defects.py            # nvidia/mit-b0 on data/train and data/test: a GPU's job
+    accelerate launch recipes/segformer_defects.py            # SegFormer on data/train and data/test: a GPU's job
 
-The encoder has learnt ImageNet, the head is new. Pictures are read in overlapping tiles of 512 pixels, so that small defects of large
-pictures stay as large as they are; --image_size makes pictures smaller first. Classes that are rare weigh more.
+The encoder has learnt rooms and streets (ADE20K; the licence is NVIDIA's own, for research), the last layer is new.
+Pictures are read in overlapping tiles of 512 pixels, so that small defects of large pictures stay as large as they are;
+--image_size makes pictures smaller first. Classes that are rare weigh more.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ class SegformerDefects(hfkit.image_segmentation.Config):
     """Fine-tune SegFormer on pictures with masks."""
 
     dataset: str = "./data"
-    model: str = "nvidia/mit-b0"
+    model: str = "nvidia/segformer-b0-finetuned-ade-512-512"
+    model_revision: str | None = "489d5cd81a0b59fab9b7ea758d3548ebe99677da"
     tile_size: int | None = 512
     augment: list[str] = field(default_factory=lambda: ["flip", "affine", "color"])
     class_weights: str = "balanced"
