@@ -221,7 +221,12 @@ def masks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(masks: Path, folder: Path, **more: Any) -> Any:
-    usual = {"dataset": str(masks), "model": "baseline:unet", "model_args": '{"widths": [4, 8], "norm": "batch"}', "tile_size": 32}
+    usual = {
+        "dataset": str(masks),
+        "model": "baseline:unet",
+        "model_args": '{"widths": [4, 8], "norm": "batch"}',
+        "tile_size": 32,
+    }
     usual |= {"output_dir": str(folder), "learning_rate": 2e-2, "mixed_precision": "no", "use_cpu": True}
     usual |= {"per_device_train_batch_size": 4, "disable_tqdm": True, "seed": 3, "num_train_epochs": 10}
     return TrainConfig.for_task("image-segmentation")(**usual | more)
@@ -283,7 +288,7 @@ def test_predict_writes_masks_and_areas(run: Run, masks: Path, tmp_path: Path) -
 
 
 def test_an_update_does_not_depend_on_its_batches_or_workers(masks: Path, tmp_path: Path) -> None:
-    made = config(masks, tmp_path / "run", augment=["strong"], model_args='{"widths": [4, 8], "norm": "group"}'
+    made = config(masks, tmp_path / "run", augment=["strong"], model_args='{"widths": [4, 8], "norm": "group"}')
     data = hfkit.load_data(made)
     task = hfkit.build_task(made, data)
     model, processor = hfkit.build_model(made, task, data)
