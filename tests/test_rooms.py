@@ -84,7 +84,7 @@ except hfkit.HfkitError as error: print(error)
 """
     said = python(code, tmp_path)
     assert "BertForSequenceClassification" in said
-    assert "image-classification, question-answering, translation, " in said
+    assert "image-classification, image-segmentation, question-answering, translation, " in said
 
 
 def test_a_strangers_task_trains_judges_and_answers(tiny_bert: Path, reviews_csv: Path, tmp_path: Path) -> None:

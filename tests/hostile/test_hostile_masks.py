@@ -97,7 +97,7 @@ MASKS = cases(
     ("a mask of nothing", folder(mask=b""), ("mask that is empty",)),
     ("a mask that is a strip", folder(mask=claims(60_000, 2)), ("strip",)),
     ("a mask that is a photograph", folder(mask=png(np.random.default_rng(0).integers(0, 255, (10, 20, 3), np.uint8))),
-     ("values",)),
+     ("different colours",)),
     ("a mask of as many classes as pixels", folder(mask=png(SIXTEEN)), ("201 different values",)),
     ("a mask with fractions", folder("3.tif", png(np.full((10, 20), 0.5, np.float32), "TIFF")), ("with a fraction",)),
     ("a mask of infinity", folder("3.tif", png(np.full((10, 20), np.inf, np.float32), "TIFF")), ("with a fraction",)),
