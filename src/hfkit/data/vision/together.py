@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch.nn.functional import interpolate
 from torchvision import tv_tensors
 from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
 
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.vision.masks import VOID
@@ -22,6 +24,9 @@ PRESETS: dict[str, tuple[str, ...]] = {
     "strong": ("flip", "vertical_flip", "transpose", "affine", "elastic", "color", "blur"),
 }
 """What --augment takes instead of a list."""
+
+GRID, BENT = 32, 4.0
+"""Pixels between the places that move on their own, and by how many they move (a standard deviation)."""
 
 MARGIN = 1.5
 """By how much the window is larger than a tile that is turned and zoomed inside it: a square's diagonal, and some."""
@@ -37,21 +42,29 @@ class Transpose(v2.Transform):
         return tv_tensors.wrap(inpt.transpose(-1, -2), like=inpt) if params["swap"] else inpt
 
 
+class Bend(v2.Transform):
+    """Places move at random, smoothly; see Simard, Steinkraus and Platt 2003. What moves is drawn on a coarse grid:
+    torchvision's ElasticTransform smooths noise at every pixel, with kernels that take longer than the network."""
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        sides = flat_inputs[0].shape[-2:]
+        coarse = torch.randn(1, 2, *(side // GRID + 2 for side in sides))
+        moves = interpolate(coarse, sides, mode="bicubic") * (2 * BENT / torch.tensor(sides[::-1]))[:, None, None]
+        return {"displacement": moves.permute(0, 2, 3, 1)}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return functional.elastic(inpt, fill=VOID if isinstance(inpt, tv_tensors.Mask) else 0, **params)
+
+
 def _affine(tile: int) -> v2.Transform:
     fill: Any = {tv_tensors.Image: 0, tv_tensors.Mask: VOID}
     how: Any = {"interpolation": v2.InterpolationMode.BILINEAR, "fill": fill}
     return v2.RandomApply([v2.RandomAffine(20, scale=(0.85, 1.35), shear=8, **how)], p=0.75)
 
 
-def _elastic(tile: int) -> v2.Transform:
-    """Places move by 3 pixels (a standard deviation), smoothly over some 10; see Simard, Steinkraus and Platt 2003."""
-    fill: Any = {tv_tensors.Image: 0, tv_tensors.Mask: VOID}
-    return v2.RandomApply([v2.ElasticTransform(alpha=150.0, sigma=8.0, fill=fill)], p=0.5)
-
-
 STEPS: dict[str, Callable[[int], v2.Transform]] = {
     "affine": _affine,
-    "elastic": _elastic,
+    "elastic": lambda tile: v2.RandomApply([Bend()], p=0.5),
     "flip": lambda tile: v2.RandomHorizontalFlip(),
     "vertical_flip": lambda tile: v2.RandomVerticalFlip(),
     "transpose": lambda tile: Transpose(),
