@@ -3,8 +3,9 @@
     accelerate launch recipes/unet_nuclei.py --demo     # 32 slices, of blocks of their own, no network: minutes
     accelerate launch recipes/unet_nuclei.py            # a folder of one's own: data/image with data/mask
 
-It learns tiles that are turned, mirrored and bent at random, half a million parameters in all; a whole picture is answered
-in overlapping tiles, in all eight ways to turn and mirror it. Masks may be PNGs of 0 and 255, of classes or colours.
+It learns tiles that are turned, mirrored and bent at random, half a million parameters in all; a whole picture is
+answered in overlapping tiles, in all eight ways to turn and mirror it. Masks may be PNGs of 0 and 255, of classes or
+colours.
 """
 
 from dataclasses import dataclass, field
