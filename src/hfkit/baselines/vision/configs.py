@@ -112,7 +112,7 @@ class UNetConfig(PreTrainedConfig):
     """A U-Net: `widths` are the channels of each scale, the first that of the picture's own size; 0.48 million
     parameters by default, where the paper has 64 to 1,024 and 31 million.
 
-    `norm` is "batch", as most who train it have: after 48 updates on discs in noise its loss was a fifth of the others';
+    `norm` is "batch", as most who train it have: after 48 updates on noisy discs its loss was a fifth of the others';
     "group", which sees one picture at a time, so that an update does not depend on how its batch is cut;
     or "none", as the paper. Dropout is that of whole channels at the smallest scale."""
 
