@@ -5,7 +5,6 @@ What is computed stands in `classic.py`, `resnet.py` and `vit.py`; here are the 
 
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
@@ -21,16 +20,9 @@ from hfkit.baselines.vision.configs import (
     MobileNetConfig,
     VggConfig,
 )
+from hfkit.baselines.vision.grey import brightness
 from hfkit.baselines.vision.resnet import ResNet
 from hfkit.baselines.vision.vit import PatchEmbeddings, VisionTransformer
-
-# ITU-R 601, what PIL's mode "L" weighs a colour with.
-_LUMA = (0.299, 0.587, 0.114)
-
-
-def brightness(pixels: Tensor) -> Tensor:
-    """(batch, 3, height, width) -> (batch, 1, height, width)."""
-    return torch.einsum("bchw,c->bhw", pixels, pixels.new_tensor(_LUMA))[:, None]
 
 
 class ImageBaseline(PreTrainedModel):

@@ -9,8 +9,8 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import SemanticSegmenterOutput
 
-from hfkit.baselines.vision.auto import brightness
 from hfkit.baselines.vision.configs import UNetConfig
+from hfkit.baselines.vision.grey import brightness
 
 VOID = 255
 """A label that is not learnt, as in the masks of VOC and Cityscapes."""
