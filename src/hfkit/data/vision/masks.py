@@ -70,12 +70,21 @@ class Values:
 
     def add(self, mask: Mask) -> None:
         """Count a mask's values. Raises BadImage: it has more than any mask."""
-        found, times = np.unique(mask.pixels, return_counts=True)
+        found, times = counted_values(mask.pixels)
         if len(found) > 1 << 12:
             raise BadImage(f"has {len(found):,} different values: a photograph, and no mask")
         self.counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
         self.coloured |= mask.coloured
         self.lossy |= mask.lossy
+
+
+def counted_values(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The values that there are, ascending, and how often each."""
+    if pixels.size and pixels.min() >= 0 and pixels.max() < 1 << 16:  # a tenth of the time that sorting takes
+        times = np.bincount(pixels.ravel())
+        found = np.flatnonzero(times)
+        return found, times[found]
+    return np.unique(pixels, return_counts=True)
 
 
 @dataclass(frozen=True)

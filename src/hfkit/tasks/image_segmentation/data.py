@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from hfkit.base.errors import HfkitError, after
 from hfkit.base.untrusted import read_text
 from hfkit.config import DataArguments
@@ -22,7 +20,7 @@ from hfkit.data.tables.rows import Rows, units
 from hfkit.data.tables.table import Table, counted
 from hfkit.data.vision.coco import coco_files, mask_table
 from hfkit.data.vision.decode import Facts
-from hfkit.data.vision.masks import VOID, Legend, Values, class_table, legend_of, read_mask
+from hfkit.data.vision.masks import VOID, Legend, Values, class_table, counted_values, legend_of, read_mask
 from hfkit.data.vision.pairs import pair_tables
 from hfkit.data.vision.pictures import image_column, located, looked_at, pixel_range, stored_column
 from hfkit.data.vision.pixels import BadImage
@@ -179,7 +177,7 @@ def _threads(made: Callable[[int], Any], rows: Sequence[int]) -> list[Any]:
 def _held(mask: bytes | None) -> Held:
     if mask is None:
         return Held((), "")
-    ids = np.unique(read_mask(mask).pixels)
+    ids, _ = counted_values(read_mask(mask).pixels)
     return Held(tuple(ids[ids != VOID].tolist()), hashlib.sha256(mask).hexdigest()[:16])
 
 
@@ -209,7 +207,7 @@ def _surveyed(stored: list[Any], facts: list[Facts | None], values: Values, colo
         seen, own = facts[row], Values()
         if seen is None:
             return ""
-        if stored[row] in (None, ""):
+        if not isinstance(stored[row], str | bytes | dict) or not stored[row]:
             return "has no mask"
         try:
             mask = read_mask(stored[row], colours)
