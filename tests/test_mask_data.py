@@ -14,8 +14,9 @@ from PIL import Image
 
 from hfkit.base.errors import HfkitError
 from hfkit.data import load_data, load_test
+from hfkit.data.sources.packaged.slices import slices
 from hfkit.data.vision.coco import filled, inside_of
-from hfkit.data.vision.masks import VOID, class_table
+from hfkit.data.vision.masks import VOID, class_table, read_mask
 from hfkit.tasks.image_segmentation.task import ids_of
 
 Pixels = Callable[[np.ndarray], Image.Image]
@@ -223,3 +224,18 @@ def test_the_same_picture_in_two_splits_is_kept_out_of_training(tmp_path: Path) 
     data = loaded(folder)
     assert len(data["train"]) == 5 and any("also stand in test" in note for note in data.summary.notes)
     assert json.dumps(data.summary.splits)
+
+
+def test_slices_of_a_volume_are_held_out_in_blocks(tmp_path: Path) -> None:
+    numbers = [np.full((4, 5), number, np.int32) for number in range(60)]
+    for name, kind in (("cells.tif", np.uint16), ("cells_label.tif", np.int32)):
+        first, *others = [Image.fromarray(one.astype(kind)) for one in numbers]
+        first.save(tmp_path / name, save_all=True, append_images=others)
+    table = slices(tmp_path / "cells.tif")
+    split = table.columns["split"]
+    assert [split.count(name) for name in ("train", "validation", "test", "gap")] == [32, 4, 20, 4]
+    assert table.columns["image"][7]["bytes"].endswith(b"65535\n" + b"\x00\x07" * 20)
+    held = [set(read_mask(one).pixels.ravel().tolist()) for one in table.columns["mask"]]
+    assert held == [{0}, *[{1}] * 59]
+    parts = [{at for at, name in enumerate(split) if name == role} for role in ("train", "test")]
+    assert min(parts[1]) - max(parts[0]) > 2, "neighbours are nearly equal"
