@@ -13,6 +13,7 @@ import torch
 import transformers
 from huggingface_hub import ModelCard
 from image_files import image_folder
+from mask_files import mask_folder, tiny_segformer
 from matched_texts import pairs, write_rows
 from processes import in_child, in_children
 from test_resume import watch
@@ -159,6 +160,21 @@ def nearest(run: Run) -> tuple[Any, Callable[[Any], Any], list[Any]]:
     return asked, lambda cosines: ids[cosines.index(max(cosines))], first
 
 
+def painted(run: Run) -> tuple[Any, Callable[[Any], Any], list[Any]]:
+    """Pictures, and how many pixels of each class the run has for them."""
+    labels = run.info["task_settings"]["labels"]
+    rows = hfkit.load_data(Arguments[run.info["task"]](run))["test"]
+    said = []
+    for counts in run.predictions()["confusion"].to_pylist():
+        areas = [sum(counts[place :: len(labels)]) for place in range(len(labels))]
+        said.append({label: area for label, area in zip(labels, areas, strict=True) if area})
+
+    def areas_of(answer: Any) -> dict[str, int]:
+        return {one["label"]: sum(value > 0 for value in one["mask"].getdata()) for one in answer}
+
+    return list(rows["image"]), areas_of, said
+
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "text-generation": {"max_new_tokens": 5, "do_sample": False, "return_full_text": False},
     "token-classification": {"aggregation_strategy": "none", "ignore_labels": []},
@@ -167,6 +183,7 @@ Arguments = dict.fromkeys(discover.names(), lambda run: TrainConfig.for_task(run
 
 LM = '{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}'
 SEQ2SEQ = '{"hidden_size": 32, "num_encoder_layers": 1, "num_decoder_layers": 1, "num_attention_heads": 2}'
+UNET = '{"widths": [4, 8], "norm": "group"}'
 VIT = '{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}'
 
 
@@ -199,6 +216,13 @@ def cases(tiny_bert: Path, reviews: list[tuple[str, str]]) -> dict[str, Case]:
             lambda folder: tiny_vit(folder / "vit"), {"model": "baseline:vit", "model_args": VIT},
             {"augment": ["none"], "learning_rate": 2e-3}, partial(labelled, "image"),
             lambda run: [str(next(Path(run.config["dataset"]).rglob("test/red/*.png")))],
+            {"lora_target_modules": ["q_proj", "v_proj"]},
+        ),
+        "image-segmentation": Case(
+            lambda folder: mask_folder(folder / "masks", {"train": 16, "validation": 6, "test": 6}),
+            lambda folder: tiny_segformer(folder / "segformer"), {"model": "baseline:unet", "model_args": UNET},
+            {"augment": ["flip"], "learning_rate": 1e-2, "tile_size": 32}, painted,
+            lambda run: [str(next(Path(run.config["dataset"]).rglob("test/image/*.png")))],
             {"lora_target_modules": ["q_proj", "v_proj"]},
         ),
         "text-generation": Case(

@@ -12,6 +12,7 @@ from types import ModuleType
 import pyarrow.parquet as parquet
 import pytest
 from language_files import tiny_model
+from mask_files import mask_folder
 from matched_texts import pairs, write_rows
 from safetensors.torch import load_file
 from test_every_task import names_file
@@ -30,9 +31,11 @@ LANGUAGE = [file for file in EVERY if "text_generation.Config" in file.read_text
 MASKED = [file for file in EVERY if "fill_mask.Config" in file.read_text(encoding="utf-8")]
 ADAPTED = ROOT / "recipes" / "bert_adapt_then_classify.py"
 CHINESE = ROOT / "recipes" / "e5_chinese_reviews.py"
+OF_MASKS = [file for file in EVERY if "image_segmentation.Config" in file.read_text(encoding="utf-8")]
 OF_PAIRS = [file for file in EVERY if "seq2seq.Config" in file.read_text(encoding="utf-8")]
 SEARCH = [file for file in EVERY if "sentence_similarity.Config" in file.read_text(encoding="utf-8")]
-RECIPES = [file for file in EVERY if file not in [*IMAGES, *LANGUAGE, *MASKED, *OF_PAIRS, *SEARCH, ADAPTED, CHINESE]]
+APART = [*IMAGES, *LANGUAGE, *MASKED, *OF_PAIRS, *OF_MASKS, *SEARCH, ADAPTED, CHINESE]
+RECIPES = [file for file in EVERY if file not in APART]
 SMALL = (
     "--max_train_samples 64 --max_eval_samples 16 --max_test_samples 32 --max_steps 4 --logging_steps 1 --disable_tqdm"
 )
@@ -253,6 +256,18 @@ def test_a_recipe_of_pairs_ends_with_a_whole_run(file: Path, tmp_path: Path) -> 
     assert figures[figures["primary_metric"]]["n"] > 0 and len(figures["baselines"]) >= 2
     assert "Source, reference and output" in (folder / "report.html").read_text()
     assert ("kjv_web" in named_in(file)) == ("demo:kjv_web" in file.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("file", OF_MASKS, ids=lambda file: file.stem)
+def test_a_recipe_of_masks_ends_with_a_whole_run(file: Path, tmp_path: Path) -> None:
+    """As that of names: on pictures of the test's own."""
+    rows = mask_folder(tmp_path / "set", {"train": 8, "val": 2, "test": 3})
+    flags = ["--demo", "--dataset", rows, "--tile_size", "32", "--model_args", '{"widths": [4, 8]}', "--max_steps", "2"]
+    assert run(file, *flags, "--disable_tqdm") == 0
+    folder = tmp_path / "runs" / f"{file.stem}-demo"
+    figures = json.loads((folder / "metrics.json").read_text())
+    assert figures["iou"]["n"] == 3 and len(figures["baselines"]) == 3
+    assert named_in(file) == ["nuclei"]
 
 
 @with_demo

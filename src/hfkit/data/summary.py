@@ -202,13 +202,14 @@ def say(summary: DataSummary) -> None:
 
 def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:
     """sha256 over id, texts and label names: equal for equal examples in equal order, whatever file they came from. A
-    picture counts with the sha256 of its file."""
+    picture, and a mask, counts with the sha256 of its file."""
     digest = hashlib.sha256()
     order = ("id", "text", "text_pair", "answers", "references", "documents", "grades", "score", *DOCUMENTS[1:])
     columns = [rows[name][:] for name in order if name in rows.column_names]
-    if "image" in rows.column_names:
-        undecoded = rows.select_columns("image").cast_column("image", datasets.Image(decode=False))
-        columns.append([hashlib.sha256(data_of(row["image"])).hexdigest() for row in undecoded])
+    for name in ("image", "mask"):
+        if name in rows.column_names:
+            undecoded = rows.select_columns(name).cast_column(name, datasets.Image(decode=False))
+            columns.append([hashlib.sha256(data_of(row[name])).hexdigest() for row in undecoded])
     labels = rows["label"][:] if "label" in rows.column_names else [None] * len(rows)
     for *texts, label in zip(*columns, labels, strict=True):
         if names is not None:

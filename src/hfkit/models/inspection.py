@@ -142,3 +142,11 @@ def readable(described: Callable[[], Iterable[Any]], unit: str = "rows") -> Iter
         what = f"The model cannot read a batch: {first_line(error)}"
         fix = "leave these rows out, or run them one by one to find the one at fault"
         raise HfkitError(what, where=f"{unit} {', '.join(map(str, described()))}", fix=fix) from error
+
+
+def token_ends(model: Any) -> tuple[Any, Any]:
+    """The layer where tokens come in, and the one where they go out; None for what a model of pictures has not."""
+    try:
+        return model.get_input_embeddings(), model.get_output_embeddings()
+    except NotImplementedError:
+        return None, None

@@ -193,11 +193,7 @@ def _say_untied(model: PreTrainedModel) -> None:
 
     transformers 5 reads every T5 as tied, keeps both matrices where they differ, and would tie them at the next
     occasion: the model would then say nothing but noise."""
-    try:
-        ends = [model.get_input_embeddings(), model.get_output_embeddings()]
-    except NotImplementedError:
-        return
-    first, second = (getattr(end, "weight", None) for end in ends)
+    first, second = (getattr(end, "weight", None) for end in inspection.token_ends(model))
     if not getattr(model.config, "tie_word_embeddings", False) or first is None or second is None or first is second:
         return
     if first.shape != second.shape or not torch.equal(first, second):

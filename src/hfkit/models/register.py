@@ -24,6 +24,7 @@ MODELS = {
     "AutoModelForSequenceClassification": ("baselines.auto", "models.pooled"),
     "AutoModelForTokenClassification": ("baselines.tagger",),
     "AutoModelForImageClassification": ("baselines.vision.auto",),
+    "AutoModelForSemanticSegmentation": ("baselines.vision.unet",),
     "AutoModelForCausalLM": ("baselines.language.auto",),
     "AutoModelForMaskedLM": ("baselines.language.masked",),
     "AutoModelForSeq2SeqLM": ("baselines.seq2seq",),

@@ -5,7 +5,6 @@ What is computed stands in `classic.py`, `resnet.py` and `vit.py`; here are the 
 
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
@@ -21,11 +20,9 @@ from hfkit.baselines.vision.configs import (
     MobileNetConfig,
     VggConfig,
 )
+from hfkit.baselines.vision.grey import brightness
 from hfkit.baselines.vision.resnet import ResNet
 from hfkit.baselines.vision.vit import PatchEmbeddings, VisionTransformer
-
-# ITU-R 601, what PIL's mode "L" weighs a colour with.
-_LUMA = (0.299, 0.587, 0.114)
 
 
 class ImageBaseline(PreTrainedModel):
@@ -58,7 +55,7 @@ class ImageBaseline(PreTrainedModel):
     def _checked(self, pixels: Tensor) -> Tensor:
         channels, size = self.config.num_channels, self.config.image_size
         if channels == 1 and pixels.size(1) == 3:
-            pixels = torch.einsum("bchw,c->bhw", pixels, pixels.new_tensor(_LUMA))[:, None]
+            pixels = brightness(pixels)
         if tuple(pixels.shape[1:]) != (channels, size, size):
             read = f"{channels} x {size} x {size} (channels, height, width)"
             got = " x ".join(map(str, pixels.shape[1:]))

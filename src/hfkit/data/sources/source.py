@@ -103,6 +103,10 @@ def _embedded(name: str, arguments: DataArguments) -> Source:
     path = embedded_file(card)
     if embedded.pixels:
         table = pixel_table(path, *embedded.pixels)
+    elif path.suffix == ".tif":
+        from hfkit.data.sources.packaged.slices import slices
+
+        table = slices(path)
     else:
         table = labelled_strings(path) if path.suffix == ".xml" else replace(read_table(path), origin=path.name)
     for column, asked in embedded.rows.items():

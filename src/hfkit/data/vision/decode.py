@@ -132,6 +132,11 @@ def examine(stored: Stored) -> Facts:
     return Facts(image.width, image.height, grey, frames, digest, deep, halved)
 
 
+def as_stored(stored: Stored) -> tuple[Image.Image, str]:
+    """The picture, upright, with the numbers of its file, and the name of its format. Raises as `decode`."""
+    return _opened(stored, None, lambda image, data: (turned(image), str(image.format)))[0]
+
+
 def is_picture(path: Path) -> bool:
     """Whether a file is a picture, whole or damaged: its ending claims so, or its first bytes are those of one. An
     ending that is known for something else (.txt, .mp4) is believed. TIFF and PPM are not looked for behind other

@@ -82,11 +82,17 @@ def names_below(root: Path) -> dict[str, list[Path]]:
 
 
 def examined(table: Table, column: str, split: str, skip: bool) -> tuple[list[str], set[int], list[str]]:
-    """Decodes every picture of a split once, in threads: a digest of each one's pixels, the rows that hold none, and
-    notes. Paths in a table become paths that can be opened: seen from the table's folder, and inside it. Raises
-    HfkitError: a picture is missing, damaged or a bomb, unless `skip`; a path leads out of the folder."""
+    """As `looked_at`, with a digest of each picture's pixels, nothing for the rows that hold none."""
+    found, bad, notes = looked_at(table, column, split, skip)
+    return [one.digest if one is not None else "" for one in found], bad, notes
+
+
+def looked_at(table: Table, column: str, split: str, skip: bool) -> tuple[list[Facts | None], set[int], list[str]]:
+    """Decodes every picture of a split once, in threads: what each one is, the rows that hold none, and notes. Paths in
+    a table become paths that can be opened: seen from the table's folder, and inside it. Raises HfkitError: a picture
+    is missing, damaged or a bomb, unless `skip`; a path leads out of the folder."""
     notes: list[str] = []
-    table.columns[column] = stored = _located(table, column, split, notes)
+    table.columns[column] = stored = located(table, column, split, notes)
     # Decoding leaves Python's lock alone, so threads do.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         found = list(pool.map(_look, (stored[row] for row in range(len(stored)))))
@@ -112,7 +118,7 @@ def examined(table: Table, column: str, split: str, skip: bool) -> tuple[list[st
         ends = f"from {table.deep[0]:,g} to {table.deep[-1]:,g}"
         notes.append(f"{counted(len(deep), 'image')} of {split} with pixels {ends} in place of 8 bits")
     notes.append(_described(split, facts))
-    return [one.digest if isinstance(one, Facts) else "" for one in found], set(bad), notes
+    return [one if isinstance(one, Facts) else None for one in found], set(bad), notes
 
 
 def _look(stored: Any) -> Facts | str:
@@ -158,7 +164,7 @@ def pixel_range(train: Table, asked: Sequence[float], notes: list[str]) -> list[
     return [black, white]
 
 
-def _located(table: Table, column: str, split: str, notes: list[str]) -> Any:
+def located(table: Table, column: str, split: str, notes: list[str]) -> Any:
     """The column with every path made whole. What is not a path stays as it is. A name of no file, an id without an
     ending or one whose file lies further below, stands for the picture of that name; `notes` say how many did."""
     stored = table.columns[column]

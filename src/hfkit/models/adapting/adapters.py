@@ -16,7 +16,7 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.untrusted import read_json_file
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.lora import put_adapter, quiet_peft, read_adapter
-from hfkit.models.inspection import first_line, say
+from hfkit.models.inspection import first_line, say, token_ends
 from hfkit.models.loading import load_model, quiet, read_config, task_of, ways, write_beside
 from hfkit.models.names import locate
 from hfkit.models.settings import settle_generation
@@ -139,7 +139,7 @@ def summed(model: "PeftModel") -> Any:
     """The base with the adapter added. Where token vectors that are the output layer too have an adapter, each end is
     summed on its own; ends that differ then (PEFT adapts GPT-2's first one alone) stay two matrices."""
     base: Any = model.get_base_model()
-    ends = [base.get_input_embeddings(), base.get_output_embeddings()]
+    ends = token_ends(base)
     first, second = (getattr(end, "base_layer", end) for end in ends)
     apart = first is not ends[0] and second is not None and second.weight is first.weight
     if apart:

@@ -15,7 +15,7 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.untrusted import read_json_file
 from hfkit.config import ModelArguments
 from hfkit.models.adapting.freezing import in_head
-from hfkit.models.inspection import first_line, say
+from hfkit.models.inspection import first_line, say, token_ends
 from hfkit.tasks import discover
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _token_settings(
     model: "PreTrainedModel", config: ModelArguments, processor: Any, taken: Collection[str]
 ) -> dict[str, Any]:
     """What LoraConfig has to know of the token vectors; `taken` are the layers that get an adapter or learn whole."""
-    table, output = model.get_input_embeddings(), model.get_output_embeddings()
+    table, output = token_ends(model)
     if not isinstance(table, nn.Embedding):
         return {}
     names = {module: name for name, module in model.named_modules()}

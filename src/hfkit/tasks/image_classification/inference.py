@@ -7,10 +7,8 @@ from typing import Any
 import torch
 import transformers
 from PIL import Image
-from transformers.image_utils import load_image
 
-from hfkit.base.errors import HfkitError
-from hfkit.data.vision.decode import BadImage, decode, upright
+from hfkit.data.vision.given import picture_of
 from hfkit.inference.answering import check_count
 from hfkit.tasks.classifying import ClassifyingPipeline
 from hfkit.tasks.image_classification.task import ImageClassification
@@ -54,7 +52,7 @@ class ImageClassificationPipeline(ClassifyingPipeline, transformers.ImageClassif
         HfkitError: one is no picture; or the model answers with what is no number."""
         seen = self.reading.seen
         assert seen is not None
-        return self.of_pixels(seen.look([_picture(one, seen.pixel_range) for one in rows]))
+        return self.of_pixels(seen.look([picture_of(one, seen.pixel_range) for one in rows]))
 
     def of_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
         """(pictures, channels, height, width) as the processor makes them -> logits, as `logits` gives them."""
@@ -65,17 +63,3 @@ class ImageClassificationPipeline(ClassifyingPipeline, transformers.ImageClassif
         with self.computing(dtype):
             answers = self.reading.logits(self.model, {"pixel_values": batch})
         return answers.cpu().clone()  # a tensor of inference mode cannot be written into
-
-
-def _picture(given: Any, pixel_range: list[float] | None) -> Image.Image:
-    """A picture in any form that transformers' pipeline takes, decoded as at training; an address by transformers."""
-    if isinstance(given, str) and given.startswith(("http://", "https://", "data:")):
-        given = load_image(given)
-    try:
-        if isinstance(given, Image.Image):
-            return upright(given, pixel_range)
-        if isinstance(given, str | Path | bytes):
-            return decode(given, pixel_range=pixel_range)
-    except BadImage as error:
-        raise HfkitError(f"{given if not isinstance(given, bytes) else 'The image'} {error}") from error
-    raise HfkitError(f"No image: {type(given).__name__}", fix="give paths, bytes or PIL images")

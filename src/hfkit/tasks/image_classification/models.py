@@ -1,23 +1,23 @@
 """Image models by name: timm's, transformers' own and baselines, each with the processor that says how it looks."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import DatasetDict
-from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification, PreTrainedConfig
+from transformers import AutoConfig, AutoModelForImageClassification, PreTrainedConfig
 from transformers import PreTrainedModel as Model
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
 
 from hfkit.base.errors import HfkitError, nearest
-from hfkit.base.untrusted import read_json_file
 from hfkit.baselines.vision.processor import make_processor, native_shape, sample
 from hfkit.models.adapting.freezing import check_single, timm_heads
+from hfkit.models.adapting.image_processors import check_folder as check_folder
+from hfkit.models.adapting.image_processors import read_processor as read_processor
 from hfkit.models.adapting.image_sizes import at_size
 from hfkit.models.inspection import first_line
-from hfkit.models.loading import Built, quiet, read_config, read_weights
-from hfkit.models.names import check_weights, locate
+from hfkit.models.loading import Built, read_config, read_weights
+from hfkit.models.names import locate
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks.classification import same_labels
 from hfkit.tasks.image_classification import SPEC
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from hfkit.tasks import Task
 
 PREFIX = "timm/"
-PROCESSOR = "preprocessor_config.json"
 
 LOOKED_AT = 256
 """Training pictures that a baseline is shaped by: they tell the size, and the mean of a channel to a hundredth."""
@@ -169,28 +168,6 @@ def _has_positions(architecture: str) -> bool:
     return getattr(module, "__name__", "").endswith((".vision_transformer", ".deit", ".eva"))
 
 
-def read_processor(
-    folder: Path | None, settings: PreTrainedConfig, code: bool = False, image_size: int | None = None
-) -> Any:
-    """The image processor: timm's is made from the model's config, transformers' is a file beside it. Raises
-    HfkitError: there is none, or it is damaged."""
-    try:
-        with quiet():
-            if settings.model_type == "timm_wrapper":
-                from transformers import TimmWrapperImageProcessor
-
-                return TimmWrapperImageProcessor(settings.pretrained_cfg, settings.architecture)
-            processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=code)
-    except Exception as error:  # each processor fails in its own way
-        raise HfkitError(f"the image processor cannot be read: {first_line(error)}", where=str(folder)) from error
-    if image_size is not None:
-        crops = getattr(processor, "do_center_crop", False)
-        processor.size = {"shortest_edge": image_size} if crops else {"height": image_size, "width": image_size}
-        if crops:
-            processor.crop_size = {"height": image_size, "width": image_size}
-    return processor
-
-
 def _untrained(settings: PreTrainedConfig) -> Model:
     """The architecture with the start values of its authors: transformers' would be normal noise for timm's layers."""
     try:
@@ -206,18 +183,6 @@ def _untrained(settings: PreTrainedConfig) -> Model:
         what = f"the model cannot be made: {first_line(error)}"
         raise HfkitError(what, where="--model_args, --image_size") from error
     return model
-
-
-def check_folder(folder: Path, name: str | Path) -> None:
-    """Refuse a folder without the processor that says how pictures are looked at; timm keeps it in config.json. Raises
-    HfkitError: a part is missing, or the weights are pickles."""
-    if not (folder / "config.json").is_file():
-        raise HfkitError(f"{name} holds no model: there is no config.json", where=str(folder))
-    check_weights(folder, name)
-    timm = "pretrained_cfg" in read_json_file(folder / "config.json")
-    if not timm and not (folder / PROCESSOR).is_file() and not (folder / "processor_config.json").is_file():
-        fix = "save it beside the model: processor.save_pretrained(folder); or choose an image model"
-        raise HfkitError(f"{name} has no image processor: there is no {PROCESSOR}", where=str(folder), fix=fix)
 
 
 def try_out(model: Model, task: Any, name: str) -> None:

@@ -1,35 +1,19 @@
 """The pictures that a run of images keeps, as parts of its page. Nothing but the run's files is read."""
 
-import base64
-import io
 from collections.abc import Iterable
 from typing import Any
 
-import pyarrow as pa
-from markupsafe import Markup
-from PIL import Image
-
-from hfkit.base.errors import HfkitError
 from hfkit.report import analysis
 from hfkit.report.analysis import Predictions
 from hfkit.report.page import section, totals
+from hfkit.report.pictures import Row, damaged, kept_tiles
 from hfkit.runs.run import Run
-
-# A run may come from anyone: its pictures are what hfkit writes, or the file is refused.
-FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg"}
-LARGEST = 4 << 20
-"""Bytes of all pictures. A run keeps at most three quarters of it."""
-
-SIDE = 2048
-"""Pixels of a side at most; the filters of a first layer are the largest."""
 
 MISTAKES = 20
 """A picture is looked at faster than a text is read."""
 
 LAYERS = 400
 """Layers of a model that are listed at most."""
-
-Row = dict[str, Any]
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
@@ -57,13 +41,13 @@ def pictures(run: Run, seen: Predictions) -> dict[str, Any] | None:
     table = run.table("pictures.parquet")
     if table is None:
         return None
-    tiles = _tiles(table, run, len(seen))
+    tiles = kept_tiles(table, run, len(seen), ("filters", "augmented"))
     parts: dict[str, list[Row]] = {name: [] for name in ("filters", "mistake", "map", "augmented", "class")}
     for tile in tiles:
         parts.get(tile["part"], []).append(tile)
     for tile in [*parts["class"], *parts["map"]]:
         if not seen.regression and tile["why"] != "picture" and not 0 <= tile["label"] < len(seen.names):
-            raise _damaged(run)
+            raise damaged(run)
     return {
         "facts": run.info.get("pictures") or {},
         "filters": next(iter(parts["filters"]), None),
@@ -83,33 +67,6 @@ def layers(run: Run) -> dict[str, Any] | None:
         {**layer, "size": " × ".join(f"{int(side):,}" for side in layer["shape"]) or "–"} for layer in found["layers"]
     ]
     return {**found, "layers": lines[:LAYERS], "more": max(0, len(lines) - LAYERS)}
-
-
-def _tiles(table: pa.Table, run: Run, rows: int) -> list[Row]:
-    """Every picture as what a page can show, checked."""
-    if table.nbytes > 2 * LARGEST:
-        raise _damaged(run)
-    found, size = [], 0
-    for entry in table.select(["part", "row", "label", "why", "image"]).to_pylist():
-        size += len(entry["image"])
-        if size > LARGEST or (entry["part"] not in ("filters", "augmented") and not 0 <= entry["row"] < rows):
-            raise _damaged(run)
-        image = entry.pop("image")
-        found.append(entry | _shown(image, run))
-    return found
-
-
-def _shown(image: bytes, run: Run) -> Row:
-    try:
-        with Image.open(io.BytesIO(image), formats=list(FORMATS)) as opened:
-            kind, (width, height) = FORMATS[str(opened.format)], opened.size  # the head alone is read
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _damaged(run) from error
-    if max(width, height) > SIDE:
-        raise _damaged(run)
-    letters = base64.b64encode(image).decode().replace("/", "%2F")  # what looks for private paths sees none in it
-    uri = f"data:{kind};base64,{letters}"
-    return {"uri": Markup(uri), "width": width, "height": height}
 
 
 def _lines(tiles: Iterable[Row], key: str) -> list[list[Row]]:
@@ -143,8 +100,3 @@ def _map(seen: Predictions, tiles: list[Row]) -> dict[str, Any]:
         "truth": seen.names_of(seen.truth[row]),
         "answer": seen.names_of(seen.answer[row]),
     }
-
-
-def _damaged(run: Run) -> HfkitError:
-    what = f"{run.path / 'pictures.parquet'} holds what hfkit does not write"
-    return HfkitError(what, fix="restore the file, or delete it: the report is then made without pictures")

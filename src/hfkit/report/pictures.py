@@ -1,0 +1,58 @@
+"""Pictures that a run keeps, checked before a page shows them: a run may come from anyone."""
+
+import base64
+import io
+from typing import Any
+
+import pyarrow as pa
+from markupsafe import Markup
+from PIL import Image
+
+from hfkit.base.errors import HfkitError
+from hfkit.runs.run import Run
+
+# A run's pictures are what hfkit writes, or the file is refused.
+FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg"}
+LARGEST = 4 << 20
+"""Bytes of all pictures. A run keeps at most three quarters of it."""
+
+SIDE = 2048
+"""Pixels of a side at most; the filters of a first layer are the largest."""
+
+Row = dict[str, Any]
+
+
+def kept_tiles(table: pa.Table, run: Run, rows: int, others: tuple[str, ...] = ()) -> list[Row]:
+    """Every picture of pictures.parquet as what a page can show: `{"part", "uri", "why", "row", "label", "width",
+    "height"}`. Raises HfkitError: the file holds what hfkit does not write, such as a row beyond the `rows` of the
+    test split, save in `others` among the parts."""
+    if table.nbytes > 2 * LARGEST:
+        raise damaged(run)
+    found, size = [], 0
+    for entry in table.select(["part", "row", "label", "why", "image"]).to_pylist():
+        size += len(entry["image"])
+        if size > LARGEST or (entry["part"] not in others and not 0 <= entry["row"] < rows):
+            raise damaged(run)
+        image = entry.pop("image")
+        found.append(entry | _shown(image, run))
+    return found
+
+
+def _shown(image: bytes, run: Run) -> Row:
+    try:
+        with Image.open(io.BytesIO(image), formats=list(FORMATS)) as opened:
+            kind, (width, height) = FORMATS[str(opened.format)], opened.size  # the head alone is read
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise damaged(run) from error
+    if max(width, height) > SIDE:
+        raise damaged(run)
+    letters = base64.b64encode(image).decode().replace("/", "%2F")  # what looks for private paths sees none in it
+    uri = f"data:{kind};base64,{letters}"
+    return {"uri": Markup(uri), "width": width, "height": height}
+
+
+def damaged(run: Run) -> HfkitError:
+    return HfkitError(
+        f"{run.path / 'pictures.parquet'} holds what hfkit does not write",
+        fix="restore the file, or delete it: the report is then made without pictures",
+    )
