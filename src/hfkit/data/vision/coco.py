@@ -104,7 +104,7 @@ def mask_table(file: Path, root: Path) -> Table:
     files = [one.file for one in found.pictures]
     told = f"{counted(len(flat), 'object')} of {file.name} that cover no pixel, left out: {', '.join(flat[:5])}"
     names, notes = ["background", *found.categories.values()], [told] if flat else []
-    columns = {"image": files, "mask": masks}
+    columns = {"image": list(files), "mask": masks, "id": files}
     return Table(str(root), columns, files, "picture", {"mask": names}, notes, pictures=["image"])
 
 
