@@ -3,9 +3,9 @@
     accelerate launch recipes/minilm_retrieve.py --demo     # embedded model and verses, no Hub: minutes on 2 cores
     accelerate launch recipes/minilm_retrieve.py            # questions and passages from the Hub: a GPU's job
 
-The demo's verses come by `make materials NAMES=kjv_web`. Each update holds a query against the documents of all others in
-it, 128 here: batches of 32 are put together by a gradient cache, exactly. BM25 stands beside it, and the model as it was
-before. Both sides of the demo share most of their words, so counting words is next to perfect there.
+The demo's verses come by `make materials NAMES=kjv_web`. Each update holds a query against the documents of all others
+in it, 128 here: batches of 32 are put together by a gradient cache, exactly. BM25 stands beside it, and the model as it
+was before. Both sides of the demo share most of their words, so counting words is next to perfect there.
 """
 
 from dataclasses import dataclass
