@@ -63,7 +63,8 @@ def in_head(model: nn.Module, name: str) -> bool:
     if timm is not None:
         return any(name.startswith(f"timm_model.{head}.") for head in timm_heads(timm))
     first, prefix = name.split(".")[0], getattr(model, "base_model_prefix", "")
-    if type(model).__name__.endswith("Model") and not hasattr(model, prefix):  # a bare backbone
+    kind = type(model).__name__
+    if kind.endswith("Model") and kind != "PeftModel" and not hasattr(model, prefix):  # a bare backbone
         return False
     if first in ("encoder", "decoder") and not hasattr(model, prefix):  # T5's stand beside its output layer
         return False
