@@ -7,7 +7,7 @@ import pytest
 from datasets import Dataset
 from tiny_classifiers import STYLES, classifier, saved, tokenizer_of
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, BertConfig, PerceiverConfig, PreTrainedTokenizerFast
 
 import hfkit
 from hfkit.base.errors import HfkitError
@@ -95,3 +95,4 @@ def test_a_padding_token_is_one_that_the_model_has(token: int | None, known: boo
     config = BertConfig(vocab_size=99, pad_token_id=0)
     config.pad_token_id = token
     assert has_padding(config) is known
+    assert not has_padding(PerceiverConfig())  # it has no such field
