@@ -19,6 +19,7 @@ class MinilmRetrieve(hfkit.sentence_similarity.Config):
 
     dataset: str = "sentence-transformers/natural-questions"
     model: str = "sentence-transformers/all-MiniLM-L6-v2"
+    model_revision: str | None = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
     max_length: int | None = 256
     learning_rate: float = 2e-5
     num_train_epochs: float = 1

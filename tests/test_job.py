@@ -91,7 +91,7 @@ def test_what_a_kill_between_two_renames_leaves_is_in_nobodys_way(tmp_path: Path
         (tmp_path / name).mkdir()
         (tmp_path / name / "old.json").write_text("{}")
     part: Any = SimpleNamespace(save_pretrained=lambda place: Path(place).mkdir(exist_ok=True))
-    part.config, part.parameters = part, list
+    part.config, part.parameters, part.to_dict = part, list, dict
     accelerator: Any = SimpleNamespace(is_main_process=True)
     job.save_model(tmp_path / "model", accelerator, part, part)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -1,6 +1,5 @@
 """Pixels: an opened picture -> upright, of 8 bits a channel."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -65,9 +64,6 @@ def _eight_bits(image: Image.Image, pixel_range: PixelRange | None) -> Image.Ima
         most = 1.0 if image.mode == "F" and high <= 1 else 65535.0 if high > 255 or image.mode != "F" else 255.0
         if low < 0 or high > most:
             raise BadImage(f"holds numbers from {low:g} to {high:g}, which are neither 0 to 1 nor 16 bits")
-        if most > 255:
-            taken = f"a picture holds numbers from {low:g} to {high:g}; 0 to {most:g} is taken for black to white"
-            warnings.warn(f"{taken}: no range was learnt (--pixel_range in training)", stacklevel=2)
         pixel_range = 0.0, most
     first, last = pixel_range
     return Image.fromarray(np.round((pixels.clip(first, last) - first) * (255.0 / (last - first))).astype(np.uint8))

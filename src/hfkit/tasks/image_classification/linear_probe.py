@@ -45,6 +45,9 @@ class Features:
         model(pixel_values=batch["pixel_values"])
         return None, {"prediction": self.seen.pop().float()}
 
+    def together(self, rows: Any, predictions: Any) -> Any:
+        return predictions
+
 
 def computed(
     config: Config, task: "Task", model: nn.Module, encoded: DatasetDict, accelerator: Accelerator
