@@ -216,14 +216,14 @@ def cases(tiny_bert: Path, reviews: list[tuple[str, str]]) -> dict[str, Case]:
             lambda folder: tiny_vit(folder / "vit"), {"model": "baseline:vit", "model_args": VIT},
             {"augment": ["none"], "learning_rate": 2e-3}, partial(labelled, "image"),
             lambda run: [str(next(Path(run.config["dataset"]).rglob("test/red/*.png")))],
-            {"lora_target_modules": ["q_proj", "v_proj"]},
+            {"lora_target_modules": ["all-linear"]},
         ),
         "image-segmentation": Case(
             lambda folder: mask_folder(folder / "masks", {"train": 16, "validation": 6, "test": 6}),
             lambda folder: tiny_segformer(folder / "segformer"), {"model": "baseline:unet", "model_args": UNET},
             {"augment": ["flip"], "learning_rate": 1e-2, "tile_size": 32}, painted,
             lambda run: [str(next(Path(run.config["dataset"]).rglob("test/image/*.png")))],
-            {"lora_target_modules": ["q_proj", "v_proj"]},
+            {"lora_target_modules": ["all-linear"]},
         ),
         "text-generation": Case(
             csv, lambda folder: write_model("gpt2", folder / "gpt2"),
@@ -246,7 +246,14 @@ def cases(tiny_bert: Path, reviews: list[tuple[str, str]]) -> dict[str, Case]:
     }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=discover.names())
+# Every task by its main name; the other names of a folder are minutes more.
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.slow] if name != discover.find(name).name else [])
+    for name in discover.names()
+]
+
+
+@pytest.fixture(scope="module", params=NAMES)
 def task(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -148,5 +148,5 @@ def token_ends(model: Any) -> tuple[Any, Any]:
     """The layer where tokens come in, and the one where they go out; None for what a model of pictures has not."""
     try:
         return model.get_input_embeddings(), model.get_output_embeddings()
-    except NotImplementedError:
+    except (NotImplementedError, AttributeError):  # the latter before transformers 5.20
         return None, None
