@@ -14,6 +14,7 @@ from sklearn.metrics import f1_score, jaccard_score
 from transformers import pipeline as plain_pipeline
 
 import hfkit
+from hfkit import HfkitError
 from hfkit.baselines.vision.configs import UNetConfig
 from hfkit.baselines.vision.unet import UNetForSemanticSegmentation
 from hfkit.config import TrainConfig
@@ -26,6 +27,7 @@ from hfkit.inference import predict_file
 from hfkit.runs.run import Run
 from hfkit.tasks.discover import find
 from hfkit.tasks.image_segmentation.baselines import fit
+from hfkit.tasks.image_segmentation.inference import ImageSegmentationPipeline
 from hfkit.tasks.image_segmentation.losses import by_tile
 from hfkit.tasks.image_segmentation.metrics import METRICS, boundaries, calibration, confusion
 
@@ -285,6 +287,27 @@ def test_predict_writes_masks_and_areas(run: Run, masks: Path, tmp_path: Path) -
         ids = np.asarray(Image.open(tmp_path / row["mask"]))
         assert ids.shape == (40, 48) and row["foreground"] == pytest.approx((ids == 1).mean())
         assert row["background"] + row["foreground"] == pytest.approx(1)
+
+
+def test_masks_are_there_whole_or_not_at_all(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("1.png", "2.png"):
+        Image.fromarray(scene(0)[0]).save(tmp_path / "in" / name)
+    answered = ImageSegmentationPipeline.probabilities
+
+    def broken(self: ImageSegmentationPipeline, file: Path) -> torch.Tensor:
+        if file.name == "2.png":
+            raise OSError("no space left")
+        return answered(self, file)
+
+    with monkeypatch.context() as patch, pytest.raises((HfkitError, OSError)):
+        patch.setattr(ImageSegmentationPipeline, "probabilities", broken)
+        predict_file(str(run.path), tmp_path / "in", tmp_path / "areas.csv", disable_tqdm=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+    assert predict_file(str(run.path), tmp_path / "in", tmp_path / "areas.csv", disable_tqdm=True) == 2
+    with pytest.raises(HfkitError, match="areas_masks is there already"):
+        predict_file(str(run.path), tmp_path / "in", tmp_path / "areas.csv", disable_tqdm=True)
+    assert len(list((tmp_path / "areas_masks").iterdir())) == 2
 
 
 def test_an_update_does_not_depend_on_its_batches_or_workers(masks: Path, tmp_path: Path) -> None:

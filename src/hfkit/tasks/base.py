@@ -181,6 +181,18 @@ class BaseTask:
         """Keep in the finished run what its report shows, by the test split's predictions: the spec's `keepsakes`."""
 
 
+class Asked(BaseTask):
+    """Stands in for a task in an evaluation that asks the model something else: what `answer` makes of a batch."""
+
+    def __init__(
+        self, task: BaseTask, answer: "Callable[[Any, dict[str, torch.Tensor]], dict[str, torch.Tensor]]"
+    ) -> None:
+        self.read, self.collate, self.answer = task.read, task.collate, answer  # type: ignore[method-assign]
+
+    def loss_and_predictions(self, model: Any, batch: "dict[str, torch.Tensor]") -> Any:
+        return None, self.answer(model, batch)
+
+
 def check_reads(name: str, data: "DatasetDict") -> None:
     """Refuse, as an HfkitError, rows that have none of the columns that a task reads: they were loaded for another."""
     columns, known = data["train"].column_names, find(name).reads

@@ -44,6 +44,14 @@ class PredictArguments(FileArguments):
         """Whether a cell holds nothing, or what stands for a missing value."""
         return is_missing(value) or str(value).strip() in self.missing_values
 
+    def text_in(self, column: str, place: str, row: Mapping[str, Any]) -> str | None:
+        """The text of a row's column; None for a row to skip. Raises as `leave_out`."""
+        value = row.get(column)
+        if self.is_text(value):
+            return str(value)
+        self.leave_out(place, column, value)
+        return None
+
     def leave_out(self, place: str, column: str, value: Any, what: str = "text", fix: str = "mend the row") -> None:
         """Refuse a row that has no text, unless such rows may be skipped."""
         if not self.skip_bad_rows:

@@ -4,7 +4,7 @@ torchvision's transformations draw from torch's global generator. It is seeded f
 sample) and put back afterwards, so that neither workers, processes nor a resume can change what a sample looks like.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -133,15 +133,18 @@ NAMES = ("resized_crop", *STEPS)
 """All that --augment knows, in the order of their application: `resized_crop` makes the frame."""
 
 
-def steps(asked: Sequence[str]) -> list[str]:
-    """Presets spelt out, each name once, in the order in which they are applied. Refuses a name that there is not."""
+def steps(
+    asked: Sequence[str], presets: Mapping[str, Sequence[str]] = PRESETS, names: Collection[str] = NAMES
+) -> list[str]:
+    """Presets spelt out, each name once, in the order in which they are applied: by default those of a picture alone.
+    Refuses a name that there is not."""
     wanted: set[str] = set()
     for name in asked:
-        if name not in PRESETS and name not in NAMES:
-            known = [*PRESETS, *NAMES]
+        if name not in presets and name not in names:
+            known = [*presets, *names]
             raise HfkitError(f"There is no augmentation {name!r}", where="--augment", fix=nearest(name, known))
-        wanted.update(PRESETS.get(name, (name,)))
-    return [name for name in NAMES if name in wanted]
+        wanted.update(presets.get(name, (name,)))
+    return [name for name in names if name in wanted]
 
 
 def varied(names: Sequence[str], seen: ImageReading) -> First:

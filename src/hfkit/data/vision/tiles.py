@@ -1,6 +1,7 @@
 """Tiles: large pictures cut into parts that a model can see, and what it says of them put together again."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 
 import torch
@@ -55,18 +56,23 @@ def blended(run: Callable[[torch.Tensor], torch.Tensor], pixels: torch.Tensor, t
     return (sums / total)[:, :height, :width]
 
 
-def turned(
-    ways: str,
-) -> Iterator[tuple[Callable[[torch.Tensor], torch.Tensor], Callable[[torch.Tensor], torch.Tensor]]]:
+Way = Callable[[torch.Tensor], torch.Tensor]
+
+
+def turned(ways: str) -> Iterator[tuple[Way, Way]]:
     """The ways to look at a picture, each with its way back: as it is; with flip mirrored too; with turn all eight."""
     for mirrored in (False, True) if ways != "none" else (False,):
-        for quarter in range(4) if ways == "turn" else (0,):
-            yield (
-                lambda one, m=mirrored, q=quarter: torch.rot90(one.flip(-1) if m else one, q, (-2, -1)),  # type: ignore[misc]
-                lambda one, m=mirrored, q=quarter: (lambda back: back.flip(-1) if m else back)(  # type: ignore[misc]
-                    torch.rot90(one, -q, (-2, -1))
-                ),
-            )
+        for quarters in range(4) if ways == "turn" else (0,):
+            yield partial(_there, mirrored, quarters), partial(_back, mirrored, quarters)
+
+
+def _there(mirrored: bool, quarters: int, planes: torch.Tensor) -> torch.Tensor:
+    return torch.rot90(planes.flip(-1) if mirrored else planes, quarters, (-2, -1))
+
+
+def _back(mirrored: bool, quarters: int, planes: torch.Tensor) -> torch.Tensor:
+    planes = torch.rot90(planes, -quarters, (-2, -1))
+    return planes.flip(-1) if mirrored else planes
 
 
 def resized(planes: torch.Tensor, height: int, width: int) -> torch.Tensor:

@@ -13,7 +13,6 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.vision.masks import VOID
 from hfkit.data.vision.tiles import filled
 
@@ -72,18 +71,6 @@ STEPS: dict[str, Callable[[int], v2.Transform]] = {
     "blur": lambda tile: v2.RandomApply([v2.GaussianBlur(5, (0.3, 1.5))], p=0.2),
 }
 """Name -> the transformation, for tiles of so many pixels; in the order of their application."""
-
-
-def steps(asked: Sequence[str]) -> list[str]:
-    """Presets spelt out, each name once, in the order in which they are applied. Refuses a name that there is not."""
-    wanted: set[str] = set()
-    for name in asked:
-        if name not in PRESETS and name not in STEPS:
-            raise HfkitError(
-                f"There is no augmentation {name!r}", where="--augment", fix=nearest(name, [*PRESETS, *STEPS])
-            )
-        wanted.update(PRESETS.get(name, (name,)))
-    return [name for name in STEPS if name in wanted]
 
 
 Changed = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]

@@ -1,7 +1,6 @@
 """predict: every picture below a folder through a model, decoded in workers, in constant memory."""
 
 import os
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,20 +10,15 @@ import pyarrow as pa
 import torch
 from torch.utils.data import DataLoader
 
-from hfkit.base.errors import HfkitError
-from hfkit.data.readers import SUFFIXES
-from hfkit.data.sources.image_folders import pictures_below
-from hfkit.data.tables.table import counted
-from hfkit.data.vision.decode import FORMATS, BadImage, decode
+from hfkit.data.vision.decode import BadImage, decode
 from hfkit.data.vision.reading import ImageReading
+from hfkit.inference.pictures import Pictures
 from hfkit.inference.pipelines import pipeline
-from hfkit.inference.readers import Row, Source
+from hfkit.inference.readers import Row
 from hfkit.inference.rows import Answer, answer_rows
 from hfkit.tasks.classifying import answer_of, answer_types
 from hfkit.tasks.image_classification.inference import ImageClassificationPipeline
 from hfkit.tasks.predicting import PredictArguments
-
-SHOWN = 20
 
 
 def predict(
@@ -38,23 +32,12 @@ def predict(
     `workers` processes decode, by default one for each core but one, at most 8; for the others see
     `hfkit.inference.predict_file`. Of `PredictArguments` a table's dialect is refused, and all but `disable_tqdm` is of
     no use. Raises HfkitError: there is no picture, or what the writers raise."""
-    root = Path(input)
-    if not root.exists():
-        raise HfkitError("There is no such folder", where=f"--input {root}", fix=f"{model} reads a folder of images")
-    if root.suffix.lower() in SUFFIXES:
-        raise HfkitError(f"{model} reads images", where=f"--input {root}", fix="give a folder of images")
     how = PredictArguments.taken(model, options)
-    how.check_no_csv(str(root))
+    pictures = Pictures.below(Path(input), model, how)
     classify = model if isinstance(model, ImageClassificationPipeline) else pipeline(model, **options)
-    left: list[Path] = []
-    files = [root] if root.is_file() else list(pictures_below(root, left))
-    if not files:
-        what = "There is no picture in the folder"
-        raise HfkitError(what, where=str(root), fix=f"pictures are {', '.join(FORMATS)} files")
-    names = [_told_as(file.relative_to(root).as_posix() if root.is_dir() else file.name) for file in files]
     kinds = answer_types(classify.reading.problem_type)
     bad: list[str] = []
-    batches = _batches(files, classify, workers)
+    batches = _batches(pictures.files, classify, workers)
 
     def answers(rows: list[Row]) -> list[Answer | None]:
         """Of as many files as a batch has; those that cannot be read are added to `bad`."""
@@ -65,7 +48,7 @@ def predict(
         return [{"file": rows[at][0], **said[at], "problem": problems[at]} for at in range(len(rows))]
 
     count = answer_rows(
-        Source(str(root), [], ((name, {}) for name in names), len(names), unit="image"),
+        pictures.source,
         output,
         {"file": pa.string(), **kinds, "problem": pa.string()},
         answers,
@@ -73,9 +56,7 @@ def predict(
         told=lambda answer: answer[next(iter(kinds))],
         disable_tqdm=how.disable_tqdm,
     )
-    others = [_told_as(entry.relative_to(root).as_posix()) for entry in left]
-    for note in [*_told(others, "file", "left out: hidden, a link or no picture"), *_told(bad)]:
-        print(note, file=sys.stderr)
+    pictures.tell(bad)
     return count
 
 
@@ -91,11 +72,6 @@ def _batches(
         num_workers=min(8, (os.cpu_count() or 2) - 1) if workers is None else workers,
     )
     return iter(loader)
-
-
-def _told_as(name: str) -> str:
-    """A file's name as UTF-8 can hold it: bytes that are none are spelt out."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _seen(seen: ImageReading, files: list[Path]) -> tuple[torch.Tensor | None, list[str]]:
@@ -115,10 +91,3 @@ def _answers(classify: ImageClassificationPipeline, pixels: torch.Tensor) -> Ite
     for scores in said.get("probabilities", said["prediction"][:, None]).tolist():
         ranked = sorted(zip(scores, labels, strict=True), reverse=True)
         yield answer_of([{"label": label, "score": score} for score, label in ranked], classify.reading.problem_type)
-
-
-def _told(which: list[str], noun: str = "image", what: str = "got no answer") -> list[str]:
-    if not which:
-        return []
-    more = [f"... and {len(which) - SHOWN:,} more"] if len(which) > SHOWN else []
-    return [f"{counted(len(which), noun)} {what}:", *(f"  {one}" for one in which[:SHOWN]), *more]

@@ -1,6 +1,6 @@
 """Linear probe: the head alone learns, on features that the frozen model computes once."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import datasets
 import numpy as np
@@ -12,6 +12,7 @@ from torch import nn
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from hfkit.evaluation.predict import Tensors, evaluate
+from hfkit.tasks.base import Asked
 from hfkit.tasks.image_classification.config import Config
 from hfkit.tasks.image_classification.models import head_of
 
@@ -32,23 +33,6 @@ class Probe(nn.Module):
         return ImageClassifierOutput(logits=self.head(features))
 
 
-class Features:
-    """Stands in for a task in an evaluation whose answers are the features."""
-
-    def __init__(self, task: "Task", head: nn.Module) -> None:
-        self.read, self.collate = task.read, task.collate
-        self.seen: list[torch.Tensor] = []
-        head.register_forward_pre_hook(lambda module, inputs: self.seen.append(inputs[0].detach()))
-
-    def loss_and_predictions(self, model: nn.Module, batch: Tensors) -> tuple[None, Tensors]:
-        self.seen.clear()
-        model(pixel_values=batch["pixel_values"])
-        return None, {"prediction": self.seen.pop().float()}
-
-    def together(self, rows: Any, predictions: Any) -> Any:
-        return predictions
-
-
 def computed(
     config: Config, task: "Task", model: nn.Module, encoded: DatasetDict, accelerator: Accelerator
 ) -> tuple[Probe, DatasetDict]:
@@ -58,12 +42,19 @@ def computed(
     learns what it would learn under a frozen backbone, in a thousandth of the time. They stay in memory: 4 bytes a
     number, 0.4 GB for 50,000 pictures and a ResNet-50. Raises HfkitError: the model's head is not one linear layer."""
     _, head = head_of(model)
-    asked: Any = Features(task, head)
+    seen: list[torch.Tensor] = []
+    hook = head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
+
+    def features(whole: nn.Module, batch: Tensors) -> Tensors:
+        whole(pixel_values=batch["pixel_values"])
+        return {"prediction": seen.pop().float()}
+
     model.to(accelerator.device)
     splits = {}
     for name in [name for name in ("train", "validation") if name in encoded]:
-        found = evaluate(accelerator, asked, model, encoded[name], config, f"features of {name}")
+        found = evaluate(accelerator, Asked(task, features), model, encoded[name], config, f"features of {name}")
         splits[name] = _with_features(encoded[name], found["prediction"])
+    hook.remove()
     return Probe(head), DatasetDict(splits)
 
 

@@ -1,22 +1,18 @@
 """predict: every picture below a folder through a model; a mask of each as PNG, and a table of areas."""
 
-import os
-import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from hfkit.base.atomic import writing
+from hfkit.base.atomic import whole_folder, writing
 from hfkit.base.errors import HfkitError
-from hfkit.data.readers import SUFFIXES
-from hfkit.data.sources.image_folders import pictures_below
-from hfkit.data.tables.table import counted
-from hfkit.data.vision.decode import FORMATS
 from hfkit.data.vision.masks import png
+from hfkit.inference.pictures import Pictures
 from hfkit.inference.pipelines import pipeline
-from hfkit.inference.readers import Row, Source
+from hfkit.inference.readers import Row
 from hfkit.inference.rows import Answer, answer_rows
 from hfkit.tasks.image_segmentation.inference import ImageSegmentationPipeline
 from hfkit.tasks.predicting import PredictArguments
@@ -31,48 +27,47 @@ def predict(model: Any, input: str | Path, output: str | Path | None = None, **o
     names with .png behind; without an output none are written. Hidden files, links and what is no picture are left out,
     counted on standard error. For the others see `hfkit.inference.predict_file`; of `PredictArguments` `disable_tqdm`
     alone is of use. Raises HfkitError: there is no picture, or what the writers raise."""
-    root = Path(input)
-    if not root.exists() or root.suffix.lower() in SUFFIXES:
-        raise HfkitError("There is no such folder of images", where=f"--input {root}", fix=f"{model} reads a folder")
     how = PredictArguments.taken(model, options)
-    how.check_no_csv(str(root))
+    pictures = Pictures.below(Path(input), model, how)
     pipe = model if isinstance(model, ImageSegmentationPipeline) else pipeline(model, **options)
-    left: list[Path] = []
-    files = [root] if root.is_file() else list(pictures_below(root, left))
-    if not files:
-        raise HfkitError("There is no picture in the folder", where=str(root), fix=f"pictures are {', '.join(FORMATS)}")
-    names = [os.fsencode(file.relative_to(root) if root.is_dir() else file.name) for file in files]
-    told = [name.decode("utf-8", "backslashreplace") for name in names]
-    labels, place = pipe.reading.labels, output and Path(output).with_name(f"{Path(output).stem}_masks")
-    queue, bad = iter(zip(files, told, strict=True)), 0
+    place = None if output is None else Path(output).with_name(f"{Path(output).stem}_masks")
+    if place and place.exists():
+        raise HfkitError(f"{place} is there already", fix="set --output to another name, or move the folder away")
+    with ExitStack() as stack:
+        if place:
+            stack.enter_context(writing(place, "set --output"))
+        masks = stack.enter_context(whole_folder(place)) if place else None
+        return _answered(pictures, pipe, output, masks, how.disable_tqdm)
+
+
+def _answered(
+    pictures: Pictures, pipe: ImageSegmentationPipeline, output: str | Path | None, masks: Path | None, hidden: bool
+) -> int:
+    """The rows of the output, and the masks in their folder."""
+    labels, files, bad = pipe.reading.labels, iter(pictures.files), list[str]()
 
     def answers(rows: list[Row]) -> list[Answer | None]:
-        nonlocal bad
-        found: list[Answer | None] = []
-        for _ in rows:
-            file, name = next(queue)
-            row: Answer = {"file": name, "mask": None, "problem": "", **dict.fromkeys(labels)}
-            try:
-                said = pipe.probabilities(file).argmax(0).numpy().astype(np.uint8)
-                row |= dict(
-                    zip(labels, (np.bincount(said.ravel(), minlength=len(labels)) / said.size).tolist(), strict=True)
-                )
-                if place:
-                    row["mask"] = f"{place.name}/{name}.png"
-                    with writing(place, "set --output"):
-                        (place / f"{name}.png").parent.mkdir(parents=True, exist_ok=True)
-                        (place / f"{name}.png").write_bytes(png(said))
-            except HfkitError as error:
-                row["problem"], bad = error.what, bad + 1
-            found.append(row)
-        return found
+        return [answer(name) for name, _ in rows]
+
+    def answer(name: str) -> Answer:
+        row: Answer = {"file": name, "mask": None, "problem": "", **dict.fromkeys(labels)}
+        try:
+            said = pipe.probabilities(next(files)).argmax(0).numpy().astype(np.uint8)
+        except HfkitError as error:
+            bad.append(error.what)
+            return row | {"problem": error.what}
+        shares = (np.bincount(said.ravel(), minlength=len(labels)) / said.size).tolist()
+        if masks:
+            file = masks / f"{name}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(png(said))
+            row["mask"] = f"{Path(str(output)).stem}_masks/{name}.png"
+        return row | dict(zip(labels, shares, strict=True))
 
     kinds = {"file": pa.string(), "mask": pa.string(), **dict.fromkeys(labels, pa.float64()), "problem": pa.string()}
-    source = Source(str(root), [], ((name, {}) for name in told), len(told), unit="image")
-    count = answer_rows(source, output, kinds, answers, chunk=4, told=_largest(labels), disable_tqdm=how.disable_tqdm)
-    for number, what in ((len(left), "left out: hidden, links or no pictures"), (bad, "got no answer, see problem")):
-        if number:
-            print(f"{counted(number, 'file')} {what}", file=sys.stderr)
+    told = _largest(labels)
+    count = answer_rows(pictures.source, output, kinds, answers, chunk=4, told=told, disable_tqdm=hidden)
+    pictures.tell(bad)
     return count
 
 

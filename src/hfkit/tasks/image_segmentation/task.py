@@ -12,12 +12,12 @@ from PIL import Image as Pictures
 from transformers import PreTrainedConfig
 
 from hfkit.base.errors import HfkitError
-from hfkit.data.vision.augment import seeded
+from hfkit.data.vision.augment import seeded, steps
 from hfkit.data.vision.decode import decode_again
 from hfkit.data.vision.masks import VOID, png, read_mask
 from hfkit.data.vision.reading import ImageReading
 from hfkit.data.vision.tiles import blended, resized, turned
-from hfkit.data.vision.together import steps, tile_of
+from hfkit.data.vision.together import PRESETS, STEPS, tile_of
 from hfkit.tasks.base import BaseTask
 from hfkit.tasks.classification import in_order_of, label_names
 from hfkit.tasks.image_segmentation.config import Config
@@ -64,7 +64,7 @@ class ImageSegmentation(BaseTask):
             labels,
             config.loss,
             _balanced(train, len(labels)) if config.class_weights == "balanced" else None,
-            steps(config.augment),
+            steps(config.augment, PRESETS, STEPS),
             config.test_time_augmentation,
             config.tile_size,
             config.image_size,

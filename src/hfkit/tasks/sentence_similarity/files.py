@@ -1,5 +1,6 @@
 """predict: the texts of a file of any size with their vectors, in constant memory."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,6 @@ def predict(
         column = column_of(source, how.text_column, how.trained.get("text_column"), USUAL)
         embed = model if isinstance(model, SentencePipeline) else pipeline(model, **options)
 
-        def read(place: str, row: dict[str, Any]) -> str | None:
-            text = row.get(column)
-            if how.is_text(text):
-                return str(text)
-            how.leave_out(place, column, text)
-            return None
-
         def answers(texts: list[str]) -> list[Answer]:
             found = embed.answered(texts, **embed._forward_params) if texts else []
             return [{"embedding": vector.tolist()} for vector in found]
@@ -45,7 +39,7 @@ def predict(
             source,
             output,
             {"embedding": pa.list_(pa.float32())},
-            answering(read, answers),
+            answering(partial(how.text_in, column), answers),
             chunk=embed.chunk,
             told=lambda answer: f"vectors of {len(answer['embedding'])} numbers",
             disable_tqdm=how.disable_tqdm,

@@ -9,7 +9,7 @@ import transformers
 
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.data.tables.table import is_missing
-from hfkit.inference.answering import check_count
+from hfkit.inference.answering import Alone, check_count
 from hfkit.inference.texts import TextPipeline, check_whole
 from hfkit.models.inspection import readable
 from hfkit.tasks.sentence_similarity.task import SentenceSimilarity
@@ -26,7 +26,7 @@ def pipeline(
     return SentencePipeline(model=model, tokenizer=processor, task=task, tokens_per_batch=tokens_per_batch, **options)
 
 
-class SentencePipeline(TextPipeline):
+class SentencePipeline(TextPipeline, Alone):
     """A text's vector, (numbers,) of float32; of a mapping how near its `source_sentence` is to each of its
     `sentences`, as cosines: what the Hub's inference takes for sentence similarity.
 
@@ -126,17 +126,6 @@ class SentencePipeline(TextPipeline):
     def said(self, answer: Any, options: dict[str, Any]) -> Any:
         """The answer as it is."""
         return answer
-
-    def preprocess(self, input_: Any, **_: Any) -> Any:
-        """Upstream's first step; all of it is in `answered`."""
-        return input_
-
-    def _forward(self, input_tensors: Any, **options: Any) -> Any:
-        return next(iter(self.answered([input_tensors], **options)))
-
-    def postprocess(self, model_outputs: Any, **_: Any) -> Any:
-        """Upstream's last step."""
-        return model_outputs
 
 
 def _checked(text: Any) -> str:

@@ -12,7 +12,7 @@ from hfkit.report import plots
 from hfkit.report.analysis import Predictions, among_lengths
 from hfkit.report.page import section
 from hfkit.runs.run import Run
-from hfkit.tasks.sentence_similarity.metrics import ndcg
+from hfkit.tasks.sentence_similarity.metrics import found_at, ndcg
 from hfkit.tasks.sentence_similarity.vectors.found import FILE, first_places
 
 PLACES = {"first": (1, 1), "second or third": (2, 3), "4 to 10": (4, 10), "11 to 100": (11, 100)}
@@ -62,8 +62,6 @@ def _places(run: Run, seen: Predictions) -> list[dict[str, Any]]:
 
 def _by_length(seen: Predictions) -> Markup:
     """nDCG among short to long queries, drawn."""
-    from hfkit.tasks.sentence_similarity.metrics import found_at
-
     columns: Any = {name: seen.table[name].to_pylist() for name in ("prediction", "reference", "grades")}
     values, length = ndcg(found_at(columns)), np.array([len(text) for text in seen.table["text"].to_pylist()])
     units = seen.table["group"].to_pylist() if "group" in seen.table.column_names else list(range(len(values)))

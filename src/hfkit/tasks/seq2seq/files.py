@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,6 @@ def predict(
         write = model if isinstance(model, Seq2SeqPipeline) else pipeline(model, **options)
         key = KEYS[write.task]
 
-        def read(place: str, row: dict[str, Any]) -> str | None:
-            text = row.get(column)
-            if how.is_text(text):
-                return str(text)
-            how.leave_out(place, column, text)
-            return None
-
         def answers(texts: list[str]) -> list[Answer]:
             return [{key: found[0].text} for found in write.answered(texts, **write._forward_params)] if texts else []
 
@@ -47,7 +41,7 @@ def predict(
             source,
             output,
             {key: pa.string()},
-            answering(read, answers),
+            answering(partial(how.text_in, column), answers),
             chunk=write.chunk,
             told=lambda answer: ["with a text" if answer[key].strip() else "empty"],
             disable_tqdm=how.disable_tqdm,

@@ -13,14 +13,12 @@ import torch
 import torch.nn.functional as F
 from datasets import Dataset
 
-from hfkit.data.batching import evaluation_batches
+from hfkit.evaluation.predict import evaluate
+from hfkit.tasks.base import Asked
 from hfkit.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from hfkit.training.engine import Engine
-
-TOKENS = 8192
-"""Padded tokens that are read together to fit the head."""
 
 NEVER = -1e4
 """A logit that no label is answered with; float16 holds it."""
@@ -51,8 +49,9 @@ class Head(Callback):
     def evaluating(self, engine: "Engine") -> Iterator[None]:
         from sklearn.linear_model import LogisticRegression
 
-        labels = np.array(self.encoded["labels"][:])
-        head = LogisticRegression(max_iter=1000).fit(self._vectors(engine), labels)
+        asked = Asked(self.task, lambda model, batch: {"vector": self.task.represent(model, batch)[0].float()})
+        found = evaluate(engine.accelerator, asked, engine.module, self.encoded, engine.config, "")
+        head = LogisticRegression(max_iter=1000).fit(found["vector"], found["label"])
         weight, bias = head.coef_, head.intercept_
         if len(weight) == 1:  # of two classes scikit-learn keeps the difference
             weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
@@ -63,19 +62,3 @@ class Head(Callback):
             for learnt, found in ((model.classifier.weight, weight), (model.classifier.bias, bias)):
                 learnt[head.classes_] = torch.tensor(found, dtype=learnt.dtype, device=learnt.device)
         yield
-
-    def _vectors(self, engine: "Engine") -> np.ndarray:
-        """(rows, size), in the order of the rows; every process computes all of them."""
-        model: Any = engine.module
-        device = engine.accelerator.device
-        found = np.empty((len(self.encoded), model.config.hidden_size), dtype=np.float32)
-        training = model.training
-        model.eval()
-        with torch.no_grad(), engine.accelerator.autocast():
-            lengths = np.array(self.encoded["length"][:])
-            for rows in evaluation_batches(lengths, len(lengths), TOKENS):
-                batch = self.task.collate(self.task.read(self.encoded, rows, None))
-                vectors, _ = self.task.represent(model, {name: value.to(device) for name, value in batch.items()})
-                found[rows] = vectors.float().cpu().numpy()
-        model.train(training)
-        return found
