@@ -85,6 +85,18 @@ def test_what_was_tested_is_what_is_locked() -> None:
         assert not [line for line in lines if "://" in line]
 
 
+@pytest.mark.parametrize("kept_nowhere", [False, True])
+def test_libraries_are_compiled_where_python_may_not_keep_what_it_compiles(
+    kept_nowhere: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = install.Environment.__new__(install.Environment)
+    monkeypatch.setattr(sys, "dont_write_bytecode", kept_nowhere)
+    environment.pip, environment.uv = ["pip"], None
+    assert ("--no-compile" in environment._installer()) is not kept_nowhere
+    environment.uv, environment.python = "uv", Path("python")
+    assert ("--compile-bytecode" in environment._installer()) is kept_nowhere
+
+
 @pytest.mark.parametrize(
     ("says", "told"),
     [
