@@ -11,6 +11,7 @@ from pathlib import Path
 
 import huggingface_hub.constants
 import pytest
+import torch
 
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
@@ -150,6 +151,19 @@ def test_what_is_half_made_is_not_kept(index: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(HfkitError, match=r"No space left on device(.|\n)*HF_HOME"):
         materials.fetch(["tiny"])
     assert left(index) == [] and not list(materials.place("tiny").parent.iterdir())
+
+
+def test_a_run_that_makes_its_model_draws_what_one_draws_that_finds_it(tmp_path: Path) -> None:
+    def write(folder: Path) -> None:
+        torch.nn.Linear(8, 8)  # as timm does for the names of its tensors
+        (folder / "model").touch()
+
+    torch.manual_seed(0)
+    drawn = torch.rand(3)
+    for _ in range(2):
+        torch.manual_seed(0)
+        archives.made_once(tmp_path / "made", write)
+        assert torch.equal(torch.rand(3), drawn)
 
 
 def test_an_index_without_it_and_a_python_without_pip_are_told(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:

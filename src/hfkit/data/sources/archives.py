@@ -10,6 +10,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -107,7 +108,8 @@ def check_file(path: Path, sha256: str, fix: str | None = None) -> None:
 
 
 def made_once(folder: Path, write: Callable[[Path], None]) -> Path:
-    """The folder, filled by `write` where it is not there; half a folder never is. Raises HfkitError: it cannot be
+    """The folder, filled by `write` where it is not there; half a folder never is. What `write` draws at random is not
+    missed afterwards: a run that makes its model's folder is the run that finds it. Raises HfkitError: it cannot be
     written, or what `write` raises."""
     if folder.is_dir():
         return folder
@@ -115,7 +117,9 @@ def made_once(folder: Path, write: Callable[[Path], None]) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".", ignore_cleanup_errors=True) as beside:
             (staged := Path(beside, "staged")).mkdir()
-            write(staged)
+            torch = sys.modules.get("torch")
+            with torch.random.fork_rng(devices=[]) if torch else nullcontext():
+                write(staged)
             for file in staged.iterdir():
                 file.chmod(0o644)  # safetensors writes for the owner alone
             try:
