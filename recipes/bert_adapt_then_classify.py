@@ -46,7 +46,7 @@ DEMO = {
 def job(config: BertAdaptThenClassify) -> None:
     """Three runs in a folder: reading, of what judges neither of plain and adapted. Again, it does what is not done."""
     folder, data = config.output_dir, hfkit.load_data(config)
-    own = {"output_dir": f"{folder}/reading", "train_split": config.reading_split, "max_eval_samples": 100}
+    own: dict = {"output_dir": f"{folder}/reading", "train_split": config.reading_split, "max_eval_samples": 100}
     own |= {"max_train_samples": config.reading_samples, "max_test_samples": 200, "freeze": ["backbone"]}
     own |= {"learning_rate": 5 * config.learning_rate, "unfreeze_epoch": config.reading_head_epochs}
     reader = config.of_task("fill-mask", **own)

@@ -1,6 +1,6 @@
 """Index, opened; and what finds its texts: exact, with the vectors mapped from disk, or along a graph."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from hfkit.inference.search.graph import near, read_graph
 
 WAYS = ("vectors", "graph", "words")
 
-Finder = Callable[[list[str], int], tuple[Sequence[np.ndarray], Sequence[np.ndarray]]]
+Finder = Callable[[list[str], int], tuple[Any, Any]]
 """Queries and how many texts of each -> of each query the places of texts and their scores, the best first."""
 
 
@@ -65,7 +65,7 @@ def finder(found: Index, by: str, model: str | None, options: dict[str, Any]) ->
     graph = read_graph(found.folder, found.vectors) if by == "graph" else None
     embed = embedder(model or found.about["model"], {"revision": found.about.get("revision")} | options)
 
-    def looked(queries: list[str], wanted: int) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
+    def looked(queries: list[str], wanted: int) -> tuple[Any, Any]:
         vectors = embed.vectors(queries, "query", found.about.get("truncate_dim"), normalize=True)
         if vectors.shape[1] != found.vectors.shape[1]:
             what = f"The model's vectors have {vectors.shape[1]} numbers, the index's {found.vectors.shape[1]}"

@@ -1,5 +1,6 @@
 """Judged: the figures of what a search found, and of the same candidates in the order of a reranker."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from hfkit.evaluation.stats import paired, with_intervals
 class Judged:
     """Collects what is found for each query for which a file of judgements names right documents."""
 
-    def __init__(self, qrels: str | Path) -> None:
+    def __init__(self, qrels: str | Path, ids: Iterable[str]) -> None:
+        """`ids` are those of the documents that can be found. Raises HfkitError: no document is right for any query."""
         self.name = Path(qrels).name
         self.right: dict[str, dict[str, float]] = {}
         for query, document, grade in read_judgements(Path(qrels))[1]:
@@ -24,7 +26,7 @@ class Judged:
         if not self.right:
             raise HfkitError("No judgement says that a document is right for a query", where=str(qrels))
         self.rows: list[tuple[dict[str, float], list[str], list[str]]] = []
-        self.unknown = 0
+        self.unknown, self.absent = 0, len(set().union(*self.right.values()) - set(ids))
 
     def add(self, query: str, retrieved: list[str], shown: list[str]) -> None:
         """The ids of a query's candidates, the best first: as they were found, and as they are shown."""
@@ -40,11 +42,11 @@ class Judged:
             what = f"{self.name} judges none of the queries: no _id or id of a query is one of its query-ids"
             raise HfkitError(what, where="--qrels", fix="name the judgements of these queries")
         ideal = [
-            sorted(right.keys() & set(found), key=lambda id, right=right: -right[id]) for right, found, _ in self.rows
+            sorted(right.keys() & set(found), key=right.__getitem__, reverse=True) for right, found, _ in self.rows
         ]
-        before, after = (self._columns([row[place] for row in self.rows]) for place in (1, 2))
+        before, after = (self._columns(list(found)) for found in list(zip(*self.rows, strict=True))[1:])
         best = figures(METRICS, self._columns(ideal))
-        firsts = [max(right, key=lambda id, right=right: right[id]) for right, *_ in self.rows]
+        firsts = [max(right, key=right.__getitem__) for right, *_ in self.rows]
         groups = np.array(firsts) if len(set(firsts)) < len(firsts) else None
         metrics = [one for one in METRICS if one.name.rpartition("_")[2] != "100"]
         old, new = (with_intervals(metrics, one, 1000, 0, groups) for one in (before, after))
@@ -61,6 +63,7 @@ class Judged:
         there = float(recall(found_at(before), candidates).mean())
         told = f"{len(firsts):,} queries are judged by {self.name}, {self.unknown:,} are not"
         told += f"; recall@{candidates} {there:.3f}"
+        told += f"; {self.absent:,} right documents are not in the index" if self.absent else ""
         drawn = "" if groups is None else f"; intervals draw the {len(set(firsts)):,} documents anew"
         return [told + drawn, *wording.aligned(rows)]
 

@@ -17,7 +17,7 @@ class Reranker:
 
     def __init__(self, model: str, options: dict[str, Any]) -> None:
         self.pairs = pipeline(model, **options)
-        labels = getattr(self.pairs.reading, "labels", ())
+        labels: list[str] = getattr(self.pairs.reading, "labels", [])
         if not hasattr(self.pairs.reading, "pair") or not 1 <= len(labels) <= 2:
             what = f"{model} does not say of two texts how well the second answers the first"
             raise HfkitError(what, where="--reranker", fix="a text classifier of pairs with one number, or two labels")

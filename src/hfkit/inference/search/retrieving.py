@@ -62,7 +62,7 @@ def retrieve(
     found = Index.open(index_folder)
     search = finder(found, by, model, options)
     rerank = Reranker(reranker, options) if reranker is not None else None
-    judged = Judged(qrels) if qrels is not None else None
+    judged = Judged(qrels, found.documents["id"].to_pylist()) if qrels is not None else None
     wanted = candidates if rerank else max(top_k, CUT if judged else 0)
     queries, size = 0, max(1, CHUNK // wanted) if rerank else CHUNK
     with open_rows(input, how) as source:
@@ -77,8 +77,9 @@ def retrieve(
                 texts = [_query(place, row, column) for place, row in rows]
                 listed = [_documents(found, *one) for one in zip(*search(texts, wanted), strict=True)]
                 shown = rerank.ordered(texts, listed) if rerank else listed
-                for (_, row), first, last in zip(rows, listed, shown, strict=True) if judged else ():
-                    judged.add(str(row.get(id)), [one["id"] for one in first], [one["id"] for one in last])
+                for (_, row), first, last in zip(rows, listed, shown, strict=True):
+                    if judged:
+                        judged.add(str(row.get(id)), [one["id"] for one in first], [one["id"] for one in last])
                 each = zip(rows, shown, strict=True)
                 writer.write([line for (_, row), own in each for line in _lines(row, names, own[:top_k])])
                 queries += len(rows)
