@@ -1,10 +1,7 @@
 """BERT reads unlabelled reviews before it is fine-tuned on labelled ones: does it help (Gururangan et al. 2020)?
 
-    accelerate launch recipes/bert_adapt_then_classify.py --demo     # MiniLM, 300 labels, embedded reviews; no network
-    accelerate launch recipes/bert_adapt_then_classify.py            # IMDB's 50,000 unlabelled ones: a GPU's job
-
-The runs reading, plain and adapted stand in one folder. What the two classifiers are judged by is not read.
-"""
+accelerate launch recipes/bert_adapt_then_classify.py --demo     # MiniLM, 300 labels, embedded reviews; no network
+accelerate launch recipes/bert_adapt_then_classify.py            # IMDB's 50,000 unlabelled ones: a GPU's job"""
 
 from dataclasses import dataclass
 
@@ -25,6 +22,7 @@ class BertAdaptThenClassify(hfkit.text_classification.Config):
     learning_rate: float = 2e-5
     reading_split: str | None = knob("unsupervised", "The split whose texts are read. none: the training split.")
     reading_samples: int | None = knob(None, "Read at most so many texts.", low=1)
+    reading_head_epochs: int = knob(0, "Epochs in which the reader's head learns alone, as a new one should.", low=0)
 
     def rules(self) -> Broken:
         """Several processes cannot begin a second run, and none of the three is the one to publish."""
@@ -40,16 +38,18 @@ DEMO = {
     "max_length": 64,
     "learning_rate": 1e-4,
     "reading_split": None,
-    "reading_samples": 1000,
+    "reading_samples": 400,
+    "reading_head_epochs": 2,
 }
 
 
 def job(config: BertAdaptThenClassify) -> None:
-    """Read, then classify twice, then compare. The same command again does what is not done yet."""
+    """Three runs in a folder: reading, of what judges neither of plain and adapted. Again, it does what is not done."""
     folder, data = config.output_dir, hfkit.load_data(config)
-    own = {"output_dir": f"{folder}/reading", "train_split": config.reading_split, "max_eval_samples": 100}
-    many = {"max_train_samples": config.reading_samples, "max_test_samples": 200}
-    reader = config.of_task("fill-mask", learning_rate=5 * config.learning_rate, **own, **many)
+    own: dict = {"output_dir": f"{folder}/reading", "train_split": config.reading_split, "max_eval_samples": 100}
+    own |= {"max_train_samples": config.reading_samples, "max_test_samples": 200, "freeze": ["backbone"]}
+    own |= {"learning_rate": 5 * config.learning_rate, "unfreeze_epoch": config.reading_head_epochs}
+    reader = config.of_task("fill-mask", **own)
     read = hfkit.train(reader, hfkit.load_data(reader).apart_from(data))
     plain = config.of_task(config.task, output_dir=f"{folder}/plain")
     adapted = config.of_task(config.task, output_dir=f"{folder}/adapted", model=str(read.path), model_revision=None)

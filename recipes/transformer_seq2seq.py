@@ -41,7 +41,7 @@ DEMO = {
     "dropout": 0.0,
     "label_smoothing_factor": 0.0,
     "learning_rate": 2e-3,
-    "num_train_epochs": 10,
+    "num_train_epochs": 7,
     "per_device_train_batch_size": 32,
 }
 

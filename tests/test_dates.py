@@ -76,7 +76,7 @@ def test_the_card_names_the_bytes_that_are_made(tmp_path: Path) -> None:
     assert made[2] == {"source": "2049, December 26", "target": "2049-12-26", "split": "train"}
     source = open_source(DataArguments(dataset="demo:dates"))
     sizes = {split: len(rows) for split, rows in source.tables.items()}
-    assert sizes == {"train": 6000, "validation": 800, "test": 1200}
+    assert sizes == {"train": 12000, "validation": 800, "test": 1200}
     assert list(source.tables["train"].columns) == ["source", "target"]
     assert source.tables["test"].column("target")[:] == [row["target"] for row in made if row["split"] == "test"]
     again = open_source(DataArguments(dataset="dates"))

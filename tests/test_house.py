@@ -40,7 +40,7 @@ FORBIDDEN = {"pickle.load", "pickle.loads", "torch.load", "joblib.load", "evalua
 
 # What pip calls a package, where that is not what Python calls it.
 IMPORT_NAMES = {"pillow": "PIL", "scikit-learn": "sklearn", "pyyaml": "yaml", "huggingface-hub": "huggingface_hub"}
-IMPORT_NAMES |= {"python-crfsuite": "pycrfsuite"}
+IMPORT_NAMES |= {"python-crfsuite": "pycrfsuite", "faiss-cpu": "faiss"}
 
 
 def _imports(tree: ast.AST, *, only_at_once: bool = False) -> Iterator[str]:

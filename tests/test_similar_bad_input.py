@@ -16,7 +16,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
 from hfkit.config.rules import check
 from hfkit.inference.search import index, retrieve
-from hfkit.inference.search.retrieving import Index
+from hfkit.inference.search.finding import Index
 from hfkit.inference.writers import open_writer
 from hfkit.tasks.sentence_similarity.vectors.modules import read_modules, write_modules
 

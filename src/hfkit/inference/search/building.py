@@ -17,6 +17,7 @@ from hfkit.data.tables.columns import ID_NAMES, TEXT_NAMES
 from hfkit.data.tables.table import counted, is_missing
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.readers import Row, Source, column_of, open_rows
+from hfkit.inference.search.graph import write_graph
 from hfkit.inference.writers import NpyWriter, ParquetWriter
 
 VECTORS, TEXTS, ABOUT = "vectors.npy", "documents.parquet", "index.json"
@@ -34,6 +35,7 @@ def index(
     text_column: str | None = None,
     dtype: str = "float32",
     truncate_dim: int | None = None,
+    graph: bool = False,
     skip_bad_rows: bool = False,
     disable_tqdm: bool = False,
     how: FileArguments | None = None,
@@ -49,6 +51,7 @@ def index(
         text_column: Default: one of a usual name.
         dtype: float32; or float16, half as large, which moves a cosine by less than 0.001.
         truncate_dim: Numbers of a vector that are kept. Default: all.
+        graph: Write the graph of the vectors too, `vectors.faiss`, for `retrieve` to look along: an extra.
         skip_bad_rows: Leave out rows without a text, counted, instead of stopping.
         how: How the file is read.
         options: Of `hfkit.pipeline`.
@@ -71,9 +74,13 @@ def index(
             rows = _write(staged, texts, embed, truncate_dim, np.dtype(dtype), disable_tqdm)
             if not rows:
                 raise HfkitError("The file has no texts", where=source.name)
+            share = write_graph(staged, np.lib.format.open_memmap(staged / VECTORS, mode="r")) if graph else None
             about = {"model": str(model), "revision": options.get("revision"), "truncate_dim": truncate_dim}
-            write_json(staged / ABOUT, about | {"rows": rows, "input": source.name})
-    for note in [*source.notes, *texts.notes(), f"{counted(rows, 'text')} of {source.name} in {place}"]:
+            write_json(staged / ABOUT, about | {"rows": rows, "input": source.name, "graph": share})
+    found = (
+        [] if share is None else [f"along the graph {share:.3f} of the ten nearest are found, of 100 texts' vectors"]
+    )
+    for note in [*source.notes, *texts.notes(), *found, f"{counted(rows, 'text')} of {source.name} in {place}"]:
         print(note, file=sys.stderr)
     return rows
 

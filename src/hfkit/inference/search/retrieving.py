@@ -1,55 +1,33 @@
-"""retrieve: the nearest texts of an index for each query; exact, with the vectors mapped from disk."""
+"""retrieve: the texts of an index for each query: the nearest, those that share its words, or a reranker's choice."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as parquet
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.progress import Bar
-from hfkit.base.untrusted import read_json_file
 from hfkit.config import FileArguments
 from hfkit.data.tables.columns import TEXT_NAMES
 from hfkit.data.tables.table import is_missing
-from hfkit.evaluation.nearest import nearest
-from hfkit.inference.readers import column_of, open_rows
+from hfkit.evaluation.ranking import CUT
+from hfkit.inference.readers import Source, column_of, open_rows
 from hfkit.inference.rows import free_name
-from hfkit.inference.search.building import ABOUT, TEXTS, VECTORS, embedder
+from hfkit.inference.search.building import IDS
+from hfkit.inference.search.finding import Index, finder
+from hfkit.inference.search.judging import Judged
+from hfkit.inference.search.reranking import Reranker
 from hfkit.inference.writers import open_writer
 
+CHUNK = 1024
+"""Queries that are answered together; with a reranker pairs."""
 
-@dataclass(frozen=True)
-class Index:
-    """A folder of vectors: they are mapped from disk, and read as they are looked at."""
-
-    vectors: np.ndarray
-    documents: pa.Table
-    about: dict[str, Any]
-
-    @classmethod
-    def open(cls, folder: str | Path) -> "Index":
-        """Raises HfkitError: the folder holds no index, or files that do not fit together."""
-        place = Path(folder)
-        if not (place / ABOUT).is_file():
-            raise HfkitError(
-                f"{folder} holds no index", fix="make one: hfkit index RUN --input corpus.jsonl --output index"
-            )
-        try:
-            about = read_json_file(place / ABOUT)
-            vectors = np.lib.format.open_memmap(place / VECTORS, mode="r")  # never reads pickles
-            documents = parquet.read_table(place / TEXTS, memory_map=True)
-            fits = vectors.ndim == 2 and vectors.dtype.kind == "f" and len(vectors) == len(documents) == about["rows"]
-            fits = fits and {"id", "text"} <= set(documents.column_names) and isinstance(about["model"], str)
-        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-            raise HfkitError(f"The index cannot be read: {error}", where=str(folder), fix="make it anew") from error
-        if not fits:
-            raise HfkitError("The files of the index do not fit together", where=str(folder), fix="make it anew")
-        return cls(vectors, documents, about)
+ADDED = {"rank": pa.int64(), "document_id": pa.string(), "score": pa.float64(), "document": pa.string()}
+"""The columns of what is found."""
 
 
 def retrieve(
@@ -59,47 +37,67 @@ def retrieve(
     *,
     top_k: int = 10,
     model: str | None = None,
+    by: str = "vectors",
+    reranker: str | None = None,
+    candidates: int = 100,
+    qrels: str | Path | None = None,
     text_column: str | None = None,
     disable_tqdm: bool = False,
     how: FileArguments | None = None,
     **options: Any,
 ) -> int:
-    """Write the nearest texts of an index for each query of a file: a row each, with the query's columns, `rank` from
-    1, `document_id`, `score` (the cosine) and `document`.
+    """Write the texts of an index that are found for each query of a file, or each line of standard input (`-`): a row
+    each, with the query's columns, `rank` from 1, `document_id`, `score` and `document`. Returns the number of queries.
 
-    The search is exact: every vector is looked at, a block at a time. `model` is by default the one that made the
-    index; `output` ends in .csv, .tsv, .jsonl or .parquet, and None is standard output. Returns the number of queries.
-    Raises HfkitError: there is no index, a query has no text, or the model's vectors have other numbers."""
+    `by` says how: vectors, each is looked at, and the score is its cosine with that of `model`, by default the one that
+    made the index; graph, those along it are; words, BM25, by no model. A `reranker`, see `Reranker`, scores so many
+    `candidates` of each query anew, of which the `top_k` best are shown. `qrels` are judgements, as BEIR has them: the
+    figures of what was found are shown, see `Judged`. `output` ends in .csv, .tsv, .jsonl or .parquet; None is standard
+    output. Raises HfkitError: there is no index, a query has no text, or model, reranker or judgements do not fit.
+    """
     if top_k < 1:
         raise HfkitError(f"--top_k {top_k} finds nothing", fix="give a whole number from 1")
+    if reranker is not None and candidates < top_k:
+        raise HfkitError(f"--candidates {candidates} are fewer than --top_k {top_k}", fix="give more of them")
     found = Index.open(index_folder)
-    options.setdefault("revision", found.about.get("revision"))
+    search = finder(found, by, model, options)
+    rerank = Reranker(reranker, options) if reranker is not None else None
+    judged = Judged(qrels, found.documents["id"].to_pylist()) if qrels is not None else None
+    wanted = candidates if rerank else max(top_k, CUT if judged else 0)
+    queries, size = 0, max(1, CHUNK // wanted) if rerank else CHUNK
     with open_rows(input, how) as source:
-        column = column_of(source, text_column, None, ("query", "question", *TEXT_NAMES))
-        embed = embedder(model or found.about["model"], options)
-        names = {name: free_name(source.columns, name) for name in ("rank", "document_id", "score", "document")}
-        kinds = (pa.int64(), pa.string(), pa.float64(), pa.string())
-        added = [pa.field(name, kind) for name, kind in zip(names.values(), kinds, strict=True)]
-        schema = pa.schema([*(source.schema or ()), *added])
-        queries = 0
+        column, id = _columns(source, text_column, judged is not None)
+        names = {free_name(source.columns, name): kind for name, kind in ADDED.items()}
+        schema = pa.schema([*(source.schema or ()), *names.items()])
         with (
-            open_writer(output, source.columns, list(names.values()), schema) as writer,
+            open_writer(output, source.columns, list(names), schema) as writer,
             Bar("retrieve", "row", None, hidden=disable_tqdm or output is None) as bar,
         ):
-            while rows := list(islice(source.rows, 4 * embed.chunk)):
-                asked = [_query(place, row, column) for place, row in rows]
-                vectors = embed.vectors(asked, "query", found.about.get("truncate_dim"), normalize=True)
-                if vectors.shape[1] != found.vectors.shape[1]:
-                    what = f"The model's vectors have {vectors.shape[1]} numbers, the index's {found.vectors.shape[1]}"
-                    raise HfkitError(what, where=str(index_folder), fix="name the model that made it with --model")
-                places, scores = nearest(vectors, found.vectors, top_k)
-                told = zip(rows, places, scores, strict=True)
-                writer.write([row | one for (_, row), *said in told for one in _told(found, names, *said)])
+            while rows := list(islice(source.rows, size)):
+                texts = [_query(place, row, column) for place, row in rows]
+                listed = [_documents(found, *one) for one in zip(*search(texts, wanted), strict=True)]
+                shown = rerank.ordered(texts, listed) if rerank else listed
+                for (_, row), first, last in zip(rows, listed, shown, strict=True):
+                    if judged:
+                        judged.add(str(row.get(id)), [one["id"] for one in first], [one["id"] for one in last])
+                each = zip(rows, shown, strict=True)
+                writer.write([line for (_, row), own in each for line in _lines(row, names, own[:top_k])])
                 queries += len(rows)
                 bar.update(len(rows))
-    if output is not None:
-        print(f"queries answered in {output}: {queries:,}", file=sys.stderr)
+            told = judged.table(wanted, rerank is not None) if judged else []
+    if rerank:
+        told = [f"reranked by {rerank.wanted}: the first {wanted:,} of each query", *told]
+    for line in told if output is None else [*told, f"queries answered in {output}: {queries:,}"]:
+        print(line, file=sys.stderr)
     return queries
+
+
+def _columns(source: Source, asked: str | None, judged: bool) -> tuple[str, str]:
+    """The columns of the queries, and of their ids where what is found for them is judged."""
+    id = next((name for name in source.columns if name.casefold() in IDS), "")
+    if judged and not id:
+        raise HfkitError("The queries have no ids, by which they are judged", where=source.name, fix="add _id")
+    return column_of(source, asked, None, ("query", "question", *TEXT_NAMES)), id
 
 
 def _query(place: str, row: dict[str, Any], column: str) -> str:
@@ -109,11 +107,13 @@ def _query(place: str, row: dict[str, Any], column: str) -> str:
     return text
 
 
-def _told(found: Index, names: dict[str, str], places: np.ndarray, scores: np.ndarray) -> list[dict[str, Any]]:
-    """The rows of a query: what was found, the nearest first."""
+def _documents(found: Index, places: np.ndarray, scores: np.ndarray) -> list[dict[str, Any]]:
+    """What was found for a query: `id`, `text` and `score`, the best first."""
     rows = found.documents.take(pa.array(places)).to_pylist()
-    values = [
-        (at + 1, row["id"], round(float(score), 6), row["text"])
-        for at, (row, score) in enumerate(zip(rows, scores, strict=True))
-    ]
-    return [dict(zip(names.values(), value, strict=True)) for value in values]
+    return [row | {"score": float(score)} for row, score in zip(rows, scores, strict=True)]
+
+
+def _lines(row: dict[str, Any], names: Iterable[str], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A query's row with the columns of each text that was found."""
+    told = [(at + 1, one["id"], round(one["score"], 6), one["text"]) for at, one in enumerate(found)]
+    return [row | dict(zip(names, values, strict=True)) for values in told]

@@ -11,15 +11,15 @@ import numpy as np
 from datasets import Dataset
 from transformers import AutoModel
 
+from hfkit.evaluation.bm25 import BM25
 from hfkit.evaluation.metric import figures
-from hfkit.evaluation.nearest import BLOCK, highest, nearest
+from hfkit.evaluation.nearest import nearest
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.names import locate
 from hfkit.tasks.sentence_similarity.inference import SentencePipeline, pipeline
 from hfkit.tasks.sentence_similarity.metrics import metrics_of
 from hfkit.tasks.sentence_similarity.rows.keys import key_of
 from hfkit.tasks.sentence_similarity.task import SentenceSimilarity
-from hfkit.tasks.sentence_similarity.vectors.bm25 import BM25
 from hfkit.tasks.sentence_similarity.vectors.ranking import KEPT
 
 
@@ -72,10 +72,7 @@ def by_words(test: Dataset, settings: dict[str, Any]) -> np.ndarray:
         ]
         return np.array([value / max(most, 1e-9) for most, value in values])
     names, documents = candidates(test)
-    counted, queries = BM25(documents), test["text"][:]
-    size = max(1, BLOCK // max(1, len(documents)))
-    parts = [queries[start : start + size] for start in range(0, len(queries), size)]
-    return _named(names, [row for part in parts for row in highest(counted.scores(part), KEPT)])
+    return _named(names, BM25(documents).highest(test["text"][:], KEPT)[0])
 
 
 def by_untuned(test: Dataset, settings: dict[str, Any]) -> np.ndarray:

@@ -8,11 +8,11 @@ from markupsafe import Markup
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json_file
 from hfkit.evaluation import stats, wording
+from hfkit.evaluation.ranking import found_at, ndcg
 from hfkit.report import plots
 from hfkit.report.analysis import Predictions, among_lengths
 from hfkit.report.page import section
 from hfkit.runs.run import Run
-from hfkit.tasks.sentence_similarity.metrics import found_at, ndcg
 from hfkit.tasks.sentence_similarity.vectors.found import FILE, first_places
 
 PLACES = {"first": (1, 1), "second or third": (2, 3), "4 to 10": (4, 10), "11 to 100": (11, 100)}

@@ -2,7 +2,8 @@
 
 torch's exporter keeps the names of parameters, but for the weight of a linear layer: an anonymous matrix, transposed,
 of which only the node that multiplies by it tells the layer: `/encoder/layer.0/output/dense/MatMul`. onnxruntime's
-quantizers write `NAME_quantized`, `NAME_scale` and `NAME_zero_point` in the place of `NAME`.
+quantizers write `NAME_quantized`, `NAME_scale` and `NAME_zero_point` in the place of `NAME`, and make of a Gemm, whose
+matrix has a name, a MatMul of the transposed one.
 """
 
 import importlib.util
@@ -52,7 +53,7 @@ def float_tensors(file: Path) -> "dict[str, np.ndarray]":
         if node.op_type in ("MatMul", "MatMulInteger"):
             matrix = dequantized.get(node.input[1], node.input[1]).removesuffix(WHOLE)
             layer = node.name.strip("/").rpartition("/")[0].replace("/", ".")
-            if matrix in constants and matrix not in named and layer:
+            if matrix in constants and layer and (matrix not in named or "/Gemm_" in node.name):
                 named[f"{layer}.weight"] = constants[matrix].T
     return {name: np.array(array, np.float32, order="C") for name, array in named.items()}
 
@@ -67,17 +68,20 @@ def _plain(constants: "dict[str, np.ndarray]", name: str, scales: str, axis: int
     return (numbers - zero.reshape(shape)) * scale.reshape(shape)
 
 
-def encoder(prefix: str, file: str, pooler: bool = True, **settings: Any) -> Callable[[Path, Path], None]:
+def encoder(
+    prefix: str, file: str, pooler: bool = True, auto_model: str = "AutoModel", **settings: Any
+) -> Callable[[Path, Path], None]:
     """What makes a transformers folder of an encoder's ONNX `file` with its `tokenizer.json` beside it; `settings` are
     the model's configuration. Parameters without `prefix` before their names (a head) are left out. Models of
-    sentences, which average or take the first token, lost BERT's `pooler`."""
+    sentences, which average or take the first token, lost BERT's `pooler`. `auto_model` is the class of one whose head
+    is kept."""
 
     def make(files: Path, folder: Path) -> None:
         from tokenizers import Tokenizer
 
         tensors = float_tensors(files / file)
         weights = {name.removeprefix(prefix): tensors[name] for name in tensors if name.startswith(prefix)}
-        config = save_model(folder, "AutoModel", settings, weights, **({} if pooler else {"add_pooling_layer": False}))
+        config = save_model(folder, auto_model, settings, weights, **({} if pooler else {"add_pooling_layer": False}))
         pieces = files / "tokenizer.json"
         case = Tokenizer.from_file(str(pieces)).normalizer.lowercase
         save_tokenizer(folder, pieces, config.max_position_embeddings, do_lower_case=case)

@@ -6,9 +6,10 @@ from typing import Any
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
 from hfkit.data.readers import read_table
+from hfkit.data.readers.judgements import read_judgements
 from hfkit.data.sources.image_folders import SPLITS
 from hfkit.data.sources.source import Source
-from hfkit.data.tables.table import Table, counted, is_missing, is_number
+from hfkit.data.tables.table import Table, counted, is_missing
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels"
 
@@ -69,21 +70,14 @@ def _texts(file: Path, arguments: DataArguments, notes: list[str]) -> dict[str, 
 
 def _judged(file: Path, corpus: dict[str, str], queries: dict[str, str], notes: list[str]) -> Table:
     """The judgements of a file whose query and document are there."""
-    table = read_table(file)
-    names = [table.first_of(known) for known in (("query-id", "query_id"), ("corpus-id", "corpus_id"), ("score",))]
-    if None in names:
-        what = f"The judgements have the columns {', '.join(table.shown)}"
-        raise HfkitError(what, where=str(file), fix="they are query-id, corpus-id and score, with a header")
+    table, rows = read_judgements(file)
     columns: dict[str, list[Any]] = {name: [] for name in ("query", "document", "document_id", GRADE)}
     kept, gone = [], []
-    for row, (query, document, grade) in enumerate(zip(*(table.column(str(name)) for name in names), strict=True)):
-        if not is_number(str(grade)):
-            raise HfkitError(f"The score is no number: {str(grade)[:40]!r}", where=table.place(row))
-        if str(query) not in queries or str(document) not in corpus:
+    for row, (query, document, grade) in enumerate(rows):
+        if query not in queries or document not in corpus:
             gone.append(row)
             continue
-        for name, value in zip(columns, (queries[str(query)], corpus[str(document)], str(document), float(grade)),
-                               strict=True):  # fmt: skip
+        for name, value in zip(columns, (queries[query], corpus[document], document, grade), strict=True):
             columns[name].append(value)
         kept.append(row)
     if gone:

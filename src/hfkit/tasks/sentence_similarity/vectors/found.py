@@ -8,7 +8,7 @@ import pyarrow as pa
 from datasets import Dataset
 
 from hfkit.base.atomic import write_json, writing
-from hfkit.tasks.sentence_similarity.metrics import found_at
+from hfkit.evaluation.ranking import found_at
 
 FILE = "found.json"
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hfkit.evaluation.nearest import BLOCK, highest
+
 K1, B = 1.5, 0.75
 """How soon a word that comes again says no more, and how far a long document is held to say less."""
 
@@ -57,3 +59,14 @@ class BM25:
         columns = np.array([place for row in known for place in row], dtype=np.int64)
         asked = csr_matrix((np.ones(len(columns)), (rows, columns)), shape=(len(known), len(self.places)))
         return np.asarray((asked @ self.weights).toarray())
+
+    def highest(self, queries: Sequence[str], top_k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The best documents of each query and their scores, (queries, at most `top_k`), some queries at a time."""
+        size = max(1, BLOCK // max(1, self.weights.shape[1]))
+        found = []
+        for start in range(0, len(queries), size):
+            scores = self.scores(queries[start : start + size])
+            places = highest(scores, top_k)
+            found.append((places, np.take_along_axis(scores, places, axis=1)))
+        places, scores = (np.concatenate(part) for part in zip(*found, strict=True))
+        return places, scores
