@@ -196,7 +196,7 @@ Arguments = dict.fromkeys(discover.names(), lambda run: TrainConfig.for_task(run
 
 LM = '{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}'
 SEQ2SEQ = '{"hidden_size": 32, "num_encoder_layers": 1, "num_decoder_layers": 1, "num_attention_heads": 2}'
-DETECTOR = '{"widths": [4, 8, 8], "hidden_size": 8}'
+DETECTOR = '{"widths": [4, 8, 8], "hidden_size": 8, "norm": "group"}'
 UNET = '{"widths": [4, 8], "norm": "group"}'
 VIT = '{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}'
 
@@ -240,9 +240,9 @@ def cases(tiny_bert: Path, reviews: list[tuple[str, str]]) -> dict[str, Case]:
             {"lora_target_modules": ["all-linear"]},
         ),
         "object-detection": Case(
-            lambda folder: coco_folder(folder / "boxes", {"train": 16, "valid": 6, "test": 6}),
+            lambda folder: coco_folder(folder / "boxes", {"train": 40, "valid": 6, "test": 6}),
             lambda folder: tiny_yolos(folder / "yolos"), {"model": "baseline:detector", "model_args": DETECTOR},
-            {"augment": ["flip"], "learning_rate": 5e-3}, boxed,
+            {"augment": ["flip"], "learning_rate": 1e-2}, boxed,
             lambda run: [str(next(Path(run.config["dataset"]).rglob("test/*.png")))],
             {"lora_target_modules": ["all-linear"]},
         ),

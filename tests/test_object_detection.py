@@ -101,7 +101,8 @@ def test_mistakes_are_told_apart() -> None:
     found = {one["kind"]: one for one in mistakes([right.ravel()], [said.ravel()], 0.4, 2)}
     counts = {kind: one["count"] for kind, one in found.items()}
     assert counts == {"localisation": 1, "class": 1, "both": 0, "duplicate": 1, "background": 1, "missed": 1}
-    assert found["localisation"]["gain"] > 0.2 and found["class"]["gain"] > 0.2 and found["both"]["gain"] == 0
+    assert found["localisation"]["gain"] == pytest.approx(0.5 * 50 / 101 / 2), "right at the fourth place"
+    assert found["class"]["gain"] > 0.2 and found["both"]["gain"] == 0
     cutoff = best_threshold([right.ravel()], [said.ravel()], 2)
     assert 0.8 < cutoff < 0.9, "what comes after the first answer is wrong"
 
@@ -134,7 +135,7 @@ def test_the_detectors_loss_is_the_papers_and_it_learns_a_picture(tmp_path: Path
     boxes = out.pred_boxes.detach()[0] * torch.tensor([48, 32, 48, 32])
     corners = torch.cat([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], 1)
     apart = 1 - generalized_box_iou(corners, torch.tensor([[12.0, 8, 36, 24]]))[:, 0]
-    assert float(out.loss) == pytest.approx(float(focal + 5 * (apart * weights[0].flatten()).sum()), rel=1e-4)
+    assert out.loss.item() == pytest.approx(float(focal + 5 * (apart * weights[0].flatten()).sum()), rel=1e-4)
     optimizer = torch.optim.AdamW(model.parameters(), 2e-2)
     for _ in range(40):
         optimizer.zero_grad()
@@ -271,6 +272,8 @@ def test_predict_writes_what_is_read_again(run: Run, tmp_path: Path) -> None:
     found = json.loads((tmp_path / "in" / "found.json").read_text())
     assert len(found["images"]) == 3 and len(found["annotations"]) == len(own)
     (tmp_path / "in" / "c.png").unlink()
+    for number in range(8):
+        Image.fromarray(scene(5 + 7 * (number + 1))[0]).save(tmp_path / "in" / f"e{number}.png")
     (tmp_path / "both").mkdir()
     (tmp_path / "in" / "found.json").rename(tmp_path / "found.json")
     (tmp_path / "in").rename(tmp_path / "both" / "images")
@@ -282,7 +285,7 @@ def test_predict_writes_what_is_read_again(run: Run, tmp_path: Path) -> None:
 
 
 def test_transformers_loss_is_what_an_update_makes_small(squares: Path, tmp_path: Path) -> None:
-    made = config(squares, tmp_path / "run", model=str(tiny_yolos(tmp_path / "yolos")), image_size=None, model_args="")
+    made = config(squares, tmp_path / "run", model=str(tiny_yolos(tmp_path / "yolos")), image_size=None, model_args=None)
     data = hfkit.load_data(made)
     task = hfkit.build_task(made, data)
     model, processor = hfkit.build_model(made, task, data)

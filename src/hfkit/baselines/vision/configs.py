@@ -130,7 +130,7 @@ class DetectorConfig(PreTrainedConfig):
     parameters by default. `backbone` is timm's name of one that stands in its place, made with `backbone_args`.
 
     Places stand `stride` pixels apart: 4, so that small objects have one of their own. `num_queries` places, the surest
-    ones, are answered with."""
+    ones, are answered with. `norm` is "batch" or "group", as in `UNetConfig`; a backbone of timm's keeps its own."""
 
     model_type = "hfkit-detector"
 
@@ -141,4 +141,5 @@ class DetectorConfig(PreTrainedConfig):
     hidden_size: int = 64
     stride: int = 4
     num_queries: int = 300
+    norm: Literal["batch", "group"] = "batch"
     dropout: float | int = 0.0

@@ -29,12 +29,15 @@ BOXES = 5.0
 SURE = 0.01
 """What a place says of each class before it has learnt anything (Lin et al. 2017)."""
 
+GROUP = 16
+"""Channels that a group norm takes together, where there are so many (Wu and He 2018)."""
+
 NEVER = -30.0
 """The logit of a place that is no peak."""
 
 
 class Plain(nn.Module):
-    """Residual blocks that halve the picture each: (batch, channels, height, width) to a map for each stride, 2, 4, ..."""
+    """Residual blocks that halve the picture each: (batch, channels, height, width) to maps of strides 2, 4, ..."""
 
     def __init__(self, config: DetectorConfig) -> None:
         super().__init__()
@@ -129,6 +132,8 @@ class DetectorForObjectDetection(PreTrainedModel):
         super().__init__(config)
         self.backbone = Detector(config)
         self.head = Head(config)
+        if config.norm == "group":
+            _group(self)
         self.post_init()
 
     def forward(self, pixel_values: Tensor, labels: Sequence[dict[str, Tensor]] | None = None, **kwargs: Any) -> Found:
@@ -185,6 +190,15 @@ class DetectorForObjectDetection(PreTrainedModel):
                 init.zeros_(module.bias)
         else:
             super()._init_weights(module)
+
+
+def _group(module: nn.Module) -> None:
+    """Put group norms in the place of batch norms, which see one picture at a time; not into a body of timm's."""
+    for name, part in module.named_children():
+        if isinstance(part, nn.BatchNorm2d):
+            setattr(module, name, nn.GroupNorm(max(1, part.num_features // GROUP), part.num_features))
+        elif name != "body" or isinstance(part, Plain):
+            _group(part)
 
 
 def places(rows: int, columns: int, stride: int, device: torch.device) -> Tensor:

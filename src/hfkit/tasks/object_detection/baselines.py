@@ -121,7 +121,7 @@ class _Rules:
 
 
 def _objects(inside: np.ndarray, sure: np.ndarray, usual: np.ndarray) -> list[tuple[np.ndarray, float]]:
-    """The box of a part and its mean share; of one of twice the usual size, boxes of that around its thickest places."""
+    """The box of a part, and how sure it is; of one of twice the usual size, boxes around its thickest places."""
     from scipy import ndimage
 
     height, width = inside.shape

@@ -16,11 +16,10 @@ from hfkit.inference.pictures import Pictures
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.rows import Tally
 from hfkit.inference.writers import open_writer
-from hfkit.tasks.object_detection.inference import ObjectDetectionPipeline
+from hfkit.tasks.object_detection.inference import SIDES, ObjectDetectionPipeline
 from hfkit.tasks.predicting import PredictArguments, check_format
 
 FORMATS = ("boxes", "coco", "yolo")
-SIDES = ("xmin", "ymin", "xmax", "ymax")
 Sink = Callable[[str, tuple[int, int], list[list[float]], str], None]
 """Takes a picture's name, its width and height, its boxes (corners, score, class), and why there are none."""
 

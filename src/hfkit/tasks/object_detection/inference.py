@@ -12,6 +12,8 @@ from hfkit.data.vision.given import picture_of
 from hfkit.inference.answering import AnsweringPipeline
 from hfkit.tasks.object_detection.task import ObjectDetection, bytes_of
 
+SIDES = ("xmin", "ymin", "xmax", "ymax")
+
 
 def pipeline(model: transformers.PreTrainedModel, processor: Any, **options: Any) -> "ObjectDetectionPipeline":
     """See `hfkit.pipeline`."""
@@ -50,13 +52,9 @@ class ObjectDetectionPipeline(AnsweringPipeline, transformers.ObjectDetectionPip
     def said(self, answer: torch.Tensor, options: dict[str, Any]) -> list[dict[str, Any]]:
         least = options.get("threshold", self.reading.threshold)
         return [
-            {
-                "score": row[4],
-                "label": self.reading.labels[int(row[5])],
-                "box": self._get_bounding_box(torch.tensor(row[:4])),
-            }
-            for row in answer.tolist()
-            if row[4] >= least
+            {"score": score, "label": self.reading.labels[int(one)], "box": dict(zip(SIDES, map(int, box), strict=True))}
+            for *box, score, one in answer.tolist()
+            if score >= least
         ]
 
     def found(self, picture: Any) -> tuple[list[list[float]], tuple[int, int]]:
@@ -69,7 +67,7 @@ class ObjectDetectionPipeline(AnsweringPipeline, transformers.ObjectDetectionPip
         picture; or the model answers with what is no number."""
         pixels = bytes_of(picture_of(picture, self.reading.pixel_range))
         with self.computing(self.low_precision):
-            answer = self.reading.boxes(self.model, pixels).clone()
+            answer = self.reading.boxes(self.model, pixels)[0].clone()
         self.check_finite(answer)
         return answer
 

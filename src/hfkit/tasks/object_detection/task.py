@@ -149,7 +149,7 @@ class ObjectDetection(BaseTask):
         features = super().read(dataset, rows, epoch)
         for row, feature in zip(rows, features, strict=True):
             picture = decode_again(feature.pop("image"), row=feature["id"], pixel_range=self.pixel_range)
-            truth = torch.tensor(feature["truth"], dtype=torch.float64).view(-1, 6)
+            truth = torch.tensor(feature["truth"], dtype=torch.float32).view(-1, 6)
             if epoch is None:
                 feature["picture"], feature["truth"] = bytes_of(picture), truth
                 continue
@@ -160,7 +160,7 @@ class ObjectDetection(BaseTask):
                 if share < 1:  # what is made smaller anyway costs less to change
                     size = [max(1, round(side * share)) for side in picture.size]
                     picture = picture.resize((size[0], size[1]), Pictures.Resampling.BILINEAR, reducing_gap=2.0)
-                pixels, boxes, kinds = bytes_of(picture), (known[:, :4] * share).float(), known[:, 4].long()
+                pixels, boxes, kinds = bytes_of(picture), known[:, :4] * share, known[:, 4].long()
                 if not whole:
                     pixels, boxes, left = cut(pixels, boxes, int(self.tile_size or 0))
                     kinds = kinds[left]
@@ -197,8 +197,7 @@ class ObjectDetection(BaseTask):
             height, width = one["view"].shape[-2:]
             pixels[row, :, :height, :width], mask[row, :height, :width] = one["view"], 1
             boxes = one["boxes"] * torch.tensor([width / wide, height / high] * 2)
-            boxes = torch.cat([boxes[:, :2] + boxes[:, 2:], 2 * (boxes[:, 2:] - boxes[:, :2])], dim=1) / 2
-            labels.append({"class_labels": one["kinds"], "boxes": boxes})
+            labels.append({"class_labels": one["kinds"], "boxes": middles(boxes)})
         masked = {"pixel_mask": mask} if self.masked and not bool(mask.all()) else {}
         return {"pixel_values": pixels, "labels": labels} | masked
 
@@ -209,36 +208,49 @@ class ObjectDetection(BaseTask):
     def loss_and_predictions(
         self, model: torch.nn.Module, batch: dict[str, Any]
     ) -> tuple[torch.Tensor, dict[str, Any]]:
-        """Of views the loss that the model itself makes, by its boxes. Of whole pictures `prediction` and `truth`, see
-        matching.py; nothing is learnt of them."""
+        """Of views the loss that the model itself makes, by its boxes. Of whole pictures each one's `loss`, looked at
+        whole, `prediction` and `truth`, see matching.py."""
         if "pictures" in batch:
-            found = [self.boxes(model, picture).flatten().float().cpu() for picture in batch["pictures"]]
-            return torch.zeros(()), {"prediction": found, "truth": [one.flatten().cpu() for one in batch["truth"]]}
+            pairs = zip(batch["pictures"], batch["truth"], strict=True)
+            said, losses = zip(*(self.boxes(model, picture, truth) for picture, truth in pairs), strict=True)
+            loss = torch.tensor(losses)
+            flat = [[one.flatten().float().cpu() for one in rows] for rows in (said, batch["truth"])]
+            return loss.sum(), {"prediction": flat[0], "truth": flat[1], "loss": loss}
         inputs = {name: batch[name] for name in ("pixel_values", "pixel_mask", "labels") if name in batch}
         with by_batch():
             loss = model(**inputs).loss
         return loss * self.weight(batch), {}
 
-    def boxes(self, model: torch.nn.Module, picture: torch.Tensor) -> torch.Tensor:
+    def boxes(
+        self, model: torch.nn.Module, picture: torch.Tensor, truth: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, float]:
         """(boxes, 6) that the model finds in a picture, bytes (channels, height, width): corners in pixels, score and
-        class, the surest first; of tiles and the whole, where it learnt from tiles."""
+        class, the surest first; of tiles and the whole, where it learnt from tiles. And the loss of the whole, where
+        the `truth`, (boxes, 6), is given."""
         height, width = picture.shape[-2:]
         device = next(model.parameters()).device
         parts = views(width, height, self.tile_size)
         by_size: dict[tuple[int, int], list[int]] = {}
         for place, (_, _, *size) in enumerate(parts):
             by_size.setdefault((size[0], size[1]), []).append(place)
-        said: list[torch.Tensor] = [torch.zeros(0, 6)] * len(parts)
+        said, loss = [torch.zeros(0, 6)] * len(parts), 0.0
         for (wide, high), places in by_size.items():
             step = max(1, AT_ONCE // (self.longest**2))
             for some in (places[first : first + step] for first in range(0, len(places), step)):
                 cuts = [picture[:, y : y + high, x : x + wide].cpu() for x, y, *_ in (parts[place] for place in some)]
-                out = model(pixel_values=self.seen(cuts).to(device))
+                inputs: dict[str, Any] = {"pixel_values": self.seen(cuts).to(device)}
+                if truth is not None and some == [0]:
+                    known = truth[truth[:, 5] == 0]
+                    sides = torch.tensor([width, height] * 2, device=truth.device)
+                    inputs["labels"] = [{"class_labels": known[:, 4].long(), "boxes": middles(known[:, :4] / sides)}]
+                with by_batch():
+                    out = model(**inputs)
+                loss = float(out.loss) if "labels" in inputs else loss
                 found = self.processor.post_process_object_detection(out, LEAST, [(high, wide)] * len(some))
                 for place, one in zip(some, found, strict=True):
                     columns = one["boxes"], one["scores"][:, None], one["labels"][:, None]
                     said[place] = torch.cat([column.float().cpu() for column in columns], dim=1)
-        return merged(list(zip(parts, said, strict=True)), (width, height), self.max_boxes)
+        return merged(list(zip(parts, said, strict=True)), (width, height), self.max_boxes), loss
 
     def chosen(self, model_config: PreTrainedConfig, validated: dict[str, Any]) -> Self:
         """A copy with the score from which F1 of the boxes of the validation split is best; the config is told."""
@@ -256,6 +268,11 @@ class ObjectDetection(BaseTask):
 def bytes_of(picture: Pictures.Image) -> torch.Tensor:
     """(3, height, width) bytes."""
     return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)
+
+
+def middles(corners: torch.Tensor) -> torch.Tensor:
+    """(boxes, 4) of two corners as middle and size."""
+    return torch.cat([corners[:, :2] + corners[:, 2:], 2 * (corners[:, 2:] - corners[:, :2])], dim=1) / 2
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -85,7 +85,7 @@ def cleaned(
 
 
 def turned(boxes: np.ndarray, turn: int, wide: int, high: int) -> np.ndarray:
-    """Corners in a picture as its file stores it, `wide` x `high`, as those in the upright one; see EXIF's orientation."""
+    """Corners in a picture as it is stored, `wide` x `high`, as those in the upright one: EXIF's orientation."""
     left, top, right, below = boxes.T
     x = {6: (high - below, high - top), 7: (high - below, high - top), 5: (top, below), 8: (top, below)}.get(turn)
     y = {6: (left, right), 5: (left, right), 7: (wide - right, wide - left), 8: (wide - right, wide - left)}.get(turn)
@@ -137,9 +137,9 @@ def class_names(marked: Marked, given: Sequence[str], notes: list[str]) -> list[
                     fix = fix if by_number else nearest(str(one.label), names)
                     raise HfkitError(f"There is no class {one.label!r}", where=_named(table, row), fix=fix)
             if by_number:
-                objects[:] = [one._replace(label=names[int(one.label) - base]) for one in objects]
+                objects[:] = [replace(one, label=names[int(one.label) - base]) for one in objects]
             else:
-                objects[:] = [one._replace(label=str(one.label)) for one in objects]
+                objects[:] = [replace(one, label=str(one.label)) for one in objects]
     return names
 
 

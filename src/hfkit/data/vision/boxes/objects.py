@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,7 +20,8 @@ SLACK = 1.5
 """Pixels by which a box may stick out of its picture and still count as written in the right form."""
 
 
-class Object(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Object:
     """An object of a picture."""
 
     label: str | int  # a name, or the number of one

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def voc_tables(root: Path, skip: bool = False) -> Marked | None:
 def _from_zero(one: Object) -> Object:
     left, top, right, below = one.box
     flat = right <= left or below <= top  # stays one: a slip of the mouse, and no object of one pixel
-    return one if flat else one._replace(box=(left - 1, top - 1, right, below))
+    return one if flat else replace(one, box=(left - 1, top - 1, right, below))
 
 
 def _splits(root: Path, rows: dict[str, dict[str, Any]], notes: list[str]) -> dict[str, list[str]]:
