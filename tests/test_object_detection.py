@@ -27,8 +27,8 @@ from hfkit.inference import predict_file
 from hfkit.models.adapting.freezing import in_head
 from hfkit.runs.run import Run
 from hfkit.tasks.object_detection.baselines import fit
-from hfkit.tasks.object_detection.errors import best_threshold, mistakes
 from hfkit.tasks.object_detection.metrics import METRICS, metrics_of
+from hfkit.tasks.object_detection.scores.errors import best_threshold, mistakes
 
 RECORDED = json.loads((Path(__file__).parent / "recorded_map.json").read_text())
 """What pycocotools 2.0 says of `answers(seed)`: COCOeval's stats, and the mean precision of each class."""
@@ -285,7 +285,8 @@ def test_predict_writes_what_is_read_again(run: Run, tmp_path: Path) -> None:
 
 
 def test_transformers_loss_is_what_an_update_makes_small(squares: Path, tmp_path: Path) -> None:
-    made = config(squares, tmp_path / "run", model=str(tiny_yolos(tmp_path / "yolos")), image_size=None, model_args=None)
+    yolos = str(tiny_yolos(tmp_path / "yolos"))
+    made = config(squares, tmp_path / "run", model=yolos, image_size=None, model_args=None)
     data = hfkit.load_data(made)
     task = hfkit.build_task(made, data)
     model, processor = hfkit.build_model(made, task, data)

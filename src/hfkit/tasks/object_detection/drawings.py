@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from hfkit.base.sanitize import line
 from hfkit.data.vision.decode import decode
 from hfkit.report.pictures import keep_tiles
-from hfkit.tasks.object_detection.matching import boxes_of, overlaps
+from hfkit.tasks.object_detection.scores.matching import boxes_of, overlaps
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -50,9 +50,9 @@ class ObjectDetectionPipeline(AnsweringPipeline, transformers.ObjectDetectionPip
         yield from map(self.boxes, rows)
 
     def said(self, answer: torch.Tensor, options: dict[str, Any]) -> list[dict[str, Any]]:
-        least = options.get("threshold", self.reading.threshold)
+        least, labels = options.get("threshold", self.reading.threshold), self.reading.labels
         return [
-            {"score": score, "label": self.reading.labels[int(one)], "box": dict(zip(SIDES, map(int, box), strict=True))}
+            {"score": score, "label": labels[int(one)], "box": dict(zip(SIDES, map(int, box), strict=True))}
             for *box, score, one in answer.tolist()
             if score >= least
         ]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hfkit.evaluation.metric import Columns, Metric
-from hfkit.tasks.object_detection.matching import (
+from hfkit.tasks.object_detection.scores.matching import (
     SIZES,
     THRESHOLDS,
     Matches,

@@ -14,8 +14,15 @@ from hfkit.report.pictures import Row, damaged, kept_tiles
 from hfkit.report.svg import Plot
 from hfkit.runs.run import Run
 from hfkit.tasks.object_detection.drawings import COLOURS, by_picture
-from hfkit.tasks.object_detection.errors import mistakes
-from hfkit.tasks.object_detection.matching import THRESHOLDS, Matches, average_precision, boxes_of, matched, precisions
+from hfkit.tasks.object_detection.scores.errors import mistakes
+from hfkit.tasks.object_detection.scores.matching import (
+    THRESHOLDS,
+    Matches,
+    average_precision,
+    boxes_of,
+    matched,
+    precisions,
+)
 
 CLASSES, DRAWN = 60, 8
 """That the table lists and the plot draws, those of the most boxes."""

@@ -23,7 +23,7 @@ from hfkit.data.vision.decode import decode_again
 from hfkit.tasks.base import BaseTask
 from hfkit.tasks.classification import in_order_of, label_names
 from hfkit.tasks.object_detection.config import Config
-from hfkit.tasks.object_detection.errors import best_threshold
+from hfkit.tasks.object_detection.scores.errors import best_threshold
 
 LEAST = 0.01
 """Score below which an answer is none: COCO's figure hardly changes, and files stay small."""
@@ -109,8 +109,8 @@ class ObjectDetection(BaseTask):
         return task
 
     def encode(self, dataset: Dataset, processor: Any) -> Dataset:
-        """Rows in the same order: `id`, `image` as it is stored, `truth`, six numbers a box (see matching.py) with the
-        ids of the model's classes; `tiles` (that training cuts of the picture, and the whole), `length` (1) and
+        """Rows in the same order: `id`, `image` as it is stored, `truth`, six numbers a box with the ids of the model's
+        classes (see scores/matching.py); `tiles` (that training cuts of the picture, and the whole), `length` (1) and
         `truncated` (False). Raises HfkitError: the split has a class that the task does not know."""
         rows, names = len(dataset), dataset.features["label"].feature.names
         if unknown := sorted(set(names) - set(self.labels)):
@@ -209,7 +209,7 @@ class ObjectDetection(BaseTask):
         self, model: torch.nn.Module, batch: dict[str, Any]
     ) -> tuple[torch.Tensor, dict[str, Any]]:
         """Of views the loss that the model itself makes, by its boxes. Of whole pictures each one's `loss`, looked at
-        whole, `prediction` and `truth`, see matching.py."""
+        whole, `prediction` and `truth`, see scores/matching.py."""
         if "pictures" in batch:
             pairs = zip(batch["pictures"], batch["truth"], strict=True)
             said, losses = zip(*(self.boxes(model, picture, truth) for picture, truth in pairs), strict=True)

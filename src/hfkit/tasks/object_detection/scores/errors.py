@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hfkit.tasks.object_detection.matching import (
+from hfkit.tasks.object_detection.scores.matching import (
     SIZES,
     Matches,
     average_precision,
