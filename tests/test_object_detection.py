@@ -11,7 +11,13 @@ import torch
 from box_files import NAMES, coco_folder, scene, tiny_yolos
 from PIL import Image
 from torchvision.ops import generalized_box_iou
-from transformers import AutoImageProcessor, AutoModelForObjectDetection, RTDetrConfig, RTDetrForObjectDetection
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForObjectDetection,
+    RTDetrConfig,
+    RTDetrForObjectDetection,
+    RTDetrImageProcessor,
+)
 from transformers import pipeline as plain_pipeline
 
 import hfkit
@@ -304,18 +310,42 @@ def test_transformers_loss_is_what_an_update_makes_small(squares: Path, tmp_path
     assert torch.equal(pixels, fitted.seen([torch.from_numpy(np.array(picture)).permute(2, 0, 1)]))
 
 
-def test_what_says_classes_inside_of_rt_detr_is_its_head() -> None:
+def tiny_rt_detr(folder: Path) -> Path:
+    torch.manual_seed(0)
     sizes = {"encoder_hidden_dim": 16, "encoder_ffn_dim": 16, "encoder_attention_heads": 2, "d_model": 16}
     sizes |= {"decoder_in_channels": [16, 16, 16], "decoder_attention_heads": 2, "decoder_ffn_dim": 16}
     backbone = {"model_type": "rt_detr_resnet", "hidden_sizes": [8, 8, 8, 8], "depths": [1, 1, 1, 1]}
     backbone |= {"embedding_size": 8, "layer_type": "basic", "out_features": ["stage2", "stage3", "stage4"]}
-    settings = RTDetrConfig(**sizes, num_queries=10, decoder_layers=1, encoder_in_channels=[8, 8, 8], num_labels=3,
-                            backbone_config=backbone)  # fmt: skip
-    model = RTDetrForObjectDetection(settings)
-    sized = [name for name, value in model.named_parameters() if 3 in value.shape[:1] or 4 in value.shape[:1]]
-    heads = {name for name, _ in model.named_parameters() if in_head(model, name)}
-    assert {name for name in sized if "class" in name or "score" in name} <= heads
-    assert not any("backbone" in name or "encoder.layers" in name for name in heads)
+    settings = RTDetrConfig(
+        **sizes, num_queries=10, decoder_layers=1, encoder_in_channels=[8, 8, 8], backbone_config=backbone, num_labels=3
+    )
+    RTDetrForObjectDetection(settings).save_pretrained(folder)
+    RTDetrImageProcessor(size={"height": 64, "width": 64}).save_pretrained(folder)
+    return folder
+
+
+def test_rt_detr_gets_new_classes_and_keeps_the_rest(squares: Path, tmp_path: Path) -> None:
+    """What says its classes stands inside of its own model, and has another size for other classes."""
+    folder = tiny_rt_detr(tmp_path / "rtdetr")
+    made = config(squares, tmp_path / "run", model=str(folder), image_size=None, model_args=None)
+    data = hfkit.load_data(made)
+    task = hfkit.build_task(made, data)
+    model, processor = hfkit.build_model(made, task, data)
+    known, kept = RTDetrForObjectDetection.from_pretrained(folder).state_dict(), 0
+    for name, value in model.state_dict().items():
+        if value.shape == known[name].shape and not in_head(model, name):
+            kept += 1
+            assert torch.equal(value, known[name]), name
+    assert kept > 100 and model.config.num_labels == 2
+    assert all(len(layer.weight) == 2 for layer in model.model.decoder.class_embed)
+    fitted = task.for_model(model.config, processor)
+    batch = fitted.collate(fitted.read(fitted.encode(data["train"], processor), [0, 5], 0))
+    loss, _ = fitted.loss_and_predictions(model.train(), batch)
+    loss.backward()
+    assert loss.item() > 0
+    with torch.inference_mode():
+        boxes, alone = fitted.boxes(model.eval(), torch.zeros(3, 40, 60, dtype=torch.uint8), torch.zeros(0, 6))
+    assert boxes.shape[1] == 6 and alone >= 0, "a picture without a box has a loss too"
 
 
 def test_an_epoch_of_tiles_is_a_function_of_the_seed(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class TransposeBoxes(Transpose):
         if not isinstance(inpt, tv_tensors.BoundingBoxes) or not params["swap"]:
             return super().transform(inpt, params)
         size = (inpt.canvas_size[1], inpt.canvas_size[0])
-        return tv_tensors.BoundingBoxes(inpt[:, [1, 0, 3, 2]], format="XYXY", canvas_size=size)  # type: ignore[call-overload]
+        return tv_tensors.BoundingBoxes(inpt[:, [1, 0, 3, 2]], format="XYXY", canvas_size=size)
 
 
 class Zoom(v2.Transform):
@@ -70,7 +70,7 @@ def changed(names: Sequence[str]) -> Changed:
     def varied(pixels: torch.Tensor, boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         if change is None:
             return pixels, boxes, torch.arange(len(boxes))
-        held = tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=tuple(pixels.shape[-2:]))  # type: ignore[call-overload]
+        held = tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=tuple(pixels.shape[-2:]))
         image, moved = change(tv_tensors.Image(pixels), held)
         image, moved = (one.as_subclass(torch.Tensor) for one in (image, moved))
         left = _visible(boxes, moved)

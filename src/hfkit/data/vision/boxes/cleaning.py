@@ -48,7 +48,7 @@ def upright_boxes(
     table: Table, facts: Sequence[Facts | None], form: Form, relative: bool, faults: Faults
 ) -> list[tuple[np.ndarray, list[Object]]]:
     """Of each row (boxes, 4) as corners in pixels, and the objects that they are of; none where there is no picture."""
-    found = []
+    found: list[tuple[np.ndarray, list[Object]]] = []
     for row, (seen, objects, size) in enumerate(
         zip(facts, table.columns["objects"], table.columns["size"], strict=True)
     ):
