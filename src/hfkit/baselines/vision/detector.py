@@ -66,7 +66,8 @@ class Detector(nn.Module):
             self.body: Any = timm.create_model(
                 config.backbone, pretrained=False, features_only=True, **(config.backbone_args or {})
             )
-            channels, strides = self.body.feature_info.channels(), self.body.feature_info.reduction()
+            known: Any = self.body.feature_info
+            channels, strides = known.channels(), known.reduction()
         else:
             self.body = Plain(config)
             channels, strides = self.body.channels, self.body.strides
@@ -84,7 +85,8 @@ class Detector(nn.Module):
             here = narrow(maps[place])
             found = here if found is None else here + F.interpolate(found, here.shape[-2:], mode="nearest")
         assert found is not None
-        return self.smooth(found)  # type: ignore[no-any-return]
+        smooth: Tensor = self.smooth(found)
+        return smooth
 
 
 def _block(width: int) -> list[nn.Module]:
@@ -139,7 +141,8 @@ class DetectorForObjectDetection(PreTrainedModel):
     def forward(self, pixel_values: Tensor, labels: Sequence[dict[str, Tensor]] | None = None, **kwargs: Any) -> Found:
         size = pixel_values.new_tensor([*pixel_values.shape[:1:-1]] * 2, dtype=torch.float32)  # width, height, twice
         scores, edges = self.head(self.backbone(pixel_values))
-        middles = places(*scores.shape[-2:], self.config.stride, scores.device)
+        rows, columns = scores.shape[-2:]
+        middles = places(rows, columns, self.config.stride, scores.device)
         edges = edges.permute(0, 2, 3, 1) * self.config.stride
         corners = torch.cat([middles - edges[..., :2], middles + edges[..., 2:]], dim=-1)
         loss = None if labels is None else self.learnt(scores.float(), corners, middles, labels, size)

@@ -123,8 +123,8 @@ def _yolo(output: str | Path, labels: list[str]) -> Iterator[Sink]:
             file.parent.mkdir(parents=True, exist_ok=True)
             lines = []
             for left, top, right, below, _, one in found:
-                parts = (left + right) / 2 / size[0], (top + below) / 2 / size[1]
-                parts = (*parts, (right - left) / size[0], (below - top) / size[1])
+                parts = [(left + right) / 2 / size[0], (top + below) / 2 / size[1]]
+                parts += [(right - left) / size[0], (below - top) / size[1]]
                 lines.append(" ".join([str(int(one)), *(f"{part:.6f}" for part in parts)]) + "\n")
             file.write_text("".join(lines), encoding="utf-8")
 

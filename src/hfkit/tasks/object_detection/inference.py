@@ -20,7 +20,7 @@ def pipeline(model: transformers.PreTrainedModel, processor: Any, **options: Any
     return ObjectDetectionPipeline(model=model, image_processor=processor, **options)
 
 
-class ObjectDetectionPipeline(AnsweringPipeline, transformers.ObjectDetectionPipeline):
+class ObjectDetectionPipeline(AnsweringPipeline, transformers.ObjectDetectionPipeline):  # type: ignore[misc]
     """transformers' pipeline: of a picture a list with {"score", "label", "box"} of each object, the surest first.
 
     Three differences: pictures are read upright; those that are larger than the tiles of training are looked at in

@@ -27,8 +27,8 @@ def _matches_of(size: str, most: int) -> Any:
 
     def of(columns: Columns) -> dict[int, Matches]:
         truth, said = boxes_of(columns["truth"]), boxes_of(columns["prediction"])
-        there = np.unique(np.concatenate([one[:, 4] for one in truth])) if truth else []
-        found = {int(one): matched(truth, said, int(one), size, most) for one in there}
+        there = sorted({int(kind) for one in truth for kind in one[:, 4].tolist()})
+        found = {one: matched(truth, said, one, size, most) for one in there}
         return {one: match for one, match in found.items() if match is not None}
 
     return of

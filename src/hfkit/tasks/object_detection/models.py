@@ -133,7 +133,8 @@ def _on_backbone(
     fields = {"backbone": settings.architecture, "backbone_args": dict(getattr(settings, "model_args", None) or {})}
     fields |= {"image_mean": list(shown["mean"]), "image_std": list(shown["std"])}
     model, processor, _ = _from_scratch(config, task, data, fields)
-    body: Any = model.backbone.body
+    own: Any = model
+    body = own.backbone.body
     known = {name.removeprefix("timm_model."): value for name, value in load_file(folder / "model.safetensors").items()}
     lacking = [name for name in dict(body.named_parameters()) if name not in known]
     if lacking:

@@ -102,7 +102,7 @@ class ObjectDetection(BaseTask):
 
     def for_model(self, model_config: PreTrainedConfig, processor: Any) -> Self:
         """A copy with the classes in the model's order (matched by name), and its image processor."""
-        kind = MODEL_FOR_OBJECT_DETECTION_MAPPING.get(type(model_config), None)
+        kind: Any = MODEL_FOR_OBJECT_DETECTION_MAPPING.get(type(model_config), None)
         masked = kind is not None and "pixel_mask" in signature(kind.forward).parameters
         task = replace(self, labels=in_order_of(self.labels, model_config), processor=processor, masked=masked)
         model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.model_kwargs()["hfkit"]}
@@ -182,7 +182,8 @@ class ObjectDetection(BaseTask):
     def seen(self, pixels: list[torch.Tensor]) -> torch.Tensor:
         """(pictures, channels, height, width) numbers of pictures of one size, as the image processor makes them."""
         made = self.processor(images=pixels, input_data_format="channels_first", return_tensors="pt")
-        return made["pixel_values"]  # type: ignore[no-any-return]
+        pixel_values: torch.Tensor = made["pixel_values"]
+        return pixel_values
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, Any]:
         """Of views `pixel_values`, (views, channels, height, width), filled up to the largest with zeros, where
@@ -280,7 +281,7 @@ def by_batch() -> Iterator[None]:
     """Inside, transformers' losses are means over the boxes of their own batch. They divide by those of all processes,
     a mean over these which they divide by their number once more; the engine weighs batches by their boxes itself."""
     known = PartialState._shared_state
-    PartialState._shared_state = {}  # type: ignore[assignment]
+    PartialState._shared_state = {}
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ A row of predictions.parquet holds a picture's `truth`, six numbers a box (left,
 it is void), and its `prediction`, six numbers a box (the four, its score, its class), the surest first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,7 @@ def overlaps(said: np.ndarray, there: np.ndarray, void: np.ndarray) -> np.ndarra
     return np.divide(shared, either, out=np.zeros_like(shared), where=either > 0)
 
 
-def boxes_of(rows: Sequence[Any]) -> list[np.ndarray]:
+def boxes_of(rows: Iterable[Any]) -> list[np.ndarray]:
     """(boxes, 6) of each picture in float64."""
     return [np.asarray(row, dtype=np.float64).reshape(-1, 6) for row in rows]
 
