@@ -11,7 +11,6 @@ from hfkit.report import plots
 from hfkit.report.analysis import Predictions
 from hfkit.report.page import section
 from hfkit.report.pictures import Row, damaged, kept_tiles
-from hfkit.report.svg import Plot
 from hfkit.runs.run import Run
 from hfkit.tasks.object_detection.drawings import COLOURS, by_picture
 from hfkit.tasks.object_detection.scores.errors import mistakes
@@ -24,7 +23,7 @@ from hfkit.tasks.object_detection.scores.matching import (
     precisions,
 )
 
-CLASSES, DRAWN = 60, 8
+CLASSES, DRAWN = 60, 5
 """That the table lists and the plot draws, those of the most boxes."""
 
 
@@ -82,15 +81,15 @@ def _class(name: str, match: Matches, threshold: float) -> dict[str, Any]:
 
 def _curves(classes: list[tuple[str, Matches]]) -> Any:
     """Precision over recall of each class at an overlap of 0.5, as COCO interpolates it."""
-    plot = Plot("Precision over recall", (0, 1), (0, 1), "recall", "precision, overlap 0.5").grid()
-    for place, (_, match) in enumerate(classes):
-        recall, best = precisions(match, np.ones((1, len(match.there))), 0)
-        points = (
-            [(0.0, float(best[0, 0])), *zip(recall[0].tolist(), best[0].tolist(), strict=True)] if best.size else []
-        )
-        if points:
-            plot.line([*points, (points[-1][0], 0.0)], f"s{place % 8}")
-    return plot.svg()
+    curves = []
+    for name, match in classes:
+        ones = np.ones((1, len(match.there)))
+        recall, best = precisions(match, ones, 0)
+        points = list(zip(recall[0].tolist(), best[0].tolist(), strict=True))
+        points = [(0.0, points[0][1]), *points, (points[-1][0], 0.0)] if points else [(0.0, 0.0)]
+        area = float(average_precision(match, ones, [0])[0].item())
+        curves.append({"name": name, "points": points, "area": area, "base": 0.0})
+    return plots.precision_recall(curves)
 
 
 def _pictures(run: Run, rows: int) -> dict[int, list[Row]]:
