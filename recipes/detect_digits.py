@@ -19,7 +19,7 @@ class DetectDigits(hfkit.object_detection.Config):
     dataset: str = "./data"
     model: str = "baseline:detector"
     augment: list[str] = field(default_factory=lambda: ["medium"])
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     num_train_epochs: float = 60
     per_device_train_batch_size: int = 8
     warmup_steps: float = 0.1
@@ -30,7 +30,7 @@ class DetectDigits(hfkit.object_detection.Config):
 DEMO = {
     "dataset": "demo:digit_scenes",
     "augment": ["zoom"],
-    "num_train_epochs": 8,
+    "num_train_epochs": 14,
     "eval_strategy": "no",
     "save_strategy": "no",
 }

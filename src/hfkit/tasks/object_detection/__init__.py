@@ -15,8 +15,9 @@ SPEC = TaskSpec(
     demo={  # as in recipes/detect_digits.py
         "dataset": "demo:digit_scenes",
         "model": "baseline:detector",
-        "learning_rate": 2e-3,
-        "num_train_epochs": 8,
+        "augment": ["zoom"],
+        "learning_rate": 3e-3,
+        "num_train_epochs": 14,
         "per_device_train_batch_size": 8,
         "warmup_steps": 0.1,
         "lr_scheduler_type": "cosine",
