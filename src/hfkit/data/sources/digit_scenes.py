@@ -5,8 +5,10 @@ import base64
 import json
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 SEED, SIDE = 20_260_115, 128
 SPLITS = {"train": 320, "validation": 40, "test": 120}
@@ -28,6 +30,7 @@ INK = 4
 def write_digit_scenes(folder: Path) -> None:
     """`digit_scenes.json`: a list of scenes, each with `id`, `split`, `image` (a PGM in base64) and `objects` (`bbox`:
     left, top, width, height; and `category`)."""
+    import numpy as np
     from sklearn.datasets import load_digits
 
     known = load_digits()
@@ -43,9 +46,11 @@ def write_digit_scenes(folder: Path) -> None:
 
 
 def _scene(
-    draw: Random, shapes: np.ndarray, labels: list[int], those: tuple[int, int]
-) -> tuple[np.ndarray, dict[str, list[object]]]:
+    draw: Random, shapes: "np.ndarray", labels: list[int], those: tuple[int, int]
+) -> "tuple[np.ndarray, dict[str, list[object]]]":
     """(SIDE, SIDE) bytes and the objects: digits that do not touch, on noise, with strokes that are none."""
+    import numpy as np
+
     noise = np.frombuffer(draw.randbytes(SIDE * SIDE), dtype=np.uint8).reshape(SIDE, SIDE).astype(np.int64)
     canvas = 30 + noise // 5 + (np.arange(SIDE) * int(40 * draw.random()) // SIDE)[:, None]
     for _ in range(4):  # strokes
