@@ -225,7 +225,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "no box": (in_voc("<annotation><object><name>a</name></object></annotation>"), "A box is four numbers"),
     "no name": (in_voc(voc([("", [1, 1, 9, 9])])), "An object has no name"),
     "words": (in_voc(voc([("dark", ["a", 1, 9, 9])])), "A box is four numbers"),  # type: ignore[list-item]
-    "deep": (in_voc("<a>" * 100_000), "The file is not XML"),
+    "deep": (in_voc("<a>" * 1_000_000), "nested more than 100 deep"),
     "an XML without a picture": (lambda root: [voc_folder(root, 4), (root / "JPEGImages" / "1.png").unlink()][0],
                                  r"1 XML file without one picture of its name: Annotations/1\.xml"),
     "many objects": (in_coco([OBJECT] * 40_000), "40,000 objects, and a picture may have 20,000"),

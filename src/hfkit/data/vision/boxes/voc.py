@@ -15,6 +15,7 @@ from hfkit.data.vision.boxes.objects import Marked, Object, four
 LARGEST = 10 << 20
 """Bytes of a file: 40,000 objects."""
 
+DEEP = 100
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -29,6 +30,9 @@ def read_voc(path: Path) -> tuple[str, tuple[int, int] | None, list[Object]]:
     def begin(name: str, _: dict[str, str]) -> None:
         inside.append(name)
         text.clear()
+        if len(inside) > DEEP:
+            where = f"{path.name} line {parser.CurrentLineNumber}"
+            raise HfkitError(f"Elements are nested more than {DEEP} deep, and VOC's are four", where=where)
         if inside[1:] == ["object"]:
             found.append({"line": parser.CurrentLineNumber})
 
