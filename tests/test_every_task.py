@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from box_files import coco_folder, tiny_yolos
 from huggingface_hub import ModelCard
 from image_files import image_folder
 from mask_files import mask_folder, tiny_segformer
@@ -175,6 +176,18 @@ def painted(run: Run) -> tuple[Any, Callable[[Any], Any], list[Any]]:
     return list(rows["image"]), areas_of, said
 
 
+def boxed(run: Run) -> tuple[Any, Callable[[Any], Any], list[Any]]:
+    """Pictures, and the classes and boxes that the run has for them from its threshold on."""
+    settings = run.info["task_settings"]
+    rows = hfkit.load_data(Arguments[run.info["task"]](run))["test"]
+    said = []
+    for flat in run.predictions()["prediction"].to_pylist():
+        found = [flat[at : at + 6] for at in range(0, len(flat), 6)]
+        said.append([(settings["labels"][int(one[5])], [int(side) for side in one[:4]])
+                     for one in found if one[4] >= settings["threshold"]])  # fmt: skip
+    return list(rows["image"]), lambda answer: [(one["label"], list(one["box"].values())) for one in answer], said
+
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "text-generation": {"max_new_tokens": 5, "do_sample": False, "return_full_text": False},
     "token-classification": {"aggregation_strategy": "none", "ignore_labels": []},
@@ -183,6 +196,7 @@ Arguments = dict.fromkeys(discover.names(), lambda run: TrainConfig.for_task(run
 
 LM = '{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}'
 SEQ2SEQ = '{"hidden_size": 32, "num_encoder_layers": 1, "num_decoder_layers": 1, "num_attention_heads": 2}'
+DETECTOR = '{"widths": [4, 8, 8], "hidden_size": 8, "norm": "group"}'
 UNET = '{"widths": [4, 8], "norm": "group"}'
 VIT = '{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}'
 
@@ -223,6 +237,13 @@ def cases(tiny_bert: Path, reviews: list[tuple[str, str]]) -> dict[str, Case]:
             lambda folder: tiny_segformer(folder / "segformer"), {"model": "baseline:unet", "model_args": UNET},
             {"augment": ["flip"], "learning_rate": 1e-2, "tile_size": 32}, painted,
             lambda run: [str(next(Path(run.config["dataset"]).rglob("test/image/*.png")))],
+            {"lora_target_modules": ["all-linear"]},
+        ),
+        "object-detection": Case(
+            lambda folder: coco_folder(folder / "boxes", {"train": 40, "valid": 6, "test": 6}),
+            lambda folder: tiny_yolos(folder / "yolos"), {"model": "baseline:detector", "model_args": DETECTOR},
+            {"augment": ["flip"], "learning_rate": 1e-2}, boxed,
+            lambda run: [str(next(Path(run.config["dataset"]).rglob("test/*.png")))],
             {"lora_target_modules": ["all-linear"]},
         ),
         "text-generation": Case(

@@ -32,9 +32,10 @@ MASKED = [file for file in EVERY if "fill_mask.Config" in file.read_text(encodin
 ADAPTED = ROOT / "recipes" / "bert_adapt_then_classify.py"
 CHINESE = ROOT / "recipes" / "e5_chinese_reviews.py"
 OF_MASKS = [file for file in EVERY if "image_segmentation.Config" in file.read_text(encoding="utf-8")]
+OF_BOXES = [file for file in EVERY if "object_detection.Config" in file.read_text(encoding="utf-8")]
 OF_PAIRS = [file for file in EVERY if "seq2seq.Config" in file.read_text(encoding="utf-8")]
 SEARCH = [file for file in EVERY if "sentence_similarity.Config" in file.read_text(encoding="utf-8")]
-APART = [*IMAGES, *LANGUAGE, *MASKED, *OF_PAIRS, *OF_MASKS, *SEARCH, ADAPTED, CHINESE]
+APART = [*IMAGES, *LANGUAGE, *MASKED, *OF_PAIRS, *OF_MASKS, *OF_BOXES, *SEARCH, ADAPTED, CHINESE]
 RECIPES = [file for file in EVERY if file not in APART]
 SMALL = (
     "--max_train_samples 64 --max_eval_samples 16 --max_test_samples 32 --max_steps 4 --logging_steps 1 --disable_tqdm"
@@ -268,6 +269,16 @@ def test_a_recipe_of_masks_ends_with_a_whole_run(file: Path, tmp_path: Path) -> 
     figures = json.loads((folder / "metrics.json").read_text())
     assert figures["iou"]["n"] == 3 and len(figures["baselines"]) == 3
     assert named_in(file) == ["nuclei"]
+
+
+@pytest.mark.parametrize("file", OF_BOXES, ids=lambda file: file.stem)
+def test_a_recipe_of_boxes_ends_with_a_whole_run(file: Path, tmp_path: Path) -> None:
+    small = '{"widths": [4, 8, 8], "hidden_size": 8}'
+    assert run(file, "--demo", *SMALL.split(), "--model_args", small) == 0
+    figures = json.loads((tmp_path / "runs" / f"{file.stem}-demo" / "metrics.json").read_text())
+    assert figures["map"]["n"] == 32 and list(figures["baselines"]) == ["color_blobs"]
+    assert "map_small" in figures and "map_large" not in figures, "no digit is large"
+    assert named_in(file) == []
 
 
 @with_demo

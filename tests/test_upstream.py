@@ -177,6 +177,13 @@ def _groups() -> bool:
     return callable(group_parameters)
 
 
+def _boxes_of_all() -> bool:
+    """A detector's loss divides by the boxes of all processes where accelerate knows of any, and only there."""
+    from transformers.loss import loss_for_object_detection as losses
+
+    return "if PartialState._shared_state != {}:" in inspect.getsource(losses.ImageLoss.forward)
+
+
 TOUCHED: dict[str, tuple[str, Callable[[], bool]]] = {
     "transformers: `past_key_values`, since 5.24 `cache`": ("baselines/language/auto.py", _cache),
     "transformers: every config is a dataclass (5.4)": ("baselines/configs.py", _configs_are_dataclasses),
@@ -199,6 +206,7 @@ TOUCHED: dict[str, tuple[str, Callable[[], bool]]] = {
     "config._attn_implementation": ("training/callbacks/speed.py", _implementation),
     "transformers.optimization.TYPE_TO_SCHEDULER_FUNCTION": ("training/optim.py", _schedules),
     "AcceleratorState._reset_state": ("training/job.py", _state),
+    "PartialState._shared_state": ("tasks/object_detection/task.py", _boxes_of_all),
     "peft.utils.constants: the layers that LoRA adapts by default": ("models/adapting/lora.py", _lora_targets),
     "torch.nn.modules.batchnorm._BatchNorm": ("models/adapting/freezing.py", _batch_norm),
     "timm.models.group_parameters": ("training/optim.py", _groups),

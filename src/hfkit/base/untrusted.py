@@ -3,9 +3,11 @@
 import codecs
 import json
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from xml.parsers import expat
 
 from hfkit.base.errors import HfkitError
 
@@ -133,3 +135,24 @@ def read_yaml(text: str, path: Path, first: int = 1) -> Any:
         where = f"{path}, line {mark.line + first}" if mark else str(path)
         what = f"The front matter is not YAML: {getattr(error, 'problem', None) or error}"
         raise HfkitError(what, where=where) from error
+
+
+@contextmanager
+def xml_parser(name: str) -> Iterator[Any]:
+    """expat's parser of a file that messages call `name`, for the caller's handlers. What a document type may declare,
+    entities and files elsewhere, is refused: nine lines of it can fill the memory. Raises HfkitError inside: that, or
+    what is no XML."""
+    parser = expat.ParserCreate()
+
+    def refuse(entity: str, *_: Any) -> None:
+        where = f"{name} line {parser.CurrentLineNumber}"
+        raise HfkitError(f"The file declares the entity {entity!r}, which is not read", where=where, fix="write it out")
+
+    parser.EntityDeclHandler = refuse
+    try:
+        yield parser
+    except expat.ExpatError as error:
+        where = f"{name} line {error.lineno}"
+        raise HfkitError(f"The file is not XML: {expat.ErrorString(error.code)}", where=where) from error
+    except (LookupError, ValueError) as error:  # of the encoding that its first line names
+        raise HfkitError(f"The file cannot be read: {error}", where=name, fix="write it in UTF-8") from error

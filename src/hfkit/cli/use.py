@@ -33,7 +33,7 @@ def use_commands(commands: Any) -> None:
     predict.add_argument(
         "--output_format",
         default=argparse.SUPPRESS,
-        help="of names: spans, or words with a tag each; of answers: rows, or squad",
+        help="of names: spans, or words with a tag each; of answers: rows, or squad; of objects: boxes, coco or yolo",
     )
     predict.add_argument(
         "--candidate_labels",

@@ -91,6 +91,12 @@ def carve(
     return {role: splits[role] for role in ROLES}
 
 
+def rarest(rows: Rows) -> Sequence[Hashable]:
+    """What a row counts as when a split is drawn, whose label has `classes`, several or none: the rarest of them."""
+    counts = Counter(one for held in rows.label for one in set(held.classes))
+    return [min(held.classes, key=lambda one: (counts[one], one), default=-1) for held in rows.label]
+
+
 def share_of(role: str, arguments: DataArguments, card: DataCard | None) -> float:
     """How much of the rows a split gets that the source lacks: as the flag says, else the card, else a tenth."""
     asked = (getattr(arguments, f"{role}_size"), getattr(card, f"{role}_size", None), DEFAULT_SHARE)

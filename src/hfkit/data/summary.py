@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import datasets
-import pyarrow as pa
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.processes import is_first
@@ -18,7 +17,7 @@ from hfkit.data.tables.columns import Columns
 from hfkit.data.tables.rows import Rows
 from hfkit.data.text.chats import said, unpacked
 from hfkit.data.vision.decode import data_of
-from hfkit.data.vision.pictures import stored_column
+from hfkit.data.vision.pictures import pictured
 
 if TYPE_CHECKING:
     from hfkit.data.text.document_streams import DocumentStream
@@ -136,13 +135,9 @@ def build(
     texts = rows.inputs if columns.image is None else {}
     held = {"id": rows.id, **texts, "label": rows.label} | ({"group": rows.unit} if grouped else {})
     features = dict.fromkeys(held, datasets.Value("string")) | {"label": feature_of(problem_type, names)}
-    named = datasets.Dataset.from_dict(held, features=datasets.Features(features))
-    if columns.image is None:
-        return named
-    table = pa.table({"image": stored_column(rows.table, columns.image, rows.index)})
-    pictures = datasets.Dataset(table, info=datasets.DatasetInfo(features=datasets.Features(image=datasets.Image())))
-    order = ["id", "image", *list(held)[1:]]
-    return datasets.concatenate_datasets([pictures, named], axis=1).select_columns(order)
+    if columns.image is not None:
+        return pictured(rows.table, rows.index, {"image": columns.image}, held, features)
+    return datasets.Dataset.from_dict(held, features=datasets.Features(features))
 
 
 def rename_labels(
@@ -204,7 +199,18 @@ def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:
     """sha256 over id, texts and label names: equal for equal examples in equal order, whatever file they came from. A
     picture, and a mask, counts with the sha256 of its file."""
     digest = hashlib.sha256()
-    order = ("id", "text", "text_pair", "answers", "references", "documents", "grades", "score", *DOCUMENTS[1:])
+    order = (
+        "id",
+        "text",
+        "text_pair",
+        "answers",
+        "references",
+        "documents",
+        "grades",
+        "score",
+        "boxes",
+        *DOCUMENTS[1:],
+    )
     columns = [rows[name][:] for name in order if name in rows.column_names]
     for name in ("image", "mask"):
         if name in rows.column_names:

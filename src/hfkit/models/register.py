@@ -25,6 +25,7 @@ MODELS = {
     "AutoModelForTokenClassification": ("baselines.tagger",),
     "AutoModelForImageClassification": ("baselines.vision.auto",),
     "AutoModelForSemanticSegmentation": ("baselines.vision.unet",),
+    "AutoModelForObjectDetection": ("baselines.vision.detector",),
     "AutoModelForCausalLM": ("baselines.language.auto",),
     "AutoModelForMaskedLM": ("baselines.language.masked",),
     "AutoModelForSeq2SeqLM": ("baselines.seq2seq",),

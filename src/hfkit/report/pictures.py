@@ -2,12 +2,16 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as parquet
 from markupsafe import Markup
 from PIL import Image
 
+from hfkit.base.atomic import whole_file, writing
 from hfkit.base.errors import HfkitError
 from hfkit.runs.run import Run
 
@@ -19,7 +23,22 @@ LARGEST = 4 << 20
 SIDE = 2048
 """Pixels of a side at most; the filters of a first layer are the largest."""
 
+KEPT = 3 << 20
+"""Bytes of the pictures that a run keeps."""
+
+KINDS = {"part": pa.string(), "row": pa.int64(), "label": pa.int64(), "why": pa.string(), "image": pa.binary()}
 Row = dict[str, Any]
+
+
+def keep_tiles(run: Run, rows: Sequence[Row], notes: Sequence[str]) -> None:
+    """Write pictures.parquet: as many of the pictures, in their order, as `KEPT` bytes hold; run.json says how many,
+    with the `notes` of what went wrong. Raises HfkitError: the disk failed."""
+    sizes = np.cumsum([len(row["image"]) for row in rows])
+    kept = [row for row, size in zip(rows, sizes, strict=True) if size <= KEPT]
+    with writing(run.path), whole_file(run.path / "pictures.parquet") as staged:
+        table = pa.Table.from_pylist(kept, schema=pa.schema(list(KINDS.items())))
+        parquet.write_table(table, staged, compression="zstd")
+    run.update(pictures={"kept": len(kept), "left_out": len(rows) - len(kept), "notes": list(notes)})
 
 
 def kept_tiles(table: pa.Table, run: Run, rows: int, others: tuple[str, ...] = ()) -> list[Row]:

@@ -4,7 +4,7 @@ The defaults are CIFAR-10's (32 pixels, three channels); `build_model` puts the 
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
@@ -121,4 +121,25 @@ class UNetConfig(PreTrainedConfig):
     num_channels: int = 3
     widths: Sequence[int] = (16, 32, 64, 128)
     norm: Literal["batch", "group", "none"] = "batch"
+    dropout: float | int = 0.0
+
+
+@strict
+class DetectorConfig(PreTrainedConfig):
+    """An anchor-free detector: `widths` are the plain backbone's channels at the strides 2, 4, 8, ...; 0.62 million
+    parameters by default. `backbone` is timm's name of one that stands in its place, made with `backbone_args`.
+
+    Places stand `stride` pixels apart: 4, so that small objects have one of their own. `num_queries` places, the surest
+    ones, are answered with. `norm` is "batch" or "group", as in `UNetConfig`; a backbone of timm's keeps its own."""
+
+    model_type = "hfkit-detector"
+
+    num_channels: int = 3
+    widths: Sequence[int] = (16, 32, 64, 96, 128)
+    backbone: str | None = None
+    backbone_args: dict[str, Any] | None = None
+    hidden_size: int = 64
+    stride: int = 4
+    num_queries: int = 300
+    norm: Literal["batch", "group"] = "batch"
     dropout: float | int = 0.0

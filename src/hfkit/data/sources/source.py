@@ -107,6 +107,10 @@ def _embedded(name: str, arguments: DataArguments) -> Source:
         from hfkit.data.sources.packaged.slices import slices
 
         table = slices(path)
+    elif path.suffix == ".json":
+        from hfkit.data.sources.packaged.scenes import scenes
+
+        table = scenes(path)
     else:
         table = labelled_strings(path) if path.suffix == ".xml" else replace(read_table(path), origin=path.name)
     for column, asked in embedded.rows.items():

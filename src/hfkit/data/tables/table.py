@@ -146,6 +146,10 @@ def arrow_table(origin: str, table: Any) -> Table:
             if not strings or len(set(told)) != len(told):
                 what = f"The file names the labels of {column!r}, and not each by a string of its own"
                 raise HfkitError(what, where=origin)
+        for key, part in inner.items() if isinstance(inner, dict) and kind is None else ():
+            part = part.get("feature", part) if isinstance(part, dict) else part
+            if isinstance(part, dict) and isinstance(part.get("names"), list):
+                names[f"{column}.{key}"] = list(map(str, part["names"]))
         if kind == "Image" and inner is feature:
             pictures.append(column)
     columns = {name: _plain(table[name]) for name in table.column_names}

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class Picture:
     width: int
     height: int
     objects: list[Mapping[str, Any]]
+    entry: Mapping[str, Any] = field(default_factory=dict)  # all that the file says of it
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def read_coco(path: Path) -> Coco:
     for file, width, height in sizes.values():
         if width < 1 or height < 1 or width * height > MAX_PIXELS:
             raise HfkitError(f"{file} is said to have {width} x {height} pixels", where=str(path))
-    pictures = [Picture(*size, objects[id]) for id, size in sizes.items()]
+    pictures = [Picture(*sizes[one["id"]], objects[one["id"]], one) for one in found["images"]]
     return Coco(dict(sorted(names.items())), pictures)
 
 

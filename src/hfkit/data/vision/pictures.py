@@ -4,7 +4,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -233,6 +233,22 @@ def stored_column(table: Table, column: str, rows: Sequence[int]) -> Any:
         return values  # stays in the file that it is mapped from
     mask = np.isin(np.arange(len(values)), rows)
     return values.filter(pa.array(mask))  # rows stand in the source's order, and a chunk alone never overflows
+
+
+def pictured(
+    table: Table, rows: Sequence[int], images: Mapping[str, str], held: Mapping[str, Any], kinds: Mapping[str, Any]
+) -> Any:
+    """Rows of a table as a data set: pictures, undecoded, of the table's columns that `images` names, after `id`, and
+    what is `held` beside them, of the `kinds` that `datasets.Features` takes."""
+    import pyarrow as pa
+    from datasets import Dataset, DatasetInfo, Features, Image, concatenate_datasets
+
+    stored = {name: stored_column(table, column, rows) for name, column in images.items()}
+    features = Features({name: Image() for name in stored})
+    pictures = Dataset(pa.table(stored), info=DatasetInfo(features=features))
+    beside = Dataset.from_dict(dict(held), features=Features(dict(kinds)))
+    order = ["id", *stored, *(name for name in held if name != "id")]
+    return concatenate_datasets([pictures, beside], axis=1).select_columns(order)
 
 
 def reads_images(task: str | None) -> bool:

@@ -13,6 +13,9 @@ from hfkit.base.errors import HfkitError, nearest
 EMBEDDING_MODULES = {"embeddings", "embedding", "embed_tokens", "embed_positions", "word_embeddings", "wte", "wpe"}
 """What the models of transformers, and ours, call their token and position vectors."""
 
+CLASS_HEADS = {"class_embed", "enc_score_head", "denoising_class_embed"}
+"""What says classes inside of a detector's own model: RT-DETR's and its kin's."""
+
 
 def freeze(model: nn.Module, patterns: Iterable[str], new: Collection[str] = ()) -> int:
     """Stop parameters from learning; returns how many numbers.
@@ -68,7 +71,8 @@ def in_head(model: nn.Module, name: str) -> bool:
         return False
     if first in ("encoder", "decoder") and not hasattr(model, prefix):  # T5's stand beside its output layer
         return False
-    return first != prefix and first not in EMBEDDING_MODULES
+    inside = not CLASS_HEADS.isdisjoint(name.split("."))
+    return inside or (first != prefix and first not in EMBEDDING_MODULES)
 
 
 def timm_heads(model: nn.Module) -> list[str]:

@@ -2,8 +2,7 @@
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from hfkit.base.errors import HfkitError, after
 from hfkit.base.untrusted import read_text
 from hfkit.config import DataArguments
 from hfkit.data.sources.source import Source, open_source
-from hfkit.data.splits import carve, limited, remove_repeats
+from hfkit.data.splits import carve, limited, rarest, remove_repeats
 from hfkit.data.tables.columns import group_of, row_ids
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, units
@@ -22,7 +21,7 @@ from hfkit.data.vision.coco import coco_files, mask_table
 from hfkit.data.vision.decode import Facts
 from hfkit.data.vision.masks import VOID, Legend, Values, class_table, counted_values, legend_of, read_mask
 from hfkit.data.vision.pairs import pair_tables
-from hfkit.data.vision.pictures import image_column, located, looked_at, pixel_range, stored_column
+from hfkit.data.vision.pictures import image_column, located, looked_at, pictured, pixel_range
 from hfkit.data.vision.pixels import BadImage
 from hfkit.tasks.image_segmentation.config import MaskColumns
 
@@ -67,9 +66,9 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
         splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
         levels = None
         if "train" in splits:
-            splits = carve(splits, _rarest, arguments, opened.card, notes)
+            splits = carve(splits, rarest, arguments, opened.card, notes)
             levels = pixel_range(splits["train"].table, arguments.pixel_range, notes)
-        splits = limited(splits, _rarest, arguments, notes)
+        splits = limited(splits, rarest, arguments, notes)
         for role, rows in splits.items():
             there = {one for held in rows.label for one in held.classes}
             absent = [name for id, name in enumerate(names) if id not in there]
@@ -240,12 +239,6 @@ def _check(table: Table, role: str, bad: dict[int, str], skip: bool, notes: list
     notes.append(f"{what}: {table.places([*bad])} skipped")
 
 
-def _rarest(rows: Rows) -> Sequence[Hashable]:
-    """What a picture counts as when a split is drawn: its rarest class."""
-    counts = Counter(one for held in rows.label for one in held.classes)
-    return [min(held.classes, key=lambda one: (counts[one], one), default=-1) for held in rows.label]
-
-
 def _finish(
     opened: Source,
     splits: dict[str, Rows],
@@ -274,18 +267,10 @@ def _finish(
 
 
 def _dataset(rows: Rows, names: list[str], image: str, grouped: bool) -> Any:
-    import pyarrow as pa
-    from datasets import ClassLabel, Dataset, DatasetInfo, Features, Image, List, Value, concatenate_datasets
+    from datasets import ClassLabel, List, Value
 
-    stored = {
-        name: stored_column(rows.table, column, rows.index) for name, column in (("image", image), ("mask", "mask"))
-    }
-    features = Features(image=Image(), mask=Image())
-    pictures = Dataset(pa.table(stored), info=DatasetInfo(features=features))
     held: dict[str, Any] = {"id": rows.id, "label": [list(one.classes) for one in rows.label]}
     kinds: dict[str, Any] = {"id": Value("string"), "label": List(ClassLabel(names=names))}
     if grouped:
         held["group"], kinds["group"] = rows.unit, Value("string")
-    named = Dataset.from_dict(held, features=Features(kinds))
-    order = ["id", "image", "mask", *list(held)[1:]]
-    return concatenate_datasets([pictures, named], axis=1).select_columns(order)
+    return pictured(rows.table, rows.index, {"image": image, "mask": "mask"}, held, kinds)

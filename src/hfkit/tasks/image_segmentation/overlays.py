@@ -8,24 +8,19 @@ import pyarrow as pa
 import torch
 from PIL import Image
 
-from hfkit.base.atomic import writing
 from hfkit.base.sanitize import line
 from hfkit.data.vision.decode import decode
 from hfkit.data.vision.masks import VOID
 from hfkit.evaluation.metric import as_array
+from hfkit.report.pictures import keep_tiles
 from hfkit.tasks.image_segmentation.metrics import iou
 from hfkit.tasks.image_segmentation.task import ids_of
-from hfkit.training.test_split import write_table
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
     from hfkit.runs.run import Run
     from hfkit.tasks.image_segmentation.task import ImageSegmentation
-
-FILE = "pictures.parquet"
-LARGEST = 3 << 20
-"""Bytes of all kept pictures."""
 
 SIDE, WORST, BEST, EXAMPLES = 320, 6, 2, 4
 """Pixels of the longer side; the pictures that are shown, and those that a form has for examples."""
@@ -65,12 +60,7 @@ def keep(run: "Run", task: "ImageSegmentation", model: torch.nn.Module, test: "D
             )
     except Exception as error:  # no picture is worth a model that is trained
         notes.append(line(f"{type(error).__name__}: {error}"))
-    kinds = {"part": pa.string(), "row": pa.int64(), "label": pa.int64(), "why": pa.string(), "image": pa.binary()}
-    sizes = np.cumsum([len(row["image"]) for row in rows])
-    kept = [row for row, size in zip(rows, sizes, strict=True) if size <= LARGEST]
-    with writing(run.path):
-        write_table(run.path / FILE, pa.Table.from_pylist(kept, schema=pa.schema(list(kinds.items()))))
-    run.update(pictures={"kept": len(kept), "left_out": len(rows) - len(kept), "notes": notes})
+    keep_tiles(run, rows, notes)
 
 
 def _layers(task: "ImageSegmentation", model: torch.nn.Module, row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,9 +5,9 @@
 """
 
 from pathlib import Path
-from xml.parsers import expat
 
 from hfkit.base.errors import HfkitError
+from hfkit.base.untrusted import xml_parser
 from hfkit.data.tables.table import Table, counted
 
 
@@ -16,7 +16,6 @@ def labelled_strings(path: Path) -> Table:
     are one part of the string, as parserator joins them: of <StreetName> the first has the tag B-StreetName, the others
     I-StreetName (IOB2). Raises HfkitError: the file is not such XML: it has text outside of a tag, an empty word, or
     tags within tags."""
-    parser = expat.ParserCreate()
     tokens, tags = list[list[str]](), list[list[str]]()
     lines, inside = list[int](), list[str]()
 
@@ -47,12 +46,9 @@ def labelled_strings(path: Path) -> Table:
     def refuse(what: str) -> None:
         raise HfkitError(what, where=f"{path.name} line {parser.CurrentLineNumber}")
 
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = begin, end, text
-    try:
+    with xml_parser(path.name) as parser:
+        parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = begin, end, text
         parser.Parse(path.read_bytes(), True)
-    except expat.ExpatError as error:
-        what = f"The file is not XML: {expat.ErrorString(error.code)}"
-        raise HfkitError(what, where=f"{path.name} line {error.lineno}") from error
     changed = sum(word != word.strip() for words in tokens for word in words)
     notes = [f"{counted(changed, 'word')} of {path.name} lost white space at an end"] if changed else []
     columns = {"tokens": [[word.strip() for word in words] for words in tokens], "tags": tags}

@@ -1,10 +1,9 @@
 """TMX, the exchange format of translation memories: a unit holds the same text in several languages."""
 
 from pathlib import Path
-from typing import Any
-from xml.parsers import expat
 
 from hfkit.base.errors import HfkitError
+from hfkit.base.untrusted import xml_parser
 from hfkit.data.readers import open_bytes
 from hfkit.data.tables.table import Table, counted
 from hfkit.tasks.seq2seq.pairs.languages import direction
@@ -16,8 +15,7 @@ _CODES = {"bpt", "ept", "it", "ph", "ut"}
 def read_tmx(path: Path, source: str | None, target: str | None) -> Table:
     """The units of a TMX file that have both languages, in columns that are named after them.
 
-    It is read piece by piece; codes of layout within a text are left out. What a document type may declare, entities
-    and files elsewhere, is refused: nine lines of it can fill the memory. Where there are more
+    It is read piece by piece, as `xml_parser` does; codes of layout within a text are left out. Where there are more
     than two languages, `source` and `target` are asked for, as `direction` reads them. Raises HfkitError: it is no XML,
     declares entities, holds no unit, or has not the languages asked for."""
     units = _Units(path)
@@ -46,18 +44,10 @@ class _Units:
         self._language: str | None = None
         self._text: list[str] | None = None
         self._codes = 0
-        self.parser = expat.ParserCreate()
-        self.parser.StartElementHandler, self.parser.EndElementHandler = self._begin, self._end
-        self.parser.CharacterDataHandler = self._data
-        self.parser.EntityDeclHandler = self._entity
-        try:
-            with open_bytes(path) as stream:
-                self.parser.ParseFile(stream)
-        except expat.ExpatError as error:
-            where = f"{path.name} line {error.lineno}"
-            raise HfkitError(f"The file is not XML: {expat.ErrorString(error.code)}", where=where) from error
-        except (LookupError, ValueError) as error:  # of the encoding that its first line names
-            raise HfkitError(f"The file cannot be read: {error}", where=str(path), fix="write it in UTF-8") from error
+        with xml_parser(path.name) as self.parser, open_bytes(path) as stream:
+            self.parser.StartElementHandler, self.parser.EndElementHandler = self._begin, self._end
+            self.parser.CharacterDataHandler = self._data
+            self.parser.ParseFile(stream)
 
     def _begin(self, element: str, attributes: dict[str, str]) -> None:
         if element == "tu":
@@ -82,7 +72,3 @@ class _Units:
     def _data(self, data: str) -> None:
         if self._text is not None and not self._codes:
             self._text.append(data)
-
-    def _entity(self, name: str, *_: Any) -> None:
-        where = f"{self.name} line {self.parser.CurrentLineNumber}"
-        raise HfkitError(f"The file declares the entity {name!r}, which is not read", where=where, fix="write it out")

@@ -1,0 +1,1 @@
+"""What boxes are judged by: which answer is of which box, and what is wrong with the others."""
