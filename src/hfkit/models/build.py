@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import transformers
@@ -22,13 +22,11 @@ from hfkit.models.adapting.lora import add_lora
 from hfkit.models.inspection import check_memory, first_line, say
 from hfkit.models.loading import Built
 from hfkit.models.settings import override, set_dropout, set_labels
+from hfkit.tasks import Task
 from hfkit.tasks.discover import find
 
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
 
-
-def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None = None) -> tuple[PreTrainedModel, Any]:
+def build_model(config: ModelArguments, task: Task, data: DatasetDict | None = None) -> tuple[PreTrainedModel, Any]:
     """A model that fits the task, with what may learn decided, and its tokenizer or image processor.
 
     A pretrained classifier whose labels have the task's names keeps its head and its order of the labels; any other
@@ -64,7 +62,7 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
 
 def from_scratch(
     config: Any,
-    task: "Task",
+    task: Task,
     texts: Callable[[], Iterable[str]] | None,
     length: int,
     lowercase: bool = True,

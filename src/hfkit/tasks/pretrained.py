@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import transformers
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -16,10 +16,8 @@ from hfkit.models.inspection import check_vocabulary, say
 from hfkit.models.loading import Built, read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, set_dropout, set_labels
+from hfkit.tasks import Task
 from hfkit.tasks.discover import find
-
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
 
 PRETRAINING = ("", "PreTraining", "MaskedLM", "CausalLM", "ConditionalGeneration")
 """Heads that everyone fine-tunes from."""
@@ -30,7 +28,7 @@ Settle = Callable[[Any, PreTrainedTokenizerBase, str], str | None]
 
 def pretrained(
     config: Any,
-    task: "Task",
+    task: Task,
     kinds: Mapping[Any, Any],
     called: str,
     keeps_head: Callable[[PreTrainedConfig], bool],

@@ -2,22 +2,22 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import Dataset, Features, List, Value
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
 from hfkit.data.cards.card import DataCard
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.splits import carve, group_of, keep_apart, limited, remove_repeats
+from hfkit.data.summary import LoadedData, finished
 from hfkit.data.tables.columns import ID_NAMES, identifies
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, units
 from hfkit.data.tables.table import Table, counted, is_missing
 from hfkit.tasks.question_answering.spans.overlap import by_character
 from hfkit.tasks.question_answering.spans.written import NOWHERE, STARTS, Answer, placed, unfolded, written
-
-if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
 
 QUESTIONS = ("question", "query", "question_text")
 CONTEXTS = ("context", "passage", "paragraph", "text_pair", "context_text", "document", "article", "text")
@@ -41,7 +41,7 @@ class Columns:
     id: str | None
 
 
-def load(arguments: DataArguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
+def load(arguments: DataArguments, only_test: bool = False, label_names: list[str] | None = None) -> LoadedData:
     """Questions with their contexts and answers as three splits, or with `only_test` the test split alone (of a single
     file, all of it).
 
@@ -197,11 +197,7 @@ def _answerable(rows: Rows) -> Sequence[Hashable]:
     return [bool(answers) for answers in rows.label]
 
 
-def _finish(
-    opened: Source, columns: Columns, splits: dict[str, Rows], notes: list[str], by_asked: bool
-) -> "LoadedData":
-    from hfkit.data.summary import finished
-
+def _finish(opened: Source, columns: Columns, splits: dict[str, Rows], notes: list[str], by_asked: bool) -> LoadedData:
     contexts = len({context for rows in splits.values() for context in rows.inputs["text_pair"]})
     sizes = " / ".join(f"{len(rows):,}" for rows in splits.values())
     return finished(
@@ -218,8 +214,6 @@ def _finish(
 
 
 def _dataset(rows: Rows, role: str, by_asked: bool) -> Any:
-    from datasets import Dataset, Features, List, Value
-
     text = Value("string")
     numbers: dict[str, int] = {}
     contexts = [numbers.setdefault(context, len(numbers)) for context in rows.inputs["text_pair"]]

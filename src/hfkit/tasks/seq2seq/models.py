@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from datasets import DatasetDict
@@ -19,13 +19,11 @@ from hfkit.inference.generation.sampling import settle
 from hfkit.models.inspection import check_memory, first_line, say
 from hfkit.models.loading import Built
 from hfkit.models.settings import override, set_dropout, set_labels, settle_generation
+from hfkit.tasks import Task
 from hfkit.tasks.discover import find
 from hfkit.tasks.pretrained import pretrained
 from hfkit.tasks.seq2seq.config import Config
 from hfkit.tasks.seq2seq.task import said_before
-
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
 
 SUCH = "google-t5/t5-small"
 
@@ -43,7 +41,7 @@ WRITING = (*DecodingArguments.__dataclass_fields__, "forced_bos_token_id", "deco
 """What an adapter's config keeps of how texts are written: a whole model has its generation_config.json."""
 
 
-def build(config: Config, task: "Task", data: DatasetDict | None) -> Built:
+def build(config: Config, task: Task, data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     if config.model.startswith("baseline:"):
         model, processor, new = *_from_scratch(config, task, data), list[str]()
@@ -126,7 +124,7 @@ def _try_out(model: Any, processor: PreTrainedTokenizerBase, name: str) -> None:
 
 
 def _from_scratch(
-    config: Config, task: "Task", data: DatasetDict | None
+    config: Config, task: Task, data: DatasetDict | None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """An untrained encoder-decoder and its tokenizer, which learns both sides of the training pairs. Raises HfkitError:
     there are no pairs, or `--model_args` do not fit."""
