@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-KeysAndValues = tuple[Tensor, Tensor]
-"""Each (batch, heads, tokens, size of a head)."""
+KeysAndValues = tuple[Tensor, Tensor]  # each (batch, heads, tokens, size of a head)
 
 Remember = Callable[[Callable[[], KeysAndValues]], KeysAndValues]
 """Takes what makes the keys and values of the tokens at hand, and gives those to look at: earlier calls' among them."""

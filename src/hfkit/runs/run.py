@@ -213,8 +213,7 @@ def claim(config: TrainConfig, path: Path, recipe: str) -> Run:
     return Run(path)
 
 
-_HELD: set[Path] = set()
-"""What this process holds: to open and close such a lock once more would lose it (fcntl(2))."""
+_HELD: set[Path] = set()  # what this process holds: to open and close such a lock once more would lose it (fcntl(2))
 
 
 def held(path: Path) -> bool:

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Processor", "Task", "build_task", "find"]
 
-Processor = Any
-"""A tokenizer or an image processor: transformers has no class for both."""
+Processor = Any  # a tokenizer or an image processor: transformers has no class for both
 
 
 def build_task(config: "TrainConfig", data: "DatasetDict") -> Task:

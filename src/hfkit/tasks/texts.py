@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
+import numpy as np
 import torch
+from datasets import Dataset
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
@@ -12,8 +14,7 @@ from hfkit.data.text.special_tokens import has_padding, read_as_text
 from hfkit.models.adapting.padding import of_one_length
 from hfkit.tasks.base import BaseTask
 
-AT_ONCE = 64
-"""Windows that are computed together when a text is asked about, whatever its length."""
+AT_ONCE = 64  # windows that are computed together when a text is asked about, whatever its length
 
 
 class TextTask(BaseTask):
@@ -38,6 +39,14 @@ class TextTask(BaseTask):
             for begin in range(0, len(rows), at_once or len(rows)):
                 here = slice(begin, begin + (at_once or len(rows)))
                 yield rows[here], {name: value[here] for name, value in part.items()}
+
+
+def added_up(
+    self: BaseTask, encoded: Dataset, rows: Dataset, predictions: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The `by_example` of sums: what was found of each window, added up over each text of `encoded`."""
+    document = np.asarray(rows["document"][:], dtype=int)
+    return {name: np.bincount(document, weights=values, minlength=len(encoded)) for name, values in predictions.items()}
 
 
 def settle_tokens(model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> dict[str, Any]:

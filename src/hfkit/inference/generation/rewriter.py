@@ -13,8 +13,7 @@ from hfkit.data.text.windows import padded
 from hfkit.inference.generation.sampling import Draw, Sound, drawn_as_likeliest
 from hfkit.models.loading import quiet
 
-TOKENS_CPU, TOKENS = 4096, 65536
-"""Tokens in a batch, source, padding and what is written together, once for each beam."""
+TOKENS_CPU, TOKENS = 4096, 65536  # tokens in a batch, source, padding and what is written together, once for each beam
 
 
 class Written(NamedTuple):

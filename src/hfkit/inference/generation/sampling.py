@@ -17,8 +17,7 @@ from hfkit.base.sanitize import before_stop
 from hfkit.config import GenerationArguments
 from hfkit.models.inspection import first_line
 
-NEW_TOKENS = 50
-"""Tokens that are added where neither the user nor the model says: two or three sentences."""
+NEW_TOKENS = 50  # tokens that are added where neither the user nor the model says: two or three sentences
 
 # name: what is refused, and what to give instead.
 RULES: dict[str, tuple[Callable[[Any], bool], str]] = {

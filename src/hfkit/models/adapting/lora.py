@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel
 
-ALL_LINEAR = "all-linear"
-"""As in PEFT: every layer that multiplies by a matrix, but the head and the embeddings."""
+ALL_LINEAR = "all-linear"  # as in PEFT: every layer that multiplies by a matrix, but the head and the embeddings
 
 UNTOUCHED = 1e-3
 """How near the mean of all token vectors one lies that no training has moved, as a share of their spread."""

@@ -8,8 +8,7 @@ from hfkit.hub.space.facts import Facts
 from hfkit.hub.space.forms import BARS, mistake, told
 from hfkit.runs.run import Run
 
-GAP = "___"
-"""What people may write for a hidden word, whatever the model's mask token is."""
+GAP = "___"  # what people may write for a hidden word, whatever the model's mask token is
 
 
 def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:

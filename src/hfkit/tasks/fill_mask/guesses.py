@@ -14,11 +14,8 @@ from hfkit.tasks.fill_mask.task import FillMask
 from hfkit.tasks.fill_mask.words import text_of, words_of
 
 FILE = "guesses.json"
-TEXTS = 8
-"""Texts that are shown, spread evenly over the split."""
-
-LONGEST = 1200
-"""Characters of a text that are kept."""
+TEXTS = 8  # texts that are shown, spread evenly over the split
+LONGEST = 1200  # characters of a text that are kept
 
 
 def keep(

@@ -23,8 +23,7 @@ QUESTIONS = ("question", "query", "question_text")
 CONTEXTS = ("context", "passage", "paragraph", "text_pair", "context_text", "document", "article", "text")
 ANSWERS = ("answers", "answer", "answer_text", "label")
 
-FEW_TITLES = 10
-"""Below so many, held-out splits are drawn by contexts: a title alone would be a split of its own kind."""
+FEW_TITLES = 10  # below so many, held-out splits are drawn by contexts: a title alone would be a split of its own kind
 
 CHARACTERS = "F1 counts their characters, not words"
 

@@ -16,8 +16,7 @@ from hfkit.report.svg import Plot, thin
 from hfkit.runs.run import Run
 from hfkit.tasks.question_answering.spans.overlap import by_character, normalized, score
 
-WORST, AROUND = 12, 400
-"""Answers that a page shows, and characters of the context on either side of them."""
+WORST, AROUND = 12, 400  # answers that a page shows, and characters of the context on either side of them
 
 KINDS = {
     "right": "the answer, to the word",

@@ -10,8 +10,7 @@ from hfkit.runs.run import Run
 
 LABELS = {"translation": "Translation", "summarization": "Summary"}
 
-LONGEST = 1000
-"""Characters of an example."""
+LONGEST = 1000  # characters of an example
 
 
 def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:

@@ -25,8 +25,7 @@ from hfkit.tasks.seq2seq.pairs.columns import Columns, choose, unfolded
 from hfkit.tasks.seq2seq.pairs.scripts import main_script
 from hfkit.tasks.seq2seq.pairs.tmx import read_tmx
 
-GROUP_KEPT = 2000
-"""Characters of a source that name its group: a data set of articles is not copied into every run."""
+GROUP_KEPT = 2000  # characters of a source that name its group: a data set of articles is not copied into every run
 
 
 @dataclass

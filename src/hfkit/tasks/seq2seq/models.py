@@ -27,15 +27,13 @@ from hfkit.tasks.seq2seq.task import said_before
 
 SUCH = "google-t5/t5-small"
 
-CONTEXT = 256
-"""Tokens of a baseline's texts where --max_length does not say."""
+CONTEXT = 256  # tokens of a baseline's texts where --max_length does not say
 
 BEAMS = 4
 """Beams of translations and summaries where neither --num_beams nor the model says: T5's, BART's and the Transformer's
 papers all have 4."""
 
-LONGEST = 100
-"""Training targets, of most characters, whose tokens say how long a text may get."""
+LONGEST = 100  # training targets, of most characters, whose tokens say how long a text may get
 
 WRITING = (*DecodingArguments.__dataclass_fields__, "forced_bos_token_id", "decoder_start_token_id")
 """What an adapter's config keeps of how texts are written: a whole model has its generation_config.json."""

@@ -16,13 +16,11 @@ from hfkit.runs.run import Run
 from hfkit.tasks.discover import find
 from hfkit.tasks.seq2seq.task import OUTPUTS
 
-WORST, LOOPS = 12, 4
-"""Rows that a page shows, and as many of each kind of output that is no answer."""
+WORST, LOOPS = 12, 4  # rows that a page shows, and as many of each kind of output that is no answer
 
 RESAMPLES = 300
 
-AT_ONCE = 200
-"""Rows whose own figures are computed together."""
+AT_ONCE = 200  # rows whose own figures are computed together
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:

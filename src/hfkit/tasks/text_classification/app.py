@@ -7,8 +7,7 @@ from hfkit.hub.space.facts import Facts
 from hfkit.hub.space.forms import BARS, mistake, told
 from hfkit.tasks import classification
 
-DECIDING = 5
-"""Windows of a long text that are shown, the most telling first."""
+DECIDING = 5  # windows of a long text that are shown, the most telling first
 
 
 def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:

@@ -12,11 +12,8 @@ from hfkit.models.inspection import readable
 from hfkit.tasks.classifying import ClassifyingPipeline
 from hfkit.tasks.text_classification.task import TextClassification
 
-FUNCTIONS = ("sigmoid", "softmax", "none")
-"""What transformers can make of logits."""
-
-BACKENDS = ("torch", "openvino")
-"""What a text classifier can be computed with."""
+FUNCTIONS = ("sigmoid", "softmax", "none")  # what transformers can make of logits
+BACKENDS = ("torch", "openvino")  # what a text classifier can be computed with
 
 
 def pipeline(

@@ -22,8 +22,7 @@ from hfkit.tasks.pretrained import on_opening, pretrained
 from hfkit.tasks.text_classification.config import Config
 from hfkit.tasks.text_classification.task import TextClassification
 
-BASELINE_LENGTH = 512
-"""Tokens that a baseline reads of a text when --max_length does not say."""
+BASELINE_LENGTH = 512  # tokens that a baseline reads of a text when --max_length does not say
 
 
 def build(config: Config, task: Task, data: DatasetDict | None) -> Built:

@@ -40,6 +40,7 @@ class TextClassification(TextTask, Classification):
     padding: str = "right"
     few_shot: str = "none"  # contrastive: what the encoder learns is which texts have the same label
 
+    READING = ("max_length", "long_text", "stride", "padding")
     name = "text-classification"
     auto_model = "AutoModelForSequenceClassification"
 
@@ -92,12 +93,6 @@ class TextClassification(TextTask, Classification):
     def truncated(self) -> Truncation:
         """How texts become token ids."""
         return Truncation(self.max_length, self.long_text, self.stride)
-
-    def reading(self) -> dict[str, Any]:
-        """How texts are read, which the model's config keeps."""
-        return {"task": self.name} | {
-            name: getattr(self, name) for name in ("max_length", "long_text", "stride", "padding")
-        }
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the labels in the model's order (matched by name), and the model's limit and padding.

@@ -14,14 +14,9 @@ from hfkit.base.atomic import write_json, writing
 from hfkit.data.text.windows import IGNORED
 
 FILE = "passages.json"
-COUNT = 3
-"""Documents of each kind."""
-
-TOKENS = 160
-"""Tokens of a document that are kept: a paragraph or two."""
-
-SHORTEST = 40
-"""Bytes of a document that counts: of a few words, one rare name would make the hardest."""
+COUNT = 3  # documents of each kind
+TOKENS = 160  # tokens of a document that are kept: a paragraph or two
+SHORTEST = 40  # bytes of a document that counts: of a few words, one rare name would make the hardest
 
 
 def keep(

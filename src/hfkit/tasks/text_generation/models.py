@@ -21,8 +21,7 @@ from hfkit.tasks import Task
 from hfkit.tasks.text_generation import SPEC
 from hfkit.tasks.text_generation.config import Config
 
-CONTEXT = 256
-"""Tokens of a baseline's training text when --max_length does not say."""
+CONTEXT = 256  # tokens of a baseline's training text when --max_length does not say
 
 
 def build(config: Config, task: Task, data: DatasetDict | None) -> Built:

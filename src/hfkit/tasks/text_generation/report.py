@@ -15,11 +15,8 @@ from hfkit.report.page import section
 from hfkit.report.svg import Plot, thin
 from hfkit.runs.run import Run
 
-LOOKS = 6
-"""Looks of which the samples are shown: the first, the last, and some between."""
-
-HARDEST = 5
-"""Texts that the card shows."""
+LOOKS = 6  # looks of which the samples are shown: the first, the last, and some between
+HARDEST = 5  # texts that the card shows
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:

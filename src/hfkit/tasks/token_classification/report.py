@@ -16,11 +16,8 @@ from hfkit.tasks.token_classification.errors import KINDS, errors
 from hfkit.tasks.token_classification.metrics import counts, f1
 from hfkit.tasks.token_classification.words.schemes import Entity, has_scheme, judged
 
-NAMES = "names.json"
-"""What a run keeps of names that training showed, and of others."""
-
-WORST, TYPES, WORDS = 12, 30, 120
-"""Texts and types that a page shows, and words of a text."""
+NAMES = "names.json"  # what a run keeps of names that training showed, and of others
+WORST, TYPES, WORDS = 12, 30, 120  # texts and types that a page shows, and words of a text
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:

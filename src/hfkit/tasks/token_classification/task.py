@@ -24,9 +24,6 @@ from hfkit.tasks.token_classification.errors import by_training
 from hfkit.tasks.token_classification.words.schemes import has_scheme, scheme_of_labels
 from hfkit.tasks.token_classification.words.windows import Reader, apart, firsts, targets
 
-READING = ("max_length", "stride", "scheme", "padding")
-"""What a model's config keeps of how texts are read."""
-
 _IDS = List(Value("int32"))
 
 
@@ -45,6 +42,7 @@ class TokenClassification(TextTask):
     pad_token_id: int = 0  # what fills the shorter windows of a batch
     padding: str = "right"  # on which side
 
+    READING = ("max_length", "stride", "scheme", "padding")
     name = "token-classification"
     auto_model = "AutoModelForTokenClassification"
 
@@ -81,7 +79,7 @@ class TokenClassification(TextTask):
             "num_labels": len(self.labels),
             "id2label": dict(enumerate(self.labels)),
             "label2id": {label: index for index, label in enumerate(self.labels)},
-            "hfkit": {"task": self.name} | {name: getattr(self, name) for name in READING},
+            "hfkit": self.reading(),
         }
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
@@ -99,7 +97,7 @@ class TokenClassification(TextTask):
             pad_token_id=model_config.pad_token_id,
             padding=saved.get("padding") or processor.padding_side,
         )
-        model_config.hfkit = {**saved, **task.model_kwargs()["hfkit"]}
+        model_config.hfkit = {**saved, **task.reading()}
         return task
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:

@@ -27,11 +27,8 @@ from hfkit.tasks.image_classification.task import ImageClassification
 from hfkit.training.test_split import write_table
 
 FILE = "pictures.parquet"
-LARGEST = 3 << 20
-"""Bytes of all kept pictures: with base64 a page of 4 MB, which mails and browsers take."""
-
-AUGMENTED, LOOKS = 4, 5
-"""Training pictures that are shown augmented, and in how many epochs."""
+LARGEST = 3 << 20  # bytes of all kept pictures: with base64 a page of 4 MB, which mails and browsers take
+AUGMENTED, LOOKS = 4, 5  # training pictures that are shown augmented, and in how many epochs
 
 Row = dict[str, Any]
 

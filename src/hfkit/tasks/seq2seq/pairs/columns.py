@@ -19,8 +19,7 @@ TARGETS = (
     "summary", "highlights", "abstract", "answer", "response", "simplification", "title", "headline",
 )  # fmt: skip
 
-TRANSLATION = "translation"
-"""The column of the Hub's translation data sets: {"en": "...", "zh": "..."} a row."""
+TRANSLATION = "translation"  # the column of the Hub's translation data sets: {"en": "...", "zh": "..."} a row
 
 
 @dataclass(frozen=True)

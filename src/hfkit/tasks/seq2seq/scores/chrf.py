@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 ORDER = 6
-BETA = 2
-"""How much more recall weighs than precision."""
+BETA = 2  # how much more recall weighs than precision
 
 
 def chrf_sums(prediction: str, references: Sequence[str]) -> list[int]:
