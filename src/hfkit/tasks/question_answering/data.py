@@ -80,14 +80,13 @@ def _columns(tables: dict[str, Table], arguments: DataArguments, card: DataCard 
     """The columns, by flag, by card, by name; places, and what has no answer, where any split says so."""
     table = next(iter(tables.values()))
     every = {name.casefold(): name for one in tables.values() for name in reversed(list(one.columns))}
-    named = {name.casefold(): name for name in reversed(list(table.columns))}
     given = card.columns if card else {}
 
     def column(what: str, flag: str, role: str, names: Sequence[str], taken: Sequence[str] = ()) -> str:
         asked = getattr(arguments, flag) or given.get(role)
         if asked:
             table.known(asked)
-        found = asked or next((named[name] for name in names if name in named and named[name] not in taken), None)
+        found = asked or table.first_of(names, taken)
         if found is None:
             told = f"No column holds the {what}; there are {', '.join(table.columns)}"
             fix = f"say --{flag} NAME; names that are known are {', '.join(names)}"
@@ -95,11 +94,11 @@ def _columns(tables: dict[str, Table], arguments: DataArguments, card: DataCard 
         return str(found)
 
     # Rows that were published as hfkit reads them have the question as text.
-    questions = (*QUESTIONS, "text") if "text_pair" in named else QUESTIONS
+    questions = (*QUESTIONS, "text") if table.first_of(["text_pair"]) else QUESTIONS
     question = column("questions", "text_column", "text", questions)
     context = column("contexts", "text_pair_column", "text_pair", CONTEXTS, [question])
     answers = column("answers", "label_column", "label", ANSWERS, [question, context])
-    id = given.get("id") or next((named[name] for name in ID_NAMES if name in named), None)
+    id = given.get("id") or table.first_of(ID_NAMES)
     start = next((every[name] for name in STARTS if name in every), None)
     return Columns(question, context, answers, start, every.get("is_impossible"), id)
 

@@ -1,6 +1,5 @@
 """Models that make one text of another: pretrained encoder-decoders, and one from scratch."""
 
-import contextlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -16,7 +15,8 @@ from hfkit.baselines.language.tokenizers import train_for_pairs
 from hfkit.config import DecodingArguments, GenerationArguments
 from hfkit.data.text.language_codes import codes_of
 from hfkit.inference.generation.sampling import settle
-from hfkit.models.inspection import check_memory, first_line, say
+from hfkit.models.build import untrained
+from hfkit.models.inspection import first_line, say
 from hfkit.models.loading import Built
 from hfkit.models.settings import override, set_dropout, set_labels, settle_generation
 from hfkit.tasks import Task
@@ -138,15 +138,4 @@ def _from_scratch(
     settings.vocab_size, settings.pad_token_id = len(processor), processor.pad_token_id
     settings.bos_token_id = settings.eos_token_id = settings.decoder_start_token_id = processor.eos_token_id
     set_labels(settings, task.for_model(settings, processor).model_kwargs())
-    with _told():
-        check_memory(AutoModelForSeq2SeqLM, settings)
-        return AutoModelForSeq2SeqLM.from_config(settings), processor
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """What a network refuses is the user's --model_args."""
-    try:
-        yield
-    except (ValueError, RuntimeError, ZeroDivisionError) as error:
-        raise HfkitError(first_line(error), where="--model_args") from error
+    return untrained(AutoModelForSeq2SeqLM, settings), processor

@@ -13,6 +13,7 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.baselines.language.tokenizers import TOKENIZERS
 from hfkit.data.text.packing import segments
 from hfkit.models.adapting import four_bit
+from hfkit.models.build import untrained
 from hfkit.models.inspection import check_vocabulary, first_line
 from hfkit.models.loading import Built, read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
@@ -81,10 +82,7 @@ def from_scratch(
     settings.vocab_size = len(processor)
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
         setattr(settings, name, getattr(processor, name))
-    try:
-        return AutoModelForCausalLM.from_config(settings), processor
-    except ValueError as error:
-        raise HfkitError(first_line(error), where="--model_args") from error
+    return untrained(AutoModelForCausalLM, settings), processor
 
 
 def _begin_texts(processor: Tokenizer) -> None:
