@@ -34,5 +34,4 @@ def build_task(config: "TrainConfig", data: "DatasetDict") -> Task:
     from hfkit.config.rules import check  # the configuration finds its task through this package
 
     check(config)
-    task: Task = find(config.task).task_class.build(config, data)
-    return task
+    return find(config.task).task_class.build(config, data)

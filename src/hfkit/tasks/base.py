@@ -130,8 +130,7 @@ class BaseTask:
 
         Called where batches are prepared, which may be another process: nothing but the arguments and the task's own
         seed may decide what comes out."""
-        features: list[dict[str, Any]] = dataset.__getitems__(rows)
-        return features
+        return dataset.__getitems__(rows)
 
     def collate(self, features: list[dict[str, Any]]) -> "dict[str, torch.Tensor]":
         """Encoded rows -> one padded batch."""

@@ -26,8 +26,7 @@ class TextTask(BaseTask):
     def filled_on(self, side: str) -> Self:
         """A copy whose batches are filled on this side."""
         own: Any = self  # a dataclass, which this class alone is not
-        filled: Self = replace(own, padding=side)
-        return filled
+        return replace(own, padding=side)
 
     def parts(
         self, inputs: dict[str, torch.Tensor], at_once: int | None = None

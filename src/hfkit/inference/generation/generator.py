@@ -1,13 +1,11 @@
 """TextGenerator: prompts -> continuations, alone and told as they are made, or in batches that change no answer."""
 
-import copy
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import LogitsProcessorList
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.sanitize import before_stop
@@ -15,7 +13,7 @@ from hfkit.config import GenerationArguments
 from hfkit.data.text.layouts import Prompt
 from hfkit.inference.generation.prompts import token_ids
 from hfkit.inference.generation.rewriter import TOKENS, TOKENS_CPU, seed_of
-from hfkit.inference.generation.sampling import Draw, Sound, Telling, drawn_as_likeliest, said, settle
+from hfkit.inference.generation.sampling import Telling, for_generate, said, settle, up_to_end
 from hfkit.inference.pipelines import pipeline
 from hfkit.models.loading import quiet
 
@@ -115,12 +113,7 @@ class TextGenerator:
         pad: Any = self.config.pad_token_id
         ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows], device=self.device)
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=self.device)
-        processors = LogitsProcessorList([Sound()])
-        config: Any = copy.deepcopy(self.config)
-        config.max_new_tokens = self._new(rows[0])
-        if config.do_sample and not self._draws_beams():
-            processors.append(Draw(config, seeds))
-            config = drawn_as_likeliest(config)
+        config, processors = for_generate(self.config, self._new(rows[0]), seeds)
         with quiet(), torch.inference_mode(), torch.random.fork_rng():
             torch.manual_seed(seeds[0])  # for beams that are drawn
             made = self.model.generate(
@@ -143,9 +136,7 @@ class TextGenerator:
 
     def _ended(self, ids: list[int]) -> list[int]:
         """An answer up to its end token, or the one that completes a stop: what follows in a batch is padding."""
-        ends = self.config.eos_token_id
-        known = set(ends) if isinstance(ends, list) else {ends}
-        ids = ids[: next((at for at, token in enumerate(ids) if token in known), len(ids))]
+        ids = ids[: up_to_end(ids, self.config)]
 
         def stopped(count: int) -> bool:
             text = str(self.tokenizer.decode(ids[:count], skip_special_tokens=False)).rstrip("\ufffd")

@@ -133,6 +133,24 @@ def drawn_as_likeliest(config: GenerationConfig) -> GenerationConfig:
     return plain
 
 
+def for_generate(config: GenerationConfig, new: int, seeds: Sequence[int]) -> tuple[Any, LogitsProcessorList]:
+    """What `generate` is given for rows of these seeds that get so many `new` tokens: the config, and processors that
+    refuse NaN and, where tokens are drawn without beams, draw them."""
+    own: Any = copy.deepcopy(config)
+    own.max_new_tokens, processors = new, LogitsProcessorList([Sound()])
+    if own.do_sample and own.num_beams == 1:
+        processors.append(Draw(own, seeds))
+        own = drawn_as_likeliest(own)
+    return own, processors
+
+
+def up_to_end(ids: list[int], config: Any) -> int | None:
+    """How many tokens come before the end token; None where there is none."""
+    ends = config.eos_token_id
+    known = set(ends) if isinstance(ends, list) else {ends}
+    return next((at for at, token in enumerate(ids) if token in known), None)
+
+
 class Sound(LogitsProcessor):
     """Refuses NaN, from which any token could follow."""
 

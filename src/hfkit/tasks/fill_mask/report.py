@@ -14,7 +14,6 @@ from hfkit.tasks.fill_mask.guesses import FILE
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
-    """What the page shows of a masked language model."""
     return {"own": [section(str(__package__), "words.html.jinja", texts=_texts(run), spread=_spread(seen))]}
 
 

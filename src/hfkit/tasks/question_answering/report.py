@@ -35,7 +35,6 @@ OTHER = "other"
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
-    """What the page shows of answers."""
     settings = run.info["task_settings"]
     rows = _rows(run, seen, settings)
     shown = section(

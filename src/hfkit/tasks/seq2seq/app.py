@@ -38,7 +38,6 @@ def examples(run: Run, at_most: int) -> list[list[str]]:
 
 
 def example(info: Mapping[str, Any]) -> str:
-    """An input for the snippets of a card, as Python."""
     return '"A text to begin with."'
 
 
@@ -59,5 +58,4 @@ print(tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True))""
 
 
 def job(info: Mapping[str, Any]) -> str:
-    """What the model of a run does, in words."""
     return {"translation": "translation", "summarization": "summarization"}.get(info["task"], "rewriting texts")

@@ -1,6 +1,5 @@
 """load: pairs of a source text and what it becomes, as checked splits that share no source."""
 
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from hfkit.config import DataArguments
 from hfkit.data.cards.card import known_cards
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.sources.text_files import TEXT_SUFFIXES
-from hfkit.data.splits import carve, keep_apart, limited, remove_repeats
+from hfkit.data.splits import alike, carve, keep_apart, limited, remove_repeats
 from hfkit.data.summary import LoadedData, finished
 from hfkit.data.tables.columns import ID_NAMES, group_of, row_ids
 from hfkit.data.tables.roles import choose_splits
@@ -62,9 +61,9 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
         splits = {role: _rows(table, role, columns, group, notes) for role, table in tables.items()}
         splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
         if "train" in splits:
-            splits = carve(splits, _alike, arguments, opened.card, notes)
+            splits = carve(splits, alike, arguments, opened.card, notes)
         splits = keep_apart(splits, "source", "source", notes, keep=arguments.keep_duplicates)
-        splits = limited(splits, _alike, arguments, notes)
+        splits = limited(splits, alike, arguments, notes)
     return _finish(opened, columns, {"test": splits["test"]} if only_test else splits, notes)
 
 
@@ -121,11 +120,6 @@ def _rows(table: Table, role: str, columns: Columns, group: str | None, notes: l
 
 def _listed(cell: Any) -> list[Any]:
     return list(cell) if isinstance(cell, list | tuple) else [cell]
-
-
-def _alike(rows: Rows) -> Sequence[Hashable]:
-    """Pairs are of one kind when a split is drawn."""
-    return [0] * len(rows)
 
 
 def _finish(opened: Source, columns: Columns, splits: dict[str, Rows], notes: list[str]) -> LoadedData:

@@ -24,7 +24,6 @@ AT_ONCE = 200  # rows whose own figures are computed together
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
-    """What the page shows of written texts."""
     if missing := {"source", "references", "prediction", "unfinished"} - set(seen.table.column_names):
         raise HfkitError(f"{run.path / 'predictions.parquet'} lacks what hfkit writes: {', '.join(sorted(missing))}")
     metric = find(str(run.info["task"])).metrics(run.info["task_settings"])[0]

@@ -60,7 +60,6 @@ class Seq2Seq(BaseTask):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        """The name that was asked for."""
         return self.task
 
     @property
@@ -70,7 +69,6 @@ class Seq2Seq(BaseTask):
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
-        """See `hfkit.build_task`."""
         check_reads(config.task, data)
         given = {name: getattr(config, name) for name in ("task", *cls.READING, "label_smoothing_factor", "seed")}
         return cls(**given, most=config.max_generate_samples if config.predict_with_generate else 0)

@@ -67,9 +67,7 @@ class TextClassificationPipeline(TextPipeline, ClassifyingPipeline, transformers
         if isinstance(function_to_apply, str) and function_to_apply.lower() not in FUNCTIONS:
             what = f"There is no function_to_apply {function_to_apply!r}."
             raise HfkitError(what, fix=nearest(function_to_apply, FUNCTIONS))
-        parameters: tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
-        parameters = super()._sanitize_parameters(function_to_apply, top_k)
-        return parameters
+        return super()._sanitize_parameters(function_to_apply, top_k)
 
     def logits(self, rows: Sequence[Any], batch_size: int | None = None) -> torch.Tensor:
         """(rows, labels) in float32 on the CPU, in the order of `rows`: texts, or dicts of `text` and `text_pair`.

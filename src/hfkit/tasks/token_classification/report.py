@@ -21,7 +21,6 @@ WORST, TYPES, WORDS = 12, 30, 120  # texts and types that a page shows, and word
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
-    """What the page shows of a tagger."""
     texts = _texts(run, seen)
     shown = section(
         str(__package__),

@@ -70,11 +70,9 @@ class TokenClassification(TextTask):
 
     @property
     def classes(self) -> list[str]:
-        """The tags, in their order."""
         return self.labels
 
     def model_kwargs(self) -> dict[str, Any]:
-        """Fields of the model's config."""
         return {
             "num_labels": len(self.labels),
             "id2label": dict(enumerate(self.labels)),

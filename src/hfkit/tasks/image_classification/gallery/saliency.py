@@ -52,8 +52,7 @@ def maps(model: nn.Module, pixels: Tensor, targets: list[int]) -> Maps | None:
     from captum.attr import LayerGradCam, LayerGradientXActivation
 
     def answer(seen: Tensor) -> Tensor:
-        logits: Tensor = model(pixel_values=seen).logits.float()
-        return logits
+        return model(pixel_values=seen).logits.float()
 
     target = torch.tensor(targets, device=pixels.device)
     for layer in layers(model, pixels[:1])[:TRIED]:

@@ -34,7 +34,6 @@ class Layout:
 
     @property
     def used(self) -> set[str]:
-        """The columns that are read."""
         return {self.words, self.tags, *([self.given] if self.given else [])}
 
     @property
