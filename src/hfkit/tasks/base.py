@@ -57,7 +57,6 @@ class BaseTask:
     """Fields that a model's config keeps under `hfkit`: how its inputs are read."""
 
     name: str  # the task's main name
-    auto_model: str  # the transformers Auto class that builds a model for the job
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def settings(self) -> dict[str, Any]:

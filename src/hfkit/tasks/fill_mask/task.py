@@ -47,7 +47,6 @@ class FillMask(TextTask):
 
     READING = ("max_length", "padding")
     name = "fill-mask"
-    auto_model = "AutoModelForMaskedLM"
     problem_type = "masked_language_modeling"
 
     @classmethod

@@ -40,7 +40,6 @@ class QuestionAnswering(TextTask):
 
     READING = ("max_length", "stride", "max_answer_length", "no_answer", "threshold", "padding")
     name = "question-answering"
-    auto_model = "AutoModelForQuestionAnswering"
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:

@@ -56,7 +56,6 @@ class Seq2Seq(BaseTask):
     writes: bool = False  # texts are written, as a finished model does; it is no setting either
 
     READING = ("max_length", "max_target_length", "source_prefix", "source_lang", "target_lang")
-    auto_model = "AutoModelForSeq2SeqLM"
 
     @property
     def name(self) -> str:  # type: ignore[override]

@@ -42,7 +42,6 @@ class TextClassification(TextTask, Classification):
 
     READING = ("max_length", "long_text", "stride", "padding")
     name = "text-classification"
-    auto_model = "AutoModelForSequenceClassification"
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:

@@ -46,7 +46,6 @@ class TextGeneration(BaseTask):
 
     READING = ("max_length",)
     name = "text-generation"
-    auto_model = "AutoModelForCausalLM"
     problem_type = "language_modeling"
 
     @classmethod

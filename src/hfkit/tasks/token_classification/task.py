@@ -44,7 +44,6 @@ class TokenClassification(TextTask):
 
     READING = ("max_length", "stride", "scheme", "padding")
     name = "token-classification"
-    auto_model = "AutoModelForTokenClassification"
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
