@@ -156,6 +156,10 @@ class ConfigParser(argparse.ArgumentParser):
         page.add_text(self.epilog)
         return page.format_help()
 
+    def format_all(self) -> str:
+        """Every flag, in groups."""
+        return super().format_help()
+
     def parse_flags(self, argv: Sequence[str] | None) -> argparse.Namespace:
         """The flags as a namespace, `none` understood in lists and --learning-rate too; exit status 2 on a flag that is
         not known."""
@@ -214,7 +218,7 @@ class _HelpAll(argparse.Action):
     """The whole page, as `--help` shows the first."""
 
     def __call__(self, parser: Any, *_: Any) -> None:
-        print(argparse.ArgumentParser.format_help(parser), end="")
+        print(parser.format_all(), end="")
         parser.exit()
 
 

@@ -28,6 +28,16 @@ class TextTask(BaseTask):
         own: Any = self  # a dataclass, which this class alone is not
         return replace(own, padding=side)
 
+    def fitted(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase, **settled: Any) -> Self:
+        """A copy with what was `settled`, and the token and the side that batches are filled with: the side that the
+        model was built or opened with, else the tokenizer's. The config is told `hfkit`."""
+        saved = getattr(model_config, "hfkit", None) or {}
+        own: Any = self
+        side = saved.get("padding") or processor.padding_side
+        task: Self = replace(own, pad_token_id=model_config.pad_token_id, padding=side, **settled)
+        model_config.hfkit = {**saved, **task.reading()}
+        return task
+
     def parts(
         self, inputs: dict[str, torch.Tensor], at_once: int | None = None
     ) -> Iterator[tuple[torch.Tensor, dict[str, torch.Tensor]]]:

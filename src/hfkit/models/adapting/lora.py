@@ -211,7 +211,6 @@ def quiet_peft() -> Iterator[None]:
     of writing a linear layer."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        warnings.filterwarnings("ignore", message="fan_in_fan_out")
         warnings.filterwarnings("ignore", message="(?s).*tie_word_embeddings")  # `adapters.summed` sees to that
-        warnings.filterwarnings("ignore", "fan_in_fan_out is set to False")  # and is then set as GPT-2 needs it
+        warnings.filterwarnings("ignore", message="fan_in_fan_out")  # which is then set as GPT-2 needs it
         yield

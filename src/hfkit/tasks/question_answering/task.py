@@ -59,18 +59,10 @@ class QuestionAnswering(TextTask):
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the model's limit and its padding, see `settle_tokens`. Raises HfkitError: `max_length` is above
         what the model can read; and what `Reader` refuses."""
-        saved = settle_tokens(model_config, processor)
+        settle_tokens(model_config, processor)
         length = limit(self.max_length, model_config, processor, LENGTH)
         Reader(processor, length, self.stride)
-        task = replace(
-            self,
-            max_length=length,
-            pad_token_id=model_config.pad_token_id,
-            pad_token_type_id=processor.pad_token_type_id,
-            padding=saved.get("padding") or processor.padding_side,
-        )
-        model_config.hfkit = {**saved, **task.reading()}
-        return task
+        return self.fitted(model_config, processor, max_length=length, pad_token_type_id=processor.pad_token_type_id)
 
     def chosen(self, model_config: PreTrainedConfig, validated: dict[str, Any]) -> Self:
         """A copy with the threshold of no answer under which F1 on the validation rows is best; the config is told."""

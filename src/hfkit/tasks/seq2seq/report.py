@@ -34,8 +34,8 @@ def parts(run: Run, seen: Predictions) -> dict[str, Any]:
         metric=metric,
         kinds=_kinds(run, seen.table),
         lengths=_by_length(seen.table, metric),
-        worst=_rows(seen.table, own, metric, _worst(own, metric)),
-        loops=_rows(seen.table, own, metric, _ill(seen.table)),
+        worst=_rows(seen.table, own, _worst(own, metric)),
+        loops=_rows(seen.table, own, _ill(seen.table)),
     )
     log = run.log()
     looks = plots.score(log, metric.name, (run.info.get("training") or {}).get("best_step"))
@@ -91,7 +91,7 @@ def _ill(table: pa.Table) -> list[int]:
     return np.flatnonzero(table["unfinished"].to_numpy())[:LOOPS].tolist()
 
 
-def _rows(table: pa.Table, own: np.ndarray, metric: Metric, places: list[int]) -> list[dict[str, Any]]:
+def _rows(table: pa.Table, own: np.ndarray, places: list[int]) -> list[dict[str, Any]]:
     """Source, reference and output side by side."""
     rows = table.take(places).to_pylist() if places else []
     found = []

@@ -1,6 +1,6 @@
 """Token classification: each word of a text gets a tag."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -83,19 +83,11 @@ class TokenClassification(TextTask):
         """A copy with the tags in the model's order (matched by name), its limit and its padding. See `settle_tokens`;
         and words are given a space before them where the tokenizer marks words by one. Raises HfkitError: `max_length`
         is above what the model can read; and what `Reader` refuses."""
-        saved = settle_tokens(model_config, processor)
+        settle_tokens(model_config, processor)
         space_before_words(processor)
         length = limit(self.max_length, model_config, processor)
         Reader(processor, length, self.stride)
-        task = replace(
-            self,
-            labels=in_order_of(self.labels, model_config),
-            max_length=length,
-            pad_token_id=model_config.pad_token_id,
-            padding=saved.get("padding") or processor.padding_side,
-        )
-        model_config.hfkit = {**saved, **task.reading()}
-        return task
+        return self.fitted(model_config, processor, labels=in_order_of(self.labels, model_config), max_length=length)
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
         """The windows of a split's texts, in the same order: `id`, `input_ids` and `words`, a list of numbers for each
