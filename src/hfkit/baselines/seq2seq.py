@@ -81,19 +81,12 @@ class BaselineSeq2SeqForConditionalGeneration(PreTrainedModel, GenerationMixin):
     ) -> Seq2SeqLMOutput:
         """As Marian's; the source is (batch, source tokens), the target (batch, tokens).
 
-        Args:
-            input_ids, attention_mask: The source, and 1 for its tokens and 0 for padding, on either side; positions
-                count the tokens alone. Without a mask all are tokens.
-            decoder_input_ids, decoder_attention_mask: The target so far, which begins with the start token. None are
-                the labels, moved by one.
-            encoder_outputs: What the encoder has made of the source, in its place.
-            cache, past_key_values, use_cache: What was read and said before. Beside labels none is made.
-            labels: What is to be said, with -100 where nothing is to be learned. The loss is the mean over the rest.
-            kwargs: Of no use here.
-
-        Raises:
-            ValueError: There is no target; or see `TokenEmbeddings`.
-        """
+        A mask has 1 for tokens and 0 for padding, on either side; positions count the tokens alone. Without one all are
+        tokens. In the place of the source stand `encoder_outputs`, what the encoder has made of it. The target so far,
+        `decoder_input_ids`, begins with the start token; None are the labels, moved by one. `cache` or
+        `past_key_values` is what was read and said before; beside labels none is made. `labels` are what is to be said,
+        with -100 where nothing is to be learned; the loss is the mean over the rest. Raises ValueError: there is no
+        target; or see `TokenEmbeddings`."""
         if encoder_outputs is None:
             encoder_outputs = self.encoder(input_ids, attention_mask)
         if decoder_input_ids is None:

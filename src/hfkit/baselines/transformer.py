@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-KeysAndValues = tuple[Tensor, Tensor]
-"""Each (batch, heads, tokens, size of a head)."""
+KeysAndValues = tuple[Tensor, Tensor]  # each (batch, heads, tokens, size of a head)
 
 Remember = Callable[[Callable[[], KeysAndValues]], KeysAndValues]
 """Takes what makes the keys and values of the tokens at hand, and gives those to look at: earlier calls' among them."""
@@ -57,15 +56,10 @@ class MultiHeadAttention(nn.Module):
         remember: Remember | None = None,
         memory: Tensor | None = None,
     ) -> Tensor:
-        """(batch, tokens, size) -> the same shape.
-
-        Args:
-            inputs: What queries are made of.
-            mask: Where each token may look; None is everywhere.
-            causal: In place of a mask: token i sees tokens 0 to i. The kernel then skips half of the work.
-            remember: A cache of keys and values.
-            memory: What keys and values are made of, (batch, other tokens, size); None is `inputs`, self-attention.
-        """
+        """(batch, tokens, size) -> the same shape. The `mask` says where each token may look, None everywhere; with
+        `causal` in its place token i sees tokens 0 to i, and the kernel skips half of the work. Queries are made of
+        `inputs`, keys and values of the `memory`, (batch, other tokens, size), None: of `inputs`, self-attention;
+        `remember` is a cache of both."""
         query = self._split(self.query(inputs))
         make = partial(self._keys_and_values, inputs if memory is None else memory)
         key, value = make() if remember is None else remember(make)
@@ -150,12 +144,8 @@ class _Residual(nn.Module):
 
 
 class TransformerLayer(nn.Module):
-    """Self-attention, attention to a memory where it has one, then the feed-forward layer, each inside a residual.
-
-    Args:
-        config: As for `Transformer`.
-        cross: There is a memory.
-    """
+    """Self-attention, attention to a memory where it has one (`cross`), then the feed-forward layer, each inside a
+    residual. The config is as for `Transformer`."""
 
     def __init__(self, config: Any, cross: bool = False) -> None:
         super().__init__()
@@ -194,13 +184,9 @@ class Transformer(nn.Module):
     Pre-norm (`norm_first`) trains without a long warm-up, because the residual path stays clean. It needs one more norm
     at the end: the last sum is not normed otherwise.
 
-    Args:
-        config: Has `hidden_size`, `num_hidden_layers`, `num_attention_heads`, `intermediate_size`, `dropout` (of the
-            sublayers' outputs), `attention_dropout`, `norm_first` and `hidden_act`.
-        causal: No token sees what comes after it.
-        layers: How many; None is the config's `num_hidden_layers`.
-        cross: It is a decoder that looks at what an encoder has read.
-    """
+    The config has `hidden_size`, `num_hidden_layers` (for which `layers` may stand), `num_attention_heads`,
+    `intermediate_size`, `dropout` (of the sublayers' outputs), `attention_dropout`, `norm_first` and `hidden_act`. In a
+    `causal` one no token sees what comes after it; a decoder with `cross` looks at what an encoder has read."""
 
     def __init__(self, config: Any, causal: bool = False, layers: int | None = None, cross: bool = False) -> None:
         super().__init__()
@@ -220,16 +206,10 @@ class Transformer(nn.Module):
         memory: Tensor | None = None,
         memory_mask: Tensor | None = None,
     ) -> Tensor:
-        """(batch, tokens, size) -> the same shape.
-
-        Args:
-            states: The token vectors.
-            mask: Where each token may look. A causal stack's hides what comes after; None is the causal mask alone.
-            cache: transformers' cache of keys and values, with a memory its EncoderDecoderCache; once it holds some,
-                there has to be a mask.
-            memory: What the encoder has read, (batch, other tokens, size).
-            memory_mask: Where in it each token may look.
-        """
+        """(batch, tokens, size) of token vectors -> the same shape. The `mask` says where each token may look; a causal
+        stack's hides what comes after, and None is the causal mask alone. `cache` is transformers' of keys and values,
+        with a memory its EncoderDecoderCache; once it holds some, there has to be a mask. `memory` is what the encoder
+        has read, (batch, other tokens, size), and `memory_mask` where in it each token may look."""
         causal = self.causal and mask is None
         for number, layer in enumerate(self.layers):
             if cache is not None:  # recomputing would remember twice

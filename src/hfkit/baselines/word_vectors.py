@@ -13,8 +13,7 @@ from hfkit.data.readers import open_bytes
 from hfkit.data.readers.lines import text_lines
 from hfkit.data.tables.table import is_number
 
-MARK = "▁"
-"""What `train_tokenizer` writes before the first piece of a word."""
+MARK = "▁"  # what `train_tokenizer` writes before the first piece of a word
 
 LARGEST = float(torch.finfo(torch.float32).max)
 

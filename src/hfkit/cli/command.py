@@ -131,7 +131,6 @@ class _Parser(argparse.ArgumentParser):
         self.groups: dict[str, list[argparse.Action]] = {}
 
     def format_help(self) -> str:
-        """The commands in groups."""
         page = self._get_formatter()
         page.add_usage(None, self._actions, [])
         page.add_text(self.description)

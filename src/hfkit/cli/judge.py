@@ -11,7 +11,6 @@ EVALUATE_HELP = "a run's figures on another data set"
 
 
 def judge_commands(commands: Any) -> None:
-    """Add the commands to the parser of `hfkit`."""
     commands.add_parser("evaluate", help=EVALUATE_HELP, add_help=False)
     report = commands.add_parser("report", help="write report.html and the model card again, from a run's files")
     report.add_argument("run_folder", metavar="RUN", type=Path)

@@ -17,7 +17,6 @@ TRUST_HELP = "run Python code that the model ships; off unless you trust it, wha
 
 
 def use_commands(commands: Any) -> None:
-    """Add the commands to the parser of `hfkit`."""
     predict = commands.add_parser(
         "predict", help="labels for the rows of a file, the lines of standard input, or a folder of images"
     )

@@ -91,8 +91,7 @@ class TrainConfig(RunArguments, LoopArguments, OptimArguments, ModelArguments, R
 
             what = of_other_tasks(name) or f"there is no knob {name!r}"
             raise HfkitError(what, where=f"{cls.__name__}({name}=...)", fix="drop it, or name the task that it is for")
-        made: Self = super().__new__(config_class)
-        return made
+        return super().__new__(config_class)
 
     @classmethod
     def for_task(cls, name: str = "") -> type[Any]:

@@ -137,7 +137,6 @@ class LabelColumns(LabelColumn):
     )
 
     def rules(self) -> Broken:
-        """What these knobs cannot be together."""
         if len(self.label_columns) == 1:
             yield "--label_columns names one column", f"say --label_column {self.label_columns[0]}"
         if self.label_separator == "":
@@ -174,7 +173,6 @@ class DocumentArguments:
     )
 
     def rules(self) -> Broken:
-        """What these knobs cannot be, alone and with those of a run."""
         if self.document_start is not None:
             try:
                 re.compile(self.document_start)
@@ -200,7 +198,6 @@ class StreamArguments(DocumentArguments):
     )
 
     def rules(self) -> Broken:
-        """What these knobs cannot be with those of a run."""
         if self.streaming and getattr(self, "max_steps", 0) < 0:
             yield "--streaming does not know where to end: a stream has no known length", "add --max_steps 1000"
         for name in ("max_train_samples", "validation_size", "test_size", "unfreeze_epoch"):

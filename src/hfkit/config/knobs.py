@@ -10,8 +10,7 @@ from functools import partial
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-Broken = Iterator[tuple[str, str]]
-"""What `rules` yield: what is wrong, and what to do."""
+Broken = Iterator[tuple[str, str]]  # what `rules` yield: what is wrong, and what to do
 
 
 def knob(

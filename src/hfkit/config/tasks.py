@@ -49,7 +49,6 @@ class TokenArguments:
     )
 
     def rules(self) -> Broken:
-        """What these knobs cannot be together, and with those of a run."""
         tokens, longest = self.tokens_per_batch, self.max_length
         if tokens is not None and getattr(self, "auto_find_batch_size", False):
             what = "--tokens_per_batch and --auto_find_batch_size both decide how large a batch is"

@@ -43,8 +43,7 @@ def load_data(source: RowArguments | str | PathLike[str], **options: Any) -> Loa
         HfkitError: Anything in the data that is not fit for training; the message names file and line."""
     arguments, problem_type, task = _arguments(source, options)
     if (load := _own(task, "stream" if arguments.streaming else "load")) is not None:
-        loaded: LoadedData = load(arguments)
-        return loaded
+        return load(arguments)
     if arguments.streaming:
         raise HfkitError("Only texts for a language model can be streamed", fix="add --task text-generation")
     name = prepared.key(arguments, problem_type, task) if getattr(source, "reuse_tokens", False) else None
@@ -75,9 +74,7 @@ def load_test(
     if arguments.streaming:
         raise HfkitError("--streaming is for training: figures are taken on rows in memory", fix="drop --streaming")
     if (load := _own(task, "load")) is not None:
-        arguments = _own_as_trained(arguments, trained or {})
-        loaded: LoadedData = load(arguments, only_test=True, label_names=label_names)
-        return loaded
+        return load(_own_as_trained(arguments, trained or {}), only_test=True, label_names=label_names)
     opened = open_source(arguments, images=reads_images(task))
     arguments = _as_trained(arguments, trained or {}, opened)
     data = _read(opened, arguments, problem_type, task, only_test=True, known=label_names)

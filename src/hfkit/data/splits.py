@@ -20,6 +20,11 @@ Strata = Callable[[Rows], Sequence[Hashable]]
 """What each row counts as when rows are drawn: every kind keeps its proportion."""
 
 
+def alike(rows: Rows) -> Sequence[Hashable]:
+    """The strata of rows that are all of one kind, such as documents and pairs of texts."""
+    return [0] * len(rows)
+
+
 def remove_repeats(splits: dict[str, Rows], notes: list[str], *, keep: bool = False) -> dict[str, Rows]:
     """Removes repeated texts from training, and from training and validation what a later split also holds.
 

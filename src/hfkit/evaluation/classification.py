@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from hfkit.base.errors import HfkitError
 from hfkit.evaluation import metric
-from hfkit.evaluation.metric import Columns, Metric, Of, mean_of, total
+from hfkit.evaluation.metric import Columns, Metric, Of, mean_of, ratio, total
 
 Counted = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """A figure of (support, claimed, right): of each class the rows that have it, were given it, and both."""
@@ -84,11 +84,6 @@ def _grouped(
     return np.asarray((table @ weights.T).T)
 
 
-def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-    """top / bottom, and 0 where there is nothing to divide by, as scikit-learn's zero_division=0."""
-    return np.divide(top, bottom, out=np.zeros_like(top, dtype=np.float64), where=bottom > 0)
-
-
 def _counts(columns: Columns, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each class that occurs, or each label: rows that have it, rows that were given it, and those that are both."""
     truth, answer = columns["label"], columns["prediction"]
@@ -114,7 +109,7 @@ def _mcc(support: np.ndarray, claimed: np.ndarray, right: np.ndarray) -> np.ndar
     rows = support.sum(axis=1)
     covariance = right.sum(axis=1) * rows - (support * claimed).sum(axis=1)
     spread = (rows**2 - (support**2).sum(axis=1)) * (rows**2 - (claimed**2).sum(axis=1))
-    return _ratio(covariance, np.sqrt(spread))
+    return ratio(covariance, np.sqrt(spread))
 
 
 def _right(columns: Columns) -> np.ndarray:
@@ -177,7 +172,7 @@ def _error_of(name: str, title: str, size: np.ufunc) -> Metric:
 
 
 _WEIGHTED = _average(
-    "f1", "weighted", lambda s, c, r: _ratio((_ratio(2 * r, s + c) * s).sum(axis=1), s.sum(axis=1)), compared=False
+    "f1", "weighted", lambda s, c, r: ratio((ratio(2 * r, s + c) * s).sum(axis=1), s.sum(axis=1)), compared=False
 )
 _OF_PROBABILITIES = (
     Metric("roc_auc", "ROC AUC", SHARES, roc_auc, hub="roc_auc"),
@@ -192,17 +187,17 @@ _OF_PROBABILITIES = (
 PROBLEMS: dict[str, tuple[Metric, ...]] = {
     "single_label_classification": (
         Metric("accuracy", "accuracy", ANSWERS, mean_of(_right), right=_right, hub="accuracy"),
-        _average("f1", "macro", lambda s, c, r: _macro(_ratio(2 * r, s + c), s, c)),
+        _average("f1", "macro", lambda s, c, r: _macro(ratio(2 * r, s + c), s, c)),
         _WEIGHTED,
-        _average("precision", "macro", lambda s, c, r: _macro(_ratio(r, c), s, c), compared=False),
-        _average("recall", "macro", lambda s, c, r: _macro(_ratio(r, s), s, c), compared=False),
+        _average("precision", "macro", lambda s, c, r: _macro(ratio(r, c), s, c), compared=False),
+        _average("recall", "macro", lambda s, c, r: _macro(ratio(r, s), s, c), compared=False),
         Metric("mcc", "Matthews correlation", ANSWERS, _of_counts(_mcc), hub="matthews_correlation"),
         *_OF_PROBABILITIES,
     ),
     "multi_label_classification": (
         # Over all labels, those too that no row has.
-        _average("f1", "macro", lambda s, c, r: _ratio(2 * r, s + c).mean(axis=1)),
-        _average("f1", "micro", lambda s, c, r: _ratio(2 * r.sum(axis=1), (s + c).sum(axis=1))),
+        _average("f1", "macro", lambda s, c, r: ratio(2 * r, s + c).mean(axis=1)),
+        _average("f1", "micro", lambda s, c, r: ratio(2 * r.sum(axis=1), (s + c).sum(axis=1))),
         _WEIGHTED,
         Metric("subset_accuracy", "subset accuracy", ANSWERS, mean_of(_right), right=_right, hub="accuracy"),
         *_OF_PROBABILITIES,

@@ -76,6 +76,11 @@ def total(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
     return numbers.sum(axis=0, keepdims=True) if len(weights) == 1 and (weights == 1).all() else weights @ numbers
 
 
+def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    """top / bottom, and 0 where there is nothing to divide by, as scikit-learn's and seqeval's zero_division=0."""
+    return np.divide(top, bottom, out=np.zeros_like(top, dtype=np.float64), where=bottom > 0)
+
+
 def mean_of(row: Callable[[Columns], np.ndarray]) -> Of:
     """The `of` of a mean: of a number per row."""
     return lambda columns, weights: total(weights, columns.of_rows(row)) / weights.sum(axis=1)

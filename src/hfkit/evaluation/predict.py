@@ -25,8 +25,7 @@ from hfkit.models.kernels.cpu_attention import products
 from hfkit.tasks import Task
 
 Tensors = dict[str, torch.Tensor]
-Plan = tuple[int | None, list[int]]
-"""The epoch and the rows of a batch."""
+Plan = tuple[int | None, list[int]]  # the epoch and the rows of a batch
 
 LOGITS = 2**29
 """Numbers that a batch's logits over a vocabulary may have: 2 GiB in float32, of which a look holds some copies."""

@@ -23,14 +23,9 @@ NAMES = {"transformers": "plain transformers", "hfkit": "hfkit", "code": "transf
 
 MADE = ["One text.", "And another one, which is longer than the first!"]
 
-EXAMPLES = 8
-"""Rows that are compared. One wrong weight or word shows in each; more rows would only take longer."""
-
-ROUNDING = 1e-4
-"""Share of the largest logit by which the order of a picture's normalisation may move one."""
-
-SECONDS = 1800
-"""For downloading and opening; a large model on a slow line takes minutes."""
+EXAMPLES = 8  # rows that are compared. One wrong weight or word shows in each; more rows would only take longer.
+ROUNDING = 1e-4  # share of the largest logit by which the order of a picture's normalisation may move one
+SECONDS = 1800  # for downloading and opening; a large model on a slow line takes minutes
 
 
 def examples(run: Run) -> list[Any]:

@@ -15,8 +15,7 @@ from hfkit.data.tables.columns import TEXT_NAMES
 
 STDIN, STDIN_NAME = "-", "standard input"
 
-Row = tuple[str, dict[str, Any]]
-"""Where a row stands, as a person finds it, and its values by column."""
+Row = tuple[str, dict[str, Any]]  # where a row stands, as a person finds it, and its values by column
 
 
 @dataclass

@@ -19,8 +19,7 @@ from hfkit.inference.writers import open_writer
 
 Answer = dict[str, Any]
 
-SHOWN = 20
-"""Labels that are told with their number, the most frequent first."""
+SHOWN = 20  # labels that are told with their number, the most frequent first
 
 
 def answer_rows(

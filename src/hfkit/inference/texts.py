@@ -1,7 +1,7 @@
 """TextPipeline: what pipelines that read texts share: rows sorted by length, batched under a budget of tokens."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import transformers
@@ -41,6 +41,13 @@ class TextPipeline(AnsweringPipeline):
             check_count("tokens_per_batch", tokens_per_batch)
         place = int(self.device.type != "cpu")
         self.chunk, self.tokens_per_batch = self.chunks[place], tokens_per_batch or self.budgets[place]
+
+    @classmethod
+    def over(
+        cls, model: transformers.PreTrainedModel, processor: Any, *, tokens_per_batch: int | None = None, **options: Any
+    ) -> Self:
+        """What a task's inference.py gives as `pipeline`: see `hfkit.pipeline`."""
+        return cls(model=model, tokenizer=processor, tokens_per_batch=tokens_per_batch, **options)
 
     def at_once(self, batch_size: int | None) -> int:
         return self.chunk

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import transformers
 from accelerate.utils import set_seed  # transformers' own brings peft along, and whatever peft can use
 from datasets import DatasetDict
 from torch import nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
 from hfkit.baselines.tokenizer import train_tokenizer
@@ -22,13 +22,11 @@ from hfkit.models.adapting.lora import add_lora
 from hfkit.models.inspection import check_memory, first_line, say
 from hfkit.models.loading import Built
 from hfkit.models.settings import override, set_dropout, set_labels
+from hfkit.tasks import Task
 from hfkit.tasks.discover import find
 
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
 
-
-def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None = None) -> tuple[PreTrainedModel, Any]:
+def build_model(config: ModelArguments, task: Task, data: DatasetDict | None = None) -> tuple[PreTrainedModel, Any]:
     """A model that fits the task, with what may learn decided, and its tokenizer or image processor.
 
     A pretrained classifier whose labels have the task's names keeps its head and its order of the labels; any other
@@ -64,7 +62,7 @@ def build_model(config: ModelArguments, task: "Task", data: DatasetDict | None =
 
 def from_scratch(
     config: Any,
-    task: "Task",
+    task: Task,
     texts: Callable[[], Iterable[str]] | None,
     length: int,
     lowercase: bool = True,
@@ -95,18 +93,22 @@ def from_scratch(
     settings.pad_token_id = processor.pad_token_id
     set_labels(settings, task.model_kwargs())
     set_labels(settings, task.for_model(settings, processor).model_kwargs())
-    auto_model = getattr(transformers, spec.auto_model)
-    try:
-        check_memory(auto_model, settings)
-        model = auto_model.from_config(settings)
-    except (ValueError, RuntimeError, ZeroDivisionError) as error:
-        raise HfkitError(first_line(error), where="--model_args") from error
+    model = untrained(getattr(transformers, spec.auto_model), settings)
     if vectors:
         if vectors.size != settings.embedding_size:
             what = f"The vectors have {vectors.size} numbers, and embedding_size is {settings.embedding_size}"
             raise HfkitError(what, where=config.word_vectors, fix="take embedding_size out of --model_args")
         vectors.fill(model.get_input_embeddings())
     return model, processor, []
+
+
+def untrained(auto_model: Any, settings: PreTrainedConfig) -> Any:
+    """A model of this config with its start values; what the network refuses is the user's --model_args."""
+    try:
+        check_memory(auto_model, settings)
+        return auto_model.from_config(settings)
+    except (ValueError, RuntimeError, ZeroDivisionError) as error:
+        raise HfkitError(first_line(error), where="--model_args") from error
 
 
 def _word_vectors(config: Any, settings: Any, processor: PreTrainedTokenizerBase) -> WordVectors | None:

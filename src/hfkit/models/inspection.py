@@ -15,8 +15,7 @@ from hfkit.base.processes import is_first
 from hfkit.base.sanitize import flat, line
 from hfkit.base.untrusted import read_json_file
 
-LARGEST_TEXT = 200_000_000
-"""Bytes of a JSON or vocabulary file; the largest tokenizers have 40 MB."""
+LARGEST_TEXT = 200_000_000  # bytes of a JSON or vocabulary file; the largest tokenizers have 40 MB
 
 # A model of no width, layers or words is none; the names are those of transformers' families.
 _AT_LEAST_ONE = re.compile(

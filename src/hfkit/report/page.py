@@ -152,7 +152,7 @@ def example(info: Mapping[str, Any]) -> str:
 
 def plain(info: Mapping[str, Any]) -> dict[str, str]:
     """How plain transformers is asked: `code`, with @PLACE@ for the model's, and what is the `same` then."""
-    said: dict[str, str] = _said(info, "plain", {})
+    said = _said(info, "plain", {})
     code = f"""from transformers import pipeline
 
 model = pipeline("{info["task"]}", @PLACE@{said.get("arguments", "")})

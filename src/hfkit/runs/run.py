@@ -1,12 +1,12 @@
 """Run: a directory of plain files, the only thing that report, compare, predict and push read."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hfkit.base.atomic import remove, write_json, writing
 from hfkit.base.errors import HfkitError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Knobs that change where a run is kept or how it is shown, not what is computed: not part of its identity.
 NOT_IDENTITY = {"output_dir", "overwrite", "disable_tqdm", "report_to", "dataloader_num_workers", "reuse_tokens"}
 NOT_IDENTITY |= {"explain_speed", "push_to_hub", "hub_model_id", "hub_private_repo", "hub_revision"}
+
+Shown = TypeVar("Shown")
 
 
 class Run:
@@ -150,6 +152,21 @@ class Run:
             raise HfkitError(f"{self.path / name} holds no JSON object", fix=fix)
         return content
 
+    def kept(self, name: str, read: Callable[[Any], Shown], none: Shown) -> Shown:
+        """What `read` makes of a JSON file of the run for its report; `none` where there is no such file. Raises
+        HfkitError: it is of another form than the run wrote."""
+        if not (self.path / name).is_file():
+            return none
+        content = read_json_file(self.path / name)
+        try:
+            return read(content)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self.damaged(name) from error
+
+    def damaged(self, name: str) -> HfkitError:
+        """What to say of such a file."""
+        return HfkitError(f"{self.path / name} holds what hfkit does not write", fix="restore the file, or delete it")
+
     def lines(self, name: str, skip: bool = False) -> Iterator[dict[str, Any]]:
         """The objects of a file of JSON lines, none where it is not there; with `skip` without those that are broken."""
         path = self.path / name
@@ -213,8 +230,7 @@ def claim(config: TrainConfig, path: Path, recipe: str) -> Run:
     return Run(path)
 
 
-_HELD: set[Path] = set()
-"""What this process holds: to open and close such a lock once more would lose it (fcntl(2))."""
+_HELD: set[Path] = set()  # what this process holds: to open and close such a lock once more would lose it (fcntl(2))
 
 
 def held(path: Path) -> bool:

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Processor", "Task", "build_task", "find"]
 
-Processor = Any
-"""A tokenizer or an image processor: transformers has no class for both."""
+Processor = Any  # a tokenizer or an image processor: transformers has no class for both
 
 
 def build_task(config: "TrainConfig", data: "DatasetDict") -> Task:
@@ -35,5 +34,4 @@ def build_task(config: "TrainConfig", data: "DatasetDict") -> Task:
     from hfkit.config.rules import check  # the configuration finds its task through this package
 
     check(config)
-    task: Task = find(config.task).task_class.build(config, data)
-    return task
+    return find(config.task).task_class.build(config, data)

@@ -46,16 +46,17 @@ def mapped(
 class BaseTask:
     """What the engine, the report and the pipeline ask of a job, and what a task does where it does not say otherwise.
 
-    A task's class is a dataclass; every setting is plain JSON. It has two ways to be made of its own: `build(config,
-    data)`, by the training rows, and `from_model(model_config, processor)`, by what a saved model's config says. What
-    an answer is judged by stands beside it, in metrics.py."""
+    A task's class is a dataclass; every setting is plain JSON. It has a way of its own to be made by the training rows,
+    `build(config, data)`. What an answer is judged by stands beside it, in metrics.py."""
 
     joint: ClassVar[bool] = False
     """Its loss holds the rows of an update against each other: it is of `represent` and `joint_loss`, and the same
     however the update is cut into batches (`hfkit.training.gradient_cache`)."""
 
+    READING: ClassVar[tuple[str, ...]] = ()
+    """Fields that a model's config keeps under `hfkit`: how its inputs are read."""
+
     name: str  # the task's main name
-    auto_model: str  # the transformers Auto class that builds a model for the job
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def settings(self) -> dict[str, Any]:
@@ -84,9 +85,19 @@ class BaseTask:
         """The labels that an answer is one or several of; None where it is a number or a text."""
         return None
 
+    @classmethod
+    def from_model(cls, model_config: "PreTrainedConfig", processor: Any) -> Self:
+        """The task of a saved model, by what its config says; here by `READING` alone."""
+        saved = getattr(model_config, "hfkit", None) or {}
+        return cls(**{name: saved[name] for name in cls.READING if name in saved}).for_model(model_config, processor)
+
+    def reading(self) -> dict[str, Any]:
+        """What the model's config keeps of the task under `hfkit`."""
+        return {"task": self.name} | {name: getattr(self, name) for name in self.READING}
+
     def model_kwargs(self) -> dict[str, Any]:
         """What the model's config has to hold: labels by name, problem type, and `hfkit`, the task's own settings."""
-        raise NotImplementedError
+        return {"hfkit": self.reading()}
 
     def for_model(self, model_config: "PreTrainedConfig", processor: Any) -> Self:
         """A copy that fits the model: its order of the labels, its limits, its padding."""
@@ -118,8 +129,7 @@ class BaseTask:
 
         Called where batches are prepared, which may be another process: nothing but the arguments and the task's own
         seed may decide what comes out."""
-        features: list[dict[str, Any]] = dataset.__getitems__(rows)
-        return features
+        return dataset.__getitems__(rows)
 
     def collate(self, features: list[dict[str, Any]]) -> "dict[str, torch.Tensor]":
         """Encoded rows -> one padded batch."""

@@ -84,10 +84,6 @@ class Classification(BaseTask):
         dtype = torch.int64 if self.problem_type == SINGLE else torch.float32
         return torch.tensor(np.array([feature["labels"] for feature in features]), dtype=dtype)
 
-    def reading(self) -> dict[str, Any]:
-        """What the model's config keeps of the task under `hfkit`."""
-        raise NotImplementedError
-
     def logits(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """(rows, labels) in float32."""
         raise NotImplementedError

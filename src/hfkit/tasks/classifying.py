@@ -43,7 +43,6 @@ class ClassifyingPipeline(AnsweringPipeline):
     reading: Classification
 
     def settle(self, reading: Classification, mixed_precision: str, exact: bool = False) -> None:
-        """As `AnsweringPipeline.settle`."""
         super().settle(reading, mixed_precision, exact or reading.problem_type == REGRESSION)
 
     def logits(self, rows: Sequence[Any], batch_size: int | None = None) -> torch.Tensor:

@@ -16,8 +16,7 @@ from hfkit.tasks.spec import TaskSpec
 
 GROUP = "hfkit.tasks"
 
-DEFAULT = "text-classification"
-"""The job where nobody names one."""
+DEFAULT = "text-classification"  # the job where nobody names one
 
 
 def find(name: str) -> TaskSpec:

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import transformers
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -16,10 +16,8 @@ from hfkit.models.inspection import check_vocabulary, say
 from hfkit.models.loading import Built, read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, set_dropout, set_labels
+from hfkit.tasks import Task
 from hfkit.tasks.discover import find
-
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
 
 PRETRAINING = ("", "PreTraining", "MaskedLM", "CausalLM", "ConditionalGeneration")
 """Heads that everyone fine-tunes from."""
@@ -30,7 +28,7 @@ Settle = Callable[[Any, PreTrainedTokenizerBase, str], str | None]
 
 def pretrained(
     config: Any,
-    task: "Task",
+    task: Task,
     kinds: Mapping[Any, Any],
     called: str,
     keeps_head: Callable[[PreTrainedConfig], bool],
@@ -41,20 +39,13 @@ def pretrained(
 ) -> Built:
     """The model that `--model` names, its tokenizer, and the parameters that no checkpoint has filled.
 
-    Args:
-        config: Of a task that reads texts.
-        task: The task, which takes the model's order of the labels and its limit; what comes of it is saved with it.
-        kinds: transformers' mapping from configs to the models of the task.
-        called: What such a model is called: tagger.
-        keeps_head: Whether the head that comes with the weights, by its config, is the one that is wanted.
-        settle: How its batches are filled; None has nothing to settle.
-        pooled: The config of a model on the backbone of another, whose kind it checks.
-        way_out: What else may be done where the model was trained for another task.
-        such: A model of the kind, for who names another.
-
-    Raises:
-        HfkitError: There is no such model of its kind, or it was trained for another job; and what reading it raises.
-    """
+    `config` is of a task that reads texts; the `task` takes the model's order of the labels and its limit, and what
+    comes of it is saved with it. `kinds` is transformers' mapping from configs to the models of the task; such a model
+    is `called` a tagger, and `such` a one is proposed to who names another. `keeps_head` says whether the head that
+    comes with the weights, by its config, is the one that is wanted, `settle` how batches are filled (None: there is
+    nothing to settle), `way_out` what else may be done where the model was trained for another task. `pooled` gives the
+    config of a model on the backbone of another, whose kind it checks. Raises HfkitError: there is no such model of its
+    kind, or it was trained for another job; and what reading it raises."""
     spec = find(task.name)
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)

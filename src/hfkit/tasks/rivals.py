@@ -1,4 +1,4 @@
-"""The cheap rivals of any classifier: the majority class, and a linear model on rows of features."""
+"""What cheap rivals share: the rows that are looked at; of classifiers the majority class, and a linear model."""
 
 import time
 import warnings
@@ -14,6 +14,13 @@ from hfkit.data.labels.problem import encoder, names_of
 Answer = dict[str, Any]
 """{"prediction", "probabilities" (not for regression), "seconds"}, a row an example: (rows,) and (rows, classes);
 multi-label predictions are 0/1 (rows, labels)."""
+
+
+def drawn(rows: int, most: int, seed: int) -> np.ndarray:
+    """The numbers of all rows, or of so many that the seed draws, in order."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
 def majority(train_labels: ArrayLike, rows: int, problem_type: str, classes: int | None = None) -> Answer:

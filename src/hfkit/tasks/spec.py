@@ -37,12 +37,10 @@ class TaskSpec:
 
     @property
     def name(self) -> str:
-        """The main name."""
         return self.names[0]
 
     @property
     def task_class(self) -> Any:
-        """The class of task.py."""
         return getattr(self.room("task"), self.task)
 
     def baseline(self, model: str) -> tuple[str, Mapping[str, Any]]:
@@ -67,8 +65,7 @@ class TaskSpec:
         """What its answers are judged by, the primary metric first: METRICS of metrics.py, or its metrics_of(settings)
         where that depends on the settings of the task."""
         metrics_of = self.offers("metrics", "metrics_of")
-        found: tuple[Metric, ...] = metrics_of(settings) if metrics_of else self.room("metrics").METRICS
-        return found
+        return metrics_of(settings) if metrics_of else self.room("metrics").METRICS
 
     def room(self, file: str) -> ModuleType:
         """One of the task's files: task, models, metrics, baselines, report, inference, app, ..."""

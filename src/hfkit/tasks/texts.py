@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
+import numpy as np
 import torch
+from datasets import Dataset
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.errors import HfkitError
@@ -12,8 +14,7 @@ from hfkit.data.text.special_tokens import has_padding, read_as_text
 from hfkit.models.adapting.padding import of_one_length
 from hfkit.tasks.base import BaseTask
 
-AT_ONCE = 64
-"""Windows that are computed together when a text is asked about, whatever its length."""
+AT_ONCE = 64  # windows that are computed together when a text is asked about, whatever its length
 
 
 class TextTask(BaseTask):
@@ -25,8 +26,17 @@ class TextTask(BaseTask):
     def filled_on(self, side: str) -> Self:
         """A copy whose batches are filled on this side."""
         own: Any = self  # a dataclass, which this class alone is not
-        filled: Self = replace(own, padding=side)
-        return filled
+        return replace(own, padding=side)
+
+    def fitted(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase, **settled: Any) -> Self:
+        """A copy with what was `settled`, and the token and the side that batches are filled with: the side that the
+        model was built or opened with, else the tokenizer's. The config is told `hfkit`."""
+        saved = getattr(model_config, "hfkit", None) or {}
+        own: Any = self
+        side = saved.get("padding") or processor.padding_side
+        task: Self = replace(own, pad_token_id=model_config.pad_token_id, padding=side, **settled)
+        model_config.hfkit = {**saved, **task.reading()}
+        return task
 
     def parts(
         self, inputs: dict[str, torch.Tensor], at_once: int | None = None
@@ -38,6 +48,14 @@ class TextTask(BaseTask):
             for begin in range(0, len(rows), at_once or len(rows)):
                 here = slice(begin, begin + (at_once or len(rows)))
                 yield rows[here], {name: value[here] for name, value in part.items()}
+
+
+def added_up(
+    self: BaseTask, encoded: Dataset, rows: Dataset, predictions: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The `by_example` of sums: what was found of each window, added up over each text of `encoded`."""
+    document = np.asarray(rows["document"][:], dtype=int)
+    return {name: np.bincount(document, weights=values, minlength=len(encoded)) for name, values in predictions.items()}
 
 
 def settle_tokens(model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> dict[str, Any]:

@@ -42,8 +42,7 @@ class Windows:
         return self.rows[key]
 
     def __getitems__(self, rows: list[int]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.rows.__getitems__(rows)
-        return found
+        return self.rows.__getitems__(rows)
 
     def __getstate__(self) -> dict[str, Any]:
         """What the loader's workers need, where processes are not forked (macOS): a stream cannot go along."""

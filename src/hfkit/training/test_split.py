@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 # What a run keeps of a text, in characters: enough to show it; a data set of books is not copied into every run.
 TEXT_KEPT = 2000
 
-TEXTS = ("text", "text_pair", "source")
-"""Columns with what a model reads, by which a row is known again."""
+TEXTS = ("text", "text_pair", "source")  # columns with what a model reads, by which a row is known again
 
 VALIDATION = "validation.parquet"
 

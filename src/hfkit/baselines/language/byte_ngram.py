@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-END = 0xFF
-"""Stands before and after a document: no UTF-8 text holds this byte."""
+END = 0xFF  # stands before and after a document: no UTF-8 text holds this byte
 
 
 class ByteNgram:

@@ -46,8 +46,7 @@ def train_char(texts: Iterable[str], vocab_size: int = 20000, max_length: int = 
     return _wrap(tokenizer, max_length)
 
 
-TOKENIZERS = {"bpe": train_byte_bpe, "char": train_char}
-"""What `--tokenizer` may say."""
+TOKENIZERS = {"bpe": train_byte_bpe, "char": train_char}  # what `--tokenizer` may say
 
 
 def train_for_pairs(

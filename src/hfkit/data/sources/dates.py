@@ -10,11 +10,8 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
-SPLITS = {"train": 6000, "validation": 400, "test": 600}
-"""Dates of each; none is in two."""
-
-NOTATIONS_EACH = 2
-"""Of a date, two of its notations, so that rows alone are no fair way to draw splits."""
+SPLITS = {"train": 6000, "validation": 400, "test": 600}  # dates of each; none is in two
+NOTATIONS_EACH = 2  # of a date, two of its notations, so that rows alone are no fair way to draw splits
 
 FIRST, LAST = date(1969, 1, 1), date(2068, 12, 31)
 """A century, which two figures of a year name without doubt; where it begins is POSIX's habit."""

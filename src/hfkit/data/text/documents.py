@@ -11,7 +11,7 @@ from hfkit.data.cards.card import ROLES, DataCard
 from hfkit.data.labels.column import UNLABELLED
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.sources.text_files import FEW, begun_by, cut_by_place, sections, text_source
-from hfkit.data.splits import carve, limited, remove_repeats, share_of
+from hfkit.data.splits import alike, carve, limited, remove_repeats, share_of
 from hfkit.data.summary import LoadedData, finished
 from hfkit.data.tables.columns import ID_NAMES, find_text, group_of, row_ids
 from hfkit.data.tables.roles import choose_splits
@@ -19,11 +19,6 @@ from hfkit.data.tables.rows import Rows, check_missing, check_strings, units
 from hfkit.data.tables.table import Table, counted, is_missing
 from hfkit.data.text.chats import is_learnt, packed, said
 from hfkit.data.text.layouts import Layout, layout_of
-
-
-def _alike(rows: Rows) -> list[int]:
-    """Documents are of one kind when some are drawn."""
-    return [0] * len(rows)
 
 
 def load_documents(
@@ -62,7 +57,7 @@ def load_documents(
             splits = _held_out(splits, opened, arguments, notes)
         splits = {role: splits[role] for role in ROLES if role in splits}
         splits |= {role: few_cut(rows, role, notes) for role, rows in splits.items() if role != "train"}
-        splits = limited(splits, _alike, arguments, notes)
+        splits = limited(splits, alike, arguments, notes)
     splits = {"test": splits["test"]} if only_test else splits
     return finished(
         opened,
@@ -173,7 +168,7 @@ def _held_out(splits: dict[str, Rows], opened: Source, arguments: DataArguments,
     """Held-out splits that the source lacks: documents drawn at random, or the ends of a few long texts."""
     missing = [role for role in ("test", "validation") if role not in splits]
     if not missing or "text" not in splits["train"].inputs or len(splits["train"]) >= FEW:
-        return carve(splits, _alike, arguments, opened.card, notes)
+        return carve(splits, alike, arguments, opened.card, notes)
     shares = {role: share_of(role, arguments, opened.card) for role in missing}
     notes += [f"{role}: {100 * share:g} % of each text, from its end" for role, share in shares.items()]
     return {**splits, **cut_by_place(splits["train"], shares)}

@@ -12,8 +12,7 @@ from hfkit.runs.run import Run, reading
 from hfkit.tasks.discover import find
 
 EXAMPLES = 6
-LONGEST = 1500
-"""Characters of an example: enough for a text of several windows."""
+LONGEST = 1500  # characters of an example: enough for a text of several windows
 
 
 @dataclass

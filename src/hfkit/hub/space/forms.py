@@ -6,8 +6,7 @@ from typing import Any
 
 from hfkit.base.errors import HfkitError
 
-BARS = 10
-"""Labels that are shown, the likeliest first."""
+BARS = 10  # labels that are shown, the likeliest first
 
 
 def mistake(gradio: Any, what: str) -> Any:

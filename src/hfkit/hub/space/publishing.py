@@ -20,11 +20,8 @@ from hfkit.report.metadata import license_of
 from hfkit.report.page import templates
 from hfkit.runs.run import Run, reading
 
-GRADIO = "6.31.0"
-"""The version that a Space gets: the newest that the app was tried with."""
-
-PINNED = ("transformers", "peft", "timm")
-"""Packages whose version decides what a model answers, beside hfkit's own."""
+GRADIO = "6.31.0"  # the version that a Space gets: the newest that the app was tried with
+PINNED = ("transformers", "peft", "timm")  # packages whose version decides what a model answers, beside hfkit's own
 
 
 def push_space(

@@ -25,8 +25,7 @@ _KINDS: dict[bytes, tuple[str, re.Pattern[bytes]]] = {
     b":\\": ("a home folder", re.compile(rb":\\+Users\\+[\w.-]+\\")),
 }
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_KEY|PRIVATE_KEY", re.IGNORECASE)
-SHORTEST = 10
-"""Characters of a variable's value below which it is no secret, but a word such as `false`."""
+SHORTEST = 10  # characters of a variable's value below which it is no secret, but a word such as `false`
 
 
 @dataclass(frozen=True)

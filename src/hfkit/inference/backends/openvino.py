@@ -65,8 +65,7 @@ class _Logits(torch.nn.Module):
         self.model, self.names = model, names
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.model(**dict(zip(self.names, inputs, strict=True))).logits
-        return logits
+        return self.model(**dict(zip(self.names, inputs, strict=True))).logits
 
 
 def converted(pipe: Any) -> Converted:

@@ -21,8 +21,7 @@ from hfkit.inference.readers import Row
 from hfkit.inference.rows import free_name
 from hfkit.inference.writers import open_writer
 
-CHUNK = 256
-"""Prompts that are sorted by length together."""
+CHUNK = 256  # prompts that are sorted by length together
 
 
 def generate(model: str | Path, prompt: str, options: GenerationArguments | None = None, **loading: Any) -> list[str]:

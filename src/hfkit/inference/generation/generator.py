@@ -1,26 +1,21 @@
 """TextGenerator: prompts -> continuations, alone and told as they are made, or in batches that change no answer."""
 
-import copy
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from transformers import LogitsProcessorList
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.sanitize import before_stop
 from hfkit.config import GenerationArguments
 from hfkit.data.text.layouts import Prompt
 from hfkit.inference.generation.prompts import token_ids
-from hfkit.inference.generation.sampling import Draw, Sound, Telling, drawn_as_likeliest, said, settle
+from hfkit.inference.generation.rewriter import TOKENS, TOKENS_CPU, seed_of
+from hfkit.inference.generation.sampling import Telling, for_generate, said, settle, up_to_end
 from hfkit.inference.pipelines import pipeline
 from hfkit.models.loading import quiet
-
-TOKENS_CPU, TOKENS = 4096, 65536
-"""Tokens in a batch, prompt, padding and answer together: what fits into a CPU's and a GPU's memory with room left."""
 
 
 class TextGenerator:
@@ -92,7 +87,7 @@ class TextGenerator:
             say(text)
             return text
         telling = Telling(lambda ids: self._text(ids, len(prompt)), say, self.stops)
-        self._generate([prompt], [self._seed(place, sequence)], telling)
+        self._generate([prompt], [seed_of(self.seed, place, sequence)], telling)
         return telling.said
 
     def _batch(self, prompts: Sequence[list[int]], places: Sequence[int], first: int) -> list[list[str]]:
@@ -100,7 +95,7 @@ class TextGenerator:
         each = self.config.num_return_sequences
         repeats = each if self.config.num_beams == 1 else 1  # beams return theirs together
         rows = [prompts[place] for place in places for _ in range(repeats)]
-        seeds = [self._seed(first + place, number) for place in places for number in range(repeats)]
+        seeds = [seed_of(self.seed, first + place, number) for place in places for number in range(repeats)]
         made = self._generate(rows, seeds)
         width = max(map(len, rows))
         texts = []
@@ -118,12 +113,7 @@ class TextGenerator:
         pad: Any = self.config.pad_token_id
         ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows], device=self.device)
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=self.device)
-        processors = LogitsProcessorList([Sound()])
-        config: Any = copy.deepcopy(self.config)
-        config.max_new_tokens = self._new(rows[0])
-        if config.do_sample and not self._draws_beams():
-            processors.append(Draw(config, seeds))
-            config = drawn_as_likeliest(config)
+        config, processors = for_generate(self.config, self._new(rows[0]), seeds)
         with quiet(), torch.inference_mode(), torch.random.fork_rng():
             torch.manual_seed(seeds[0])  # for beams that are drawn
             made = self.model.generate(
@@ -144,15 +134,9 @@ class TextGenerator:
     def _draws_beams(self) -> bool:
         return bool(self.config.do_sample and self.config.num_beams > 1)
 
-    def _seed(self, place: int, sequence: int) -> int:
-        """A seed of its own for every answer. Neighbouring numbers would make neighbouring streams."""
-        return int(np.random.SeedSequence([self.seed, place, sequence]).generate_state(1, np.uint64)[0] >> 1)
-
     def _ended(self, ids: list[int]) -> list[int]:
         """An answer up to its end token, or the one that completes a stop: what follows in a batch is padding."""
-        ends = self.config.eos_token_id
-        known = set(ends) if isinstance(ends, list) else {ends}
-        ids = ids[: next((at for at, token in enumerate(ids) if token in known), len(ids))]
+        ids = ids[: up_to_end(ids, self.config)]
 
         def stopped(count: int) -> bool:
             text = str(self.tokenizer.decode(ids[:count], skip_special_tokens=False)).rstrip("\ufffd")

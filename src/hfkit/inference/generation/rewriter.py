@@ -1,20 +1,18 @@
 """Rewriter: texts, as tokens -> the texts that an encoder-decoder model writes, in batches that change no answer."""
 
-import copy
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from transformers import GenerationConfig, LogitsProcessorList
+from transformers import GenerationConfig
 
 from hfkit.data.text.truncation import positions_of
 from hfkit.data.text.windows import padded
-from hfkit.inference.generation.sampling import Draw, Sound, drawn_as_likeliest
+from hfkit.inference.generation.sampling import for_generate, up_to_end
 from hfkit.models.loading import quiet
 
-TOKENS_CPU, TOKENS = 4096, 65536
-"""Tokens in a batch, source, padding and what is written together, once for each beam."""
+TOKENS_CPU, TOKENS = 4096, 65536  # tokens in a batch, source, padding and what is written together, once for each beam
 
 
 class Written(NamedTuple):
@@ -68,12 +66,9 @@ class Rewriter:
         each: Any = self.config.num_return_sequences
         repeats = each if self.config.num_beams == 1 else 1  # beams return theirs together
         rows = [source for source in sources for _ in range(repeats)]
-        config: Any = copy.deepcopy(self.config)
-        config.max_new_tokens, processors = self.new, LogitsProcessorList([Sound()])
+        each_seed = [seed_of(seed, number) for seed in seeds for number in range(repeats)]
+        config, processors = for_generate(self.config, self.new, each_seed)
         config.return_dict_in_generate = False  # which a model's own config may ask for
-        if config.do_sample and not self._draws_beams():
-            processors.append(Draw(config, [seed_of(seed, number) for seed in seeds for number in range(repeats)]))
-            config = drawn_as_likeliest(config)
         ids = padded(rows, config.pad_token_id).to(self.device)
         mask = padded([[1] * len(row) for row in rows], 0).to(self.device)
         devices = [self.device] if self.device.type == "cuda" else []
@@ -87,10 +82,8 @@ class Rewriter:
 
     def _read(self, ids: list[int]) -> Written:
         """A row of what was made, up to its end token: what follows in a batch is padding."""
-        ends = self.config.eos_token_id
-        known = set(ends) if isinstance(ends, list) else {ends}
-        size = next((at for at, token in enumerate(ids) if token in known), None)
-        kept = ids if size is None else ids[:size]
+        size = up_to_end(ids, self.config)
+        kept = ids[:size]
         forced = getattr(self.config, "forced_eos_token_id", None) is not None and size == self.new - 1
         text = self.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return Written(str(text), len(kept), size is not None and not forced)

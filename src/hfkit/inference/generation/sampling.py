@@ -17,8 +17,7 @@ from hfkit.base.sanitize import before_stop
 from hfkit.config import GenerationArguments
 from hfkit.models.inspection import first_line
 
-NEW_TOKENS = 50
-"""Tokens that are added where neither the user nor the model says: two or three sentences."""
+NEW_TOKENS = 50  # tokens that are added where neither the user nor the model says: two or three sentences
 
 # name: what is refused, and what to give instead.
 RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -132,6 +131,24 @@ def drawn_as_likeliest(config: GenerationConfig) -> GenerationConfig:
     for name, _, _ in _WARPERS:
         setattr(plain, name, None)
     return plain
+
+
+def for_generate(config: GenerationConfig, new: int, seeds: Sequence[int]) -> tuple[Any, LogitsProcessorList]:
+    """What `generate` is given for rows of these seeds that get so many `new` tokens: the config, and processors that
+    refuse NaN and, where tokens are drawn without beams, draw them."""
+    own: Any = copy.deepcopy(config)
+    own.max_new_tokens, processors = new, LogitsProcessorList([Sound()])
+    if own.do_sample and own.num_beams == 1:
+        processors.append(Draw(own, seeds))
+        own = drawn_as_likeliest(own)
+    return own, processors
+
+
+def up_to_end(ids: list[int], config: Any) -> int | None:
+    """How many tokens come before the end token; None where there is none."""
+    ends = config.eos_token_id
+    known = set(ends) if isinstance(ends, list) else {ends}
+    return next((at for at, token in enumerate(ids) if token in known), None)
 
 
 class Sound(LogitsProcessor):

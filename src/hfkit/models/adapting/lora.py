@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel
 
-ALL_LINEAR = "all-linear"
-"""As in PEFT: every layer that multiplies by a matrix, but the head and the embeddings."""
+ALL_LINEAR = "all-linear"  # as in PEFT: every layer that multiplies by a matrix, but the head and the embeddings
 
 UNTOUCHED = 1e-3
 """How near the mean of all token vectors one lies that no training has moved, as a share of their spread."""
@@ -212,7 +211,6 @@ def quiet_peft() -> Iterator[None]:
     of writing a linear layer."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        warnings.filterwarnings("ignore", message="fan_in_fan_out")
         warnings.filterwarnings("ignore", message="(?s).*tie_word_embeddings")  # `adapters.summed` sees to that
-        warnings.filterwarnings("ignore", "fan_in_fan_out is set to False")  # and is then set as GPT-2 needs it
+        warnings.filterwarnings("ignore", message="fan_in_fan_out")  # which is then set as GPT-2 needs it
         yield

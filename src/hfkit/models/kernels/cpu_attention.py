@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-LARGEST = 2**26
-"""Scores of a layer above which memory counts for more: 128 MiB of them are kept for the way back."""
+LARGEST = 2**26  # scores of a layer above which memory counts for more: 128 MiB of them are kept for the way back
 
 SPECIAL = ("position_bias", "cache", "softcap")
 """What some models add to attention, and this one leaves to transformers."""

@@ -10,11 +10,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-LEVELS = 2**16
-"""A probability is one of so many: 0.1 becomes 6,554 of them, 0.1000061."""
-
-SMALL = 2**16
-"""Numbers up to which torch's way costs too little to matter, and its several steps less than ours."""
+LEVELS = 2**16  # a probability is one of so many: 0.1 becomes 6,554 of them, 0.1000061
+SMALL = 2**16  # numbers up to which torch's way costs too little to matter, and its several steps less than ours
 
 
 @contextmanager

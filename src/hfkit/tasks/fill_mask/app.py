@@ -1,20 +1,17 @@
 """The form of a masked language model: a text with a gap in, the likeliest words out."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hfkit.base.sanitize import line
+from hfkit.hub.space.facts import Facts
 from hfkit.hub.space.forms import BARS, mistake, told
+from hfkit.runs.run import Run
 
-if TYPE_CHECKING:
-    from hfkit.hub.space.facts import Facts
-    from hfkit.runs.run import Run
-
-GAP = "___"
-"""What people may write for a hidden word, whatever the model's mask token is."""
+GAP = "___"  # what people may write for a hidden word, whatever the model's mask token is
 
 
-def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
+def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     mask = answer.tokenizer.mask_token
 
     def ask(text: str) -> dict[str, float]:
@@ -32,7 +29,7 @@ def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
     }
 
 
-def examples(run: "Run", at_most: int) -> list[list[str]]:
+def examples(run: Run, at_most: int) -> list[list[str]]:
     """Sentences of test texts for the form, a word in the middle of each left out."""
     found = []
     for text in run.predictions()["text"].to_pylist() if "text" in run.predictions().column_names else ():

@@ -13,17 +13,10 @@ from datasets import Dataset
 from hfkit.baselines.language.byte_ngram import END, ByteNgram
 from hfkit.tasks.fill_mask.words import hidden_words, text_of, words_of
 
-ORDER = 6
-"""Bytes of an n-gram: five of what stands before, and the one to say."""
-
-LEARNT = 5_000_000
-"""Bytes that are counted; of more training text the first so many."""
-
-CANDIDATES = 200
-"""The most frequent words of the training texts, which are tried in the place of each hidden one."""
-
-AT_ONCE = 500
-"""Hidden words that are tried together: some megabytes of bytes."""
+ORDER = 6  # bytes of an n-gram: five of what stands before, and the one to say
+LEARNT = 5_000_000  # bytes that are counted; of more training text the first so many
+CANDIDATES = 200  # the most frequent words of the training texts, which are tried in the place of each hidden one
+AT_ONCE = 500  # hidden words that are tried together: some megabytes of bytes
 
 _ENDS = bytes([END])
 

@@ -11,8 +11,7 @@ from hfkit.inference.readers import Row, column_of, open_rows
 from hfkit.inference.rows import Answer, answer_rows
 from hfkit.tasks.predicting import PredictArguments
 
-CHUNK = 64
-"""Texts that are answered together."""
+CHUNK = 64  # texts that are answered together
 
 
 def predict(model: str | Path | Any, input: str | Path, output: str | Path | None = None, **options: Any) -> int:

@@ -1,36 +1,30 @@
 """Guesses: what a masked language model says of the hidden words of a few test texts, for the report."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
 
 from hfkit.base.atomic import write_json, writing
 from hfkit.data.text.windows import IGNORED
+from hfkit.tasks.fill_mask.task import FillMask
 from hfkit.tasks.fill_mask.words import text_of, words_of
 
-if TYPE_CHECKING:
-    from datasets import Dataset
-    from transformers import PreTrainedTokenizerBase
-
-    from hfkit.tasks.fill_mask.task import FillMask
-
 FILE = "guesses.json"
-TEXTS = 8
-"""Texts that are shown, spread evenly over the split."""
-
-LONGEST = 1200
-"""Characters of a text that are kept."""
+TEXTS = 8  # texts that are shown, spread evenly over the split
+LONGEST = 1200  # characters of a text that are kept
 
 
 def keep(
     folder: Path,
-    task: "FillMask",
-    tokenizer: "PreTrainedTokenizerBase",
+    task: FillMask,
+    tokenizer: PreTrainedTokenizerBase,
     model: torch.nn.Module,
-    rows: "Dataset",
-    encoded: "Dataset",
+    rows: Dataset,
+    encoded: Dataset,
 ) -> None:
     """Write guesses.json: of each text `id` and `parts`, each its `text` and, where it was hidden, the `guess` in its
     place and the `nats` that the text itself took."""
@@ -47,7 +41,7 @@ def keep(
 
 
 def _guesses(
-    task: "FillMask", tokenizer: "PreTrainedTokenizerBase", model: torch.nn.Module, encoded: "Dataset", row: int
+    task: FillMask, tokenizer: PreTrainedTokenizerBase, model: torch.nn.Module, encoded: Dataset, row: int
 ) -> dict[int, tuple[str, float]]:
     """Of each hidden word of a text its number, what the model says in its place, and what the word itself took."""
     windows = task.asked(encoded.select([row]), first=row)

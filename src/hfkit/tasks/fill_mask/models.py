@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from datasets import DatasetDict
 from transformers import PreTrainedTokenizerBase
@@ -11,16 +11,14 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING
 from hfkit.models.adapting.padding import LONG, SHORT, settle_padding
 from hfkit.models.build import from_scratch
 from hfkit.models.loading import Built
+from hfkit.tasks import Task
 from hfkit.tasks.fill_mask.config import Config
 from hfkit.tasks.fill_mask.task import CONTEXT, FillMask
 from hfkit.tasks.fill_mask.words import read_words, text_of
 from hfkit.tasks.pretrained import on_opening, pretrained
 
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
 
-
-def build(config: Config, task: "Task", data: DatasetDict | None) -> Built:
+def build(config: Config, task: Task, data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     if config.model.startswith("baseline:"):
         return from_scratch(config, task, data and partial(_texts, data), CONTEXT, mask=True)

@@ -4,8 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from hfkit.base.errors import HfkitError
-from hfkit.base.untrusted import read_json_file
 from hfkit.report import plots
 from hfkit.report.analysis import Predictions, shade
 from hfkit.report.page import section
@@ -14,22 +12,16 @@ from hfkit.tasks.fill_mask.guesses import FILE
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
-    """What the page shows of a masked language model."""
     return {"own": [section(str(__package__), "words.html.jinja", texts=_texts(run), spread=_spread(seen))]}
 
 
 def _texts(run: Run) -> list[dict[str, Any]]:
     """The texts that the run keeps, with its guesses."""
-    path = run.path / FILE
-    if not path.is_file():
-        return []
-    try:
-        return [
-            {"id": str(text["id"]), "more": bool(text["more"]), "parts": [_part(part) for part in text["parts"]]}
-            for text in read_json_file(path)
-        ]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise HfkitError(f"{path} holds what hfkit does not write", fix="restore the file, or delete it") from error
+    return run.kept(FILE, lambda found: list(map(_text, found)), [])
+
+
+def _text(text: dict[str, Any]) -> dict[str, Any]:
+    return {"id": str(text["id"]), "more": bool(text["more"]), "parts": [_part(part) for part in text["parts"]]}
 
 
 def _part(part: dict[str, Any]) -> dict[str, Any]:

@@ -18,13 +18,10 @@ from hfkit.data.text.windows import IGNORED, padded
 from hfkit.tasks.base import check_reads, mapped
 from hfkit.tasks.fill_mask.config import Config
 from hfkit.tasks.fill_mask.words import NONE, Asked, cut, numbered, read_words, shown, some, text_of, told, windows_of
-from hfkit.tasks.texts import TextTask, check_fast, rows_of
+from hfkit.tasks.texts import TextTask, added_up, check_fast, rows_of
 
-CONTEXT = 512
-"""Tokens of a window where neither --max_length nor the model says."""
-
-BYTE = math.log(256)
-"""Nats that a byte takes which an unknown token stands for: nobody has told it by that token."""
+CONTEXT = 512  # tokens of a window where neither --max_length nor the model says
+BYTE = math.log(256)  # nats that a byte takes which an unknown token stands for: nobody has told it by that token
 
 _IDS = List(Value("int32"))
 
@@ -48,8 +45,8 @@ class FillMask(TextTask):
     after: list[int] = field(default_factory=list)
     padding: str = "right"  # the side that is filled, or none where the model reads padding
 
+    READING = ("max_length", "padding")
     name = "fill-mask"
-    auto_model = "AutoModelForMaskedLM"
     problem_type = "masked_language_modeling"
 
     @classmethod
@@ -57,20 +54,11 @@ class FillMask(TextTask):
         check_reads(cls.name, data)
         return cls(config.max_length, config.mask_probability, config.whole_words, config.seed, config.data_seed)
 
-    @classmethod
-    def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        saved = getattr(model_config, "hfkit", None) or {}
-        return cls(max_length=saved.get("max_length")).for_model(model_config, processor)
-
     def keep(self, run: Any, processor: Any, model: Any, data: DatasetDict, encoded: DatasetDict, table: Any) -> None:
         """What the model says of hidden words in some test texts."""
         from hfkit.tasks.fill_mask.guesses import keep
 
         keep(run.path, self, processor, model, data["test"], encoded["test"])
-
-    def model_kwargs(self) -> dict[str, Any]:
-        """Fields of the model's config."""
-        return {"hfkit": {"task": self.name, "max_length": self.max_length, "padding": self.padding}}
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the model's limit and special tokens; the config is told `hfkit`. Raises HfkitError: `max_length`
@@ -97,7 +85,7 @@ class FillMask(TextTask):
             after=after,
             padding=saved.get("padding") or processor.padding_side,
         )
-        model_config.hfkit = {**saved, **task.model_kwargs()["hfkit"]}
+        model_config.hfkit = {**saved, **task.reading()}
         return task
 
     @property
@@ -157,12 +145,7 @@ class FillMask(TextTask):
         ]
         return windows_of(columns, rows)
 
-    def by_example(self, encoded: Dataset, rows: Dataset, predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """What `evaluate` found of each window, added up over each text of `encoded`."""
-        document = np.asarray(rows["document"][:], dtype=int)
-        return {
-            name: np.bincount(document, weights=values, minlength=len(encoded)) for name, values in predictions.items()
-        }
+    by_example = added_up
 
     def read(self, dataset: Dataset, rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
         """Windows with what the model sees, `input_ids`, and what it has to say there, `targets`, special tokens

@@ -18,8 +18,7 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fff
 _MARKS = "".join(chr(code) for code in range(0x300, 0xFFFF) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
 _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}](?:[^\W_{_CJK}]|[{_MARKS}\u00ad\u200c\u200d])*")
 
-NONE = -1
-"""The word of a token that is part of none: punctuation."""
+NONE = -1  # the word of a token that is part of none: punctuation
 
 MASKED, RANDOM = 0.8, 0.1
 """Of the hidden words in training: shown as the mask token, and as random tokens; the others stay, so that the model

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hfkit.hub.space.facts import Facts
 from hfkit.hub.space.forms import BARS, mistake, told
 from hfkit.tasks import classification
 
-if TYPE_CHECKING:
-    from hfkit.hub.space.facts import Facts
 
-
-def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
+def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     def ask(picture: Any) -> Any:
         if picture is None:
             raise mistake(gradio, "Choose a picture first.")

@@ -16,7 +16,7 @@ from PIL.Image import Resampling
 
 from hfkit.baselines.vision.processor import native_shape, sample, undecoded
 from hfkit.data.vision.decode import decode_again
-from hfkit.tasks.rivals import Answer, linear, majority, targets
+from hfkit.tasks.rivals import Answer, drawn, linear, majority, targets
 
 LARGEST = {1: 32, 3: 16}
 """Pixels a side by channels: about a thousand numbers a picture. On more the fit takes minutes, for the same figure."""
@@ -24,8 +24,7 @@ LARGEST = {1: 32, 3: 16}
 DECODED = 2_000_000_000
 """Pixels of training pictures that are decoded at most: 40,000 of 224 x 224, half a minute on two cores."""
 
-FITTED = 60_000
-"""Training pictures that are fitted at most: all of MNIST, ten seconds on one core."""
+FITTED = 60_000  # training pictures that are fitted at most: all of MNIST, ten seconds on one core
 
 # On Fashion-MNIST (60,000 rows, standardised) 100 steps give 0.845 and 200 give 0.842: the optimum is no better.
 _STRENGTH, _STEPS = 0.1, 100
@@ -60,19 +59,12 @@ def pixels_logreg(
     shown = sample(train, 64, pixel_range)  # pictures all over the split
     side, channels = native_shape(shown, LARGEST[1])
     weight = float(np.mean([image.width * image.height for image in shown]))
-    rows = _drawn(len(train), min(FITTED, max(1, int(DECODED / weight))), seed)
+    rows = drawn(len(train), min(FITTED, max(1, int(DECODED / weight))), seed)
     side = min(side, LARGEST[channels])
     seen, unseen = _standardised(*(_pixels(split, side, channels, pixel_range) for split in (train.select(rows), test)))
     truth, classes = targets(train, problem_type, labels)
     answer = linear(seen, truth[rows], unseen, problem_type, classes, seed, _STRENGTH, _STEPS)
     return answer | {"rows": len(rows), "seconds": time.perf_counter() - start}
-
-
-def _drawn(available: int, wanted: int, seed: int) -> np.ndarray:
-    """Row numbers in order: all of them, or so many drawn by `seed`."""
-    if available <= wanted:
-        return np.arange(available)
-    return np.sort(np.random.default_rng(seed).choice(available, wanted, replace=False))
 
 
 def _pixels(rows: Dataset, side: int, channels: int, pixel_range: Sequence[float] | None) -> np.ndarray:

@@ -1,7 +1,5 @@
 """Linear probe: the head alone learns, on features that the frozen model computes once."""
 
-from typing import TYPE_CHECKING
-
 import datasets
 import numpy as np
 import pyarrow as pa
@@ -12,12 +10,10 @@ from torch import nn
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from hfkit.evaluation.predict import Tensors, evaluate
+from hfkit.tasks import Task
 from hfkit.tasks.base import Asked
 from hfkit.tasks.image_classification.config import Config
 from hfkit.tasks.image_classification.models import head_of
-
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
 
 
 class Probe(nn.Module):
@@ -34,7 +30,7 @@ class Probe(nn.Module):
 
 
 def computed(
-    config: Config, task: "Task", model: nn.Module, encoded: DatasetDict, accelerator: Accelerator
+    config: Config, task: Task, model: nn.Module, encoded: DatasetDict, accelerator: Accelerator
 ) -> tuple[Probe, DatasetDict]:
     """The head as a model of its own, and the training and validation splits with features in the place of pictures.
 

@@ -1,7 +1,7 @@
 """Image models by name: timm's, transformers' own and baselines, each with the processor that says how it looks."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from datasets import DatasetDict
@@ -19,12 +19,10 @@ from hfkit.models.inspection import first_line
 from hfkit.models.loading import Built, read_config, read_weights
 from hfkit.models.names import locate
 from hfkit.models.settings import override, set_dropout, set_labels
+from hfkit.tasks import Task
 from hfkit.tasks.classification import same_labels
 from hfkit.tasks.image_classification import SPEC
 from hfkit.tasks.image_classification.config import Config
-
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
 
 PREFIX = "timm/"
 
@@ -32,7 +30,7 @@ LOOKED_AT = 256
 """Training pictures that a baseline is shaped by: they tell the size, and the mean of a channel to a hundredth."""
 
 
-def build(config: Any, task: "Task", data: DatasetDict | None) -> Built:
+def build(config: Any, task: Task, data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, which has been shown a picture, its image processor, and the parameters that
     no checkpoint has filled."""
     new: list[str] = []
@@ -44,7 +42,7 @@ def build(config: Any, task: "Task", data: DatasetDict | None) -> Built:
     return model, processor, new
 
 
-def from_scratch(config: Config, task: "Task", data: DatasetDict | None) -> tuple[Model, Any]:
+def from_scratch(config: Config, task: Task, data: DatasetDict | None) -> tuple[Model, Any]:
     """An untrained picture baseline and its image processor, both of the training pictures' shape.
 
     Pictures of 28 x 28 grey pixels make a model that reads those. Larger ones are shrunk to 64 pixels a side (224 for
@@ -71,7 +69,7 @@ def from_scratch(config: Config, task: "Task", data: DatasetDict | None) -> tupl
     return model, processor
 
 
-def check_training(config: Any, task: "Task", model: Model, processor: Any, data: DatasetDict | None) -> None:
+def check_training(config: Any, task: Task, model: Model, processor: Any, data: DatasetDict | None) -> None:
     """Refuse a model that fails in training on a batch of one row, where there will be such batches."""
     rows = min(getattr(config, "per_device_train_batch_size", 2), len(data["train"]) if data else 2)
     if rows == 1:
@@ -81,7 +79,7 @@ def check_training(config: Any, task: "Task", model: Model, processor: Any, data
         check_single(model, picture, config.model, getattr(config, "unfreeze_epoch", None) is not None)
 
 
-def _pretrained(config: Config, task: "Task") -> Built:
+def _pretrained(config: Config, task: Task) -> Built:
     """A pretrained image classifier with a head for the task; or its architecture alone (`from_scratch`)."""
     name = _known(config.model) if config.model.startswith(PREFIX) else config.model
     if config.from_scratch and name.startswith(PREFIX):

@@ -9,11 +9,8 @@ from hfkit.report.page import section, totals
 from hfkit.report.pictures import Row, damaged, kept_tiles
 from hfkit.runs.run import Run
 
-MISTAKES = 20
-"""A picture is looked at faster than a text is read."""
-
-LAYERS = 400
-"""Layers of a model that are listed at most."""
+MISTAKES = 20  # a picture is looked at faster than a text is read
+LAYERS = 400  # layers of a model that are listed at most
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:

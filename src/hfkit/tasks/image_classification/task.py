@@ -38,7 +38,6 @@ class ImageClassification(Classification):
     seen: ImageReading | None = field(default=None, compare=False)  # what the model wants of a picture, by `for_model`
 
     name = "image-classification"
-    auto_model = "AutoModelForImageClassification"
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:

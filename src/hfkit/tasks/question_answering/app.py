@@ -1,17 +1,15 @@
 """The form of a model that answers questions: a question and a text in, the same text with the answer marked out."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hfkit.base.sanitize import line
+from hfkit.hub.space.facts import Facts
 from hfkit.hub.space.forms import mistake, told
-
-if TYPE_CHECKING:
-    from hfkit.hub.space.facts import Facts
-    from hfkit.runs.run import Run
+from hfkit.runs.run import Run
 
 
-def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
+def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     def ask(question: str, context: str) -> tuple[str, dict[str, Any]]:
         if not question.strip() or not context.strip():
             raise mistake(gradio, "Write a question and a text first.")
@@ -27,7 +25,7 @@ def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
     }
 
 
-def examples(run: "Run", at_most: int) -> list[list[str]]:
+def examples(run: Run, at_most: int) -> list[list[str]]:
     """Test questions for the form: those that were answered right most surely, each about a context of its own."""
     table = run.predictions().select(["text", "text_pair", "reference", "prediction", "score"]).to_pylist()
     right = [row for row in table if row["prediction"] in row["reference"] and len(row["text_pair"]) < 1500]

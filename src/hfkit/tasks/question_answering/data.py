@@ -2,13 +2,16 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import Dataset, Features, List, Value
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
 from hfkit.data.cards.card import DataCard
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.splits import carve, group_of, keep_apart, limited, remove_repeats
+from hfkit.data.summary import LoadedData, finished
 from hfkit.data.tables.columns import ID_NAMES, identifies
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, units
@@ -16,15 +19,11 @@ from hfkit.data.tables.table import Table, counted, is_missing
 from hfkit.tasks.question_answering.spans.overlap import by_character
 from hfkit.tasks.question_answering.spans.written import NOWHERE, STARTS, Answer, placed, unfolded, written
 
-if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
-
 QUESTIONS = ("question", "query", "question_text")
 CONTEXTS = ("context", "passage", "paragraph", "text_pair", "context_text", "document", "article", "text")
 ANSWERS = ("answers", "answer", "answer_text", "label")
 
-FEW_TITLES = 10
-"""Below so many, held-out splits are drawn by contexts: a title alone would be a split of its own kind."""
+FEW_TITLES = 10  # below so many, held-out splits are drawn by contexts: a title alone would be a split of its own kind
 
 CHARACTERS = "F1 counts their characters, not words"
 
@@ -41,7 +40,7 @@ class Columns:
     id: str | None
 
 
-def load(arguments: DataArguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
+def load(arguments: DataArguments, only_test: bool = False, label_names: list[str] | None = None) -> LoadedData:
     """Questions with their contexts and answers as three splits, or with `only_test` the test split alone (of a single
     file, all of it).
 
@@ -81,14 +80,13 @@ def _columns(tables: dict[str, Table], arguments: DataArguments, card: DataCard 
     """The columns, by flag, by card, by name; places, and what has no answer, where any split says so."""
     table = next(iter(tables.values()))
     every = {name.casefold(): name for one in tables.values() for name in reversed(list(one.columns))}
-    named = {name.casefold(): name for name in reversed(list(table.columns))}
     given = card.columns if card else {}
 
     def column(what: str, flag: str, role: str, names: Sequence[str], taken: Sequence[str] = ()) -> str:
         asked = getattr(arguments, flag) or given.get(role)
         if asked:
             table.known(asked)
-        found = asked or next((named[name] for name in names if name in named and named[name] not in taken), None)
+        found = asked or table.first_of(names, taken)
         if found is None:
             told = f"No column holds the {what}; there are {', '.join(table.columns)}"
             fix = f"say --{flag} NAME; names that are known are {', '.join(names)}"
@@ -96,11 +94,11 @@ def _columns(tables: dict[str, Table], arguments: DataArguments, card: DataCard 
         return str(found)
 
     # Rows that were published as hfkit reads them have the question as text.
-    questions = (*QUESTIONS, "text") if "text_pair" in named else QUESTIONS
+    questions = (*QUESTIONS, "text") if table.first_of(["text_pair"]) else QUESTIONS
     question = column("questions", "text_column", "text", questions)
     context = column("contexts", "text_pair_column", "text_pair", CONTEXTS, [question])
     answers = column("answers", "label_column", "label", ANSWERS, [question, context])
-    id = given.get("id") or next((named[name] for name in ID_NAMES if name in named), None)
+    id = given.get("id") or table.first_of(ID_NAMES)
     start = next((every[name] for name in STARTS if name in every), None)
     return Columns(question, context, answers, start, every.get("is_impossible"), id)
 
@@ -197,11 +195,7 @@ def _answerable(rows: Rows) -> Sequence[Hashable]:
     return [bool(answers) for answers in rows.label]
 
 
-def _finish(
-    opened: Source, columns: Columns, splits: dict[str, Rows], notes: list[str], by_asked: bool
-) -> "LoadedData":
-    from hfkit.data.summary import finished
-
+def _finish(opened: Source, columns: Columns, splits: dict[str, Rows], notes: list[str], by_asked: bool) -> LoadedData:
     contexts = len({context for rows in splits.values() for context in rows.inputs["text_pair"]})
     sizes = " / ".join(f"{len(rows):,}" for rows in splits.values())
     return finished(
@@ -218,8 +212,6 @@ def _finish(
 
 
 def _dataset(rows: Rows, role: str, by_asked: bool) -> Any:
-    from datasets import Dataset, Features, List, Value
-
     text = Value("string")
     numbers: dict[str, int] = {}
     contexts = [numbers.setdefault(context, len(numbers)) for context in rows.inputs["text_pair"]]

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-import transformers
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.tables.table import is_missing
@@ -16,13 +15,6 @@ from hfkit.tasks.question_answering.spans.search import Scores
 from hfkit.tasks.question_answering.spans.windows import Reader
 from hfkit.tasks.question_answering.task import QuestionAnswering
 from hfkit.tasks.texts import each
-
-
-def pipeline(
-    model: transformers.PreTrainedModel, processor: Any, *, tokens_per_batch: int | None = None, **options: Any
-) -> "QuestionAnsweringPipeline":
-    """See `hfkit.pipeline`."""
-    return QuestionAnsweringPipeline(model=model, tokenizer=processor, tokens_per_batch=tokens_per_batch, **options)
 
 
 @dataclass(frozen=True)
@@ -149,3 +141,6 @@ class QuestionAnsweringPipeline(TextPipeline, Alone):
             below = (place for place, one in enumerate(told) if one["score"] < none["score"])
             told.insert(0 if first else max(next(below, len(told)), 1), none)
         return told[0] if count == 1 else told[:count]
+
+
+pipeline = QuestionAnsweringPipeline.over

@@ -1,6 +1,5 @@
 """What answers are judged by: exact match and F1 of their words, of questions that have an answer and of others."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,40 +24,46 @@ def scores(columns: Columns) -> np.ndarray:
     return np.array(rows, dtype=np.float64).reshape(-1, 3)
 
 
-def _among(rows: Callable[[Columns], np.ndarray], figure: int, answerable: bool) -> Of:
+def _among(figure: int, answerable: bool) -> Of:
     """The mean of a figure over the questions that have an answer, or over the others; where all have one, not told."""
 
     def of(columns: Columns, weights: np.ndarray) -> Any:
-        scores = columns.of_rows(rows)
-        if scores[:, 2].all():
+        found = columns.of_rows(scores)
+        if found[:, 2].all():
             return np.full(len(weights), np.nan)
-        kept = scores[:, 2] == float(answerable)
-        return total(weights, scores[:, figure] * kept) / total(weights, kept)
+        kept = found[:, 2] == float(answerable)
+        return total(weights, found[:, figure] * kept) / total(weights, kept)
 
     return of
 
 
-def _metrics(rows: Callable[[Columns], np.ndarray]) -> tuple[Metric, ...]:
-    def exact(columns: Columns) -> np.ndarray:
-        return np.asarray(columns.of_rows(rows)[:, 0])
-
-    def f1(columns: Columns) -> np.ndarray:
-        return np.asarray(columns.of_rows(rows)[:, 1])
-
-    given: dict[str, Any] = {"columns": ANSWERS, "given": ("reference",)}
-    right: dict[str, Any] = {"right": lambda columns: exact(columns) == 1, "hub": "exact_match"}
-    return (
-        Metric("f1", "F1", of=mean_of(f1), hub="f1", **given),
-        Metric("exact_match", "exact match", of=mean_of(exact), **given, **right),
-        *(
-            Metric(name, title, of=_among(rows, figure, has), compared=False, **given)
-            for name, title, figure, has in (
-                ("has_answer_f1", "F1 where there is an answer", 1, True),
-                ("has_answer_exact", "exact match where there is an answer", 0, True),
-                ("no_answer_accuracy", "right where there is no answer", 0, False),
-            )
-        ),
-    )
+def exact(columns: Columns) -> np.ndarray:
+    """(rows,): exact match."""
+    return np.asarray(columns.of_rows(scores)[:, 0])
 
 
-METRICS = _metrics(scores)
+def f1(columns: Columns) -> np.ndarray:
+    """(rows,): F1."""
+    return np.asarray(columns.of_rows(scores)[:, 1])
+
+
+_GIVEN: dict[str, Any] = {"columns": ANSWERS, "given": ("reference",)}
+
+METRICS = (
+    Metric("f1", "F1", of=mean_of(f1), hub="f1", **_GIVEN),
+    Metric(
+        *("exact_match", "exact match"),
+        of=mean_of(exact),
+        right=lambda columns: exact(columns) == 1,
+        hub="exact_match",
+        **_GIVEN,
+    ),
+    *(
+        Metric(name, title, of=_among(figure, has), compared=False, **_GIVEN)
+        for name, title, figure, has in (
+            ("has_answer_f1", "F1 where there is an answer", 1, True),
+            ("has_answer_exact", "exact match where there is an answer", 0, True),
+            ("no_answer_accuracy", "right where there is no answer", 0, False),
+        )
+    ),
+)

@@ -1,6 +1,6 @@
 """Models that answer questions: pretrained ones with a head for both ends of an answer, kept or new."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from datasets import DatasetDict
@@ -9,6 +9,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_QUESTION_ANSWERING_
 
 from hfkit.models.adapting.padding import LONG, SHORT, settle_padding
 from hfkit.models.loading import Built
+from hfkit.tasks import Task
 from hfkit.tasks.discover import find
 from hfkit.tasks.pretrained import on_opening, pretrained
 from hfkit.tasks.question_answering.config import Config
@@ -16,11 +17,8 @@ from hfkit.tasks.question_answering.spans.windows import Reader
 from hfkit.tasks.question_answering.task import QuestionAnswering
 from hfkit.tasks.texts import each
 
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
 
-
-def build(config: Config, task: "Task", data: DatasetDict | None) -> Built:
+def build(config: Config, task: Task, data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     heads = find(task.name).heads
     return pretrained(

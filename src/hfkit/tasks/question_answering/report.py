@@ -16,8 +16,7 @@ from hfkit.report.svg import Plot, thin
 from hfkit.runs.run import Run
 from hfkit.tasks.question_answering.spans.overlap import by_character, normalized, score
 
-WORST, AROUND = 12, 400
-"""Answers that a page shows, and characters of the context on either side of them."""
+WORST, AROUND = 12, 400  # answers that a page shows, and characters of the context on either side of them
 
 KINDS = {
     "right": "the answer, to the word",
@@ -36,7 +35,6 @@ OTHER = "other"
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
-    """What the page shows of answers."""
     settings = run.info["task_settings"]
     rows = _rows(run, seen, settings)
     shown = section(

@@ -22,9 +22,6 @@ from hfkit.tasks.question_answering.spans.windows import LENGTH, OUTSIDE, Reader
 from hfkit.tasks.question_answering.spans.written import NOWHERE
 from hfkit.tasks.texts import AT_ONCE, TextTask, means, settle_tokens
 
-READING = ("max_length", "stride", "max_answer_length", "no_answer", "threshold", "padding")
-"""What a model's config keeps of how it is asked."""
-
 _WINDOWS = List(List(Value("int32")))
 
 
@@ -41,8 +38,8 @@ class QuestionAnswering(TextTask):
     pad_token_type_id: int = 0
     padding: str = "right"  # and on which side
 
+    READING = ("max_length", "stride", "max_answer_length", "no_answer", "threshold", "padding")
     name = "question-answering"
-    auto_model = "AutoModelForQuestionAnswering"
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
@@ -54,31 +51,18 @@ class QuestionAnswering(TextTask):
         allowed = lacking if config.no_answer == "auto" else config.no_answer == "yes"
         return cls(config.max_length, config.stride, config.max_answer_length, allowed)
 
-    @classmethod
-    def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        saved = getattr(model_config, "hfkit", None) or {}
-        return cls(**{name: saved[name] for name in READING if name in saved}).for_model(model_config, processor)
-
     def model_kwargs(self) -> dict[str, Any]:
         """Fields of the model's config: two outputs a token, whatever its head had before."""
         labels = {"id2label": {0: "start", 1: "end"}, "label2id": {"start": 0, "end": 1}}
-        return {"num_labels": 2, **labels, "hfkit": {"task": self.name} | {n: getattr(self, n) for n in READING}}
+        return {"num_labels": 2, **labels, "hfkit": self.reading()}
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the model's limit and its padding, see `settle_tokens`. Raises HfkitError: `max_length` is above
         what the model can read; and what `Reader` refuses."""
-        saved = settle_tokens(model_config, processor)
+        settle_tokens(model_config, processor)
         length = limit(self.max_length, model_config, processor, LENGTH)
         Reader(processor, length, self.stride)
-        task = replace(
-            self,
-            max_length=length,
-            pad_token_id=model_config.pad_token_id,
-            pad_token_type_id=processor.pad_token_type_id,
-            padding=saved.get("padding") or processor.padding_side,
-        )
-        model_config.hfkit = {**saved, **task.model_kwargs()["hfkit"]}
-        return task
+        return self.fitted(model_config, processor, max_length=length, pad_token_type_id=processor.pad_token_type_id)
 
     def chosen(self, model_config: PreTrainedConfig, validated: dict[str, Any]) -> Self:
         """A copy with the threshold of no answer under which F1 on the validation rows is best; the config is told."""

@@ -1,22 +1,19 @@
 """The form of a model that makes one text of another: a text in, a text out."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hfkit.base.sanitize import line
+from hfkit.hub.space.facts import Facts
 from hfkit.hub.space.forms import mistake, told
-
-if TYPE_CHECKING:
-    from hfkit.hub.space.facts import Facts
-    from hfkit.runs.run import Run
+from hfkit.runs.run import Run
 
 LABELS = {"translation": "Translation", "summarization": "Summary"}
 
-LONGEST = 1000
-"""Characters of an example."""
+LONGEST = 1000  # characters of an example
 
 
-def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
+def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     """Arguments of a gradio.Interface over a pipeline."""
 
     def ask(text: str) -> str:
@@ -34,14 +31,13 @@ def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
     }
 
 
-def examples(run: "Run", at_most: int) -> list[list[str]]:
+def examples(run: Run, at_most: int) -> list[list[str]]:
     """Sources of test rows for the form, the short ones first."""
     sources = sorted(set(run.predictions()["source"].to_pylist()), key=lambda text: (len(text) > LONGEST, text))
     return [[line(text, LONGEST)] for text in sources[:at_most]]
 
 
 def example(info: Mapping[str, Any]) -> str:
-    """An input for the snippets of a card, as Python."""
     return '"A text to begin with."'
 
 
@@ -62,5 +58,4 @@ print(tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True))""
 
 
 def job(info: Mapping[str, Any]) -> str:
-    """What the model of a run does, in words."""
     return {"translation": "translation", "summarization": "summarization"}.get(info["task"], "rewriting texts")

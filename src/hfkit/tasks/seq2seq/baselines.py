@@ -16,12 +16,12 @@ import numpy as np
 from datasets import Dataset
 
 from hfkit.evaluation.metric import figures
+from hfkit.tasks.rivals import Answer, drawn
 from hfkit.tasks.seq2seq.metrics import metrics_of
 from hfkit.tasks.seq2seq.pairs.scripts import UNSPACED, main_script
 from hfkit.tasks.seq2seq.scores.rouge import WORD
 
-MOST_PAIRS = 100_000
-"""Of training, for the nearest one: with more, a sample that the seed draws."""
+MOST_PAIRS = 100_000  # of training, for the nearest one: with more, a sample that the seed draws
 
 MOST_CELLS = 6_000_000
 """Of IBM model 1: a source word beside a target word, in one pair. With more, a sample of pairs that the seed draws.
@@ -32,8 +32,6 @@ ITERATIONS = 5
 _TOKEN = re.compile(rf"{WORD}|\S")
 _ABBREVIATED = r"(?<!\b(?:Mr|Ms|Dr|St)\.)(?<!\bMrs\.)(?<!\b[A-Z]\.)"
 _SENTENCE_END = re.compile(rf"""(?:(?<=[.!?]){_ABBREVIATED}|(?<=[.!?]["'”’)]))\s+|(?<=[。！？])(?![」』”])|\n+""")
-
-Answer = dict[str, Any]
 
 
 def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> dict[str, Answer]:
@@ -80,14 +78,14 @@ def nearest(sources: Sequence[str], targets: Sequence[str], asked: Sequence[str]
     of words, which are characters in scripts without spaces."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    drawn = _drawn(len(sources), MOST_PAIRS, seed)
+    rows = drawn(len(sources), MOST_PAIRS, seed)
     vectorizer = TfidfVectorizer(token_pattern=_TOKEN.pattern, ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32)
-    known = vectorizer.fit_transform([sources[row] for row in drawn]).T.tocsc()
+    known = vectorizer.fit_transform([sources[row] for row in rows]).T.tocsc()
     vectors = vectorizer.transform(asked)
     best = [
         (vectors[start : start + 256] @ known).toarray().argmax(axis=1) for start in range(0, vectors.shape[0], 256)
     ]
-    return {"prediction": [targets[drawn[row]] for row in chain.from_iterable(best)], "rows": len(drawn)}
+    return {"prediction": [targets[rows[row]] for row in chain.from_iterable(best)], "rows": len(rows)}
 
 
 def word_by_word(sources: Sequence[str], targets: Sequence[str], asked: Sequence[str], seed: int) -> Answer:
@@ -100,10 +98,10 @@ def word_by_word(sources: Sequence[str], targets: Sequence[str], asked: Sequence
     ]
     sizes = np.array([(len(source) + 1) * len(target) for source, target in pairs])
     order = np.random.default_rng(seed).permutation(len(pairs))
-    drawn = order[np.cumsum(sizes[order]) <= MOST_CELLS]
-    best = ibm1([pairs[row] for row in sorted(drawn)])
+    rows = order[np.cumsum(sizes[order]) <= MOST_CELLS]
+    best = ibm1([pairs[row] for row in sorted(rows)])
     said = [[best.get(word.lower(), word) for word in _TOKEN.findall(source)] for source in asked]
-    return {"prediction": [(" " if parted else "").join(words) for words in said], "rows": len(drawn)}
+    return {"prediction": [(" " if parted else "").join(words) for words in said], "rows": len(rows)}
 
 
 def ibm1(pairs: Sequence[tuple[list[str], list[str]]], iterations: int = ITERATIONS) -> dict[str, str]:
@@ -134,10 +132,3 @@ def ibm1(pairs: Sequence[tuple[list[str], list[str]]], iterations: int = ITERATI
     first = order[np.unique(sources[order], return_index=True)[1]]
     source_words, target_words = list(source_ids), list(target_ids)
     return {source_words[sources[at]]: target_words[targets[at]] for at in first if sources[at]}
-
-
-def _drawn(rows: int, most: int, seed: int) -> np.ndarray:
-    """The numbers of all rows, or of so many that the seed draws."""
-    if rows <= most:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))

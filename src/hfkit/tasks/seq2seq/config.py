@@ -55,7 +55,6 @@ class Config(PairArguments, DecodingArguments, TokenArguments, TrainConfig):
     )
 
     def rules(self) -> Broken:
-        """What these knobs cannot be together."""
         best = (self.metric_for_best_model or "loss").removeprefix("eval_")
         if best != "loss" and not self.predict_with_generate:
             what = f"--metric_for_best_model {best} is of written texts, and looks at the validation split write none"

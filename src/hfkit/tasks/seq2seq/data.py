@@ -1,16 +1,18 @@
 """load: pairs of a source text and what it becomes, as checked splits that share no source."""
 
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import Dataset, Features, List, Value
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
 from hfkit.data.cards.card import known_cards
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.sources.text_files import TEXT_SUFFIXES
-from hfkit.data.splits import carve, keep_apart, limited, remove_repeats
+from hfkit.data.splits import alike, carve, keep_apart, limited, remove_repeats
+from hfkit.data.summary import LoadedData, finished
 from hfkit.data.tables.columns import ID_NAMES, group_of, row_ids
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, units
@@ -22,11 +24,7 @@ from hfkit.tasks.seq2seq.pairs.columns import Columns, choose, unfolded
 from hfkit.tasks.seq2seq.pairs.scripts import main_script
 from hfkit.tasks.seq2seq.pairs.tmx import read_tmx
 
-if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
-
-GROUP_KEPT = 2000
-"""Characters of a source that name its group: a data set of articles is not copied into every run."""
+GROUP_KEPT = 2000  # characters of a source that name its group: a data set of articles is not copied into every run
 
 
 @dataclass
@@ -34,7 +32,7 @@ class Arguments(PairArguments, DataArguments):
     """All that a data set can be asked for, and which columns or files hold the two sides."""
 
 
-def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
+def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> LoadedData:
     """Pairs as three splits, or with `only_test` the test split alone (of a single file, all of it).
 
     Rows of two columns, of a column `translation` with texts by language, two aligned files, a text file with a tab in
@@ -63,9 +61,9 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
         splits = {role: _rows(table, role, columns, group, notes) for role, table in tables.items()}
         splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
         if "train" in splits:
-            splits = carve(splits, _alike, arguments, opened.card, notes)
+            splits = carve(splits, alike, arguments, opened.card, notes)
         splits = keep_apart(splits, "source", "source", notes, keep=arguments.keep_duplicates)
-        splits = limited(splits, _alike, arguments, notes)
+        splits = limited(splits, alike, arguments, notes)
     return _finish(opened, columns, {"test": splits["test"]} if only_test else splits, notes)
 
 
@@ -124,14 +122,7 @@ def _listed(cell: Any) -> list[Any]:
     return list(cell) if isinstance(cell, list | tuple) else [cell]
 
 
-def _alike(rows: Rows) -> Sequence[Hashable]:
-    """Pairs are of one kind when a split is drawn."""
-    return [0] * len(rows)
-
-
-def _finish(opened: Source, columns: Columns, splits: dict[str, Rows], notes: list[str]) -> "LoadedData":
-    from hfkit.data.summary import finished
-
+def _finish(opened: Source, columns: Columns, splits: dict[str, Rows], notes: list[str]) -> LoadedData:
     first = next(iter(splits.values()))
     names = ", ".join(
         f"{side} = {name} ({main_script(first.inputs[side]) or 'no'} letters)"
@@ -153,8 +144,6 @@ def _finish(opened: Source, columns: Columns, splits: dict[str, Rows], notes: li
 
 
 def _dataset(rows: Rows) -> Any:
-    from datasets import Dataset, Features, List, Value
-
     text = Value("string")
     columns = {
         "id": rows.id,

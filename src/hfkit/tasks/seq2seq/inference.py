@@ -25,13 +25,6 @@ NO_TEXT = ("output_", "return_", "_")
 """How arguments of `generate` begin that change what it gives beside texts, and not the texts."""
 
 
-def pipeline(
-    model: transformers.PreTrainedModel, processor: Any, *, tokens_per_batch: int | None = None, **options: Any
-) -> "Seq2SeqPipeline":
-    """See `hfkit.pipeline`."""
-    return Seq2SeqPipeline(model=model, tokenizer=processor, tokens_per_batch=tokens_per_batch, **options)
-
-
 class Seq2SeqPipeline(TextPipeline, Alone):
     """Texts as transformers 4's three pipelines give them: [{"translation_text": ...}] to a text, and to several a list
     of such. `summary_text` and `generated_text` are what summarization and text2text-generation call it.
@@ -122,6 +115,9 @@ class Seq2SeqPipeline(TextPipeline, Alone):
     def said(self, answer: list[Written], options: dict[str, Any]) -> Any:
         """The texts in transformers' form."""
         return [{KEYS[self.task]: one.text} for one in answer]
+
+
+pipeline = Seq2SeqPipeline.over
 
 
 def _text(row: Any) -> str:

@@ -18,8 +18,7 @@ from hfkit.tasks.seq2seq.scores.tokenizers import tokenizer_for
 
 ANSWERS = ("references", "prediction")
 
-SACREBLEU = "2.6.0"
-"""The version that the figures are held against in the tests."""
+SACREBLEU = "2.6.0"  # the version that the figures are held against in the tests
 
 
 def _pairs(columns: Columns) -> list[tuple[str, list[str]]]:
@@ -38,20 +37,15 @@ def _bleu_rows(columns: Columns) -> np.ndarray:
     return np.array([bleu_sums(said, right, tokenizer) for said, right in _pairs(columns)], dtype=np.float64)
 
 
-def _chrf_rows(columns: Columns) -> np.ndarray:
-    """(rows, 18), as `chrf_sums`."""
-    return np.array([chrf_sums(said, right) for said, right in _pairs(columns)], dtype=np.float64)
+def _each(of: Callable[[str, list[str]], Any]) -> Callable[[Columns], np.ndarray]:
+    """What is made of each row's prediction and references: (rows, ...)."""
+    return lambda columns: np.array([of(*pair) for pair in _pairs(columns)], dtype=np.float64)
 
 
-def _rouge_rows(columns: Columns) -> np.ndarray:
-    """(rows, 3), as `rouge`."""
-    return np.array([rouge(said, right) for said, right in _pairs(columns)], dtype=np.float64)
-
-
-def exact(columns: Columns) -> np.ndarray:
-    """(rows,): whether the prediction is one of the references, white space at the ends aside."""
-    found = [said.strip() in [one.strip() for one in right] for said, right in _pairs(columns)]
-    return np.array(found, dtype=np.float64)
+_chrf_rows = _each(chrf_sums)  # (rows, 18)
+_rouge_rows = _each(rouge)  # (rows, 3)
+# (rows,): whether the prediction is one of the references, white space at the ends aside
+exact = _each(lambda said, right: said.strip() in [one.strip() for one in right])
 
 
 def _of_sums(rows: Callable[[Columns], np.ndarray], figure: Callable[[np.ndarray], np.ndarray]) -> Of:
@@ -67,12 +61,8 @@ def _length_ratio(columns: Columns, weights: np.ndarray) -> Any:
     return sums[:, 0] / sums[:, 1]
 
 
-def _empty(columns: Columns) -> np.ndarray:
-    return np.array([faults.is_empty(str(said)) for said in columns["prediction"]], dtype=np.float64)
-
-
-def _looping(columns: Columns) -> np.ndarray:
-    return np.array([faults.is_loop(str(said)) for said in columns["prediction"]], dtype=np.float64)
+_empty = _each(lambda said, _: faults.is_empty(said))
+_looping = _each(lambda said, _: faults.is_loop(said))
 
 
 def _copied(columns: Columns) -> np.ndarray:

@@ -1,10 +1,9 @@
 """Models that make one text of another: pretrained encoder-decoders, and one from scratch."""
 
-import contextlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from datasets import DatasetDict
@@ -16,34 +15,31 @@ from hfkit.baselines.language.tokenizers import train_for_pairs
 from hfkit.config import DecodingArguments, GenerationArguments
 from hfkit.data.text.language_codes import codes_of
 from hfkit.inference.generation.sampling import settle
-from hfkit.models.inspection import check_memory, first_line, say
+from hfkit.models.build import untrained
+from hfkit.models.inspection import first_line, say
 from hfkit.models.loading import Built
 from hfkit.models.settings import override, set_dropout, set_labels, settle_generation
+from hfkit.tasks import Task
 from hfkit.tasks.discover import find
 from hfkit.tasks.pretrained import pretrained
 from hfkit.tasks.seq2seq.config import Config
 from hfkit.tasks.seq2seq.task import said_before
 
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
-
 SUCH = "google-t5/t5-small"
 
-CONTEXT = 256
-"""Tokens of a baseline's texts where --max_length does not say."""
+CONTEXT = 256  # tokens of a baseline's texts where --max_length does not say
 
 BEAMS = 4
 """Beams of translations and summaries where neither --num_beams nor the model says: T5's, BART's and the Transformer's
 papers all have 4."""
 
-LONGEST = 100
-"""Training targets, of most characters, whose tokens say how long a text may get."""
+LONGEST = 100  # training targets, of most characters, whose tokens say how long a text may get
 
 WRITING = (*DecodingArguments.__dataclass_fields__, "forced_bos_token_id", "decoder_start_token_id")
 """What an adapter's config keeps of how texts are written: a whole model has its generation_config.json."""
 
 
-def build(config: Config, task: "Task", data: DatasetDict | None) -> Built:
+def build(config: Config, task: Task, data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     if config.model.startswith("baseline:"):
         model, processor, new = *_from_scratch(config, task, data), list[str]()
@@ -126,7 +122,7 @@ def _try_out(model: Any, processor: PreTrainedTokenizerBase, name: str) -> None:
 
 
 def _from_scratch(
-    config: Config, task: "Task", data: DatasetDict | None
+    config: Config, task: Task, data: DatasetDict | None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """An untrained encoder-decoder and its tokenizer, which learns both sides of the training pairs. Raises HfkitError:
     there are no pairs, or `--model_args` do not fit."""
@@ -142,15 +138,4 @@ def _from_scratch(
     settings.vocab_size, settings.pad_token_id = len(processor), processor.pad_token_id
     settings.bos_token_id = settings.eos_token_id = settings.decoder_start_token_id = processor.eos_token_id
     set_labels(settings, task.for_model(settings, processor).model_kwargs())
-    with _told():
-        check_memory(AutoModelForSeq2SeqLM, settings)
-        return AutoModelForSeq2SeqLM.from_config(settings), processor
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """What a network refuses is the user's --model_args."""
-    try:
-        yield
-    except (ValueError, RuntimeError, ZeroDivisionError) as error:
-        raise HfkitError(first_line(error), where="--model_args") from error
+    return untrained(AutoModelForSeq2SeqLM, settings), processor

@@ -16,17 +16,14 @@ from hfkit.runs.run import Run
 from hfkit.tasks.discover import find
 from hfkit.tasks.seq2seq.task import OUTPUTS
 
-WORST, LOOPS = 12, 4
-"""Rows that a page shows, and as many of each kind of output that is no answer."""
+WORST, LOOPS = 12, 4  # rows that a page shows, and as many of each kind of output that is no answer
 
 RESAMPLES = 300
 
-AT_ONCE = 200
-"""Rows whose own figures are computed together."""
+AT_ONCE = 200  # rows whose own figures are computed together
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
-    """What the page shows of written texts."""
     if missing := {"source", "references", "prediction", "unfinished"} - set(seen.table.column_names):
         raise HfkitError(f"{run.path / 'predictions.parquet'} lacks what hfkit writes: {', '.join(sorted(missing))}")
     metric = find(str(run.info["task"])).metrics(run.info["task_settings"])[0]
@@ -37,8 +34,8 @@ def parts(run: Run, seen: Predictions) -> dict[str, Any]:
         metric=metric,
         kinds=_kinds(run, seen.table),
         lengths=_by_length(seen.table, metric),
-        worst=_rows(seen.table, own, metric, _worst(own, metric)),
-        loops=_rows(seen.table, own, metric, _ill(seen.table)),
+        worst=_rows(seen.table, own, _worst(own, metric)),
+        loops=_rows(seen.table, own, _ill(seen.table)),
     )
     log = run.log()
     looks = plots.score(log, metric.name, (run.info.get("training") or {}).get("best_step"))
@@ -94,7 +91,7 @@ def _ill(table: pa.Table) -> list[int]:
     return np.flatnonzero(table["unfinished"].to_numpy())[:LOOPS].tolist()
 
 
-def _rows(table: pa.Table, own: np.ndarray, metric: Metric, places: list[int]) -> list[dict[str, Any]]:
+def _rows(table: pa.Table, own: np.ndarray, places: list[int]) -> list[dict[str, Any]]:
     """Source, reference and output side by side."""
     rows = table.take(places).to_pylist() if places else []
     found = []

@@ -23,11 +23,7 @@ from hfkit.tasks.base import BaseTask, check_reads, mapped
 from hfkit.tasks.seq2seq.config import Config
 from hfkit.tasks.texts import settle_tokens
 
-CONTEXT = 512
-"""Tokens of a source where neither --max_length nor the model says: what T5 was trained with."""
-
-READING = ("max_length", "max_target_length", "source_prefix", "source_lang", "target_lang")
-"""What a model's config keeps of how it is asked."""
+CONTEXT = 512  # tokens of a source where neither --max_length nor the model says: what T5 was trained with
 
 OUTPUTS = {
     "empty": "empty",
@@ -59,11 +55,10 @@ class Seq2Seq(BaseTask):
     tokenizer: Any = None  # which makes texts of what is written; it is no setting
     writes: bool = False  # texts are written, as a finished model does; it is no setting either
 
-    auto_model = "AutoModelForSeq2SeqLM"
+    READING = ("max_length", "max_target_length", "source_prefix", "source_lang", "target_lang")
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        """The name that was asked for."""
         return self.task
 
     @property
@@ -73,25 +68,20 @@ class Seq2Seq(BaseTask):
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
-        """See `hfkit.build_task`."""
         check_reads(config.task, data)
-        given = {name: getattr(config, name) for name in ("task", *READING, "label_smoothing_factor", "seed")}
+        given = {name: getattr(config, name) for name in ("task", *cls.READING, "label_smoothing_factor", "seed")}
         return cls(**given, most=config.max_generate_samples if config.predict_with_generate else 0)
 
     @classmethod
     def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         saved = getattr(model_config, "hfkit", None) or {}
-        known = {name: saved[name] for name in READING if name in saved}
+        known = {name: saved[name] for name in cls.READING if name in saved}
         return cls(task=saved.get("task") or "text2text-generation", **known).for_model(model_config, processor)
 
     def settings(self) -> dict[str, Any]:
         """All settings as JSON, with the task's name."""
         found = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("tokenizer", "writes")}
         return {"name": self.name, **found}
-
-    def model_kwargs(self) -> dict[str, Any]:
-        """Fields of the model's config."""
-        return {"hfkit": {"task": self.name} | {name: getattr(self, name) for name in READING}}
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the model's limits and the tokenizer, which is told the languages; the config is told `hfkit`.
@@ -120,7 +110,7 @@ class Seq2Seq(BaseTask):
             pad_token_id=processor.pad_token_id,
             tokenizer=processor,
         )
-        model_config.hfkit = {**saved, **task.model_kwargs()["hfkit"]}
+        model_config.hfkit = {**saved, **task.reading()}
         return task
 
     def finished(self) -> Self:

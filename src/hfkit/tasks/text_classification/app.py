@@ -1,19 +1,16 @@
 """The form of a text classifier: a text or a pair in; bars or a number out, and the windows that decided."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hfkit.hub.space.facts import Facts
 from hfkit.hub.space.forms import BARS, mistake, told
 from hfkit.tasks import classification
 
-if TYPE_CHECKING:
-    from hfkit.hub.space.facts import Facts
-
-DECIDING = 5
-"""Windows of a long text that are shown, the most telling first."""
+DECIDING = 5  # windows of a long text that are shown, the most telling first
 
 
-def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
+def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     def ask(text: str, pair: str | None = None) -> Any:
         from hfkit.tasks.text_classification.windows import windows
 

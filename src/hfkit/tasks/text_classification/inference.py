@@ -12,11 +12,8 @@ from hfkit.models.inspection import readable
 from hfkit.tasks.classifying import ClassifyingPipeline
 from hfkit.tasks.text_classification.task import TextClassification
 
-FUNCTIONS = ("sigmoid", "softmax", "none")
-"""What transformers can make of logits."""
-
-BACKENDS = ("torch", "openvino")
-"""What a text classifier can be computed with."""
+FUNCTIONS = ("sigmoid", "softmax", "none")  # what transformers can make of logits
+BACKENDS = ("torch", "openvino")  # what a text classifier can be computed with
 
 
 def pipeline(
@@ -70,9 +67,7 @@ class TextClassificationPipeline(TextPipeline, ClassifyingPipeline, transformers
         if isinstance(function_to_apply, str) and function_to_apply.lower() not in FUNCTIONS:
             what = f"There is no function_to_apply {function_to_apply!r}."
             raise HfkitError(what, fix=nearest(function_to_apply, FUNCTIONS))
-        parameters: tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
-        parameters = super()._sanitize_parameters(function_to_apply, top_k)
-        return parameters
+        return super()._sanitize_parameters(function_to_apply, top_k)
 
     def logits(self, rows: Sequence[Any], batch_size: int | None = None) -> torch.Tensor:
         """(rows, labels) in float32 on the CPU, in the order of `rows`: texts, or dicts of `text` and `text_pair`.

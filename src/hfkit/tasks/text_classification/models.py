@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from datasets import DatasetDict
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -16,19 +16,16 @@ from hfkit.models.adapting.padding import settle_padding as settle
 from hfkit.models.build import from_scratch
 from hfkit.models.configs import PooledConfig
 from hfkit.models.loading import Built
+from hfkit.tasks import Task
 from hfkit.tasks.classification import same_labels
 from hfkit.tasks.pretrained import on_opening, pretrained
 from hfkit.tasks.text_classification.config import Config
 from hfkit.tasks.text_classification.task import TextClassification
 
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
-
-BASELINE_LENGTH = 512
-"""Tokens that a baseline reads of a text when --max_length does not say."""
+BASELINE_LENGTH = 512  # tokens that a baseline reads of a text when --max_length does not say
 
 
-def build(config: Config, task: "Task", data: DatasetDict | None) -> Built:
+def build(config: Config, task: Task, data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     if config.model.startswith("baseline:"):
         return from_scratch(config, task, data and partial(_texts, data), BASELINE_LENGTH)

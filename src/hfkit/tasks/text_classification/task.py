@@ -1,6 +1,6 @@
 """Text classification: a text, or a pair of texts, gets one label, several labels, or a number."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
@@ -40,8 +40,8 @@ class TextClassification(TextTask, Classification):
     padding: str = "right"
     few_shot: str = "none"  # contrastive: what the encoder learns is which texts have the same label
 
+    READING = ("max_length", "long_text", "stride", "padding")
     name = "text-classification"
-    auto_model = "AutoModelForSequenceClassification"
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
@@ -93,12 +93,6 @@ class TextClassification(TextTask, Classification):
         """How texts become token ids."""
         return Truncation(self.max_length, self.long_text, self.stride)
 
-    def reading(self) -> dict[str, Any]:
-        """How texts are read, which the model's config keeps."""
-        return {"task": self.name} | {
-            name: getattr(self, name) for name in ("max_length", "long_text", "stride", "padding")
-        }
-
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the labels in the model's order (matched by name), and the model's limit and padding.
 
@@ -108,20 +102,17 @@ class TextClassification(TextTask, Classification):
         padding token pads with its end token. Batches are filled with the config's token, by which some models find
         where a text ends, on the side that was settled when the model was built or opened, else the tokenizer's. Raises
         HfkitError: `max_length` is above what the model can read, or too small for a text and its windows."""
-        saved = settle_tokens(model_config, processor)
+        settle_tokens(model_config, processor)
         reading = Truncation.settle(self.max_length, self.long_text, self.stride, self.pair, model_config, processor)
         labels, weights = self.in_order_of(model_config)
-        task = replace(
-            self,
+        return self.fitted(
+            model_config,
+            processor,
             labels=labels,
             class_weights=weights,
             max_length=reading.max_length,
-            pad_token_id=model_config.pad_token_id,
             pad_token_type_id=processor.pad_token_type_id,
-            padding=saved.get("padding") or processor.padding_side,
         )
-        model_config.hfkit = {**saved, **task.reading()}
-        return task
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
         """Token ids and labels of a split, in the same order: `id`, `input_ids` (a list of numbers; of lists for

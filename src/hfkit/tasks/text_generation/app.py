@@ -1,15 +1,13 @@
 """The form of a language model: a prompt in, a text out."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hfkit.hub.space.facts import Facts
 from hfkit.hub.space.forms import mistake, told
 
-if TYPE_CHECKING:
-    from hfkit.hub.space.facts import Facts
 
-
-def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
+def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     chats = bool(getattr(answer.tokenizer, "chat_template", None))
 
     def ask(prompt: str, tokens: float, temperature: float) -> str:

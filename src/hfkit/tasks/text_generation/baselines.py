@@ -13,8 +13,7 @@ from hfkit.data.text.packing import segments
 ORDER = 6
 """Bytes that a prediction is made from and for: five before, and the one to say. More gain little and cost memory."""
 
-LEARNT = 5_000_000
-"""Bytes that are counted; of more training text the first so many."""
+LEARNT = 5_000_000  # bytes that are counted; of more training text the first so many
 
 
 def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> dict[str, dict[str, Any]]:

@@ -2,36 +2,29 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import torch
+from datasets import Dataset
 from torch.nn import functional as F
+from transformers import PreTrainedTokenizerBase
 
 from hfkit.base.atomic import write_json, writing
 from hfkit.data.text.windows import IGNORED
 
-if TYPE_CHECKING:
-    from datasets import Dataset
-    from transformers import PreTrainedTokenizerBase
-
 FILE = "passages.json"
-COUNT = 3
-"""Documents of each kind."""
-
-TOKENS = 160
-"""Tokens of a document that are kept: a paragraph or two."""
-
-SHORTEST = 40
-"""Bytes of a document that counts: of a few words, one rare name would make the hardest."""
+COUNT = 3  # documents of each kind
+TOKENS = 160  # tokens of a document that are kept: a paragraph or two
+SHORTEST = 40  # bytes of a document that counts: of a few words, one rare name would make the hardest
 
 
 def keep(
     folder: Path,
     task: Any,
-    tokenizer: "PreTrainedTokenizerBase",
+    tokenizer: PreTrainedTokenizerBase,
     model: torch.nn.Module,
-    encoded: "Dataset",
+    encoded: Dataset,
     table: pa.Table,
 ) -> None:
     """Write passages.json to a run: documents with the most and with the least bits per byte, and what each token took.
@@ -53,9 +46,7 @@ def keep(
         write_json(folder / FILE, found)
 
 
-def _tokens(
-    task: Any, tokenizer: "PreTrainedTokenizerBase", model: torch.nn.Module, document: "Dataset"
-) -> dict[str, Any]:
+def _tokens(task: Any, tokenizer: PreTrainedTokenizerBase, model: torch.nn.Module, document: Dataset) -> dict[str, Any]:
     """`tokens`: the pieces of the document's beginning, each with its loss in nats, None where it was given; and
     whether there is `more`."""
     window = task.to_evaluate(document)[0]
@@ -77,7 +68,7 @@ def _tokens(
     }
 
 
-def text_pieces(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> list[str]:
+def text_pieces(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> list[str]:
     """What each token adds to the text; one that begins a character adds nothing, the one that ends it all of it."""
     pieces: list[str] = []
     before = ""

@@ -1,7 +1,7 @@
 """Language models by name: pretrained causal models, tried out before anything is trained, and baselines."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from datasets import DatasetDict
@@ -13,21 +13,19 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.baselines.language.tokenizers import TOKENIZERS
 from hfkit.data.text.packing import segments
 from hfkit.models.adapting import four_bit
+from hfkit.models.build import untrained
 from hfkit.models.inspection import check_vocabulary, first_line
 from hfkit.models.loading import Built, read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, set_dropout, settle_generation
+from hfkit.tasks import Task
 from hfkit.tasks.text_generation import SPEC
 from hfkit.tasks.text_generation.config import Config
 
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
-
-CONTEXT = 256
-"""Tokens of a baseline's training text when --max_length does not say."""
+CONTEXT = 256  # tokens of a baseline's training text when --max_length does not say
 
 
-def build(config: Config, task: "Task", data: DatasetDict | None) -> Built:
+def build(config: Config, task: Task, data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, its tokenizer, which of a baseline learns the training texts, and no
     parameters that a checkpoint has not filled. Raises HfkitError: nothing has the name, it is no language model,
     weights are missing or do not fit (words would be said at random), or it cannot keep documents of one row apart."""
@@ -84,10 +82,7 @@ def from_scratch(
     settings.vocab_size = len(processor)
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
         setattr(settings, name, getattr(processor, name))
-    try:
-        return AutoModelForCausalLM.from_config(settings), processor
-    except ValueError as error:
-        raise HfkitError(first_line(error), where="--model_args") from error
+    return untrained(AutoModelForCausalLM, settings), processor
 
 
 def _begin_texts(processor: Tokenizer) -> None:

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from hfkit.base.errors import HfkitError
-from hfkit.base.untrusted import read_json_file
 from hfkit.evaluation.wording import line
 from hfkit.report import plots
 from hfkit.report.analysis import Predictions, shade
@@ -15,16 +13,17 @@ from hfkit.report.page import section
 from hfkit.report.svg import Plot, thin
 from hfkit.runs.run import Run
 
-LOOKS = 6
-"""Looks of which the samples are shown: the first, the last, and some between."""
-
-HARDEST = 5
-"""Texts that the card shows."""
+LOOKS = 6  # looks of which the samples are shown: the first, the last, and some between
+HARDEST = 5  # texts that the card shows
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
     """What the page shows of a language model, and leaves out."""
-    told = {"distribution": distribution(seen), "samples": _samples(run), "passages": _passages(run)}
+    told = {
+        "distribution": distribution(seen),
+        "samples": _samples(run),
+        "passages": run.kept("passages.json", _passages, _passages([])),
+    }
     own, log = [section(__package__, "language.html.jinja", language=told)], run.log()
     return {"own": own, "curves": [plots.losses(log, "tokens"), _perplexity(log), _bits(log)]}
 
@@ -89,7 +88,7 @@ def _samples(run: Run) -> list[dict[str, Any]]:
         if not isinstance(entry.get("step"), int) or not all(
             isinstance(entry.get(name), str) for name in ("prompt", "completion")
         ):
-            raise _damaged(run, "samples.jsonl")
+            raise run.damaged("samples.jsonl")
         found.setdefault(entry["prompt"], []).append(entry)
     return [{"prompt": prompt, "looks": _spread(looks)} for prompt, looks in found.items()]
 
@@ -99,24 +98,15 @@ def _spread(looks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [looks[round(place * (len(looks) - 1) / max(1, few - 1))] for place in range(few)]
 
 
-def _passages(run: Run) -> dict[str, list[dict[str, Any]]]:
+def _passages(found: Any) -> dict[str, list[dict[str, Any]]]:
     """Hardest and easiest documents, their tokens with a shade each."""
     parts: dict[str, list[dict[str, Any]]] = {"hardest": [], "easiest": []}
-    path = run.path / "passages.json"
-    found = read_json_file(path) if path.is_file() else []
     for entry in found if isinstance(found, list) else [found]:
-        try:
-            tokens = [
-                {"text": str(text), "nats": loss, "shade": None if loss is None else shade(float(loss))}
-                for text, loss in entry["tokens"]
-            ]
-            parts[entry["kind"]].append(
-                {"id": entry["id"], "bits": float(entry["bits_per_byte"]), "tokens": tokens, "more": entry["more"]}
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise _damaged(run, "passages.json") from error
+        tokens = [
+            {"text": str(text), "nats": loss, "shade": None if loss is None else shade(float(loss))}
+            for text, loss in entry["tokens"]
+        ]
+        parts[entry["kind"]].append(
+            {"id": entry["id"], "bits": float(entry["bits_per_byte"]), "tokens": tokens, "more": entry["more"]}
+        )
     return parts
-
-
-def _damaged(run: Run, name: str) -> HfkitError:
-    return HfkitError(f"{run.path / name} holds what hfkit does not write", fix="restore the file, or delete it")

@@ -21,6 +21,7 @@ from hfkit.tasks.base import BaseTask, check_reads, mapped
 from hfkit.tasks.text_generation import hardest_documents
 from hfkit.tasks.text_generation.config import Config
 from hfkit.tasks.text_generation.samples import Samples
+from hfkit.tasks.texts import added_up
 
 CONTEXT = 1024
 """Tokens of a row when --max_length does not say and the model could read more: what a step's memory allows."""
@@ -43,8 +44,8 @@ class TextGeneration(BaseTask):
     end_token_id: int | None = None
     pad_token_id: int = 0
 
+    READING = ("max_length",)
     name = "text-generation"
-    auto_model = "AutoModelForCausalLM"
     problem_type = "language_modeling"
 
     @classmethod
@@ -61,15 +62,6 @@ class TextGeneration(BaseTask):
     def keep(self, run: Any, processor: Any, model: Any, data: DatasetDict, encoded: DatasetDict, table: Any) -> None:
         """The passages that the model found hardest."""
         hardest_documents.keep(run.path, self, processor, model, encoded["test"], table)
-
-    @classmethod
-    def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        saved = getattr(model_config, "hfkit", None) or {}
-        return cls(max_length=saved.get("max_length")).for_model(model_config, processor)
-
-    def model_kwargs(self) -> dict[str, Any]:
-        """Fields of the model's config."""
-        return {"hfkit": {"task": self.name, "max_length": self.max_length}}
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the model's limit and special tokens. The config is told `hfkit`, the tokenizer its padding.
@@ -94,7 +86,7 @@ class TextGeneration(BaseTask):
             end_token_id=processor.eos_token_id,
             pad_token_id=processor.pad_token_id,
         )
-        model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.model_kwargs()["hfkit"]}
+        model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.reading()}
         return task
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
@@ -171,12 +163,7 @@ class TextGeneration(BaseTask):
         documents = documents_of(encoded)
         return [(row, piece) for row, ids, learnt in documents for piece in pieces(ids, learnt, length, stride)]
 
-    def by_example(self, encoded: Dataset, rows: Dataset, predictions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """What `evaluate` found of each window, added up over each document of `encoded`."""
-        document = np.asarray(rows["document"][:])
-        return {
-            name: np.bincount(document, weights=values, minlength=len(encoded)) for name, values in predictions.items()
-        }
+    by_example = added_up
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """One batch, filled on the right. There is no attention mask: what stands on the right is never seen.

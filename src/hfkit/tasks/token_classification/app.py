@@ -1,18 +1,16 @@
 """The form of a tagger: a text in, the same text with its names marked out."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hfkit.base.sanitize import line
+from hfkit.hub.space.facts import Facts
 from hfkit.hub.space.forms import mistake, told
+from hfkit.runs.run import Run
 from hfkit.tasks.token_classification.words.schemes import has_scheme
 
-if TYPE_CHECKING:
-    from hfkit.hub.space.facts import Facts
-    from hfkit.runs.run import Run
 
-
-def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
+def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     def ask(text: str) -> dict[str, Any]:
         if not text.strip():
             raise mistake(gradio, "Write a text first.")
@@ -28,7 +26,7 @@ def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
     }
 
 
-def examples(run: "Run", at_most: int) -> list[list[str]]:
+def examples(run: Run, at_most: int) -> list[list[str]]:
     """Test texts for the form: those with the most types of names, all of them found."""
     table = run.predictions().select(["text", "label", "prediction"]).to_pylist()
     right = [row for row in table if row["label"] == row["prediction"] and 20 <= len(row["text"]) <= 400]

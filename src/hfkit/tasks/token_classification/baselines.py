@@ -13,8 +13,7 @@ from typing import Any
 
 from datasets import Dataset
 
-ITERATIONS = 100
-"""Steps of L-BFGS. More gain little: the regularisation holds the weights."""
+ITERATIONS = 100  # steps of L-BFGS. More gain little: the regularisation holds the weights.
 
 _SHAPES = str.maketrans(dict.fromkeys(range(65, 91), "X") | dict.fromkeys(range(97, 123), "x"))
 

@@ -4,13 +4,16 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import ClassLabel, Dataset, Features, List, Value
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
 from hfkit.data.labels.names import canonical, finder
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.splits import carve, limited, remove_repeats
+from hfkit.data.summary import LoadedData, finished
 from hfkit.data.tables.columns import group_of, row_ids
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, units
@@ -30,10 +33,6 @@ from hfkit.tasks.token_classification.words.schemes import (
     to_iob2,
 )
 
-if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
-
-
 FEW_DOCUMENTS = 10
 """Below so many, held-out splits are drawn by sentences: a document alone would be a split of its own kind."""
 
@@ -43,7 +42,7 @@ class Arguments(TagColumns, DataArguments):
     """All that a data set can be asked for, and how its tags are read."""
 
 
-def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
+def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> LoadedData:
     """Tagged texts as three splits, or with `only_test` the test split alone (of a single file, all of it).
 
     Columns `id`, `text`, `tokens` (its words), `begins` and `ends` (where each stands in the text, in characters),
@@ -207,11 +206,7 @@ def _rarest(rows: Rows) -> Sequence[Hashable]:
     return [min(tags, key=lambda tag: (counts[tag], tag)) for tags in rows.label]
 
 
-def _finish(
-    opened: Source, layout: Layout, names: list[str], splits: dict[str, Rows], notes: list[str]
-) -> "LoadedData":
-    from hfkit.data.summary import finished
-
+def _finish(opened: Source, layout: Layout, names: list[str], splits: dict[str, Rows], notes: list[str]) -> LoadedData:
     types = [name[2:] for name in names if name.startswith("B-")] if has_scheme(names) else []
     shown = types or [name for name in names if name != OUTSIDE]
     listed = ", ".join(shown if len(shown) <= 10 else [*shown[:9], "...", shown[-1]])
@@ -232,8 +227,6 @@ def _finish(
 
 
 def _dataset(rows: Rows, names: list[str], grouped: bool) -> Any:
-    from datasets import ClassLabel, Dataset, Features, List, Value
-
     words, places = (rows.table.columns[name] for name in ("tokens", "places"))
     columns: dict[str, Any] = {
         "id": rows.id,

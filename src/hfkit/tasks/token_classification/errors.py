@@ -18,8 +18,7 @@ KINDS: dict[Kind, str] = {
     "spurious": "where there is none",
 }
 
-MISSES = 20
-"""Names that training never showed and the model misses, which a run keeps."""
+MISSES = 20  # names that training never showed and the model misses, which a run keeps
 
 
 def errors(gold: Sequence[Entity], said: Sequence[Entity]) -> list[tuple[Kind, Entity | None, Entity | None]]:

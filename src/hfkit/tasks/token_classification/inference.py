@@ -22,13 +22,6 @@ from hfkit.tasks.token_classification.words.windows import Reader
 STRATEGIES = ("none", "simple", "first", "average", "max")
 
 
-def pipeline(
-    model: transformers.PreTrainedModel, processor: Any, *, tokens_per_batch: int | None = None, **options: Any
-) -> "TokenClassificationPipeline":
-    """See `hfkit.pipeline`."""
-    return TokenClassificationPipeline(model=model, tokenizer=processor, tokens_per_batch=tokens_per_batch, **options)
-
-
 def read(row: Any) -> Text:
     """A text, or the words of one as {"tokens": [...]}, which one space parts. Raises HfkitError: it is neither, or a
     word is empty."""
@@ -159,6 +152,9 @@ class TokenClassificationPipeline(TextPipeline, transformers.TokenClassification
             for first, last, kind in names_in(names, self.reading.scheme)
             if kind not in ignored
         ]
+
+
+pipeline = TokenClassificationPipeline.over
 
 
 def _close(logits: torch.Tensor) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hfkit.evaluation.metric import Columns, Metric, Of, total
+from hfkit.evaluation.metric import Columns, Metric, Of, ratio, total
 from hfkit.tasks.token_classification.words.schemes import Entity, entities, has_scheme, lenient_entities
 
 ANSWERS = ("label", "prediction")
@@ -26,11 +26,6 @@ def _counts(columns: Columns, names: tuple[str, ...], found: Callable[[Sequence[
 def _summed(counted: Callable[[Columns], np.ndarray], figure: Callable[..., Any]) -> Of:
     """The figure of the sums of what is counted in each row."""
     return lambda columns, weights: figure(*total(weights, columns.of_rows(counted)).T)
-
-
-def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-    """0 where there is nothing to divide by, as seqeval's zero_division=0."""
-    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
 
 
 def f1(right: np.ndarray, said: np.ndarray, there: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from datasets import DatasetDict
 from transformers import PreTrainedTokenizerBase
@@ -11,17 +11,15 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATIO
 from hfkit.models.adapting.padding import LONG, SHORT, settle_padding
 from hfkit.models.build import from_scratch
 from hfkit.models.loading import Built
+from hfkit.tasks import Task
 from hfkit.tasks.classification import label_names
 from hfkit.tasks.pretrained import on_opening, pretrained
 from hfkit.tasks.token_classification.config import Config
 from hfkit.tasks.token_classification.task import TokenClassification
 from hfkit.tasks.token_classification.words.windows import Reader
 
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
 
-
-def build(config: Config, task: "Task", data: DatasetDict | None) -> Built:
+def build(config: Config, task: Task, data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled."""
     if config.model.startswith("baseline:"):
         return from_scratch(config, task, data and partial(_texts, data), 10**30, lowercase=False)

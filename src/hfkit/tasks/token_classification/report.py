@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from hfkit.base.errors import HfkitError
-from hfkit.base.untrusted import read_json_file
 from hfkit.evaluation import stats
 from hfkit.report import plots
 from hfkit.report.analysis import Predictions, among_lengths
@@ -16,15 +15,11 @@ from hfkit.tasks.token_classification.errors import KINDS, errors
 from hfkit.tasks.token_classification.metrics import counts, f1
 from hfkit.tasks.token_classification.words.schemes import Entity, has_scheme, judged
 
-NAMES = "names.json"
-"""What a run keeps of names that training showed, and of others."""
-
-WORST, TYPES, WORDS = 12, 30, 120
-"""Texts and types that a page shows, and words of a text."""
+NAMES = "names.json"  # what a run keeps of names that training showed, and of others
+WORST, TYPES, WORDS = 12, 30, 120  # texts and types that a page shows, and words of a text
 
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
-    """What the page shows of a tagger."""
     texts = _texts(run, seen)
     shown = section(
         str(__package__),
@@ -34,7 +29,7 @@ def parts(run: Run, seen: Predictions) -> dict[str, Any]:
         kinds=_by_kind(texts),
         confusion=_confusion(texts),
         lengths=_by_length(texts),
-        known=_known(run),
+        known=run.kept(NAMES, _known, None),
         worst=_worst(texts),
     )
     return {"own": [shown]}
@@ -103,21 +98,14 @@ def _by_length(texts: list[dict[str, Any]]) -> Any:
     return plots.by_length(among_lengths(length, lambda rows: _f1(counted[rows])), "F1", "words")
 
 
-def _known(run: Run) -> dict[str, Any] | None:
+def _known(found: dict[str, Any]) -> dict[str, Any]:
     """What the run keeps of seen and unseen names, with Wilson's intervals of their recall."""
-    path = run.path / NAMES
-    if not path.is_file():
-        return None
-    found = read_json_file(path)
-    try:
-        rows = [
-            {"which": which, "names": found[which]["names"], "recall": stats.wilson(found[which]["right"], total)}
-            for which in ("seen", "unseen")
-            if (total := int(found[which]["names"]))
-        ]
-        return {"rows": rows, "missed": [(str(m["name"]), str(m["type"]), int(m["times"])) for m in found["missed"]]}
-    except (KeyError, TypeError, ValueError) as error:
-        raise HfkitError(f"{path} holds what hfkit does not write", fix="restore the file, or delete it") from error
+    rows = [
+        {"which": which, "names": found[which]["names"], "recall": stats.wilson(found[which]["right"], total)}
+        for which in ("seen", "unseen")
+        if (total := int(found[which]["names"]))
+    ]
+    return {"rows": rows, "missed": [(str(m["name"]), str(m["type"]), int(m["times"])) for m in found["missed"]]}
 
 
 def _worst(texts: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Token classification: each word of a text gets a tag."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -24,9 +24,6 @@ from hfkit.tasks.token_classification.errors import by_training
 from hfkit.tasks.token_classification.words.schemes import has_scheme, scheme_of_labels
 from hfkit.tasks.token_classification.words.windows import Reader, apart, firsts, targets
 
-READING = ("max_length", "stride", "scheme", "padding")
-"""What a model's config keeps of how texts are read."""
-
 _IDS = List(Value("int32"))
 
 
@@ -45,8 +42,8 @@ class TokenClassification(TextTask):
     pad_token_id: int = 0  # what fills the shorter windows of a batch
     padding: str = "right"  # on which side
 
+    READING = ("max_length", "stride", "scheme", "padding")
     name = "token-classification"
-    auto_model = "AutoModelForTokenClassification"
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
@@ -72,35 +69,25 @@ class TokenClassification(TextTask):
 
     @property
     def classes(self) -> list[str]:
-        """The tags, in their order."""
         return self.labels
 
     def model_kwargs(self) -> dict[str, Any]:
-        """Fields of the model's config."""
         return {
             "num_labels": len(self.labels),
             "id2label": dict(enumerate(self.labels)),
             "label2id": {label: index for index, label in enumerate(self.labels)},
-            "hfkit": {"task": self.name} | {name: getattr(self, name) for name in READING},
+            "hfkit": self.reading(),
         }
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the tags in the model's order (matched by name), its limit and its padding. See `settle_tokens`;
         and words are given a space before them where the tokenizer marks words by one. Raises HfkitError: `max_length`
         is above what the model can read; and what `Reader` refuses."""
-        saved = settle_tokens(model_config, processor)
+        settle_tokens(model_config, processor)
         space_before_words(processor)
         length = limit(self.max_length, model_config, processor)
         Reader(processor, length, self.stride)
-        task = replace(
-            self,
-            labels=in_order_of(self.labels, model_config),
-            max_length=length,
-            pad_token_id=model_config.pad_token_id,
-            padding=saved.get("padding") or processor.padding_side,
-        )
-        model_config.hfkit = {**saved, **task.model_kwargs()["hfkit"]}
-        return task
+        return self.fitted(model_config, processor, labels=in_order_of(self.labels, model_config), max_length=length)
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
         """The windows of a split's texts, in the same order: `id`, `input_ids` and `words`, a list of numbers for each

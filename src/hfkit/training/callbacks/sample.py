@@ -1,7 +1,5 @@
 """Judging a sample: at each look, some validation rows as a finished model is judged on all of them."""
 
-from typing import TYPE_CHECKING
-
 from datasets import Dataset
 
 from hfkit.evaluation import metric
@@ -10,9 +8,7 @@ from hfkit.models import sharding
 from hfkit.tasks import Task
 from hfkit.tasks.discover import find
 from hfkit.training.callbacks import Callback
-
-if TYPE_CHECKING:
-    from hfkit.training.engine import Engine
+from hfkit.training.engine import Engine
 
 
 class Sample(Callback):
@@ -26,7 +22,7 @@ class Sample(Callback):
         count = min(most, len(encoded))
         self.task, self.rows = task.finished(), encoded.select([at * len(encoded) // count for at in range(count)])
 
-    def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None:
+    def on_evaluate(self, engine: Engine, figures: dict[str, float]) -> None:
         if sharding.is_sharded(engine.module):
             return
         found = evaluate(engine.accelerator, self.task, engine.module, self.rows, engine.config, "write")

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageSequence
 
+from hfkit.data.sources.image_folders import pgm
 from hfkit.data.tables.table import Table
 
 HELD_OUT = {"validation": range(34, 38), "test": range(40, 60), "gap": (32, 33, 38, 39)}
@@ -18,8 +19,8 @@ def slices(path: Path) -> Table:
     role = {number: name for name, numbers in HELD_OUT.items() for number in numbers}
     columns = {
         "id": [f"slice-{number:02d}" for number in range(len(volume))],
-        "image": [_pgm(pixels.astype(">u2"), 65535) for pixels in volume],
-        "mask": [_pgm((pixels > 0).astype(np.uint8), 255) for pixels in labels],
+        "image": [pgm(*pixels.shape[::-1], pixels.astype(">u2").tobytes(), 65535) for pixels in volume],
+        "mask": [pgm(*pixels.shape[::-1], (pixels > 0).tobytes()) for pixels in labels],
         "split": [role.get(number, "train") for number in range(len(volume))],
     }
     return Table(path.name, columns, pictures=["image", "mask"])
@@ -28,8 +29,3 @@ def slices(path: Path) -> Table:
 def _stack(path: Path) -> np.ndarray:
     with Image.open(path, formats=["TIFF"]) as opened:
         return np.stack([np.array(frame) for frame in ImageSequence.Iterator(opened)])
-
-
-def _pgm(pixels: np.ndarray, most: int) -> dict[str, object]:
-    height, width = pixels.shape
-    return {"bytes": f"P5 {width} {height} {most}\n".encode() + pixels.tobytes(), "path": None}

@@ -28,8 +28,7 @@ HELD_OUT = {
 PARALLEL = 0.5
 """From this share of its runs of four words in common with a verse that is held out, a verse is not learnt."""
 
-SHIFTED = 0.15
-"""How much more of its words a verse may share with a neighbour's translation than with its own."""
+SHIFTED = 0.15  # how much more of its words a verse may share with a neighbour's translation than with its own
 
 _NUMBER = re.compile(r"^\d+\.\s*")
 _PLACEHOLDER = re.compile(r"(dummy|empty) verses .* by amos")

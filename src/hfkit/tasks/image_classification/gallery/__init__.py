@@ -7,34 +7,28 @@ predictions.parquet; of the training split for "augmented"), `label` (a class; t
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
+from datasets import Dataset, DatasetDict
 from PIL import Image
 
 from hfkit.base.atomic import writing
 from hfkit.base.sanitize import line
 from hfkit.data.vision.decode import decode
 from hfkit.report.analysis import Predictions
+from hfkit.runs.run import Run
 from hfkit.tasks.image_classification.gallery import choice, saliency, tiles
 from hfkit.tasks.image_classification.gallery.filters import filter_grid, first_filters
 from hfkit.tasks.image_classification.gallery.layers import write_layers as write_layers
+from hfkit.tasks.image_classification.task import ImageClassification
 from hfkit.training.test_split import write_table
 
-if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict
-
-    from hfkit.runs.run import Run
-    from hfkit.tasks.image_classification.task import ImageClassification
-
 FILE = "pictures.parquet"
-LARGEST = 3 << 20
-"""Bytes of all kept pictures: with base64 a page of 4 MB, which mails and browsers take."""
-
-AUGMENTED, LOOKS = 4, 5
-"""Training pictures that are shown augmented, and in how many epochs."""
+LARGEST = 3 << 20  # bytes of all kept pictures: with base64 a page of 4 MB, which mails and browsers take
+AUGMENTED, LOOKS = 4, 5  # training pictures that are shown augmented, and in how many epochs
 
 Row = dict[str, Any]
 
@@ -66,7 +60,7 @@ class Gallery:
         return pa.Table.from_pylist(self.rows, schema=pa.schema(list(kinds.items())))
 
 
-def keep(run: "Run", task: "ImageClassification", model: torch.nn.Module, encoded: "DatasetDict") -> None:
+def keep(run: Run, task: ImageClassification, model: torch.nn.Module, encoded: DatasetDict) -> None:
     """Write pictures.parquet, every picture that the report of a run shows, and to run.json what it says of them.
 
     `run` has its predictions and figures, `task` is fitted to `model`, which is as it is published and on its device;
@@ -86,7 +80,7 @@ def keep(run: "Run", task: "ImageClassification", model: torch.nn.Module, encode
     run.update(pictures=kept.facts)
 
 
-def _decoded(task: "ImageClassification", split: "Dataset", row: int) -> Image.Image:
+def _decoded(task: ImageClassification, split: Dataset, row: int) -> Image.Image:
     return decode(split[row]["image"], pixel_range=task.pixel_range)
 
 
@@ -96,13 +90,13 @@ def _filters(model: torch.nn.Module) -> Iterator[Row]:
         yield {"label": len(filters), "image": tiles.png(Image.fromarray(filter_grid(filters)))}
 
 
-def _pictures(task: "ImageClassification", test: "Dataset", rows: Iterable[Row]) -> Iterator[Row]:
+def _pictures(task: ImageClassification, test: Dataset, rows: Iterable[Row]) -> Iterator[Row]:
     for row in rows:
         yield row | {"image": tiles.tile(_decoded(task, test, row["row"]))}
 
 
 def _maps(
-    kept: Gallery, task: "ImageClassification", model: torch.nn.Module, test: "Dataset", chosen: list[choice.Shown]
+    kept: Gallery, task: ImageClassification, model: torch.nn.Module, test: Dataset, chosen: list[choice.Shown]
 ) -> Iterator[Row]:
     """Of each row the picture as the model sees it, then its maps."""
     assert task.seen is not None
@@ -123,12 +117,12 @@ def _maps(
         before = one.row
 
 
-def _changes(task: "ImageClassification") -> list[str]:
+def _changes(task: ImageClassification) -> list[str]:
     mixing = {"mixup": task.mixup, "cutmix": task.cutmix}
     return [*task.augment, *(name for name, alpha in mixing.items() if alpha)]
 
 
-def _augmented(task: "ImageClassification", train: "Dataset") -> Iterator[Row]:
+def _augmented(task: ImageClassification, train: Dataset) -> Iterator[Row]:
     """Some training pictures, unchanged and as the model is given them in the first epochs."""
     if not _changes(task):
         return
@@ -142,7 +136,7 @@ def _augmented(task: "ImageClassification", train: "Dataset") -> Iterator[Row]:
             yield {"row": row, "label": -1 if epoch is None else epoch, "why": why, "image": tiles.tile(shown)}
 
 
-def _mix(task: "ImageClassification", labels: np.ndarray) -> str:
+def _mix(task: ImageClassification, labels: np.ndarray) -> str:
     """A mixed label in words: `70 % cat, 30 % dog`."""
     if task.problem_type == "regression":
         return f"{float(labels):.3g}"

@@ -8,14 +8,9 @@ from hfkit.report import analysis
 from hfkit.report.analysis import Predictions
 from hfkit.tasks.image_classification.report import MISTAKES
 
-CLASSES = 20
-"""Classes of the grid at most, the most frequent ones: a page of a thousand classes is no help."""
-
-EACH = 2
-"""Pictures of a class of each of the three kinds."""
-
-EXPLAINED = 4
-"""Right answers that are explained by a map, and wrong ones."""
+CLASSES = 20  # classes of the grid at most, the most frequent ones: a page of a thousand classes is no help
+EACH = 2  # pictures of a class of each of the three kinds
+EXPLAINED = 4  # right answers that are explained by a map, and wrong ones
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ import math
 import numpy as np
 from torch import Tensor, nn
 
-SHOWN = 64
-"""Filters of a grid at most."""
+SHOWN = 64  # filters of a grid at most
 
 _GAP = 1
 

@@ -1,21 +1,19 @@
 """layers.json: what the model of a run is made of, layer by layer."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from hfkit.base.atomic import write_json, writing
 from hfkit.base.sanitize import line
 from hfkit.models.summary import summarise
-
-if TYPE_CHECKING:
-    from hfkit.runs.run import Run
+from hfkit.runs.run import Run
 
 FILE = "layers.json"
 
 
-def write_layers(run: "Run", task: Any, model: torch.nn.Module) -> None:
+def write_layers(run: Run, task: Any, model: torch.nn.Module) -> None:
     """Shows the model one empty picture, of the size that the fitted task says, and writes its layers in the order in
     which they run, with their sums: as it begins to learn, so that what is frozen counts as such. A model that cannot
     be looked at so has no layers.json, and a line on the screen says why."""

@@ -16,11 +16,8 @@ from torch import Tensor, nn
 CELLS = 4
 """A map of fewer cells a side says nothing of where; a layer with so many is taken even where it is not the last."""
 
-EXTRA_TOKENS = 8
-"""Tokens beside the patches at most: a class token, a distillation token, registers."""
-
-TRIED = 6
-"""Layers that are looked at before a model counts as one without a map."""
+EXTRA_TOKENS = 8  # tokens beside the patches at most: a class token, a distillation token, registers
+TRIED = 6  # layers that are looked at before a model counts as one without a map
 
 
 @dataclass(frozen=True)
@@ -55,8 +52,7 @@ def maps(model: nn.Module, pixels: Tensor, targets: list[int]) -> Maps | None:
     from captum.attr import LayerGradCam, LayerGradientXActivation
 
     def answer(seen: Tensor) -> Tensor:
-        logits: Tensor = model(pixel_values=seen).logits.float()
-        return logits
+        return model(pixel_values=seen).logits.float()
 
     target = torch.tensor(targets, device=pixels.device)
     for layer in layers(model, pixels[:1])[:TRIED]:

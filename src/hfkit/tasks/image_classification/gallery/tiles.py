@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-SIDE = 144
-"""Pixels of the longer side at most: what a page shows in a column of tiles, and about 8 kB as JPEG."""
+SIDE = 144  # pixels of the longer side at most: what a page shows in a column of tiles, and about 8 kB as JPEG
 
 LOSSLESS = 64
 """Up to so many pixels a side a picture is kept as PNG: JPEG would blur the few that there are, and save nothing."""

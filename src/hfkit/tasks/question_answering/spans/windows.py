@@ -14,14 +14,9 @@ from hfkit.tasks.texts import check_fast
 LENGTH = 384
 """Tokens of a window when --max_length does not say and the model could read more: as BERT was trained on SQuAD."""
 
-STRIDE = 128
-"""Tokens that two windows share when --stride does not say."""
-
-LEAST = 8
-"""Tokens of a long context that a window has to hold beside its question: with fewer, it would take hundreds."""
-
-OUTSIDE = -1
-"""The place of a token that is none of the context's, or of nothing but space."""
+STRIDE = 128  # tokens that two windows share when --stride does not say
+LEAST = 8  # tokens of a long context that a window has to hold beside its question: with fewer, it would take hundreds
+OUTSIDE = -1  # the place of a token that is none of the context's, or of nothing but space
 
 
 @dataclass(frozen=True)

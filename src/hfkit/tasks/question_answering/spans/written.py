@@ -11,8 +11,7 @@ from hfkit.data.tables.table import Table, is_missing
 STARTS = ("answer_start", "answer_starts", "starts", "start")
 """What the place of an answer is called, in characters of the context."""
 
-NOWHERE = -1
-"""The place of an answer that its context does not hold."""
+NOWHERE = -1  # the place of an answer that its context does not hold
 
 How = Literal["right", "mended", "looked_up", "nowhere"]
 

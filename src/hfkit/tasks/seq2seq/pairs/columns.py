@@ -19,8 +19,7 @@ TARGETS = (
     "summary", "highlights", "abstract", "answer", "response", "simplification", "title", "headline",
 )  # fmt: skip
 
-TRANSLATION = "translation"
-"""The column of the Hub's translation data sets: {"en": "...", "zh": "..."} a row."""
+TRANSLATION = "translation"  # the column of the Hub's translation data sets: {"en": "...", "zh": "..."} a row
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,8 @@ def choose(table: Table, arguments: DataArguments) -> Columns:
     if source is None and target is None and (named := _by_language(table, languages)):
         source, target = direction(named, *languages, where=table.origin)
         return Columns(source, target, source, target)
-    source = source or _by_name(table, SOURCES, [target])
-    target = target or _by_name(table, TARGETS, [source])
+    source = source or table.first_of(SOURCES, [target])
+    target = target or table.first_of(TARGETS, [source])
     if source is None or target is None or source == target:
         what = f"No two columns are known for a source and its target; there are {', '.join(table.columns)}"
         bare = "for a CSV file that begins with a pair and no header, --column_names source target"
@@ -78,9 +77,4 @@ def _by_language(table: Table, asked: Sequence[str | None]) -> list[str]:
     if len(wanted) == 2:
         return wanted
     others = [name for name in named if name.casefold() not in (*SOURCES, *TARGETS)]
-    return others if len(others) == 2 and not _by_name(table, SOURCES, []) else []
-
-
-def _by_name(table: Table, names: Sequence[str], taken: Sequence[str | None]) -> str | None:
-    there = {name.casefold(): name for name in reversed(list(table.columns))}
-    return next((there[name] for name in names if name in there and there[name] not in taken), None)
+    return others if len(others) == 2 and not table.first_of(SOURCES) else []

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from hfkit.base.errors import HfkitError, nearest
 
-CODE = re.compile(r"[a-z]{2,3}([-_][a-z0-9]{2,8})*", re.IGNORECASE)
-"""A language's code: en, zh_CN, zho_Hans, pt-BR."""
+CODE = re.compile(r"[a-z]{2,3}([-_][a-z0-9]{2,8})*", re.IGNORECASE)  # a language's code: en, zh_CN, zho_Hans, pt-BR
 
 _SHORT = {
     long: codes[0]

@@ -8,8 +8,7 @@ from functools import cache
 from hfkit.tasks.seq2seq.pairs.languages import short
 
 JAPANESE = {"HIRAGANA", "KATAKANA"}
-UNSPACED = ("Chinese", "Japanese", "Thai", "Lao", "Khmer", "Myanmar")
-"""Scripts that put no space between words."""
+UNSPACED = ("Chinese", "Japanese", "Thai", "Lao", "Khmer", "Myanmar")  # scripts that put no space between words
 
 _OF_LANGUAGES = {
     "Chinese": "zh",

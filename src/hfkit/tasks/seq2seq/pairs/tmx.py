@@ -8,8 +8,7 @@ from hfkit.data.readers import open_bytes
 from hfkit.data.tables.table import Table, counted
 from hfkit.tasks.seq2seq.pairs.languages import direction
 
-_CODES = {"bpt", "ept", "it", "ph", "ut"}
-"""Elements within a text that hold codes of its layout, which are no words."""
+_CODES = {"bpt", "ept", "it", "ph", "ut"}  # elements within a text that hold codes of its layout, which are no words
 
 
 def read_tmx(path: Path, source: str | None, target: str | None) -> Table:

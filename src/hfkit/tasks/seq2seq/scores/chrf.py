@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hfkit.evaluation.metric import ratio
+
 ORDER = 6
-BETA = 2
-"""How much more recall weighs than precision."""
+BETA = 2  # how much more recall weighs than precision
 
 
 def chrf_sums(prediction: str, references: Sequence[str]) -> list[int]:
@@ -35,10 +36,8 @@ def chrf(sums: np.ndarray) -> np.ndarray:
     said, there, both = sums.reshape(len(sums), ORDER, 3).transpose(2, 0, 1)
     defined = (said > 0) & (there > 0)
     orders = np.maximum(defined.sum(axis=1), 1)
-    precision = np.divide(both, said, out=np.zeros_like(both), where=defined).sum(axis=1) / orders
-    recall = np.divide(both, there, out=np.zeros_like(both), where=defined).sum(axis=1) / orders
-    bottom = BETA**2 * precision + recall
-    return 100 * np.divide((1 + BETA**2) * precision * recall, bottom, out=np.zeros_like(bottom), where=bottom > 0)
+    precision, recall = (ratio(both, side).sum(axis=1) / orders for side in (said, there))
+    return 100 * ratio((1 + BETA**2) * precision * recall, BETA**2 * precision + recall)
 
 
 def _all_ngrams(text: str) -> list[Counter[str]]:

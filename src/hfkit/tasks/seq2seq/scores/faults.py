@@ -1,10 +1,7 @@
 """Faults of generated texts that a figure of overlap does not tell apart: nothing, the source again, a loop."""
 
-MOST_TIMES = 4
-"""How often a run of words may stand in a row before it counts as a loop: "ha ha ha ha" is no loop yet."""
-
-LONGEST_RUN = 40
-"""Characters of what is looked for: a model that loops mostly repeats a few words."""
+MOST_TIMES = 4  # how often a run of words may stand in a row before it counts as a loop: "ha ha ha ha" is no loop yet
+LONGEST_RUN = 40  # characters of what is looked for: a model that loops mostly repeats a few words
 
 
 def is_empty(prediction: str) -> bool:

@@ -13,11 +13,8 @@ from hfkit.data.sources.source import Source
 from hfkit.data.tables.table import Table, counted
 from hfkit.tasks.token_classification.words.schemes import OUTSIDE, prefix
 
-DOCUMENT = "document"
-"""The column that numbers the documents of a file that marks them."""
-
-LINES = "lines of words"
-"""The column that says of each word in which line it stands."""
+DOCUMENT = "document"  # the column that numbers the documents of a file that marks them
+LINES = "lines of words"  # the column that says of each word in which line it stands
 
 START = "-DOCSTART-"
 
@@ -25,8 +22,7 @@ ROLES = (("train", "train|training"), ("validation", "dev|devel|development|vali
          ("test", "test|testing|testb"))  # fmt: skip
 """What the name of a file says of its split, whatever its ending; CoNLL-2003 calls its validation split testa."""
 
-PROSE = (".md", ".rst", ".html", ".pdf")
-"""Endings of files that are about data."""
+PROSE = (".md", ".rst", ".html", ".pdf")  # endings of files that are about data
 
 _BLANKS = " \t\r\n"
 _BOM = "\ufeff"

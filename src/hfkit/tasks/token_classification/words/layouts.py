@@ -13,8 +13,7 @@ from hfkit.tasks.token_classification.words.spans import Tagger, annotations_of,
 from hfkit.tasks.token_classification.words.splitting import Text, split_words
 
 WORD_NAMES = ("tokens", "words", "token", "word")
-ANSWER = "answer"
-"""Prodigy's column that says whether the annotator took the text."""
+ANSWER = "answer"  # Prodigy's column that says whether the annotator took the text
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,6 @@ class Layout:
 
     @property
     def used(self) -> set[str]:
-        """The columns that are read."""
         return {self.words, self.tags, *([self.given] if self.given else [])}
 
     @property

@@ -5,8 +5,7 @@ from itertools import pairwise
 
 from hfkit.base.errors import HfkitError
 
-Entity = tuple[int, int, str]
-"""The first word of a name, the one after its last, and its type."""
+Entity = tuple[int, int, str]  # the first word of a name, the one after its last, and its type
 
 OUTSIDE = "O"
 

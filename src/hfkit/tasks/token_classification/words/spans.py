@@ -93,8 +93,7 @@ UNITS: dict[str, Callable[[str], int]] = {
 }
 """In what tools count, and how many a character has. JavaScript counts UTF-16 units, Go bytes."""
 
-CLEARLY = 3
-"""How many times the misses of another unit characters must have, for offsets to be in that unit."""
+CLEARLY = 3  # how many times the misses of another unit characters must have, for offsets to be in that unit
 
 
 def in_characters(texts: Sequence[str], spans: Sequence[Sequence[Span]]) -> tuple[list[list[Span]], str | None]:

@@ -25,7 +25,6 @@ class Text:
 
     @property
     def words(self) -> list[str]:
-        """The words."""
         return [self.text[begin:end] for begin, end in self.places]
 
     @classmethod

@@ -11,8 +11,7 @@ from hfkit.data.text.truncation import around
 from hfkit.data.text.windows import IGNORED, side_by_side
 from hfkit.tasks.texts import check_fast
 
-NOT_HERE = -1
-"""The word of a piece that is answered in another window, or that is none."""
+NOT_HERE = -1  # the word of a piece that is answered in another window, or that is none
 
 
 @dataclass(frozen=True)
