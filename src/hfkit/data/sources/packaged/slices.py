@@ -17,10 +17,11 @@ def slices(path: Path) -> Table:
     elsewhere: `id`, `image`, `mask` and `split`."""
     volume, labels = (_stack(file) for file in (path, path.with_name(f"{path.stem}_label.tif")))
     role = {number: name for name, numbers in HELD_OUT.items() for number in numbers}
+    height, width = volume.shape[1:]
     columns = {
         "id": [f"slice-{number:02d}" for number in range(len(volume))],
-        "image": [pgm(*pixels.shape[::-1], pixels.astype(">u2").tobytes(), 65535) for pixels in volume],
-        "mask": [pgm(*pixels.shape[::-1], (pixels > 0).tobytes()) for pixels in labels],
+        "image": [pgm(width, height, pixels.astype(">u2").tobytes(), 65535) for pixels in volume],
+        "mask": [pgm(width, height, (pixels > 0).tobytes()) for pixels in labels],
         "split": [role.get(number, "train") for number in range(len(volume))],
     }
     return Table(path.name, columns, pictures=["image", "mask"])
