@@ -28,7 +28,7 @@ INK = 4
 
 
 def write_digit_scenes(folder: Path) -> None:
-    """`digit_scenes.json`: a list of scenes, each with `id`, `split`, `image` (a PGM in base64) and `objects` (`bbox`:
+    """`digit.scenes.json`: a list of scenes, each with `id`, `split`, `image` (a PGM in base64) and `objects` (`bbox`:
     left, top, width, height; and `category`)."""
     import numpy as np
     from sklearn.datasets import load_digits
@@ -42,7 +42,7 @@ def write_digit_scenes(folder: Path) -> None:
             stored = base64.b64encode(f"P5 {SIDE} {SIDE} 255\n".encode() + pixels.tobytes()).decode()
             scenes.append({"id": f"{split}-{number:03}", "split": split, "image": stored, "objects": objects})
     lines = ",\n".join(json.dumps(one, separators=(",", ":")) for one in scenes)
-    (folder / "digit_scenes.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    (folder / "digit.scenes.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
 def _scene(

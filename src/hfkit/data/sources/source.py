@@ -107,7 +107,7 @@ def _embedded(name: str, arguments: DataArguments) -> Source:
         from hfkit.data.sources.packaged.slices import slices
 
         table = slices(path)
-    elif path.suffix == ".json":
+    elif path.suffixes == [".scenes", ".json"]:
         from hfkit.data.sources.packaged.scenes import scenes
 
         table = scenes(path)

@@ -71,7 +71,7 @@ def _metrics(most: int, names: tuple[str, ...]) -> tuple[Metric, ...]:
         figure("map", "mAP, mean over overlaps and classes", partial(every, size="all"), hub="map"),
         *(figure(name, f"mAP at {what}", partial(_mean, size="all", most=most, at=at))
           for name, (what, at) in overlaps.items()),
-        figure("recall", "recall, mean over overlaps and classes", partial(every, size="all", part=1)),
+        figure("average_recall", "recall, mean over overlaps and classes", partial(every, size="all", part=1)),
         *(figure(f"map_{size}", f"mAP of {size} boxes", partial(every, size=size), compared=False)
           for size in SIZES if size != "all"),
         *(figure(f"ap_{name}", f"AP of {name}", partial(_of_class, most=most, one=one), compared=False)
