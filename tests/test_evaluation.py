@@ -59,24 +59,26 @@ def test_a_budget_changes_no_figure(tiny_bert: Any, splits: DatasetDict) -> None
         np.testing.assert_allclose(values, found[1][name], atol=1e-6)
 
 
+@pytest.mark.parametrize(("fits", "knobs"), [(0, {"eval_strategy": "no"}), (1, {})], ids=["test", "validation"])
 def test_memory_that_a_look_lacks_is_told_before_the_first_update(
-    run_fit: Fit, monkeypatch: pytest.MonkeyPatch
+    run_fit: Fit, monkeypatch: pytest.MonkeyPatch, fits: int, knobs: dict[str, Any]
 ) -> None:
-    scored, updates = TextClassification.loss_and_predictions, []
+    """The largest batch of the test split, by which every run is judged, and the one of validation are tried."""
+    scored, updates, tried = TextClassification.loss_and_predictions, [], []
 
     def small_memory(self: TextClassification, model: Any, batch: Any) -> Any:
         if model.training:
             updates.append(batch)
-        elif len(batch["input_ids"]) == 32:  # the largest of the 40 rows' batches
-            raise torch.OutOfMemoryError("CUDA out of memory")
+        elif len(batch["input_ids"]) == 32:  # the largest of a split's batches
+            tried.append(batch)
+            if len(tried) > fits:
+                raise torch.OutOfMemoryError("CUDA out of memory")
         return scored(self, model, batch)
 
     monkeypatch.setattr(TextClassification, "loss_and_predictions", small_memory)
     with pytest.raises(HfkitError, match=r"evaluation batch of 32 rows(.|\n)*--eval_tokens_per_batch"):
-        run_fit(num_train_epochs=1)
+        run_fit(num_train_epochs=1, **knobs)
     assert updates == []
-    monkeypatch.setattr(TextClassification, "loss_and_predictions", scored)
-    assert run_fit("unlooked", max_steps=1, eval_strategy="no").info["training"]["steps"] == 1
 
 
 def test_what_goes_wrong_in_a_look_costs_no_update(run_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,24 @@ def test_prediction_reads_what_training_reads_and_counts_the_rest(
     assert (tmp_path / "out.csv").read_text().count(",red,") + (tmp_path / "out.csv").read_text().count(",blue,") == 3
     told = capsys.readouterr().err
     assert "3 files left out: hidden, a link or no picture:\n  .DS_Store\n  Thumbs.db\n  list.csv" in told
+
+
+def test_twelve_bits_before_a_model_of_eight_are_told(
+    picture_run: Path, picture: Image.Image, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They come to 16 grey levels. A picture that uses all 16 bits, and one in colour, go without a word."""
+    folder, grey = tmp_path / "scans", np.array(picture.convert("L"), dtype=np.uint16)
+    folder.mkdir()
+    Image.fromarray(grey * 16).save(folder / "twelve.png")
+    Image.fromarray(grey * 257).save(folder / "sixteen.png")
+    picture.save(folder / "colour.png")
+    predict_file(picture_run, folder, tmp_path / "out.csv", disable_tqdm=True)
+    told = capsys.readouterr().err
+    assert "1 image with 16 bits a pixel, of which 99 % come to fewer than 64 grey levels" in told
+    assert told.endswith("Scale such pictures to 8 bits first:\n  twelve.png\n")
+    ask = hfkit.pipeline(picture_run, mixed_precision="no")
+    with pytest.warns(UserWarning, match="fewer than 64 grey levels"):
+        ask(str(folder / "twelve.png"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ask([str(folder / "sixteen.png"), str(folder / "colour.png")])

@@ -87,12 +87,14 @@ def test_one_reading_in_training_in_the_pipeline_and_in_prediction(tmp_path: Pat
 def test_a_range_is_what_is_asked_for_and_squandered_levels_are_told() -> None:
     notes: list[str] = []
     table = Table("ct", {}, deep=(0.0, 1003.0, 1230.0, 65535.0))
-    assert pixel_range(table, [], notes) == [0, 65535]
+    assert pixel_range({"train": table}, [], notes) == [0, 65535]
     assert "99 % of them lie from 1,003 to 1,230, 1 of the 256 levels: --pixel_range 1003 1230 shows more" in notes[0]
-    assert pixel_range(table, [1000, 1256], notes) == [1000, 1256]
+    assert pixel_range({"train": table}, [1000, 1256], notes) == [1000, 1256]
     assert notes[1] == "pixels of more than 8 bits: 1,000 to 1,256 become the grey levels 0 to 255"
-    assert pixel_range(Table("photos", {}), [], notes) is None
-    assert len(notes) == 2
+    assert pixel_range({"train": Table("photos", {})}, [], notes) is None
+    deep = "training images have 8 bits, some of test more: 0 to 65,535 become their 256 levels"
+    assert pixel_range({"train": Table("photos", {}), "test": table}, [], notes) is None and notes[-1] == deep
+    assert len(notes) == 3
 
 
 def test_fractions_and_negative_numbers_have_a_range_too() -> None:

@@ -109,7 +109,7 @@ def _read(
             splits = carve(splits, labels.strata, arguments, card, notes)
         splits = limited(splits, labels.strata, arguments, notes)
         if trains:
-            levels = pixel_range(splits["train"].table, arguments.pixel_range, notes)
+            levels = pixel_range({role: rows.table for role, rows in splits.items()}, arguments.pixel_range, notes)
     grouped = group_of(arguments, card) is not None
     return finished(
         opened,

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hfkit.data.readers import SUFFIXES
 from hfkit.data.sources.image_folders import pictures_below
 from hfkit.data.tables.table import counted
 from hfkit.data.vision.decode import FORMATS
+from hfkit.data.vision.given import FLATTENED
 from hfkit.inference.readers import Source
 
 SHOWN = 20
@@ -54,13 +56,15 @@ class Pictures:
         rows = ((self.name(file), dict[str, Any]()) for file in self.files)
         return Source(str(self.root), [], rows, len(self.files), unit="image")
 
-    def tell(self, bad: list[str]) -> None:
-        """Say on standard error what was left out, and the pictures that got no answer, each with why."""
+    def tell(self, bad: list[str], flattened: Sequence[str] = ()) -> None:
+        """Say on standard error what was left out, the pictures that got no answer, each with why, and those of which
+        the model sees next to nothing."""
         _listed([self.name(entry) for entry in self.left], "file", "left out: hidden, a link or no picture")
         _listed(bad, "image", "got no answer")
+        _listed(flattened, "image", f"with {FLATTENED}")
 
 
-def _listed(which: list[str], noun: str, what: str) -> None:
+def _listed(which: Sequence[str], noun: str, what: str) -> None:
     if which:
         more = [f"... and {len(which) - SHOWN:,} more"] if len(which) > SHOWN else []
         told = [f"{counted(len(which), noun)} {what}:", *(f"  {one}" for one in which[:SHOWN]), *more]

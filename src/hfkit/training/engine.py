@@ -85,13 +85,15 @@ class Engine:
         """The model itself, without DDP around it; its forward still runs in mixed precision."""
         return self.accelerator.unwrap_model(self.model)
 
-    def train(self, dataset: Dataset, validation: Dataset | None = None) -> State:
-        """Run updates `state.step` to `total_steps`; all of `callbacks` see what happens on the way."""
+    def train(self, dataset: Dataset, validation: Dataset | None = None, test: Dataset | None = None) -> State:
+        """Run updates `state.step` to `total_steps`; all of `callbacks` see what happens on the way. Of `test`, which
+        is judged after them, the largest batch is tried before."""
         if not gc.isenabled():  # hfkit.launch held it back; what is here by now stays, and is not looked through again
             gc.freeze()
             gc.enable()
-        if validation is not None and self.config.eval_strategy != "no":
-            self.look_seconds = try_largest(self.accelerator, self.task, self.module, validation, self.config)
+        for split in (test, validation if self.config.eval_strategy != "no" else None):
+            if split is not None:
+                self.look_seconds = try_largest(self.accelerator, self.task, self.module, split, self.config)
         self._emit("on_train_begin")
         self.model.train()
         self._settle(validation)

@@ -102,7 +102,7 @@ def fit(
         products(accelerator.device, accelerator.mixed_precision),
         drawn_fast(engine.module, accelerator.device),
     ):
-        engine.train(learnt["train"], learnt.get("validation"))
+        engine.train(learnt["train"], learnt.get("validation"), learnt.get("test"))
     trained = time.perf_counter()
     if engine.state.stopped == "interrupted" or engine.sum([float(engine.interrupted)])[0]:
         if accelerator.is_main_process:

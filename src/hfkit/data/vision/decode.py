@@ -20,7 +20,7 @@ from PIL import ExifTags, Image
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.vision.pixels import BadImage as BadImage
-from hfkit.data.vision.pixels import PixelRange, is_deep, is_halved, numbers, plain, turned
+from hfkit.data.vision.pixels import PixelRange, is_deep, is_halved, middle, numbers, plain, turned
 from hfkit.data.vision.pixels import upright as upright
 
 if TYPE_CHECKING:
@@ -123,8 +123,7 @@ def examine(stored: Stored) -> Facts:
     deep = None
     if is_deep(image):
         pixels = numbers(image)
-        first, last = np.percentile(pixels.reshape(-1)[:: 1 + pixels.size // 100_000], [0.5, 99.5])
-        deep, grey = (float(pixels.min()), float(first), float(last), float(pixels.max())), True
+        deep, grey = (float(pixels.min()), *middle(pixels), float(pixels.max())), True
     else:
         pixels = np.asarray(plain(image).convert("RGB"))
         grey = bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())

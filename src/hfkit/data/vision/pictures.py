@@ -15,12 +15,12 @@ from hfkit.base.errors import HfkitError
 from hfkit.data.sources.image_folders import SPLITS, pictures_below
 from hfkit.data.tables.table import Table, counted
 from hfkit.data.vision.decode import SUFFIXES, BadImage, Facts, examine
+from hfkit.data.vision.pixels import FEW
 from hfkit.tasks import discover
 
 NAMES = ("image", "img", "picture", "photo", "image_path", "image_file_path", "file_name", "filename", "filepath",
          "path", "file")  # fmt: skip
 SHOWN = 5
-FEW = 64  # grey levels of 256 that the middle 99 % of the pixels may share without a word
 _TRICKS = re.compile(r"\\|^[A-Za-z]:|:|\0")
 
 
@@ -145,14 +145,18 @@ def _described(split: str, facts: Sequence[Facts]) -> str:
     return f"images of {split}: {size}, {colour}"
 
 
-def pixel_range(train: Table, asked: Sequence[float], notes: list[str]) -> list[float] | None:
+def pixel_range(tables: Mapping[str, Table], asked: Sequence[float], notes: list[str]) -> list[float] | None:
     """What becomes black and white of pixels of more than 8 bits: what is asked for, else the range of the training
     images, whose levels are so kept. What that does is added to `notes`."""
+    train = tables["train"]
     if asked and not (len(asked) == 2 and -math.inf < asked[0] < asked[1] < math.inf):
         raise HfkitError(f"pixel_range {list(asked)} is no range", fix="give two numbers, the smaller one first")
     if train.deep is None:
         if asked:
             notes.append("--pixel_range has no effect: no training image has more than 8 bits")
+        for role, table in tables.items():
+            if table.deep is not None and not asked:
+                notes.append(f"training images have 8 bits, some of {role} more: 0 to 65,535 become their 256 levels")
         return list(asked) or None
     low, first, last, high = train.deep
     black, white = asked or (low, max(high, low + 1))

@@ -10,7 +10,8 @@ import pyarrow as pa
 import torch
 from torch.utils.data import DataLoader
 
-from hfkit.data.vision.decode import BadImage, decode
+from hfkit.data.vision.decode import BadImage
+from hfkit.data.vision.given import seen_of
 from hfkit.data.vision.reading import ImageReading
 from hfkit.inference.pictures import Pictures
 from hfkit.inference.pipelines import pipeline
@@ -37,14 +38,16 @@ def predict(
     classify = model if isinstance(model, ImageClassificationPipeline) else pipeline(model, **options)
     kinds = answer_types(classify.reading.problem_type)
     bad: list[str] = []
+    flattened: list[str] = []
     batches = _batches(pictures.files, classify, workers)
 
     def answers(rows: list[Row]) -> list[Answer | None]:
         """Of as many files as a batch has; those that cannot be read are added to `bad`."""
-        pixels, problems = next(batches)
+        pixels, problems, flat = next(batches)
         found = iter(_answers(classify, pixels) if pixels is not None else ())
         said = [dict.fromkeys(kinds) if why else next(found) for why in problems]
         bad.extend(f"{name} {why}" for (name, _), why in zip(rows, problems, strict=True) if why)
+        flattened.extend(rows[at][0] for at in flat)
         return [{"file": rows[at][0], **said[at], "problem": problems[at]} for at in range(len(rows))]
 
     count = answer_rows(
@@ -56,14 +59,14 @@ def predict(
         told=lambda answer: answer[next(iter(kinds))],
         disable_tqdm=how.disable_tqdm,
     )
-    pictures.tell(bad)
+    pictures.tell(bad, flattened)
     return count
 
 
 def _batches(
     files: list[Path], classify: ImageClassificationPipeline, workers: int | None
-) -> Iterator[tuple[torch.Tensor | None, list[str]]]:
-    """Of so many files as the pipeline answers at once: the pictures that could be read, and each file's problem."""
+) -> Iterator[tuple[torch.Tensor | None, list[str], list[int]]]:
+    """Of so many files as the pipeline answers at once, what `_seen` gives."""
     assert classify.reading.seen is not None
     loader: DataLoader[Any] = DataLoader(
         files,  # type: ignore[arg-type]
@@ -74,16 +77,21 @@ def _batches(
     return iter(loader)
 
 
-def _seen(seen: ImageReading, files: list[Path]) -> tuple[torch.Tensor | None, list[str]]:
-    """Pictures as the model sees them, and of each file why it is none: what the loader's workers make."""
-    pixels, problems = [], []
-    for file in files:
+def _seen(seen: ImageReading, files: list[Path]) -> tuple[torch.Tensor | None, list[str], list[int]]:
+    """Pictures as the model sees them, of each file why it is none, and the places of those that are flattened: what
+    the loader's workers make."""
+    pixels: list[torch.Tensor] = []
+    problems: list[str] = []
+    flattened: list[int] = []
+    for place, file in enumerate(files):
         try:
-            pixels.append(seen.look([decode(file, pixel_range=seen.pixel_range)])[0])
+            picture, flat = seen_of(file, seen.pixel_range)
+            pixels.append(seen.look([picture])[0])
             problems.append("")
+            flattened += [place] * flat
         except BadImage as error:
             problems.append(str(error))
-    return torch.stack(pixels) if pixels else None, problems
+    return torch.stack(pixels) if pixels else None, problems, flattened
 
 
 def _answers(classify: ImageClassificationPipeline, pixels: torch.Tensor) -> Iterator[dict[str, Any]]:

@@ -67,7 +67,7 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
         levels = None
         if "train" in splits:
             splits = carve(splits, rarest, arguments, opened.card, notes)
-            levels = pixel_range(splits["train"].table, arguments.pixel_range, notes)
+            levels = pixel_range({role: rows.table for role, rows in splits.items()}, arguments.pixel_range, notes)
         splits = limited(splits, rarest, arguments, notes)
         for role, rows in splits.items():
             there = {one for held in rows.label for one in held.classes}
