@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from image_files import image_folder
+from processes import in_children
 from torch.utils.data import DataLoader, TensorDataset
 from transformers import ResNetConfig, ResNetForImageClassification, ViTImageProcessor
 
@@ -54,6 +55,13 @@ def test_upstream_ends_with_the_epoch(own: Path) -> None:
 def test_hfkit_takes_a_row_of_the_batch_before(own: Path, pictures: Path, tmp_path: Path) -> None:
     run = train(own, pictures, tmp_path / "run")
     assert (run.info["training"]["steps"], run.info["training"]["examples"]) == (4, 10)
+
+
+def test_hfkit_leaves_no_process_with_one_row(own: Path, pictures: Path, tmp_path: Path) -> None:
+    """Of two, dealt 3 and 3, 3 and 1: every row once, and both end."""
+    assert in_children(lambda: train(own, pictures, tmp_path / "run")) == [0, 0]
+    told = hfkit.Run(tmp_path / "run").info["training"]
+    assert (told["steps"], told["examples"]) == (2, 10)
 
 
 def test_hfkit_says_before_training_that_one_row_is_too_few(own: Path, pictures: Path, tmp_path: Path) -> None:
