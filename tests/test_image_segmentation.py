@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from mask_files import mask_folder, scene
 from PIL import Image
 from sklearn.metrics import f1_score, jaccard_score
+from timm_weights import tiny_classifier
 from transformers import pipeline as plain_pipeline
 
 import hfkit
@@ -251,6 +252,25 @@ def test_a_small_unet_finds_the_discs(run: Run) -> None:
     page = (run.path / "report.html").read_text()
     assert "The worst pictures" in page and page.count("data:image/jpeg") >= 8 and "foreground" in page
     assert "—" not in page
+
+
+def test_a_unet_stands_on_a_classifier_of_timms(masks: Path, tmp_path: Path) -> None:
+    """Its maps keep what they have learnt, and are read as it wants them; what is new is free where it is frozen."""
+    known = tiny_classifier(tmp_path / "timm")
+    own = {"model": str(tmp_path / "timm"), "model_args": '{"widths": [4, 8]}', "freeze": ["backbone"]}
+    made = config(masks, tmp_path / "run", **own, num_train_epochs=12)
+    data = hfkit.load_data(made)
+    task = hfkit.build_task(made, data)
+    model, processor = hfkit.build_model(made, task, data)
+    assert list(processor.image_mean) == [0.5, 0.4, 0.3]
+    learning = {name for name, value in model.named_parameters() if value.requires_grad}
+    assert {name.split(".")[1] for name in learning} == {"down", "grow", "up", "weight", "bias"}
+    found = hfkit.fit(made, task, model, processor, data)
+    again = UNetForSemanticSegmentation.from_pretrained(found.model_path)
+    kept = {name: value for name, value in again.backbone.body.named_parameters() if name in known}
+    assert len(kept) > 20 and all(torch.equal(value, known[name]) for name, value in kept.items())
+    assert again(torch.rand(1, 3, 37, 50)).logits.shape == (1, 2, 37, 50), "any size"
+    assert found.metrics["iou"]["value"] > 0.7
 
 
 def test_rivals_answer_the_same_rows(masks: Path) -> None:

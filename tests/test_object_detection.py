@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as parquet
 import pytest
-import timm
 import torch
 from box_files import NAMES, coco_folder, scene, tiny_yolos
 from PIL import Image
-from safetensors.torch import save_file
+from timm_weights import tiny_classifier
 from torchvision.ops import generalized_box_iou
 from transformers import (
     AutoImageProcessor,
@@ -352,20 +351,12 @@ def test_rt_detr_gets_new_classes_and_keeps_the_rest(squares: Path, tmp_path: Pa
 
 def test_a_detector_stands_on_a_classifier_of_timms(squares: Path, tmp_path: Path) -> None:
     """Its features keep what they have learnt; what is new is free where the backbone is frozen."""
-    torch.manual_seed(0)
-    classifier = timm.create_model("test_resnet", num_classes=5)
     folder = tmp_path / "timm"
-    folder.mkdir()
-    save_file(classifier.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
-    shown = {"input_size": [3, 160, 160], "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2], "num_classes": 5}
-    shown |= {"architecture": "test_resnet", "interpolation": "bicubic", "crop_pct": 0.95, "classifier": "fc"}
-    told = {"architecture": "test_resnet", "num_classes": 5, "pretrained_cfg": shown}
-    (folder / "config.json").write_text(json.dumps(told))
+    known = tiny_classifier(folder)
     made = config(squares, tmp_path / "run", model=str(folder), model_args=None, freeze=["backbone"], max_steps=2)
     data = hfkit.load_data(made)
     task = hfkit.build_task(made, data)
     model, processor = hfkit.build_model(made, task, data)
-    known = classifier.state_dict()
     kept = {name: value for name, value in model.backbone.body.state_dict().items() if name in known}
     assert len(kept) > 20 and all(torch.equal(value, known[name]) for name, value in kept.items())
     assert list(processor.image_mean) == [0.5, 0.4, 0.3]

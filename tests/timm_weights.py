@@ -1,9 +1,27 @@
 """timm's and torchvision's weights in our picture networks: the proof that they compute what they should."""
 
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
+import timm
+import torch
+from safetensors.torch import save_file
 from torch import Tensor
+
+
+def tiny_classifier(folder: Path) -> dict[str, Tensor]:
+    """A folder as the Hub has timm's classifiers; its weights."""
+    torch.manual_seed(0)
+    weights = timm.create_model("test_resnet", num_classes=5).state_dict()
+    folder.mkdir()
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    shown = {"input_size": [3, 160, 160], "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2], "num_classes": 5}
+    shown |= {"architecture": "test_resnet", "interpolation": "bicubic", "crop_pct": 0.95, "classifier": "fc"}
+    told = {"architecture": "test_resnet", "num_classes": 5, "pretrained_cfg": shown}
+    (folder / "config.json").write_text(json.dumps(told))
+    return weights
 
 
 def resnet_from_timm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

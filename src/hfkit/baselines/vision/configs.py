@@ -114,12 +114,15 @@ class UNetConfig(PreTrainedConfig):
 
     `norm` is "batch", as most who train it have: after 48 updates on noisy discs its loss was a fifth of the others';
     "group", which sees one picture at a time, so that an update does not depend on how its batch is cut;
-    or "none", as the paper. Dropout is that of whole channels at the smallest scale."""
+    or "none", as the paper. Dropout is that of whole channels at the smallest scale. `backbone` is timm's name of a
+    network that stands in the way down's place, made with `backbone_args`; it keeps its own norms."""
 
     model_type = "hfkit-unet"
 
     num_channels: int = 3
     widths: Sequence[int] = (16, 32, 64, 128)
+    backbone: str | None = None
+    backbone_args: dict[str, Any] | None = None
     norm: Literal["batch", "group", "none"] = "batch"
     dropout: float | int = 0.0
 

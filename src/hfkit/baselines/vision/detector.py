@@ -19,6 +19,7 @@ from transformers.utils import ModelOutput
 
 from hfkit.baselines.vision.configs import DetectorConfig
 from hfkit.baselines.vision.resnet import BasicBlock
+from hfkit.baselines.vision.timm_maps import timm_maps
 
 SPREAD = 0.54 / 6
 """Deviation of an object's Gaussian, as a share of its sides; it ends at three of them: TTFNet's 0.54 of the box."""
@@ -61,13 +62,7 @@ class Detector(nn.Module):
     def __init__(self, config: DetectorConfig) -> None:
         super().__init__()
         if config.backbone:
-            import timm
-
-            self.body: Any = timm.create_model(
-                config.backbone, pretrained=False, features_only=True, **(config.backbone_args or {})
-            )
-            known: Any = self.body.feature_info
-            channels, strides = known.channels(), known.reduction()
+            self.body, channels, strides = timm_maps(config.backbone, config.backbone_args)
         else:
             self.body = Plain(config)
             channels, strides = self.body.channels, self.body.strides

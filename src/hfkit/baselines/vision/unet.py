@@ -1,5 +1,6 @@
 """U-Net (Ronneberger, Fischer and Brox 2015): a class for each pixel, from what surrounds it at several scales."""
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from transformers.modeling_outputs import SemanticSegmenterOutput
 
 from hfkit.baselines.vision.configs import UNetConfig
 from hfkit.baselines.vision.grey import brightness
+from hfkit.baselines.vision.timm_maps import timm_maps
 
 VOID = 255
 """A label that is not learnt, as in the masks of VOC and Cityscapes."""
@@ -38,26 +40,35 @@ class UNet(nn.Module):
     """The way down halves the picture and widens it, the way up doubles it and takes in what the way down saw there.
 
     Convolutions are padded, so that a mask has its picture's size (the paper's lose a rim), each has a norm, which the
-    paper has not, and a picture whose sides the poolings do not divide is filled up with its edge and cut again."""
+    paper has not, and a picture whose sides the poolings do not divide is filled up with its edge and cut again. On a
+    backbone of timm's its maps are the way down, beside one double convolution at the picture's own size."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         widths, norm = list(config.widths), config.norm
-        self.width, self.divisor = widths[0], 2 ** (len(widths) - 1)
+        channels, strides = widths, [2**step for step in range(len(widths))]
+        if config.backbone:
+            self.body, channels, strides = timm_maps(config.backbone, config.backbone_args)
+            channels, strides = [widths[0], *channels], [1, *strides]
+            widths = (widths + widths[-1:] * len(channels))[: len(channels)]
+        self.width, self.divisor = widths[0], strides[-1]
         pairs = list(zip([config.num_channels, *widths], widths, strict=False))
-        self.down = nn.ModuleList(DoubleConv(*pair, norm) for pair in pairs)
-        upward = list(zip(widths[::-1], widths[-2::-1], strict=False))
-        self.grow = nn.ModuleList(nn.ConvTranspose2d(inputs, outputs, 2, 2) for inputs, outputs in upward)
-        self.up = nn.ModuleList(DoubleConv(2 * outputs, outputs, norm) for _, outputs in upward)
+        self.down = nn.ModuleList(DoubleConv(*pair, norm) for pair in (pairs[:1] if config.backbone else pairs))
+        upward = list(zip([*widths[1:-1], channels[-1]], widths, channels, pairwise(strides), strict=False))[::-1]
+        self.grow = nn.ModuleList(
+            nn.ConvTranspose2d(inputs, outputs, coarse // fine, coarse // fine)
+            for inputs, outputs, _, (fine, coarse) in upward
+        )
+        self.up = nn.ModuleList(DoubleConv(outputs + seen, outputs, norm) for _, outputs, seen, _ in upward)
         self.dropout = nn.Dropout2d(config.dropout)
 
     def forward(self, pixels: Tensor) -> Tensor:
         height, width = pixels.shape[-2:]
         pixels = F.pad(pixels, (0, -width % self.divisor, 0, -height % self.divisor), mode="replicate")
-        skips: list[Tensor] = []
-        for step, block in enumerate(self.down):
-            pixels = block(F.max_pool2d(pixels, 2) if step else pixels)
-            skips.append(pixels)
+        skips: list[Tensor] = [self.down[0](pixels)]
+        for block in list(self.down)[1:]:
+            skips.append(block(F.max_pool2d(skips[-1], 2)))
+        skips += self.body(pixels) if hasattr(self, "body") else []
         pixels = self.dropout(skips.pop())
         for grow, block in zip(self.grow, self.up, strict=True):
             pixels = block(torch.cat([skips.pop(), grow(pixels)], dim=1))

@@ -1,4 +1,4 @@
-"""Segmenters: the U-Net from scratch, or any of transformers' with its image processor, its head kept or made anew."""
+"""Segmenters: the U-Net, alone or on a backbone of timm's, or any of transformers', its head kept or made anew."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,9 @@ from transformers import AutoModelForSemanticSegmentation, PreTrainedModel, Segf
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING
 
 from hfkit.base.errors import HfkitError
+from hfkit.baselines.vision.configs import UNetConfig
 from hfkit.baselines.vision.processor import make_processor, native_shape, sample
+from hfkit.baselines.vision.timm_maps import fill, of_classifier
 from hfkit.models.adapting.freezing import check_single, in_head
 from hfkit.models.adapting.heads import say_head
 from hfkit.models.adapting.image_processors import check_folder as check_folder
@@ -56,18 +58,23 @@ def check_training(config: Any, task: "Task", model: PreTrainedModel, processor:
         check_single(model, tile, config.model, getattr(config, "unfreeze_epoch", None) is not None)
 
 
-def _from_scratch(config: Config, task: "Task", data: DatasetDict | None) -> tuple[PreTrainedModel, Any, list[str]]:
-    """A U-Net, grey where no training picture has a colour, with a processor that changes no picture's size."""
-    config_class, fields = SPEC.baseline_config(config.model)
+def _from_scratch(
+    config: Config, task: "Task", data: DatasetDict | None, backbone: dict[str, Any] | None = None
+) -> tuple[PreTrainedModel, Any, list[str]]:
+    """A U-Net, with a processor that changes no picture's size. Without a backbone of timm's, which reads colours, it
+    is grey where no training picture has one."""
+    fields = SPEC.baseline_config(config.model)[1] if backbone is None else backbone
     if data is None:
         raise HfkitError(f"{config.model} takes its channels from the training images: give build_model the data")
     images = sample(data["train"], LOOKED_AT, getattr(task, "pixel_range", None))
-    _, channels = native_shape(images)
-    settings = config_class(**{"num_channels": channels, **fields})
+    channels = native_shape(images)[1] if backbone is None else 3
+    pixels = {name: fields.pop(name) for name in ("image_mean", "image_std") if name in fields}
+    settings = UNetConfig(**{"num_channels": channels, **fields})
     set_dropout(settings, config.dropout, config.attention_dropout)
     override(settings, config.model_args)
     known = make_processor(64, settings.num_channels, images)
-    processor = SegformerImageProcessor(do_resize=False, image_mean=known.image_mean, image_std=known.image_std)
+    pixels = {"image_mean": known.image_mean, "image_std": known.image_std} | pixels
+    processor = SegformerImageProcessor(do_resize=False, **pixels)
     set_labels(settings, task.model_kwargs())
     set_labels(settings, task.for_model(settings, processor).model_kwargs())
     try:
@@ -80,6 +87,9 @@ def _pretrained(config: Config, task: "Task", data: DatasetDict | None) -> tuple
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)
     settings = read_config(folder, config.model, config.trust_remote_code)
+    if settings.model_type == "timm_wrapper":  # a U-Net above a classifier's maps, which keep what they have learnt
+        made, processor, _ = _from_scratch(config, task, data, of_classifier(settings))
+        return made, processor, fill(made, folder, config.model)
     if type(settings) not in MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING:
         what = f"{config.model} is a {settings.model_type}, and there is no segmenter of its kind"
         raise HfkitError(what, where="--model", fix="choose one such as nvidia/mit-b0, or baseline:unet")

@@ -10,6 +10,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_OBJECT_DETECTION_MA
 from hfkit.base.errors import HfkitError
 from hfkit.baselines.vision.configs import DetectorConfig
 from hfkit.baselines.vision.processor import make_processor, sample
+from hfkit.baselines.vision.timm_maps import fill, of_classifier
 from hfkit.models.adapting.freezing import check_single, in_head
 from hfkit.models.adapting.heads import say_head
 from hfkit.models.adapting.image_processors import check_folder as check_folder
@@ -62,7 +63,7 @@ def _from_scratch(
     config: Config, task: "Task", data: DatasetDict | None, backbone: dict[str, Any] | None = None
 ) -> tuple[PreTrainedModel, Any, list[str]]:
     """A detector whose image processor brings every picture to the size that the training pictures have."""
-    fields = dict(SPEC.baseline("baseline:detector")[1]) if backbone is None else backbone
+    fields = SPEC.baseline_config(config.model)[1] if backbone is None else backbone
     if data is None:
         raise HfkitError(f"{config.model} takes its picture size from the training images: give build_model the data")
     images = sample(data["train"], LOOKED_AT, getattr(task, "pixel_range", None))
@@ -95,8 +96,9 @@ def _pretrained(config: Config, task: "Task", data: DatasetDict | None) -> tuple
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)
     settings = read_config(folder, config.model, config.trust_remote_code)
-    if settings.model_type == "timm_wrapper":
-        return _on_backbone(folder, settings, config, task, data)
+    if settings.model_type == "timm_wrapper":  # a new detector on a classifier, whose features keep what they learnt
+        made, processor, _ = _from_scratch(config, task, data, of_classifier(settings))
+        return made, processor, fill(made, folder, config.model)
     if type(settings) not in MODEL_FOR_OBJECT_DETECTION_MAPPING:
         what = f"{config.model} is a {settings.model_type}, and there is no detector of its kind"
         raise HfkitError(what, where="--model", fix="choose one such as PekingU/rtdetr_r18vd, or baseline:detector")
@@ -121,25 +123,3 @@ def _pretrained(config: Config, task: "Task", data: DatasetDict | None) -> tuple
     model, new = read_weights(folder, settings, code, auto_model=AutoModelForObjectDetection)
     say_head(model, keep and not any(in_head(model, name) for name in new), new, SPEC.labelled)
     return model, processor, new
-
-
-def _on_backbone(
-    folder: Any, settings: Any, config: Config, task: "Task", data: DatasetDict | None
-) -> tuple[PreTrainedModel, Any, list[str]]:
-    """A new detector on a classifier of timm's: its features keep what they have learnt."""
-    from safetensors.torch import load_file
-
-    shown = settings.pretrained_cfg
-    fields = {"backbone": settings.architecture, "backbone_args": dict(getattr(settings, "model_args", None) or {})}
-    fields |= {"image_mean": list(shown["mean"]), "image_std": list(shown["std"])}
-    model, processor, _ = _from_scratch(config, task, data, fields)
-    own: Any = model
-    body = own.backbone.body
-    known = {name.removeprefix("timm_model."): value for name, value in load_file(folder / "model.safetensors").items()}
-    lacking = [name for name in dict(body.named_parameters()) if name not in known]
-    if lacking:
-        what = f"{config.model} lacks {lacking[0]}, which its features have"
-        raise HfkitError(what, where=str(folder), fix="choose another model of timm's, such as resnet18.a1_in1k")
-    body.load_state_dict({name: value for name, value in known.items() if name in body.state_dict()}, strict=False)
-    filled = {f"backbone.body.{name}" for name in dict(body.named_parameters())}
-    return model, processor, [name for name in dict(model.named_parameters()) if name not in filled]
