@@ -129,6 +129,31 @@ def test_splits_come_from_folders_or_are_made(tmp_path: Path) -> None:
     assert len(load_test(str(other), task="image-segmentation", label_names=["background", "foreground"])["test"]) == 10
 
 
+def test_vocs_lists_say_what_is_learnt_and_what_judges(tmp_path: Path) -> None:
+    """Of its pictures the fewest have a mask, its Annotations are boxes, and train.txt and val.txt leave some out."""
+    root = mask_folder(tmp_path / "devkit" / "VOC2012", {"": 10})
+    (root / "image").rename(root / "JPEGImages")
+    (root / "mask").rename(root / "SegmentationClass")
+    (root / "SegmentationClass" / "9.png").unlink()
+    (root / "Annotations").mkdir()
+    (root / "ImageSets" / "Segmentation").mkdir(parents=True)
+    for split, numbers in (("train", range(5)), ("val", [5, 6]), ("trainval", range(7))):
+        lines = "".join(f"{number}\n" for number in numbers)
+        (root / "ImageSets" / "Segmentation" / f"{split}.txt").write_text(lines)
+    data = loaded(tmp_path / "devkit")
+    ids = {split: {Path(row["id"]).stem for row in rows} for split, rows in data.items()}
+    assert ids["train"] | ids["test"] == set("01234") and ids["validation"] == set("56")
+    listed = root / "ImageSets" / "Segmentation" / "val.txt"
+    for names, problem in (
+        ("5\ngone\n", "1 name without a picture: gone"),
+        ("5\n9\n", "1 picture without a mask: .*9.png"),
+        ("5\n4\n", "4 stands in several splits"),
+    ):
+        listed.write_text(names)
+        with pytest.raises(HfkitError, match=problem):
+            loaded(tmp_path / "devkit")
+
+
 def test_tables_of_paths_and_of_pictures_are_read(tmp_path: Path) -> None:
     folder = mask_folder(tmp_path / "set", {"": 9})
     lines = [f"image/{number}.png,mask/{number}.png,p{number // 3}" for number in range(9)]

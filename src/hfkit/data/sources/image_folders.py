@@ -6,15 +6,18 @@ import math
 import re
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from hfkit.base.errors import HfkitError
+from hfkit.base.untrusted import read_text
 from hfkit.data.tables.table import Table, counted
 from hfkit.data.vision.decode import is_picture
 
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
           "dev": "validation", "test": "test", "testing": "test"}  # fmt: skip
+LARGEST_LIST = 100_000_000  # bytes of a list of names
 LARGEST_IDX = 1 << 31  # bytes of pixels: a compressed file may be made to fill the memory. All of EMNIST has 0.6 GB.
 PICTURES = frozenset("image images img imgs input inputs frame frames jpegimages picture pictures".split())
 MASKS = frozenset("mask masks label labels annotation annotations gt groundtruth ground_truth target targets".split())
@@ -181,3 +184,17 @@ def pixel_table(path: Path, width: int, height: int, most: int) -> Table:
 def pgm(width: int, height: int, pixels: bytes, most: int = 255) -> dict[str, object]:
     """Grey pixels, white being `most`, as the bytes of a file that costs nothing to write or read."""
     return {"bytes": f"P5 {width} {height} {most}\n".encode() + pixels, "path": None}
+
+
+def image_sets(root: Path, kind: str) -> dict[str, tuple[Path, list[str]]]:
+    """By split, the list of ImageSets/`kind` somewhere below `root`, and the names in it, files without their endings.
+    trainval.txt and what else is no split is not read. Raises HfkitError: a name stands in two."""
+    files = {SPLITS[file.stem]: file for file in sorted(root.rglob(f"ImageSets/{kind}/*.txt")) if file.stem in SPLITS}
+    lists = {
+        split: (file, [line.split()[0] for line in read_text(file, LARGEST_LIST).splitlines() if line.strip()])
+        for split, file in files.items()
+    }
+    times = Counter(name for _, names in lists.values() for name in names)
+    if twice := [name for name, count in times.items() if count > 1]:
+        raise HfkitError(f"{twice[0]} stands in several splits", where=str(root), fix=f"mend ImageSets/{kind}")
+    return lists

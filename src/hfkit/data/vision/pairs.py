@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hfkit.base.errors import HfkitError
-from hfkit.data.sources.image_folders import MASKS, PICTURES, SPLITS, pictures_below
+from hfkit.data.sources.image_folders import MASKS, PICTURES, SPLITS, image_sets, pictures_below
 from hfkit.data.tables.table import Table, counted
 
 _FIX = "FOLDER/image/1.png with FOLDER/mask/1.png; or FOLDER/train/image/1.png and so on, test and val beside it"
@@ -17,8 +17,11 @@ def pair_tables(root: Path, skip: bool = False) -> dict[str, Table] | None:
     below `root`). None where the folder has no two folders of such names.
 
     `root` holds image/ and mask/ (or what else `PICTURES` and `MASKS` name), alone, in a folder for each split, or with
-    folders for the splits in both. A mask may be called as its picture, or 7_mask.png for 7.png. What has no partner is
-    refused, with `skip` left out and counted. Raises HfkitError: that; a link; or no pair at all."""
+    folders for the splits in both; or VOC's JPEGImages/ and SegmentationClass/ with ImageSets/Segmentation/. A mask may
+    be called as its picture, or 7_mask.png for 7.png. What has no partner is refused, with `skip` left out and counted.
+    Raises HfkitError: that; a link; or no pair at all."""
+    if lists := image_sets(root, "Segmentation"):
+        return {split: _listed(root, file, set(names), skip) for split, (file, names) in lists.items()}
     found = dict(_folders(root))
     if not found:
         return None
@@ -63,9 +66,25 @@ def _pair(place: Path, below: list[Path]) -> tuple[Path, Path] | None:
     return kinds[0][0], kinds[1][0]
 
 
-def _table(root: Path, pictures: Path, masks: Path, skip: bool) -> Table:
+def _listed(root: Path, file: Path, names: set[str], skip: bool) -> Table:
+    """The pairs that a list of VOC's names; the others are another split's, or have boxes alone."""
+    place = file.parent.parent.parent
+    pictures, masks = place / "JPEGImages", place / "SegmentationClass"
+    if not pictures.is_dir() or not masks.is_dir():
+        raise HfkitError("JPEGImages or SegmentationClass is missing beside ImageSets", where=str(place), fix=_FIX)
+    there = {picture.stem for picture in pictures_below(pictures, [])}
+    if missing := sorted(names - there):
+        what = f"{counted(len(missing), 'name')} without a picture: {', '.join(missing[:5])}"
+        raise HfkitError(what, where=str(file), fix="mend the list")
+    return _table(root, pictures, masks, skip, names)
+
+
+def _table(root: Path, pictures: Path, masks: Path, skip: bool, names: set[str] | None = None) -> Table:
     left: list[Path] = []
-    files, others = list(pictures_below(pictures, left)), list(pictures_below(masks, left))
+    files, others = (
+        [file for file in pictures_below(folder, left) if names is None or file.stem in names]
+        for folder in (pictures, masks)
+    )
     by_name: dict[str, list[Path]] = {}
     for mask in others:
         for name in {_name(mask, masks), _AFFIX.sub("", _name(mask, masks))}:

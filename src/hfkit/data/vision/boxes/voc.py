@@ -1,14 +1,13 @@
 """Pascal VOC: an XML file a picture, splits as lists of names in ImageSets/Main."""
 
 import os
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hfkit.base.errors import HfkitError
-from hfkit.base.untrusted import read_text, regular_file, xml_parser
-from hfkit.data.sources.image_folders import SPLITS, pictures_below
+from hfkit.base.untrusted import regular_file, xml_parser
+from hfkit.data.sources.image_folders import SPLITS, image_sets, pictures_below
 from hfkit.data.tables.table import Table, counted
 from hfkit.data.vision.boxes.objects import Marked, Object, four
 
@@ -106,7 +105,7 @@ def _from_zero(one: Object) -> Object:
 
 def _splits(root: Path, rows: dict[str, dict[str, Any]], notes: list[str]) -> dict[str, list[str]]:
     """The ids of each split."""
-    lists = {SPLITS[file.stem]: file for file in sorted(root.rglob("ImageSets/Main/*.txt")) if file.stem in SPLITS}
+    lists = image_sets(root, "Main")
     if not lists:
         found: dict[str, list[str]] = {}
         for id in rows:
@@ -114,18 +113,14 @@ def _splits(root: Path, rows: dict[str, dict[str, Any]], notes: list[str]) -> di
             found.setdefault(split, []).append(id)
         return found
     by_stem = {row["stem"]: id for id, row in rows.items()}
-    splits, times = dict[str, list[str]](), Counter[str]()
-    for split, file in lists.items():
-        named = [line.split()[0] for line in read_text(file, LARGEST).splitlines() if line.strip()]
+    splits: dict[str, list[str]] = {}
+    for split, (file, named) in lists.items():
         missing = [name for name in named if name not in by_stem]
         if missing:
             what = f"{counted(len(missing), 'name')} of the split {split!r} without an XML file and a picture"
             raise HfkitError(f"{what}: {', '.join(missing[:5])}", where=str(file), fix="mend the list")
         splits[split] = [by_stem[name] for name in named]
-        times.update(splits[split])
-    if twice := [id for id, count in times.items() if count > 1]:
-        raise HfkitError(f"{twice[0]} stands in several splits", where=str(root), fix="mend ImageSets/Main")
-    if rest := len(rows) - len(times):
+    if rest := len(rows) - sum(map(len, splits.values())):
         notes.append(f"{counted(rest, 'XML file')} in no list of ImageSets/Main, not read")
     return splits
 
