@@ -78,6 +78,7 @@ def fresh_process() -> Any:
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """A Hub on loopback, taken for the Hub, with an empty cache; the client is `tester`. Waits take no time."""
     import huggingface_hub.constants
+    import huggingface_hub.hf_api
     import huggingface_hub.utils._http
     from hub_server import HubServer
 
@@ -90,6 +91,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         replaced = {"ENDPOINT": server.url, "HUGGINGFACE_CO_URL_TEMPLATE": template, "HF_HUB_OFFLINE": False}
         for name, value in (replaced | {"HF_HUB_CACHE": str(tmp_path / "hub-cache")}).items():
             monkeypatch.setattr(huggingface_hub.constants, name, value)
+        # Before 2.0 the client's own functions keep the address that was known when it was imported.
+        monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", server.url, raising=False)
         clock = types.SimpleNamespace(sleep=lambda seconds: server.waits.append(seconds), time=time.time)
         for module in (commits, huggingface_hub.utils._http):
             monkeypatch.setattr(module, "time", clock)

@@ -103,7 +103,8 @@ def _create(store: Store, account: Account | None, request: Request) -> Answer:
     url = f"{request.base}/{'' if kind == 'model' else kind + 's/'}{name}"
     if (kind, name) in store.repositories:
         return Answer({"error": f"You already created this {kind} repo", "url": url}, 409)
-    store.create(kind, name, private=asked.get("visibility") == "private")
+    hidden = asked.get("visibility") == "private" or bool(asked.get("private"))  # clients before and after 2.0
+    store.create(kind, name, private=hidden)
     return Answer({"url": url, "name": name, "id": "0" * 24})
 
 

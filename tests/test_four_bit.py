@@ -182,9 +182,9 @@ def test_what_cannot_be(tiny_bert: Path, reviews_csv: Path, tmp_path: Path, monk
 
 
 def test_nothing_is_fetched_while_bitsandbytes_is_imported(tmp_path: Path) -> None:
-    """Where it finds `kernels`, bitsandbytes takes compiled code from the Hub, and runs it; PEFT imports it."""
+    """Where it finds `kernels`, bitsandbytes takes compiled code from the Hub, and runs it; PEFT may import it."""
     (tmp_path / "kernels.py").write_text("def get_kernel(*_, **__): raise SystemExit('fetched')\n")
-    code = "import sys, hfkit, peft, kernels; print('bitsandbytes' in sys.modules, kernels.get_kernel is not None)"
+    code = "import hfkit, peft, bitsandbytes, kernels; print(kernels.get_kernel is not None)"
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "True True\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")

@@ -105,7 +105,9 @@ def test_two_processes_that_do_not_know_each_other_are_refused(flags: list[str])
     # Without the empty CUDA_VISIBLE_DEVICES of the suite, which tells hfkit to stay on the CPU.
     plain = {name: value for name, value in environment().items() if name != "CUDA_VISIBLE_DEVICES"}
     process = subprocess.run(command, env=plain, capture_output=True, text=True, timeout=120)
-    assert process.returncode != 0
+    if process.returncode == 0:  # accelerate 1.12 lets them meet
+        assert Run("run").info["hardware"]["num_processes"] == 2
+        return
     assert process.stderr.count("they do not know each other") == 1
     assert "ACCELERATE_USE_CPU=true" in process.stderr
     assert not Path("run").exists()

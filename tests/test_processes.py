@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -235,7 +236,7 @@ def test_only_a_whole_launch_counts(
         assert all(f"{name}={value}" in said for name, value in environment.items() if name != "MASTER_ADDR")
     else:  # somebody else's launch, whose processes this one does not know
         with pytest.raises(HfkitError, match=r"do not know each other(?s:.*)unset RANK"):
-            processes.meet(Accelerator, cpu=False)
+            processes.meet(lambda **_: SimpleNamespace(num_processes=1))  # accelerate 1.12 would wait for it
 
 
 def test_a_fork_of_a_process_that_has_computed_does_not_wait_for_its_threads() -> None:

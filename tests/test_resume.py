@@ -121,7 +121,7 @@ IMAGES: dict[str, dict[str, Any]] = {
         "lora": True,
         "lora_r": 4,
         "lora_dropout": 0.1,
-        "lora_target_modules": ["q_proj", "v_proj"],
+        "lora_target_modules": ["all-linear"],  # a ViT's layers are called query or q_proj, by the release
         "processes": 2,
         "dataloader_num_workers": 2,
     },

@@ -184,6 +184,19 @@ def _boxes_of_all() -> bool:
     return "if PartialState._shared_state != {}:" in inspect.getsource(losses.ImageLoss.forward)
 
 
+def _frozen_blocks() -> bool:
+    """A block of which nothing learns keeps no type of its gradients, in torch that has one group of a block's weights;
+    later ones need no help."""
+    from torch.distributed.fsdp import FSDPModule
+    from torch.distributed.fsdp._fully_shard._fsdp_param_group import FSDPParamGroup
+    from torch.distributed.fsdp._fully_shard._fsdp_state import FSDPState
+
+    once = "self._orig_dtype = next(iter(orig_dtypes)) if trainable_params else None"
+    if once not in inspect.getsource(FSDPParamGroup._init_mp_dtypes):
+        return hasattr(FSDPModule, "_get_fsdp_state")
+    return hasattr(FSDPModule, "_get_fsdp_state") and "self._fsdp_param_group:" in inspect.getsource(FSDPState.__init__)
+
+
 TOUCHED: dict[str, tuple[str, Callable[[], bool]]] = {
     "transformers: `past_key_values`, since 5.24 `cache`": ("baselines/language/auto.py", _cache),
     "transformers: every config is a dataclass (5.4)": ("baselines/configs.py", _configs_are_dataclasses),
@@ -210,6 +223,10 @@ TOUCHED: dict[str, tuple[str, Callable[[], bool]]] = {
     "peft.utils.constants: the layers that LoRA adapts by default": ("models/adapting/lora.py", _lora_targets),
     "torch.nn.modules.batchnorm._BatchNorm": ("models/adapting/freezing.py", _batch_norm),
     "timm.models.group_parameters": ("training/optim.py", _groups),
+    "FSDPModule: _get_fsdp_state, _fsdp_param_group, _orig_dtype, _init_mp_dtypes": (
+        "models/sharding.py",
+        _frozen_blocks,
+    ),
 }
 """What is touched: the file that leans on it, and what has to hold."""
 

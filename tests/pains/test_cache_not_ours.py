@@ -3,6 +3,7 @@
 Threads: huggingface_hub#2797
 """
 
+import builtins
 import errno
 import os
 from pathlib import Path
@@ -32,8 +33,8 @@ def refusing(monkeypatch: pytest.MonkeyPatch, hub: Any, tmp_path: Path) -> Any:
     repository.commit("main", "a model", files)
 
     def refuse(number: int) -> None:
-        def check(path: Any, writes: bool = True) -> None:
-            if writes and Path(path).is_relative_to(cache) and not Path(path).exists():
+        def check(path: Any) -> None:
+            if Path(path).is_relative_to(cache) and not Path(path).exists():
                 raise OSError(number, os.strerror(number), str(path))
 
         def make(self: Path, *rest: Any, **more: Any) -> None:
@@ -44,13 +45,18 @@ def refusing(monkeypatch: pytest.MonkeyPatch, hub: Any, tmp_path: Path) -> Any:
             check(path)
             makedirs(path, *rest, **more)
 
-        def open_(self: Path, mode: str = "r", *rest: Any, **more: Any) -> Any:
-            check(self, writes=set(mode) & set("wax") != set())
-            return opened(self, mode, *rest, **more)
+        def refused_to(open_: Any) -> Any:
+            def call(file: Any, mode: str = "r", *rest: Any, **more: Any) -> Any:
+                if set(mode) & set("wax") and Path(str(file)).is_relative_to(cache):
+                    raise OSError(number, os.strerror(number), str(file))
+                return open_(file, mode, *rest, **more)
+
+            return call
 
         monkeypatch.setattr(Path, "mkdir", make)
         monkeypatch.setattr(os, "makedirs", make_all)
-        monkeypatch.setattr(Path, "open", open_)
+        monkeypatch.setattr(Path, "open", refused_to(opened))
+        monkeypatch.setattr(builtins, "open", refused_to(open))
 
     refuse.newer = lambda: repository.commit("main", "newer", files | {"config.json": hub.store.keep(b'{"a": 1}')})
     return refuse

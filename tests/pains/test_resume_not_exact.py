@@ -20,19 +20,17 @@ from hfkit.runs.run import Run
 pytestmark = pytest.mark.pain("resume-not-exact")
 
 
-@pytest.mark.parametrize(("strategy", "exact"), [("random", True), ("group_by_length", False)])
-def test_upstream_ends_elsewhere_where_batches_are_grouped(
-    tiny_bert: Path, few: Dataset, tmp_path: Path, strategy: str, exact: bool
-) -> None:
-    """Stopped in the second epoch. With plain shuffling Trainer is exact; grouped, the rest's order is drawn anew."""
-    knobs: dict[str, Any] = {"num_train_epochs": 2, "train_sampling_strategy": strategy}
+def test_upstream_ends_elsewhere_where_batches_are_grouped(tiny_bert: Path, few: Dataset, tmp_path: Path) -> None:
+    """Stopped in the second epoch: the rest's order is drawn anew. With plain shuffling transformers 5.24 is exact, and
+    5.5 was not."""
+    knobs: dict[str, Any] = {"num_train_epochs": 2, "train_sampling_strategy": "group_by_length"}
     knobs |= {"per_device_train_batch_size": 4, "save_strategy": "steps", "save_steps": 17}
     whole = trainer(tmp_path / "run", tiny_bert, few, **knobs)
     whole.train()
     again = trainer(tmp_path / "run", tiny_bert, few, **knobs)
     again.train(resume_from_checkpoint=str(tmp_path / "run" / "checkpoint-17"))
     assert whole.state.global_step == again.state.global_step == 24
-    assert torch.equal(whole.model.classifier.weight, again.model.classifier.weight) == exact
+    assert not torch.equal(whole.model.classifier.weight, again.model.classifier.weight)
 
 
 def test_hfkit_ends_in_the_same_bytes(

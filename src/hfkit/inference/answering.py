@@ -25,6 +25,16 @@ def check_count(name: str, value: Any) -> None:
         raise HfkitError(f"{name}={value!r} is no such number", fix="give a whole number from 1")
 
 
+class Stream(torch.utils.data.IterableDataset[Any]):
+    """An iterator as what upstream reads as a stream: some releases make a list of a generator first."""
+
+    def __init__(self, rows: Iterator[Any]) -> None:
+        self.rows = rows
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.rows
+
+
 class AnsweringPipeline(transformers.Pipeline):
     """Stands before transformers' pipeline of a kind, which says what is `answered` of rows and how it is `said`."""
 
@@ -69,7 +79,7 @@ class AnsweringPipeline(transformers.Pipeline):
         """Tuples, arrays and columns of a data frame or data set as lists; one row, what is none, and streams, as they
         are."""
         if isinstance(inputs, Iterator):
-            return (row for row in inputs)  # upstream knows generators alone
+            return Stream(inputs)
         if isinstance(inputs, (*self.one, torch.utils.data.Dataset)) or not hasattr(inputs, "__iter__"):
             return inputs
         return list(inputs)

@@ -92,6 +92,15 @@ def total_norm(gradients: list[torch.Tensor]) -> float:
     return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
 
 
+def ask_again(model: torch.nn.Module) -> None:
+    """Let blocks that were frozen whole note what their gradients are: torch 2.10 asks once, before the first batch."""
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            group: Any = getattr(module._get_fsdp_state(), "_fsdp_param_group", None)
+            if group is not None and getattr(group, "_orig_dtype", group) is None:
+                group._init_mp_dtypes()
+
+
 def let_go(model: torch.nn.Module) -> None:
     """Free the weights that a forward pass has gathered and no backward pass has let go of.
 

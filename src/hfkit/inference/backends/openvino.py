@@ -41,7 +41,11 @@ class Converted:
         try:
             with quiet(), warnings.catch_warnings(), torch.no_grad():
                 warnings.simplefilter("ignore")  # of tracing, whose result is compared with the model's
-                traced = TorchScriptPythonDecoder(_Logits(model, self.names), example_input=tuple(batch.values()))
+                example = tuple(batch.values())
+                try:
+                    traced = TorchScriptPythonDecoder(_Logits(model, self.names), example_input=example)
+                except RuntimeError:  # transformers before 5.10 cannot make its masks while it is traced
+                    traced = TorchScriptPythonDecoder(_Logits(model, self.names, wide=True), example_input=example)
                 # Not openvino.convert_model, which reports its use to a server.
                 frontend = FrontEndManager().load_by_framework("pytorch")
                 graph = frontend.convert(frontend.load(traced))
@@ -58,14 +62,19 @@ class Converted:
 
 
 class _Logits(torch.nn.Module):
-    """The model with its inputs by place and `logits` as its only answer, as tracing wants it."""
+    """The model with its inputs by place and `logits` as its only answer, as tracing wants it. With `wide` its mask is
+    (rows, 1, tokens, tokens), which transformers takes as it is."""
 
-    def __init__(self, model: torch.nn.Module, names: list[str]) -> None:
+    def __init__(self, model: torch.nn.Module, names: list[str], wide: bool = False) -> None:
         super().__init__()
-        self.model, self.names = model, names
+        self.model, self.names, self.wide = model, names, wide
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-        return self.model(**dict(zip(self.names, inputs, strict=True))).logits
+        named = dict(zip(self.names, inputs, strict=True))
+        if self.wide:
+            mask = named["attention_mask"]
+            named["attention_mask"] = mask[:, None, None, :].to(torch.bool).expand(-1, 1, mask.shape[1], -1)
+        return self.model(**named).logits
 
 
 def converted(pipe: Any) -> Converted:

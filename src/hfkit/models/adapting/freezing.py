@@ -67,6 +67,8 @@ def in_head(model: nn.Module, name: str) -> bool:
         return any(name.startswith(f"timm_model.{head}.") for head in timm_heads(timm))
     first, prefix = name.split(".")[0], getattr(model, "base_model_prefix", "")
     kind = type(model).__name__
+    if not kind.endswith("Model") and not hasattr(model, prefix):
+        prefix = "model"  # RT-DETR's has another name than it says, before transformers 5.11
     if kind.endswith("Model") and kind != "PeftModel" and not hasattr(model, prefix):  # a bare backbone
         return False
     if first in ("encoder", "decoder") and not hasattr(model, prefix):  # T5's stand beside its output layer

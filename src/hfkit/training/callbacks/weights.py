@@ -69,10 +69,14 @@ class Unfreeze(Callback):
 
     def on_epoch_begin(self, engine: Engine, epoch: int) -> None:
         if epoch == self.epoch:
-            engine.accelerator.print(f"epoch {epoch}: {unfreeze(engine.module):,} frozen parameters learn from here on")
-            engine.rewrap()
+            engine.accelerator.print(f"epoch {epoch}: {self._let_go(engine):,} frozen parameters learn from here on")
 
     def load_state_dict(self, engine: Engine, state: dict[str, Any]) -> None:
         if engine.state.epoch > self.epoch:
-            unfreeze(engine.module)
-            engine.rewrap()
+            self._let_go(engine)
+
+    def _let_go(self, engine: Engine) -> int:
+        found = unfreeze(engine.module)
+        sharding.ask_again(engine.module)
+        engine.rewrap()
+        return found
