@@ -123,7 +123,9 @@ class Environment:
     def _installer(self) -> list[str]:
         if self.uv:
             compiled = ["--compile-bytecode"] if sys.dont_write_bytecode else []
-            return [self.uv, "pip", "install", "--quiet", "--python", str(self.python), *compiled]
+            # As pip does, ask all indexes: a mirror may lack a version. What is locked is known by its hash.
+            asked = ["--index-strategy", "unsafe-best-match"]
+            return [self.uv, "pip", "install", "--quiet", "--python", str(self.python), *asked, *compiled]
         # 0.4 GB less: the first import compiles. Where Python may keep nothing, each process would compile torch anew.
         later = [] if sys.dont_write_bytecode else ["--no-compile"]
         return [*self.pip, "install", "--quiet", "--disable-pip-version-check", *later]
