@@ -304,7 +304,7 @@ def test_what_does_not_fit_is_counted_and_told(
     finished: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = gallery.Gallery()
-    monkeypatch.setattr(gallery, "LARGEST", 100)
+    monkeypatch.setattr(gallery, "KEPT", 100)
     kept.take("class", lambda: iter([{"image": bytes(60)}, {"image": bytes(60)}, {"image": bytes(40)}]))
     assert (len(kept.rows), kept.left_out) == (2, 1)
 

@@ -23,16 +23,12 @@ class HfkitError(Exception):
         self.what = _shown(what)
         self.where = where and _shown(where)
         self.fix = fix and _shown(fix)
-        lines = [self.what]
-        if where:
-            lines.append(f"  where: {self.where}")
-        if fix:
-            lines.append(f"  what to do: {self.fix}")
-        super().__init__("\n".join(lines))
+        super().__init__(self.what)
         self.notes: list[str] = []
 
     def __str__(self) -> str:
-        return "\n".join([super().__str__(), *(f"  before that: {note}" for note in self.notes)])
+        parts = [("where", self.where), ("what to do", self.fix), *(("before that", note) for note in self.notes)]
+        return "\n".join([self.what, *(f"  {name}: {told}" for name, told in parts if told)])
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What pickle needs: another process's error keeps its parts."""

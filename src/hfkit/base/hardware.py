@@ -147,14 +147,8 @@ def describe(use_cpu: bool = False) -> dict[str, Any]:
         told = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.is_file() else ""
         model = re.search(r"^model name[^:]*:(.*)$", told, re.MULTILINE)
         name = model[1].strip() if model else platform.processor() or platform.machine()
-    return {
-        "device": device,
-        "name": name,
-        "cores": _cores(),
-        "threads": torch.get_num_threads(),
-        "memory_gib": round(memory / 2**30, 1),
-        "num_processes": processes.count(),
-    }
+    found = {"device": device, "name": name, "cores": _cores(), "threads": torch.get_num_threads()}
+    return found | {"memory_gib": round(memory / 2**30, 1), "num_processes": processes.count()}
 
 
 def versions() -> dict[str, str]:

@@ -37,9 +37,8 @@ def endpoint() -> str:
     address = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     try:
         parts = urlsplit(address)
-        good = (
-            parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not re.search(r"\s", address)
-        )
+        named = parts.hostname and parts.port != 0 and not re.search(r"\s", address)
+        good = parts.scheme in ("http", "https") and named
     except ValueError:  # half of an IPv6 address; a port that is no number
         good = False
     if not good:

@@ -60,11 +60,8 @@ def meet(make: Callable[..., Met], **options: Any) -> Met:
     if found and not _whole():
         print(f"{', '.join(found)}: left over, with no launch to belong to; this is one process", file=sys.stderr)
         forget_launch()
-    if (
-        _whole()
-        and count() == 1
-        and os.environ["MASTER_ADDR"] not in ("localhost", "127.0.0.1", "::1", socket.gethostname())
-    ):
+    here = ("localhost", "127.0.0.1", "::1", socket.gethostname())
+    if _whole() and count() == 1 and os.environ["MASTER_ADDR"] not in here:
         forget_launch()  # one process has nobody to meet, and an address that was left over may not answer
     began = count()
     try:

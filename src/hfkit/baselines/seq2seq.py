@@ -118,7 +118,6 @@ class BaselineSeq2SeqForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return self.decoder(self.encoder.embeddings(input_ids, positions), mask, cache, memory, seen)
 
     def _init_weights(self, module: nn.Module) -> None:
-        """Start values; `init` leaves alone what a checkpoint has just filled."""
         if isinstance(module, nn.Linear):
             init.xavier_uniform_(module.weight)
             if module.bias is not None:

@@ -13,9 +13,8 @@ def parse_card(flags: list[str]) -> argparse.Namespace:
     if flags[:1] == ["check"]:
         checker = argparse.ArgumentParser("hfkit card check", description="Whether data cards are complete and true.")
         checker.add_argument("cards", metavar="CARD", nargs="+", type=Path, help="files such as data_cards/*.md")
-        checker.add_argument(
-            "--no_data", action="store_false", dest="data", help="do not load the data that a card counts"
-        )
+        unread = "do not load the data that a card counts"
+        checker.add_argument("--no_data", action="store_false", dest="data", help=unread)
         checker.set_defaults(run=_check)
         return checker.parse_args(flags[1:])
     from hfkit.config.parsing import DataParser

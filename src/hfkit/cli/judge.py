@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from hfkit.cli import late
+from hfkit.cli import add_command, late
 from hfkit.cli.use import TRUST_HELP
 
 EVALUATE_HELP = "a run's figures on another data set"
@@ -12,25 +12,22 @@ EVALUATE_HELP = "a run's figures on another data set"
 
 def judge_commands(commands: Any) -> None:
     commands.add_parser("evaluate", help=EVALUATE_HELP, add_help=False)
-    report = commands.add_parser("report", help="write report.html and the model card again, from a run's files")
+    run = late("hfkit", "write_report")
+    report = add_command(commands, "report", run, "write report.html and the model card again, from a run's files")
     report.add_argument("run_folder", metavar="RUN", type=Path)
     report.add_argument("--license", help="of the weights, for the model card, such as apache-2.0; kept in the run")
-    report.set_defaults(run=late("hfkit", "write_report"))
 
-    compare = commands.add_parser("compare", help="rank runs on the examples that they share, with paired tests")
-    compare.add_argument(
-        "run_folders", metavar="RUN", nargs="+", type=Path, help="runs, or user/name of published ones"
-    )
+    compare = add_command(commands, "compare", _compare, "rank runs on the examples that they share, with paired tests")
+    several = "runs, or user/name of published ones"
+    compare.add_argument("run_folders", metavar="RUN", nargs="+", type=Path, help=several)
     compare.add_argument("--output", type=Path, help="a folder for compare.json and compare.html")
-    compare.set_defaults(run=_compare)
 
-    runs = commands.add_parser("runs", help="the runs of a folder, each with its state")
+    run = late("hfkit.cli.runs", "table", show=True)
+    runs = add_command(commands, "runs", run, "the runs of a folder, each with its state")
     runs.add_argument("folder", metavar="FOLDER", nargs="?", default="runs", type=Path, help="default: %(default)s")
-    runs.set_defaults(run=_runs)
 
-    verify = commands.add_parser("verify", help="whether a run's files are those written, by hash")
+    verify = add_command(commands, "verify", _verify, "whether a run's files are those written, by hash")
     verify.add_argument("run_folder", metavar="RUN", type=Path)
-    verify.set_defaults(run=_verify)
 
 
 def parse_evaluate(flags: list[str]) -> argparse.Namespace:
@@ -67,12 +64,6 @@ def _compare(run_folders: list[Path], output: Path | None) -> None:
     print(compare([local(run) for run in run_folders], output))
     if output:
         print(f"\nWritten to {output / 'compare.html'} and compare.json")
-
-
-def _runs(folder: Path) -> None:
-    from hfkit.cli.runs import table
-
-    print(table(folder))
 
 
 def _verify(run_folder: Path) -> None:

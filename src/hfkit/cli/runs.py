@@ -26,15 +26,9 @@ def state(path: str | Path) -> str:
             return f"damaged: {found[0]}" if found else "finished"
     except HfkitError as error:
         return f"damaged: {error.what}"
-    found, whole = [], None
-    for place in reversed(checkpoint.by_step(run.path / "checkpoints")):
-        why = checkpoint.damage(place, hashes=False)
-        if why is None:
-            whole = place
-            break
-        found.append(f"; {place.name} is damaged: {why}")
+    whole, skipped = checkpoint.newest(run.path / "checkpoints", hashes=False)
     step = checkpoint.step_of(whole) if whole else 0
-    return f"stopped at step {step}" + "".join(found)
+    return f"stopped at step {step}" + "".join(f"; {place.name} is damaged: {why}" for place, why in skipped)
 
 
 def table(folder: str | Path = "runs") -> str:

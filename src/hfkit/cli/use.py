@@ -9,7 +9,7 @@ from dataclasses import fields
 from functools import partial
 from typing import Any, get_type_hints
 
-from hfkit.cli import late
+from hfkit.cli import add_command, late
 from hfkit.config import FileArguments, GenerationArguments
 from hfkit.config.knobs import add_flag, default_of
 
@@ -17,13 +17,11 @@ TRUST_HELP = "run Python code that the model ships; off unless you trust it, wha
 
 
 def use_commands(commands: Any) -> None:
-    predict = commands.add_parser(
-        "predict", help="labels for the rows of a file, the lines of standard input, or a folder of images"
-    )
+    what = "labels for the rows of a file, the lines of standard input, or a folder of images"
+    predict = add_command(commands, "predict", _predict, what)
     predict.add_argument("run_folder", metavar="RUN", help="a run, a model folder, an adapter or a Hub id")
-    predict.add_argument(
-        "--input", required=True, help="CSV, JSON lines, Parquet, a folder of images; - reads a text a line"
-    )
+    read = "CSV, JSON lines, Parquet, a folder of images; - reads a text a line"
+    predict.add_argument("--input", required=True, help=read)
     predict.add_argument("--output", help="the file to write, in the format of its ending (default: the screen, for -)")
     predict.add_argument("--text_column", help="the column with the text; found by name when not given")
     predict.add_argument("--text_pair_column", help="the column with the second text of a pair")
@@ -48,10 +46,10 @@ def use_commands(commands: Any) -> None:
     predict.add_argument("--backend", default="torch", help="torch, or openvino: a text classifier's, on a CPU")
     predict.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
     predict.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
-    predict.set_defaults(run=_predict)
 
     _search_commands(commands)
-    generate = commands.add_parser("generate", help="continue a text, or every prompt of a file, with a language model")
+    what = "continue a text, or every prompt of a file, with a language model"
+    generate = add_command(commands, "generate", _generate, what)
     _add_generation(generate)
     prompts = generate.add_mutually_exclusive_group(required=True)
     prompts.add_argument("--prompt", help="the text to continue; it is shown as it grows")
@@ -60,18 +58,16 @@ def use_commands(commands: Any) -> None:
     generate.add_argument("--prompt_column", help="the column with the prompts or chats; found by name when not given")
     _add_group(generate, FileArguments)
     generate.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
-    generate.set_defaults(run=_generate)
 
-    chat = commands.add_parser("chat", help="talk with a chat model; Ctrl-D ends")
+    chat = add_command(commands, "chat", _chat, "talk with a chat model; Ctrl-D ends")
     _add_generation(chat)
     chat.add_argument("--system", help="what the model is told before all")
-    chat.set_defaults(run=_chat)
 
-    demo = commands.add_parser("demo", help="try a run in the browser, on this machine alone")
+    run = late("hfkit.hub.space.app", "demo")
+    demo = add_command(commands, "demo", run, "try a run in the browser, on this machine alone")
     demo.add_argument("run_folder", metavar="RUN", help="a run, a model folder or a Hub id")
     demo.add_argument("--port", type=int, default=7860, help="the first port to try (default: %(default)s)")
     demo.add_argument("--open", action="store_true", dest="open_browser", help="open the browser too")
-    demo.set_defaults(run=late("hfkit.hub.space.app", "demo"))
 
 
 def _search_commands(commands: Any) -> None:
@@ -111,13 +107,11 @@ def _search_commands(commands: Any) -> None:
 def train_commands(commands: Any) -> None:
     """Add train, whose flags are a configuration's, and merge to the parser of `hfkit`."""
     commands.add_parser("train", help="fine-tune a model on any data", add_help=False)
-    merge = commands.add_parser("merge", help="write a LoRA run's adapter and its base as one plain model")
+    merge = add_command(commands, "merge", _merge, "write a LoRA run's adapter and its base as one plain model")
     merge.add_argument("run_folder", metavar="RUN", help="a finished run, or an adapter's folder")
     merge.add_argument("--output", help="the folder to write (default: merged in the run)")
-    merge.add_argument(
-        "--dtype", default="auto", help="of its weights: float32, bfloat16 or float16 (default: the base's)"
-    )
-    merge.set_defaults(run=_merge)
+    kinds = "of its weights: float32, bfloat16 or float16 (default: the base's)"
+    merge.add_argument("--dtype", default="auto", help=kinds)
 
 
 def _add_generation(parser: argparse.ArgumentParser) -> None:
@@ -205,6 +199,5 @@ def _merge(run_folder: str, **options: Any) -> None:
     from hfkit.models.adapting.adapters import merge
 
     folder, difference = merge(run_folder, **options)
-    print(
-        f"{folder}: a plain model, whose logits are the adapter's (largest difference {difference:.1e} of the largest)"
-    )
+    far = f"largest difference {difference:.1e} of the largest"
+    print(f"{folder}: a plain model, whose logits are the adapter's ({far})")

@@ -7,7 +7,7 @@ room imports no library, so that `--help` costs nothing.
 
 from copy import copy
 from dataclasses import dataclass, fields, make_dataclass
-from functools import cache
+from functools import cache, partial
 from inspect import get_annotations
 from typing import Any, Self
 
@@ -120,12 +120,8 @@ class TrainConfig(RunArguments, LoopArguments, OptimArguments, ModelArguments, R
 def _called(own: Any, name: str) -> type[Any]:
     """The Config of a task that has several names, under another one than its main."""
     named = {"__doc__": own.__doc__, "__module__": own.__module__}
-    named["__reduce__"] = lambda config: (_again, (dict(vars(config)),))  # no module holds the class, as pickle wants
+    named["__reduce__"] = lambda config: (partial(TrainConfig, **vars(config)), ())  # no module holds it for pickle
     return make_dataclass(own.__name__, [("task", str, name)], bases=(own,), namespace=named)
-
-
-def _again(values: dict[str, Any]) -> TrainConfig:
-    return TrainConfig(**values)
 
 
 @cache

@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import field
-from functools import partial
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -54,18 +53,16 @@ def default_of(entry: dataclasses.Field) -> Any:
 
 def add_flag(parser: Any, entry: dataclasses.Field, hint: Any, default: Any) -> None:
     """Give an argparse parser the flag of a field of this type. Where it may be None, `none` is how it is undone."""
-    how: dict[str, Any] = {
-        "type": _switch if hint is bool else hint,
-        "default": default,
-        "help": entry.metadata.get("help"),
-    }
+    how: dict[str, Any] = {"type": _switch if hint is bool else hint, "default": default}
+    how["help"] = entry.metadata.get("help")
     if get_origin(hint) is Literal:
         how |= {"type": str, "choices": get_args(hint)}
     elif get_origin(hint) is list:
         how |= {"type": get_args(hint)[0], "nargs": "+"}
     elif NoneType in get_args(hint):
         kind = get_args(hint)[0]
-        how["type"] = partial(_or_none, _switch if kind is bool else kind)
+        read = _switch if kind is bool else kind
+        how["type"] = lambda text: None if text.lower() == "none" else read(text)
         how["type"].__name__ = kind.__name__  # argparse names it in "invalid float value"
     if bool in (hint, *get_args(hint)):
         how |= {"nargs": "?", "const": True}
@@ -73,10 +70,6 @@ def add_flag(parser: Any, entry: dataclasses.Field, hint: Any, default: Any) -> 
     if hint is bool and default:
         how = {"dest": entry.name, "action": "store_false", "default": default}
         parser.add_argument(f"--no_{entry.name}", help=f"Turn --{entry.name} off. Default: it is on.", **how)
-
-
-def _or_none(read: Any, text: str) -> Any:
-    return None if text.lower() == "none" else read(text)
 
 
 def _switch(text: str) -> bool:
@@ -133,9 +126,8 @@ def _wanted(hint: Any) -> str:
     names = {float: "a number", int: "a whole number", str: "a text", bool: "True or False", NoneType: "None"}
     if get_origin(hint) is Literal:
         return f"one of {', '.join(map(str, get_args(hint)))}"
-    return names.get(hint) or (
-        "a list of texts" if get_origin(hint) is list else " or ".join(map(_wanted, get_args(hint)))
-    )
+    several = "a list of texts" if get_origin(hint) is list else " or ".join(map(_wanted, get_args(hint)))
+    return names.get(hint) or several
 
 
 def numbers(config: Any) -> Broken:
@@ -156,13 +148,11 @@ def numbers(config: Any) -> Broken:
 def _out_of_bounds(value: float, entry: dataclasses.Field) -> str:
     """What the number has to be; nothing where it is that. Whole numbers stay below 2 ** 31, where kernels stop."""
     bounds = entry.metadata
-    most = bounds.get(
-        "high", math.inf if isinstance(value, float) else 2**32 - 1 if "seed" in entry.name else 2**31 - 1
-    )
+    whole = 2**32 - 1 if "seed" in entry.name else 2**31 - 1
+    most = bounds.get("high", math.inf if isinstance(value, float) else whole)
     if "above" in bounds and "below" in bounds:
-        return (
-            "" if bounds["above"] < value < bounds["below"] else f"between {bounds['above']:g} and {bounds['below']:g}"
-        )
+        above, below = bounds["above"], bounds["below"]
+        return "" if above < value < below else f"between {above:g} and {below:g}"
     if "below" in bounds:
         low, below = bounds["low"], bounds["below"]
         return "" if low <= value < below else f"from {low:g} up to, and not including, {below:g}"

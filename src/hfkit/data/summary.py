@@ -199,19 +199,8 @@ def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:
     """sha256 over id, texts and label names: equal for equal examples in equal order, whatever file they came from. A
     picture, and a mask, counts with the sha256 of its file."""
     digest = hashlib.sha256()
-    order = (
-        "id",
-        "text",
-        "text_pair",
-        "answers",
-        "references",
-        "documents",
-        "grades",
-        "score",
-        "boxes",
-        *DOCUMENTS[1:],
-    )
-    columns = [rows[name][:] for name in order if name in rows.column_names]
+    order = ["id", "text", "text_pair", "answers", "references", "documents", "grades", "score", "boxes"]
+    columns = [rows[name][:] for name in order + list(DOCUMENTS[1:]) if name in rows.column_names]
     for name in ("image", "mask"):
         if name in rows.column_names:
             undecoded = rows.select_columns(name).cast_column(name, datasets.Image(decode=False))

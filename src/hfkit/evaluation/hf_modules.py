@@ -35,12 +35,9 @@ class _Module(evaluate.Metric):
         return "" if self.keep_in_memory else str(super()._build_data_dir())
 
     def _info(self) -> evaluate.MetricInfo:
-        return evaluate.MetricInfo(
-            description=(type(self).__doc__ or "").strip(),
-            citation=_CITATION,
-            inputs_description="",
-            features=[Features({"predictions": p, "references": r}) for p, r in self.columns],
-        )
+        about = (type(self).__doc__ or "").strip()
+        features = [Features({"predictions": p, "references": r}) for p, r in self.columns]
+        return evaluate.MetricInfo(description=about, citation=_CITATION, inputs_description="", features=features)
 
     def _compute(self, predictions: np.ndarray, references: np.ndarray, **kwargs: Any) -> dict[str, Any]:
         truth, answer = np.asarray(references), np.asarray(predictions)

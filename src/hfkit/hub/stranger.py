@@ -12,12 +12,12 @@ import random
 import sys
 from typing import Any
 
+import torch
+
 
 def main() -> None:
     """Read the order, answer it."""
     order = json.load(sys.stdin)
-    import torch
-
     torch.set_num_threads(order["threads"])
     print(json.dumps({"logits": logits(**order["question"])}))
 
@@ -39,8 +39,6 @@ def logits(how: str, kind: dict[str, Any], model: str, revision: str | None, row
 
 
 def _answer(kind: dict[str, Any], loaded: Any, reader: Any, row: Any) -> list[float]:
-    import torch
-
     firsts: Any = slice(None)
     if kind["images"]:
         inputs = reader(_given(kind, row), return_tensors="pt")
@@ -68,13 +66,11 @@ def _loaded(how: str, kind: dict[str, Any], model: str, revision: str | None) ->
         from hfkit.models import load_model
 
         return load_model(model, revision)
-    import torch
     import transformers
 
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": how == "code"}
-    loaded = getattr(transformers, kind["auto_model"]).from_pretrained(
-        model, dtype=torch.float32, use_safetensors=True, **options
-    )
+    auto_model = getattr(transformers, kind["auto_model"])
+    loaded = auto_model.from_pretrained(model, dtype=torch.float32, use_safetensors=True, **options)
     reader = transformers.AutoImageProcessor if kind["images"] else transformers.AutoTokenizer
     return loaded.eval(), reader.from_pretrained(model, **options)
 

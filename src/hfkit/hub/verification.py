@@ -64,12 +64,8 @@ def _words(run: Run, texts: list[list[str]]) -> list[list[str]]:
 def _kind(run: Run) -> dict[str, Any]:
     """What a stranger has to know of the run's task."""
     spec = find(str(run.info["task"]))
-    return {
-        "auto_model": spec.auto_model,
-        "images": "image" in spec.reads,
-        "last": not spec.labelled,
-        "words": "tokens" in spec.reads,
-    }
+    kind = {"auto_model": spec.auto_model, "images": "image" in spec.reads}
+    return kind | {"last": not spec.labelled, "words": "tokens" in spec.reads}
 
 
 def _whole(run: Run, rows: list[Any]) -> list[Any]:

@@ -32,9 +32,8 @@ class Pictures:
     def below(cls, root: Path, model: Any, how: FileArguments) -> "Pictures":
         """Raises HfkitError: there is no such folder, it is a table, or it holds no picture; a table's dialect."""
         if not root.exists():
-            raise HfkitError(
-                "There is no such folder", where=f"--input {root}", fix=f"{model} reads a folder of images"
-            )
+            fix = f"{model} reads a folder of images"
+            raise HfkitError("There is no such folder", where=f"--input {root}", fix=fix)
         if root.suffix.lower() in SUFFIXES:
             raise HfkitError(f"{model} reads images", where=f"--input {root}", fix="give a folder of images")
         how.check_no_csv(str(root))

@@ -168,9 +168,8 @@ class NpyWriter(Writer):
         found = [row.get(self.added[0]) for row in rows]
         known = next((one for one in found if one is not None), None)
         if len(self.added) > 1 or not (known is None or np.asarray(known).dtype.kind == "f"):
-            raise HfkitError(
-                f"A {VECTORS} file holds vectors, and the answers are none", fix="write .jsonl or .parquet"
-            )
+            what = f"A {VECTORS} file holds vectors, and the answers are none"
+            raise HfkitError(what, fix="write .jsonl or .parquet")
         if not self.width and known is not None:
             self.width = len(known)
             self._header()

@@ -19,7 +19,7 @@ from hfkit.config.rules import check
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.freezing import freeze, still_norms
 from hfkit.models.adapting.lora import add_lora
-from hfkit.models.inspection import check_memory, first_line, say
+from hfkit.models.inspection import check_memory, first_line, refusing, say
 from hfkit.models.loading import Built
 from hfkit.models.settings import override, set_dropout, set_labels
 from hfkit.tasks import Task
@@ -137,12 +137,9 @@ def _checkpoint_activations(model: PreTrainedModel, name: str) -> None:
     own: Any = model
     # transformers is renaming the switch.
     enable = getattr(own, "activation_checkpointing_enable", None) or own.gradient_checkpointing_enable
-    try:
+    fix = "drop the flag; --gradient_accumulation_steps saves memory too"
+    with refusing(f"{name} cannot recompute its activations", "--gradient_checkpointing", fix, ValueError):
         enable()
-    except ValueError as error:
-        what = f"{name} cannot recompute its activations: {first_line(error)}"
-        fix = "drop the flag; --gradient_accumulation_steps saves memory too"
-        raise HfkitError(what, where="--gradient_checkpointing", fix=fix) from error
 
 
 def describe(model: nn.Module, name: str) -> str:

@@ -132,6 +132,26 @@ def first_line(error: BaseException) -> str:
 
 
 @contextmanager
+def refusing(what: str, where: str | None = None, fix: str | None = None, of: Any = Exception) -> Iterator[None]:
+    """Around what a library or an architecture does, where each fails in its own way: an HfkitError says `what`, and
+    what the library says."""
+    try:
+        yield
+    except of as error:
+        raise HfkitError(f"{what}: {first_line(error)}", where=where, fix=fix) from error
+
+
+@contextmanager
+def trial(model: Any) -> Iterator[Any]:
+    """The model ready to answer; afterwards it is in the mode in which it was."""
+    training = model.training
+    try:
+        yield model.eval()
+    finally:
+        model.train(training)
+
+
+@contextmanager
 def readable(described: Callable[[], Iterable[Any]], unit: str = "rows") -> Iterator[None]:
     """A batch on its way through a model: what it refuses is told with the rows that are in it, as `described`. Raises
     HfkitError: the model's forward refused the batch with a ValueError or an IndexError."""

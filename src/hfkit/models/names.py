@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from hfkit.base import versions
 from hfkit.base.errors import HfkitError
@@ -10,13 +11,8 @@ from hfkit.data.sources import embedded
 from hfkit.runs.run import Run, like_runs
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-PICKLES = (
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-    "tf_model.h5",
-    "flax_model.msgpack",
-    "adapter_model.bin",
-)
+_TORCH = "pytorch_model.bin"
+PICKLES = (_TORCH, f"{_TORCH}.index.json", "tf_model.h5", "flax_model.msgpack", "adapter_model.bin")
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja", "*.codes", "*.spm", "*.tokenizer"]
 
 
@@ -81,10 +77,8 @@ def fetch(name: str, revision: str | None, files: list[str]) -> Path:
         with hub_access(f"model {name}"):
             # Subfolders hold other formats (ONNX, OpenVINO) of the same weights; those with a number, modules of
             # sentence-transformers.
-            folder = or_cached(
-                f"model {name}",
-                lambda: snapshot_download(name, revision=revision, allow_patterns=files, ignore_patterns=["[!0-9]*/*"]),
-            )
+            only: dict[str, Any] = {"allow_patterns": files, "ignore_patterns": ["[!0-9]*/*"]}
+            folder = or_cached(f"model {name}", lambda: snapshot_download(name, revision=revision, **only))
             if not constants.HF_HUB_OFFLINE and not any(folder.glob("*.safetensors")):
                 there = HfApi().list_repo_files(name, revision=folder.name)
                 if pickles := [file for file in there if file in PICKLES]:

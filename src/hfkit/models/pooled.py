@@ -74,9 +74,8 @@ class PooledForSequenceClassification(PreTrainedModel):
         """(batch, tokens) of ids and of 1 and 0 -> `.logits` (batch, labels); `.loss` when `labels` are given."""
         if token_type_ids is not None:  # not every backbone knows them
             kwargs["token_type_ids"] = token_type_ids
-        states = self.backbone(
-            input_ids=input_ids, attention_mask=attention_mask, inputs_embeds=inputs_embeds, **kwargs
-        ).last_hidden_state
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "inputs_embeds": inputs_embeds}
+        states = self.backbone(**inputs, **kwargs).last_hidden_state
         mask = states.new_ones(states.shape[:2]) if attention_mask is None else attention_mask
         pooled = masked_mean(states, mask)
         logits = self.classifier(self.dropout(pooled))

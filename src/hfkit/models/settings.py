@@ -7,7 +7,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.untrusted import read_json
-from hfkit.models.inspection import check_size, first_line, say
+from hfkit.models.inspection import check_size, refusing, say
 
 # One thing, many names. A field counts when the config has it; None means that the model takes another field's value.
 HIDDEN_DROPOUT = (
@@ -75,7 +75,8 @@ def settle_generation(model: PreTrainedModel, processor: PreTrainedTokenizerBase
         return
     own.pad_token_id = processor.pad_token_id
     own.do_sample = bool(own.do_sample)
-    try:
+    fix = "mend the file, or take it away: a model needs none"
+    with refusing("The model's generation config cannot work", "generation_config.json", fix, ValueError):
         try:
             own.validate(strict=True)
         except ValueError as error:  # a line for each setting without effect
@@ -85,7 +86,3 @@ def settle_generation(model: PreTrainedModel, processor: PreTrainedTokenizerBase
             own.validate(strict=True)
             told = ", ".join(f"{name} {value}" for name, value in idle.items())
             say(f"generation config: left out, as it has no effect there and could not be saved: {told}")
-    except ValueError as error:
-        what = f"The model's generation config cannot work: {first_line(error)}"
-        fix = "mend the file, or take it away: a model needs none"
-        raise HfkitError(what, where="generation_config.json", fix=fix) from error

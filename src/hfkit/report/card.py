@@ -26,13 +26,8 @@ def card(run: Run, repository: str | None = None) -> str:
     context = overview(run)
     energy = estimate(run.info["hardware"], context["totals"]["total_seconds"]) if context["totals"] else None
     context |= _names(run, repository) | _reproduction(run)
-    context |= {
-        "energy": energy,
-        "grid": f"{GRAMS_PER_KWH:g}",
-        "weak": weaknesses(run),
-        "license": license_of(run),
-        "prose": prose(context["data"].get("prose") or ""),
-    }
+    context |= {"energy": energy, "grid": f"{GRAMS_PER_KWH:g}", "weak": weaknesses(run)}
+    context |= {"license": license_of(run), "prose": prose(context["data"].get("prose") or "")}
     environment = templates().overlay(autoescape=False)
     own = {"md": markdown, "code": code, "bib": bib, "amount": amount, "public": public.text}
     environment.filters = environment.filters | own

@@ -33,32 +33,19 @@ class Comparison:
         for row in data["ranking"]:
             entry = row["figures"][figure]
             seconds, each = row["total_seconds"], row[speed]
-            rows.append(
-                [
-                    f"{row['rank']}. {row['name']}",
-                    wording.number(entry["value"], figure),
-                    wording.interval(entry, figure),
-                    wording.big(row["parameters"]),
-                    wording.big(row["trainable_parameters"]),
-                    "-" if seconds is None else wording.duration(seconds),
-                    "-" if each is None else f"{each:,.0f}" if each >= 100 else f"{each:.3g}",
-                ]
-            )
+            cells = [f"{row['rank']}. {row['name']}"]
+            cells += [wording.number(entry["value"], figure), wording.interval(entry, figure)]
+            cells += [wording.big(row[name]) for name in ("parameters", "trainable_parameters")]
+            cells += ["-" if seconds is None else wording.duration(seconds)]
+            rows.append([*cells, "-" if each is None else f"{each:,.0f}" if each >= 100 else f"{each:.3g}"])
         tests = [["pair", "difference", "95 % interval", "p", "p (Holm)"]]
         for pair in data["pairs"]:
             gap, ends = wording.gap(pair["value"], figure), wording.gaps(pair, figure)
             p_values = [wording.p_value(pair["p_value"]), wording.p_value(pair["p_holm"])]
             tests.append([f"{pair['first']} - {pair['second']}", gap, ends, *p_values])
         test = data["pairs"][0]["test"]
-        lines = [
-            f"{len(data['ranking'])} runs on {same}",
-            "",
-            *wording.aligned(rows),
-            "",
-            *wording.aligned(tests),
-            "",
-            f"{sentence(data)} Test: {test}, corrected by Holm.",
-        ]
+        lines = [f"{len(data['ranking'])} runs on {same}", "", *wording.aligned(rows), "", *wording.aligned(tests)]
+        lines += ["", f"{sentence(data)} Test: {test}, corrected by Holm."]
         if len(data["hardware"]) > 1:
             lines.append(f"Times are from different machines: {'; '.join(map(wording.line, data['hardware']))}.")
         return "\n".join(lines)
@@ -142,22 +129,16 @@ def _same_rows(runs: Sequence[Run], seen: Sequence[Predictions]) -> list[np.ndar
             raise HfkitError(f"These runs answer with different labels: {here} against {there}.", where=where)
         rows, others = set(ids[0].tolist()), set(mine.tolist())
         if rows != others or len(ids[0]) != len(mine):
-            raise HfkitError(
-                f"These runs were evaluated on different rows: {len(rows & others):,} in common,"
-                f" {len(rows - others):,} only in the first, {len(others - rows):,} only in the second."
-                " A paired test needs the same rows.",
-                where=where,
-                fix="train both with the same --dataset, --data_seed, --test_size and --max_test_samples",
-            )
+            what = f"These runs were evaluated on different rows: {len(rows & others):,} in common,"
+            what += f" {len(rows - others):,} only in the first, {len(others - rows):,} only in the second."
+            fix = "train both with the same --dataset, --data_seed, --test_size and --max_test_samples"
+            raise HfkitError(f"{what} A paired test needs the same rows.", where=where, fix=fix)
         splits = [one.info["data"]["splits"][one.metrics.get("split", "test")] for one in (runs[0], run)]
         first, other = (str(split["fingerprint"]) for split in splits)
         if first != other:
-            raise HfkitError(
-                f"The test rows of these runs have the same ids and different contents (fingerprints {first[:12]} and"
-                f" {other[:12]}): a text or a label was changed.",
-                where=where,
-                fix="evaluate both on one data set: hfkit evaluate RUN --dataset DATA",
-            )
+            what = "The test rows of these runs have the same ids and different contents (fingerprints"
+            what += f" {first[:12]} and {other[:12]}): a text or a label was changed."
+            raise HfkitError(what, where=where, fix="evaluate both on one data set: hfkit evaluate RUN --dataset DATA")
     return [np.argsort(mine, kind="stable") for mine in ids]
 
 

@@ -24,7 +24,7 @@ SIDE = 2048
 """Pixels of a side at most; the filters of a first layer are the largest."""
 
 KEPT = 3 << 20
-"""Bytes of the pictures that a run keeps."""
+"""Bytes of the pictures that a run keeps: with base64 a page of 4 MB, which mails and browsers take."""
 
 KINDS = {"part": pa.string(), "row": pa.int64(), "label": pa.int64(), "why": pa.string(), "image": pa.binary()}
 Row = dict[str, Any]
@@ -35,10 +35,14 @@ def keep_tiles(run: Run, rows: Sequence[Row], notes: Sequence[str]) -> None:
     with the `notes` of what went wrong. Raises HfkitError: the disk failed."""
     sizes = np.cumsum([len(row["image"]) for row in rows])
     kept = [row for row, size in zip(rows, sizes, strict=True) if size <= KEPT]
-    with writing(run.path), whole_file(run.path / "pictures.parquet") as staged:
-        table = pa.Table.from_pylist(kept, schema=pa.schema(list(KINDS.items())))
-        parquet.write_table(table, staged, compression="zstd")
+    write_tiles(run, kept)
     run.update(pictures={"kept": len(kept), "left_out": len(rows) - len(kept), "notes": list(notes)})
+
+
+def write_tiles(run: Run, rows: Sequence[Row]) -> None:
+    with writing(run.path), whole_file(run.path / "pictures.parquet") as staged:
+        table = pa.Table.from_pylist(rows, schema=pa.schema(list(KINDS.items())))
+        parquet.write_table(table, staged, compression="zstd")
 
 
 def kept_tiles(table: pa.Table, run: Run, rows: int, others: tuple[str, ...] = ()) -> list[Row]:
@@ -71,7 +75,5 @@ def _shown(image: bytes, run: Run) -> Row:
 
 
 def damaged(run: Run) -> HfkitError:
-    return HfkitError(
-        f"{run.path / 'pictures.parquet'} holds what hfkit does not write",
-        fix="restore the file, or delete it: the report is then made without pictures",
-    )
+    what = f"{run.path / 'pictures.parquet'} holds what hfkit does not write"
+    return HfkitError(what, fix="restore the file, or delete it: the report is then made without pictures")

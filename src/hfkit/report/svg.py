@@ -88,17 +88,15 @@ class Plot:
     def whisker(self, x: float, low: float, high: float, kind: str = "s0") -> "Plot":
         """A vertical interval."""
         at = self.px(x)
-        return self.add(
-            '<line class="whisker {}" x1="{}" x2="{}" y1="{}" y2="{}"/>', kind, at, at, self.py(low), self.py(high)
-        )
+        line = '<line class="whisker {}" x1="{}" x2="{}" y1="{}" y2="{}"/>'
+        return self.add(line, kind, at, at, self.py(low), self.py(high))
 
     def bar(self, x_low: float, x_high: float, y: float, kind: str = "s0") -> "Plot":
         """A bar from the bottom axis to `y`."""
         left, right, top = self.px(x_low), self.px(x_high), self.py(y)
         width, height = round(max(right - left - 1, 0.5), 1), round(self.height - BOTTOM - top, 1)
-        return self.add(
-            '<rect class="bar {}" x="{}" y="{}" width="{}" height="{}"/>', kind, left + 0.5, top, width, height
-        )
+        box = '<rect class="bar {}" x="{}" y="{}" width="{}" height="{}"/>'
+        return self.add(box, kind, left + 0.5, top, width, height)
 
     def names(self, entries: Sequence[tuple[str, str]]) -> "Plot":
         """(name, class) pairs in one line above the plot, right of the vertical axis' name."""

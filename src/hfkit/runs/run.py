@@ -224,9 +224,8 @@ def claim(config: TrainConfig, path: Path, recipe: str) -> Run:
         if path.exists() and (not path.is_dir() or any(not entry.name.startswith(".") for entry in path.iterdir())):
             raise HfkitError(f"{path} is in use and holds no run", fix="set --output_dir to a new folder")
         path.mkdir(parents=True, exist_ok=True)
-        write_json(
-            path / "run.json", {"name": path.name, "state": "running", "recipe": recipe, "config": asdict(config)}
-        )
+        info = {"name": path.name, "state": "running", "recipe": recipe, "config": asdict(config)}
+        write_json(path / "run.json", info)
     return Run(path)
 
 

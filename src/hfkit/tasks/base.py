@@ -87,9 +87,14 @@ class BaseTask:
 
     @classmethod
     def from_model(cls, model_config: "PreTrainedConfig", processor: Any) -> Self:
-        """The task of a saved model, by what its config says; here by `READING` alone."""
+        """The task of a saved model, by what its config says: the fields `kept` as its own, and those of `READING`."""
         saved = getattr(model_config, "hfkit", None) or {}
-        return cls(**{name: saved[name] for name in cls.READING if name in saved}).for_model(model_config, processor)
+        read = {name: saved[name] for name in cls.READING if name in saved}
+        return cls(**cls.kept(model_config) | read).for_model(model_config, processor)
+
+    @staticmethod
+    def kept(model_config: "PreTrainedConfig") -> dict[str, Any]:
+        return {}
 
     def reading(self) -> dict[str, Any]:
         """What the model's config keeps of the task under `hfkit`."""

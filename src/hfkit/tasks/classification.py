@@ -53,18 +53,10 @@ class Classification(BaseTask):
 
     @property
     def classes(self) -> list[str] | None:
-        """The labels, in their order; a regression has none."""
         return None if self.problem_type == REGRESSION else self.labels
 
     def model_kwargs(self) -> dict[str, Any]:
-        """Fields of the model's config. `hfkit` is what plain transformers does not know: how the input is read."""
-        return {
-            "num_labels": len(self.labels),
-            "id2label": dict(enumerate(self.labels)),
-            "label2id": {label: index for index, label in enumerate(self.labels)},
-            "problem_type": self.problem_type,
-            "hfkit": self.reading(),
-        }
+        return named(self.labels) | {"problem_type": self.problem_type, "hfkit": self.reading()}
 
     def in_order_of(self, model_config: PreTrainedConfig) -> tuple[list[str], list[float] | None]:
         """Labels and class weights in the order of the model's."""
@@ -130,6 +122,12 @@ class Classification(BaseTask):
             probabilities = logits.sigmoid()
             return {"prediction": (probabilities >= 0.5).to(torch.int8), "probabilities": probabilities}
         return {"prediction": logits.argmax(dim=1), "probabilities": logits.softmax(dim=1)}
+
+
+def named(labels: list[str]) -> dict[str, Any]:
+    """The fields of a model's config that name its outputs, in their order."""
+    by_name = {label: index for index, label in enumerate(labels)}
+    return {"num_labels": len(labels), "id2label": dict(enumerate(labels)), "label2id": by_name}
 
 
 def label_names(model_config: PreTrainedConfig) -> list[str]:

@@ -55,16 +55,12 @@ def of_model(model: Any) -> TaskSpec | None:
     return of_class(type(base).__name__) or (of_config(config) if config is not None else None)
 
 
-def of_adapter(config: dict[str, Any]) -> TaskSpec | None:
-    """The task of an adapter, by PEFT's name of it."""
-    return next((spec for spec in specs() if spec.peft and spec.peft == config.get("task_type")), None)
-
-
 def of_folder(folder: Path) -> TaskSpec | None:
     """The task of a saved model or adapter; None where its files do not say, as those of a bare backbone."""
     if (folder / "adapter_config.json").is_file():
         known = read_json_file(folder / "adapter_config.json")
-        if isinstance(known, dict) and (found := of_adapter(known)):
+        kind = known.get("task_type") if isinstance(known, dict) else None  # PEFT's name of the task
+        if kind and (found := next((spec for spec in specs() if spec.peft == kind), None)):
             return found
     if not (folder / "config.json").is_file():
         return None

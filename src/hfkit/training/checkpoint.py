@@ -55,14 +55,14 @@ def load(place: Path) -> tuple[dict[str, Tensors], dict[str, Any]]:
     return tensors, json.loads((place / "state.json").read_text(encoding="utf-8"))
 
 
-def newest(folder: Path) -> tuple[Path | None, list[str]]:
-    """The newest checkpoint that is whole, and a sentence for each newer one that is not."""
-    skipped: list[str] = []
+def newest(folder: Path, hashes: bool = True) -> tuple[Path | None, list[tuple[Path, str]]]:
+    """The newest checkpoint that is whole, and each newer one that is not, with what is wrong with it by `damage`."""
+    skipped: list[tuple[Path, str]] = []
     for place in reversed(by_step(folder)):
-        found = damage(place)
+        found = damage(place, hashes)
         if found is None:
             return place, skipped
-        skipped.append(f"{place} is damaged ({found}) and was skipped")
+        skipped.append((place, found))
     return None, skipped
 
 

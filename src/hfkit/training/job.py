@@ -123,21 +123,16 @@ def _accelerator(config: TrainConfig, task: Task, model: PreTrainedModel, path: 
         enable_full_determinism(config.seed)  # for the rest of the process, and before anything is on a GPU
     precision, why = hardware.mixed_precision(config.mixed_precision, config.use_cpu)
     AcceleratorState._reset_state()  # A notebook may fit twice; Accelerate would refuse a second precision.
+    # No second copy of gradients. A model that must not see padding runs once a length, on each process another number
+    # of times, and one with a joint loss several times before it goes back: no buffer may be sent around.
+    once = not task.joint and (getattr(model.config, "hfkit", None) or {}).get("padding") != "none"
     accelerator = meet(
         Accelerator,
         mixed_precision=precision,
         cpu=config.use_cpu,
         log_with=tracker_names(config.report_to) or None,
         project_dir=str(path),
-        # No second copy of gradients. A model that must not see padding runs once a length, on each process another
-        # number of times, and one with a joint loss several times before it goes back: no buffer may be sent around.
-        kwargs_handlers=[
-            DistributedDataParallelKwargs(
-                gradient_as_bucket_view=True,
-                broadcast_buffers=not task.joint
-                and (getattr(model.config, "hfkit", None) or {}).get("padding") != "none",
-            )
-        ],
+        kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True, broadcast_buffers=once)],
     )
     sharding.check(accelerator, model)
     accelerator.print(why)
@@ -263,10 +258,10 @@ def _best_metric(config: TrainConfig, task: Task) -> tuple[str, bool]:
     return metric, better[metric] == "higher"
 
 
-def _resume(engine: Engine, run: Run, place: Path | None, skipped: list[str]) -> None:
+def _resume(engine: Engine, run: Run, place: Path | None, skipped: list[tuple[Path, str]]) -> None:
     """Take up the newest whole checkpoint, and name the damaged ones that were passed over."""
-    for sentence in skipped:
-        engine.accelerator.print(sentence)
+    for damaged, why in skipped:
+        engine.accelerator.print(f"{damaged} is damaged ({why}) and was skipped")
     if place is not None:
         restore(engine, place)
         engine.accelerator.print(f"{run.path}: resumed at update {engine.state.step} of {engine.total_steps}")

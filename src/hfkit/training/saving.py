@@ -9,9 +9,8 @@ from accelerate import Accelerator
 from transformers import PreTrainedModel
 
 from hfkit.base.atomic import whole_folder, writing
-from hfkit.base.errors import HfkitError
 from hfkit.models import sharding
-from hfkit.models.inspection import first_line
+from hfkit.models.inspection import refusing
 from hfkit.models.loading import quiet, write_beside
 from hfkit.training import checkpoint
 
@@ -32,13 +31,11 @@ def prove_savable(folder: Path, accelerator: Accelerator, model: PreTrainedModel
         stack.callback(shutil.rmtree, trial, ignore_errors=True)
         trial.mkdir()
         stack.enter_context(quiet())
+        fix = "mend the model's folder: plain save_pretrained fails there too"
         for part in parts:
-            try:
+            what = f"What is trained could not be saved: the {type(part).__name__} cannot be"
+            with refusing(what, "--model", fix, (ValueError, TypeError, AttributeError, NotImplementedError)):
                 part.save_pretrained(trial)
-            except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
-                what = f"What is trained could not be saved: the {type(part).__name__} cannot be: {first_line(error)}"
-                fix = "mend the model's folder: plain save_pretrained fails there too"
-                raise HfkitError(what, where="--model", fix=fix) from error
 
 
 def save_model(folder: Path, accelerator: Accelerator, model: PreTrainedModel, processor: Any) -> None:

@@ -58,9 +58,8 @@ def train_for_pairs(
     tokenizer = TOKENIZERS[kind](texts, vocab_size, max_length)
     tokenizer.padding_side = "right"
     end = (END_TOKEN, tokenizer.eos_token_id)
-    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"$A {END_TOKEN}", special_tokens=[end]
-    )
+    ended = processors.TemplateProcessing(single=f"$A {END_TOKEN}", special_tokens=[end])
+    tokenizer.backend_tokenizer.post_processor = ended
     return tokenizer
 
 

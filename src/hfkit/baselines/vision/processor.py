@@ -40,9 +40,8 @@ def make_processor(image_size: int, num_channels: int, images: Sequence[Image]) 
 
     Mean and deviation of each channel are those of `images`. With 3 channels, pictures of every mode become RGB; with
     1, a colour picture keeps its channels and the model takes its brightness."""
-    processor = ViTImageProcessor(
-        size={"height": image_size, "width": image_size}, do_convert_rgb=num_channels == 3 or None
-    )
+    size = {"height": image_size, "width": image_size}
+    processor = ViTImageProcessor(size=size, do_convert_rgb=num_channels == 3 or None)
     same = [image.convert("L" if num_channels == 1 else "RGB") for image in images]
     with torch.device("cpu"):  # wherever the model is built, these are data
         pixels = processor(same, do_normalize=False, return_tensors="pt")["pixel_values"]

@@ -72,13 +72,9 @@ def lengths(texts: list[str]) -> dict[str, int]:
     words, characters = [len(text.split()) for text in texts], [len(text) for text in texts]
     unspaced = sum(characters) > 30 * max(1, sum(words))
     ordered = sorted(characters if unspaced else words)
-    return {
-        "shortest": ordered[0],
-        "median": round(statistics.median(ordered)),
-        "most": ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))],
-        "longest": ordered[-1],
-        "characters": int(unspaced),
-    }
+    most = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+    found = {"shortest": ordered[0], "median": round(statistics.median(ordered)), "most": most}
+    return found | {"longest": ordered[-1], "characters": int(unspaced)}
 
 
 def sizes(pictures: list[Any]) -> str:

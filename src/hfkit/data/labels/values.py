@@ -89,9 +89,8 @@ def spelled_list(text: str) -> list[Any] | None:
     try:
         return list(read_json(text, ""))
     except HfkitError as error:
-        if not isinstance(error.__cause__, json.JSONDecodeError) or not (
-            _LIST.fullmatch(text) or _TUPLE_OR_SET.fullmatch(text)
-        ):
+        printed = _LIST.fullmatch(text) or _TUPLE_OR_SET.fullmatch(text)
+        if not printed or not isinstance(error.__cause__, json.JSONDecodeError):
             return None
     try:
         items = [ast.literal_eval(item[1]) for item in re.finditer(_ITEM, text.removeprefix("set"))]

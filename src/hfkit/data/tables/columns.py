@@ -116,11 +116,8 @@ def _find_label(table: Table, texts: tuple[str | None, ...]) -> str:
     each = f"{' and '.join(map(repr, candidates))} could each be it"
     could = each if candidates else f"there are {', '.join(table.shown)}"
     what = f"It cannot be told which column is the label: {could}"
-
-    def only_bits(name: str) -> bool:
-        return all(bit(value) is not None for value in table.head(name, SAMPLE) if not is_missing(value))
-
-    hot = list(filter(only_bits, others))
+    cells = {name: table.head(name, SAMPLE) for name in others}
+    hot = [name for name in others if all(bit(cell) is not None for cell in cells[name] if not is_missing(cell))]
     fix = f"; or --label_columns {' '.join(hot)} for labels with a column of 0 and 1 each" if len(hot) > 1 else ""
     raise HfkitError(what, where=table.origin, fix=f"say --label_column NAME{fix}")
 

@@ -59,14 +59,9 @@ def load_documents(
         splits |= {role: few_cut(rows, role, notes) for role, rows in splits.items() if role != "train"}
         splits = limited(splits, alike, arguments, notes)
     splits = {"test": splits["test"]} if only_test else splits
-    return finished(
-        opened,
-        {role: dataset(rows) for role, rows in splits.items()},
-        notes,
-        problem_type=UNLABELLED,
-        text_column=", ".join(layout.used),
-        label_column=None,
-    )
+    built = {role: dataset(rows) for role, rows in splits.items()}
+    read = {"text_column": ", ".join(layout.used), "label_column": None}
+    return finished(opened, built, notes, problem_type=UNLABELLED, **read)
 
 
 def open_documents(arguments: DataArguments) -> tuple[Source, str | None]:

@@ -14,9 +14,8 @@ def codes_of(tokenizer: Any) -> dict[str, int]:
     if known := getattr(tokenizer, "lang_code_to_id", None):
         return dict(known)
     roles = {getattr(tokenizer, f"{role}_token") for role in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")}
-    return {
-        token: tokenizer.convert_tokens_to_ids(token) for token in tokenizer.all_special_tokens if token not in roles
-    }
+    codes = [token for token in tokenizer.all_special_tokens if token not in roles]
+    return {code: tokenizer.convert_tokens_to_ids(code) for code in codes}
 
 
 def code_of(tokenizer: Any, language: str, where: str) -> str:

@@ -46,11 +46,8 @@ def push_space(
     secrets = Secrets(get_token(), [Path.cwd(), run.path])
     files = space_files(run, repository, model, secrets)
     files.check(secrets)
-    if dry_run:
-        publishing.show(files, repository)
-        return None
     title = message or f"{run.info['name']}, by hfkit push-space"
-    return publishing.publish(files, repository, run.path, title, "space", private, overwrite_card)
+    return publishing.publish(files, repository, run.path, title, "space", private, overwrite_card, dry_run)
 
 
 def space_files(run: Run, repository: str, model: str | None, secrets: Secrets) -> Bundle:
@@ -98,13 +95,8 @@ def card(run: Run, about: Facts, model: str | None) -> str:
         tags=["hfkit", about.task],
     )
     data = run.info["data"]
-    body = _template(
-        "space.md.jinja",
-        about=about,
-        title=_word(about.title),
-        model=model,
-        data=data.get("pretty_name") or public.path(data["name"]),
-    )
+    name = data.get("pretty_name") or public.path(data["name"])
+    body = _template("space.md.jinja", about=about, title=_word(about.title), model=model, data=name)
     return f"---\n{front.to_yaml()}\n---\n\n{body}"
 
 

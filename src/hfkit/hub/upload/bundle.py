@@ -60,13 +60,11 @@ class Bundle:
                 continue  # its columns were searched before they were compressed
             found = secrets.search(content) if isinstance(content, bytes) else secrets.search_file(content)
             if found:
-                raise HfkitError(
-                    f"{path} holds what is private: {found[0]}, at byte {found[0].start:,}"
-                    + (f", and {len(found) - 1} more" if len(found) > 1 else ""),
-                    where=str(content) if isinstance(content, Path) else None,
-                    fix="take it out of the file; nothing was sent. A token that was written to a file should be"
-                    " revoked at https://huggingface.co/settings/tokens",
-                )
+                more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+                what = f"{path} holds what is private: {found[0]}, at byte {found[0].start:,}{more}"
+                fix = "take it out of the file; nothing was sent. A token that was written to a file should be"
+                fix += " revoked at https://huggingface.co/settings/tokens"
+                raise HfkitError(what, where=str(content) if isinstance(content, Path) else None, fix=fix)
 
 
 def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:

@@ -48,11 +48,8 @@ def push_data(
         files.said += [f"README.md: rewritten: {reason}" for reason in sorted(set(said))]
         files.files |= both(text)
         files.check(secrets)
-        if dry_run:
-            publishing.show(files, repository)
-            return None
         title = message or f"{name}, by hfkit push-data"
-        return publishing.publish(files, repository, name, title, "dataset", private, overwrite_card)
+        return publishing.publish(files, repository, name, title, "dataset", private, overwrite_card, dry_run)
 
 
 def data_files(data: LoadedData, secrets: Secrets, folder: Path) -> Bundle:

@@ -101,12 +101,15 @@ def _planned(
 
 
 def publish(
-    files: Bundle, repository: str, source: Any, message: str, kind: str, private: bool, overwrite_card: bool
-) -> str:
+    files: Bundle, repository: str, source: Any, message: str, kind: str, private: bool, overwrite: bool, dry_run: bool
+) -> str | None:
     """Make `repository` where there is none, and send it the files of a data set or a Space; the commit's name."""
+    if dry_run:
+        show(files, repository)
+        return None
     api = connect(repository)
     prepare(api, repository, private, kind=kind)
-    return send(api, files, repository, source, message, kind=kind, overwrite_card=overwrite_card)
+    return send(api, files, repository, source, message, kind=kind, overwrite_card=overwrite)
 
 
 def show(files: Bundle, repository: str) -> None:

@@ -11,9 +11,10 @@ from hfkit.base.errors import HfkitError
 from hfkit.base.sanitize import before_stop
 from hfkit.config import GenerationArguments
 from hfkit.data.text.layouts import Prompt
+from hfkit.data.text.windows import padded
 from hfkit.inference.generation.prompts import token_ids
 from hfkit.inference.generation.rewriter import TOKENS, TOKENS_CPU, seed_of
-from hfkit.inference.generation.sampling import Telling, for_generate, said, settle, up_to_end
+from hfkit.inference.generation.sampling import Telling, batches, for_generate, said, settle, up_to_end
 from hfkit.inference.pipelines import pipeline
 from hfkit.models.loading import quiet
 
@@ -64,18 +65,9 @@ class TextGenerator:
 
         `first` is the place of the first one among all that are asked, which its draws depend on."""
         answers: list[list[str]] = [[]] * len(prompts)
-        order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
-        start = 0
-        while start < len(order):
-            # Longest first: it says how many fit, and neighbours in length need little padding.
-            longest, new = prompts[order[start]], self._new(prompts[order[start]])
-            each = (len(longest) + new) * max(self.config.num_beams, self.config.num_return_sequences)
-            count = 1 if self._draws_beams() else max(1, self.tokens_per_batch // each)
-            # A default length may be cut by the context, and then each prompt has its own.
-            places = [place for place in order[start : start + count] if self._new(prompts[place]) == new]
+        for places in batches(prompts, self._new, self.config, self.tokens_per_batch):
             for place, texts in zip(places, self._batch(prompts, places, first), strict=True):
                 answers[place] = texts
-            start += len(places)
         return answers
 
     def tell(self, prompt: list[int], say: Callable[[str], None], place: int = 0, sequence: int = 0) -> str:
@@ -109,10 +101,9 @@ class TextGenerator:
         self, rows: Sequence[list[int]], seeds: Sequence[int], streamer: Telling | None = None
     ) -> list[list[int]]:
         """Prompts padded on the left, their answers behind them."""
-        width = max(map(len, rows))
         pad: Any = self.config.pad_token_id
-        ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows], device=self.device)
-        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=self.device)
+        ids = padded(rows, pad, left=True).to(self.device)
+        mask = padded([[1] * len(row) for row in rows], 0, left=True).to(self.device)
         config, processors = for_generate(self.config, self._new(rows[0]), seeds)
         with quiet(), torch.inference_mode(), torch.random.fork_rng():
             torch.manual_seed(seeds[0])  # for beams that are drawn
@@ -130,9 +121,6 @@ class TextGenerator:
         """Tokens to add: what is wanted, or what the context has room for where nobody asked."""
         wanted: Any = self.config.max_new_tokens
         return int(wanted if self.context is None else min(wanted, self.context - len(prompt)))
-
-    def _draws_beams(self) -> bool:
-        return bool(self.config.do_sample and self.config.num_beams > 1)
 
     def _ended(self, ids: list[int]) -> list[int]:
         """An answer up to its end token, or the one that completes a stop: what follows in a batch is padding."""

@@ -1,6 +1,6 @@
 """Rewriter: texts, as tokens -> the texts that an encoder-decoder model writes, in batches that change no answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ from transformers import GenerationConfig
 
 from hfkit.data.text.truncation import positions_of
 from hfkit.data.text.windows import padded
-from hfkit.inference.generation.sampling import for_generate, up_to_end
+from hfkit.inference.generation.sampling import batches, for_generate, up_to_end
 from hfkit.models.loading import quiet
 
 TOKENS_CPU, TOKENS = 4096, 65536  # tokens in a batch, source, padding and what is written together, once for each beam
@@ -45,22 +45,11 @@ class Rewriter:
 
         `seeds` are what is drawn from, one a source; `most` is how many sources a batch may have."""
         found: list[list[Written]] = [[]] * len(sources)
-        for places in self._batches(sources, most):
+        for places in batches(sources, lambda source: self.new, self.config, self.tokens_per_batch, most):
             rows = self._batch([sources[place] for place in places], [seeds[place] for place in places])
             for place, texts in zip(places, rows, strict=True):
                 found[place] = texts
         return found
-
-    def _batches(self, sources: Sequence[list[int]], most: int | None) -> Iterator[list[int]]:
-        """Places of sources that are written together, the longest first: neighbours in length need little padding."""
-        order = sorted(range(len(sources)), key=lambda place: -len(sources[place]))
-        beams: int = max(self.config.num_beams, self.config.num_return_sequences)
-        start = 0
-        while start < len(order):
-            count = self.tokens_per_batch // ((len(sources[order[start]]) + self.new) * beams)
-            count = 1 if self._draws_beams() else max(1, min(count, most or count))
-            yield order[start : start + count]
-            start += count
 
     def _batch(self, sources: Sequence[list[int]], seeds: Sequence[int]) -> list[list[Written]]:
         each: Any = self.config.num_return_sequences
@@ -69,14 +58,12 @@ class Rewriter:
         each_seed = [seed_of(seed, number) for seed in seeds for number in range(repeats)]
         config, processors = for_generate(self.config, self.new, each_seed)
         config.return_dict_in_generate = False  # which a model's own config may ask for
-        ids = padded(rows, config.pad_token_id).to(self.device)
         mask = padded([[1] * len(row) for row in rows], 0).to(self.device)
+        batch = {"input_ids": padded(rows, config.pad_token_id).to(self.device), "attention_mask": mask}
         devices = [self.device] if self.device.type == "cuda" else []
         with quiet(), torch.no_grad(), torch.random.fork_rng(devices):
             torch.manual_seed(seed_of(seeds[0], 0))  # for beams that are drawn
-            made = self.model.generate(
-                input_ids=ids, attention_mask=mask, generation_config=config, logits_processor=processors
-            )
+            made = self.model.generate(**batch, generation_config=config, logits_processor=processors)
         texts = [self._read(row) for row in made[:, 1:].tolist()]  # without the token that begins each
         return [texts[start : start + each] for start in range(0, len(texts), each)]
 
@@ -87,9 +74,6 @@ class Rewriter:
         forced = getattr(self.config, "forced_eos_token_id", None) is not None and size == self.new - 1
         text = self.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return Written(str(text), len(kept), size is not None and not forced)
-
-    def _draws_beams(self) -> bool:
-        return bool(self.config.do_sample and self.config.num_beams != 1)
 
 
 def seed_of(*numbers: int) -> int:

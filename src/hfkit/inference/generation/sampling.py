@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -15,7 +15,7 @@ from transformers.generation.streamers import BaseStreamer
 from hfkit.base.errors import HfkitError
 from hfkit.base.sanitize import before_stop
 from hfkit.config import GenerationArguments
-from hfkit.models.inspection import first_line
+from hfkit.models.inspection import refusing
 
 NEW_TOKENS = 50  # tokens that are added where neither the user nor the model says: two or three sentences
 
@@ -82,10 +82,8 @@ def settle(options: GenerationArguments, own: GenerationConfig, tokenizer: PreTr
         fix = f"add --do_sample, or --num_beams {wanted}" if beams == 1 else f"set --num_beams {wanted}"
         raise HfkitError(f"--num_return_sequences is {wanted}, and {one}", fix=fix)
     settled: Any = copy.deepcopy(own)
-    try:
+    with refusing("The model's generation_config.json cannot work", of=ValueError):  # it is looked at only now
         settled.update(**given | {"max_length": None, "num_beams": beams, "num_return_sequences": wanted})
-    except ValueError as error:  # transformers looks at what the model brings only now
-        raise HfkitError(f"The model's generation_config.json cannot work: {first_line(error)}") from error
     if isinstance(settled.stop_strings, str):
         settled.stop_strings = [settled.stop_strings]
     settled.max_new_tokens = settled.max_new_tokens or NEW_TOKENS
@@ -124,15 +122,6 @@ class Draw(LogitsProcessor):
         return scores - noise.log().to(scores.device)
 
 
-def drawn_as_likeliest(config: GenerationConfig) -> GenerationConfig:
-    """The config that goes with `Draw`: nothing is left to draw for transformers."""
-    plain: Any = copy.deepcopy(config)
-    plain.do_sample, plain.num_return_sequences = False, 1
-    for name, _, _ in _WARPERS:
-        setattr(plain, name, None)
-    return plain
-
-
 def for_generate(config: GenerationConfig, new: int, seeds: Sequence[int]) -> tuple[Any, LogitsProcessorList]:
     """What `generate` is given for rows of these seeds that get so many `new` tokens: the config, and processors that
     refuse NaN and, where tokens are drawn without beams, draw them."""
@@ -140,8 +129,32 @@ def for_generate(config: GenerationConfig, new: int, seeds: Sequence[int]) -> tu
     own.max_new_tokens, processors = new, LogitsProcessorList([Sound()])
     if own.do_sample and own.num_beams == 1:
         processors.append(Draw(own, seeds))
-        own = drawn_as_likeliest(own)
+        own.do_sample, own.num_return_sequences = False, 1  # nothing is left to draw for transformers
+        for name, _, _ in _WARPERS:
+            setattr(own, name, None)
     return own, processors
+
+
+def batches(
+    prompts: Sequence[list[int]],
+    new: Callable[[list[int]], int],
+    config: Any,
+    tokens: int,
+    most: int | None = None,
+) -> Iterator[list[int]]:
+    """Places of prompts that are answered together: `tokens` at once, or `most` prompts; one, where beams are drawn.
+
+    Longest first: it says how many fit, and neighbours in length need little padding. `new` says how many tokens a
+    prompt gets: a default length may be cut by the context, and then each prompt has its own, and its own batch."""
+    order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
+    beams = max(config.num_beams, config.num_return_sequences)
+    while order:
+        longest = prompts[order[0]]
+        fit = max(1, tokens // ((len(longest) + new(longest)) * beams))
+        count = 1 if config.do_sample and config.num_beams > 1 else min(fit, most or fit)
+        places = [place for place in order[:count] if new(prompts[place]) == new(longest)]
+        yield places
+        order = order[len(places) :]
 
 
 def up_to_end(ids: list[int], config: Any) -> int | None:

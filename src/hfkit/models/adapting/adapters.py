@@ -16,7 +16,7 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.untrusted import read_json_file
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.lora import put_adapter, quiet_peft, read_adapter
-from hfkit.models.inspection import first_line, say, token_ends
+from hfkit.models.inspection import refusing, say, token_ends
 from hfkit.models.loading import load_model, quiet, read_config, task_of, ways, write_beside
 from hfkit.models.names import locate
 from hfkit.models.settings import settle_generation
@@ -83,12 +83,9 @@ def load_adapters(paths: Sequence[str | Path]) -> "tuple[PeftModel, Any]":
     for path, folder, name in zip(paths[1:], folders[1:], names[1:], strict=True):
         if (mine := read_adapter(folder)) != (first := read_adapter(folders[0])):
             raise HfkitError(f"{path} stands on {mine[0]}, and {paths[0]} on {first[0]}", fix="load them apart")
-        try:
-            with quiet_peft():
-                model.load_adapter(str(folder), adapter_name=name)
-        except Exception as error:  # each kind of adapter fails in its own way
-            what = f"The adapter {path} does not go beside {paths[0]}: {first_line(error)}"
-            raise HfkitError(what, where=str(folder), fix="load them apart") from error
+        what = f"The adapter {path} does not go beside {paths[0]}"
+        with refusing(what, str(folder), "load them apart"), quiet_peft():
+            model.load_adapter(str(folder), adapter_name=name)
     model.set_adapter(names[0])
     return model.eval(), reader
 

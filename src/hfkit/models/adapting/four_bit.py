@@ -9,7 +9,7 @@ from transformers import BitsAndBytesConfig, PreTrainedConfig, PreTrainedModel
 
 from hfkit.base.errors import HfkitError
 from hfkit.models.adapting.freezing import in_head
-from hfkit.models.inspection import first_line
+from hfkit.models.inspection import refusing
 
 MARK = "load_in_4bit"
 """In a config's `hfkit`: the adapter beside it was trained on a base of four bits, and is read on one."""
@@ -34,11 +34,9 @@ def options(auto_model: Any, config: PreTrainedConfig, **code: bool) -> dict[str
     whose scales are quantised too. The head or output layer and the embeddings stay float32, and so does a matrix whose
     rows do not consist of whole blocks. Raises HfkitError: bitsandbytes is not installed, or does not load here; or no
     matrix is left."""
-    try:
+    what, fix = "four bits a weight need bitsandbytes, which does not load", "pip install 'hfkit[qlora]'"
+    with refusing(what, "--load_in_4bit", fix, (ImportError, OSError, RuntimeError)):
         _bitsandbytes()
-    except (ImportError, OSError, RuntimeError) as error:
-        what = f"four bits a weight need bitsandbytes, which does not load: {first_line(error)}"
-        raise HfkitError(what, where="--load_in_4bit", fix="pip install 'hfkit[qlora]'") from error
     with torch.device("meta"):
         model = auto_model.from_config(config, **code)
     widths = {name: module.in_features for name, module in model.named_modules() if isinstance(module, nn.Linear)}

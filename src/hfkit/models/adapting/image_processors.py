@@ -7,7 +7,7 @@ from transformers import AutoImageProcessor, PreTrainedConfig
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json_file
-from hfkit.models.inspection import first_line
+from hfkit.models.inspection import refusing
 from hfkit.models.loading import quiet
 from hfkit.models.names import check_weights
 
@@ -19,15 +19,12 @@ def read_processor(
 ) -> Any:
     """The image processor: timm's is made from the model's config, transformers' is a file beside it. Raises
     HfkitError: there is none, or it is damaged."""
-    try:
-        with quiet():
-            if settings.model_type == "timm_wrapper":
-                from transformers import TimmWrapperImageProcessor
+    with refusing("the image processor cannot be read", str(folder)), quiet():
+        if settings.model_type == "timm_wrapper":
+            from transformers import TimmWrapperImageProcessor
 
-                return TimmWrapperImageProcessor(settings.pretrained_cfg, settings.architecture)
-            processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=code)
-    except Exception as error:  # each processor fails in its own way
-        raise HfkitError(f"the image processor cannot be read: {first_line(error)}", where=str(folder)) from error
+            return TimmWrapperImageProcessor(settings.pretrained_cfg, settings.architecture)
+        processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=code)
     if image_size is not None:
         crops = getattr(processor, "do_center_crop", False)
         processor.size = {"shortest_edge": image_size} if crops else {"height": image_size, "width": image_size}

@@ -15,7 +15,7 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.untrusted import read_json_file
 from hfkit.config import ModelArguments
 from hfkit.models.adapting.freezing import in_head
-from hfkit.models.inspection import first_line, say, token_ends
+from hfkit.models.inspection import refusing, say, token_ends
 from hfkit.tasks import discover
 
 if TYPE_CHECKING:
@@ -189,11 +189,8 @@ def put_adapter(model: "PreTrainedModel", folder: Path, name: str = "default") -
     HfkitError: its weights are damaged, or do not fit the base."""
     from peft import PeftModel
 
-    try:
-        with quiet_peft():
-            return _with_all_inputs(PeftModel.from_pretrained(model, str(folder), adapter_name=name))
-    except Exception as error:  # each kind of adapter fails in its own way
-        raise HfkitError(f"The adapter cannot be put on its base: {first_line(error)}", where=str(folder)) from error
+    with refusing("The adapter cannot be put on its base", str(folder)), quiet_peft():
+        return _with_all_inputs(PeftModel.from_pretrained(model, str(folder), adapter_name=name))
 
 
 def _with_all_inputs(model: "PeftModel") -> "PeftModel":

@@ -6,8 +6,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from hfkit.base.errors import HfkitError
-from hfkit.models.inspection import first_line
+from hfkit.models.inspection import refusing, trial
 
 CLOSE = 1e-3
 """What a text's logits may differ by in a batch, as a share of the largest: rounding of float32, many times over."""
@@ -37,24 +36,17 @@ def settle_padding(
     text."""
     own = tokenizer.padding_side
     sides = (own, "left" if own == "right" else "right")
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            alone = torch.cat([answer(task, task.collate([row])) for row in features[:2]])
-            close = CLOSE * alone.abs().amax(dim=1, keepdim=True)
-            for padding in sides:
-                filled = task.filled_on(padding)
-                batch = answer(filled, filled.collate(features))
-                if bool(((batch[: len(alone)] - alone).abs() <= close).all()):
-                    break
-            else:
-                padding = "none"
-    except Exception as error:  # each architecture fails in its own way
-        what = f"{name} cannot read a short text: {first_line(error)}"
-        raise HfkitError(what, where="--model", fix="choose another model") from error
-    finally:
-        model.train(training)
+    refused = refusing(f"{name} cannot read a short text", "--model", "choose another model")
+    with refused, trial(model), torch.no_grad():
+        alone = torch.cat([answer(task, task.collate([row])) for row in features[:2]])
+        close = CLOSE * alone.abs().amax(dim=1, keepdim=True)
+        for padding in sides:
+            filled = task.filled_on(padding)
+            batch = answer(filled, filled.collate(features))
+            if bool(((batch[: len(alone)] - alone).abs() <= close).all()):
+                break
+        else:
+            padding = "none"
     if getattr(model.config, "attention_type", None) == "block_sparse":
         # BigBird's sparse attention ends for good at its first short text, which was this one; a copy opened later
         # would answer long texts otherwise until it meets one.

@@ -53,11 +53,9 @@ def attend(
     (batch, heads, tokens, width of a head) thrice -> (batch, tokens, heads, width of a head), and no weights. The mask
     is True where a token may be looked at."""
     scores = query.shape[0] * query.shape[1] * query.shape[2] * key.shape[2]
-    plain = (
-        wanted.get() and query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[1] == key.shape[1]
-    )
-    plain = plain and (attention_mask is None or attention_mask.dtype == torch.bool)
-    if not plain or dropout or scores > LARGEST or any(more.get(name) is not None for name in SPECIAL):
+    on_cpu = wanted.get() and query.device.type == "cpu" and query.dtype == torch.bfloat16
+    plain = query.shape[1] == key.shape[1] and (attention_mask is None or attention_mask.dtype == torch.bool)
+    if not on_cpu or not plain or dropout or scores > LARGEST or any(more.get(name) is not None for name in SPECIAL):
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, is_causal, **more)
     causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
     if attention_mask is None and causal and query.shape[2] > 1:

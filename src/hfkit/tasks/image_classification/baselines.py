@@ -31,14 +31,10 @@ _STRENGTH, _STEPS = 0.1, 100
 
 
 def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> dict[str, Answer]:
-    """The cheap rivals of a run, fitted on `train` and asked about `test`; "majority" is for a regression the mean of
-    the training labels."""
     problem, labels = settings["problem_type"], settings["labels"]
     truth, classes = targets(train, problem, labels)
-    return {
-        "pixels_logreg": pixels_logreg(train, test, problem, labels, seed, settings.get("pixel_range")),
-        "majority": majority(truth, len(test), problem, classes),
-    }
+    pixels = pixels_logreg(train, test, problem, labels, seed, settings.get("pixel_range"))
+    return {"pixels_logreg": pixels, "majority": majority(truth, len(test), problem, classes)}
 
 
 def pixels_logreg(

@@ -15,7 +15,7 @@ from hfkit.models.adapting.freezing import check_single, timm_heads
 from hfkit.models.adapting.image_processors import check_folder as check_folder
 from hfkit.models.adapting.image_processors import read_processor as read_processor
 from hfkit.models.adapting.image_sizes import at_size
-from hfkit.models.inspection import first_line
+from hfkit.models.inspection import first_line, refusing, trial
 from hfkit.models.loading import Built, read_config, read_weights
 from hfkit.models.names import locate
 from hfkit.models.settings import override, set_dropout, set_labels
@@ -168,18 +168,14 @@ def _has_positions(architecture: str) -> bool:
 
 def _untrained(settings: PreTrainedConfig) -> Model:
     """The architecture with the start values of its authors: transformers' would be normal noise for timm's layers."""
-    try:
+    with refusing("the model cannot be made", "--model_args, --image_size"):
         model: Model = AutoModelForImageClassification.from_config(settings)
         if settings.model_type == "timm_wrapper":
             import timm
 
             arguments = {"num_classes": settings.num_labels, **(settings.model_args or {})}
-            model.get_submodule("timm_model").load_state_dict(
-                timm.create_model(settings.architecture, **arguments).state_dict()
-            )
-    except Exception as error:  # each architecture refuses its arguments in its own way
-        what = f"the model cannot be made: {first_line(error)}"
-        raise HfkitError(what, where="--model_args, --image_size") from error
+            started = timm.create_model(settings.architecture, **arguments)
+            model.get_submodule("timm_model").load_state_dict(started.state_dict())
     return model
 
 
@@ -190,17 +186,11 @@ def try_out(model: Model, task: Any, name: str) -> None:
     if seen.channels not in (1, 3):
         what = f"{name} would read pictures of {seen.channels} channels, and pictures have 1 or 3"
         raise HfkitError(what, where="--model_args")
-    training = model.training
-    try:
-        with torch.inference_mode():
-            model.eval()(pixel_values=torch.zeros(1, seen.channels, seen.height, seen.width))
-    except Exception as error:  # each architecture fails in its own way
-        size = f"{seen.channels} x {seen.height} x {seen.width} (channels, height, width)"
-        what = f"{name} cannot read pictures of {size}: {first_line(error)}"
-        fix = "leave both out, or give a multiple of the patch that the model was made for, and its own channels"
-        raise HfkitError(what, where="--image_size, --model_args", fix=fix) from error
-    finally:
-        model.train(training)
+    size = f"{seen.channels} x {seen.height} x {seen.width} (channels, height, width)"
+    fix = "leave both out, or give a multiple of the patch that the model was made for, and its own channels"
+    refused = refusing(f"{name} cannot read pictures of {size}", "--image_size, --model_args", fix)
+    with refused, trial(model), torch.inference_mode():
+        model(pixel_values=torch.zeros(1, seen.channels, seen.height, seen.width))
 
 
 def head_of(model: torch.nn.Module) -> tuple[str, torch.nn.Module]:

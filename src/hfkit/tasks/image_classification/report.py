@@ -88,12 +88,7 @@ def _map(seen: Predictions, tiles: list[Row]) -> dict[str, Any]:
     """A picture with its maps, in words."""
     row = int(tiles[0]["row"])
     for tile in tiles:
-        named = "the answer" if seen.regression else seen.names[tile["label"]] if tile["why"] != "picture" else ""
-        tile["named"] = named
-    right = bool(seen.right()[row])
-    return {
-        "tiles": tiles,
-        "right": right,
-        "truth": seen.names_of(seen.truth[row]),
-        "answer": seen.names_of(seen.answer[row]),
-    }
+        label = "the answer" if seen.regression else seen.names[tile["label"]] if tile["why"] != "picture" else ""
+        tile["named"] = label
+    named = {"truth": seen.names_of(seen.truth[row]), "answer": seen.names_of(seen.answer[row])}
+    return {"tiles": tiles, "right": bool(seen.right()[row])} | named

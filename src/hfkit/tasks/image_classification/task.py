@@ -1,7 +1,7 @@
 """Image classification: a picture gets one label, several labels, or a number."""
 
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
@@ -37,6 +37,7 @@ class ImageClassification(Classification):
     pixel_range: list[float] | None = None  # black and white of pixels of more than 8 bits; None: training had none
     seen: ImageReading | None = field(default=None, compare=False)  # what the model wants of a picture, by `for_model`
 
+    READING = ("tta", "pixel_range")
     name = "image-classification"
 
     @classmethod
@@ -56,28 +57,19 @@ class ImageClassification(Classification):
         )
 
     def before_training(self, run: Any, model: torch.nn.Module) -> None:
-        """The model's layers, with their shapes."""
         from hfkit.tasks.image_classification import gallery
 
         gallery.write_layers(run, self, model)
 
     def learner(self, config: Any, model: Any, encoded: DatasetDict, accelerator: Any) -> Any:
-        """Of a linear probe the head, on features that are computed once."""
         from hfkit.tasks.image_classification.linear_probe import computed
 
         return computed(config, self, model, encoded, accelerator) if config.linear_probe else None
 
     def keep(self, run: Any, processor: Any, model: Any, data: DatasetDict, encoded: DatasetDict, table: Any) -> None:
-        """The pictures that a report shows."""
         from hfkit.tasks.image_classification import gallery
 
         gallery.keep(run, self, model, encoded)
-
-    @classmethod
-    def from_model(cls, model_config: PreTrainedConfig, processor: Any) -> Self:
-        saved = getattr(model_config, "hfkit", None) or {}
-        task = cls(**cls.kept(model_config), tta=saved.get("tta", "none"), pixel_range=saved.get("pixel_range"))
-        return task.for_model(model_config, processor)
 
     def settings(self) -> dict[str, Any]:
         """All fields as JSON, with the task's name; of `seen` what it says, for whoever reads the run."""
@@ -90,8 +82,7 @@ class ImageClassification(Classification):
         return cls(**{key: value for key, value in settings.items() if key not in ("name", "seen")})
 
     def reading(self) -> dict[str, Any]:
-        deep = {} if self.pixel_range is None else {"pixel_range": self.pixel_range}
-        return {"task": self.name, "tta": self.tta, **deep}
+        return {name: value for name, value in super().reading().items() if value is not None}
 
     def for_model(self, model_config: PreTrainedConfig, processor: Any) -> Self:
         """A copy with the labels in the model's order (matched by name), and its processor; the config gets `hfkit`."""
@@ -129,10 +120,8 @@ class ImageClassification(Classification):
         if "features" in dataset.column_names:
             return features
         if epoch is None or not (self.augment or self.mixup or self.cutmix):
-            pictures = [
-                decode_again(f.pop("image"), row=f.get("id", ""), pixel_range=self.pixel_range) for f in features
-            ]
-            pixels = self._seen.look(pictures)
+            decoded = partial(decode_again, pixel_range=self.pixel_range)
+            pixels = self._seen.look([decoded(row.pop("image"), row=row.get("id", "")) for row in features])
         else:
             keys = [(self.seed, epoch, row) for row in rows]
             pixels = self._seen.numbers(torch.stack(list(map(self._sample, features, keys))))

@@ -31,14 +31,11 @@ def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     inputs = [gradio.Textbox(label="Text", lines=5)]
     if about.pair:
         inputs.append(gradio.Textbox(label="Second text", lines=5))
-    outputs = [
-        gradio.Number(label="Answer") if about.regression else gradio.Label(label="Answer", num_top_classes=BARS)
-    ]
+    said = gradio.Number(label="Answer") if about.regression else gradio.Label(label="Answer", num_top_classes=BARS)
+    outputs = [said]
     if reads_windows:
-        heads = ["probability", "window"]
-        outputs.append(
-            gradio.Dataframe(label="The windows that decided", headers=heads, column_widths=["20%", "80%"], wrap=True)
-        )
+        columns = {"headers": ["probability", "window"], "column_widths": ["20%", "80%"], "wrap": True}
+        outputs.append(gradio.Dataframe(label="The windows that decided", **columns))
     return {"fn": ask, "inputs": inputs, "outputs": outputs}
 
 

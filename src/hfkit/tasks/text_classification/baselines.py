@@ -22,14 +22,10 @@ _FEW_ROWS = 500
 
 
 def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> dict[str, Answer]:
-    """The cheap rivals of a run, fitted on `train` and asked about `test`; "majority" is for a regression the mean of
-    the training labels."""
     problem, labels = settings["problem_type"], settings["labels"]
     truth, classes = targets(train, problem, labels)
-    return {
-        "tfidf_logreg": tfidf_logreg(train, test, problem, labels, seed),
-        "majority": majority(truth, len(test), problem, classes),
-    }
+    words = tfidf_logreg(train, test, problem, labels, seed)
+    return {"tfidf_logreg": words, "majority": majority(truth, len(test), problem, classes)}
 
 
 def tfidf_logreg(

@@ -42,9 +42,8 @@ def predict(
         options["hypothesis_template"] = hypothesis_template
     how = PredictArguments.taken(model, options)
     with open_rows(input, how) as source:
-        classify = (
-            model if isinstance(model, (TextClassificationPipeline, ZeroShotPipeline)) else pipeline(model, **options)
-        )
+        made = (TextClassificationPipeline, ZeroShotPipeline)
+        classify = model if isinstance(model, made) else pipeline(model, **options)
         problem, zero_shot = classify.reading.problem_type, isinstance(classify, ZeroShotPipeline)
         columns = (column_of(source, how.text_column, None), None) if zero_shot else _text_columns(how, source)
         read = partial(_input, how=how, columns=columns)

@@ -81,13 +81,6 @@ class TextClassification(TextTask, Classification):
         vectors, labels = zip(*((found, beside["labels"]) for found, beside in parts), strict=True)
         return pair_loss(torch.cat(vectors), torch.cat(labels))
 
-    @classmethod
-    def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """The task that a saved model was trained for, read from its config; for any other model, head truncation."""
-        saved = getattr(model_config, "hfkit", None) or {}
-        read = {key: saved[key] for key in ("max_length", "long_text", "stride") if key in saved}
-        return cls(**cls.kept(model_config), **read).for_model(model_config, processor)
-
     @property
     def truncated(self) -> Truncation:
         """How texts become token ids."""
@@ -105,14 +98,8 @@ class TextClassification(TextTask, Classification):
         settle_tokens(model_config, processor)
         reading = Truncation.settle(self.max_length, self.long_text, self.stride, self.pair, model_config, processor)
         labels, weights = self.in_order_of(model_config)
-        return self.fitted(
-            model_config,
-            processor,
-            labels=labels,
-            class_weights=weights,
-            max_length=reading.max_length,
-            pad_token_type_id=processor.pad_token_type_id,
-        )
+        tokens = {"max_length": reading.max_length, "pad_token_type_id": processor.pad_token_type_id}
+        return self.fitted(model_config, processor, labels=labels, class_weights=weights, **tokens)
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
         """Token ids and labels of a split, in the same order: `id`, `input_ids` (a list of numbers; of lists for

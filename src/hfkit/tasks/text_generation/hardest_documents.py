@@ -59,13 +59,9 @@ def _tokens(task: Any, tokenizer: PreTrainedTokenizerBase, model: torch.nn.Modul
     following = [*ids[1:], targets[-1]]
     told = [target != IGNORED for target in targets]
     pieces = text_pieces(tokenizer, [token for token in following if token != IGNORED])
-    return {
-        "tokens": [
-            [piece, round(loss, 4) if counts else None]
-            for piece, loss, counts in zip(pieces, losses, told, strict=False)
-        ],
-        "more": len(document[0]["input_ids"]) > len(ids) + 1,
-    }
+    pairs = zip(pieces, losses, told, strict=False)
+    tokens = [[piece, round(loss, 4) if counts else None] for piece, loss, counts in pairs]
+    return {"tokens": tokens, "more": len(document[0]["input_ids"]) > len(ids) + 1}
 
 
 def text_pieces(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> list[str]:

@@ -14,7 +14,7 @@ from hfkit.baselines.language.tokenizers import TOKENIZERS
 from hfkit.data.text.packing import segments
 from hfkit.models.adapting import four_bit
 from hfkit.models.build import untrained
-from hfkit.models.inspection import check_vocabulary, first_line
+from hfkit.models.inspection import check_vocabulary, first_line, trial
 from hfkit.models.loading import Built, read_config, read_tokenizer, read_weights
 from hfkit.models.names import check_folder, locate
 from hfkit.models.settings import override, set_dropout, settle_generation
@@ -99,25 +99,23 @@ def try_out(model: PreTrainedModel, name: str, packing: bool) -> None:
     HfkitError: it does either."""
     size = int(model.get_input_embeddings().weight.shape[0])  # type: ignore[index]
     one, other = torch.arange(6)[None] % size, torch.arange(6)[None] % size
-    training = model.training
 
     def logits(ids: torch.Tensor, **places: Any) -> torch.Tensor:
         with torch.inference_mode():
-            found: torch.Tensor = model.eval()(input_ids=ids, use_cache=False, **places).logits
+            found: torch.Tensor = model(input_ids=ids, use_cache=False, **places).logits
         return found.float()
 
     try:
-        other[0, 5] = (other[0, 5] + 3) % size
-        ahead = _moved(logits(one)[:, :5], logits(other)[:, :5])
-        other = one.clone()
-        other[0, :3] = (other[0, :3] + 3) % size
-        places = {"position_ids": torch.tensor([[0, 1, 2, 0, 1, 2]] * 2)}
-        pair = (logits(ids.repeat(2, 1), **places)[:, 3:] for ids in (one, other))
-        across = packing and _moved(*pair)
+        with trial(model):
+            other[0, 5] = (other[0, 5] + 3) % size
+            ahead = _moved(logits(one)[:, :5], logits(other)[:, :5])
+            other = one.clone()
+            other[0, :3] = (other[0, :3] + 3) % size
+            places = {"position_ids": torch.tensor([[0, 1, 2, 0, 1, 2]] * 2)}
+            pair = (logits(ids.repeat(2, 1), **places)[:, 3:] for ids in (one, other))
+            across = packing and _moved(*pair)
     except TypeError as error:
         raise _leaks(name, f" ({first_line(error)})") from error
-    finally:
-        model.train(training)
     if ahead:
         what = f"{name} looks ahead: what it says of a token depends on the tokens after it"
         raise HfkitError(what, where="--model", fix="choose a causal language model, such as openai-community/gpt2")

@@ -19,11 +19,8 @@ HARDEST = 5  # texts that the card shows
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
     """What the page shows of a language model, and leaves out."""
-    told = {
-        "distribution": distribution(seen),
-        "samples": _samples(run),
-        "passages": run.kept("passages.json", _passages, _passages([])),
-    }
+    told: dict[str, Any] = {"distribution": distribution(seen), "samples": _samples(run)}
+    told["passages"] = run.kept("passages.json", _passages, _passages([]))
     own, log = [section(__package__, "language.html.jinja", language=told)], run.log()
     return {"own": own, "curves": [plots.losses(log, "tokens"), _perplexity(log), _bits(log)]}
 
@@ -85,9 +82,8 @@ def _samples(run: Run) -> list[dict[str, Any]]:
     """Each prompt with what was made of it, look by look."""
     found: dict[str, list[dict[str, Any]]] = {}
     for entry in run.lines("samples.jsonl"):
-        if not isinstance(entry.get("step"), int) or not all(
-            isinstance(entry.get(name), str) for name in ("prompt", "completion")
-        ):
+        texts = entry.get("prompt"), entry.get("completion")
+        if not isinstance(entry.get("step"), int) or not all(isinstance(text, str) for text in texts):
             raise run.damaged("samples.jsonl")
         found.setdefault(entry["prompt"], []).append(entry)
     return [{"prompt": prompt, "looks": _spread(looks)} for prompt, looks in found.items()]
@@ -106,7 +102,6 @@ def _passages(found: Any) -> dict[str, list[dict[str, Any]]]:
             {"text": str(text), "nats": loss, "shade": None if loss is None else shade(float(loss))}
             for text, loss in entry["tokens"]
         ]
-        parts[entry["kind"]].append(
-            {"id": entry["id"], "bits": float(entry["bits_per_byte"]), "tokens": tokens, "more": entry["more"]}
-        )
+        bits = float(entry["bits_per_byte"])
+        parts[entry["kind"]].append({"id": entry["id"], "bits": bits, "tokens": tokens, "more": entry["more"]})
     return parts

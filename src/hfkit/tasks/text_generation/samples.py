@@ -10,6 +10,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 from hfkit.base.atomic import write_text, writing
 from hfkit.base.sanitize import before_stop
 from hfkit.models import sharding
+from hfkit.models.inspection import trial
 from hfkit.training.callbacks import Callback
 from hfkit.training.callbacks.log import append
 
@@ -46,16 +47,13 @@ class Samples(Callback):
     def on_evaluate(self, engine: "Engine", figures: dict[str, float]) -> None:
         if not engine.accelerator.is_main_process or sharding.is_sharded(engine.module):
             return
-        model: Any = engine.module
-        training = model.training
-        model.eval()
         devices = [engine.accelerator.device] if engine.accelerator.device.type == "cuda" else []
-        with torch.random.fork_rng(devices), torch.no_grad(), engine.accelerator.autocast():
+        alone = torch.random.fork_rng(devices)
+        with trial(engine.module) as model, alone, torch.no_grad(), engine.accelerator.autocast():
             for ids in self.prompts:
                 torch.manual_seed(engine.config.seed)
                 prompt, completion = self._sample(model, ids)
                 append(self.path, {"step": engine.state.step, "prompt": prompt, "completion": completion})
-        model.train(training)
 
     def state_dict(self) -> dict[str, Any]:
         return {"lines": self.path.read_text(encoding="utf-8") if self.path.exists() else ""}

@@ -54,13 +54,11 @@ class TextGeneration(BaseTask):
         return cls(max_length=config.max_length, eval_stride=config.eval_stride, packing=config.packing)
 
     def callbacks(self, config: Any, run: Any, encoded: DatasetDict, processor: Any) -> list[Any]:
-        """What the model says to some prompts after each look."""
         if "validation" not in encoded:
             return []
         return [Samples(run.path, self, processor, encoded["validation"], config.sample_prompts)]
 
     def keep(self, run: Any, processor: Any, model: Any, data: DatasetDict, encoded: DatasetDict, table: Any) -> None:
-        """The passages that the model found hardest."""
         hardest_documents.keep(run.path, self, processor, model, encoded["test"], table)
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
@@ -79,13 +77,8 @@ class TextGeneration(BaseTask):
         if processor.pad_token_id is None:
             processor.pad_token = processor.eos_token  # for batches of prompts; training knows padding by its place
         start = processor.bos_token_id if processor.bos_token_id is not None else processor.eos_token_id
-        task = replace(
-            self,
-            max_length=length,
-            start_token_id=start,
-            end_token_id=processor.eos_token_id,
-            pad_token_id=processor.pad_token_id,
-        )
+        marks: dict[str, Any] = {"end_token_id": processor.eos_token_id, "pad_token_id": processor.pad_token_id}
+        task = replace(self, max_length=length, start_token_id=start, **marks)
         model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.reading()}
         return task
 
@@ -206,11 +199,8 @@ class TextGeneration(BaseTask):
         row = torch.arange(len(targets), device=targets.device)[:, None].expand_as(targets)[kept]
         right = (logits.argmax(dim=-1) == wanted).float()
         zeros = torch.zeros(len(targets), device=targets.device)
-        found = {
-            "nll": zeros.index_add(0, row, losses.detach()),
-            "tokens": kept.sum(dim=1),
-            "right": zeros.index_add(0, row, right),
-        }
+        found = {"nll": zeros.index_add(0, row, losses.detach()), "tokens": kept.sum(dim=1)}
+        found["right"] = zeros.index_add(0, row, right)
         return losses.sum(), found | {name: batch[name] for name in ("bytes", "words") if name in batch}
 
 

@@ -19,11 +19,8 @@ def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
         marked = [{"entity": one["entity_group"], "start": one["start"], "end": one["end"]} for one in names]
         return {"text": text, "entities": marked}
 
-    return {
-        "fn": ask,
-        "inputs": [gradio.Textbox(label="Text", lines=5)],
-        "outputs": [gradio.HighlightedText(label="Names")],
-    }
+    text, names = gradio.Textbox(label="Text", lines=5), gradio.HighlightedText(label="Names")
+    return {"fn": ask, "inputs": [text], "outputs": [names]}
 
 
 def examples(run: Run, at_most: int) -> list[list[str]]:

@@ -19,19 +19,11 @@ from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, units
 from hfkit.data.tables.table import Table, counted
 from hfkit.tasks.token_classification.config import TagColumns
+from hfkit.tasks.token_classification.words import schemes
 from hfkit.tasks.token_classification.words.choice import layout_of
 from hfkit.tasks.token_classification.words.columns import DOCUMENT, LINES, column_source
 from hfkit.tasks.token_classification.words.layouts import Layout
-from hfkit.tasks.token_classification.words.schemes import (
-    OUTSIDE,
-    check_scheme,
-    has_scheme,
-    ordered,
-    prefix,
-    scheme_of,
-    scheme_told,
-    to_iob2,
-)
+from hfkit.tasks.token_classification.words.schemes import OUTSIDE
 
 FEW_DOCUMENTS = 10
 """Below so many, held-out splits are drawn by sentences: a document alone would be a split of its own kind."""
@@ -99,7 +91,7 @@ def _by_sentences(splits: dict[str, Rows], opened: Source, arguments: Arguments,
 
 def _settle(splits: dict[str, Rows], arguments: Arguments, known: list[str] | None, notes: list[str]) -> list[str]:
     """Tags as IOB2 in every split, and the names of all; rows with a tag that is not known are refused or left out."""
-    schemes: dict[str, str] = {}
+    by_role: dict[str, str] = {}
     told: dict[str, str] = {}
     for role, rows in splits.items():
         before, scheme = rows.label, str(arguments.tag_scheme)
@@ -111,20 +103,20 @@ def _settle(splits: dict[str, Rows], arguments: Arguments, known: list[str] | No
             notes.append(f"{role}: no word has a tag but {OUTSIDE}")
             continue
         if scheme == "auto":
-            scheme = scheme_of(before, partial(_place, rows))
+            scheme = schemes.scheme_of(before, partial(_place, rows))
         else:
-            check_scheme(before, scheme, partial(_place, rows))
-        schemes[role], told[role] = scheme, scheme_told(scheme, before)
-        rows.label = [to_iob2(tags, scheme) for tags in before]
+            schemes.check_scheme(before, scheme, partial(_place, rows))
+        by_role[role], told[role] = scheme, schemes.scheme_told(scheme, before)
+        rows.label = [schemes.to_iob2(tags, scheme) for tags in before]
         notes += _orphans(role, rows, before) if scheme == "iob2" else []
     if len(set(told.values())) > 1:
         notes.append(f"schemes differ: {', '.join(f'{role} {one}' for role, one in told.items())}")
-        if "plain" in schemes.values():
+        if "plain" in by_role.values():
             what = "Some splits say where a name begins, as B-PER does, and some do not"
             where = ", ".join(f"{splits[role].table.origin} ({one})" for role, one in told.items())
             fix = "write the tags of all splits in one way; or --tag_scheme plain, where each stands for itself"
             raise HfkitError(what, where=where, fix=fix)
-    if others := sorted({told[role] for role, scheme in schemes.items() if scheme in ("iob1", "iobes")}):
+    if others := sorted({told[role] for role, scheme in by_role.items() if scheme in ("iob1", "iobes")}):
         notes.append(f"tags in {' and '.join(others)}: read as IOB2")
     if known is None:
         _check_alike(splits)
@@ -140,7 +132,7 @@ def _check_alike(splits: dict[str, Rows]) -> None:
     for rows in splits.values():
         for row, tags in enumerate(rows.label):
             for word, tag in enumerate(tags):
-                kind = tag[2:] if prefix(tag) else tag
+                kind = tag[2:] if schemes.prefix(tag) else tag
                 if (before := first.setdefault((kind == tag, canonical(kind)), kind)) != kind:
                     what = f"Types differ only in case, spacing or in what cannot be seen: {before!r} and {kind!r}"
                     raise HfkitError(what, where=_place(rows, row, word), fix="rename one of them in the data")
@@ -157,8 +149,8 @@ def _place(rows: Rows, row: int, word: int) -> str:
 def _names(tags: Iterable[str]) -> list[str]:
     """The labels of tags: O first, and of names B- and I- of each type, whether or not both occur."""
     found = set(tags)
-    if has_scheme(found):
-        return ordered({tag[2:] for tag in found if tag != OUTSIDE})
+    if schemes.has_scheme(found):
+        return schemes.ordered({tag[2:] for tag in found if tag != OUTSIDE})
     return [*([OUTSIDE] if OUTSIDE in found else []), *sorted(found - {OUTSIDE})]
 
 
@@ -207,7 +199,7 @@ def _rarest(rows: Rows) -> Sequence[Hashable]:
 
 
 def _finish(opened: Source, layout: Layout, names: list[str], splits: dict[str, Rows], notes: list[str]) -> LoadedData:
-    types = [name[2:] for name in names if name.startswith("B-")] if has_scheme(names) else []
+    types = [name[2:] for name in names if name.startswith("B-")] if schemes.has_scheme(names) else []
     shown = types or [name for name in names if name != OUTSIDE]
     listed = ", ".join(shown if len(shown) <= 10 else [*shown[:9], "...", shown[-1]])
     sizes = " / ".join(f"{len(rows):,}" for rows in splits.values())

@@ -17,7 +17,7 @@ from hfkit.data.text.special_tokens import space_before_words
 from hfkit.data.text.truncation import limit
 from hfkit.data.text.windows import IGNORED, padded
 from hfkit.tasks.base import mapped
-from hfkit.tasks.classification import in_order_of, label_names
+from hfkit.tasks.classification import in_order_of, label_names, named
 from hfkit.tasks.texts import AT_ONCE, TextTask, means, settle_tokens
 from hfkit.tasks.token_classification.config import Config
 from hfkit.tasks.token_classification.errors import by_training
@@ -55,13 +55,10 @@ class TokenClassification(TextTask):
         scheme = "iob2" if has_scheme(labels) else "plain"
         return cls(labels, config.max_length, config.stride, config.label_all_pieces, scheme)
 
-    @classmethod
-    def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        saved = getattr(model_config, "hfkit", None) or {}
-        kept = {key: saved[key] for key in ("max_length", "stride") if key in saved}
+    @staticmethod
+    def kept(model_config: PreTrainedConfig) -> dict[str, Any]:
         labels = label_names(model_config)
-        kept["scheme"] = saved.get("scheme") or scheme_of_labels(labels)
-        return cls(labels=labels, **kept).for_model(model_config, processor)
+        return {"labels": labels, "scheme": scheme_of_labels(labels)}
 
     def keep(self, run: Any, processor: Any, model: Any, data: DatasetDict, encoded: DatasetDict, table: Any) -> None:
         """How many names are found of those that training showed, and of others."""
@@ -72,12 +69,7 @@ class TokenClassification(TextTask):
         return self.labels
 
     def model_kwargs(self) -> dict[str, Any]:
-        return {
-            "num_labels": len(self.labels),
-            "id2label": dict(enumerate(self.labels)),
-            "label2id": {label: index for index, label in enumerate(self.labels)},
-            "hfkit": self.reading(),
-        }
+        return named(self.labels) | {"hfkit": self.reading()}
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the tags in the model's order (matched by name), its limit and its padding. See `settle_tokens`;
@@ -148,9 +140,8 @@ class TokenClassification(TextTask):
             "counts": torch.tensor([feature["count"] for feature in features]),
         }
         if "labels" in features[0]:
-            learnt = [
-                targets(words, features[row]["labels"], self.labels, self.label_all_pieces) for _, words, row in windows
-            ]
+            how = self.labels, self.label_all_pieces
+            learnt = [targets(words, features[row]["labels"], *how) for _, words, row in windows]
             batch["targets"] = padded(learnt, IGNORED, left)
             batch["tags"] = torch.tensor([tag for feature in features for tag in feature["labels"]])
         return batch

@@ -90,9 +90,8 @@ class Speed(Callback):
         config, device = engine.config, engine.accelerator.device.type
         precision, why = hardware.mixed_precision(config.mixed_precision, config.use_cpu)
         settings = [part.config for part in engine.module.modules() if isinstance(part, PreTrainedModel)]
-        kernels = [
-            getattr(own, "_attn_implementation", None) for own in settings if hasattr(own, "num_attention_heads")
-        ]
+        heads = [own for own in settings if hasattr(own, "num_attention_heads")]
+        kernels = [getattr(own, "_attn_implementation", None) for own in heads]
         dropouts = [getattr(own, name, None) or 0.0 for own in settings for name in ATTENTION_DROPOUT]
         optimizer = getattr(engine.optimizer, "optimizer", engine.optimizer)
         found: dict[str, Any] = {

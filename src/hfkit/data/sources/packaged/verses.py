@@ -86,13 +86,7 @@ def _plain(verse: str, book: int = 0) -> str:
     what belongs to the next verse."""
     verse = _TITLE.sub("", _NUMBER.sub("", verse.strip()))
     verse = _SPEAKER.sub("", verse) if BOOKS[book - 1] == "Song of Songs" else verse
-    plain = (
-        verse.replace("[", "")
-        .replace("]", "")
-        .replace("`", "'")
-        .replace("’", "'")
-        .replace("first -fruits", "first-fruits")
-    )
+    plain = verse.translate(str.maketrans("`’", "''", "[]")).replace("first -fruits", "first-fruits")
     return " ".join(plain.split())
 
 

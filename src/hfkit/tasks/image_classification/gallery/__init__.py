@@ -2,7 +2,7 @@
 
 `pictures.parquet` holds a row for each: `part` ("filters", "mistake", "map", "augmented", "class"), `row` (of
 predictions.parquet; of the training split for "augmented"), `label` (a class; the epoch for "augmented"), `why`, and
-`image`, the bytes of a PNG or JPEG. All of it together has at most `LARGEST` bytes, whatever the data are.
+`image`, the bytes of a PNG or JPEG. All of it together has at most `KEPT` bytes, whatever the data are.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -10,24 +10,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 from datasets import Dataset, DatasetDict
 from PIL import Image
 
-from hfkit.base.atomic import writing
 from hfkit.base.sanitize import line
 from hfkit.data.vision.decode import decode
 from hfkit.report.analysis import Predictions
+from hfkit.report.pictures import KEPT, write_tiles
 from hfkit.runs.run import Run
 from hfkit.tasks.image_classification.gallery import choice, saliency, tiles
 from hfkit.tasks.image_classification.gallery.filters import filter_grid, first_filters
 from hfkit.tasks.image_classification.gallery.layers import write_layers as write_layers
 from hfkit.tasks.image_classification.task import ImageClassification
-from hfkit.training.test_split import write_table
 
-FILE = "pictures.parquet"
-LARGEST = 3 << 20  # bytes of all kept pictures: with base64 a page of 4 MB, which mails and browsers take
 AUGMENTED, LOOKS = 4, 5  # training pictures that are shown augmented, and in how many epochs
 
 Row = dict[str, Any]
@@ -47,17 +43,12 @@ class Gallery:
         try:
             for row in make():
                 size = sum(len(kept["image"]) for kept in self.rows) + len(row["image"])
-                if size > LARGEST:
+                if size > KEPT:
                     self.left_out += 1
                 else:
                     self.rows.append({"part": part, "row": -1, "label": -1, "why": ""} | row)
         except Exception as error:  # each architecture fails in its own way
             self.notes.append(line(f"{part}: {type(error).__name__}: {error}"))
-
-    def table(self) -> pa.Table:
-        """As pictures.parquet holds it."""
-        kinds = {"part": pa.string(), "row": pa.int64(), "label": pa.int64(), "why": pa.string(), "image": pa.binary()}
-        return pa.Table.from_pylist(self.rows, schema=pa.schema(list(kinds.items())))
 
 
 def keep(run: Run, task: ImageClassification, model: torch.nn.Module, encoded: DatasetDict) -> None:
@@ -75,8 +66,7 @@ def keep(run: Run, task: ImageClassification, model: torch.nn.Module, encoded: D
     kept.take("class", lambda: _pictures(task, test, map(vars, choice.by_class(seen))))
     kept.facts |= {"kept": len(kept.rows), "bytes": sum(len(row["image"]) for row in kept.rows)}
     kept.facts |= {"left_out": kept.left_out, "notes": kept.notes, "augment": _changes(task)}
-    with writing(run.path):
-        write_table(run.path / FILE, kept.table())
+    write_tiles(run, kept.rows)
     run.update(pictures=kept.facts)
 
 

@@ -39,9 +39,8 @@ def repaired(tags: Sequence[str]) -> list[str]:
     """The tags with `B-` where an `I-` follows no name of its type."""
     found: list[str] = []
     for place, tag in enumerate(tags):
-        orphan = tag.startswith("I-") and (
-            not place or tags[place - 1][1:] != tag[1:] or tags[place - 1][0] not in "BI"
-        )
+        before = tags[place - 1] if place else OUTSIDE
+        orphan = tag.startswith("I-") and (before[1:] != tag[1:] or before[0] not in "BI")
         found.append(f"B-{tag[2:]}" if orphan else tag)
     return found
 

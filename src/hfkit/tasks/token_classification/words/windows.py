@@ -48,9 +48,8 @@ class Reader:
         """The windows of each text, given as its words."""
         if not texts:
             return []
-        encoded = self.processor(
-            [list(words) for words in texts], is_split_into_words=True, add_special_tokens=False, verbose=False
-        )
+        lists = [list(words) for words in texts]
+        encoded = self.processor(lists, is_split_into_words=True, add_special_tokens=False, verbose=False)
         rows = zip(encoded["input_ids"], map(encoded.word_ids, range(len(texts))), map(len, texts), strict=True)
         return [list(self._windows(*self._whole(*row))) for row in rows]
 
