@@ -22,7 +22,7 @@ class BertAdaptThenClassify(hfkit.text_classification.Config):
     learning_rate: float = 2e-5
     reading_split: str | None = knob("unsupervised", "The split whose texts are read. none: the training split.")
     reading_samples: int | None = knob(None, "Read at most so many texts.", low=1)
-    reading_head_epochs: int = knob(0, "Epochs in which the reader's head learns alone, as a new one should.", low=0)
+    head_epochs: int = knob(0, "Epochs in which the reader's head learns alone, as a new one should.", low=0)
 
     def rules(self) -> Broken:
         """Several processes cannot begin a second run, and none of the three is the one to publish."""
@@ -34,12 +34,13 @@ DEMO = {
     "dataset": "demo:imdb",
     "model": "demo:minilm",  # no package ships a BERT with its head: a new one, tied to the token vectors, is learnt
     "max_train_samples": 300,
+    "max_eval_samples": 400,  # a look at all 1,989 takes longer than an epoch
     "max_test_samples": 2000,
     "max_length": 64,
     "learning_rate": 1e-4,
     "reading_split": None,
     "reading_samples": 400,
-    "reading_head_epochs": 2,
+    "head_epochs": 2,
 }
 
 
@@ -47,9 +48,8 @@ def job(config: BertAdaptThenClassify) -> None:
     """Three runs in a folder: reading, of what judges neither of plain and adapted. Again, it does what is not done."""
     folder, data = config.output_dir, hfkit.load_data(config)
     own: dict = {"output_dir": f"{folder}/reading", "train_split": config.reading_split, "max_eval_samples": 100}
-    own |= {"max_train_samples": config.reading_samples, "max_test_samples": 200, "freeze": ["backbone"]}
-    own |= {"learning_rate": 5 * config.learning_rate, "unfreeze_epoch": config.reading_head_epochs}
-    reader = config.of_task("fill-mask", **own)
+    own |= {"max_train_samples": config.reading_samples, "max_test_samples": 200, "unfreeze_epoch": config.head_epochs}
+    reader = config.of_task("fill-mask", freeze=["backbone"], learning_rate=5 * config.learning_rate, **own)
     read = hfkit.train(reader, hfkit.load_data(reader).apart_from(data))
     plain = config.of_task(config.task, output_dir=f"{folder}/plain")
     adapted = config.of_task(config.task, output_dir=f"{folder}/adapted", model=str(read.path), model_revision=None)

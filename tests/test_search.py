@@ -80,7 +80,13 @@ def test_a_reranker_orders_the_candidates_anew_and_is_judged_on_them(
         assert [row["document"] for row in after[id]] == [texts[place] for place in order.indices]
         assert [row["score"] for row in after[id]] == pytest.approx((-order.values).tolist(), abs=1e-4)
     told = capsys.readouterr().err
-    assert f"how sure {reranker} is of 'yes': the first 12 of each query" in told
+    assert f"how sure {reranker} is of 'yes' and not of 'no', which --reranker_label would choose: the first" in told
+    turned = tmp_path / "turned.jsonl"
+    retrieve(beir / "index", beir / "queries.jsonl", turned, top_k=12, candidates=12, by="words",
+             reranker=str(reranker), reranker_label="no", disable_tqdm=True)  # fmt: skip
+    assert "is of 'no': the first 12 of each query" in capsys.readouterr().err
+    scores = {row["document_id"]: row["score"] for row in after["q0"]}
+    assert {row["document_id"]: -row["score"] for row in found(turned)["q0"]} == pytest.approx(scores, abs=1e-6)
 
     def gains(rows: list[dict], id: str) -> float:
         right = {f"d{id[1:]}": 1} | ({"d4": 2} if id == "q3" else {})
@@ -98,7 +104,7 @@ def test_a_reranker_orders_the_candidates_anew_and_is_judged_on_them(
     assert kept == 1 and line[-1] == "1.000"
 
 
-def test_what_cannot_be_searched_or_judged_is_told(beir: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_searched_or_judged_is_told(beir: Path, reranker: Path, tmp_path: Path) -> None:
     queries, qrels = beir / "queries.jsonl", tmp_path / "qrels.tsv"
     qrels.write_text("query-id\tcorpus-id\tscore\nz1\td1\t1\n")
     (beir / "nothing.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t0\n")
@@ -110,6 +116,8 @@ def test_what_cannot_be_searched_or_judged_is_told(beir: Path, tmp_path: Path) -
         ({"by": "words", "qrels": beir / "nothing.tsv"}, "No judgement says that a document is right"),
         ({"by": "words", "reranker": "demo:minilm"}, "demo:minilm does not say of two texts"),
         ({"by": "words", "reranker": "demo:minilm", "candidates": 3}, "--candidates 3 are fewer"),
+        ({"by": "words", "reranker_label": "yes"}, "--reranker_label has no effect without --reranker"),
+        ({"by": "words", "reranker": str(reranker), "reranker_label": "yess"}, "has no label 'yess'(.|\n)*mean yes"),
     ):
         with pytest.raises(HfkitError, match=told):
             retrieve(beir / "index", queries, tmp_path / "out.jsonl", **more)

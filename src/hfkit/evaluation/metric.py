@@ -154,8 +154,14 @@ def rival(metrics: Sequence[Metric], columns: Columns, answer: Mapping[str, Any]
 
 
 def named(name: str) -> Metric:
-    """The metric of a name, whatever task it belongs to; one of which no task knows, by its name alone."""
-    return _known().get(name) or Metric(name, name.replace("_", " "), (), lambda _, weights: weights[:, 0] + np.nan)
+    """The metric of a name, whatever task it belongs to; one of which no task knows, by its name alone, the beginning
+    of which may be known: nDCG@10 of 64 dimensions."""
+    known = _known()
+    start = max((one for one in known if name == one or name.startswith(f"{one}_")), key=len, default="")
+    if start == name:
+        return known[name]
+    title = (known[start].title if start else "") + name.removeprefix(start).replace("_", " ")
+    return Metric(name, title, (), lambda _, weights: weights[:, 0] + np.nan)
 
 
 @cache

@@ -50,8 +50,9 @@ def title(figure: str) -> str:
 
 
 def capital(text: str) -> str:
-    """The text with a capital first letter, the rest as it is."""
-    return text[:1].upper() + text[1:]
+    """The text with a capital first letter, the rest as it is; a name such as nDCG@10 keeps its small one."""
+    first = text.partition(" ")[0]
+    return text if first[1:] != first[1:].lower() else text[:1].upper() + text[1:]
 
 
 def baseline_title(name: str, problem_type: str | None, rows: int | None = None) -> str:

@@ -77,7 +77,7 @@ def ways(spec: TaskSpec | None) -> tuple[Callable[..., None], Callable[..., Any]
 
     if spec is None:
         return check_folder, read_weights, read_texts
-    weights = partial(read_weights, auto_model=getattr(transformers, spec.auto_model))
+    weights = partial(read_weights, auto_model=getattr(transformers, spec.auto_model), unread=spec.unread)
     check, read_processor = spec.offers("models", "check_folder"), spec.offers("models", "read_processor")
     return check or check_folder, weights, read_processor or read_texts
 
@@ -135,15 +135,16 @@ def read_weights(
     trust_remote_code: bool = False,
     fewer_layers: bool = False,
     auto_model: Any = transformers.AutoModelForSequenceClassification,
+    unread: tuple[str, ...] = (),
 ) -> tuple[PreTrainedModel, list[str]]:
     """A model of the shape that `config` says, filled with the folder's weights, in float32; or, where the config is
     marked so (`hfkit.models.adapting.four_bit`), with its matrices in four bits.
 
     The weights are those of a model of this kind, or of its backbone alone; a `PooledConfig` on a folder that holds the
     bare backbone makes a new head. With `fewer_layers` the user asks for fewer than the folder has weights for. Returns
-    the model, and the names of the parameters that the folder lacked and that start at random. Raises HfkitError: the
-    weights are damaged, of other sizes, for other layers, of another architecture, or more than this machine can
-    hold."""
+    the model, and the names of the parameters that the folder lacked and that start at random, but for those whose
+    names begin with one of `unread`, which nothing reads. Raises HfkitError: the weights are damaged, of other sizes,
+    for other layers, of another architecture, or more than this machine can hold."""
     inspection.check_shards(folder)
     model, info = _opened(folder, config, auto_model, trust_remote_code)
     unused = _unused_layers(model, info)
@@ -156,7 +157,7 @@ def read_weights(
         what = f"the weights lack {lacked[0]}, and four bits cannot start at random"
         fix = "leave it out; or choose a model whose weights are all there"
         raise HfkitError(what, where="--load_in_4bit", fix=fix)
-    return model, new
+    return model, [name for name in new if not name.startswith(unread)]
 
 
 def _opened(

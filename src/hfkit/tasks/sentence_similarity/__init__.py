@@ -8,6 +8,7 @@ SPEC = TaskSpec(
     auto_model="AutoModel",
     heads=(),  # a bare encoder, which says of itself what it is for
     peft="FEATURE_EXTRACTION",
+    unread=("pooler.",),  # models of sentences are published without it
     labelled=False,
     files=("modules.json",),
     reads=("text", "text_pair"),

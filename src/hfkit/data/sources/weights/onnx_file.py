@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.sources.weights.model_folder import save_model, save_tokenizer
+from hfkit.data.sources.weights.sentence_modules import write_modules
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,22 +70,29 @@ def _plain(constants: "dict[str, np.ndarray]", name: str, scales: str, axis: int
 
 
 def encoder(
-    prefix: str, file: str, pooler: bool = True, auto_model: str = "AutoModel", **settings: Any
+    prefix: str,
+    file: str,
+    sentences: dict[str, Any] | None = None,
+    auto_model: str = "AutoModel",
+    **settings: Any,
 ) -> Callable[[Path, Path], None]:
     """What makes a transformers folder of an encoder's ONNX `file` with its `tokenizer.json` beside it; `settings` are
-    the model's configuration. Parameters without `prefix` before their names (a head) are left out. Models of
-    sentences, which average or take the first token, lost BERT's `pooler`. `auto_model` is the class of one whose head
-    is kept."""
+    the model's configuration. Parameters without `prefix` before their names (a head) are left out. `sentences`
+    is what `write_modules` says of a model of sentences, which lost BERT's `pooler`. `auto_model` is the class of one
+    whose head is kept."""
 
     def make(files: Path, folder: Path) -> None:
         from tokenizers import Tokenizer
 
         tensors = float_tensors(files / file)
         weights = {name.removeprefix(prefix): tensors[name] for name in tensors if name.startswith(prefix)}
-        config = save_model(folder, auto_model, settings, weights, **({} if pooler else {"add_pooling_layer": False}))
+        bare = {} if sentences is None else {"add_pooling_layer": False}
+        config = save_model(folder, auto_model, settings, weights, **bare)
         pieces = files / "tokenizer.json"
         case = Tokenizer.from_file(str(pieces)).normalizer.lowercase
         save_tokenizer(folder, pieces, config.max_position_embeddings, do_lower_case=case)
+        if sentences is not None:
+            write_modules(folder, config.hidden_size, sentences | {"max_length": config.max_position_embeddings})
 
     return make
 

@@ -76,8 +76,9 @@ def _pooling(file: Path) -> str:
 
 
 def write_modules(folder: Path, hidden_size: int, said: dict[str, Any]) -> None:
-    """Write what sentence-transformers opens a folder by; `said` is what the model's config keeps of its task."""
-    kinds = ["Transformer", "Pooling", *(["Normalize"] if said["normalize"] else [])]
+    """Write what sentence-transformers opens a folder by: of `said` the `pooling` and the `max_length`, whether to
+    `normalize`, as most do, and the `query_prefix` and `document_prefix`."""
+    kinds = ["Transformer", "Pooling", *(["Normalize"] if said.get("normalize", True) else [])]
     paths = ["", *(f"{number}_{kind}" for number, kind in enumerate(kinds) if number)]
     modules = [
         {"idx": number, "name": str(number), "path": path, "type": MODULES + kind}
@@ -89,6 +90,6 @@ def write_modules(folder: Path, hidden_size: int, said: dict[str, Any]) -> None:
     others = dict.fromkeys(("pooling_mode_max_tokens", "pooling_mode_mean_sqrt_len_tokens"), False)
     write_json(folder / paths[1] / "config.json", {"word_embedding_dimension": hidden_size, **modes, **others})
     write_json(folder / SIZE, {"max_seq_length": said["max_length"], "do_lower_case": False})
-    prompts = {"query": said["query_prefix"] or "", "document": said["document_prefix"] or ""}
+    prompts = {name: said.get(f"{name}_prefix") or "" for name in ("query", "document")}
     write_json(folder / PROMPTS, {"prompts": prompts, "default_prompt_name": None, "similarity_fn_name": "cosine"})
     write_json(folder / FILE, modules)
