@@ -68,7 +68,7 @@ def _from_scratch(
         raise HfkitError(f"{config.model} takes its channels from the training images: give build_model the data")
     images = sample(data["train"], LOOKED_AT, getattr(task, "pixel_range", None))
     channels = native_shape(images)[1] if backbone is None else 3
-    pixels = {name: fields.pop(name) for name in ("image_mean", "image_std") if name in fields}
+    pixels: dict[str, Any] = {name: fields.pop(name) for name in ("image_mean", "image_std") if name in fields}
     settings = UNetConfig(**{"num_channels": channels, **fields})
     set_dropout(settings, config.dropout, config.attention_dropout)
     override(settings, config.model_args)
