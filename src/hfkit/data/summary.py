@@ -209,6 +209,7 @@ def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:
         "grades",
         "score",
         "boxes",
+        "captions",
         *DOCUMENTS[1:],
     )
     columns = [rows[name][:] for name in order if name in rows.column_names]

@@ -67,6 +67,7 @@ def _kind(run: Run) -> dict[str, Any]:
     return {
         "auto_model": spec.auto_model,
         "images": "image" in spec.reads,
+        "captions": "captions" in spec.reads,
         "last": not spec.labelled,
         "words": "tokens" in spec.reads,
     }
