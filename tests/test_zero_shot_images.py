@@ -284,6 +284,23 @@ def test_lists_of_captions_in_a_cell(cell: str, tmp_path: Path) -> None:
     assert all(own == ["one", "two"] for own in data["train"]["captions"])
 
 
+def test_a_text_file_beside_each_picture_is_its_captions(tmp_path: Path) -> None:
+    for split, numbers in {"train": range(8), "val": range(8, 11), "test": range(11, 14)}.items():
+        (tmp_path / split / "deep").mkdir(parents=True)
+        for number in numbers:
+            caption_files.picture(number).save(tmp_path / split / "deep" / f"{number}.png")
+            (tmp_path / split / "deep" / f"{number}.txt").write_text(f"one {number}\n\ntwo {number}\n")
+    data = load(tmp_path)
+    assert [len(split) for split in data.values()] == [8, 3, 3]
+    assert data["test"]["captions"][0] == ["one 11", "two 11"] and data["test"]["id"][0] == "test/deep/11.png"
+    (tmp_path / "train" / "deep" / "3.txt").unlink()
+    with pytest.raises(HfkitError, match="captions in 'captions'"):
+        load(tmp_path)
+    (tmp_path / "train" / "deep" / "3.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(HfkitError, match="cannot be read"):
+        load(tmp_path)
+
+
 def test_a_folder_of_classes_is_learnt_by_its_sentences(tmp_path: Path, tiny: dict[str, Path]) -> None:
     for number in range(24):
         place = tmp_path / "pictures" / caption_files.CLASSES[number % 3]
@@ -446,7 +463,7 @@ def test_pictures_are_found_by_a_text(tiny: dict[str, Path], tmp_path: Path) -> 
 
 def test_the_made_pictures_are_as_their_card_says() -> None:
     data = hfkit.load_data("demo:digit_captions", task=NAME)
-    assert [len(split) for split in data.values()] == [1600, 100, 400]
+    assert [len(split) for split in data.values()] == [4800, 100, 400]
     names = data["train"].features["label"].names
     learnt = {names[number] for number in data["train"]["label"]}
     judged = [names[number] for number in data["test"]["label"]]

@@ -49,7 +49,8 @@ class BaselineClipModel(PreTrainedModel):
         width = config.hidden_size
         self.vision = VisionTransformer(config)  # type: ignore[arg-type]
         # CLIP norms the patches before the first layer.
-        self.vision.embeddings = nn.Sequential(self.vision.embeddings, nn.LayerNorm(width, eps=1e-6))
+        patches: Any = nn.Sequential(self.vision.embeddings, nn.LayerNorm(width, eps=1e-6))
+        self.vision.embeddings = patches
         self.embeddings = TokenEmbeddings(config, None)
         self.text = Transformer(config, causal=True, layers=config.num_text_layers)
         self.visual_projection = nn.Linear(width, config.projection_dim, bias=False)

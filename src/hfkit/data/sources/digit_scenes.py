@@ -76,17 +76,17 @@ def _scene(
     return canvas.clip(0, 255).astype(np.uint8), {"bbox": boxes, "category": names}
 
 
-CAPTIONED, SMALL = {"train": 1600, "validation": 100, "test": 400}, 32
-"""Pictures of one digit in a colour, and pixels of their sides."""
+CAPTIONED, SMALL = {"train": 4800, "validation": 100, "test": 400}, 16
+"""Pictures of one digit, and pixels of their sides."""
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-COLOURS = {"red": (230, 60, 50), "green": (60, 200, 80), "blue": (70, 100, 240), "yellow": (230, 210, 60),
-           "pink": (230, 90, 200), "white": (230, 230, 230)}  # fmt: skip
-PLACES = {"top left": (0, 0), "top right": (16, 0), "bottom left": (0, 16), "bottom right": (16, 16)}
+INKS = {"red": (230, 60, 50), "green": (60, 200, 80), "blue": (70, 100, 240), "yellow": (230, 210, 60),
+        "pink": (230, 90, 200), "white": (230, 230, 230)}  # fmt: skip
+GROUNDS = {"black": (0, 0, 0), "grey": (70, 70, 70), "brown": (80, 45, 15), "navy": (0, 0, 80)}
 
 SENTENCES = (
-    "a {size} {colour} {word} {place}", "the digit {word} in {colour} {place}", "a {colour} {word}",
-    "a {size} {word} , it is {colour}", "handwritten {digit} in {colour} {place}",
+    "a {light} {ink} {word} on {ground}", "the digit {word} in {ink} on {ground}", "a {ink} {word}",
+    "a {light} {word} , it is {ink}", "handwritten {digit} in {ink} on {ground}",
 )  # fmt: skip
 """Of which each picture has three."""
 
@@ -99,38 +99,36 @@ def write_digit_captions(folder: Path) -> None:
 
     known = load_digits()
     draw, rows = Random(SEED + 1), []
-    unseen = [(digit, digit % len(COLOURS)) for digit in range(10)]
-    seen = [(digit, colour) for digit in range(10) for colour in range(len(COLOURS)) if (digit, colour) not in unseen]
+    every = [(digit, ink) for ink in range(len(INKS)) for digit in range(10)]
+    unseen = [pair for pair in every if pair[1] == pair[0] % len(INKS)]
+    seen = [pair for pair in every if pair not in unseen]
     for split, count in CAPTIONED.items():
         first, last = HELD_OUT[split]
         by_digit = [[at for at in range(first, last) if known.target[at] == digit] for digit in range(10)]
         for number in range(count):
             pairs = unseen if split == "test" and number % 2 else seen
-            digit, colour = pairs[(number // 2 if split == "test" else number) % len(pairs)]
+            digit, ink = pairs[(number // 2 if split == "test" else number) % len(pairs)]
             shape = known.images[by_digit[digit][int(len(by_digit[digit]) * draw.random())]]
             row = {"id": f"{split}-{number:04}", "split": split}
-            rows.append(row | _told(draw, shape, digit, list(COLOURS)[colour]))
+            rows.append(row | _told(draw, shape, digit, list(INKS)[ink]))
     lines = ",\n".join(json.dumps(one, separators=(",", ":")) for one in rows)
     (folder / "captioned.scenes.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
-def _told(draw: Random, shape: "np.ndarray", digit: int, colour: str) -> dict[str, object]:
+def _told(draw: Random, shape: "np.ndarray", digit: int, ink: str) -> dict[str, object]:
     """A picture of one digit, what is said of it, and its class."""
     import numpy as np
 
     noise = np.frombuffer(draw.randbytes(SMALL * SMALL * 3), dtype=np.uint8).reshape(SMALL, SMALL, 3).astype(np.int64)
-    canvas = 20 + noise // 5
-    large = draw.random() < 0.5
-    place = list(PLACES)[int(len(PLACES) * draw.random())]
-    x, y = (int(9 * draw.random()), int(9 * draw.random())) if large else PLACES[place]
-    times = 3 if large else 2
-    ink = shape.astype(np.int64).repeat(times, axis=0).repeat(times, axis=1)[..., None]
-    shade = 60 + int(41 * draw.random())  # percent of the colour
-    part = canvas[y : y + 8 * times, x : x + 8 * times]
-    part += (np.array(COLOURS[colour]) * shade // 100 - part) * ink // 16
-    held = {"size": "large" if large else "small", "colour": colour, "word": WORDS[digit], "digit": str(digit)}
-    held["place"] = "in the middle" if large else f"at the {place}"
+    ground = list(GROUNDS)[int(len(GROUNDS) * draw.random())]
+    canvas = np.array(GROUNDS[ground]) + noise // 5
+    bright = draw.random() < 0.5
+    share = (85 if bright else 50) + int(16 * draw.random())  # percent of the ink's colour
+    cover = shape.astype(np.int64).repeat(2, axis=0).repeat(2, axis=1)[..., None]
+    canvas += (np.array(INKS[ink]) - canvas) * share * cover // 1600
+    held = {"light": "bright" if bright else "faint", "ink": ink, "ground": ground}
+    held |= {"word": WORDS[digit], "digit": str(digit)}
     chosen = sorted(draw.sample(range(len(SENTENCES)), 3))
     image = base64.b64encode(f"P6 {SMALL} {SMALL} 255\n".encode() + canvas.clip(0, 255).astype(np.uint8).tobytes())
     captions = [SENTENCES[at].format(**held) for at in chosen]
-    return {"image": image.decode(), "captions": captions, "label": f"{colour} {WORDS[digit]}"}
+    return {"image": image.decode(), "captions": captions, "label": f"{ink} {WORDS[digit]}"}

@@ -52,9 +52,9 @@ class Config(ImageColumns, TextColumns, TrainConfig):
         needs="model baseline:NAME",
     )
     augment: list[str] = knob(
-        ["none"],
-        "How training pictures are changed, names as for image classification. Default none: a caption may speak of"
-        " left, of a colour, of the edge.",
+        [],
+        "How training pictures are changed, names as for image classification. Default: not at all, since a caption may"
+        " speak of left, of a colour, of the edge.",
     )
 
     def rules(self) -> Broken:

@@ -2,12 +2,15 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
 from hfkit.data.labels.names import natural, short
 from hfkit.data.labels.values import spelled_list
+from hfkit.data.sources.folder_tables import tables_in
+from hfkit.data.sources.image_folders import SPLITS, pictures_below
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.splits import carve, group_of, limited, remove_repeats
 from hfkit.data.tables.columns import ID_NAMES, row_ids
@@ -57,13 +60,14 @@ class Held:
 def load(arguments: DataArguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
     """Pictures with captions as three splits, or with `only_test` the test split alone (of a single file, all of it).
 
-    A caption a row, where rows of the same picture are put together; a list of captions a row; or no captions but a
-    class, as a folder a class gives them. No picture is in two splits. `label_names` are a finished model's classes.
+    A caption a row, where rows of the same picture are put together; a list of captions a row; a text file beside each
+    picture; or no captions but a class, as a folder a class gives them. No picture is in two splits. `label_names` are
+    a finished model's classes.
 
     Returns columns `id`, `image`, `captions` (a list of texts, where there are any), `label` (where there are classes)
     and `group` where one is asked for. Raises HfkitError: as `hfkit.load_data`; neither captions nor classes, a caption
     that is no text, a picture of two classes, a class that the model does not know."""
-    opened = open_source(arguments, images=True)
+    opened = _with_texts(arguments) or open_source(arguments, images=True)
     tables, notes = choose_splits(opened, arguments, only_test)
     whole = "train" not in tables
     if only_test and "test" in tables:
@@ -88,6 +92,35 @@ def load(arguments: DataArguments, only_test: bool = False, label_names: list[st
         classes = _classes(splits, opened, label_names, notes) if columns.label else []
     kept = {"test": splits["test"]} if only_test else splits
     return _finish(opened, kept, columns, classes, levels, notes, group)
+
+
+def _with_texts(arguments: DataArguments) -> Source | None:
+    """A folder of pictures beside text files of the same names, a caption a line; those in train/, val/ and test/ are
+    of that split. None where there are no such files, or there is a table. Raises HfkitError: one is not UTF-8."""
+    path = Path(arguments.dataset.strip()).expanduser()
+    if arguments.dataset.startswith("demo:") or not path.is_dir() or tables_in(path, arguments):
+        return None
+    left = list[Path]()
+    files = list(pictures_below(path, left))
+    if not any(file.with_suffix(".txt").is_file() for file in files):
+        return None
+    arguments.check_no_csv(str(path))
+    tables: dict[str, Table] = {}
+    for file in files:
+        below, text = file.relative_to(path).as_posix(), file.with_suffix(".txt")
+        split = SPLITS.get(below.partition("/")[0].lower(), "train")
+        table = tables.setdefault(split, Table(str(path), {"image": [], "captions": [], "id": []}, [], "file"))
+        try:
+            lines = text.read_text(encoding="utf-8-sig").splitlines() if text.is_file() else []
+        except (UnicodeDecodeError, OSError) as error:
+            raise HfkitError(
+                f"The captions cannot be read: {error}", where=str(text), fix="save it as UTF-8"
+            ) from error
+        for name, value in (("image", str(file.absolute())), ("captions", lines), ("id", below)):
+            table.columns[name].append(value)
+    for table in tables.values():
+        table.lines, table.pictures = table.columns["id"], ["image"]
+    return Source(arguments.dataset, "file", str(path), tables, single=len(tables) == 1)
 
 
 def _columns(table: Table, arguments: DataArguments, given: dict[str, str]) -> Columns:

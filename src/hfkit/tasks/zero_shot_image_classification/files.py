@@ -35,7 +35,7 @@ def predict(
     how = PredictArguments.taken(model, options)
     pictures = Pictures.below(Path(input), model, how)
     pipe = model if isinstance(model, ZeroShotImagePipeline) else pipeline(model, **options)
-    asked = pipe._sanitize_parameters(candidate_labels, hypothesis_template)[1]
+    asked = pipe._sanitize_parameters(candidate_labels=candidate_labels, hypothesis_template=hypothesis_template)[1]
     files, bad = dict(zip(map(pictures.name, pictures.files), pictures.files, strict=True)), list[str]()
 
     def answers(rows: list[Row]) -> list[Answer | None]:

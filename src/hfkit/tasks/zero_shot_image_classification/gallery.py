@@ -42,10 +42,13 @@ def keep(run: "Run", task: "ImageText", rows: "Dataset", encoded: "Dataset", tab
     flat = [(row, text) for row, texts in enumerate(own) for text in texts]
     tiles, notes, told = list[dict[str, Any]](), list[str](), []
     for row, said in zip(chosen, table.take(chosen).to_pylist(), strict=True):
-        found = [flat[at] for at in said.get("found") or []][:SHOWN]
+        found: dict[str, int] = {}  # captions with the same words are shown once
+        for whose, text in (flat[at] for at in said.get("found") or []):
+            found.setdefault(text, whose)
         entry: dict[str, Any] = {"row": row, "id": said["id"], "place": said.get("caption_place")}
         entry["captions"] = [text[:LONGEST] for text in own[row][:SHOWN]]
-        entry["found"] = [{"text": text[:LONGEST], "right": whose == row or text in own[row]} for whose, text in found]
+        right = {text: whose == row or text in own[row] for text, whose in list(found.items())[:SHOWN]}
+        entry["found"] = [{"text": text[:LONGEST], "right": good} for text, good in right.items()]
         if "label" in said:
             entry |= {"label": task.labels[said["label"]], "answer": task.labels[said["prediction"]]}
         told.append(entry)

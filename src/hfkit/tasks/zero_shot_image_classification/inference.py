@@ -17,13 +17,15 @@ from hfkit.inference.texts import check_whole
 from hfkit.tasks.zero_shot_image_classification.task import ImageText
 from hfkit.tasks.zero_shot_image_classification.vectors.matching import unit
 
+ASKED = ("candidate_labels", "hypothesis_template")
+
 
 def pipeline(model: transformers.PreTrainedModel, processor: Any, **options: Any) -> "ZeroShotImagePipeline":
     """See `hfkit.pipeline`."""
     return ZeroShotImagePipeline(model=model, processor=processor, **options)
 
 
-class ZeroShotImagePipeline(AnsweringPipeline, transformers.ZeroShotImageClassificationPipeline):  # type: ignore[misc]
+class ZeroShotImagePipeline(AnsweringPipeline, transformers.ZeroShotImageClassificationPipeline):
     """transformers' pipeline: of a picture a list of {"score", "label"}, the best first.
 
     Three differences: `candidate_labels` are by default the run's classes; `hypothesis_template` is one sentence or a
@@ -55,15 +57,16 @@ class ZeroShotImagePipeline(AnsweringPipeline, transformers.ZeroShotImageClassif
         """Texts or pictures that an index reads at a time."""
         return 8 * self.rows
 
-    def __call__(self, inputs: Any, candidate_labels: Any = None, **options: Any) -> Any:
+    def __call__(self, inputs: Any, candidate_labels: Any = None, **options: Any) -> Any:  # type: ignore[override]
         return super().__call__(inputs, candidate_labels=candidate_labels, **options)
 
     def _sanitize_parameters(
-        self, candidate_labels: Any = None, hypothesis_template: Any = None, **others: Any
+        self, tokenizer_kwargs: Any = None, **options: Any
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Raises HfkitError: an argument that is none, no label, one twice, or a template without {}."""
-        if others:
-            raise HfkitError(f"The pipeline has no argument {next(iter(others))}")
+        candidate_labels, hypothesis_template = (options.pop(name, None) for name in ASKED)
+        if tokenizer_kwargs is not None or options:
+            raise HfkitError(f"The pipeline has no argument {next(iter(options), 'tokenizer_kwargs')}")
         asked: dict[str, Any] = {}
         if candidate_labels is not None:
             asked["candidate_labels"] = checked(candidate_labels)
@@ -90,7 +93,7 @@ class ZeroShotImagePipeline(AnsweringPipeline, transformers.ZeroShotImageClassif
         if not labels:
             raise HfkitError("There are no candidate_labels", fix='candidate_labels=["a cat", "a dog"]')
         classes = torch.from_numpy(self.of_labels(labels, hypothesis_template))
-        own = self.model
+        own: Any = self.model
         scale, bias = own.logit_scale.detach().float().exp().cpu(), getattr(own, "logit_bias", None)
         logits = torch.from_numpy(self.looked_at(rows)) @ classes.T * scale
         logits = logits if bias is None else logits + bias.detach().float().cpu()

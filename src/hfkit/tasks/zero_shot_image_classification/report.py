@@ -21,7 +21,11 @@ CLASSES = 100
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
     """What the page shows of pictures and captions, and leaves out."""
     try:
-        context = {"places": _places(seen), "classes": _classes(run, seen), "lines": _lines(run, len(seen))}
+        context: dict[str, Any] = {
+            "places": _places(seen),
+            "classes": _classes(run, seen),
+            "lines": _lines(run, len(seen)),
+        }
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise HfkitError(f"{run.path / 'predictions.parquet'} lacks what hfkit writes: {error}") from error
     learnt = [line["temperature"] for line in run.log() if "temperature" in line]
@@ -49,7 +53,8 @@ def _classes(run: Run, seen: Predictions) -> list[dict[str, Any]]:
     """Of each class that occurs how many of its pictures are named, those that were never learnt first."""
     if not seen.labelled:
         return []
-    unseen, found = set(run.info["task_settings"].get("unseen") or []), []
+    found: list[dict[str, Any]] = []
+    unseen = set(run.info["task_settings"].get("unseen") or [])
     for number, name in enumerate(seen.names):
         own = seen.truth == number
         if own.any():

@@ -42,7 +42,7 @@ def joint_loss(loss: str, parts: Parts) -> torch.Tensor:
 
 def scale_row(model: torch.nn.Module, width: int) -> torch.Tensor:
     """(1, width): the scale's log and the bias of a model, filled with zeros."""
-    own = getattr(model, "module", model)
+    own: Any = getattr(model, "module", model)
     bias = getattr(own, "logit_bias", None)
     scale = own.logit_scale.float().reshape(1)
     held = torch.cat([scale, torch.zeros_like(scale) if bias is None else bias.float().reshape(1)])

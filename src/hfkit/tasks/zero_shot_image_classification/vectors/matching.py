@@ -7,7 +7,7 @@ from datasets import Dataset
 
 from hfkit.evaluation.nearest import blocks, highest
 
-KEPT = 5
+KEPT = 10
 """Captions of each picture that are kept, the nearest first."""
 
 
