@@ -33,9 +33,10 @@ class ClipFinetune(hfkit.zero_shot_image_classification.Config):
 DEMO = {
     "dataset": "demo:digit_captions",
     "model": "baseline:clip",
-    "templates": ["a {}", "the digit {}"],
+    "model_args": '{"patch_size": 4}',  # 16 patches of the 16 x 16 pixels
+    "templates": ["a {}", "a bright {}", "a faint {}"],
     "learning_rate": 1e-3,
-    "num_train_epochs": 16,
+    "num_train_epochs": 9,
     "per_device_train_batch_size": 64,
     "gradient_accumulation_steps": 1,
     "eval_strategy": "no",

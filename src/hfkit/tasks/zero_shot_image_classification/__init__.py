@@ -15,8 +15,10 @@ SPEC = TaskSpec(
     demo={  # as in recipes/clip_finetune.py
         "dataset": "demo:digit_captions",
         "model": "baseline:clip",
+        "model_args": '{"patch_size": 4}',
+        "templates": ["a {}", "a bright {}", "a faint {}"],
         "learning_rate": 1e-3,
-        "num_train_epochs": 12,
+        "num_train_epochs": 9,
         "per_device_train_batch_size": 64,
         "warmup_steps": 0.1,
         "lr_scheduler_type": "cosine",
