@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import caption_files
 import pytest
 import torch
 import transformers
@@ -197,6 +198,9 @@ Arguments = dict.fromkeys(discover.names(), lambda run: TrainConfig.for_task(run
 LM = '{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}'
 SEQ2SEQ = '{"hidden_size": 32, "num_encoder_layers": 1, "num_decoder_layers": 1, "num_attention_heads": 2}'
 DETECTOR = '{"widths": [4, 8, 8], "hidden_size": 8, "norm": "group"}'
+CLIP = (
+    '{"hidden_size": 32, "num_hidden_layers": 1, "num_text_layers": 1, "num_attention_heads": 2, "projection_dim": 16}'
+)
 UNET = '{"widths": [4, 8], "norm": "group"}'
 VIT = '{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}'
 
@@ -245,6 +249,12 @@ def cases(tiny_bert: Path, reviews: list[tuple[str, str]]) -> dict[str, Case]:
             {"augment": ["flip"], "learning_rate": 1e-2}, boxed,
             lambda run: [str(next(Path(run.config["dataset"]).rglob("test/*.png")))],
             {"lora_target_modules": ["all-linear"]},
+        ),
+        "zero-shot-image-classification": Case(
+            lambda folder: caption_files.write(folder / "captioned", caption_files.rows()),
+            lambda folder: caption_files.tiny_clip(folder / "clip"), {"model": "baseline:clip", "model_args": CLIP},
+            {"templates": ["a {}", "the {}"], "learning_rate": 5e-3}, partial(labelled, "image"),
+            lambda run: [str(next(Path(run.config["dataset"]).parent.rglob("*.png"))), "red disc\nblue square"],
         ),
         "text-generation": Case(
             csv, lambda folder: write_model("gpt2", folder / "gpt2"),

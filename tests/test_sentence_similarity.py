@@ -22,6 +22,7 @@ from hfkit.cli import main
 from hfkit.config import TrainConfig
 from hfkit.data.load import load_test
 from hfkit.data.sources.weights.sentence_modules import read_modules, write_modules
+from hfkit.data.text.keys import key_of
 from hfkit.evaluation.bm25 import BM25, K1, B, words
 from hfkit.evaluation.metric import figures
 from hfkit.evaluation.nearest import highest, nearest
@@ -30,7 +31,6 @@ from hfkit.inference import predict_file
 from hfkit.inference.search import index, retrieve
 from hfkit.models import load_model
 from hfkit.runs.run import Run
-from hfkit.tasks.sentence_similarity.rows.keys import key_of
 from hfkit.tasks.sentence_similarity.task import SentenceSimilarity
 from hfkit.tasks.sentence_similarity.vectors.losses import joint_loss
 

@@ -23,6 +23,7 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "gelu": F.gelu,
     "gelu_new": partial(F.gelu, approximate="tanh"),  # GPT-2's, from before torch had the exact one
+    "quick_gelu": lambda states: states * torch.sigmoid(1.702 * states),  # CLIP's
 }
 
 

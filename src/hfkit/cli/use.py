@@ -36,12 +36,13 @@ def use_commands(commands: Any) -> None:
         "--candidate_labels",
         nargs="+",
         default=argparse.SUPPRESS,
-        help="of a model of pairs with a label entailment: labels of your own, the likeliest is written",
+        help="of a model of pairs with a label entailment, or of images and texts: labels of your own, the likeliest is"
+        " written",
     )
     predict.add_argument(
         "--hypothesis_template",
         default=argparse.SUPPRESS,
-        help='the sentence around such a label (default: "This example is {}.")',
+        help='the sentence around such a label (default: "This example is {}."; of images the run\'s)',
     )
     predict.add_argument("--backend", default="torch", help="torch, or openvino: a text classifier's, on a CPU")
     predict.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
@@ -77,7 +78,9 @@ def _search_commands(commands: Any) -> None:
         "run_folder", metavar="RUN", help="a run, a model folder or a Hub id that makes vectors of texts"
     )
     index.add_argument(
-        "--input", required=True, help="JSON lines, CSV, Parquet: a text a row, perhaps an id and a title"
+        "--input",
+        required=True,
+        help="JSON lines, CSV, Parquet: a text a row, perhaps an id and a title; a folder of images",
     )
     index.add_argument("--output", required=True, help="the folder to write")
     index.add_argument("--dtype", default="float32", help="float32, or float16: half as large")

@@ -199,7 +199,7 @@ def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:
     """sha256 over id, texts and label names: equal for equal examples in equal order, whatever file they came from. A
     picture, and a mask, counts with the sha256 of its file."""
     digest = hashlib.sha256()
-    order = ["id", "text", "text_pair", "answers", "references", "documents", "grades", "score", "boxes"]
+    order = ["id", "text", "text_pair", "answers", "references", "documents", "grades", "score", "boxes", "captions"]
     columns = [rows[name][:] for name in order + list(DOCUMENTS[1:]) if name in rows.column_names]
     for name in ("image", "mask"):
         if name in rows.column_names:

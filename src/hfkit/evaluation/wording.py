@@ -22,6 +22,9 @@ _BASELINES = {
     "byte_unigram": "counts of single bytes",
     "bm25": "BM25",
     "untuned": "the model before training",
+    "linear_probe": "linear model on the pictures",
+    "class_mean": "nearest mean of a class",
+    "bag_of_words": "words guessed from the picture",
 }
 # Of a problem type, where the same baseline is another model.
 _RIDGE = {name: known.replace("logistic", "ridge") for name, known in _BASELINES.items()}

@@ -14,6 +14,9 @@ from typing import Any
 
 import torch
 
+TEXTS = ["One text.", "And another one."]
+"""What a picture is held beside, where texts are read with it."""
+
 
 def main() -> None:
     """Read the order, answer it."""
@@ -26,9 +29,10 @@ def logits(how: str, kind: dict[str, Any], model: str, revision: str | None, row
     """The logits of each row alone, in float32: a list of numbers a row.
 
     `how` is `transformers`, alone; `code`, transformers with the Python files that the repository ships; or `hfkit`.
-    `kind` has `auto_model`, the Auto class's name; `images`, whether it reads pictures; `last`, whether what it says
-    stands in the last position; `words`, whether rows are lists of words, each answered by its first piece. `model` is
-    a folder or a Hub id; rows are texts, pairs of texts, or what `picture` makes pictures of."""
+    `kind` has `auto_model`, the Auto class's name; `images`, whether it reads pictures; `captions`, whether texts too;
+    `last`, whether what it says stands in the last position; `words`, whether rows are lists of words, each answered by
+    its first piece. `model` is a folder or a Hub id; rows are texts, pairs of texts, or what `picture` makes pictures
+    of."""
     if how == "hfkit" and not kind["last"]:
         import hfkit
 
@@ -40,6 +44,11 @@ def logits(how: str, kind: dict[str, Any], model: str, revision: str | None, row
 
 def _answer(kind: dict[str, Any], loaded: Any, reader: Any, row: Any) -> list[float]:
     firsts: Any = slice(None)
+    if kind["captions"]:  # a picture beside two texts
+        fill = True if "attention_mask" in reader.tokenizer.model_input_names else "max_length"
+        inputs = reader(text=TEXTS, images=_given(kind, row), padding=fill, truncation=True, return_tensors="pt")
+        with torch.inference_mode():
+            return list(loaded(**inputs).logits_per_image.double().flatten().tolist())
     if kind["images"]:
         inputs = reader(_given(kind, row), return_tensors="pt")
     elif kind["words"]:
@@ -71,7 +80,8 @@ def _loaded(how: str, kind: dict[str, Any], model: str, revision: str | None) ->
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": how == "code"}
     auto_model = getattr(transformers, kind["auto_model"])
     loaded = auto_model.from_pretrained(model, dtype=torch.float32, use_safetensors=True, **options)
-    reader = transformers.AutoImageProcessor if kind["images"] else transformers.AutoTokenizer
+    reader: Any = transformers.AutoImageProcessor if kind["images"] else transformers.AutoTokenizer
+    reader = transformers.AutoProcessor if kind["captions"] else reader
     return loaded.eval(), reader.from_pretrained(model, **options)
 
 

@@ -64,7 +64,7 @@ def _words(run: Run, texts: list[list[str]]) -> list[list[str]]:
 def _kind(run: Run) -> dict[str, Any]:
     """What a stranger has to know of the run's task."""
     spec = find(str(run.info["task"]))
-    kind = {"auto_model": spec.auto_model, "images": "image" in spec.reads}
+    kind = {"auto_model": spec.auto_model, "images": "image" in spec.reads, "captions": "captions" in spec.reads}
     return kind | {"last": not spec.labelled, "words": "tokens" in spec.reads}
 
 

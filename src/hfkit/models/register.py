@@ -26,6 +26,7 @@ MODELS = {
     "AutoModelForImageClassification": ("baselines.vision.auto",),
     "AutoModelForSemanticSegmentation": ("baselines.vision.unet",),
     "AutoModelForObjectDetection": ("baselines.vision.detector",),
+    "AutoModelForZeroShotImageClassification": ("baselines.vision.clip",),
     "AutoModelForCausalLM": ("baselines.language.auto",),
     "AutoModelForMaskedLM": ("baselines.language.masked",),
     "AutoModelForSeq2SeqLM": ("baselines.seq2seq",),

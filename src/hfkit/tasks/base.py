@@ -181,6 +181,10 @@ class BaseTask:
         """A part of the model that learns alone, and the rows for it; None: all of the model, on its own rows."""
         return None
 
+    def logged(self, model: "torch.nn.Module") -> dict[str, float]:
+        """What a line of the log says of the model beside its loss, such as a temperature that is learnt."""
+        return {}
+
     def callbacks(self, config: "TrainConfig", run: "Run", encoded: "DatasetDict", processor: Any) -> "list[Callback]":
         """Callbacks of its own; without looks at the validation split, `encoded` has the training rows alone."""
         return []

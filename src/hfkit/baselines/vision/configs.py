@@ -86,6 +86,32 @@ class BaselineViTConfig(ImageConfig):
 
 
 @strict
+class BaselineClipConfig(ImageConfig):
+    """CLIP, small: a Vision Transformer and a causal text Transformer of one width, 1.6 million parameters beside the
+    token vectors. `logit_scale_init_value` is the log of what cosines are multiplied by at first, 1 / 0.07 as in the
+    paper; with a `logit_bias_init_value` something is added to them too, as SigLIP has it."""
+
+    model_type = "hfkit-clip"
+
+    patch_size: int | None = None
+    vocab_size: int = 8000
+    max_position_embeddings: int = 77
+    hidden_size: int = 128
+    num_hidden_layers: int = 4
+    num_text_layers: int = 3
+    num_attention_heads: int = 4
+    intermediate_size: int = 512
+    projection_dim: int = 128
+    hidden_act: Literal["gelu", "quick_gelu"] = "gelu"
+    attention_dropout: float | int = 0.0
+    pad_token_id: int = 0
+    logit_scale_init_value: float = 2.6592
+    logit_bias_init_value: float | None = None
+    norm_first: ClassVar[bool] = True
+    positions: ClassVar[str] = "learned"
+
+
+@strict
 class VggConfig(ImageConfig):
     """VGG with batch norm; configuration A (VGG-11) by default. `stages` are the channels between two poolings."""
 

@@ -17,7 +17,7 @@ from hfkit.data.cards.card import DataCard, known_cards
 from hfkit.data.sources import materials
 from hfkit.data.sources.archives import check_file, made_once
 from hfkit.data.sources.dates import write_dates
-from hfkit.data.sources.digit_scenes import write_digit_scenes
+from hfkit.data.sources.digit_scenes import write_digit_captions, write_digit_scenes
 
 # minilm's files that decide what the model answers
 _MINILM = {
@@ -148,7 +148,11 @@ _MODELS: dict[str, tuple[Callable[[], Path], str | None, str | None]] = {
 }
 _FETCHED = [name for name, material in materials.MATERIALS.items() if material.kind == "model"]
 
-_MADE: dict[str, Callable[[Path], None]] = {"dates": write_dates, "digit_scenes": write_digit_scenes}
+_MADE: dict[str, Callable[[Path], None]] = {
+    "dates": write_dates,
+    "digit_scenes": write_digit_scenes,
+    "digit_captions": write_digit_captions,
+}
 """Name -> what puts a data set's file into a folder, always the same bytes."""
 
 

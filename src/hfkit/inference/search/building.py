@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from hfkit.base.progress import Bar
 from hfkit.config import FileArguments
 from hfkit.data.tables.columns import ID_NAMES, TEXT_NAMES
 from hfkit.data.tables.table import counted, is_missing
+from hfkit.data.vision.decode import BadImage, decode
+from hfkit.inference.pictures import Pictures
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.readers import Row, Source, column_of, open_rows
 from hfkit.inference.search.graph import write_graph
@@ -46,7 +49,7 @@ def index(
     Args:
         model: A run, a model's folder or a Hub id that makes vectors of texts; the folder keeps its name.
         input: A corpus: a .jsonl, .csv, .tsv or .parquet file with a text a row, perhaps an `id` or `_id`, and with a
-            `title`, which is read before the text.
+            `title`, which is read before the text; or a folder of pictures, for a model that knows them by texts.
         output: The folder: `vectors.npy` (texts, numbers), each of length 1; `documents.parquet`; `index.json`.
         text_column: Default: one of a usual name.
         dtype: float32; or float16, half as large, which moves a cosine by less than 0.001.
@@ -67,9 +70,12 @@ def index(
     place = Path(output)
     if place.exists():
         raise HfkitError(f"{place} is there already", fix="set --output to a new folder")
-    with open_rows(input, how) as source:
-        texts = _Documents(source, column_of(source, text_column, None, (*TEXT_NAMES, "document")), skip_bad_rows)
+    with _corpus(input, model, text_column, skip_bad_rows, how) as (source, texts):
         embed = embedder(model, options)
+        if isinstance(texts, _Pictures) and not hasattr(embed, "looked_at"):
+            raise HfkitError(
+                f"{model} makes no vectors of pictures", where=f"--input {input}", fix="give a file of texts"
+            )
         with writing(place, "set --output"), whole_folder(place) as staged:
             rows = _write(staged, texts, embed, truncate_dim, np.dtype(dtype), disable_tqdm)
             if not rows:
@@ -80,13 +86,13 @@ def index(
     found = (
         [] if share is None else [f"along the graph {share:.3f} of the ten nearest are found, of 100 texts' vectors"]
     )
-    for note in [*source.notes, *texts.notes(), *found, f"{counted(rows, 'text')} of {source.name} in {place}"]:
+    for note in [*source.notes, *texts.notes(), *found, f"{counted(rows, texts.noun)} of {source.name} in {place}"]:
         print(note, file=sys.stderr)
     return rows
 
 
 def _write(
-    folder: Path, texts: "_Documents", embed: Any, truncate_dim: int | None, dtype: np.dtype, hidden: bool
+    folder: Path, texts: "_Documents | _Pictures", embed: Any, truncate_dim: int | None, dtype: np.dtype, hidden: bool
 ) -> int:
     """The vectors and the texts, a chunk at a time; returns how many."""
     schema = pa.schema([("id", pa.string()), ("text", pa.string())])
@@ -97,7 +103,10 @@ def _write(
     ):
         vectors, documents = NpyWriter(first, ["vector"], dtype), ParquetWriter(second, schema.names, schema)
         while rows := list(islice(texts, embed.chunk)):
-            found = embed.vectors([row["text"] for row in rows], "document", truncate_dim, normalize=True)
+            if isinstance(texts, _Pictures):
+                found = embed.looked_at([row.pop("file") for row in rows])
+            else:
+                found = embed.vectors([row["text"] for row in rows], "document", truncate_dim, normalize=True)
             vectors.write([{"vector": vector} for vector in found])
             documents.write(rows)
             bar.update(len(rows))
@@ -106,8 +115,50 @@ def _write(
     return vectors.rows
 
 
+@contextmanager
+def _corpus(
+    input: str | Path, model: str, text_column: str | None, skip: bool, how: FileArguments | None
+) -> "Iterator[tuple[Source, _Documents | _Pictures]]":
+    """What is indexed, and where its rows come from."""
+    if str(input) != "-" and Path(input).is_dir():
+        pictures = Pictures.below(Path(input), model, how or FileArguments())
+        yield pictures.source, _Pictures(pictures, skip)
+        return
+    with open_rows(input, how) as source:
+        yield source, _Documents(source, column_of(source, text_column, None, (*TEXT_NAMES, "document")), skip)
+
+
+class _Pictures:
+    """The pictures below a folder, each by its path there."""
+
+    noun = "picture"
+
+    def __init__(self, below: Pictures, skip: bool) -> None:
+        self.below, self.skip, self.bad, self.files = below, skip, list[str](), iter(below.files)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        for file in self.files:
+            try:
+                if self.skip:
+                    decode(file)
+                return {"id": self.below.name(file), "text": self.below.name(file), "file": file}
+            except BadImage as error:
+                self.bad.append(f"{self.below.name(file)} {error}")
+        raise StopIteration
+
+    def notes(self) -> list[str]:
+        """Those that are left out are told, each with why."""
+        self.below.tell(self.bad)
+        return []
+
+
 class _Documents:
     """The texts of a corpus with their ids, one after the other."""
+
+    noun = "text"
 
     def __init__(self, source: Source, column: str, skip: bool) -> None:
         self.column, self.skip, self.skipped, self.seen = column, skip, 0, set[str]()

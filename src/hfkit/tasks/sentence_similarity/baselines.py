@@ -11,6 +11,7 @@ import numpy as np
 from datasets import Dataset
 from transformers import AutoModel
 
+from hfkit.data.text.keys import key_of
 from hfkit.evaluation.bm25 import BM25
 from hfkit.evaluation.metric import figures
 from hfkit.evaluation.nearest import nearest
@@ -18,7 +19,6 @@ from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.names import locate
 from hfkit.tasks.sentence_similarity.inference import SentencePipeline, pipeline
 from hfkit.tasks.sentence_similarity.metrics import metrics_of
-from hfkit.tasks.sentence_similarity.rows.keys import key_of
 from hfkit.tasks.sentence_similarity.task import SentenceSimilarity
 from hfkit.tasks.sentence_similarity.vectors.ranking import KEPT
 

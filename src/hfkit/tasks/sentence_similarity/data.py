@@ -13,10 +13,10 @@ from hfkit.data.tables.columns import ID_NAMES, row_ids
 from hfkit.data.tables.roles import choose_splits
 from hfkit.data.tables.rows import Rows, check_missing, check_strings, units
 from hfkit.data.tables.table import Table, counted, is_missing, is_number
+from hfkit.data.text.keys import folded
 from hfkit.tasks.sentence_similarity.config import MatchArguments
 from hfkit.tasks.sentence_similarity.rows.beir import GRADE, beir_folder, read_beir
 from hfkit.tasks.sentence_similarity.rows.columns import Columns, choose
-from hfkit.tasks.sentence_similarity.rows.keys import folded
 
 if TYPE_CHECKING:
     from hfkit.data.summary import LoadedData

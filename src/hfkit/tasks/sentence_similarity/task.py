@@ -11,11 +11,11 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 from hfkit.base.atomic import write_json
 from hfkit.base.errors import HfkitError
 from hfkit.baselines.pooling import pooled
+from hfkit.data.text.keys import key_of
 from hfkit.data.text.truncation import Truncation
 from hfkit.data.text.windows import padded
 from hfkit.tasks.base import check_reads, mapped
 from hfkit.tasks.sentence_similarity.config import Config
-from hfkit.tasks.sentence_similarity.rows.keys import key_of
 from hfkit.tasks.sentence_similarity.vectors.found import FILE, keep
 from hfkit.tasks.sentence_similarity.vectors.losses import joint_loss
 from hfkit.tasks.sentence_similarity.vectors.ranking import ranked

@@ -49,6 +49,7 @@ class Log(Callback):
             "grad_norm": round(engine.grad_norm, 5) if math.isfinite(engine.grad_norm) else None,
             "padding": round(sum(self.padding) / len(self.padding), 4),
         }
+        entry |= engine.task.logged(engine.model)
         state.loss_sum, state.loss_weight, self.padding = 0.0, 0.0, []
         self._write(engine, entry)
         seconds = time.perf_counter() - self.began

@@ -1,0 +1,1 @@
+"""Vectors of pictures and texts: what is learnt of them, and what they are judged by."""
