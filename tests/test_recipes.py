@@ -26,16 +26,17 @@ from hfkit.training.test_split import digests
 
 ROOT = Path(__file__).parents[1]
 EVERY = sorted((ROOT / "recipes").glob("*.py"))
-IMAGES = [file for file in EVERY if "image_classification.Config" in file.read_text(encoding="utf-8")]
+IMAGES = [file for file in EVERY if "hfkit.image_classification.Config" in file.read_text(encoding="utf-8")]
 LANGUAGE = [file for file in EVERY if "text_generation.Config" in file.read_text(encoding="utf-8")]
 MASKED = [file for file in EVERY if "fill_mask.Config" in file.read_text(encoding="utf-8")]
 ADAPTED = ROOT / "recipes" / "bert_adapt_then_classify.py"
 CHINESE = ROOT / "recipes" / "e5_chinese_reviews.py"
 OF_MASKS = [file for file in EVERY if "image_segmentation.Config" in file.read_text(encoding="utf-8")]
 OF_BOXES = [file for file in EVERY if "object_detection.Config" in file.read_text(encoding="utf-8")]
+OF_CAPTIONS = [file for file in EVERY if "zero_shot_image_classification.Config" in file.read_text(encoding="utf-8")]
 OF_PAIRS = [file for file in EVERY if "seq2seq.Config" in file.read_text(encoding="utf-8")]
 SEARCH = [file for file in EVERY if "sentence_similarity.Config" in file.read_text(encoding="utf-8")]
-APART = [*IMAGES, *LANGUAGE, *MASKED, *OF_PAIRS, *OF_MASKS, *OF_BOXES, *SEARCH, ADAPTED, CHINESE]
+APART = [*IMAGES, *LANGUAGE, *MASKED, *OF_PAIRS, *OF_MASKS, *OF_BOXES, *OF_CAPTIONS, *SEARCH, ADAPTED, CHINESE]
 RECIPES = [file for file in EVERY if file not in APART]
 SMALL = (
     "--max_train_samples 64 --max_eval_samples 16 --max_test_samples 32 --max_steps 4 --logging_steps 1 --disable_tqdm"
@@ -279,6 +280,14 @@ def test_a_recipe_of_boxes_ends_with_a_whole_run(file: Path, tmp_path: Path) -> 
     assert figures["map"]["n"] == 32 and list(figures["baselines"]) == ["color_blobs"]
     assert "map_small" in figures and "map_large" not in figures, "no digit is large"
     assert named_in(file) == []
+
+
+@pytest.mark.parametrize("file", OF_CAPTIONS, ids=lambda file: file.stem)
+def test_a_recipe_of_captions_ends_with_a_whole_run(file: Path, tmp_path: Path) -> None:
+    assert run(file, "--demo", *SMALL.split()) == 0
+    figures = json.loads((tmp_path / "runs" / f"{file.stem}-demo" / "metrics.json").read_text())
+    assert figures["accuracy"]["n"] == 60, "each class is kept, though 32 pictures were asked for"
+    assert set(figures["baselines"]) == {"bag_of_words", "linear_probe", "class_mean"} and named_in(file) == []
 
 
 @with_demo
