@@ -253,7 +253,7 @@ def cases(tiny_bert: Path, reviews: list[tuple[str, str]]) -> dict[str, Case]:
         "zero-shot-image-classification": Case(
             lambda folder: caption_files.write(folder / "captioned", caption_files.rows()),
             lambda folder: caption_files.tiny_clip(folder / "clip"), {"model": "baseline:clip", "model_args": CLIP},
-            {"templates": ["a {}", "the {}"], "learning_rate": 5e-3}, partial(labelled, "image"),
+            {"templates": ["a {}", "the {}"], "learning_rate": 5e-4}, partial(labelled, "image"),
             lambda run: [str(next(Path(run.config["dataset"]).parent.rglob("*.png"))), "red disc\nblue square"],
         ),
         "text-generation": Case(
