@@ -22,7 +22,7 @@ from hfkit.baselines.vision.configs import (
 )
 from hfkit.baselines.vision.grey import brightness
 from hfkit.baselines.vision.resnet import ResNet
-from hfkit.baselines.vision.vit import PatchEmbeddings, VisionTransformer
+from hfkit.baselines.vision.vit import VisionTransformer, started
 
 
 class ImageBaseline(PreTrainedModel):
@@ -111,18 +111,5 @@ class BaselineViTForImageClassification(ImageBaseline):
     supports_gradient_checkpointing = True
 
     def _init_weights(self, module: nn.Module) -> None:
-        """No ReLU behind these layers: Xavier as in the text Transformer, and patches by what feeds one output."""
-        if isinstance(module, PatchEmbeddings):
-            # As loud as the patches, which start with variance 1, and as a sinusoid. The paper's 0.02 is for millions
-            # of pictures: on thousands the model is deaf to places for most of its training.
-            init.trunc_normal_(module.positions, std=0.5)
-            init.zeros_(module.class_token)
-        elif isinstance(module, nn.Conv2d):
-            init.trunc_normal_(module.weight, std=module.weight[0].numel() ** -0.5)
-            if module.bias is not None:
-                init.zeros_(module.bias)
-        elif isinstance(module, nn.Linear) and module is not self.classifier:
-            init.xavier_uniform_(module.weight)
-            init.zeros_(module.bias)
-        else:
+        if module is self.classifier or not started(module):
             super()._init_weights(module)

@@ -17,7 +17,7 @@ from transformers.utils import ModelOutput
 from hfkit.baselines.transformer import TokenEmbeddings, Transformer
 from hfkit.baselines.vision.configs import BaselineClipConfig
 from hfkit.baselines.vision.grey import brightness
-from hfkit.baselines.vision.vit import PatchEmbeddings, VisionTransformer
+from hfkit.baselines.vision.vit import VisionTransformer, started
 
 
 @dataclass
@@ -101,18 +101,7 @@ class BaselineClipModel(PreTrainedModel):
 
     def _init_weights(self, module: nn.Module) -> None:
         """As the Vision Transformer and the text Transformer start where they stand alone."""
-        if isinstance(module, PatchEmbeddings):
-            init.trunc_normal_(module.positions, std=0.5)
-            init.zeros_(module.class_token)
-        elif isinstance(module, nn.Conv2d):
-            init.trunc_normal_(module.weight, std=module.weight[0].numel() ** -0.5)
-            if module.bias is not None:
-                init.zeros_(module.bias)
-        elif isinstance(module, nn.Linear):
-            init.xavier_uniform_(module.weight)
-            if module.bias is not None:
-                init.zeros_(module.bias)
-        elif isinstance(module, nn.Embedding):
+        if isinstance(module, nn.Embedding):
             init.normal_(module.weight, std=module.embedding_dim**-0.5)
-        else:
+        elif not started(module):
             super()._init_weights(module)

@@ -6,6 +6,7 @@ encoder is `hfkit.baselines.transformer`'s, pre-norm and GELU as in the paper.
 
 import torch
 from torch import Tensor, nn
+from transformers import initialization as init
 
 from hfkit.baselines.transformer import Transformer
 from hfkit.baselines.vision.configs import BaselineViTConfig
@@ -57,3 +58,23 @@ class VisionTransformer(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         return self.encoder(self.embeddings(pixels))[:, 0]
+
+
+def started(module: nn.Module) -> bool:
+    """Give a layer of the Vision Transformer its start values; whether it is one. No ReLU stands behind these layers:
+    Xavier as in the text Transformer, and patches by what feeds one output."""
+    if isinstance(module, PatchEmbeddings):
+        # As loud as the patches, which start with variance 1, and as a sinusoid. The paper's 0.02 is for millions of
+        # pictures: on thousands the model is deaf to places for most of its training.
+        init.trunc_normal_(module.positions, std=0.5)
+        init.zeros_(module.class_token)
+    elif isinstance(module, nn.Conv2d | nn.Linear):
+        if isinstance(module, nn.Conv2d):
+            init.trunc_normal_(module.weight, std=module.weight[0].numel() ** -0.5)
+        else:
+            init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            init.zeros_(module.bias)
+    else:
+        return False
+    return True

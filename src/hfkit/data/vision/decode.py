@@ -21,7 +21,6 @@ from PIL import ExifTags, Image
 from hfkit.base.errors import HfkitError
 from hfkit.data.vision.pixels import BadImage as BadImage
 from hfkit.data.vision.pixels import PixelRange, is_deep, is_halved, middle, numbers, plain, turned
-from hfkit.data.vision.pixels import upright as upright
 
 if TYPE_CHECKING:
     import torch

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from hfkit.base.errors import HfkitError
+from hfkit.data.vision.given import picture_of
 from hfkit.inference.pictures import Pictures
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.readers import Row
@@ -39,7 +40,18 @@ def predict(
     files, bad = dict(zip(map(pictures.name, pictures.files), pictures.files, strict=True)), list[str]()
 
     def answers(rows: list[Row]) -> list[Answer | None]:
-        return [_answer(pipe, name, files[name], asked, bad) for name, _ in rows]
+        """Of as many files as a batch has; those that cannot be read are added to `bad`."""
+        seen, told = [], dict[str, Answer]()
+        for name, _ in rows:
+            try:
+                seen.append((name, picture_of(files[name], pipe.reading.pixel_range)))
+            except HfkitError as error:
+                bad.append(error.what)
+                told[name] = {"file": name, "label": None, "score": None, "problem": error.what}
+        found = pipe.answered([picture for _, picture in seen], **asked) if seen else ()
+        for (name, _), answer in zip(seen, found, strict=True):
+            told[name] = {"file": name, **pipe.said(answer, {})[0], "problem": ""}
+        return [told[name] for name, _ in rows]
 
     count = answer_rows(
         pictures.source,
@@ -52,14 +64,3 @@ def predict(
     )
     pictures.tell(bad)
     return count
-
-
-def _answer(pipe: ZeroShotImagePipeline, name: str, file: Path, asked: dict[str, Any], bad: list[str]) -> Answer:
-    try:
-        ((labels, logits),) = pipe.answered([file], **asked)
-    except HfkitError as error:
-        if "candidate_labels" in error.what:  # not the picture's fault
-            raise
-        bad.append(error.what)
-        return {"file": name, "label": None, "score": None, "problem": error.what}
-    return {"file": name, **pipe.said((labels, logits), {})[0], "problem": ""}
