@@ -1,6 +1,7 @@
 """Several processes are one run: the same figures, the same gradients, one error message, and no hang."""
 
 import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from datasets import DatasetDict
 from processes import free_port, in_child, in_children, printed_to
 from safetensors.torch import load_file, save_file
 from tiny_classifiers import classifier, saved
+from torch.nn.parallel import DistributedDataParallel
 from transformers import AutoTokenizer, BertForSequenceClassification
 
 from hfkit import build_model, build_task, fit
@@ -52,7 +54,13 @@ def updates_of(
             for parameter, weight in engine.module.named_parameters():
                 kept[f"{step} {parameter}"] = torch.zeros(1) if weight.grad is None else weight.grad.clone()
 
-        NanGuard.on_backward = keep  # type: ignore[method-assign]
+        def end(self: Accelerator) -> None:
+            # As the group's last owner its destructor would wait for the group's threads, and they for Python.
+            assert not any(isinstance(held, DistributedDataParallel) for held in gc.get_objects())
+            end_training(self)
+
+        NanGuard.on_backward, end_training = keep, Accelerator.end_training  # type: ignore[method-assign]
+        Accelerator.end_training = end  # type: ignore[method-assign]
         config = TrainConfig(
             model=str(model),
             output_dir=str(folder / name),

@@ -109,9 +109,14 @@ def fit(
             run.update(state="stopped")
             append(run.path / "timing.jsonl", {"session_seconds": round(trained - began, 3)})
         raise KeyboardInterrupt(f"stopped at update {engine.state.step}; the same command again goes on from there")
+    facts = _training(engine)
+    # What synchronises gradients goes before the process group ends: left as the group's last owner, its destructor
+    # waits for the group's threads and they for Python, and a process that is done hangs. Its memory is of use, too.
+    del engine
+    accelerator.free_memory()
     test_split.write(job, trained - began)
     if accelerator.is_main_process:
-        _finish(engine, run, _best_metric(config, task)[0])
+        _finish(run, facts | {"best_metric": _best_metric(config, task)[0]})
     return Run(run.path)
 
 
@@ -164,22 +169,25 @@ def _batched(task: Task, encoded: DatasetDict) -> DatasetDict:
     return DatasetDict({name: reads[name](split) for name, split in encoded.items()})
 
 
-def _finish(engine: Engine, run: Run, metric: str) -> None:
-    """Say in run.json how training went, and that all is written."""
+def _training(engine: Engine) -> dict[str, Any]:
+    """How training went, as run.json says it."""
     state = engine.state
-    training: dict[str, Any] = {
+    facts = {
         "steps": state.step,
         "epochs": state.epoch,
         "examples": state.examples,
         "tokens": state.tokens,
         "rows_per_batch": state.rows_per_batch,
         "best_step": state.best_step,
-        "best_metric": metric,
         "best_value": state.best_value,
         "stopped": state.stopped,
     }
-    if isinstance(engine.plan, streaming.StreamPlan):
-        training["stream"] = engine.plan.told()
+    return facts | ({"stream": engine.plan.told()} if isinstance(engine.plan, streaming.StreamPlan) else {})
+
+
+def _finish(run: Run, training: dict[str, Any]) -> None:
+    """Say in run.json how training went, and that all is written."""
+    if "stream" in training:
         run.info["data"] = streaming.facts(training["stream"], run.info["data"])
     run.update(state="finished", training=training, files=test_split.files(run))
     run.release()
