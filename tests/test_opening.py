@@ -10,6 +10,9 @@ from transformers import (
     CanineConfig,
     CanineForSequenceClassification,
     CanineTokenizer,
+    PerceiverConfig,
+    PerceiverForSequenceClassification,
+    PerceiverTokenizer,
     T5Config,
     T5ForSequenceClassification,
     ViTConfig,
@@ -31,13 +34,18 @@ def of_letters(kind: str) -> tuple[Any, Any]:
         sizes |= {"hidden_size": 32, "max_position_embeddings": 256, "num_hash_functions": 4, "num_hash_buckets": 256}
         config = CanineConfig(**sizes, local_transformer_stride=16, id2label=LABELS)
         return CanineForSequenceClassification(config), CanineTokenizer(model_max_length=256)
+    if kind == "perceiver":
+        latent = {"num_latents": 8, "d_latents": 32, "d_model": 32, "num_blocks": 1, "num_self_attends_per_block": 1}
+        heads = {"num_self_attention_heads": 2, "num_cross_attention_heads": 2}
+        perceiver = PerceiverConfig(**latent, **heads, max_position_embeddings=64, id2label=LABELS)
+        return PerceiverForSequenceClassification(perceiver), PerceiverTokenizer(model_max_length=64)
     t5 = T5Config(vocab_size=384, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2, id2label=LABELS)
     t5.decoder_start_token_id = 0
     return T5ForSequenceClassification(t5), ByT5Tokenizer()
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("kind", ["canine", "byt5"])
+@pytest.mark.parametrize("kind", ["canine", "byt5", "perceiver"])
 def test_a_tokenizer_without_files(kind: str, tmp_path: Path) -> None:
     for part in of_letters(kind):
         part.save_pretrained(tmp_path)
