@@ -1,11 +1,16 @@
 """What a page can say of a model: its layers with shapes, parameters and work, and its first layer's filters."""
 
+import shutil
+from collections import Counter
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from transformers import AutoConfig, AutoModel
 
 from hfkit.baselines.vision.auto import (
     BaselineResNetForImageClassification,
@@ -14,7 +19,9 @@ from hfkit.baselines.vision.auto import (
     MlpForImageClassification,
 )
 from hfkit.baselines.vision.configs import BaselineResNetConfig, BaselineViTConfig, LeNetConfig, MlpConfig
-from hfkit.models.summary import Layer, summarise
+from hfkit.cli import main
+from hfkit.models.anatomy.layers import Layer, summarise
+from hfkit.models.anatomy.shape import summary_of
 from hfkit.tasks.image_classification.gallery.filters import filter_grid, first_filters
 
 MNIST: dict[str, Any] = {"image_size": 28, "num_channels": 1, "num_labels": 10}
@@ -90,3 +97,75 @@ def test_a_grid_shows_signs_and_the_strongest_filters() -> None:
     assert filter_grid(many).shape == (8 * 5 - 1, 8 * 5 - 1, 3)
     strongest = many.flatten(1).norm(dim=1).topk(64).indices.sort().values
     assert (filter_grid(many) == filter_grid(many[strongest])).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [
+        ("mlp", 3),
+        ("lenet5", 5),
+        ("alexnet", 8),
+        ("inception", 22),
+        ("resnet18", 18),
+        ("resnet56", 56),
+        ("mobilenet", 28),
+    ],
+)
+def test_a_baseline_is_as_deep_as_its_paper_says(name: str, depth: int) -> None:
+    assert summary_of(f"baseline:{name}").depth == depth
+
+
+def test_ways_that_meet_are_joined_where_they_do() -> None:
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second, self.gate = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.second(self.first(x) + x) * self.gate(x)
+
+    model = Block().requires_grad_(False)
+    found = summarise(model, {"x": torch.randn(2, 4)})
+    assert found.depth == 2
+    assert set(found.edges) == {("first", "second"), ("second", "Mul 1"), ("gate", "Mul 1")}
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_a_drawing_has_a_box_a_layer_and_a_line_an_edge(capsys: Any, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["summary", "baseline:resnet20", "--graph", str(tmp_path / "drawn.svg")])
+    table = capsys.readouterr().out
+    assert "269,202 parameters in 44 layers, 20 with weights on the longest way; 81.1 M FLOPs" in table
+    found = summary_of("baseline:resnet20")
+    drawn = ElementTree.parse(tmp_path / "drawn.svg").getroot()
+    parts = Counter(part.tag.split("}")[1] for part in drawn)
+    junctions = {name for edge in found.edges for name in edge} - {layer.name for layer in found.layers}
+    assert (parts["rect"], parts["circle"]) == (44, len(junctions)) == (44, 9)  # an addition a block
+    assert parts["path"] == len(found.edges) + len(junctions)
+    tops = {part[0].text: float(part.get("y") or 0) for part in drawn if part.get("class") == "note"}
+    assert len(tops) == 44
+    layers = {layer.name for layer in found.layers}
+    assert all(tops[one] < tops[other] for one, other in found.edges if {one, other} <= layers)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["baseline:lenet"], "did you mean lenet5"),
+        (["nothing/here/at/all"], "there is no folder"),
+        (["baseline:cnn", "--image_size", "2"], "too small for 3 poolings"),
+        (["baseline:mlp", "--graph", "drawn.png"], "is no SVG"),
+    ],
+)
+def test_a_summary_that_cannot_be_made_says_why(flags: list[str], said: str, capsys: Any) -> None:
+    with pytest.raises(SystemExit, match="1"):
+        main(["summary", *flags])
+    assert said in capsys.readouterr().err
+
+
+def test_a_run_is_summarised_by_its_config_alone(tiny_bert: Path, tmp_path: Path) -> None:
+    shutil.copy(tiny_bert / "config.json", tmp_path)
+    found = summary_of(str(tmp_path), tokens=16)
+    body = AutoModel.from_config(AutoConfig.from_pretrained(tmp_path))
+    assert found.parameters >= sum(parameter.numel() for parameter in body.parameters())
+    assert found.layers[0].shape == (16, body.config.hidden_size)

@@ -26,17 +26,22 @@ from hfkit.training.test_split import digests
 
 ROOT = Path(__file__).parents[1]
 EVERY = sorted((ROOT / "recipes").glob("*.py"))
-IMAGES = [file for file in EVERY if "hfkit.image_classification.Config" in file.read_text(encoding="utf-8")]
+IMAGES = [
+    file
+    for file in EVERY
+    if file.stem != "classic_networks" and "hfkit.image_classification.Config" in file.read_text(encoding="utf-8")
+]
 LANGUAGE = [file for file in EVERY if "text_generation.Config" in file.read_text(encoding="utf-8")]
 MASKED = [file for file in EVERY if "fill_mask.Config" in file.read_text(encoding="utf-8")]
 ADAPTED = ROOT / "recipes" / "bert_adapt_then_classify.py"
+CLASSIC = ROOT / "recipes" / "classic_networks.py"
 CHINESE = ROOT / "recipes" / "e5_chinese_reviews.py"
 OF_MASKS = [file for file in EVERY if "image_segmentation.Config" in file.read_text(encoding="utf-8")]
 OF_BOXES = [file for file in EVERY if "object_detection.Config" in file.read_text(encoding="utf-8")]
 OF_CAPTIONS = [file for file in EVERY if "zero_shot_image_classification.Config" in file.read_text(encoding="utf-8")]
 OF_PAIRS = [file for file in EVERY if "seq2seq.Config" in file.read_text(encoding="utf-8")]
 SEARCH = [file for file in EVERY if "sentence_similarity.Config" in file.read_text(encoding="utf-8")]
-APART = [*IMAGES, *LANGUAGE, *MASKED, *OF_PAIRS, *OF_MASKS, *OF_BOXES, *OF_CAPTIONS, *SEARCH, ADAPTED, CHINESE]
+APART = [*IMAGES, *LANGUAGE, *MASKED, *OF_PAIRS, *OF_MASKS, *OF_BOXES, *OF_CAPTIONS, *SEARCH, ADAPTED, CHINESE, CLASSIC]
 RECIPES = [file for file in EVERY if file not in APART]
 SMALL = (
     "--max_train_samples 64 --max_eval_samples 16 --max_test_samples 32 --max_steps 4 --logging_steps 1 --disable_tqdm"
@@ -243,6 +248,17 @@ def test_reading_before_classifying_ends_with_two_classifiers_compared(
     assert again == written
     assert run(ADAPTED, *flags, "--push_to_hub", "--hub_model_id", "user/name") == 1
     assert "one process makes three runs here" in capsys.readouterr().err
+
+
+def test_the_classic_networks_end_in_one_comparison(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--demo", *SMALL.split(), "--networks", "mlp", "inception"]
+    assert run(CLASSIC, *flags) == 0
+    shown = capsys.readouterr().out
+    assert "one behind the other: mlp 3, inception 22" in shown and "2 runs on the same 32 test rows" in shown
+    models = {path.parent.name: facts(path.parent)["model"]["class"] for path in Path("runs").glob("*/*/run.json")}
+    assert models == {"mlp": "MlpForImageClassification", "inception": "InceptionForImageClassification"}
+    assert run(CLASSIC, "--demo", "--networks", "mlp") == 1
+    assert "name two at least" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("file", OF_PAIRS, ids=lambda file: file.stem)

@@ -22,10 +22,12 @@ from hfkit.base.errors import HfkitError
 from hfkit.baselines.vision import resnet, vit
 from hfkit.baselines.vision.auto import ImageBaseline
 from hfkit.baselines.vision.configs import (
+    AlexNetConfig,
     BaselineResNetConfig,
     BaselineViTConfig,
     CnnConfig,
     ImageConfig,
+    InceptionConfig,
     LeNetConfig,
     MlpConfig,
     MobileNetConfig,
@@ -52,10 +54,13 @@ VIT_TINY: dict[str, Any] = {
     "intermediate_size": 768,
     "num_labels": 1000,
 }
+IMAGENET: dict[str, Any] = {"image_size": 224, "num_labels": 1000}
 MNIST: dict[str, Any] = {"image_size": 28, "num_channels": 1}
 # Small enough to be built a few times in a second.
 SMALL: dict[str, dict[str, Any]] = {
     "hfkit-vgg": {"stages": [[8], [16], [16, 16]]},
+    "hfkit-alexnet": {"hidden_size": 32, "dropout": 0.0},
+    "hfkit-inception": {"width_multiplier": 0.125, "dropout": 0.0},
     "hfkit-mobilenet": {"width_multiplier": 0.125},
     "hfkit-vit": {"hidden_size": 32, "num_hidden_layers": 2, "intermediate_size": 64, "dropout": 0.0},
     "hfkit-resnet": {"depths": [1, 1, 1]},
@@ -98,6 +103,9 @@ def pictures(model: ImageBaseline, count: int = 4) -> Tensor:
         (BaselineResNetConfig, {**RESNET18, "depths": [3, 4, 6, 3]}, 21_797_672),
         (BaselineViTConfig, VIT_TINY, 5_717_416),
         (MobileNetConfig, {"num_labels": 1000}, 4_231_976),  # table 8: 4.2 M
+        (AlexNetConfig, IMAGENET, 61_100_840),
+        (AlexNetConfig, {}, 3_243_850),
+        (InceptionConfig, IMAGENET, 7_005_832),  # table 1: 6.8 M, without the head's bias and the norms
         (VggConfig, {}, 9_228_362),
         (CnnConfig, {}, 620_586),
     ],
@@ -166,6 +174,27 @@ def test_torchvisions_resnet18_has_the_same_names() -> None:
     batch = torch.randn(1, 3, 224, 224)
     with torch.inference_mode():
         torch.testing.assert_close(ours(batch).logits, theirs(batch), rtol=0, atol=1e-5)
+
+
+def test_torchvisions_alexnet_and_googlenet_answer_the_same() -> None:
+    import torchvision
+
+    alexnet = torchvision.models.alexnet().eval()
+    google = torchvision.models.googlenet(aux_logits=False, init_weights=False).eval()
+    for block in [part for name, part in google.named_children() if name.startswith("inception")]:
+        old = block.branch3[1].conv  # the paper's 5x5; torchvision's is a 3x3
+        block.branch3[1].conv = nn.Conv2d(old.in_channels, old.out_channels, 5, padding=2, bias=False)
+    google.maxpool4 = nn.MaxPool2d(3, stride=2, ceil_mode=True)  # and a 2x2
+    for module in google.modules():
+        module.eps = 1e-5 if isinstance(module, nn.BatchNorm2d) else None  # torchvision's 0.001 is not the paper's
+    shuffle_norms(google)
+    batch = torch.randn(1, 3, 224, 224)
+    for theirs, config in ((alexnet, AlexNetConfig), (google, InceptionConfig)):
+        ours = make(config, **IMAGENET).eval()
+        places = ours.state_dict().keys()
+        ours.load_state_dict(dict(zip(places, theirs.state_dict().values(), strict=True)))  # both in the paper's order
+        with torch.inference_mode():
+            torch.testing.assert_close(ours(batch).logits, theirs(batch), rtol=1e-5, atol=1e-5)
 
 
 def test_the_papers_shortcut_adds_zero_channels() -> None:
@@ -257,6 +286,8 @@ def test_losses_follow_the_problem_type() -> None:
         (VggConfig, {}),
         (BaselineViTConfig, {"num_hidden_layers": 12, "dropout": 0.0}),
         (MobileNetConfig, {}),
+        (AlexNetConfig, {"dropout": 0.0}),
+        (InceptionConfig, {}),
     ],
 )
 def test_deep_networks_start_with_signals_and_gradients_of_a_sane_size(

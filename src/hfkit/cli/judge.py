@@ -1,10 +1,11 @@
-"""The commands that judge runs: evaluate, compare, report, runs and verify."""
+"""The commands that judge runs and models: evaluate, compare, report, runs, verify and summary."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
 from hfkit.cli import add_command, late
+from hfkit.cli.summary import summary_command
 from hfkit.cli.use import TRUST_HELP
 
 EVALUATE_HELP = "a run's figures on another data set"
@@ -28,6 +29,7 @@ def judge_commands(commands: Any) -> None:
 
     verify = add_command(commands, "verify", _verify, "whether a run's files are those written, by hash")
     verify.add_argument("run_folder", metavar="RUN", type=Path)
+    summary_command(commands)
 
 
 def parse_evaluate(flags: list[str]) -> argparse.Namespace:

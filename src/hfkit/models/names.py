@@ -79,7 +79,8 @@ def fetch(name: str, revision: str | None, files: list[str]) -> Path:
             # sentence-transformers.
             only: dict[str, Any] = {"allow_patterns": files, "ignore_patterns": ["[!0-9]*/*"]}
             folder = or_cached(f"model {name}", lambda: snapshot_download(name, revision=revision, **only))
-            if not constants.HF_HUB_OFFLINE and not any(folder.glob("*.safetensors")):
+            weights = "*.safetensors" in files
+            if weights and not constants.HF_HUB_OFFLINE and not any(folder.glob("*.safetensors")):
                 there = HfApi().list_repo_files(name, revision=folder.name)
                 if pickles := [file for file in there if file in PICKLES]:
                     raise _only_pickles(name, pickles[0], f"commit {folder.name}")

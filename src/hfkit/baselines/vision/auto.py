@@ -10,11 +10,13 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import ImageClassifierOutput
 
-from hfkit.baselines.vision.classic import Cnn, LeNet5, Mlp, MobileNet, Vgg
+from hfkit.baselines.vision.classic import AlexNet, Cnn, Inception, LeNet5, Mlp, MobileNet, Vgg
 from hfkit.baselines.vision.configs import (
+    AlexNetConfig,
     BaselineResNetConfig,
     BaselineViTConfig,
     CnnConfig,
+    InceptionConfig,
     LeNetConfig,
     MlpConfig,
     MobileNetConfig,
@@ -88,6 +90,14 @@ class MlpForImageClassification(ImageBaseline):
 
 class LeNetForImageClassification(ImageBaseline):
     config_class, network = LeNetConfig, LeNet5
+
+
+class AlexNetForImageClassification(ImageBaseline):
+    config_class, network = AlexNetConfig, AlexNet
+
+
+class InceptionForImageClassification(ImageBaseline):
+    config_class, network = InceptionConfig, Inception
 
 
 class CnnForImageClassification(ImageBaseline):

@@ -134,6 +134,27 @@ class MobileNetConfig(ImageConfig):
 
 
 @strict
+class AlexNetConfig(ImageConfig):
+    """AlexNet, in one tower. Without a `hidden_size` its two hidden layers have 512 units up to 64 pixels, where the
+    convolutions leave few places, and the paper's 4,096 above."""
+
+    model_type = "hfkit-alexnet"
+
+    hidden_size: int | None = None
+    dropout: float | int = 0.5
+
+
+@strict
+class InceptionConfig(ImageConfig):
+    """GoogLeNet, the first Inception network, with batch norm. `width_multiplier` scales all channels."""
+
+    model_type = "hfkit-inception"
+
+    width_multiplier: float | int = 1.0
+    dropout: float | int = 0.2
+
+
+@strict
 class UNetConfig(PreTrainedConfig):
     """A U-Net: `widths` are the channels of each scale, the first that of the picture's own size; 0.48 million
     parameters by default, where the paper has 64 to 1,024 and 31 million.

@@ -19,6 +19,8 @@ SPEC = TaskSpec(
     baselines={
         "mlp": (f"{_CONFIGS}:MlpConfig", {}),
         "lenet5": (f"{_CONFIGS}:LeNetConfig", {}),
+        "alexnet": (f"{_CONFIGS}:AlexNetConfig", {}),
+        "inception": (f"{_CONFIGS}:InceptionConfig", {}),
         "cnn": (f"{_CONFIGS}:CnnConfig", {}),
         "resnet": (_RESNET, {}),
         "resnet20": (_RESNET, {}),

@@ -7,7 +7,7 @@ import torch
 
 from hfkit.base.atomic import write_json, writing
 from hfkit.base.sanitize import line
-from hfkit.models.summary import summarise
+from hfkit.models.anatomy.layers import summarise
 from hfkit.runs.run import Run
 
 FILE = "layers.json"

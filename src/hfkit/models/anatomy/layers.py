@@ -11,6 +11,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.hooks import RemovableHandle
 
+from hfkit.models.anatomy.flow import all_learning, flow_of
+
 _NOTHING = (nn.Identity, nn.Dropout)
 
 
@@ -36,11 +38,13 @@ class Summary:
     parameters: int
     learning: int
     flops: int
+    depth: int  # see `Flow`
+    edges: list[tuple[str, str]]  # layers by name: from one to another that reads what it made
 
 
 def summarise(model: nn.Module, inputs: Mapping[str, Tensor]) -> Summary:
-    """Runs the model once on one example, without a gradient, and notes what happens; it is left as it came, each part
-    in its own mode.
+    """Runs the model on one example, once without a gradient and once with, and notes what happens; it is left as it
+    came, each part in its own mode.
 
     `inputs` are `forward`'s arguments, a batch of one or more: FLOPs are divided by its size. There is a row for every
     module that holds parameters, works, or changes the shape without parts of its own. A module that runs twice has one
@@ -49,19 +53,25 @@ def summarise(model: nn.Module, inputs: Mapping[str, Tensor]) -> Summary:
     modes = [(module, module.training) for module in model.modules()]  # a frozen part may stand in another
     watch = _Watch(model)
     try:
-        # As plain products: which of its attention kernels torch counts differs between its releases.
-        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), watch.counter:
+        # As plain products: which of its attention kernels torch counts differs between its releases. Its counter fails
+        # at a module that is given a parameter which learns.
+        with all_learning(model, False), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), watch.counter:
             model.eval()(**inputs)
+        watch.stop()
+        shown = [name for name in watch.shapes if _is_shown(model.get_submodule(name), watch.flops[name])]
+        flow = flow_of(model, inputs, shown)
     finally:
         watch.stop()
         for module, mode in modes:
             module.training = mode
-    layers = [
-        Layer(name, type(module).__name__, shape, *_count(module.parameters(recurse=False)), watch.flops[name] // rows)
-        for name, shape in watch.shapes.items()
-        if _is_shown(module := model.get_submodule(name), watch.flops[name])
-    ]
-    return Summary(layers, *_count(model.parameters()), watch.counter.get_total_flops() // rows)
+    read = {name for name, module in model.named_modules() if next(module.parameters(recurse=False), None) is not None}
+    layers = []
+    for name in shown + sorted(read - watch.shapes.keys()):  # the latter hold what another module computes with
+        module, flops = model.get_submodule(name), watch.flops[name] // rows
+        own = _count(module.parameters(recurse=False))
+        layers.append(Layer(name, type(module).__name__, watch.shapes.get(name, ()), *own, flops))
+    total = watch.counter.get_total_flops() // rows
+    return Summary(layers, *_count(model.parameters()), total, flow.depth, flow.edges)
 
 
 class _Watch:
