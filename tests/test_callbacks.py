@@ -25,7 +25,7 @@ from hfkit.tasks.text_generation.samples import Samples
 from hfkit.training.callbacks.log import Log
 from hfkit.training.callbacks.nan_guard import NanGuard
 from hfkit.training.callbacks.progress import Progress
-from hfkit.training.callbacks.weights import Ema
+from hfkit.training.callbacks.weights import Ema, Unfreeze
 from hfkit.training.engine import Engine, State
 
 Fit = Callable[..., Run]
@@ -106,6 +106,26 @@ def test_only_what_learns_is_averaged() -> None:
     model[0].requires_grad_(True)
     ema.on_epoch_begin(engine, 1)
     assert sorted(ema.state_dict()) == ["0.bias", "0.weight", "1.bias", "1.weight"]
+
+
+def test_frozen_layers_begin_to_learn_one_by_one_from_the_head_down(
+    run_fit: Fit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learning: list[set[str]] = []
+
+    def begin(self: Unfreeze, engine: Engine, epoch: int) -> None:
+        let_go(self, engine, epoch)
+        names = [name for name, weight in engine.module.named_parameters() if weight.requires_grad]
+        learning.append({".".join(name.split(".")[:4]) for name in names} - {"classifier.weight", "classifier.bias"})
+
+    let_go = Unfreeze.on_epoch_begin
+    monkeypatch.setattr(Unfreeze, "on_epoch_begin", begin)
+    run_fit(freeze=["backbone"], unfreeze_epoch=1, unfreeze_layers=1, num_train_epochs=5)
+    added = [now - before for before, now in zip([set(), *learning], learning, strict=False)]
+    pooler = {"bert.pooler.dense.weight", "bert.pooler.dense.bias"}
+    assert added[:3] == [set(), {"bert.encoder.layer.1"} | pooler, {"bert.encoder.layer.0"}]
+    assert added[3] and all("embeddings" in name for name in added[3]) and not added[4]
+    assert capsys.readouterr().out.count("frozen parameters learn from here on") == 3
 
 
 def test_validation_is_no_training_time(tmp_path: Path) -> None:

@@ -243,10 +243,13 @@ def test_whoever_publishes_a_page_is_told_of_its_pictures(run: Path) -> None:
     from hfkit.hub.upload.bundle import bundle
     from hfkit.hub.upload.secrets import Secrets
 
-    page(run)
+    (run / "report.html").write_text(page(run))
     kept = Run(run).info["pictures"]["kept"]
-    said = bundle(Edition(Run(run), run / "model"), "user/discs", Secrets()).said
-    assert f"report.html: shows {kept} small pictures of the data" in said
+    sent = bundle(Edition(Run(run), run / "model"), "user/discs", Secrets())
+    assert f"report.html: shows {kept} small pictures of the data" in sent.said
+    bare = bundle(Edition(Run(run), run / "model", pictures=False), "user/discs", Secrets())
+    assert f"report.html: was made again without {kept} small pictures of the data" in bare.said
+    assert b"data:image" in sent.read("report.html") and b"data:image" not in bare.read("report.html")
 
 
 def test_a_regression_and_several_labels_have_their_own_words(finished: Path, tmp_path: Path) -> None:

@@ -237,6 +237,7 @@ def test_a_demo_with_a_wrong_name_is_the_recipes_mistake() -> None:
         ("--vocab_size 500", "--vocab_size has no effect without --model baseline:NAME"),
         ("--hub_private_repo", "--hub_private_repo has no effect without --push_to_hub"),
         ("--freeze none --unfreeze_epoch 1", "has nothing to unfreeze"),
+        ("--unfreeze_layers 1", "--unfreeze_layers needs the epoch of the first"),
         ("--unfreeze_epoch 3", "--unfreeze_epoch 3 never comes"),
         ("--eval_strategy steps", "--eval_strategy steps needs to know how many"),
         ("--seed 4294967296", "--seed is 4294967296"),

@@ -34,7 +34,7 @@ KNOBS: dict[str, dict[str, dict[str, Any]]] = {
     "learns": {
         "all": {},
         "lora": {"lora": True, "lora_r": 4, "lora_dropout": 0.1},
-        "unfreeze": {"freeze": ["backbone"], "unfreeze_epoch": 1},
+        "unfreeze": {"freeze": ["backbone"], "unfreeze_epoch": 1, "unfreeze_layers": 1},
     },
     "batches": {"by-length": {}, "token-budget": {"tokens_per_batch": 180}},
     "update": {"one-batch": {}, "accumulated": {"gradient_accumulation_steps": 2}},

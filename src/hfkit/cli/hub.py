@@ -18,6 +18,8 @@ def hub_commands(commands: Any) -> None:
     push.add_argument("--merged", action="store_true", help="publish an adapter and its base as one model")
     base = "publish the adapter's base first, where it is not on the Hub (default name: USER/NAME-base)"
     push.add_argument("--with_base", nargs="?", const=True, default=False, metavar="USER/BASE", help=base)
+    bare = "make the report without the pictures of the data that it shows"
+    push.add_argument("--without_pictures", dest="pictures", action="store_false", help=bare)
     skip = "do not open and compare what was published"
     push.add_argument("--skip_verification", dest="verify", action="store_false", help=skip)
 

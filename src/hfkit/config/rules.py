@@ -80,6 +80,8 @@ def _model(config: TrainConfig) -> Broken:
         yield "--lora already freezes all but the adapter and the head", "drop --freeze, or drop --lora"
     if config.lora and config.unfreeze_epoch is not None:
         yield "--lora keeps the model's own weights frozen to the end", "drop --unfreeze_epoch, or drop --lora"
+    if config.unfreeze_layers is not None and config.unfreeze_epoch is None:
+        yield "--unfreeze_layers needs the epoch of the first", "add --unfreeze_epoch 1, or drop --unfreeze_layers"
     if config.unfreeze_epoch is not None and not config.freeze:
         yield "--unfreeze_epoch has nothing to unfreeze", "add --freeze backbone, or drop --unfreeze_epoch"
     if config.unfreeze_epoch is not None and config.max_steps < 0 and config.unfreeze_epoch >= config.num_train_epochs:

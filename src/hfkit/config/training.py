@@ -31,6 +31,9 @@ class ModelArguments:
         [], "Parameters that do not learn: backbone, embeddings, or shell patterns such as *.layer.0.*"
     )
     unfreeze_epoch: int | None = knob(None, "Epoch (from 0) at whose start frozen parameters begin to learn.", low=0)
+    unfreeze_layers: int | None = knob(
+        None, "Frozen layers that begin to learn an epoch from then on, those near the head first. Default: all.", low=1
+    )
     gradient_checkpointing: bool = knob(
         False, "Recompute activations in the backward pass: less memory, a third slower."
     )

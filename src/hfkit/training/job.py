@@ -243,7 +243,7 @@ def _callbacks(job: Job, rows: DatasetDict) -> list[Callback]:
 
     chosen: list[Callback] = [NanGuard(rows["train"])]
     if config.unfreeze_epoch is not None:
-        chosen.append(Unfreeze(config.unfreeze_epoch))
+        chosen.append(Unfreeze(config.unfreeze_epoch, config.unfreeze_layers))
     if config.ema_decay:
         chosen.append(Ema(config.ema_decay))
     # Before the log, which then has the figures that a task adds.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as parquet
 from huggingface_hub import ModelCard
 
@@ -15,6 +16,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.hub.upload.readme import README, WRITTEN, both
 from hfkit.hub.upload.secrets import Secrets
 from hfkit.report.card import card
+from hfkit.report.page import page
 from hfkit.runs.run import Run
 
 if TYPE_CHECKING:
@@ -67,6 +69,13 @@ class Bundle:
                 raise HfkitError(what, where=str(content) if isinstance(content, Path) else None, fix=fix)
 
 
+class _WithoutPictures(Run):
+    """A run whose report shows no pictures: they are the data's, which may be anybody's."""
+
+    def table(self, name: str) -> pa.Table | None:
+        return None if name == "pictures.parquet" else super().table(name)
+
+
 def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
     """The files of an edition, in the layout that transformers opens: the model at the top, the run beside it.
 
@@ -79,13 +88,16 @@ def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
     found = Bundle(dict(model_files(made.model)) | dict(made.changed))
     texts = {README: _card(made, repository)}
     texts |= {name: (run.path / name).read_text(encoding="utf-8") for name in TEXTS if (run.path / name).is_file()}
+    shown = (run.info.get("pictures") or {}).get("kept")
+    if shown and not made.pictures and "report.html" in texts:
+        texts["report.html"] = page(_WithoutPictures(run.path))
     for name, text in texts.items():
         text, reasons = secrets.without(_addressed(text, run, repository))
         found.said += _told(name, reasons)
         found.files |= both(text) if name == README else {name: text.encode()}
-    shown = (run.info.get("pictures") or {}).get("kept")
     if shown and "report.html" in found.files:
-        found.said.append(f"report.html: shows {shown} small pictures of the data")
+        how = "shows" if made.pictures else "was made again without"
+        found.said.append(f"report.html: {how} {shown} small pictures of the data")
     if (run.path / "predictions.parquet").is_file():
         _add_predictions(found, run, secrets)
     found.files["run.json"] = _run_json(found, run, repository, secrets)

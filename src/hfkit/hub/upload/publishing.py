@@ -41,6 +41,7 @@ def push(
     merged: bool = False,
     with_base: str | bool = False,
     overwrite_card: bool = False,
+    pictures: bool = True,
     dry_run: bool = False,
     verify: bool = True,
 ) -> Published | None:
@@ -62,6 +63,7 @@ def push(
         with_base: Publish the adapter's base first, where it is not on the Hub: under this name, or with True as
             `<repository>-base`.
         overwrite_card: Put the card in the place of a README.md that was edited there; else what people wrote is kept.
+        pictures: Publish the report as it is; else without the pictures of the data that it shows.
         dry_run: List the files and show the card, without a network; the answer is None.
         verify: Open and compare afterwards.
 
@@ -74,7 +76,12 @@ def push(
         check_name(name)
     secrets = Secrets(get_token(), [Path.cwd(), run.path])
     with ExitStack() as stack:
-        made, files = _planned(run, repository, base, merged, secrets, stack)
+        with reading(run):
+            made = editions.edition(run, stack, merged)
+            made.pictures = pictures
+            if made.adapter:
+                made.stand_on(*bases.planned(made.model, repository, base))  # as far as it is known without a Hub
+            files = bundle(made, repository, secrets)
         if dry_run:
             show(files, repository)
             return None
@@ -87,17 +94,6 @@ def push(
         commit = send(api, files, repository, run.path, title, revision, tag=tag, overwrite_card=overwrite_card)
         rows = _verified(made, api, repository, commit) if verify else 0
     return Published(repository, commit, f"{api.endpoint}/{repository}", rows)
-
-
-def _planned(
-    run: Run, repository: str, base: str | None, merged: bool, secrets: Secrets, stack: ExitStack
-) -> tuple["editions.Edition", Bundle]:
-    """What will be sent, as far as it is known without a Hub."""
-    with reading(run):
-        made = editions.edition(run, stack, merged)
-        if made.adapter:
-            made.stand_on(*bases.planned(made.model, repository, base))
-        return made, bundle(made, repository, secrets)
 
 
 def publish(

@@ -40,9 +40,10 @@ def freeze(model: nn.Module, patterns: Iterable[str], new: Collection[str] = ())
     return sum(parameters[name].numel() for name in frozen)
 
 
-def unfreeze(model: nn.Module) -> int:
-    """Let every parameter learn; returns how many numbers were frozen before."""
-    frozen = [parameter for parameter in model.parameters() if not parameter.requires_grad]
+def unfreeze(model: nn.Module, names: Collection[str] | None = None) -> int:
+    """Let parameters learn, by default all; returns how many numbers of them were frozen before."""
+    named = model.named_parameters()
+    frozen = [one for name, one in named if not one.requires_grad and (names is None or name in names)]
     for parameter in frozen:
         parameter.requires_grad_(True)
     model.train(model.training)  # norms that stood still count again

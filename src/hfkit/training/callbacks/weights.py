@@ -1,6 +1,7 @@
 """What changes the weights beside the optimizer: averaging and unfreezing."""
 
 import contextlib
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from hfkit.models import sharding
 from hfkit.models.adapting.freezing import unfreeze
 from hfkit.training.callbacks import Callback
 from hfkit.training.engine import Engine
+from hfkit.training.optim import layer_distances
 
 
 class Ema(Callback):
@@ -62,21 +64,29 @@ class Ema(Callback):
 
 
 class Unfreeze(Callback):
-    """Lets the frozen parameters learn from the start of an epoch on (gradual unfreezing, ULMFiT)."""
+    """Lets the frozen parameters learn from the start of an epoch on; with `layers` so many layers at the start of each
+    epoch, from the head down to the embeddings (gradual unfreezing: ULMFiT, Howard and Ruder 2018)."""
 
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
+    def __init__(self, epoch: int, layers: int | None = None) -> None:
+        self.epoch, self.layers = epoch, layers
 
     def on_epoch_begin(self, engine: Engine, epoch: int) -> None:
-        if epoch == self.epoch:
-            engine.accelerator.print(f"epoch {epoch}: {self._let_go(engine):,} frozen parameters learn from here on")
+        due = epoch == self.epoch or (self.layers and epoch > self.epoch)
+        if due and (found := self._let_go(engine, epoch)):
+            engine.accelerator.print(f"epoch {epoch}: {found:,} frozen parameters learn from here on")
 
     def load_state_dict(self, engine: Engine, state: dict[str, Any]) -> None:
         if engine.state.epoch > self.epoch:
-            self._let_go(engine)
+            self._let_go(
+                engine, math.ceil(engine.state.epoch) - 1
+            )  # the epoch that it is in the middle or at the end of
 
-    def _let_go(self, engine: Engine) -> int:
-        found = unfreeze(engine.module)
+    def _let_go(self, engine: Engine, epoch: int) -> int:
+        near = None
+        if self.layers:
+            reached = self.layers * (epoch - self.epoch + 1)
+            near = {name for name, distance in layer_distances(engine.module).items() if distance <= reached}
+        found = unfreeze(engine.module, near)
         sharding.ask_again(engine.module)
         engine.rewrap()
         return found
