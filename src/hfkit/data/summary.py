@@ -140,6 +140,17 @@ def build(
     return datasets.Dataset.from_dict(held, features=datasets.Features(features))
 
 
+def build_pictures(
+    rows: Rows, images: dict[str, str], columns: dict[str, tuple[Any, Any]], grouped: bool
+) -> datasets.Dataset:
+    """One split of pictures: `id`, the columns of the source that `images` names, the `columns` beside them, each with
+    its kind; and `group` where rows are `grouped` by a column."""
+    text = datasets.Value("string")
+    columns = {"id": (rows.id, text), **columns} | ({"group": (rows.unit, text)} if grouped else {})
+    held, kinds = ({name: pair[at] for name, pair in columns.items()} for at in (0, 1))
+    return pictured(rows.table, rows.index, images, held, kinds)
+
+
 def rename_labels(
     rows: datasets.Dataset, names: list[str], origin: str, drop: bool
 ) -> tuple[datasets.Dataset, list[str]]:
