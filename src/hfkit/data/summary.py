@@ -16,7 +16,7 @@ from hfkit.data.sources.source import Source
 from hfkit.data.tables.columns import Columns
 from hfkit.data.tables.rows import Rows
 from hfkit.data.text.chats import said, unpacked
-from hfkit.data.vision.decode import data_of
+from hfkit.data.vision.decode import data_of, undecoded
 from hfkit.data.vision.pictures import pictured
 
 if TYPE_CHECKING:
@@ -214,8 +214,7 @@ def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:
     columns = [rows[name][:] for name in order + list(DOCUMENTS[1:]) if name in rows.column_names]
     for name in ("image", "mask"):
         if name in rows.column_names:
-            undecoded = rows.select_columns(name).cast_column(name, datasets.Image(decode=False))
-            columns.append([hashlib.sha256(data_of(row[name])).hexdigest() for row in undecoded])
+            columns.append([hashlib.sha256(data_of(row[name])).hexdigest() for row in undecoded(rows, name)])
     labels = rows["label"][:] if "label" in rows.column_names else [None] * len(rows)
     for *texts, label in zip(*columns, labels, strict=True):
         if names is not None:

@@ -61,6 +61,19 @@ def kept_tiles(table: pa.Table, run: Run, rows: int, others: tuple[str, ...] = (
     return found
 
 
+def kept_layers(run: Run, rows: int, part: str) -> dict[int, list[Row]]:
+    """The kept pictures of this part by row, in their order; beside them the run keeps examples of classes. Raises as
+    `kept_tiles`."""
+    table = run.table("pictures.parquet")
+    lines: dict[int, list[Row]] = {}
+    for tile in kept_tiles(table, run, rows) if table is not None else []:
+        if tile["part"] == part:
+            lines.setdefault(int(tile["row"]), []).append(tile)
+        elif tile["part"] != "class":
+            raise damaged(run)
+    return lines
+
+
 def _shown(image: bytes, run: Run) -> Row:
     try:
         with Image.open(io.BytesIO(image), formats=list(FORMATS)) as opened:

@@ -1,6 +1,6 @@
 """BaseTask: what is asked of a task, and what one does where it does not say otherwise."""
 
-from dataclasses import Field, asdict
+from dataclasses import Field, asdict, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import uuid4
 
@@ -56,13 +56,18 @@ class BaseTask:
     READING: ClassVar[tuple[str, ...]] = ()
     """Fields that a model's config keeps under `hfkit`: how its inputs are read."""
 
+    MADE: ClassVar[tuple[str, ...]] = ()
+    """Fields that are no settings: `for_model` makes them of the processor, which is saved with the model."""
+
     name: str  # the task's main name
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def settings(self) -> dict[str, Any]:
-        """All fields as JSON, after what all tasks of the class have in common."""
+        """All fields but those of `MADE` as JSON, after what all tasks of the class have in common."""
         common = [name for name in ("name", "problem_type") if hasattr(type(self), name)]
-        fields = asdict(self)
+        own: Any = self  # a dataclass, which this class alone is not
+        fields = asdict(replace(own, **dict.fromkeys(self.MADE)))  # which would copy a processor
+        fields = {name: value for name, value in fields.items() if name not in self.MADE}
         return {name: getattr(self, name) for name in common if name not in fields} | fields
 
     @classmethod
@@ -103,6 +108,13 @@ class BaseTask:
     def model_kwargs(self) -> dict[str, Any]:
         """What the model's config has to hold: labels by name, problem type, and `hfkit`, the task's own settings."""
         return {"hfkit": self.reading()}
+
+    def telling(self, model_config: "PreTrainedConfig", **settled: Any) -> Self:
+        """A copy with what was `settled`; the model's config is told what it keeps of the task."""
+        own: Any = self
+        task: Self = replace(own, **settled)
+        model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.reading()}
+        return task
 
     def for_model(self, model_config: "PreTrainedConfig", processor: Any) -> Self:
         """A copy that fits the model: its order of the labels, its limits, its padding."""

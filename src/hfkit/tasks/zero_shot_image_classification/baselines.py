@@ -11,9 +11,8 @@ import numpy as np
 from datasets import Dataset
 from PIL.Image import Resampling
 
-from hfkit.baselines.vision.processor import undecoded
 from hfkit.data.text.keys import key_of
-from hfkit.data.vision.decode import decode_again
+from hfkit.data.vision.decode import decode_again, undecoded
 from hfkit.evaluation.metric import figures
 from hfkit.inference.pipelines import pipeline
 from hfkit.tasks.rivals import Answer, drawn, linear
@@ -60,7 +59,7 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
 
 def _seen(rows: Dataset, before: Any, pixel_range: list[float] | None) -> np.ndarray:
     """(rows, numbers) of each picture."""
-    stored = undecoded(rows)
+    stored = undecoded(rows, "image")
     if before is not None:
         parts = (stored[at : at + 256]["image"] for at in range(0, len(stored), 256))
         pictures = ([decode_again(one, pixel_range=pixel_range) for one in part] for part in parts)
