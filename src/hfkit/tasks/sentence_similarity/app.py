@@ -43,11 +43,6 @@ def examples(run: "Run", at_most: int) -> list[list[str]]:
     ]
 
 
-def example(info: Mapping[str, Any]) -> str:
-    """An input for the snippets of a card, as Python."""
-    return '{"source_sentence": "Who wrote it?", "sentences": ["Ada wrote it in 1843.", "It rains."]}'
-
-
 def plain(info: Mapping[str, Any]) -> dict[str, str]:
     """How plain transformers is asked: it has no pipeline that makes one vector of a text."""
     settings = info["task_settings"]
@@ -77,6 +72,5 @@ vectors = torch.nn.functional.normalize(@POOLED@, dim=1)
 print(vectors[0] @ vectors[1])"""
 
 
-def job(info: Mapping[str, Any]) -> str:
-    """What the model of a run does, in words."""
-    return "finding texts that belong together"
+example = '{"source_sentence": "Who wrote it?", "sentences": ["Ada wrote it in 1843.", "It rains."]}'
+job = "finding texts that belong together"
