@@ -12,10 +12,10 @@ from PIL import Image
 from hfkit.base.errors import HfkitError
 from hfkit.data.tables.table import is_missing
 from hfkit.data.vision.given import picture_of
+from hfkit.evaluation.nearest import unit
 from hfkit.inference.answering import AnsweringPipeline, check_count
 from hfkit.inference.texts import check_whole
 from hfkit.tasks.zero_shot_image_classification.task import ImageText
-from hfkit.tasks.zero_shot_image_classification.vectors.matching import unit
 
 ASKED = ("candidate_labels", "hypothesis_template")
 
