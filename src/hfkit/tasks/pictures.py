@@ -46,10 +46,6 @@ class MarkedTask(PictureTask):
         """Fields of the model's config."""
         return named(self.labels) | {"hfkit": self.reading()}
 
-    def truncation(self, encoded: Dataset) -> dict[str, Any]:
-        """Nothing is cut off. The keys are those of texts."""
-        return {"rows": 0, "share": 0.0, "max_length": None, "long_text": "head"}
-
     def to_train(self, encoded: Dataset) -> Dataset:
         """Each picture as often as it has `tiles`: an epoch sees about as many pixels as there are."""
         rows = [row for row, tiles in enumerate(encoded["tiles"]) for _ in range(tiles)]

@@ -28,9 +28,8 @@ def parts(run: Run, seen: Predictions) -> dict[str, Any]:
         bins = as_array(seen.table["calibration"]).astype(float).reshape(len(seen), 3, BINS).sum(0)
         if confusions.shape[1] != len(seen.names) ** 2:
             raise ValueError("another number of classes")
-    tiles = kept_layers(run, len(seen), "overlay")
-    values, ids = by_picture(confusions), seen.table["id"].to_pylist()
-    lines = [{"id": ids[row], "iou": values[row], "tiles": layers} for row, layers in tiles.items()]
+    values = by_picture(confusions)
+    lines = kept_layers(run, "overlay", seen.table["id"], values)
     context: dict[str, Any] = {
         "classes": _classes(confusions, seen.names),
         "count": len(seen.names),

@@ -40,9 +40,8 @@ def parts(run: Run, seen: Predictions) -> dict[str, Any]:
     found = {one: matched(truth, said, one, "all") for one in range(len(seen.names))}
     there = {one: match for one, match in found.items() if match is not None}
     order = sorted(there, key=lambda one: -there[one].there.sum())
-    tiles, ids = kept_layers(run, len(seen), "boxes"), seen.table["id"].to_pylist()
     values = by_picture(truth, said, threshold)
-    lines = [{"id": ids[row], "f1": values[row], "tiles": layers} for row, layers in tiles.items()]
+    lines = kept_layers(run, "boxes", seen.table["id"], values)
     context: dict[str, Any] = {
         "classes": [_class(seen.names[one], there[one], threshold) for one in order[:CLASSES]],
         "count": len(there),

@@ -13,12 +13,12 @@ from PIL.Image import Resampling
 
 from hfkit.data.text.keys import key_of
 from hfkit.data.vision.decode import decode_again, undecoded
-from hfkit.evaluation.metric import figures
+from hfkit.evaluation.nearest import unit
 from hfkit.inference.pipelines import pipeline
-from hfkit.tasks.rivals import Answer, drawn, linear
+from hfkit.tasks.rivals import Answer, best_first, drawn, linear
 from hfkit.tasks.zero_shot_image_classification.metrics import metrics_of
 from hfkit.tasks.zero_shot_image_classification.task import ImageText
-from hfkit.tasks.zero_shot_image_classification.vectors.matching import classified, retrieved, unit
+from hfkit.tasks.zero_shot_image_classification.vectors.matching import classified, retrieved
 
 FITTED, SIDE, WORDS = 5000, 16, 2000
 """Training pictures that are looked at, pixels of a thumbnail's sides, and words that are guessed."""
@@ -50,11 +50,7 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
         found[name] = {"prediction": answer, "seconds": looked + time.perf_counter() - began, "rows": len(rows)}
     given = {"label": np.array(test["label"])} if task.labels else {}
     own = "prediction" if task.labels else "picture_places"
-
-    def worth(name: str) -> float:
-        return figures([primary], given | {own: found[name]["prediction"]}).get(primary.name, 0.0)
-
-    return {name: found[name] for name in sorted(found, key=worth, reverse=True)}
+    return best_first(found, primary, given, own)
 
 
 def _seen(rows: Dataset, before: Any, pixel_range: list[float] | None) -> np.ndarray:

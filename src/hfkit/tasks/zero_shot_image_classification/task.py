@@ -161,11 +161,6 @@ class ImageText(PictureTask):
         } | ({"labels": Value("int64")} if labels else {})  # fmt: skip
         return beside(undecoded(dataset, "image"), dataset, columns, kinds)
 
-    def truncation(self, encoded: Dataset) -> dict[str, Any]:
-        """How many rows lost something of a caption to `max_length`."""
-        cut = sum(encoded["truncated"][:])
-        return {"rows": cut, "share": cut / max(1, len(encoded)), "max_length": self.max_length, "long_text": "head"}
-
     def to_evaluate(self, encoded: Dataset) -> Dataset:
         """The rows, each with its share of the classes' sentences, which are so read once and no more."""
         prompts = self.tokens(self.prompts())["input_ids"] if self.labels else []
