@@ -127,9 +127,11 @@ def settled_pictures(
 
 
 def rarest(rows: Rows) -> Sequence[Hashable]:
-    """What a row counts as when a split is drawn, whose label has `classes`, several or none: the rarest of them."""
-    counts = Counter(one for held in rows.label for one in set(held.classes))
-    return [min(held.classes, key=lambda one: (counts[one], one), default=-1) for held in rows.label]
+    """What a row counts as when a split is drawn, whose label has `classes` or lists them, several or none: the rarest
+    of them."""
+    every = [getattr(label, "classes", label) for label in rows.label]
+    counts = Counter(one for own in every for one in set(own))
+    return [min(own, key=lambda one: (counts[one], one), default=-1) for own in every]
 
 
 def share_of(role: str, arguments: DataArguments, card: DataCard | None) -> float:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -140,15 +141,23 @@ def build(
     return datasets.Dataset.from_dict(held, features=datasets.Features(features))
 
 
-def build_pictures(
-    rows: Rows, images: dict[str, str], columns: dict[str, tuple[Any, Any]], grouped: bool
-) -> datasets.Dataset:
-    """One split of pictures: `id`, the columns of the source that `images` names, the `columns` beside them, each with
-    its kind; and `group` where rows are `grouped` by a column."""
-    text = datasets.Value("string")
-    columns = {"id": (rows.id, text), **columns} | ({"group": (rows.unit, text)} if grouped else {})
-    held, kinds = ({name: pair[at] for name, pair in columns.items()} for at in (0, 1))
-    return pictured(rows.table, rows.index, images, held, kinds)
+def finished_pictures(
+    opened: Source,
+    splits: dict[str, Rows],
+    notes: list[str],
+    images: dict[str, str],
+    columns: Callable[[Rows], dict[str, tuple[Any, Any]]],
+    grouped: bool,
+    **told: Any,
+) -> LoadedData:
+    """As `finished`, of rows of pictures: `id`, the columns of the source that `images` names, what `columns` makes of
+    a split's rows, each with its kind, and `group` where rows are `grouped` by a column."""
+    data, text = {}, datasets.Value("string")
+    for role, rows in splits.items():
+        made = {"id": (rows.id, text), **columns(rows)} | ({"group": (rows.unit, text)} if grouped else {})
+        held, kinds = ({name: pair[at] for name, pair in made.items()} for at in (0, 1))
+        data[role] = pictured(rows.table, rows.index, images, held, kinds)
+    return finished(opened, data, notes, **told)
 
 
 def rename_labels(

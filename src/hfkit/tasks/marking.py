@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 import transformers
 from datasets import DatasetDict
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from hfkit.base.errors import HfkitError
 from hfkit.baselines.vision.timm_maps import fill, of_classifier
-from hfkit.models.adapting.freezing import in_head
+from hfkit.models.adapting.freezing import check_single, in_head
 from hfkit.models.adapting.heads import say_head
 from hfkit.models.adapting.image_processors import check_folder, read_processor
 from hfkit.models.inspection import first_line
@@ -69,6 +70,18 @@ def build(
     model, new = read_weights(folder, settings, config.trust_remote_code, auto_model=kind)
     say_head(model, keep and not any(in_head(model, name) for name in new), new, spec.labelled)
     return model, processor, new
+
+
+def check_alone(shown: Callable[[Any], torch.Tensor]) -> Callable[..., None]:
+    """The `check_training` of a task: a model is refused that fails in training on a batch of one, where there will be
+    such batches. `shown` gives what the fitted task shows a model of an empty picture, (1, channels, rows, columns)."""
+
+    def check(config: Any, task: Any, model: PreTrainedModel, processor: Any, data: DatasetDict | None) -> None:
+        if getattr(config, "per_device_train_batch_size", 2) == 1:
+            unfreezes = getattr(config, "unfreeze_epoch", None) is not None
+            check_single(model, shown(task.for_model(model.config, processor)), config.model, unfreezes)
+
+    return check
 
 
 def untrained(task: BaseTask, settings: PreTrainedConfig, processor: Any) -> PreTrainedModel:

@@ -7,7 +7,6 @@ import torch
 import transformers
 
 from hfkit.data.vision.given import picture_of
-from hfkit.inference.answering import check_count
 from hfkit.inference.looking import PicturePipeline
 from hfkit.tasks.classifying import ClassifyingPipeline
 from hfkit.tasks.image_classification.task import ImageClassification
@@ -20,16 +19,8 @@ class ImageClassificationPipeline(PicturePipeline, ClassifyingPipeline, transfor
     run asked for test-time augmentation. Pictures are answered in batches of 32, a generator as a stream.
     `mixed_precision` means what it does for texts: with auto, labels are float32's."""
 
-    of, exact = ImageClassification, False
+    of, exact, together = ImageClassification, False, 32
     reading: ImageClassification
-
-    def __init__(self, *, batch_size: int | None = None, **options: Any) -> None:
-        self.rows = 32 if batch_size is None else batch_size
-        check_count("batch_size", self.rows)
-        super().__init__(**options)
-
-    def at_once(self, batch_size: int | None) -> int:
-        return batch_size or self.rows
 
     def logits(self, rows: Sequence[Any], batch_size: int | None = None) -> torch.Tensor:
         """(pictures, labels) in float32 on the CPU: of paths, bytes, addresses or PIL images, one batch. Raises

@@ -1,16 +1,14 @@
 """The form of a segmenter: a picture in, the picture with its classes laid over it out."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from hfkit.hub.space.facts import Facts
 from hfkit.hub.space.forms import marked_form
 
-if TYPE_CHECKING:
-    from hfkit.hub.space.facts import Facts
 
-
-def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
+def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     return marked_form(gradio, answer, lambda one: (np.asarray(one["mask"]) / 255, one["label"]), "Classes")
 
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import ClassLabel, List
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.base.untrusted import read_text
@@ -14,6 +16,7 @@ from hfkit.config import DataArguments
 from hfkit.data.labels.names import ends
 from hfkit.data.sources.source import Source, on_disk, open_source
 from hfkit.data.splits import rarest, settled_pictures
+from hfkit.data.summary import LoadedData, finished_pictures
 from hfkit.data.tables.columns import group_of, row_ids
 from hfkit.data.tables.roles import choose_alone
 from hfkit.data.tables.rows import Rows, units
@@ -25,9 +28,6 @@ from hfkit.data.vision.pairs import pair_tables
 from hfkit.data.vision.pictures import image_column, located, looked_at
 from hfkit.data.vision.pixels import BadImage
 from hfkit.tasks.image_segmentation.config import MaskColumns
-
-if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
 
 MASK_NAMES = ("mask", "annotation", "label", "labels", "segmentation", "segmentation_mask", "mask_path", "label_path",
               "semantic_mask", "ground_truth", "gt", "pixel_values_mask")  # fmt: skip
@@ -47,7 +47,7 @@ class Held:
     digest: str
 
 
-def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
+def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> LoadedData:
     """Pictures with masks as three splits, or with `only_test` the test split alone (of a single file or folder, all).
 
     Folders of pictures and masks, COCO's JSON, a table of paths, or a data set with two columns of images. Columns
@@ -238,21 +238,15 @@ def _finish(
     levels: list[float] | None,
     notes: list[str],
     arguments: Arguments,
-) -> "LoadedData":
-    from datasets import ClassLabel, List
-
-    from hfkit.data.summary import build_pictures, finished
-
-    kind, images = List(ClassLabel(names=names)), {"image": columns[0], "mask": "mask"}
-    sizes = " / ".join(f"{len(rows):,}" for rows in splits.values())
-    grouped = group_of(arguments, opened.card) is not None
-    return finished(
+) -> LoadedData:
+    kind, sizes = List(ClassLabel(names=names)), " / ".join(f"{len(rows):,}" for rows in splits.values())
+    return finished_pictures(
         opened,
-        {
-            role: build_pictures(rows, images, {"label": ([list(one.classes) for one in rows.label], kind)}, grouped)
-            for role, rows in splits.items()
-        },
+        splits,
         notes,
+        {"image": columns[0], "mask": "mask"},
+        lambda rows: {"label": ([list(one.classes) for one in rows.label], kind)},
+        grouped=group_of(arguments, opened.card) is not None,
         problem_type="semantic_segmentation",
         reading=f"image = {columns[0]}, mask = {columns[1]}: classes {ends(names)}; {sizes} images",
         image_column=columns[0],

@@ -4,13 +4,12 @@ from typing import Any
 
 import torch
 from datasets import DatasetDict
-from transformers import PreTrainedModel, SegformerImageProcessor
+from transformers import SegformerImageProcessor
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING
 
 from hfkit.base.errors import HfkitError
 from hfkit.baselines.vision.configs import UNetConfig
 from hfkit.baselines.vision.processor import make_processor, native_shape, sample
-from hfkit.models.adapting.freezing import check_single
 from hfkit.models.adapting.image_processors import check_folder as check_folder
 from hfkit.models.adapting.image_processors import read_processor as read_processor
 from hfkit.models.inspection import refusing, trial
@@ -35,12 +34,9 @@ def build(config: Config, task: Task, data: DatasetDict | None) -> Built:
     return model, processor, new
 
 
-def check_training(config: Any, task: Task, model: PreTrainedModel, processor: Any, data: DatasetDict | None) -> None:
-    """Refuse a model that fails in training on a batch of one tile, where there will be such batches."""
-    if getattr(config, "per_device_train_batch_size", 2) == 1:
-        fitted: Any = task.for_model(model.config, processor)
-        tile = torch.zeros(1, fitted.seen.channels, fitted.tile_size, fitted.tile_size)
-        check_single(model, tile, config.model, getattr(config, "unfreeze_epoch", None) is not None)
+check_training = marking.check_alone(
+    lambda fitted: torch.zeros(1, fitted.seen.channels, fitted.tile_size, fitted.tile_size)
+)
 
 
 def _from_scratch(config: Config, task: Task, data: DatasetDict | None, fields: dict[str, Any]) -> Built:

@@ -1,25 +1,21 @@
 """Overlays: the few pictures that a run of masks keeps, so that its report needs neither the data nor the model."""
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
+from datasets import Dataset
 from PIL import Image
 
 from hfkit.data.vision.decode import decode
 from hfkit.data.vision.masks import VOID
 from hfkit.evaluation.metric import as_array
+from hfkit.runs.run import Run
 from hfkit.tasks import galleries
 from hfkit.tasks.image_segmentation.metrics import iou
-from hfkit.tasks.image_segmentation.task import ids_of
-
-if TYPE_CHECKING:
-    from datasets import Dataset
-
-    from hfkit.runs.run import Run
-    from hfkit.tasks.image_segmentation.task import ImageSegmentation
+from hfkit.tasks.image_segmentation.task import ImageSegmentation, ids_of
 
 SIDE = 320
 """Pixels of the longer side."""
@@ -41,7 +37,7 @@ def by_picture(confusions: np.ndarray) -> np.ndarray:
         return np.where(there > 0, iou(right, there, said), 0).sum(1) / (there > 0).sum(1)
 
 
-def keep(run: "Run", task: "ImageSegmentation", model: torch.nn.Module, test: "Dataset", table: pa.Table) -> None:
+def keep(run: Run, task: ImageSegmentation, model: torch.nn.Module, test: Dataset, table: pa.Table) -> None:
     """Write pictures.parquet, see `galleries.keep`: each picture, its mask, the answer and where the two differ; the
     examples as they are."""
 
@@ -52,7 +48,7 @@ def keep(run: "Run", task: "ImageSegmentation", model: torch.nn.Module, test: "D
     galleries.keep(run, "overlay", drawn)
 
 
-def _layers(task: "ImageSegmentation", model: torch.nn.Module, row: dict[str, Any]) -> dict[str, bytes]:
+def _layers(task: ImageSegmentation, model: torch.nn.Module, row: dict[str, Any]) -> dict[str, bytes]:
     picture, truth = decode(row["image"], pixel_range=task.pixel_range), ids_of(row["mask"])
     device = next(model.parameters()).device
     with torch.inference_mode():
@@ -71,7 +67,7 @@ def _coloured(grey: np.ndarray, ids: np.ndarray) -> np.ndarray:
     return 0.45 * grey + 0.55 * over
 
 
-def _example(task: "ImageSegmentation", row: dict[str, Any]) -> bytes:
+def _example(task: ImageSegmentation, row: dict[str, Any]) -> bytes:
     """The middle of a picture at its own scale, as PNG."""
     picture = decode(row["image"], pixel_range=task.pixel_range)
     left, top = max(0, (picture.width - SIDE) // 2), max(0, (picture.height - SIDE) // 2)

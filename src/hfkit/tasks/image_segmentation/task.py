@@ -47,7 +47,6 @@ class ImageSegmentation(MarkedTask):
     READING = ("tta", "tile_size", "image_size", "pixel_range")
     MADE = ("done", "seen")
     name = "image-segmentation"
-    auto_model = "AutoModelForSemanticSegmentation"
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:

@@ -1,16 +1,14 @@
 """The form of a detector: a picture in, the picture with its boxes out."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hfkit.data.vision.boxes.voc import SIDES
+from hfkit.hub.space.facts import Facts
 from hfkit.hub.space.forms import marked_form
 
-if TYPE_CHECKING:
-    from hfkit.hub.space.facts import Facts
 
-
-def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
+def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     def mark(one: dict[str, Any]) -> tuple[Any, str]:
         return tuple(one["box"][side] for side in SIDES), f"{one['label']} {one['score']:.2f}"
 

@@ -1,14 +1,16 @@
 """load: pictures with boxes around their objects, as checked splits."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import ClassLabel, List, Value
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
 from hfkit.data.labels.names import ends
 from hfkit.data.sources.source import Source, on_disk, open_source
 from hfkit.data.splits import rarest, settled_pictures
+from hfkit.data.summary import LoadedData, finished_pictures
 from hfkit.data.tables.columns import group_of, row_ids
 from hfkit.data.tables.roles import choose_alone
 from hfkit.data.tables.rows import Rows, units
@@ -22,9 +24,6 @@ from hfkit.data.vision.boxes.yolo import yolo_tables
 from hfkit.data.vision.decode import Facts
 from hfkit.data.vision.pictures import image_column, looked_at
 from hfkit.tasks.object_detection.config import BoxColumns
-
-if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
 
 
 @dataclass
@@ -41,7 +40,7 @@ class Held:
     void: tuple[bool, ...]
 
 
-def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
+def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> LoadedData:
     """Pictures with boxes as three splits, or with `only_test` the test split alone (of a single file or folder, all).
 
     COCO's JSON, Pascal VOC's XML, YOLO's text files, a table of boxes, or a data set with a column of objects. Columns
@@ -132,16 +131,23 @@ def _finish(
     levels: list[float] | None,
     notes: list[str],
     arguments: Arguments,
-) -> "LoadedData":
-    from hfkit.data.summary import finished
+) -> LoadedData:
+    def columns(rows: Rows) -> dict[str, tuple[Any, Any]]:
+        return {
+            "label": ([list(one.classes) for one in rows.label], List(ClassLabel(names=names))),
+            "boxes": ([list(map(list, one.boxes)) for one in rows.label], List(List(Value("float64")))),
+            "void": ([list(one.void) for one in rows.label], List(Value("bool"))),
+        }
 
     sizes = " / ".join(f"{len(rows):,}" for rows in splits.values())
     boxes = " / ".join(f"{sum(len(held.classes) for held in rows.label):,}" for rows in splits.values())
-    grouped = group_of(arguments, opened.card) is not None
-    return finished(
+    return finished_pictures(
         opened,
-        {role: _dataset(rows, names, grouped) for role, rows in splits.items()},
+        splits,
         notes,
+        {"image": "image"},
+        columns,
+        grouped=group_of(arguments, opened.card) is not None,
         problem_type="object_detection",
         reading=f"pictures with boxes: classes {ends(names)}; {sizes} pictures with {boxes} boxes",
         image_column=arguments.image_column or "image",
@@ -149,16 +155,3 @@ def _finish(
         label_names=names,
         pixel_range=levels,
     )
-
-
-def _dataset(rows: Rows, names: Sequence[str], grouped: bool) -> Any:
-    from datasets import ClassLabel, List, Value
-
-    from hfkit.data.summary import build_pictures
-
-    columns = {
-        "label": ([list(one.classes) for one in rows.label], List(ClassLabel(names=list(names)))),
-        "boxes": ([list(map(list, one.boxes)) for one in rows.label], List(List(Value("float64")))),
-        "void": ([list(one.void) for one in rows.label], List(Value("bool"))),
-    }
-    return build_pictures(rows, {"image": "image"}, columns, grouped)

@@ -5,13 +5,12 @@ from typing import Any
 
 import torch
 from datasets import DatasetDict
-from transformers import PreTrainedModel, RTDetrImageProcessor
+from transformers import RTDetrImageProcessor
 from transformers.models.auto.modeling_auto import MODEL_FOR_OBJECT_DETECTION_MAPPING
 
 from hfkit.base.errors import HfkitError
 from hfkit.baselines.vision.configs import DetectorConfig
 from hfkit.baselines.vision.processor import make_processor, sample
-from hfkit.models.adapting.freezing import check_single
 from hfkit.models.adapting.image_processors import check_folder as check_folder
 from hfkit.models.adapting.image_processors import read_processor as read_processor
 from hfkit.models.inspection import refusing, say, trial
@@ -40,12 +39,7 @@ def build(config: Config, task: Task, data: DatasetDict | None) -> Built:
     return model, processor, new
 
 
-def check_training(config: Any, task: Task, model: PreTrainedModel, processor: Any, data: DatasetDict | None) -> None:
-    """Refuse a model that fails in training on a batch of one picture, where there will be such batches."""
-    if getattr(config, "per_device_train_batch_size", 2) == 1:
-        fitted: Any = task.for_model(model.config, processor)
-        picture = fitted.seen([torch.zeros(3, 96, 128, dtype=torch.uint8)])
-        check_single(model, picture, config.model, getattr(config, "unfreeze_epoch", None) is not None)
+check_training = marking.check_alone(lambda fitted: fitted.seen([torch.zeros(3, 96, 128, dtype=torch.uint8)]))
 
 
 def _from_scratch(config: Config, task: Task, data: DatasetDict | None, fields: dict[str, Any]) -> Built:

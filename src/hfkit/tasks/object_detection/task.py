@@ -47,7 +47,6 @@ class ObjectDetection(MarkedTask):
     READING = ("tile_size", "max_boxes", "pixel_range", "threshold")
     MADE = ("processor", "masked")
     name = "object-detection"
-    auto_model = "AutoModelForObjectDetection"
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:

@@ -1,20 +1,18 @@
 """The form of a model of sentences: a sentence and others in, how near each of them is out."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hfkit.base.sanitize import line
+from hfkit.hub.space.facts import Facts
 from hfkit.hub.space.forms import mistake, told
-
-if TYPE_CHECKING:
-    from hfkit.hub.space.facts import Facts
-    from hfkit.runs.run import Run
+from hfkit.runs.run import Run
 
 LONGEST = 400
 """Characters of an example's text."""
 
 
-def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
+def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     """Arguments of a gradio.Interface over a pipeline."""
 
     def ask(sentence: str, others: str) -> list[list[Any]]:
@@ -34,7 +32,7 @@ def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
     }
 
 
-def examples(run: "Run", at_most: int) -> list[list[str]]:
+def examples(run: Run, at_most: int) -> list[list[str]]:
     """Test queries for the form, each beside its own text and those of its neighbours."""
     rows = run.predictions().select(["text", "text_pair"]).to_pylist()[: at_most * 4]
     others = [line(row["text_pair"], LONGEST) for row in rows]

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import Dataset, Features, List, Value
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.splits import alike, group_of, settled
+from hfkit.data.summary import LoadedData, finished
 from hfkit.data.tables.columns import row_ids, unused
 from hfkit.data.tables.roles import choose_alone
 from hfkit.data.tables.rows import Rows, check_missing, check_strings, units
@@ -16,9 +19,6 @@ from hfkit.data.text.keys import folded
 from hfkit.tasks.sentence_similarity.config import MatchArguments
 from hfkit.tasks.sentence_similarity.rows.beir import GRADE, beir_folder, read_beir
 from hfkit.tasks.sentence_similarity.rows.columns import Columns, choose
-
-if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Beside:
     negatives: list[str] = field(default_factory=list)
 
 
-def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
+def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> LoadedData:
     """Queries and documents as three splits, or with `only_test` the test split alone (of a single file, all of it).
 
     Pairs, triplets with negatives, pairs with a score, or a BEIR folder. Splits are drawn by documents, and no query
@@ -152,9 +152,7 @@ def _finish(
     group: str | None,
     corpus: dict[str, str] | None,
     notes: list[str],
-) -> "LoadedData":
-    from hfkit.data.summary import finished
-
+) -> LoadedData:
     made = {role: _graded(rows, group) for role, rows in splits.items()} if columns.score else {}
     for role, rows in splits.items():
         if not columns.score:
@@ -180,8 +178,6 @@ def _finish(
 
 
 def _graded(rows: Rows, group: str | None) -> Any:
-    from datasets import Dataset
-
     held = {"id": rows.id, **rows.inputs, "score": [one.grade for one in rows.label]}
     return Dataset.from_dict(held | ({"group": rows.unit} if group else {}))
 
@@ -189,8 +185,6 @@ def _graded(rows: Rows, group: str | None) -> Any:
 def _matched(rows: Rows, role: str, group: str | None, corpus: dict[str, str] | None) -> Any:
     """The data set of a split: in training a row a right document, else a row a query. What the corpus holds beside is
     dealt out over the rows, each of which brings its share of documents to search in."""
-    from datasets import Dataset, Features, List, Value
-
     queries, ids = [folded(text) for text in rows.inputs["text"]], _document_ids(rows)
     right: dict[Any, list[int]] = {}
     wrong: dict[str, list[int]] = {}

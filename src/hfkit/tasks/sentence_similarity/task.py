@@ -69,7 +69,6 @@ class SentenceSimilarity(TextTask):
     READING = (
         "task", "max_length", "pooling", "normalize", "query_prefix", "document_prefix", "matryoshka_dims", "padding",
     )  # fmt: skip
-    auto_model = "AutoModel"
     joint = True
 
     @property
@@ -84,11 +83,7 @@ class SentenceSimilarity(TextTask):
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
-        """See `hfkit.build_task`.
-
-        Raises:
-            HfkitError: The rows are not what the loss learns of.
-        """
+        """See `hfkit.build_task`. Raises HfkitError: the rows are not what the loss learns of."""
         check_reads(config.task, data)
         columns = set(data["train"].column_names)
         loss = config.loss if config.loss != "auto" else "cosine" if "score" in columns else "ranking"
@@ -114,12 +109,9 @@ class SentenceSimilarity(TextTask):
         return super().reading() | {"matryoshka_dims": list(self.matryoshka_dims)}
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """A copy with what the model says where the flags said nothing, and its limit and padding.
-
-        Raises:
-            HfkitError: `max_length` is above what the model can read, or a prefix fills it; more dimensions are asked
-                for than the model's vectors have.
-        """
+        """A copy with what the model says where the flags said nothing, and its limit and padding. Raises HfkitError:
+        `max_length` is above what the model can read, or a prefix fills it; more dimensions are asked for than the
+        model's vectors have."""
         saved = settle_tokens(model_config, processor)
         told: dict[str, Any] = {
             name: value if value is not None else saved.get(name, usual)

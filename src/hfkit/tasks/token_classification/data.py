@@ -1,7 +1,6 @@
 """load: texts with a tag for each of their words, as checked splits."""
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,7 +11,7 @@ from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
 from hfkit.data.labels.names import canonical, ends, finder
 from hfkit.data.sources.source import Source, open_source
-from hfkit.data.splits import carve, limited, remove_repeats
+from hfkit.data.splits import carve, limited, rarest, remove_repeats
 from hfkit.data.summary import LoadedData, finished
 from hfkit.data.tables.columns import group_of, row_ids
 from hfkit.data.tables.roles import choose_alone
@@ -53,8 +52,8 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
         splits = remove_repeats(splits, notes, keep=arguments.keep_duplicates)
         if "train" in splits:
             splits["train"] = _by_sentences(splits, opened, arguments, notes)
-            splits = carve(splits, _rarest, arguments, opened.card, notes)
-        splits = limited(splits, _rarest, arguments, notes)
+            splits = carve(splits, rarest, arguments, opened.card, notes)
+        splits = limited(splits, rarest, arguments, notes)
     return _finish(opened, layout, names, {"test": splits["test"]} if only_test else splits, notes)
 
 
@@ -187,12 +186,6 @@ def _matched(rows: Rows, role: str, names: list[str], drop: bool, of_model: bool
         rows = rows.without(first)
     rows.label = [[ids[tag] for tag in tags] for tags in rows.label]
     return rows
-
-
-def _rarest(rows: Rows) -> Sequence[Hashable]:
-    """What a text counts as when a split is drawn: its rarest tag."""
-    counts = Counter(tag for tags in rows.label for tag in set(tags))
-    return [min(tags, key=lambda tag: (counts[tag], tag)) for tags in rows.label]
 
 
 def _finish(opened: Source, layout: Layout, names: list[str], splits: dict[str, Rows], notes: list[str]) -> LoadedData:

@@ -1,18 +1,16 @@
 """The form of a model of pictures and texts: a picture and some labels in, bars out."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hfkit.hub.space.facts import Facts
 from hfkit.hub.space.forms import BARS, asked_picture, chosen, mistake, told
-
-if TYPE_CHECKING:
-    from hfkit.hub.space.facts import Facts
 
 SHOWN = 30
 """Classes that the form proposes at most."""
 
 
-def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
+def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     def ask(picture: Any, labels: str = "") -> Any:
         file = chosen(gradio, picture)
         wanted = [one.strip() for one in labels.splitlines() if one.strip()] or about.labels

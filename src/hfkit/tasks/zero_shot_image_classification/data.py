@@ -3,7 +3,9 @@
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import ClassLabel, List, Value
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
@@ -13,6 +15,7 @@ from hfkit.data.sources.folder_tables import tables_in
 from hfkit.data.sources.image_folders import SPLITS, pictures_below
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.splits import group_of, settled_pictures
+from hfkit.data.summary import LoadedData, finished_pictures
 from hfkit.data.tables.columns import row_ids, unused
 from hfkit.data.tables.roles import choose_alone
 from hfkit.data.tables.rows import Rows, check_missing, units
@@ -20,21 +23,9 @@ from hfkit.data.tables.table import Table, counted, is_missing
 from hfkit.data.text.keys import folded
 from hfkit.data.vision.pictures import image_column, looked_at, unnamed
 
-if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
-
 CAPTIONS = (
-    "captions",
-    "caption",
-    "sentences",
-    "sentence",
-    "text",
-    "raw",
-    "alt_text",
-    "description",
-    "title",
-    "comment",
-)
+    "captions", "caption", "sentences", "sentence", "text", "raw", "alt_text", "description", "title", "comment",
+)  # fmt: skip
 CLASSES = ("label", "labels", "class", "class_name", "category")
 IN_A_DICT = ("raw", "caption", "text", "sentence")
 """What a caption may be called where a cell lists several as COCO's files do."""
@@ -57,7 +48,7 @@ class Held:
     name: str | None  # of its class
 
 
-def load(arguments: DataArguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
+def load(arguments: DataArguments, only_test: bool = False, label_names: list[str] | None = None) -> LoadedData:
     """Pictures with captions as three splits, or with `only_test` the test split alone (of a single file, all of it).
 
     A caption a row, where rows of the same picture are put together; a list of captions a row; a text file beside each
@@ -102,9 +93,8 @@ def _with_texts(arguments: DataArguments) -> Source | None:
         try:
             lines = text.read_text(encoding="utf-8-sig").splitlines() if text.is_file() else []
         except (UnicodeDecodeError, OSError) as error:
-            raise HfkitError(
-                f"The captions cannot be read: {error}", where=str(text), fix="save it as UTF-8"
-            ) from error
+            what = f"The captions cannot be read: {error}"
+            raise HfkitError(what, where=str(text), fix="save it as UTF-8") from error
         for name, value in (("image", str(file.absolute())), ("captions", lines), ("id", below)):
             table.columns[name].append(value)
     for table in tables.values():
@@ -243,28 +233,27 @@ def _classes(splits: dict[str, Rows], opened: Source, known: list[str] | None, n
 def _finish(
     opened: Source, splits: dict[str, Rows], columns: Columns, names: list[str], levels: list[float] | None,
     notes: list[str], group: str | None,
-) -> "LoadedData":  # fmt: skip
-    from datasets import ClassLabel, List, Value
-
-    from hfkit.data.summary import build_pictures, finished
-
-    made = {}
-    for role, rows in splits.items():
-        beside: dict[str, tuple[Any, Any]] = {}
+) -> LoadedData:  # fmt: skip
+    def beside(rows: Rows) -> dict[str, tuple[Any, Any]]:
+        found: dict[str, tuple[Any, Any]] = {}
         if columns.caption:
-            beside["captions"] = [list(one.captions) for one in rows.label], List(Value("string"))
+            found["captions"] = [list(one.captions) for one in rows.label], List(Value("string"))
         if names:
-            beside["label"] = [names.index(one.name) for one in rows.label], ClassLabel(names=names)
-        made[role] = build_pictures(rows, {"image": columns.image}, beside, bool(group))
+            found["label"] = [names.index(one.name) for one in rows.label], ClassLabel(names=names)
+        return found
+
     sizes = " / ".join(f"{len(rows):,}" for rows in splits.values())
     captions = " / ".join(f"{sum(len(one.captions) for one in rows.label):,}" for rows in splits.values())
     parts = [f"caption = {columns.caption}"] if columns.caption else []
     parts += [f"class = {columns.label}: {short(names)}"] if columns.label else []
     with_captions = f" with {captions} captions" if columns.caption else ""
-    return finished(
+    return finished_pictures(
         opened,
-        made,
+        splits,
         notes,
+        {"image": columns.image},
+        beside,
+        grouped=bool(group),
         problem_type="single_label_classification" if names else "retrieval",
         reading=f"image = {columns.image}, {', '.join(parts)}; {sizes} pictures{with_captions}",
         image_column=columns.image,

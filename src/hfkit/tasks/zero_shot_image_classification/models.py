@@ -1,7 +1,7 @@
 """Models of pictures and texts: from scratch, or any of transformers' with two towers and a learnt scale."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from datasets import DatasetDict
@@ -18,11 +18,9 @@ from hfkit.models.inspection import check_vocabulary, refusing, trial
 from hfkit.models.loading import Built, quiet, read_config, read_tokenizer, read_weights
 from hfkit.models.names import locate
 from hfkit.models.settings import override, set_dropout
+from hfkit.tasks import Task
 from hfkit.tasks.zero_shot_image_classification import SPEC
 from hfkit.tasks.zero_shot_image_classification.config import Config
-
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
 
 LOOKED_AT = 256
 """Training pictures that a baseline is shaped by."""
@@ -31,7 +29,7 @@ SIGMOID = {"logit_scale_init_value": 2.3026, "logit_bias_init_value": -10.0}
 """Where SigLIP's paper (section 3.2) starts: ln 10, and a bias by which no pair belongs together."""
 
 
-def build(config: Config, task: "Task", data: DatasetDict | None) -> Built:
+def build(config: Config, task: Task, data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, which has been shown a picture and a text, its processor, and the parameters
     that no checkpoint has filled."""
     model, processor, new = (_from_scratch if config.model.startswith("baseline:") else _pretrained)(config, task, data)
@@ -60,7 +58,7 @@ def _from_scratch(config: Config, task: Any, data: DatasetDict | None) -> Built:
     return untrained(AutoModelForZeroShotImageClassification, settings), processor, []
 
 
-def _pretrained(config: Config, task: "Task", data: DatasetDict | None) -> Built:
+def _pretrained(config: Config, task: Task, data: DatasetDict | None) -> Built:
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)
     settings = read_config(folder, config.model, config.trust_remote_code)

@@ -60,7 +60,6 @@ class ImageText(PictureTask):
     READING = ("labels", "templates", "max_length", "pixel_range", "unseen", "captioned")
     MADE = ("seen", "processor", "fill", "pad_token_id")
     name = "zero-shot-image-classification"
-    auto_model = "AutoModelForZeroShotImageClassification"
     joint = True
 
     @classmethod
