@@ -69,6 +69,7 @@ def beside(pictures: Dataset, rows: Dataset, columns: Mapping[str, Any], kinds: 
     `length` is 1 (a picture is one of anything) and `truncated` False."""
     count = len(rows)
     ids = rows["id"][:] if "id" in rows.column_names else list(map(str, range(count)))
-    held = {"id": ids, "length": [1] * count, "truncated": [False] * count} | dict(columns)
-    features = {"id": Value("string"), "length": Value("int32"), "truncated": Value("bool")} | dict(kinds)
+    usual = {"length": [1] * count, "truncated": [False] * count}
+    held = {"id": ids, **columns} | {name: value for name, value in usual.items() if name not in columns}
+    features = {"id": Value("string"), **kinds} | {"length": Value("int32"), "truncated": Value("bool")}
     return concatenate_datasets([pictures, Dataset.from_dict(held, features=Features(features))], axis=1)

@@ -157,6 +157,7 @@ class ImageText(PictureTask):
         } | ({"labels": labels} if labels else {})
         kinds = {
             "texts": List(List(Value("int32"))), "captions": Value("int32"), "keys": List(Value("int64")),
+            "length": Value("int32"), "truncated": Value("bool"),
         } | ({"labels": Value("int64")} if labels else {})  # fmt: skip
         return beside(undecoded(dataset, "image"), dataset, columns, kinds)
 
