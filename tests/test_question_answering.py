@@ -469,7 +469,7 @@ def test_the_cards_snippet_answers_the_same(run: Path, capsys: pytest.CaptureFix
     asked = {"Who wrote it?": "film", "The book was written by Ada in 1843.": "the warm film was brilliant 5"}
     code = said["code"].replace("@PLACE@", repr(str(run / "model")))
     for shown, short in asked.items():  # which the tiny model reads in one window
-        assert shown in code and shown in app.example(Run(run).info)
+        assert shown in code and shown in app.example
         code = code.replace(shown, short)
     exec(code, {})
     pipe = hfkit.pipeline(run, mixed_precision="no")

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from hfkit.data.cards.card import ROLES, DataCard
 from hfkit.data.tables.columns import group_of
 from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import counted
+from hfkit.data.vision.pictures import pixel_range
 
 _WHY = "; a class or group is held out at least once where it can be, and never all of it"
 DEFAULT_SHARE = 0.1
@@ -96,10 +97,41 @@ def carve(
     return {role: splits[role] for role in ROLES}
 
 
+def settled(
+    splits: dict[str, Rows],
+    strata: Strata,
+    arguments: DataArguments,
+    card: DataCard | None,
+    notes: list[str],
+    apart: Mapping[str, str] | None = None,
+) -> dict[str, Rows]:
+    """The splits as they are learnt and judged: without repeats, held out where the source lacks them, kept apart by
+    the columns that `apart` names (and what their texts are called), and no more rows than are asked for."""
+    splits = remove_repeats(splits, notes, keep=arguments.keep_duplicates)
+    if "train" in splits:
+        splits = carve(splits, strata, arguments, card, notes)
+    for column, called in (apart or {}).items():
+        splits = keep_apart(splits, column, called, notes, keep=arguments.keep_duplicates)
+    return limited(splits, strata, arguments, notes)
+
+
+def settled_pictures(
+    splits: dict[str, Rows], strata: Strata, arguments: DataArguments, card: DataCard | None, notes: list[str]
+) -> tuple[dict[str, Rows], list[float] | None]:
+    """As `settled`, of rows of pictures; and what becomes black and white of those of more than 8 bits."""
+    splits, levels = remove_repeats(splits, notes, keep=arguments.keep_duplicates), None
+    if "train" in splits:
+        splits = carve(splits, strata, arguments, card, notes)
+        levels = pixel_range({role: rows.table for role, rows in splits.items()}, arguments.pixel_range, notes)
+    return limited(splits, strata, arguments, notes), levels
+
+
 def rarest(rows: Rows) -> Sequence[Hashable]:
-    """What a row counts as when a split is drawn, whose label has `classes`, several or none: the rarest of them."""
-    counts = Counter(one for held in rows.label for one in set(held.classes))
-    return [min(held.classes, key=lambda one: (counts[one], one), default=-1) for held in rows.label]
+    """What a row counts as when a split is drawn, whose label has `classes` or lists them, several or none: the rarest
+    of them."""
+    every = [getattr(label, "classes", label) for label in rows.label]
+    counts = Counter(one for own in every for one in set(own))
+    return [min(own, key=lambda one: (counts[one], one), default=-1) for own in every]
 
 
 def share_of(role: str, arguments: DataArguments, card: DataCard | None) -> float:

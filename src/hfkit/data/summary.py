@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from hfkit.data.sources.source import Source
 from hfkit.data.tables.columns import Columns
 from hfkit.data.tables.rows import Rows
 from hfkit.data.text.chats import said, unpacked
-from hfkit.data.vision.decode import data_of
+from hfkit.data.vision.decode import data_of, undecoded
 from hfkit.data.vision.pictures import pictured
 
 if TYPE_CHECKING:
@@ -140,6 +141,25 @@ def build(
     return datasets.Dataset.from_dict(held, features=datasets.Features(features))
 
 
+def finished_pictures(
+    opened: Source,
+    splits: dict[str, Rows],
+    notes: list[str],
+    images: dict[str, str],
+    columns: Callable[[Rows], dict[str, tuple[Any, Any]]],
+    grouped: bool,
+    **told: Any,
+) -> LoadedData:
+    """As `finished`, of rows of pictures: `id`, the columns of the source that `images` names, what `columns` makes of
+    a split's rows, each with its kind, and `group` where rows are `grouped` by a column."""
+    data, text = {}, datasets.Value("string")
+    for role, rows in splits.items():
+        made = {"id": (rows.id, text), **columns(rows)} | ({"group": (rows.unit, text)} if grouped else {})
+        held, kinds = ({name: pair[at] for name, pair in made.items()} for at in (0, 1))
+        data[role] = pictured(rows.table, rows.index, images, held, kinds)
+    return finished(opened, data, notes, **told)
+
+
 def rename_labels(
     rows: datasets.Dataset, names: list[str], origin: str, drop: bool
 ) -> tuple[datasets.Dataset, list[str]]:
@@ -203,8 +223,7 @@ def _fingerprint(rows: datasets.Dataset, names: list[str] | None) -> str:
     columns = [rows[name][:] for name in order + list(DOCUMENTS[1:]) if name in rows.column_names]
     for name in ("image", "mask"):
         if name in rows.column_names:
-            undecoded = rows.select_columns(name).cast_column(name, datasets.Image(decode=False))
-            columns.append([hashlib.sha256(data_of(row[name])).hexdigest() for row in undecoded])
+            columns.append([hashlib.sha256(data_of(row[name])).hexdigest() for row in undecoded(rows, name)])
     labels = rows["label"][:] if "label" in rows.column_names else [None] * len(rows)
     for *texts, label in zip(*columns, labels, strict=True):
         if names is not None:

@@ -168,3 +168,9 @@ def named(name: str) -> Metric:
 def _known() -> dict[str, Metric]:
     known = [spec.offers("metrics", "METRICS") or () for spec in reversed(specs())]  # our own names are ours
     return {metric.name: metric for metrics in known for metric in metrics}
+
+
+def as_lists(values: Iterable[np.ndarray]) -> np.ndarray:
+    """(rows,) of lists, one of each array: predictions of which every row has a length of its own."""
+    listed = [one.tolist() for one in values]
+    return np.fromiter(listed, dtype=object, count=len(listed))

@@ -8,6 +8,11 @@ BLOCK = 2**25
 """Similarities that are held at once: 128 MiB in float32."""
 
 
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """The vectors at length 1, over the last side."""
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True).clip(min=1e-12))
+
+
 def highest(scores: np.ndarray, top_k: int) -> np.ndarray:
     """(rows, at most `top_k`) places of each row's highest scores, the highest first; of equal ones the first place."""
     width = scores.shape[1]

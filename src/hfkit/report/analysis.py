@@ -1,6 +1,7 @@
 """What the predictions show beyond the headline: by class, by length, by claimed probability, and where they fail."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -73,6 +74,16 @@ class Predictions:
         if self.multi:
             return ", ".join(name for name, on in zip(self.names, value, strict=True) if on) or "(none)"
         return self.names[int(value)]
+
+
+@contextmanager
+def written(run: Run) -> Iterator[None]:
+    """Around what reads predictions.parquet, which may come from anyone. Raises HfkitError: it is not as hfkit writes
+    it."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise HfkitError(f"{run.path / 'predictions.parquet'} lacks what hfkit writes: {error}") from error
 
 
 def confusion(seen: Predictions) -> np.ndarray:

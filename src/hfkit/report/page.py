@@ -114,9 +114,9 @@ def job(info: Mapping[str, Any]) -> str:
 
 
 def _said(info: Mapping[str, Any], name: str, default: Any) -> Any:
-    """What the run's task says of it in app.py."""
-    own = find(str(info["task"])).offers("app", name)
-    return own(info) if own else default
+    """What the run's task says of it in app.py, perhaps whatever the run."""
+    own = find(str(info["task"])).offers("app", name) or default
+    return own(info) if callable(own) else own
 
 
 def command(run: Run) -> str:

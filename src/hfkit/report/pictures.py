@@ -61,6 +61,21 @@ def kept_tiles(table: pa.Table, run: Run, rows: int, others: tuple[str, ...] = (
     return found
 
 
+def kept_layers(run: Run, part: str, ids: pa.ChunkedArray, values: np.ndarray) -> list[Row]:
+    """The kept pictures of this part, beside which a run keeps examples: a line a row of the test split, `{"id",
+    "value", "tiles"}`, in their order; `ids` and `values` are those of all rows. Raises as `kept_tiles`."""
+    table = run.table("pictures.parquet")
+    lines: dict[int, Row] = {}
+    for tile in kept_tiles(table, run, len(ids)) if table is not None else []:
+        row = int(tile["row"])
+        if tile["part"] == part:
+            line = lines.setdefault(row, {"id": ids[row].as_py(), "value": values[row], "tiles": []})
+            line["tiles"].append(tile)
+        elif tile["part"] != "class":
+            raise damaged(run)
+    return list(lines.values())
+
+
 def _shown(image: bytes, run: Run) -> Row:
     try:
         with Image.open(io.BytesIO(image), formats=list(FORMATS)) as opened:

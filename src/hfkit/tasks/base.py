@@ -1,6 +1,6 @@
 """BaseTask: what is asked of a task, and what one does where it does not say otherwise."""
 
-from dataclasses import Field, asdict
+from dataclasses import Field, asdict, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import uuid4
 
@@ -56,13 +56,18 @@ class BaseTask:
     READING: ClassVar[tuple[str, ...]] = ()
     """Fields that a model's config keeps under `hfkit`: how its inputs are read."""
 
+    MADE: ClassVar[tuple[str, ...]] = ()
+    """Fields that are no settings: `for_model` makes them of the processor, which is saved with the model."""
+
     name: str  # the task's main name
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def settings(self) -> dict[str, Any]:
-        """All fields as JSON, after what all tasks of the class have in common."""
+        """All fields but those of `MADE` as JSON, after what all tasks of the class have in common."""
         common = [name for name in ("name", "problem_type") if hasattr(type(self), name)]
-        fields = asdict(self)
+        own: Any = self  # a dataclass, which this class alone is not
+        fields = asdict(replace(own, **dict.fromkeys(self.MADE)))  # which would copy a processor
+        fields = {name: value for name, value in fields.items() if name not in self.MADE}
         return {name: getattr(self, name) for name in common if name not in fields} | fields
 
     @classmethod
@@ -104,6 +109,13 @@ class BaseTask:
         """What the model's config has to hold: labels by name, problem type, and `hfkit`, the task's own settings."""
         return {"hfkit": self.reading()}
 
+    def telling(self, model_config: "PreTrainedConfig", **settled: Any) -> Self:
+        """A copy with what was `settled`; the model's config is told what it keeps of the task."""
+        own: Any = self
+        task: Self = replace(own, **settled)
+        model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.reading()}
+        return task
+
     def for_model(self, model_config: "PreTrainedConfig", processor: Any) -> Self:
         """A copy that fits the model: its order of the labels, its limits, its padding."""
         raise NotImplementedError
@@ -113,8 +125,10 @@ class BaseTask:
         raise NotImplementedError
 
     def truncation(self, encoded: "Dataset") -> dict[str, Any]:
-        """How many encoded rows lost something to `max_length`."""
-        raise NotImplementedError
+        """How many encoded rows lost something to `max_length`. The keys are those of texts: a picture has no length,
+        and nothing of it is cut off."""
+        cut, most = sum(encoded["truncated"][:]), getattr(self, "max_length", None)
+        return {"rows": cut, "share": cut / max(1, len(encoded)), "max_length": most, "long_text": "head"}
 
     def to_train(self, encoded: "Dataset") -> "Dataset":
         """Encoded rows as training batches them: the same, or windows of long ones, or several in one."""

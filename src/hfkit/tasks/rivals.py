@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from datasets import Dataset
 from numpy.typing import ArrayLike
 
 from hfkit.data.labels.problem import encoder, names_of
+from hfkit.evaluation.metric import Metric, figures
 
 Answer = dict[str, Any]
 """{"prediction", "probabilities" (not for regression), "seconds"}, a row an example: (rows,) and (rows, classes);
@@ -21,6 +22,18 @@ def drawn(rows: int, most: int, seed: int) -> np.ndarray:
     if rows <= most:
         return np.arange(rows)
     return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
+def best_first(
+    found: Mapping[str, Answer], primary: Metric, given: Mapping[str, Any], own: str = "prediction"
+) -> dict[str, Answer]:
+    """The rivals, that first which does best on these very rows by the primary metric: the verdict on a model is about
+    it. `given` are the columns that the metric reads beside a rival's answers, which it calls `own`."""
+
+    def worth(name: str) -> float:
+        return figures([primary], {**given, own: found[name]["prediction"]}).get(primary.name, 0.0)
+
+    return {name: found[name] for name in sorted(found, key=worth, reverse=True)}
 
 
 def majority(train_labels: ArrayLike, rows: int, problem_type: str, classes: int | None = None) -> Answer:

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 from hfkit.base.errors import HfkitError, nearest
 
+BRIEF: Mapping[str, Any] = {
+    "warmup_steps": 0.1, "lr_scheduler_type": "cosine",
+    "eval_strategy": "no", "save_strategy": "no", "load_best_model_at_end": False,
+}  # fmt: skip
+"""What a demo changes that is learnt in one go, without a look at the validation split."""
+
 
 @dataclass(frozen=True)
 class TaskSpec:

@@ -32,11 +32,8 @@ class TextTask(BaseTask):
         """A copy with what was `settled`, and the token and the side that batches are filled with: the side that the
         model was built or opened with, else the tokenizer's. The config is told `hfkit`."""
         saved = getattr(model_config, "hfkit", None) or {}
-        own: Any = self
         side = saved.get("padding") or processor.padding_side
-        task: Self = replace(own, pad_token_id=model_config.pad_token_id, padding=side, **settled)
-        model_config.hfkit = {**saved, **task.reading()}
-        return task
+        return self.telling(model_config, pad_token_id=model_config.pad_token_id, padding=side, **settled)
 
     def parts(
         self, inputs: dict[str, torch.Tensor], at_once: int | None = None

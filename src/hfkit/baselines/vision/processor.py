@@ -5,22 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from datasets import Dataset
-from datasets import Image as ImageFeature
 from PIL.Image import Image
 from transformers import ViTImageProcessor
 
-from hfkit.data.vision.decode import decode_again
-
-
-def undecoded(rows: Dataset) -> Dataset:
-    """The column `image` alone, as {"bytes", "path"}, which `decode` takes."""
-    return rows.select_columns("image").cast_column("image", ImageFeature(decode=False))
+from hfkit.data.vision.decode import decode_again, undecoded
 
 
 def sample(train: Dataset, count: int, pixel_range: Sequence[float] | None = None) -> list[Image]:
     """At most `count` decoded pictures from all over the split: files often stand in the order of their classes."""
     rows = np.unique(np.linspace(0, len(train) - 1, min(count, len(train))).astype(int))
-    return [decode_again(stored, pixel_range=pixel_range) for stored in undecoded(train.select(rows))["image"]]
+    return [decode_again(stored, pixel_range=pixel_range) for stored in undecoded(train.select(rows), "image")["image"]]
 
 
 def native_shape(images: Sequence[Image], largest: int = 64) -> tuple[int, int]:

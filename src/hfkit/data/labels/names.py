@@ -115,6 +115,11 @@ def short(names: Iterable[str], limit: int = 10) -> str:
     return ", ".join(names[:limit]) + (f", ... ({len(names)} in all)" if len(names) > limit else "")
 
 
+def ends(names: Sequence[str]) -> str:
+    """The names; of more than ten the first nine and the last."""
+    return ", ".join(names if len(names) <= 10 else [*names[:9], "...", names[-1]])
+
+
 def natural(name: str) -> tuple[int, float, str]:
     """Numbers in their order, before names in theirs; nan, which is neither above nor below, is a name."""
     try:

@@ -9,7 +9,7 @@ from datasets import ClassLabel, Dataset, List, Value
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.labels.column import MULTI, REGRESSION, SINGLE, UNLABELLED
-from hfkit.data.labels.names import finder
+from hfkit.data.labels.names import ends, finder
 from hfkit.data.tables.table import is_number
 
 
@@ -48,10 +48,9 @@ def in_words(problem_type: str, names: Sequence[str], splits: Sequence[dict[str,
     if problem_type == REGRESSION:
         low, high = min(split["min"] for split in splits), max(split["max"] for split in splits)
         return f"a number from {low:g} to {high:g}"
-    shown = ", ".join(names if len(names) <= 10 else [*names[:9], "...", names[-1]])
     if problem_type == MULTI:
-        return f"any of {len(names)} labels {shown}"
-    return f"{len(names)} {'class' if len(names) == 1 else 'classes'} {shown}"
+        return f"any of {len(names)} labels {ends(names)}"
+    return f"{len(names)} {'class' if len(names) == 1 else 'classes'} {ends(names)}"
 
 
 def problem_of(feature: Any, asked: str) -> tuple[str, list[str]]:

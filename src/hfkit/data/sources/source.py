@@ -37,6 +37,19 @@ class Source:
     # With --streaming the rows of each split, read as they are asked for; then the tables are empty
     streams: dict[str, RowStream] = field(default_factory=dict)
 
+    @classmethod
+    def of_tables(cls, name: str, path: Path, tables: dict[str, Table], notes: Sequence[str] = ()) -> "Source":
+        """Of files that a task reads itself; what their tables left out is told before the `notes`."""
+        told = [*(note for table in tables.values() for note in table.notes), *notes]
+        return cls(name, "file", str(path), tables, single=len(tables) == 1, notes=told)
+
+
+def on_disk(name: str) -> Path | None:
+    """The file or folder that a data set's name stands for; None where it is no such path."""
+    path = Path(name).expanduser()
+    apart = name.startswith("demo:") or "://" in name or "\0" in name or len(name) > 4000
+    return path if not apart and path.exists() else None
+
 
 def open_source(arguments: DataArguments, images: bool = False) -> Source:
     """Reads the tables that `arguments.dataset` means; one that says of each row which split it is of, as splits.
@@ -133,8 +146,7 @@ def _files(name: str, path: Path, arguments: DataArguments, images: bool) -> Sou
     if path.is_dir() and (stray or (not beside and (images or is_image_folder(path)))):
         arguments.check_no_csv(str(path))
         tables = idx_tables(path) if idx_files(path) else image_tables(path, arguments.skip_corrupt)
-        notes = [note for table in tables.values() for note in table.notes]
-        return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes + stray)
+        return Source.of_tables(name, path, tables, stray)
     by_split, other = _files_by_split(path, arguments) if path.is_dir() else ({"train": [path]}, [])
 
     def read(split: str, files: Sequence[Path], arguments: DataArguments) -> Table:
@@ -158,8 +170,7 @@ def of_files(
         streams = {split: FileRows(str(path), files, arguments, start) for split, files in by_split.items()}
         return streamed(name, "file", str(path), streams, notes)
     tables = {split: read(split, files, arguments) for split, files in by_split.items()}
-    notes = [*(note for table in tables.values() for note in table.notes), *notes]
-    return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
+    return Source.of_tables(name, path, tables, notes)
 
 
 def streamed(

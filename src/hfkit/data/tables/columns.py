@@ -1,6 +1,6 @@
 """Which column is the text and which the label: by flag, by card, by name, by content; never a silent guess."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +78,13 @@ def choose_columns(
 def group_of(arguments: DataArguments, card: DataCard | None) -> str | None:
     """The column whose equal values belong together: the one that is asked for, else the card's."""
     return arguments.group_column or (card.group if card else None)
+
+
+def unused(tables: Mapping[str, Table], used: Collection[str | None], never: Collection[str] = ID_NAMES) -> list[str]:
+    """A note on the columns of some splits that are not `used`; those of the names that are `never` told left out."""
+    names = dict.fromkeys(name for table in tables.values() for name in table.columns)
+    left = [name for name in names if name not in used and name.casefold() not in never]
+    return [f"columns not used: {', '.join(left)}"] if left else []
 
 
 _FLAGS = "name the columns with --text_column, --text_pair_column, --label_column; for images with --image_column"

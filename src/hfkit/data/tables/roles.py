@@ -33,6 +33,14 @@ def choose_splits(
     return {role: tables[chosen[role]] for role in ROLES if role in chosen}, notes
 
 
+def choose_alone(
+    source: "Source", arguments: DataArguments, only_test: bool = False
+) -> tuple[dict[str, Table], list[str]]:
+    """As `choose_splits`; but with `only_test` the test split alone, where the source has one: nothing else is read."""
+    tables, notes = choose_splits(source, arguments, only_test)
+    return {"test": tables["test"]} if only_test and "test" in tables else tables, notes
+
+
 def renamed(chosen: dict[str, str], source: "Source") -> list[str]:
     """A note for each role that a split of another name plays."""
     other = {role: name for role, name in chosen.items() if name != role and len(source.tables) > 1}

@@ -111,6 +111,11 @@ def is_number(text: str) -> bool:
         return False
 
 
+def listed(cell: Any) -> list[Any]:
+    """What a cell holds that may list several values; those that are missing are left out."""
+    return [one for one in (cell if isinstance(cell, list | tuple) else [cell]) if not is_missing(one)]
+
+
 def counted(number: int, noun: str) -> str:
     """`1 row`, `2,000 rows`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

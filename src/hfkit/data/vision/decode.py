@@ -24,6 +24,7 @@ from hfkit.data.vision.pixels import PixelRange, is_deep, is_halved, middle, num
 
 if TYPE_CHECKING:
     import torch
+    from datasets import Dataset
 
 T = TypeVar("T")
 
@@ -233,3 +234,13 @@ def _bytes(image: Image.Image, data: bytes, pixel_range: PixelRange | None) -> "
 
 def _too_large(size: str) -> str:
     return f"is larger than {MAX_PIXELS:,} pixels ({size}): it could be made to fill the memory"
+
+
+def undecoded(rows: "Dataset", *columns: str) -> "Dataset":
+    """These columns alone, the pictures in them as {"bytes", "path"}, which `decode` takes."""
+    from datasets import Image as ImageFeature
+
+    rows = rows.select_columns(list(columns))
+    for name in [name for name, kind in rows.features.items() if isinstance(kind, ImageFeature)]:
+        rows = rows.cast_column(name, ImageFeature(decode=False))
+    return rows

@@ -137,17 +137,13 @@ class _Pictures:
         self.below, self.skip, self.bad, self.files = below, skip, list[str](), iter(below.files)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        return self
-
-    def __next__(self) -> dict[str, Any]:
         for file in self.files:
             try:
                 if self.skip:
                     decode(file)
-                return {"id": self.below.name(file), "text": self.below.name(file), "file": file}
+                yield {"id": self.below.name(file), "text": self.below.name(file), "file": file}
             except BadImage as error:
                 self.bad.append(f"{self.below.name(file)} {error}")
-        raise StopIteration
 
     def notes(self) -> list[str]:
         """Those that are left out are told, each with why."""
@@ -167,19 +163,16 @@ class _Documents:
         self.rows: Iterator[Row] = iter(source.rows)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        return self
-
-    def __next__(self) -> dict[str, Any]:
         for place, row in self.rows:
             text = row.get(self.column)
             if isinstance(text, str) and not is_missing(text):
-                return {"id": self._id(place, row), "text": self._titled(row, text)}
+                yield {"id": self._id(place, row), "text": self._titled(row, text)}
+                continue
             if not self.skip:
                 fix = "mend the row, or --skip_bad_rows leaves such rows out"
                 what = f"The row has no text in its column {self.column!r}: {repr(text)[:80]}"
                 raise HfkitError(what, where=place, fix=fix)
             self.skipped += 1
-        raise StopIteration
 
     def _titled(self, row: dict[str, Any], text: str) -> str:
         title = row.get(self.title) if self.title else None

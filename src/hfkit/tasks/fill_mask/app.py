@@ -1,6 +1,5 @@
 """The form of a masked language model: a text with a gap in, the likeliest words out."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from hfkit.base.sanitize import line
@@ -39,9 +38,5 @@ def examples(run: Run, at_most: int) -> list[list[str]]:
     return found[:at_most]
 
 
-def example(info: Mapping[str, Any]) -> str:
-    return 'f"Write a text with a {model.tokenizer.mask_token} in it."'
-
-
-def job(info: Mapping[str, Any]) -> str:
-    return "masked language modelling"
+example = 'f"Write a text with a {model.tokenizer.mask_token} in it."'
+job = "masked language modelling"

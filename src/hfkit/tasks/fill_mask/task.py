@@ -1,7 +1,7 @@
 """Fill-mask: a model that sees both sides of a hidden word learns to say it."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -75,8 +75,8 @@ class FillMask(TextTask):
         if length <= len(before) + len(after):
             what = "No word fits beside the special tokens."
             raise HfkitError(what, where=f"--max_length {length}", fix="64 or more")
-        task = replace(
-            self,
+        return self.telling(
+            model_config,
             max_length=length,
             mask_token_id=processor.mask_token_id,
             pad_token_id=processor.pad_token_id or 0,
@@ -85,8 +85,6 @@ class FillMask(TextTask):
             after=after,
             padding=saved.get("padding") or processor.padding_side,
         )
-        model_config.hfkit = {**saved, **task.reading()}
-        return task
 
     @property
     def around(self) -> int:

@@ -14,8 +14,8 @@ import numpy as np
 from datasets import Dataset
 from PIL.Image import Resampling
 
-from hfkit.baselines.vision.processor import native_shape, sample, undecoded
-from hfkit.data.vision.decode import decode_again
+from hfkit.baselines.vision.processor import native_shape, sample
+from hfkit.data.vision.decode import decode_again, undecoded
 from hfkit.tasks.rivals import Answer, drawn, linear, majority, targets
 
 LARGEST = {1: 32, 3: 16}
@@ -77,7 +77,7 @@ def _pixels(rows: Dataset, side: int, channels: int, pixel_range: Sequence[float
     first = 0
     # Decoding leaves Python's lock alone, so threads do.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for batch in undecoded(rows).iter(512):
+        for batch in undecoded(rows, "image").iter(512):
             found[first : first + len(batch["image"])] = list(pool.map(small, batch["image"]))
             first += len(batch["image"])
     return found

@@ -1,51 +1,26 @@
 """ImageClassificationPipeline: transformers' own, reading pictures as training did, in batches."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from PIL import Image
 
 from hfkit.data.vision.given import picture_of
-from hfkit.inference.answering import check_count
+from hfkit.inference.looking import PicturePipeline
 from hfkit.tasks.classifying import ClassifyingPipeline
 from hfkit.tasks.image_classification.task import ImageClassification
 
 
-def pipeline(model: transformers.PreTrainedModel, processor: Any, **options: Any) -> "ImageClassificationPipeline":
-    """See `hfkit.pipeline`."""
-    return ImageClassificationPipeline(model=model, image_processor=processor, **options)
-
-
-class ImageClassificationPipeline(ClassifyingPipeline, transformers.ImageClassificationPipeline):
+class ImageClassificationPipeline(PicturePipeline, ClassifyingPipeline, transformers.ImageClassificationPipeline):
     """transformers' pipeline, with the same answers and three differences.
 
     A picture is decoded as at training: upright, 16 bits scaled, what is transparent white; and mirrored too where the
     run asked for test-time augmentation. Pictures are answered in batches of 32, a generator as a stream.
     `mixed_precision` means what it does for texts: with auto, labels are float32's."""
 
-    one = (str, Path, bytes, Image.Image)
+    of, exact, together = ImageClassification, False, 32
     reading: ImageClassification
-
-    def __init__(
-        self,
-        *,
-        model: transformers.PreTrainedModel,
-        image_processor: Any,
-        mixed_precision: str = "auto",
-        task: str = "image-classification",
-        **options: Any,
-    ) -> None:
-        given = options.pop("batch_size", None)
-        self.rows = 32 if given is None else given
-        check_count("batch_size", self.rows)
-        super().__init__(model=model, image_processor=image_processor, task=task, **options)
-        self.settle(ImageClassification.from_model(model.config, image_processor), mixed_precision)
-
-    def at_once(self, batch_size: int | None) -> int:
-        return batch_size or self.rows
 
     def logits(self, rows: Sequence[Any], batch_size: int | None = None) -> torch.Tensor:
         """(pictures, labels) in float32 on the CPU: of paths, bytes, addresses or PIL images, one batch. Raises
@@ -63,3 +38,6 @@ class ImageClassificationPipeline(ClassifyingPipeline, transformers.ImageClassif
         with self.computing(dtype):
             answers = self.reading.logits(self.model, {"pixel_values": batch})
         return answers.cpu().clone()  # a tensor of inference mode cannot be written into
+
+
+pipeline = ImageClassificationPipeline.over

@@ -1,6 +1,6 @@
 """Image segmentation: each pixel of a picture gets a class."""
 
-from hfkit.tasks.spec import TaskSpec
+from hfkit.tasks.spec import BRIEF, TaskSpec
 
 SPEC = TaskSpec(
     names=("image-segmentation",),
@@ -21,10 +21,6 @@ SPEC = TaskSpec(
         "learning_rate": 3e-3,
         "num_train_epochs": 10,
         "per_device_train_batch_size": 8,
-        "warmup_steps": 0.1,
-        "lr_scheduler_type": "cosine",
-        "eval_strategy": "no",
-        "save_strategy": "no",
-        "load_best_model_at_end": False,
+        **BRIEF,
     },
 )

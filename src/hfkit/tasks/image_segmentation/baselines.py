@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from datasets import Image as ImageFeature
 from PIL.Image import Image
 
-from hfkit.data.vision.decode import decode_again
+from hfkit.data.vision.decode import decode_again, undecoded
 from hfkit.data.vision.masks import VOID
 from hfkit.tasks.image_segmentation.metrics import confusion
 from hfkit.tasks.image_segmentation.task import ids_of
@@ -31,13 +30,13 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
     "seconds", "rows"}. Otsu's threshold (1979), the better way round in training, where there are two classes."""
     names, deep = list(map(str, settings["labels"])), settings.get("pixel_range")
     rows = np.unique(np.linspace(0, len(train) - 1, min(FITTED, len(train))).astype(int))
-    pairs = [_pair(row, names, deep) for row in _undecoded(train.select(rows))]
+    pairs = [_pair(row, names, deep) for row in undecoded(train.select(rows), "image", "mask")]
     ways: dict[str, Any] = {"filters_logreg": _Filters(pairs, len(names), seed)}
     if len(names) == 2:
         ways["otsu_threshold"] = _Otsu(pairs)
     ways["majority"] = _Largest(pairs)
     found: dict[str, list[np.ndarray]] = {name: [] for name in ways}
-    for row in _undecoded(test):
+    for row in undecoded(test, "image", "mask"):
         image, mask = _pair(row, names, deep)
         for name, way in ways.items():
             began = time.perf_counter()
@@ -48,11 +47,6 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
         name: {"prediction": np.stack(found[name]), "seconds": way.seconds, "rows": len(rows)}
         for name, way in ways.items()
     }
-
-
-def _undecoded(rows: Dataset) -> Dataset:
-    kept = rows.select_columns(["image", "mask", "label"])
-    return kept.cast_column("image", ImageFeature(decode=False)).cast_column("mask", ImageFeature(decode=False))
 
 
 def _pair(row: dict[str, Any], names: Sequence[str], deep: Sequence[float] | None) -> tuple[Image, np.ndarray]:

@@ -6,27 +6,28 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import ClassLabel, List
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.base.untrusted import read_text
 from hfkit.config import DataArguments
-from hfkit.data.sources.source import Source, open_source
-from hfkit.data.splits import carve, limited, rarest, remove_repeats
+from hfkit.data.labels.names import ends
+from hfkit.data.sources.source import Source, on_disk, open_source
+from hfkit.data.splits import rarest, settled_pictures
+from hfkit.data.summary import LoadedData, finished_pictures
 from hfkit.data.tables.columns import group_of, row_ids
-from hfkit.data.tables.roles import choose_splits
+from hfkit.data.tables.roles import choose_alone
 from hfkit.data.tables.rows import Rows, units
 from hfkit.data.tables.table import Table, counted
 from hfkit.data.vision.coco import coco_files, mask_table
 from hfkit.data.vision.decode import Facts
 from hfkit.data.vision.masks import VOID, Legend, Values, class_table, counted_values, legend_of, read_mask
 from hfkit.data.vision.pairs import pair_tables
-from hfkit.data.vision.pictures import image_column, located, looked_at, pictured, pixel_range
+from hfkit.data.vision.pictures import image_column, located, looked_at
 from hfkit.data.vision.pixels import BadImage
 from hfkit.tasks.image_segmentation.config import MaskColumns
-
-if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
 
 MASK_NAMES = ("mask", "annotation", "label", "labels", "segmentation", "segmentation_mask", "mask_path", "label_path",
               "semantic_mask", "ground_truth", "gt", "pixel_values_mask")  # fmt: skip
@@ -46,7 +47,7 @@ class Held:
     digest: str
 
 
-def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
+def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> LoadedData:
     """Pictures with masks as three splits, or with `only_test` the test split alone (of a single file or folder, all).
 
     Folders of pictures and masks, COCO's JSON, a table of paths, or a data set with two columns of images. Columns
@@ -55,20 +56,12 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
     HfkitError: as `hfkit.load_data`; a mask that is missing, of another size than its picture, or of values of which no
     class is known."""
     opened = _paired(arguments) or open_source(arguments, images=True)
-    tables, notes = choose_splits(opened, arguments, only_test)
-    whole = "train" not in tables
-    if only_test and "test" in tables:
-        tables = {"test": tables["test"]}
+    tables, notes = choose_alone(opened, arguments, only_test)
     with after(notes):
         image, mask = _columns(tables, opened, arguments)
         splits, legend = _rows(tables, image, mask, opened, arguments, label_names, notes)
         names = legend.names
-        splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
-        levels = None
-        if "train" in splits:
-            splits = carve(splits, rarest, arguments, opened.card, notes)
-            levels = pixel_range({role: rows.table for role, rows in splits.items()}, arguments.pixel_range, notes)
-        splits = limited(splits, rarest, arguments, notes)
+        splits, levels = settled_pictures(splits, rarest, arguments, opened.card, notes)
         for role, rows in splits.items():
             there = {one for held in rows.label for one in held.classes}
             absent = [name for id, name in enumerate(names) if id not in there]
@@ -81,21 +74,19 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
 def _paired(arguments: Arguments) -> Source | None:
     """The folders of pictures and masks, or the COCO files, that `--dataset` names; None where it names others."""
     name = arguments.dataset.strip()
-    path = Path(name).expanduser()
-    if name.startswith("demo:") or "://" in name or "\0" in name or len(name) > 4000 or not path.exists():
+    path = on_disk(name)
+    if path is None:
         return None
     if path.is_dir() and (tables := pair_tables(path, arguments.skip_corrupt)):
         arguments.check_no_csv(str(path))
-        notes = [note for table in tables.values() for note in table.notes]
-        return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
+        return Source.of_tables(name, path, tables)
     files = coco_files(path)
     tables = {split: mask_table(file, path if path.is_dir() else path.parent) for split, file in files.items()}
     if not tables:
         return None
     if len({tuple(table.label_names["mask"]) for table in tables.values()}) > 1:
         raise HfkitError("The COCO files have different categories", where=", ".join(map(str, files.values())))
-    notes = [note for table in tables.values() for note in table.notes]
-    return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
+    return Source.of_tables(name, path, tables)
 
 
 def _columns(tables: dict[str, Table], opened: Source, arguments: Arguments) -> tuple[str, str]:
@@ -247,30 +238,19 @@ def _finish(
     levels: list[float] | None,
     notes: list[str],
     arguments: Arguments,
-) -> "LoadedData":
-    from hfkit.data.summary import finished
-
-    sizes = " / ".join(f"{len(rows):,}" for rows in splits.values())
-    shown = ", ".join(names if len(names) <= 10 else [*names[:9], "...", names[-1]])
-    grouped = group_of(arguments, opened.card) is not None
-    return finished(
+) -> LoadedData:
+    kind, sizes = List(ClassLabel(names=names)), " / ".join(f"{len(rows):,}" for rows in splits.values())
+    return finished_pictures(
         opened,
-        {role: _dataset(rows, names, columns[0], grouped) for role, rows in splits.items()},
+        splits,
         notes,
+        {"image": columns[0], "mask": "mask"},
+        lambda rows: {"label": ([list(one.classes) for one in rows.label], kind)},
+        grouped=group_of(arguments, opened.card) is not None,
         problem_type="semantic_segmentation",
-        reading=f"image = {columns[0]}, mask = {columns[1]}: classes {shown}; {sizes} images",
+        reading=f"image = {columns[0]}, mask = {columns[1]}: classes {ends(names)}; {sizes} images",
         image_column=columns[0],
         label_column=columns[1],
         label_names=names,
         pixel_range=levels,
     )
-
-
-def _dataset(rows: Rows, names: list[str], image: str, grouped: bool) -> Any:
-    from datasets import ClassLabel, List, Value
-
-    held: dict[str, Any] = {"id": rows.id, "label": [list(one.classes) for one in rows.label]}
-    kinds: dict[str, Any] = {"id": Value("string"), "label": List(ClassLabel(names=names))}
-    if grouped:
-        held["group"], kinds["group"] = rows.unit, Value("string")
-    return pictured(rows.table, rows.index, {"image": image, "mask": "mask"}, held, kinds)

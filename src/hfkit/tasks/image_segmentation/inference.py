@@ -1,7 +1,6 @@
 """ImageSegmentationPipeline: transformers' own, reading pictures in tiles as training and judging did."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,39 +9,19 @@ import transformers
 from PIL import Image
 
 from hfkit.data.vision.given import picture_of
-from hfkit.inference.answering import AnsweringPipeline
+from hfkit.inference.looking import PicturePipeline
 from hfkit.tasks.image_segmentation.task import ImageSegmentation
 
 
-def pipeline(model: transformers.PreTrainedModel, processor: Any, **options: Any) -> "ImageSegmentationPipeline":
-    """See `hfkit.pipeline`."""
-    return ImageSegmentationPipeline(model=model, image_processor=processor, **options)
-
-
-class ImageSegmentationPipeline(AnsweringPipeline, transformers.ImageSegmentationPipeline):
+class ImageSegmentationPipeline(PicturePipeline, transformers.ImageSegmentationPipeline):
     """transformers' pipeline: of a picture a list with {"label", "mask", "score"} of each class that is found, in the
     order of the classes; a mask is 255 where the class is, of the picture's size, and the score the mean probability
     there. Two differences: pictures are read upright and in overlapping tiles, in all the ways that the run asked for
     at test time; and they are of any size. `mixed_precision` auto is float32, since there is a label at every pixel.
     """
 
-    one = (str, Path, bytes, Image.Image)
+    of = ImageSegmentation
     reading: ImageSegmentation
-
-    def __init__(
-        self,
-        *,
-        model: transformers.PreTrainedModel,
-        image_processor: Any,
-        mixed_precision: str = "auto",
-        task: str = "image-segmentation",
-        **options: Any,
-    ) -> None:
-        super().__init__(model=model, image_processor=image_processor, task=task, **options)
-        self.settle(ImageSegmentation.from_model(model.config, image_processor), mixed_precision, exact=True)
-
-    def at_once(self, batch_size: int | None) -> int:
-        return 1  # a picture is many tiles
 
     def answered(self, rows: Sequence[Any], batch_size: int | None = None) -> Iterator[torch.Tensor]:
         """(classes, height, width) probabilities of each picture, on the CPU."""
@@ -77,3 +56,6 @@ class ImageSegmentationPipeline(AnsweringPipeline, transformers.ImageSegmentatio
             inputs: Any = self.image_processor
             pixels = inputs(images=images, return_tensors="pt")["pixel_values"].to(self.device)
             return self.model(pixel_values=pixels).logits.cpu().clone()
+
+
+pipeline = ImageSegmentationPipeline.over

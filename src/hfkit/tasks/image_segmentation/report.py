@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from hfkit.base.errors import HfkitError
 from hfkit.evaluation.metric import as_array
 from hfkit.evaluation.stats import resampled
 from hfkit.report import plots
-from hfkit.report.analysis import Predictions
+from hfkit.report.analysis import Predictions, written
 from hfkit.report.page import section
-from hfkit.report.pictures import Row, damaged, kept_tiles
+from hfkit.report.pictures import kept_layers
 from hfkit.report.svg import Plot
 from hfkit.runs.run import Run
 from hfkit.tasks.image_segmentation.metrics import BINS, dice, iou
@@ -24,16 +23,13 @@ CLASSES = 60
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
     """What the page shows of masks."""
-    try:
+    with written(run):
         confusions = as_array(seen.table["confusion"]).astype(np.int64)
         bins = as_array(seen.table["calibration"]).astype(float).reshape(len(seen), 3, BINS).sum(0)
         if confusions.shape[1] != len(seen.names) ** 2:
             raise ValueError("another number of classes")
-    except (KeyError, ValueError, TypeError) as error:
-        raise HfkitError(f"{run.path / 'predictions.parquet'} lacks what hfkit writes: {error}") from error
-    tiles = _pictures(run, len(seen))
-    values, ids = by_picture(confusions), seen.table["id"].to_pylist()
-    lines = [{"id": ids[row], "iou": values[row], "tiles": layers} for row, layers in tiles.items()]
+    values = by_picture(confusions)
+    lines = kept_layers(run, "overlay", seen.table["id"], values)
     context: dict[str, Any] = {
         "classes": _classes(confusions, seen.names),
         "count": len(seen.names),
@@ -84,15 +80,3 @@ def _reliability(bins: np.ndarray) -> Markup:
     plot.line([(0, 0), (1, 1)], "s2 dashed")
     there = pixels > 0
     return plot.line(list(zip(claimed[there] / pixels[there], right[there] / pixels[there], strict=True)), "s0").svg()
-
-
-def _pictures(run: Run, rows: int) -> dict[int, list[Row]]:
-    """The kept pictures of each row, the worst row first."""
-    table = run.table("pictures.parquet")
-    lines: dict[int, list[Row]] = {}
-    for tile in kept_tiles(table, run, rows) if table is not None else []:
-        if tile["part"] == "overlay":
-            lines.setdefault(int(tile["row"]), []).append(tile)
-        elif tile["part"] != "class":
-            raise damaged(run)
-    return lines

@@ -1,7 +1,7 @@
 """ImageSegmentation: each pixel of a picture gets a class; learnt on tiles, judged on whole pictures."""
 
 import io
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -13,29 +13,23 @@ from transformers import PreTrainedConfig
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.vision.augment import seeded, steps
-from hfkit.data.vision.decode import decode_again
+from hfkit.data.vision.decode import decode_again, undecoded
 from hfkit.data.vision.masks import VOID, png, read_mask
 from hfkit.data.vision.reading import ImageReading
 from hfkit.data.vision.tiles import blended, resized, turned
 from hfkit.data.vision.together import PRESETS, STEPS, tile_of
-from hfkit.tasks.base import BaseTask
-from hfkit.tasks.classification import in_order_of, label_names
+from hfkit.tasks.classification import in_order_of
 from hfkit.tasks.image_segmentation.config import Config
 from hfkit.tasks.image_segmentation.losses import by_tile
 from hfkit.tasks.image_segmentation.metrics import boundaries, calibration, confusion
+from hfkit.tasks.pictures import AT_ONCE, MOST_TILES, MarkedTask, beside, range_of
 
 USUAL = 256
 """Pixels a side of a baseline's tile, where none is asked for."""
 
-AT_ONCE = 1 << 20
-"""Pixels of the tiles that are answered together: sixteen of 256 x 256."""
-
-MOST_TILES = 64
-"""Of one picture in an epoch: a slide of a billion pixels is no hundred thousand rows."""
-
 
 @dataclass(frozen=True)
-class ImageSegmentation(BaseTask):
+class ImageSegmentation(MarkedTask):
     """Any AutoModelForSemanticSegmentation."""
 
     labels: list[str]
@@ -50,8 +44,9 @@ class ImageSegmentation(BaseTask):
     done: bool = field(default=False, compare=False)  # the model is: `tta` counts
     seen: ImageReading | None = field(default=None, compare=False)  # how a tile becomes numbers, by `for_model`
 
+    READING = ("tta", "tile_size", "image_size", "pixel_range")
+    MADE = ("done", "seen")
     name = "image-segmentation"
-    auto_model = "AutoModelForSemanticSegmentation"
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
@@ -69,34 +64,8 @@ class ImageSegmentation(BaseTask):
             config.tile_size,
             config.image_size,
             config.seed,
-            getattr(getattr(data, "summary", None), "pixel_range", config.pixel_range or None),
+            range_of(config, data),
         )
-
-    @classmethod
-    def from_model(cls, model_config: PreTrainedConfig, processor: Any) -> Self:
-        saved = getattr(model_config, "hfkit", None) or {}
-        kept = {key: saved[key] for key in ("tta", "tile_size", "image_size", "pixel_range") if key in saved}
-        return cls(label_names(model_config), **kept).for_model(model_config, processor)
-
-    def settings(self) -> dict[str, Any]:
-        """All fields as JSON, with the task's name; not how a tile becomes numbers, which the processor says."""
-        fields = asdict(replace(self, seen=None))
-        return {"name": self.name, **{name: value for name, value in fields.items() if name not in ("seen", "done")}}
-
-    @property
-    def classes(self) -> list[str]:
-        """The classes, in their order."""
-        return self.labels
-
-    def model_kwargs(self) -> dict[str, Any]:
-        """Fields of the model's config."""
-        kept = {name: getattr(self, name) for name in ("tta", "tile_size", "image_size", "pixel_range")}
-        return {
-            "num_labels": len(self.labels),
-            "id2label": dict(enumerate(self.labels)),
-            "label2id": {label: index for index, label in enumerate(self.labels)},
-            "hfkit": {"task": self.name} | {name: value for name, value in kept.items() if value is not None},
-        }
 
     def for_model(self, model_config: PreTrainedConfig, processor: Any) -> Self:
         """A copy with the classes in the model's order (matched by name), its tile and how that becomes numbers."""
@@ -112,39 +81,22 @@ class ImageSegmentation(BaseTask):
         seen = ImageReading(tile, tile, channels, mean, std, "bilinear", processor, pixel_range=self.pixel_range)
         weights = dict(zip(self.labels, self.class_weights, strict=True)) if self.class_weights else None
         ordered = [weights[label] for label in labels] if weights else None
-        task = replace(self, labels=labels, class_weights=ordered, tile_size=tile, seen=seen)
-        model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.model_kwargs()["hfkit"]}
-        return task
+        return self.telling(model_config, labels=labels, class_weights=ordered, tile_size=tile, seen=seen)
 
     def encode(self, dataset: Dataset, processor: Any) -> Dataset:
         """Rows in the same order: `id`, `image` and `mask` as they are stored, the mask with the ids of the model's
         classes; `tiles` (that the picture has room for), `length` (1) and `truncated` (False). Raises HfkitError: the
         split has a class that the task does not know."""
-        rows, names = len(dataset), dataset.features["label"].feature.names
-        ids = dataset["id"][:] if "id" in dataset.column_names else [str(row) for row in range(rows)]
-        stored = dataset.select_columns(["image", "mask"])
-        stored = stored.cast_column("image", Image(decode=False)).cast_column("mask", Image(decode=False))
+        names = dataset.features["label"].feature.names
+        stored = undecoded(dataset, "image", "mask")
         if list(names) != self.labels:
-            if unknown := sorted(set(names) - set(self.labels)):
-                raise HfkitError(f"The model knows no class {', '.join(unknown)}; it knows {', '.join(self.labels)}")
             table = np.full(256, VOID, dtype=np.uint8)
-            table[: len(names)] = [self.labels.index(name) for name in names]
+            table[: len(names)] = self.ids_of(names)
             renamed = [{"bytes": png(table[ids_of(mask)]), "path": None} for mask in stored["mask"]]
             masks = Dataset.from_dict({"mask": renamed}, features=Features(mask=Image(decode=False)))
             stored = concatenate_datasets([stored.select_columns("image"), masks], axis=1)
-        columns = {"id": ids, "tiles": [self._tiles(mask) for mask in stored["mask"]]}
-        columns |= {"length": [1] * rows, "truncated": [False] * rows}
-        kinds = {"id": Value("string"), "tiles": Value("int32"), "length": Value("int32"), "truncated": Value("bool")}
-        return concatenate_datasets([stored, Dataset.from_dict(columns, features=Features(kinds))], axis=1)
-
-    def truncation(self, encoded: Dataset) -> dict[str, Any]:
-        """Nothing is cut off. The keys are those of texts."""
-        return {"rows": 0, "share": 0.0, "max_length": None, "long_text": "head"}
-
-    def to_train(self, encoded: Dataset) -> Dataset:
-        """Each picture as often as tiles fit into it: an epoch sees about as many pixels as there are."""
-        rows = [row for row, tiles in enumerate(encoded["tiles"]) for _ in range(tiles)]
-        return encoded if len(rows) == len(encoded) else encoded.select(rows)
+        tiles = [self._tiles(mask) for mask in stored["mask"]]
+        return beside(stored, dataset, {"tiles": tiles}, {"tiles": Value("int32")})
 
     def read(self, dataset: Dataset, rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
         """Rows with bytes: in training `tile` (channels, tile, tile), cut and changed at random; in evaluation
@@ -264,7 +216,7 @@ def ids_of(mask: dict[str, Any]) -> np.ndarray:
 def _balanced(train: Dataset, classes: int) -> list[float]:
     """Weights of the classes by 1 / their pixels: 1 on average over the pixels, and 1 for a class without any."""
     counts = np.zeros(256)
-    for mask in train.select_columns("mask").cast_column("mask", Image(decode=False))["mask"]:
+    for mask in undecoded(train, "mask")["mask"]:
         counts += np.bincount(ids_of(mask).ravel(), minlength=256)
     counts = counts[:classes]
     shares = counts / max(counts.sum(), 1)

@@ -1,6 +1,6 @@
 """Object detection: a box around each object of a picture, and its class."""
 
-from hfkit.tasks.spec import TaskSpec
+from hfkit.tasks.spec import BRIEF, TaskSpec
 
 SPEC = TaskSpec(
     names=("object-detection",),
@@ -19,10 +19,6 @@ SPEC = TaskSpec(
         "learning_rate": 3e-3,
         "num_train_epochs": 14,
         "per_device_train_batch_size": 8,
-        "warmup_steps": 0.1,
-        "lr_scheduler_type": "cosine",
-        "eval_strategy": "no",
-        "save_strategy": "no",
-        "load_best_model_at_end": False,
+        **BRIEF,
     },
 )

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset
-from datasets import Image as ImageFeature
 from PIL import Image
 
-from hfkit.data.vision.decode import decode_again
+from hfkit.data.vision.decode import decode_again, undecoded
 from hfkit.tasks.rivals import Answer
 
 FITTED = 60
@@ -31,14 +30,14 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
     order = [list(map(str, settings["labels"])).index(name) for name in names]
     rows = np.unique(np.linspace(0, len(train) - 1, min(FITTED, len(train))).astype(int))
     rules = _Rules(len(names))
-    for row in _undecoded(train.select(rows), "boxes", "label", "void"):
+    for row in undecoded(train.select(rows), "image", "boxes", "label", "void"):
         picture, share = _shrunk(row["image"], deep)
         known = [not void for void in row["void"]]
         boxes = np.array(row["boxes"], dtype=np.float64).reshape(-1, 4)[known] * share
         rules.look(_codes(picture), boxes, np.array(row["label"], dtype=int)[known])
     rules.settle()
     found = []
-    for row in _undecoded(test):
+    for row in undecoded(test, "image"):
         picture, share = _shrunk(row["image"], deep)
         said = rules.boxes(_codes(picture))
         said[:, :4] /= share
@@ -46,10 +45,6 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
         found.append(said.ravel())
     seconds = time.perf_counter() - began
     return {"color_blobs": {"prediction": found, "seconds": seconds, "rows": len(rows)}}
-
-
-def _undecoded(rows: Dataset, *more: str) -> Dataset:
-    return rows.select_columns(["image", *more]).cast_column("image", ImageFeature(decode=False))
 
 
 def _shrunk(stored: dict[str, Any], deep: Any) -> tuple[Image.Image, float]:

@@ -1,16 +1,18 @@
 """load: pictures with boxes around their objects, as checked splits."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import ClassLabel, List, Value
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
-from hfkit.data.sources.source import Source, open_source
-from hfkit.data.splits import carve, limited, rarest, remove_repeats
+from hfkit.data.labels.names import ends
+from hfkit.data.sources.source import Source, on_disk, open_source
+from hfkit.data.splits import rarest, settled_pictures
+from hfkit.data.summary import LoadedData, finished_pictures
 from hfkit.data.tables.columns import group_of, row_ids
-from hfkit.data.tables.roles import choose_splits
+from hfkit.data.tables.roles import choose_alone
 from hfkit.data.tables.rows import Rows, units
 from hfkit.data.tables.table import counted
 from hfkit.data.vision.boxes.cleaning import Faults, class_names, forms_of, upright_boxes
@@ -20,11 +22,8 @@ from hfkit.data.vision.boxes.tables import marked
 from hfkit.data.vision.boxes.voc import voc_tables
 from hfkit.data.vision.boxes.yolo import yolo_tables
 from hfkit.data.vision.decode import Facts
-from hfkit.data.vision.pictures import image_column, looked_at, pictured, pixel_range
+from hfkit.data.vision.pictures import image_column, looked_at
 from hfkit.tasks.object_detection.config import BoxColumns
-
-if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
 
 
 @dataclass
@@ -41,7 +40,7 @@ class Held:
     void: tuple[bool, ...]
 
 
-def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
+def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> LoadedData:
     """Pictures with boxes as three splits, or with `only_test` the test split alone (of a single file or folder, all).
 
     COCO's JSON, Pascal VOC's XML, YOLO's text files, a table of boxes, or a data set with a column of objects. Columns
@@ -50,19 +49,11 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
     model's classes, to which those of the data are matched by name. Raises HfkitError: as `hfkit.load_data`; a box that
     is none, a class without a name, or boxes of another picture."""
     opened, form = _opened(arguments)
-    tables, notes = choose_splits(opened, arguments, only_test)
-    whole = "train" not in tables
-    if only_test and "test" in tables:
-        tables = {"test": tables["test"]}
+    tables, notes = choose_alone(opened, arguments, only_test)
     with after(notes):
         form.tables = tables
         splits, names = _rows(form, opened, arguments, label_names, notes)
-        splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
-        levels = None
-        if "train" in splits:
-            splits = carve(splits, rarest, arguments, opened.card, notes)
-            levels = pixel_range({role: rows.table for role, rows in splits.items()}, arguments.pixel_range, notes)
-        splits = limited(splits, rarest, arguments, notes)
+        splits, levels = settled_pictures(splits, rarest, arguments, opened.card, notes)
         for role, rows in splits.items():
             there = {one for held in rows.label for one in held.classes}
             absent = [name for id, name in enumerate(names) if id not in there]
@@ -78,16 +69,14 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
 def _opened(arguments: Arguments) -> tuple[Source, Marked]:
     """The tables of pictures and objects that `--dataset` means, and how their boxes are written."""
     name = arguments.dataset.strip()
-    path = Path(name).expanduser()
-    if not (name.startswith("demo:") or "://" in name or "\0" in name or len(name) > 4000) and path.exists():
+    if path := on_disk(name):
         skip = arguments.skip_corrupt
         found = coco_tables(path)
         if path.is_dir() and arguments.boxes_column is None:
             found = found or voc_tables(path, skip) or yolo_tables(path)
         if found:
             arguments.check_no_csv(str(path))
-            single = len(found.tables) == 1
-            return Source(name, "file", str(path), found.tables, single=single, notes=found.notes), found
+            return Source.of_tables(name, path, found.tables, found.notes), found
     opened = open_source(arguments, images=True)
     first, given = next(iter(opened.tables.values())), opened.card.columns if opened.card else {}
     image = image_column(first, arguments.image_column or given.get("image"))
@@ -142,34 +131,27 @@ def _finish(
     levels: list[float] | None,
     notes: list[str],
     arguments: Arguments,
-) -> "LoadedData":
-    from hfkit.data.summary import finished
+) -> LoadedData:
+    def columns(rows: Rows) -> dict[str, tuple[Any, Any]]:
+        return {
+            "label": ([list(one.classes) for one in rows.label], List(ClassLabel(names=names))),
+            "boxes": ([list(map(list, one.boxes)) for one in rows.label], List(List(Value("float64")))),
+            "void": ([list(one.void) for one in rows.label], List(Value("bool"))),
+        }
 
     sizes = " / ".join(f"{len(rows):,}" for rows in splits.values())
     boxes = " / ".join(f"{sum(len(held.classes) for held in rows.label):,}" for rows in splits.values())
-    shown = ", ".join(names if len(names) <= 10 else [*names[:9], "...", names[-1]])
-    grouped = group_of(arguments, opened.card) is not None
-    return finished(
+    return finished_pictures(
         opened,
-        {role: _dataset(rows, names, grouped) for role, rows in splits.items()},
+        splits,
         notes,
+        {"image": "image"},
+        columns,
+        grouped=group_of(arguments, opened.card) is not None,
         problem_type="object_detection",
-        reading=f"pictures with boxes: classes {shown}; {sizes} pictures with {boxes} boxes",
+        reading=f"pictures with boxes: classes {ends(names)}; {sizes} pictures with {boxes} boxes",
         image_column=arguments.image_column or "image",
         label_column=arguments.boxes_column or "objects",
         label_names=names,
         pixel_range=levels,
     )
-
-
-def _dataset(rows: Rows, names: Sequence[str], grouped: bool) -> Any:
-    from datasets import ClassLabel, List, Value
-
-    held: dict[str, Any] = {"id": rows.id, "label": [list(one.classes) for one in rows.label]}
-    held |= {"boxes": [list(map(list, one.boxes)) for one in rows.label]}
-    held |= {"void": [list(one.void) for one in rows.label]}
-    kinds: dict[str, Any] = {"id": Value("string"), "label": List(ClassLabel(names=list(names)))}
-    kinds |= {"boxes": List(List(Value("float64"))), "void": List(Value("bool"))}
-    if grouped:
-        held["group"], kinds["group"] = rows.unit, Value("string")
-    return pictured(rows.table, rows.index, {"image": "image"}, held, kinds)

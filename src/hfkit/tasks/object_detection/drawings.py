@@ -1,15 +1,13 @@
 """Drawings: the few pictures that a run of boxes keeps, so that its report needs neither the data nor the model."""
 
-import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageDraw
 
-from hfkit.base.sanitize import line
 from hfkit.data.vision.decode import decode
-from hfkit.report.pictures import keep_tiles
+from hfkit.tasks import galleries
 from hfkit.tasks.object_detection.scores.matching import boxes_of, overlaps
 
 if TYPE_CHECKING:
@@ -18,8 +16,8 @@ if TYPE_CHECKING:
     from hfkit.runs.run import Run
     from hfkit.tasks.object_detection.task import ObjectDetection
 
-SIDE, WORST, BEST, EXAMPLES = 480, 6, 2, 4
-"""Pixels of the longer side; the pictures that are shown, and those that a form has for examples."""
+SIDE = 480
+"""Pixels of the longer side."""
 
 COLOURS = ("#3a8edc", "#e68228", "#5aaa64", "#aa64c8", "#78c8d2", "#c8be50", "#96704f", "#f096be")
 """Of the classes; those beyond take them again."""
@@ -49,28 +47,23 @@ def _hits(right: np.ndarray, said: np.ndarray) -> np.ndarray:
 
 
 def keep(run: "Run", task: "ObjectDetection", test: "Dataset", table: pa.Table) -> None:
-    """Write pictures.parquet: the worst and the best test pictures with their right boxes, and with those that are
-    answered; and some pictures as they are. What goes wrong with them is a note in run.json. Raises HfkitError: the
-    disk failed."""
-    rows: list[dict[str, Any]] = []
-    notes: list[str] = []
-    try:
+    """Write pictures.parquet, see `galleries.keep`: each picture with its right boxes, and with those that are
+    answered; the examples as they are."""
+
+    def drawn() -> galleries.Drawn:
         truth, said = (boxes_of(table[name].to_pylist()) for name in ("truth", "prediction"))
-        values = by_picture(truth, said, task.threshold)
-        order = np.argsort(np.nan_to_num(values, nan=2.0), kind="stable").tolist()
-        for row in dict.fromkeys([*order[:WORST], *order[::-1][:BEST]]):
-            picture = decode(test[row]["image"], pixel_range=task.pixel_range).convert("RGB")
-            answers = said[row][said[row][:, 4] >= task.threshold]
-            hits = _hits(truth[row], answers)
-            layers = {"right": _drawn(picture, truth[row], np.ones(len(truth[row]), dtype=bool), 4)}
-            layers["answer"] = _drawn(picture, answers, hits, 5)
-            rows += [{"part": "boxes", "row": row, "label": 0, "why": why, "image": one} for why, one in layers.items()]
-        for place, row in enumerate(order[:: max(1, len(order) // EXAMPLES)][:EXAMPLES]):
-            picture = decode(test[row]["image"], pixel_range=task.pixel_range).convert("RGB")
-            rows.append({"part": "class", "row": row, "label": place, "why": "example", "image": _jpeg(picture)})
-    except Exception as error:  # no picture is worth a model that is trained
-        notes.append(line(f"{type(error).__name__}: {error}"))
-    keep_tiles(run, rows, notes)
+
+        def picture(row: int) -> Image.Image:
+            return decode(test[row]["image"], pixel_range=task.pixel_range).convert("RGB")
+
+        def layers(row: int) -> dict[str, bytes]:
+            shown, answers = picture(row), said[row][said[row][:, 4] >= task.threshold]
+            right = _drawn(shown, truth[row], np.ones(len(truth[row]), dtype=bool), 4)
+            return {"right": right, "answer": _drawn(shown, answers, _hits(truth[row], answers), 5)}
+
+        return by_picture(truth, said, task.threshold), layers, lambda row: galleries.jpeg(picture(row), SIDE)
+
+    galleries.keep(run, "boxes", drawn)
 
 
 def _drawn(picture: Image.Image, boxes: np.ndarray, right: np.ndarray, column: int) -> bytes:
@@ -86,11 +79,4 @@ def _drawn(picture: Image.Image, boxes: np.ndarray, right: np.ndarray, column: i
             outline=COLOURS[int(box[column]) % len(COLOURS)] if good else WRONG,
             width=2 if good else 3,
         )
-    return _jpeg(shown)
-
-
-def _jpeg(picture: Image.Image) -> bytes:
-    written, shown = io.BytesIO(), picture.copy()
-    shown.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
-    shown.save(written, "JPEG", quality=85)
-    return written.getvalue()
+    return galleries.jpeg(shown, SIDE)

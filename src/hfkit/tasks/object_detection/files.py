@@ -12,11 +12,12 @@ import pyarrow as pa
 from hfkit.base.atomic import whole_folder, write_json, writing
 from hfkit.base.errors import HfkitError
 from hfkit.base.progress import Bar
+from hfkit.data.vision.boxes.voc import SIDES
 from hfkit.inference.pictures import Pictures
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.rows import Tally
 from hfkit.inference.writers import open_writer
-from hfkit.tasks.object_detection.inference import SIDES, ObjectDetectionPipeline
+from hfkit.tasks.object_detection.inference import ObjectDetectionPipeline
 from hfkit.tasks.predicting import PredictArguments, check_format
 
 FORMATS = ("boxes", "coco", "yolo")

@@ -1,49 +1,26 @@
 """ObjectDetectionPipeline: transformers' own, looking at pictures as judging did, in tiles too."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from PIL import Image
 
+from hfkit.data.vision.boxes.voc import SIDES
 from hfkit.data.vision.given import picture_of
-from hfkit.inference.answering import AnsweringPipeline
+from hfkit.inference.looking import PicturePipeline
 from hfkit.tasks.object_detection.task import ObjectDetection, bytes_of
 
-SIDES = ("xmin", "ymin", "xmax", "ymax")
 
-
-def pipeline(model: transformers.PreTrainedModel, processor: Any, **options: Any) -> "ObjectDetectionPipeline":
-    """See `hfkit.pipeline`."""
-    return ObjectDetectionPipeline(model=model, image_processor=processor, **options)
-
-
-class ObjectDetectionPipeline(AnsweringPipeline, transformers.ObjectDetectionPipeline):  # type: ignore[misc]
+class ObjectDetectionPipeline(PicturePipeline, transformers.ObjectDetectionPipeline):  # type: ignore[misc]
     """transformers' pipeline: of a picture a list with {"score", "label", "box"} of each object, the surest first.
 
     Three differences: pictures are read upright; those that are larger than the tiles of training are looked at in
     tiles too; and `threshold` is by default the score that was best on the run's validation split, not 0.5.
     `mixed_precision` auto is float32, since a box is numbers."""
 
-    one = (str, Path, bytes, Image.Image)
+    of = ObjectDetection
     reading: ObjectDetection
-
-    def __init__(
-        self,
-        *,
-        model: transformers.PreTrainedModel,
-        image_processor: Any,
-        mixed_precision: str = "auto",
-        task: str = "object-detection",
-        **options: Any,
-    ) -> None:
-        super().__init__(model=model, image_processor=image_processor, task=task, **options)
-        self.settle(ObjectDetection.from_model(model.config, image_processor), mixed_precision, exact=True)
-
-    def at_once(self, batch_size: int | None) -> int:
-        return 1  # each picture has a size of its own
 
     def answered(self, rows: Sequence[Any], batch_size: int | None = None, **options: Any) -> Iterator[torch.Tensor]:
         """(boxes, 6) of each picture: corners in pixels, score and class, on the CPU."""
@@ -76,3 +53,6 @@ class ObjectDetectionPipeline(AnsweringPipeline, transformers.ObjectDetectionPip
         images = [bytes_of(picture_of(one, self.reading.pixel_range)) for one in rows]
         with self.computing(None):
             return self.model(pixel_values=self.reading.seen(images).to(self.device)).logits.cpu().clone()
+
+
+pipeline = ObjectDetectionPipeline.over

@@ -4,13 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from hfkit.base.errors import HfkitError
 from hfkit.evaluation.metric import as_array
 from hfkit.evaluation.stats import resampled
 from hfkit.report import plots
-from hfkit.report.analysis import Predictions
+from hfkit.report.analysis import Predictions, written
 from hfkit.report.page import section
-from hfkit.report.pictures import Row, damaged, kept_tiles
+from hfkit.report.pictures import kept_layers
 from hfkit.runs.run import Run
 from hfkit.tasks.object_detection.drawings import COLOURS, by_picture
 from hfkit.tasks.object_detection.scores.errors import mistakes
@@ -30,7 +29,7 @@ CLASSES, DRAWN = 60, 5
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
     """What the page shows of boxes."""
     threshold = float(run.info["task_settings"].get("threshold", 0.5))
-    try:
+    with written(run):
         truth, said = (boxes_of(as_array(seen.table[name])) for name in ("truth", "prediction"))
         if any(
             len(one) and not 0 <= one[:, at].max() < len(seen.names)
@@ -38,14 +37,11 @@ def parts(run: Run, seen: Predictions) -> dict[str, Any]:
             for one in all_
         ):
             raise ValueError("another number of classes")
-    except (KeyError, ValueError, TypeError) as error:
-        raise HfkitError(f"{run.path / 'predictions.parquet'} lacks what hfkit writes: {error}") from error
     found = {one: matched(truth, said, one, "all") for one in range(len(seen.names))}
     there = {one: match for one, match in found.items() if match is not None}
     order = sorted(there, key=lambda one: -there[one].there.sum())
-    tiles, ids = _pictures(run, len(seen)), seen.table["id"].to_pylist()
     values = by_picture(truth, said, threshold)
-    lines = [{"id": ids[row], "f1": values[row], "tiles": layers} for row, layers in tiles.items()]
+    lines = kept_layers(run, "boxes", seen.table["id"], values)
     context: dict[str, Any] = {
         "classes": [_class(seen.names[one], there[one], threshold) for one in order[:CLASSES]],
         "count": len(there),
@@ -90,15 +86,3 @@ def _curves(classes: list[tuple[str, Matches]]) -> Any:
         area = float(average_precision(match, ones, [0])[0].item())
         curves.append({"name": name, "points": points, "area": area, "base": 0.0})
     return plots.precision_recall(curves)
-
-
-def _pictures(run: Run, rows: int) -> dict[int, list[Row]]:
-    """The kept pictures of each row, the worst row first."""
-    table = run.table("pictures.parquet")
-    lines: dict[int, list[Row]] = {}
-    for tile in kept_tiles(table, run, rows) if table is not None else []:
-        if tile["part"] == "boxes":
-            lines.setdefault(int(tile["row"]), []).append(tile)
-        elif tile["part"] != "class":
-            raise damaged(run)
-    return lines

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import signature
 from typing import Any, Self
@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from accelerate import PartialState
-from datasets import Dataset, DatasetDict, Features, Image, List, Value, concatenate_datasets
+from datasets import Dataset, DatasetDict, List, Value
 from PIL import Image as Pictures
 from transformers import PreTrainedConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_OBJECT_DETECTION_MAPPING
@@ -19,27 +19,18 @@ from hfkit.base.errors import HfkitError
 from hfkit.data.vision.augment import seeded, steps
 from hfkit.data.vision.boxes.augment import PRESETS, STEPS, changed, cut
 from hfkit.data.vision.boxes.merging import merged, views
-from hfkit.data.vision.decode import decode_again
-from hfkit.tasks.base import BaseTask
-from hfkit.tasks.classification import in_order_of, label_names
+from hfkit.data.vision.decode import decode_again, undecoded
+from hfkit.tasks.classification import in_order_of
 from hfkit.tasks.object_detection.config import Config
 from hfkit.tasks.object_detection.scores.errors import best_threshold
+from hfkit.tasks.pictures import AT_ONCE, MOST_TILES, MarkedTask, beside, range_of
 
 LEAST = 0.01
 """Score below which an answer is none: COCO's figure hardly changes, and files stay small."""
 
-AT_ONCE = 1 << 20
-"""Pixels of the tiles that are answered together."""
-
-MOST_TILES = 64
-"""Of one picture in an epoch: a slide of a billion pixels is no hundred thousand rows."""
-
-KEPT = ("tile_size", "max_boxes", "pixel_range", "threshold")
-"""What the model's config keeps of the settings."""
-
 
 @dataclass(frozen=True)
-class ObjectDetection(BaseTask):
+class ObjectDetection(MarkedTask):
     """Any AutoModelForObjectDetection. What a model sees of a picture, or of a tile of one, is what its image processor
     makes of it; boxes are shares of that picture's sides until then."""
 
@@ -53,8 +44,9 @@ class ObjectDetection(BaseTask):
     processor: Any = field(default=None, compare=False)  # by `for_model`, as the next
     masked: bool = field(default=False, compare=False)  # the model can be told which pixels fill a picture up
 
+    READING = ("tile_size", "max_boxes", "pixel_range", "threshold")
+    MADE = ("processor", "masked")
     name = "object-detection"
-    auto_model = "AutoModelForObjectDetection"
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
@@ -68,79 +60,34 @@ class ObjectDetection(BaseTask):
             config.tile_size,
             config.max_boxes,
             config.seed,
-            getattr(getattr(data, "summary", None), "pixel_range", config.pixel_range or None),
+            range_of(config, data),
         )
-
-    @classmethod
-    def from_model(cls, model_config: PreTrainedConfig, processor: Any) -> Self:
-        saved = getattr(model_config, "hfkit", None) or {}
-        kept = {key: saved[key] for key in KEPT if key in saved}
-        return cls(label_names(model_config), **kept).for_model(model_config, processor)
-
-    def settings(self) -> dict[str, Any]:
-        """All fields as JSON, with the task's name; not the image processor, which is saved with the model."""
-        fields = asdict(replace(self, processor=None))
-        return {
-            "name": self.name,
-            **{name: value for name, value in fields.items() if name not in ("processor", "masked")},
-        }
-
-    @property
-    def classes(self) -> list[str]:
-        """The classes, in their order."""
-        return self.labels
-
-    def model_kwargs(self) -> dict[str, Any]:
-        """Fields of the model's config."""
-        kept = {name: getattr(self, name) for name in KEPT}
-        return {
-            "num_labels": len(self.labels),
-            "id2label": dict(enumerate(self.labels)),
-            "label2id": {label: index for index, label in enumerate(self.labels)},
-            "hfkit": {"task": self.name} | {name: value for name, value in kept.items() if value is not None},
-        }
 
     def for_model(self, model_config: PreTrainedConfig, processor: Any) -> Self:
         """A copy with the classes in the model's order (matched by name), and its image processor."""
         kind: Any = MODEL_FOR_OBJECT_DETECTION_MAPPING.get(type(model_config), None)
         masked = kind is not None and "pixel_mask" in signature(kind.forward).parameters
-        task = replace(self, labels=in_order_of(self.labels, model_config), processor=processor, masked=masked)
-        model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.model_kwargs()["hfkit"]}
-        return task
+        labels = in_order_of(self.labels, model_config)
+        return self.telling(model_config, labels=labels, processor=processor, masked=masked)
 
     def encode(self, dataset: Dataset, processor: Any) -> Dataset:
         """Rows in the same order: `id`, `image` as it is stored, `truth`, six numbers a box with the ids of the model's
         classes (see scores/matching.py); `tiles` (that training cuts of the picture, and the whole), `length` (1) and
         `truncated` (False). Raises HfkitError: the split has a class that the task does not know."""
-        rows, names = len(dataset), dataset.features["label"].feature.names
-        if unknown := sorted(set(names) - set(self.labels)):
-            raise HfkitError(f"The model knows no class {', '.join(unknown)}; it knows {', '.join(self.labels)}")
-        number = [self.labels.index(name) for name in names]
+        number = self.ids_of(dataset.features["label"].feature.names)
         held = zip(dataset["boxes"], dataset["label"], dataset["void"], strict=True)
         truth = [
             [value for box, one, void in zip(*row, strict=True) for value in (*box, number[one], void)] for row in held
         ]
-        stored = dataset.select_columns(["image"]).cast_column("image", Image(decode=False))
-        ids = dataset["id"][:] if "id" in dataset.column_names else [str(row) for row in range(rows)]
-        tiles = [1] * rows if self.tile_size is None else [self._tiles(image) for image in stored["image"]]
-        columns = {"id": ids, "truth": truth, "tiles": tiles, "length": [1] * rows, "truncated": [False] * rows}
-        kinds = {"id": Value("string"), "truth": List(Value("float64")), "tiles": Value("int32")}
-        kinds |= {"length": Value("int32"), "truncated": Value("bool")}
-        return concatenate_datasets([stored, Dataset.from_dict(columns, features=Features(kinds))], axis=1)
+        stored = undecoded(dataset, "image")
+        tiles = [1] * len(dataset) if self.tile_size is None else [self._tiles(image) for image in stored["image"]]
+        kinds = {"truth": List(Value("float64")), "tiles": Value("int32")}
+        return beside(stored, dataset, {"truth": truth, "tiles": tiles}, kinds)
 
     def _tiles(self, image: dict[str, Any]) -> int:
         picture = decode_again(image, pixel_range=self.pixel_range)
         share = picture.width * picture.height / (self.tile_size or 1) ** 2
         return 1 + (min(MOST_TILES, round(share)) if max(picture.size) > (self.tile_size or 0) else 0)
-
-    def truncation(self, encoded: Dataset) -> dict[str, Any]:
-        """Nothing is cut off. The keys are those of texts."""
-        return {"rows": 0, "share": 0.0, "max_length": None, "long_text": "head"}
-
-    def to_train(self, encoded: Dataset) -> Dataset:
-        """Each picture once, or as often as it has tiles, and once whole."""
-        rows = [row for row, tiles in enumerate(encoded["tiles"]) for _ in range(tiles)]
-        return encoded if len(rows) == len(encoded) else encoded.select(rows)
 
     def read(self, dataset: Dataset, rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
         """Rows with the bytes of their `picture`, (channels, height, width), and `truth`, (boxes, 6); in training
@@ -255,9 +202,8 @@ class ObjectDetection(BaseTask):
 
     def chosen(self, model_config: PreTrainedConfig, validated: dict[str, Any]) -> Self:
         """A copy with the score from which F1 of the boxes of the validation split is best; the config is told."""
-        task = replace(self, threshold=best_threshold(validated["truth"], validated["prediction"], len(self.labels)))
-        model_config.hfkit = {**model_config.hfkit, "threshold": task.threshold}
-        return task
+        threshold = best_threshold(validated["truth"], validated["prediction"], len(self.labels))
+        return self.telling(model_config, threshold=threshold)
 
     def keep(self, run: Any, processor: Any, model: Any, data: DatasetDict, encoded: DatasetDict, table: Any) -> None:
         """The pictures that a report shows."""

@@ -34,10 +34,6 @@ def examples(run: Run, at_most: int) -> list[list[str]]:
     return [[line(row["text"], 300), line(row["text_pair"], 1500)] for row in list(chosen)[::-1][:at_most]]
 
 
-def example(info: Mapping[str, Any]) -> str:
-    return 'question="Who wrote it?", context="The book was written by Ada in 1843."'
-
-
 def plain(info: Mapping[str, Any]) -> dict[str, str]:
     """How plain transformers is asked: it has no pipeline for questions any more."""
     settings = info["task_settings"]
@@ -65,5 +61,5 @@ first, last = divmod(int(sums.argmax()), len(inside))
 print(context[places[inside[first]][0] : places[inside[last]][1]].strip())"""
 
 
-def job(info: Mapping[str, Any]) -> str:
-    return "answering questions"
+example = 'question="Who wrote it?", context="The book was written by Ada in 1843."'
+job = "answering questions"

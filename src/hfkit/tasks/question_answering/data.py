@@ -10,10 +10,10 @@ from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
 from hfkit.data.cards.card import DataCard
 from hfkit.data.sources.source import Source, open_source
-from hfkit.data.splits import carve, group_of, keep_apart, limited, remove_repeats
+from hfkit.data.splits import group_of, settled
 from hfkit.data.summary import LoadedData, finished
-from hfkit.data.tables.columns import ID_NAMES, identifies
-from hfkit.data.tables.roles import choose_splits
+from hfkit.data.tables.columns import ID_NAMES, identifies, unused
+from hfkit.data.tables.roles import choose_alone
 from hfkit.data.tables.rows import Rows, units
 from hfkit.data.tables.table import Table, counted, is_missing
 from hfkit.tasks.question_answering.spans.overlap import by_character
@@ -53,10 +53,7 @@ def load(arguments: DataArguments, only_test: bool = False, label_names: list[st
     and a row without a question, a context or an answer, or whose answers all stand nowhere in its context, with file,
     row and id."""
     opened = open_source(arguments)
-    tables, notes = choose_splits(opened, arguments, only_test)
-    whole = "train" not in tables
-    if only_test and "test" in tables:
-        tables = {"test": tables["test"]}
+    tables, notes = choose_alone(opened, arguments, only_test)
     with after(notes):
         tables = {role: unfolded(table) for role, table in tables.items()}
         for table in tables.values():
@@ -64,15 +61,9 @@ def load(arguments: DataArguments, only_test: bool = False, label_names: list[st
         columns = _columns(tables, arguments, opened.card)
         asked = group_of(arguments, opened.card)
         arguments = replace(arguments, group_column=asked or _unit(tables, columns))
-        used = {*vars(columns).values(), arguments.group_column}
-        unused = dict.fromkeys(name for table in tables.values() for name in table.columns if name not in used)
-        notes += [f"columns not used: {', '.join(unused)}"] if unused else []
+        notes += unused(tables, {*vars(columns).values(), arguments.group_column}, never=())
         splits = {role: _rows(table, role, columns, arguments, notes) for role, table in tables.items()}
-        splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
-        if "train" in splits:
-            splits = carve(splits, _answerable, arguments, opened.card, notes)
-        splits = keep_apart(splits, "text_pair", "context", notes, keep=arguments.keep_duplicates)
-        splits = limited(splits, _answerable, arguments, notes)
+        splits = settled(splits, _answerable, arguments, opened.card, notes, apart={"text_pair": "context"})
     return _finish(opened, columns, {"test": splits["test"]} if only_test else splits, notes, by_asked=bool(asked))
 
 

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from hfkit.base.errors import HfkitError
 from hfkit.evaluation import stats
 from hfkit.report import plots
-from hfkit.report.analysis import Predictions, among_lengths
+from hfkit.report.analysis import Predictions, among_lengths, written
 from hfkit.report.page import section
 from hfkit.report.svg import Plot, thin
 from hfkit.runs.run import Run
@@ -54,7 +53,7 @@ def parts(run: Run, seen: Predictions) -> dict[str, Any]:
 def _rows(run: Run, seen: Predictions, settings: dict[str, Any]) -> list[dict[str, Any]]:
     """The test rows with their scores, kind, question word and how sure the answer was."""
     found = []
-    try:
+    with written(run):
         may_lack, threshold = bool(settings["no_answer"]), float(settings["threshold"])
         for place, row in enumerate(seen.table.to_pylist()):
             exact, f1 = score(row["reference"], row["prediction"], may_lack)
@@ -72,8 +71,6 @@ def _rows(run: Run, seen: Predictions, settings: dict[str, Any]) -> list[dict[st
                 "unit": str(row.get("group", place)),
             }
             found.append(row | own)
-    except (KeyError, TypeError, ValueError) as error:
-        raise HfkitError(f"{run.path / 'predictions.parquet'} lacks what hfkit writes: {error}") from error
     return found
 
 

@@ -1,7 +1,7 @@
 """Question answering: where in a context the answer to a question begins and ends."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -73,9 +73,8 @@ class QuestionAnswering(TextTask):
             score(list(one), said, may_lack=True)[1] for one, said in zip(right, validated["best"], strict=True)
         ]
         empty = [score(list(one), "", may_lack=True)[1] for one in right]
-        task = replace(self, threshold=best_threshold(validated["no_answer_score"].tolist(), answered, empty))
-        model_config.hfkit = {**model_config.hfkit, "threshold": task.threshold}
-        return task
+        threshold = best_threshold(validated["no_answer_score"].tolist(), answered, empty)
+        return self.telling(model_config, threshold=threshold)
 
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
         """The windows of a split's rows. Returns a Dataset in the same order with `id`; for each window, numbers a

@@ -1,20 +1,18 @@
 """The form of a model of sentences: a sentence and others in, how near each of them is out."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hfkit.base.sanitize import line
+from hfkit.hub.space.facts import Facts
 from hfkit.hub.space.forms import mistake, told
-
-if TYPE_CHECKING:
-    from hfkit.hub.space.facts import Facts
-    from hfkit.runs.run import Run
+from hfkit.runs.run import Run
 
 LONGEST = 400
 """Characters of an example's text."""
 
 
-def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
+def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     """Arguments of a gradio.Interface over a pipeline."""
 
     def ask(sentence: str, others: str) -> list[list[Any]]:
@@ -34,18 +32,13 @@ def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
     }
 
 
-def examples(run: "Run", at_most: int) -> list[list[str]]:
+def examples(run: Run, at_most: int) -> list[list[str]]:
     """Test queries for the form, each beside its own text and those of its neighbours."""
     rows = run.predictions().select(["text", "text_pair"]).to_pylist()[: at_most * 4]
     others = [line(row["text_pair"], LONGEST) for row in rows]
     return [[line(rows[at]["text"], LONGEST), "\n".join(others[at : at + 4])] for at in range(0, len(rows), 4)][
         :at_most
     ]
-
-
-def example(info: Mapping[str, Any]) -> str:
-    """An input for the snippets of a card, as Python."""
-    return '{"source_sentence": "Who wrote it?", "sentences": ["Ada wrote it in 1843.", "It rains."]}'
 
 
 def plain(info: Mapping[str, Any]) -> dict[str, str]:
@@ -77,6 +70,5 @@ vectors = torch.nn.functional.normalize(@POOLED@, dim=1)
 print(vectors[0] @ vectors[1])"""
 
 
-def job(info: Mapping[str, Any]) -> str:
-    """What the model of a run does, in words."""
-    return "finding texts that belong together"
+example = '{"source_sentence": "Who wrote it?", "sentences": ["Ada wrote it in 1843.", "It rains."]}'
+job = "finding texts that belong together"

@@ -13,10 +13,11 @@ from transformers import AutoModel
 
 from hfkit.data.text.keys import key_of
 from hfkit.evaluation.bm25 import BM25
-from hfkit.evaluation.metric import figures
+from hfkit.evaluation.metric import as_lists
 from hfkit.evaluation.nearest import nearest
 from hfkit.models.loading import read_config, read_tokenizer, read_weights
 from hfkit.models.names import locate
+from hfkit.tasks.rivals import best_first
 from hfkit.tasks.sentence_similarity.inference import SentencePipeline, pipeline
 from hfkit.tasks.sentence_similarity.metrics import metrics_of
 from hfkit.tasks.sentence_similarity.task import SentenceSimilarity
@@ -40,13 +41,8 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
     for name, rival in rivals.items():
         began = time.perf_counter()
         found[name] = {"prediction": rival(test, settings), "seconds": time.perf_counter() - began}
-    primary = metrics_of(settings)[0]
     given = {"label": test["score"][:]} if "score" in test.column_names else _right(test)
-
-    def worth(name: str) -> float:
-        return figures([primary], given | {"prediction": found[name]["prediction"]}).get(primary.name, 0.0)
-
-    return {name: found[name] for name in sorted(found, key=worth, reverse=True)}
+    return best_first(found, metrics_of(settings)[0], given)
 
 
 def _right(test: Dataset) -> dict[str, list[Any]]:
@@ -72,7 +68,7 @@ def by_words(test: Dataset, settings: dict[str, Any]) -> np.ndarray:
         ]
         return np.array([value / max(most, 1e-9) for most, value in values])
     names, documents = candidates(test)
-    return _named(names, BM25(documents).highest(test["text"][:], KEPT)[0])
+    return as_lists(names[row] for row in BM25(documents).highest(test["text"][:], KEPT)[0])
 
 
 def by_untuned(test: Dataset, settings: dict[str, Any]) -> np.ndarray:
@@ -82,7 +78,7 @@ def by_untuned(test: Dataset, settings: dict[str, Any]) -> np.ndarray:
     if "score" in test.column_names:
         return np.asarray((queries * before.vectors(test["text_pair"][:], "query")).sum(axis=1))
     names, documents = candidates(test)
-    return _named(names, nearest(queries, before.vectors(documents, "document"), KEPT)[0])
+    return as_lists(names[row] for row in nearest(queries, before.vectors(documents, "document"), KEPT)[0])
 
 
 def _untuned(settings: dict[str, Any]) -> SentencePipeline:
@@ -101,7 +97,3 @@ def candidates(test: Dataset) -> tuple[np.ndarray, list[str]]:
             found.setdefault(key_of(text), (id, text))
     names, documents = zip(*found.values(), strict=True)
     return np.array(names, dtype=object), list(documents)
-
-
-def _named(names: np.ndarray, rows: Any) -> np.ndarray:
-    return np.fromiter((names[row].tolist() for row in rows), dtype=object, count=len(rows))

@@ -1,25 +1,24 @@
 """load: texts that belong together, as checked splits; a row a query, with the documents that are right for it."""
 
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import Dataset, Features, List, Value
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
 from hfkit.data.sources.source import Source, open_source
-from hfkit.data.splits import carve, group_of, keep_apart, limited, remove_repeats
-from hfkit.data.tables.columns import ID_NAMES, row_ids
-from hfkit.data.tables.roles import choose_splits
+from hfkit.data.splits import alike, group_of, settled
+from hfkit.data.summary import LoadedData, finished
+from hfkit.data.tables.columns import row_ids, unused
+from hfkit.data.tables.roles import choose_alone
 from hfkit.data.tables.rows import Rows, check_missing, check_strings, units
-from hfkit.data.tables.table import Table, counted, is_missing, is_number
+from hfkit.data.tables.table import Table, counted, is_missing, is_number, listed
 from hfkit.data.text.keys import folded
 from hfkit.tasks.sentence_similarity.config import MatchArguments
 from hfkit.tasks.sentence_similarity.rows.beir import GRADE, beir_folder, read_beir
 from hfkit.tasks.sentence_similarity.rows.columns import Columns, choose
-
-if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
 
 
 @dataclass
@@ -36,7 +35,7 @@ class Beside:
     negatives: list[str] = field(default_factory=list)
 
 
-def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
+def load(arguments: Arguments, only_test: bool = False, label_names: list[str] | None = None) -> LoadedData:
     """Queries and documents as three splits, or with `only_test` the test split alone (of a single file, all of it).
 
     Pairs, triplets with negatives, pairs with a score, or a BEIR folder. Splits are drawn by documents, and no query
@@ -58,30 +57,20 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
     """
     folder = beir_folder(arguments.dataset)
     opened, corpus = read_beir(folder, arguments) if folder else (open_source(arguments), None)
-    tables, notes = choose_splits(opened, arguments, only_test)
-    whole = "train" not in tables
-    if only_test and "test" in tables:
-        tables = {"test": tables["test"]}
+    tables, notes = choose_alone(opened, arguments, only_test)
     with after(notes):
         for table in tables.values():
             table.missing = arguments.missing_values
         columns = choose(next(iter(tables.values())), arguments, opened.card.columns if opened.card else {})
         group = group_of(arguments, opened.card)
-        used = {*vars(columns).values(), group, GRADE}
-        names = dict.fromkeys(name for table in tables.values() for name in table.columns)
-        unused = [name for name in names if name not in used and name.casefold() not in ID_NAMES]
-        notes += [f"columns not used: {', '.join(unused)}"] if unused else []
+        notes += unused(tables, {*vars(columns).values(), group, GRADE})
         splits = {role: _rows(table, role, columns, group, arguments, notes) for role, table in tables.items()}
         _scale(splits, columns, notes)
-        splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
-        if "train" in splits:
-            by = group or (columns.query if corpus is not None or columns.score else columns.document)
-            splits = carve(splits, _alike, replace(arguments, group_column=by), opened.card, notes)
-        if columns.score is None:
-            splits = keep_apart(splits, "text", "query", notes, keep=arguments.keep_duplicates)
+        by = group or (columns.query if corpus is not None or columns.score else columns.document)
+        apart = {"text": "query"} if columns.score is None else {}
         if columns.score is None and corpus is None:  # which all splits of a BEIR folder search in
-            splits = keep_apart(splits, "text_pair", "document", notes, keep=arguments.keep_duplicates)
-        splits = limited(splits, _alike, arguments, notes)
+            apart["text_pair"] = "document"
+        splits = settled(splits, alike, replace(arguments, group_column=by), opened.card, notes, apart)
     splits = {"test": splits["test"]} if only_test else splits
     return _finish(opened, columns, splits, group, corpus, notes)
 
@@ -91,9 +80,9 @@ def _rows(
 ) -> Rows:
     """The pairs of a split; a cell that lists several documents is a row for each."""
     queries, cells = table.column(columns.query), table.column(columns.document)
-    documents = [[one for one in _listed(cell) if not is_missing(one)] for cell in cells]
+    documents = list(map(listed, cells))
     negatives = table.column(columns.negative) if columns.negative in table.columns else [None] * len(table)
-    denied = [[one for one in _listed(cell) if not is_missing(one)] for cell in negatives]
+    denied = list(map(listed, negatives))
     check_strings(table, columns.query, queries)
     for name, values in ((columns.document, documents), (columns.negative, denied)):
         odd = [row for row, held in enumerate(values) if not all(isinstance(one, str) for one in held)]
@@ -133,10 +122,6 @@ def _with_all_negatives(inputs: dict[str, list[str]], beside: list[Beside]) -> N
         kept.negatives = list(dict.fromkeys([*kept.negatives, *one.negatives]))
 
 
-def _listed(cell: Any) -> list[Any]:
-    return list(cell) if isinstance(cell, list | tuple) else [cell]
-
-
 def _grades(table: Table, columns: Columns, gone: set[int], arguments: DataArguments) -> list[float]:
     """The score of each row, or the grade of a judgement; 1 where there is neither."""
     name = columns.score or (GRADE if GRADE in table.columns else None)
@@ -160,11 +145,6 @@ def _scale(splits: dict[str, Rows], columns: Columns, notes: list[str]) -> None:
         notes.append(f"scores up to {most:g}: divided by that, to be learnt as cosines")
 
 
-def _alike(rows: Rows) -> Sequence[Hashable]:
-    """Rows are of one kind when a split is drawn."""
-    return [0] * len(rows)
-
-
 def _finish(
     opened: Source,
     columns: Columns,
@@ -172,9 +152,7 @@ def _finish(
     group: str | None,
     corpus: dict[str, str] | None,
     notes: list[str],
-) -> "LoadedData":
-    from hfkit.data.summary import finished
-
+) -> LoadedData:
     made = {role: _graded(rows, group) for role, rows in splits.items()} if columns.score else {}
     for role, rows in splits.items():
         if not columns.score:
@@ -200,8 +178,6 @@ def _finish(
 
 
 def _graded(rows: Rows, group: str | None) -> Any:
-    from datasets import Dataset
-
     held = {"id": rows.id, **rows.inputs, "score": [one.grade for one in rows.label]}
     return Dataset.from_dict(held | ({"group": rows.unit} if group else {}))
 
@@ -209,8 +185,6 @@ def _graded(rows: Rows, group: str | None) -> Any:
 def _matched(rows: Rows, role: str, group: str | None, corpus: dict[str, str] | None) -> Any:
     """The data set of a split: in training a row a right document, else a row a query. What the corpus holds beside is
     dealt out over the rows, each of which brings its share of documents to search in."""
-    from datasets import Dataset, Features, List, Value
-
     queries, ids = [folded(text) for text in rows.inputs["text"]], _document_ids(rows)
     right: dict[Any, list[int]] = {}
     wrong: dict[str, list[int]] = {}

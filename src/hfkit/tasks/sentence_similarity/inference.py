@@ -76,11 +76,7 @@ class SentencePipeline(TextPipeline, Alone):
         normalize: bool | None = None,
     ) -> np.ndarray:
         """(texts, numbers) in float32. `kind` is `query`, `document`, or None for no prefix; `normalize` is by default
-        as the model was trained.
-
-        Raises:
-            HfkitError: A text is none, or the model answers with NaN.
-        """
+        as the model was trained. Raises HfkitError: a text is none, or the model answers with NaN."""
         unit = self.reading.normalize if normalize is None else normalize
         found = np.zeros((len(texts), truncate_dim or self.model.config.hidden_size), dtype=np.float32)
         for start in range(0, len(texts), self.chunk):

@@ -2,29 +2,25 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from datasets import DatasetDict
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.sources.weights.sentence_modules import read_modules, write_modules
 from hfkit.models.adapting.padding import LONG, SHORT, settle_padding
-from hfkit.models.loading import read_config
+from hfkit.models.loading import Built, read_config
 from hfkit.models.names import check_folder, locate
+from hfkit.tasks import Task
 from hfkit.tasks.pretrained import pretrained
 from hfkit.tasks.sentence_similarity.config import Config
 from hfkit.tasks.sentence_similarity.task import SentenceSimilarity
 
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
 
-
-def build(
-    config: Config, task: "Task", data: DatasetDict | None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+def build(config: Config, task: Task, data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, its tokenizer, and the parameters that no checkpoint has filled.
 
     What a folder of sentence-transformers says of its vectors holds where no flag says other.

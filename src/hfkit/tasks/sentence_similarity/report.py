@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json_file
 from hfkit.evaluation import stats, wording
 from hfkit.evaluation.ranking import found_at, ndcg
 from hfkit.report import plots
-from hfkit.report.analysis import Predictions, among_lengths
+from hfkit.report.analysis import Predictions, among_lengths, written
 from hfkit.report.page import section
 from hfkit.runs.run import Run
 from hfkit.tasks.sentence_similarity.vectors.found import FILE, first_places
@@ -23,7 +22,7 @@ WORST = 12
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
     """What the page shows of a search, or of pairs with a score."""
-    try:
+    with written(run):
         if "reference" in seen.table.column_names:
             shown = section(
                 str(__package__),
@@ -40,8 +39,6 @@ def parts(run: Run, seen: Predictions) -> dict[str, Any]:
                 plot=plots.scatter(truth, answer),
                 worst=_pairs(seen, truth, answer),
             )
-    except (KeyError, TypeError, ValueError) as error:
-        raise HfkitError(f"{run.path / 'predictions.parquet'} lacks what hfkit writes: {error}") from error
     return {"own": [shown]}
 
 

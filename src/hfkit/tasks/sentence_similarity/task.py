@@ -1,6 +1,6 @@
 """Sentence similarity: a text's vector, learnt so that texts which belong together lie near each other."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
@@ -20,9 +20,6 @@ from hfkit.tasks.sentence_similarity.vectors.found import FILE, keep
 from hfkit.tasks.sentence_similarity.vectors.losses import joint_loss
 from hfkit.tasks.sentence_similarity.vectors.ranking import ranked
 from hfkit.tasks.texts import TextTask, settle_tokens
-
-READING = ("max_length", "pooling", "normalize", "query_prefix", "document_prefix", "matryoshka_dims", "padding")
-"""What a model's config keeps of how texts become vectors."""
 
 _IDS = List(Value("int32"))
 _KINDS = {
@@ -69,7 +66,9 @@ class SentenceSimilarity(TextTask):
     pad_token_id: int = 0
     padding: str = "right"
 
-    auto_model = "AutoModel"
+    READING = (
+        "task", "max_length", "pooling", "normalize", "query_prefix", "document_prefix", "matryoshka_dims", "padding",
+    )  # fmt: skip
     joint = True
 
     @property
@@ -84,11 +83,7 @@ class SentenceSimilarity(TextTask):
 
     @classmethod
     def build(cls, config: Config, data: DatasetDict) -> Self:
-        """See `hfkit.build_task`.
-
-        Raises:
-            HfkitError: The rows are not what the loss learns of.
-        """
+        """See `hfkit.build_task`. Raises HfkitError: the rows are not what the loss learns of."""
         check_reads(config.task, data)
         columns = set(data["train"].column_names)
         loss = config.loss if config.loss != "auto" else "cosine" if "score" in columns else "ranking"
@@ -106,29 +101,17 @@ class SentenceSimilarity(TextTask):
             **given, loss=loss, pooling=pooling, matryoshka_dims=dims, untuned=untuned, revision=config.model_revision
         )
 
-    @classmethod
-    def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """The task that a saved model's config tells of."""
-        saved = getattr(model_config, "hfkit", None) or {}
-        task = cls(**{name: saved[name] for name in (*READING, "task") if name in saved})
-        return task.for_model(model_config, processor)
-
     def settings(self) -> dict[str, Any]:
         """All settings as JSON, with the task's name."""
-        return {"name": self.name} | super().settings() | {"matryoshka_dims": list(self.matryoshka_dims)}
+        return super().settings() | {"matryoshka_dims": list(self.matryoshka_dims)}
 
-    def model_kwargs(self) -> dict[str, Any]:
-        """Fields of the model's config."""
-        said = {name: getattr(self, name) for name in READING} | {"matryoshka_dims": list(self.matryoshka_dims)}
-        return {"hfkit": {"task": self.name} | said}
+    def reading(self) -> dict[str, Any]:
+        return super().reading() | {"matryoshka_dims": list(self.matryoshka_dims)}
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """A copy with what the model says where the flags said nothing, and its limit and padding.
-
-        Raises:
-            HfkitError: `max_length` is above what the model can read, or a prefix fills it; more dimensions are asked
-                for than the model's vectors have.
-        """
+        """A copy with what the model says where the flags said nothing, and its limit and padding. Raises HfkitError:
+        `max_length` is above what the model can read, or a prefix fills it; more dimensions are asked for than the
+        model's vectors have."""
         saved = settle_tokens(model_config, processor)
         told: dict[str, Any] = {
             name: value if value is not None else saved.get(name, usual)
@@ -145,19 +128,10 @@ class SentenceSimilarity(TextTask):
             what = f"The model's vectors have {model_config.hidden_size} dimensions"
             fix = "give fewer: all of them are learnt anyway"
             raise HfkitError(what, where=f"--matryoshka_dims {max(dims)}", fix=fix)
-        task = replace(
-            self,
-            **told,
-            max_length=length,
-            matryoshka_dims=dims,
-            pad_token_id=model_config.pad_token_id,
-            padding=saved.get("padding") or processor.padding_side,
-        )
-        for prefix in filter(None, (task.query_prefix, task.document_prefix)):
+        for prefix in filter(None, (told["query_prefix"], told["document_prefix"])):
             if length and len(processor(prefix, verbose=False)["input_ids"]) >= length:
                 raise HfkitError(f"The prefix {prefix[:60]!r} fills the {length} tokens of a text", fix="--max_length")
-        model_config.hfkit = {**saved, **task.model_kwargs()["hfkit"]}
-        return task
+        return self.fitted(model_config, processor, **told, max_length=length, matryoshka_dims=dims)
 
     def tokens(self, texts: list[str], processor: PreTrainedTokenizerBase, kind: str | None) -> dict[str, list[Any]]:
         """`input_ids`, `length` and `truncated` of texts that are each a `query`, a `document`, or neither."""

@@ -37,10 +37,6 @@ def examples(run: Run, at_most: int) -> list[list[str]]:
     return [[line(text, LONGEST)] for text in sources[:at_most]]
 
 
-def example(info: Mapping[str, Any]) -> str:
-    return '"A text to begin with."'
-
-
 def plain(info: Mapping[str, Any]) -> dict[str, str]:
     """How plain transformers is asked: it has no pipeline for this any more."""
     settings = info["task_settings"]
@@ -59,3 +55,6 @@ print(tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True))""
 
 def job(info: Mapping[str, Any]) -> str:
     return {"translation": "translation", "summarization": "summarization"}.get(info["task"], "rewriting texts")
+
+
+example = '"A text to begin with."'

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from hfkit.evaluation.metric import figures
-from hfkit.tasks.rivals import Answer, drawn
+from hfkit.tasks.rivals import Answer, best_first, drawn
 from hfkit.tasks.seq2seq.metrics import metrics_of
 from hfkit.tasks.seq2seq.pairs.scripts import UNSPACED, main_script
 from hfkit.tasks.seq2seq.scores.rouge import WORD
@@ -50,13 +49,7 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
             "copy_of_the_source": lambda: {"prediction": asked},
         }
     answers = {name: _timed(rival) for name, rival in rivals.items()}
-    primary, references = metrics_of(settings)[0], test["references"][:]
-
-    def worth(name: str) -> float:
-        read = {"prediction": answers[name]["prediction"], "references": references}
-        return figures([primary], read).get(primary.name, 0.0)
-
-    return {name: answers[name] for name in sorted(answers, key=worth, reverse=True)}
+    return best_first(answers, metrics_of(settings)[0], {"references": test["references"][:]})
 
 
 def _timed(answer: Callable[[], Answer]) -> Answer:

@@ -11,12 +11,12 @@ from hfkit.config import DataArguments
 from hfkit.data.cards.card import known_cards
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.sources.text_files import TEXT_SUFFIXES
-from hfkit.data.splits import alike, carve, keep_apart, limited, remove_repeats
+from hfkit.data.splits import alike, settled
 from hfkit.data.summary import LoadedData, finished
-from hfkit.data.tables.columns import ID_NAMES, group_of, row_ids
-from hfkit.data.tables.roles import choose_splits
+from hfkit.data.tables.columns import group_of, row_ids, unused
+from hfkit.data.tables.roles import choose_alone
 from hfkit.data.tables.rows import Rows, units
-from hfkit.data.tables.table import Table, counted, is_missing
+from hfkit.data.tables.table import Table, counted, is_missing, listed
 from hfkit.tasks.seq2seq.config import PairArguments
 from hfkit.tasks.seq2seq.pairs.aligned import aligned_tables, tabbed_table
 from hfkit.tasks.seq2seq.pairs.checks import repeated_sources, told
@@ -44,26 +44,16 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
     Raises HfkitError: as `hfkit.load_data`; files that are not aligned, sides that cannot be told, are swapped or in
     one language, a cell that is no text, and no pair of two texts at all."""
     opened = pair_source(arguments) or open_source(arguments)
-    tables, notes = choose_splits(opened, arguments, only_test)
-    whole = "train" not in tables
-    if only_test and "test" in tables:
-        tables = {"test": tables["test"]}
+    tables, notes = choose_alone(opened, arguments, only_test)
     with after(notes):
         tables = {role: unfolded(table) for role, table in tables.items()}
         for table in tables.values():
             table.missing = arguments.missing_values
         columns = choose(next(iter(tables.values())), arguments)
         group = group_of(arguments, opened.card)
-        used = {columns.source, columns.target, group}
-        names = dict.fromkeys(name for table in tables.values() for name in table.columns)
-        unused = [name for name in names if name not in used and name.casefold() not in ID_NAMES]
-        notes += [f"columns not used: {', '.join(unused)}"] if unused else []
+        notes += unused(tables, {columns.source, columns.target, group})
         splits = {role: _rows(table, role, columns, group, notes) for role, table in tables.items()}
-        splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
-        if "train" in splits:
-            splits = carve(splits, alike, arguments, opened.card, notes)
-        splits = keep_apart(splits, "source", "source", notes, keep=arguments.keep_duplicates)
-        splits = limited(splits, alike, arguments, notes)
+        splits = settled(splits, alike, arguments, opened.card, notes, apart={"source": "source"})
     return _finish(opened, columns, {"test": splits["test"]} if only_test else splits, notes)
 
 
@@ -87,14 +77,13 @@ def pair_source(arguments: DataArguments) -> Source | None:
     if not tables:
         return None
     arguments.check_no_csv(name)
-    notes = [*(note for table in tables.values() for note in table.notes), *notes]
-    return Source(name, "file", str(path), tables, single=len(tables) == 1, notes=notes)
+    return Source.of_tables(name, path, tables, notes)
 
 
 def _rows(table: Table, role: str, columns: Columns, group: str | None, notes: list[str]) -> Rows:
     """The pairs of a split: `inputs` are the source and the first target, `label` all the targets."""
     sources, cells = table.column(columns.source), table.column(columns.target)
-    references = [[one for one in _listed(cell) if not is_missing(one)] for cell in cells]
+    references = list(map(listed, cells))
     for name, values in ((columns.source, [[source] for source in sources]), (columns.target, references)):
         odd = [row for row, held in enumerate(values) for one in held if not isinstance(one, str | None) and one == one]
         if odd:
@@ -116,10 +105,6 @@ def _rows(table: Table, role: str, columns: Columns, group: str | None, notes: l
     if again := repeated_sources(rows.inputs["source"]):
         notes.append(f"{role}: {counted(again, 'pair')} of a source that an earlier pair has: they stay together")
     return rows
-
-
-def _listed(cell: Any) -> list[Any]:
-    return list(cell) if isinstance(cell, list | tuple) else [cell]
 
 
 def _finish(opened: Source, columns: Columns, splits: dict[str, Rows], notes: list[str]) -> LoadedData:

@@ -16,7 +16,7 @@ from hfkit.config import DecodingArguments, GenerationArguments
 from hfkit.data.text.language_codes import codes_of
 from hfkit.inference.generation.sampling import settle
 from hfkit.models.build import untrained
-from hfkit.models.inspection import first_line, say
+from hfkit.models.inspection import refusing, say, trial
 from hfkit.models.loading import Built
 from hfkit.models.settings import override, set_dropout, set_labels, settle_generation
 from hfkit.tasks import Task
@@ -110,15 +110,9 @@ def _try_out(model: Any, processor: PreTrainedTokenizerBase, name: str) -> None:
     """Shows the model a short pair, so that one that cannot begin a text, or lacks a part, is not trained. Raises
     HfkitError: it refuses it."""
     ids = torch.tensor([[processor.eos_token_id] * 3])
-    training = model.training
-    try:
-        with torch.inference_mode():
-            model.eval()(input_ids=ids, decoder_input_ids=said_before(model, ids), use_cache=False)
-    except Exception as error:  # each architecture fails in its own way
-        fix = f"its config.json may lack decoder_start_token_id; else choose another model, such as {SUCH}"
-        raise HfkitError(f"{name} cannot write a text: {first_line(error)}", where="--model", fix=fix) from error
-    finally:
-        model.train(training)
+    fix = f"its config.json may lack decoder_start_token_id; else choose another model, such as {SUCH}"
+    with refusing(f"{name} cannot write a text", "--model", fix), trial(model) as ready, torch.inference_mode():
+        ready(input_ids=ids, decoder_input_ids=said_before(model, ids), use_cache=False)
 
 
 def _from_scratch(

@@ -1,7 +1,7 @@
 """Seq2seq: what a model makes of a text, learnt token by token, and judged by the texts that it writes."""
 
 import zlib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -52,9 +52,10 @@ class Seq2Seq(BaseTask):
     seed: int = 0  # of what is drawn, where a model draws
     most: int = 0  # validation rows that are written at a look
     pad_token_id: int = 0  # of the tokenizer
-    tokenizer: Any = None  # which makes texts of what is written; it is no setting
-    writes: bool = False  # texts are written, as a finished model does; it is no setting either
+    tokenizer: Any = None  # which makes texts of what is written
+    writes: bool = False  # texts are written, as a finished model does
 
+    MADE = ("tokenizer", "writes")
     READING = ("max_length", "max_target_length", "source_prefix", "source_lang", "target_lang")
 
     @property
@@ -72,16 +73,9 @@ class Seq2Seq(BaseTask):
         given = {name: getattr(config, name) for name in ("task", *cls.READING, "label_smoothing_factor", "seed")}
         return cls(**given, most=config.max_generate_samples if config.predict_with_generate else 0)
 
-    @classmethod
-    def from_model(cls, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        saved = getattr(model_config, "hfkit", None) or {}
-        known = {name: saved[name] for name in cls.READING if name in saved}
-        return cls(task=saved.get("task") or "text2text-generation", **known).for_model(model_config, processor)
-
-    def settings(self) -> dict[str, Any]:
-        """All settings as JSON, with the task's name."""
-        found = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("tokenizer", "writes")}
-        return {"name": self.name, **found}
+    @staticmethod
+    def kept(model_config: PreTrainedConfig) -> dict[str, Any]:
+        return {"task": (getattr(model_config, "hfkit", None) or {}).get("task") or "text2text-generation"}
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
         """A copy with the model's limits and the tokenizer, which is told the languages; the config is told `hfkit`.
@@ -97,21 +91,19 @@ class Seq2Seq(BaseTask):
         if processor.eos_token_id is None:
             fix = "choose a model that writes texts, such as google-t5/t5-small; or set tokenizer.eos_token"
             raise HfkitError("The tokenizer has no end token, so no text would ever end", where="--model", fix=fix)
-        saved = settle_tokens(model_config, processor)
+        settle_tokens(model_config, processor)
         processor.padding_side = processor.init_kwargs["padding_side"] = "right"
         set_languages(processor, self.source_lang, self.target_lang)
         cut = Truncation.settle(self.max_length, "head", 0, False, model_config, processor)
         if cut.max_length is None:
             cut = Truncation.settle(CONTEXT, "head", 0, False, model_config, processor)
-        task = replace(
-            self,
+        return self.telling(
+            model_config,
             max_length=cut.max_length,
             max_target_length=self.max_target_length or cut.max_length,
             pad_token_id=processor.pad_token_id,
             tokenizer=processor,
         )
-        model_config.hfkit = {**saved, **task.reading()}
-        return task
 
     def finished(self) -> Self:
         """A copy that writes a text to every row."""

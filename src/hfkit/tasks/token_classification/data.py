@@ -1,7 +1,6 @@
 """load: texts with a tag for each of their words, as checked splits."""
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -10,12 +9,12 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
-from hfkit.data.labels.names import canonical, finder
+from hfkit.data.labels.names import canonical, ends, finder
 from hfkit.data.sources.source import Source, open_source
-from hfkit.data.splits import carve, limited, remove_repeats
+from hfkit.data.splits import carve, limited, rarest, remove_repeats
 from hfkit.data.summary import LoadedData, finished
 from hfkit.data.tables.columns import group_of, row_ids
-from hfkit.data.tables.roles import choose_splits
+from hfkit.data.tables.roles import choose_alone
 from hfkit.data.tables.rows import Rows, units
 from hfkit.data.tables.table import Table, counted
 from hfkit.tasks.token_classification.config import TagColumns
@@ -42,10 +41,7 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
     where the source tells. `label_names` are a model's tags, to which those of the data are matched by name. Raises
     HfkitError: as `hfkit.load_data`; and where words and tags do not fit together, with file and line."""
     opened = column_source(arguments) or open_source(arguments)
-    tables, notes = choose_splits(opened, arguments, only_test)
-    whole = "train" not in tables
-    if only_test and "test" in tables:
-        tables = {"test": tables["test"]}
+    tables, notes = choose_alone(opened, arguments, only_test)
     with after(notes):
         for table in tables.values():
             table.missing = arguments.missing_values
@@ -53,11 +49,11 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
         notes += unused
         splits = {role: _rows(table, role, layout, opened, arguments, notes) for role, table in tables.items()}
         names = _settle(splits, arguments, label_names, notes)
-        splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
+        splits = remove_repeats(splits, notes, keep=arguments.keep_duplicates)
         if "train" in splits:
             splits["train"] = _by_sentences(splits, opened, arguments, notes)
-            splits = carve(splits, _rarest, arguments, opened.card, notes)
-        splits = limited(splits, _rarest, arguments, notes)
+            splits = carve(splits, rarest, arguments, opened.card, notes)
+        splits = limited(splits, rarest, arguments, notes)
     return _finish(opened, layout, names, {"test": splits["test"]} if only_test else splits, notes)
 
 
@@ -192,16 +188,10 @@ def _matched(rows: Rows, role: str, names: list[str], drop: bool, of_model: bool
     return rows
 
 
-def _rarest(rows: Rows) -> Sequence[Hashable]:
-    """What a text counts as when a split is drawn: its rarest tag."""
-    counts = Counter(tag for tags in rows.label for tag in set(tags))
-    return [min(tags, key=lambda tag: (counts[tag], tag)) for tags in rows.label]
-
-
 def _finish(opened: Source, layout: Layout, names: list[str], splits: dict[str, Rows], notes: list[str]) -> LoadedData:
     types = [name[2:] for name in names if name.startswith("B-")] if schemes.has_scheme(names) else []
     shown = types or [name for name in names if name != OUTSIDE]
-    listed = ", ".join(shown if len(shown) <= 10 else [*shown[:9], "...", shown[-1]])
+    listed = ends(shown)
     sizes = " / ".join(f"{len(rows):,}" for rows in splits.values())
     words = sum(len(tags) for rows in splits.values() for tags in rows.label)
     what = f"{counted(len(shown), 'type')} of names {listed}" if types else f"{counted(len(shown), 'tag')} {listed}"

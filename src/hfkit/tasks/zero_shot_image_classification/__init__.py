@@ -1,6 +1,6 @@
 """Zero-shot image classification: pictures and texts as vectors, near each other where they belong together."""
 
-from hfkit.tasks.spec import TaskSpec
+from hfkit.tasks.spec import BRIEF, TaskSpec
 
 SPEC = TaskSpec(
     names=("zero-shot-image-classification",),
@@ -20,10 +20,6 @@ SPEC = TaskSpec(
         "learning_rate": 1e-3,
         "num_train_epochs": 9,
         "per_device_train_batch_size": 64,
-        "warmup_steps": 0.1,
-        "lr_scheduler_type": "cosine",
-        "eval_strategy": "no",
-        "save_strategy": "no",
-        "load_best_model_at_end": False,
+        **BRIEF,
     },
 )

@@ -1,32 +1,31 @@
 """The form of a model of pictures and texts: a picture and some labels in, bars out."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hfkit.hub.space.forms import BARS, mistake, told
-
-if TYPE_CHECKING:
-    from hfkit.hub.space.facts import Facts
+from hfkit.hub.space.facts import Facts
+from hfkit.hub.space.forms import BARS, asked_picture, chosen, mistake, told
 
 SHOWN = 30
 """Classes that the form proposes at most."""
 
 
-def form(gradio: Any, answer: Any, about: "Facts") -> dict[str, Any]:
+def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     def ask(picture: Any, labels: str = "") -> Any:
-        if picture is None:
-            raise mistake(gradio, "Choose a picture first.")
+        file = chosen(gradio, picture)
         wanted = [one.strip() for one in labels.splitlines() if one.strip()] or about.labels
         if not wanted:
             raise mistake(gradio, "Write some labels, a line each.")
         with told(gradio):
-            return {one["label"]: one["score"] for one in answer(Path(picture), candidate_labels=wanted)}
+            return {one["label"]: one["score"] for one in answer(file, candidate_labels=wanted)}
 
-    asked = gradio.Image(type="filepath", image_mode=None, label="Picture", height=300)
     lines = "\n".join(about.labels[:SHOWN]) or "a photo of a cat\na photo of a dog"
     labels = gradio.Textbox(label="Labels, a line each", lines=5, value=lines)
-    return {"fn": ask, "inputs": [asked, labels], "outputs": [gradio.Label(label="Answer", num_top_classes=BARS)]}
+    return {
+        "fn": ask,
+        "inputs": [asked_picture(gradio), labels],
+        "outputs": [gradio.Label(label="Answer", num_top_classes=BARS)],
+    }
 
 
 def example(info: Mapping[str, Any]) -> str:
@@ -41,5 +40,4 @@ def plain(info: Mapping[str, Any]) -> dict[str, str]:
     return {"arguments": told, "same": "the same labels, of one sentence each" if several else "the same scores"}
 
 
-def job(info: Mapping[str, Any]) -> str:
-    return "zero-shot image classification"
+job = "zero-shot image classification"

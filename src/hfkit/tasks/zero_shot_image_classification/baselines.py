@@ -11,15 +11,14 @@ import numpy as np
 from datasets import Dataset
 from PIL.Image import Resampling
 
-from hfkit.baselines.vision.processor import undecoded
 from hfkit.data.text.keys import key_of
-from hfkit.data.vision.decode import decode_again
-from hfkit.evaluation.metric import figures
+from hfkit.data.vision.decode import decode_again, undecoded
+from hfkit.evaluation.nearest import unit
 from hfkit.inference.pipelines import pipeline
-from hfkit.tasks.rivals import Answer, drawn, linear
+from hfkit.tasks.rivals import Answer, best_first, drawn, linear
 from hfkit.tasks.zero_shot_image_classification.metrics import metrics_of
 from hfkit.tasks.zero_shot_image_classification.task import ImageText
-from hfkit.tasks.zero_shot_image_classification.vectors.matching import classified, retrieved, unit
+from hfkit.tasks.zero_shot_image_classification.vectors.matching import classified, retrieved
 
 FITTED, SIDE, WORDS = 5000, 16, 2000
 """Training pictures that are looked at, pixels of a thumbnail's sides, and words that are guessed."""
@@ -51,16 +50,12 @@ def fit(train: Dataset, test: Dataset, settings: dict[str, Any], seed: int) -> d
         found[name] = {"prediction": answer, "seconds": looked + time.perf_counter() - began, "rows": len(rows)}
     given = {"label": np.array(test["label"])} if task.labels else {}
     own = "prediction" if task.labels else "picture_places"
-
-    def worth(name: str) -> float:
-        return figures([primary], given | {own: found[name]["prediction"]}).get(primary.name, 0.0)
-
-    return {name: found[name] for name in sorted(found, key=worth, reverse=True)}
+    return best_first(found, primary, given, own)
 
 
 def _seen(rows: Dataset, before: Any, pixel_range: list[float] | None) -> np.ndarray:
     """(rows, numbers) of each picture."""
-    stored = undecoded(rows)
+    stored = undecoded(rows, "image")
     if before is not None:
         parts = (stored[at : at + 256]["image"] for at in range(0, len(stored), 256))
         pictures = ([decode_again(one, pixel_range=pixel_range) for one in part] for part in parts)

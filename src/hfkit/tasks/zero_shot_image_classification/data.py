@@ -3,7 +3,9 @@
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import ClassLabel, List, Value
 
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments
@@ -12,29 +14,18 @@ from hfkit.data.labels.values import spelled_list
 from hfkit.data.sources.folder_tables import tables_in
 from hfkit.data.sources.image_folders import SPLITS, pictures_below
 from hfkit.data.sources.source import Source, open_source
-from hfkit.data.splits import carve, group_of, limited, remove_repeats
-from hfkit.data.tables.columns import ID_NAMES, row_ids
-from hfkit.data.tables.roles import choose_splits
+from hfkit.data.splits import group_of, settled_pictures
+from hfkit.data.summary import LoadedData, finished_pictures
+from hfkit.data.tables.columns import row_ids, unused
+from hfkit.data.tables.roles import choose_alone
 from hfkit.data.tables.rows import Rows, check_missing, units
 from hfkit.data.tables.table import Table, counted, is_missing
 from hfkit.data.text.keys import folded
-from hfkit.data.vision.pictures import image_column, looked_at, pictured, pixel_range, unnamed
-
-if TYPE_CHECKING:
-    from hfkit.data.summary import LoadedData
+from hfkit.data.vision.pictures import image_column, looked_at, unnamed
 
 CAPTIONS = (
-    "captions",
-    "caption",
-    "sentences",
-    "sentence",
-    "text",
-    "raw",
-    "alt_text",
-    "description",
-    "title",
-    "comment",
-)
+    "captions", "caption", "sentences", "sentence", "text", "raw", "alt_text", "description", "title", "comment",
+)  # fmt: skip
 CLASSES = ("label", "labels", "class", "class_name", "category")
 IN_A_DICT = ("raw", "caption", "text", "sentence")
 """What a caption may be called where a cell lists several as COCO's files do."""
@@ -57,7 +48,7 @@ class Held:
     name: str | None  # of its class
 
 
-def load(arguments: DataArguments, only_test: bool = False, label_names: list[str] | None = None) -> "LoadedData":
+def load(arguments: DataArguments, only_test: bool = False, label_names: list[str] | None = None) -> LoadedData:
     """Pictures with captions as three splits, or with `only_test` the test split alone (of a single file, all of it).
 
     A caption a row, where rows of the same picture are put together; a list of captions a row; a text file beside each
@@ -68,27 +59,16 @@ def load(arguments: DataArguments, only_test: bool = False, label_names: list[st
     and `group` where one is asked for. Raises HfkitError: as `hfkit.load_data`; neither captions nor classes, a caption
     that is no text, a picture of two classes, a class that the model does not know."""
     opened = _with_texts(arguments) or open_source(arguments, images=True)
-    tables, notes = choose_splits(opened, arguments, only_test)
-    whole = "train" not in tables
-    if only_test and "test" in tables:
-        tables = {"test": tables["test"]}
+    tables, notes = choose_alone(opened, arguments, only_test)
     with after(notes):
         for table in tables.values():
             table.missing = arguments.missing_values
         columns = _columns(next(iter(tables.values())), arguments, opened.card.columns if opened.card else {})
         group = group_of(arguments, opened.card)
-        used = {*vars(columns).values(), group}
-        names = dict.fromkeys(name for table in tables.values() for name in table.columns)
-        unused = [name for name in names if name not in used and name.casefold() not in ID_NAMES]
-        notes += [f"columns not used: {', '.join(unused)}"] if unused else []
+        notes += unused(tables, {*vars(columns).values(), group})
         splits = {role: _rows(table, role, columns, group, arguments, notes) for role, table in tables.items()}
         notes += unnamed(opened.location, tables, columns.image)
-        splits = remove_repeats(splits, notes, keep=whole or arguments.keep_duplicates)
-        levels = None
-        if "train" in splits:
-            splits = carve(splits, _strata, arguments, opened.card, notes)
-            levels = pixel_range({role: rows.table for role, rows in splits.items()}, arguments.pixel_range, notes)
-        splits = limited(splits, _strata, arguments, notes)
+        splits, levels = settled_pictures(splits, _strata, arguments, opened.card, notes)
         classes = _classes(splits, opened, label_names, notes) if columns.label else []
     kept = {"test": splits["test"]} if only_test else splits
     return _finish(opened, kept, columns, classes, levels, notes, group)
@@ -113,14 +93,13 @@ def _with_texts(arguments: DataArguments) -> Source | None:
         try:
             lines = text.read_text(encoding="utf-8-sig").splitlines() if text.is_file() else []
         except (UnicodeDecodeError, OSError) as error:
-            raise HfkitError(
-                f"The captions cannot be read: {error}", where=str(text), fix="save it as UTF-8"
-            ) from error
+            what = f"The captions cannot be read: {error}"
+            raise HfkitError(what, where=str(text), fix="save it as UTF-8") from error
         for name, value in (("image", str(file.absolute())), ("captions", lines), ("id", below)):
             table.columns[name].append(value)
     for table in tables.values():
         table.lines, table.pictures = table.columns["id"], ["image"]
-    return Source(arguments.dataset, "file", str(path), tables, single=len(tables) == 1)
+    return Source.of_tables(arguments.dataset, path, tables)
 
 
 def _columns(table: Table, arguments: DataArguments, given: dict[str, str]) -> Columns:
@@ -254,33 +233,29 @@ def _classes(splits: dict[str, Rows], opened: Source, known: list[str] | None, n
 def _finish(
     opened: Source, splits: dict[str, Rows], columns: Columns, names: list[str], levels: list[float] | None,
     notes: list[str], group: str | None,
-) -> "LoadedData":  # fmt: skip
-    from datasets import ClassLabel, List, Value
-
-    from hfkit.data.summary import finished
-
-    made = {}
-    for role, rows in splits.items():
-        held: dict[str, Any] = {"id": rows.id}
-        kinds: dict[str, Any] = {"id": Value("string")}
+) -> LoadedData:  # fmt: skip
+    def beside(rows: Rows) -> dict[str, tuple[Any, Any]]:
+        found: dict[str, tuple[Any, Any]] = {}
         if columns.caption:
-            held["captions"], kinds["captions"] = [list(one.captions) for one in rows.label], List(Value("string"))
+            found["captions"] = [list(one.captions) for one in rows.label], List(Value("string"))
         if names:
-            held["label"], kinds["label"] = [names.index(one.name) for one in rows.label], ClassLabel(names=names)
-        if group:
-            held["group"], kinds["group"] = rows.unit, Value("string")
-        made[role] = pictured(rows.table, rows.index, {"image": columns.image}, held, kinds)
+            found["label"] = [names.index(one.name) for one in rows.label], ClassLabel(names=names)
+        return found
+
     sizes = " / ".join(f"{len(rows):,}" for rows in splits.values())
     captions = " / ".join(f"{sum(len(one.captions) for one in rows.label):,}" for rows in splits.values())
     parts = [f"caption = {columns.caption}"] if columns.caption else []
     parts += [f"class = {columns.label}: {short(names)}"] if columns.label else []
-    beside = f" with {captions} captions" if columns.caption else ""
-    return finished(
+    with_captions = f" with {captions} captions" if columns.caption else ""
+    return finished_pictures(
         opened,
-        made,
+        splits,
         notes,
+        {"image": columns.image},
+        beside,
+        grouped=bool(group),
         problem_type="single_label_classification" if names else "retrieval",
-        reading=f"image = {columns.image}, {', '.join(parts)}; {sizes} pictures{beside}",
+        reading=f"image = {columns.image}, {', '.join(parts)}; {sizes} pictures{with_captions}",
         image_column=columns.image,
         text_column=columns.caption,
         label_column=columns.label,

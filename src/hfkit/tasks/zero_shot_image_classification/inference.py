@@ -1,31 +1,24 @@
 """ZeroShotImagePipeline: transformers' own, looking at pictures as judging did, with the run's classes."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import transformers
-from PIL import Image
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.tables.table import is_missing
 from hfkit.data.vision.given import picture_of
-from hfkit.inference.answering import AnsweringPipeline, check_count
+from hfkit.evaluation.nearest import unit
+from hfkit.inference.looking import PicturePipeline
 from hfkit.inference.texts import check_whole
 from hfkit.tasks.zero_shot_image_classification.task import ImageText
-from hfkit.tasks.zero_shot_image_classification.vectors.matching import unit
 
 ASKED = ("candidate_labels", "hypothesis_template")
 
 
-def pipeline(model: transformers.PreTrainedModel, processor: Any, **options: Any) -> "ZeroShotImagePipeline":
-    """See `hfkit.pipeline`."""
-    return ZeroShotImagePipeline(model=model, processor=processor, **options)
-
-
-class ZeroShotImagePipeline(AnsweringPipeline, transformers.ZeroShotImageClassificationPipeline):
+class ZeroShotImagePipeline(PicturePipeline, transformers.ZeroShotImageClassificationPipeline):
     """transformers' pipeline: of a picture a list of {"score", "label"}, the best first.
 
     Three differences: `candidate_labels` are by default the run's classes; `hypothesis_template` is one sentence or a
@@ -33,24 +26,8 @@ class ZeroShotImagePipeline(AnsweringPipeline, transformers.ZeroShotImageClassif
     for all pictures of a call. `mixed_precision` auto is float32: vectors that are kept are compared with later ones.
     """
 
-    one = (str, Path, bytes, Image.Image)
+    of, together = ImageText, 32
     reading: ImageText
-
-    def __init__(
-        self,
-        *,
-        model: transformers.PreTrainedModel,
-        processor: Any,
-        mixed_precision: str = "auto",
-        task: str = "zero-shot-image-classification",
-        **options: Any,
-    ) -> None:
-        given = options.pop("batch_size", None)
-        self.rows = 32 if given is None else given
-        check_count("batch_size", self.rows)
-        parts = {"image_processor": processor.image_processor, "tokenizer": processor.tokenizer}
-        super().__init__(model=model, task=task, **parts, **options)
-        self.settle(ImageText.from_model(model.config, processor), mixed_precision, exact=True)
 
     @property
     def chunk(self) -> int:
@@ -77,9 +54,6 @@ class ZeroShotImagePipeline(AnsweringPipeline, transformers.ZeroShotImageClassif
                 raise HfkitError(what, fix="such as 'a photo of a {}.'")
             asked["hypothesis_template"] = told
         return {}, asked, {}
-
-    def at_once(self, batch_size: int | None) -> int:
-        return batch_size or self.rows
 
     def answered(
         self,
@@ -156,6 +130,9 @@ class ZeroShotImagePipeline(AnsweringPipeline, transformers.ZeroShotImageClassif
             vectors = self.reading.vectors(self.model, moved)[which].cpu().clone()
         self.check_finite(vectors)
         return np.asarray(vectors.numpy())
+
+
+pipeline = ZeroShotImagePipeline.over
 
 
 def checked(asked: Any) -> list[str]:

@@ -1,7 +1,7 @@
 """Models of pictures and texts: from scratch, or any of transformers' with two towers and a learnt scale."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from datasets import DatasetDict
@@ -14,15 +14,13 @@ from hfkit.baselines.tokenizer import train_tokenizer
 from hfkit.baselines.vision.processor import make_processor, native_shape, sample
 from hfkit.models.adapting.image_processors import check_folder as check_folder
 from hfkit.models.build import untrained
-from hfkit.models.inspection import check_vocabulary, first_line
+from hfkit.models.inspection import check_vocabulary, refusing, trial
 from hfkit.models.loading import Built, quiet, read_config, read_tokenizer, read_weights
 from hfkit.models.names import locate
 from hfkit.models.settings import override, set_dropout
+from hfkit.tasks import Task
 from hfkit.tasks.zero_shot_image_classification import SPEC
 from hfkit.tasks.zero_shot_image_classification.config import Config
-
-if TYPE_CHECKING:
-    from hfkit.tasks import Task
 
 LOOKED_AT = 256
 """Training pictures that a baseline is shaped by."""
@@ -31,7 +29,7 @@ SIGMOID = {"logit_scale_init_value": 2.3026, "logit_bias_init_value": -10.0}
 """Where SigLIP's paper (section 3.2) starts: ln 10, and a bias by which no pair belongs together."""
 
 
-def build(config: Config, task: "Task", data: DatasetDict | None) -> Built:
+def build(config: Config, task: Task, data: DatasetDict | None) -> Built:
     """See `hfkit.build_model`: the model, which has been shown a picture and a text, its processor, and the parameters
     that no checkpoint has filled."""
     model, processor, new = (_from_scratch if config.model.startswith("baseline:") else _pretrained)(config, task, data)
@@ -60,7 +58,7 @@ def _from_scratch(config: Config, task: Any, data: DatasetDict | None) -> Built:
     return untrained(AutoModelForZeroShotImageClassification, settings), processor, []
 
 
-def _pretrained(config: Config, task: "Task", data: DatasetDict | None) -> Built:
+def _pretrained(config: Config, task: Task, data: DatasetDict | None) -> Built:
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)
     settings = read_config(folder, config.model, config.trust_remote_code)
@@ -80,15 +78,12 @@ def _pretrained(config: Config, task: "Task", data: DatasetDict | None) -> Built
 def read_processor(folder: Path, settings: Any, code: bool = False) -> Any:
     """The image processor and the tokenizer of a folder, as one. Raises HfkitError: one of them is missing or damaged,
     or the tokenizer has words that the model does not know."""
-    try:
-        with quiet():
-            processor = AutoProcessor.from_pretrained(folder, trust_remote_code=code)
-    except Exception as error:  # each processor fails in its own way
-        what = f"the image processor and the tokenizer cannot be read: {first_line(error)}"
-        raise HfkitError(what, where=str(folder), fix="processor.save_pretrained(folder) writes both") from error
+    fix = "processor.save_pretrained(folder) writes both"
+    with refusing("the image processor and the tokenizer cannot be read", str(folder), fix), quiet():
+        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=code)
     if not isinstance(processor, ProcessorMixin) or not {"image_processor", "tokenizer"} <= set(vars(processor)):
         what = f"There is a {type(processor).__name__} alone, where pictures and texts are read"
-        raise HfkitError(what, where=str(folder), fix="processor.save_pretrained(folder) writes both")
+        raise HfkitError(what, where=str(folder), fix=fix)
     read_tokenizer(folder, settings.name_or_path or folder, code)  # says where its files are missing
     check_vocabulary(processor.tokenizer, getattr(settings, "text_config", settings), folder)
     return processor
@@ -99,16 +94,10 @@ def _try_out(model: PreTrainedModel, task: Any, name: str) -> None:
     if not isinstance(getattr(model, "logit_scale", None), torch.Tensor):
         what = f"{name} is a {type(model).__name__}, which learns no scale of its cosines (logit_scale)"
         raise HfkitError(what, where="--model", fix="choose one such as openai/clip-vit-base-patch32")
-    seen, training = task.seen, model.training
-    try:
-        with torch.inference_mode():
-            picture = torch.zeros(1, seen.channels, seen.height, seen.width)
-            batch = {"pixel_values": picture} | task.filled(task.tokens(["a"])["input_ids"])
-            task.vectors(model.eval(), batch)
-    except Exception as error:  # each architecture fails in its own way
-        size = f"{seen.channels} x {seen.height} x {seen.width} (channels, height, width)"
-        what = f"{name} cannot read pictures of {size} and texts of {task.max_length} tokens: {first_line(error)}"
-        fix = "leave both out, or give a multiple of the patch that the model was made for"
-        raise HfkitError(what, where="--image_size, --model_args", fix=fix) from error
-    finally:
-        model.train(training)
+    seen = task.seen
+    size = f"{seen.channels} x {seen.height} x {seen.width} (channels, height, width)"
+    what = f"{name} cannot read pictures of {size} and texts of {task.max_length} tokens"
+    fix = "leave both out, or give a multiple of the patch that the model was made for"
+    with refusing(what, "--image_size, --model_args", fix), trial(model) as ready, torch.inference_mode():
+        picture = torch.zeros(1, seen.channels, seen.height, seen.width)
+        task.vectors(ready, {"pixel_values": picture} | task.filled(task.tokens(["a"])["input_ids"]))

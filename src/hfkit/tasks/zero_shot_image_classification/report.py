@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json_file
 from hfkit.evaluation import stats
-from hfkit.report.analysis import Predictions
+from hfkit.report.analysis import Predictions, written
 from hfkit.report.page import section
 from hfkit.report.pictures import damaged, kept_tiles
 from hfkit.runs.run import Run
@@ -20,14 +19,12 @@ CLASSES = 100
 
 def parts(run: Run, seen: Predictions) -> dict[str, Any]:
     """What the page shows of pictures and captions, and leaves out."""
-    try:
+    with written(run):
         context: dict[str, Any] = {
             "places": _places(seen),
             "classes": _classes(run, seen),
             "lines": _lines(run, len(seen)),
         }
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise HfkitError(f"{run.path / 'predictions.parquet'} lacks what hfkit writes: {error}") from error
     learnt = [line["temperature"] for line in run.log() if "temperature" in line]
     context |= {"temperatures": (learnt[0], learnt[-1]) if learnt else None, "limit": PLACES}
     own = section(str(__package__), "captions.html.jinja", **context)

@@ -1,12 +1,12 @@
 """Zero-shot image classification: vectors of pictures and texts, learnt so that what belongs together is near."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import torch
-from datasets import Dataset, DatasetDict, Features, Image, List, Value, concatenate_datasets
+from datasets import Dataset, DatasetDict, Features, List, Value, concatenate_datasets
 from transformers import PreTrainedConfig
 
 from hfkit.base.errors import HfkitError
@@ -15,23 +15,18 @@ from hfkit.data.text.keys import key_of
 from hfkit.data.text.truncation import Truncation
 from hfkit.data.text.windows import padded
 from hfkit.data.vision.augment import seeded, steps, varied
-from hfkit.data.vision.decode import decode_again
+from hfkit.data.vision.decode import decode_again, undecoded
 from hfkit.data.vision.reading import ImageReading
-from hfkit.tasks.base import BaseTask, check_reads
+from hfkit.tasks.base import check_reads
+from hfkit.tasks.pictures import PictureTask, beside, range_of
 from hfkit.tasks.zero_shot_image_classification.config import TEMPLATE, Config
 from hfkit.tasks.zero_shot_image_classification.vectors.losses import Bounded, Parts, joint_loss, scale_row
 from hfkit.tasks.zero_shot_image_classification.vectors.matching import matched
 from hfkit.training.callbacks import Callback
 
-KEPT = ("labels", "templates", "max_length", "pixel_range", "unseen", "captioned")
-"""What a model's config keeps of the settings."""
-
-MADE = ("seen", "processor", "fill", "pad_token_id")
-"""What `for_model` makes of the processor, which is saved with the model."""
-
 
 @dataclass(frozen=True)
-class ImageText(BaseTask):
+class ImageText(PictureTask):
     """Any model with a tower for pictures, one for texts and a learnt scale: CLIP, SigLIP.
 
     Attributes:
@@ -62,8 +57,9 @@ class ImageText(BaseTask):
     )  # tokens that every text is filled up to, where there are such
     pad_token_id: int = field(default=0, compare=False)
 
+    READING = ("labels", "templates", "max_length", "pixel_range", "unseen", "captioned")
+    MADE = ("seen", "processor", "fill", "pad_token_id")
     name = "zero-shot-image-classification"
-    auto_model = "AutoModelForZeroShotImageClassification"
     joint = True
 
     @classmethod
@@ -84,29 +80,19 @@ class ImageText(BaseTask):
             config.max_length,
             steps(config.augment),
             config.seed,
-            getattr(getattr(data, "summary", None), "pixel_range", config.pixel_range or None),
+            range_of(config, data),
             None if config.trust_remote_code or config.model.startswith("baseline:") else config.model,
             config.model_revision,
         )
 
-    @classmethod
-    def from_model(cls, model_config: PreTrainedConfig, processor: Any) -> Self:
-        saved = getattr(model_config, "hfkit", None) or {}
-        return cls(**{name: saved[name] for name in KEPT if name in saved}).for_model(model_config, processor)
-
     def settings(self) -> dict[str, Any]:
-        """All fields as JSON but what `for_model` makes; `problem_type` where there are classes."""
-        fields = asdict(replace(self, seen=None, processor=None))
+        """All settings as JSON; `problem_type` where there are classes."""
         kind = {"problem_type": SINGLE} if self.labels else {}
-        return {"name": self.name, **kind, **{name: fields[name] for name in fields if name not in MADE}}
+        return {"name": self.name} | kind | super().settings()
 
     @property
     def classes(self) -> list[str] | None:
         return self.labels or None
-
-    def model_kwargs(self) -> dict[str, Any]:
-        kept = {name: getattr(self, name) for name in KEPT}
-        return {"hfkit": {"task": self.name} | {name: value for name, value in kept.items() if value is not None}}
 
     def for_model(self, model_config: PreTrainedConfig, processor: Any) -> Self:
         """A copy that fits the model: its loss, its limit of a text, how it looks at a picture."""
@@ -123,8 +109,8 @@ class ImageText(BaseTask):
         if not seen.repeatable and self.augment:
             what = f"A {type(processor.image_processor).__name__} reads pictures in a way of its own"
             raise HfkitError(what, where="--augment", fix="train on the pictures as they are: --augment none")
-        task = replace(
-            self,
+        return self.telling(
+            model_config,
             loss={"auto": "sigmoid" if biased else "softmax"}.get(self.loss, self.loss),
             max_length=length,
             seen=seen,
@@ -133,8 +119,6 @@ class ImageText(BaseTask):
             fill=None if "attention_mask" in tokenizer.model_input_names else texts.max_position_embeddings,
             pad_token_id=tokenizer.pad_token_id or 0,
         )
-        model_config.hfkit = {**(getattr(model_config, "hfkit", None) or {}), **task.model_kwargs()["hfkit"]}
-        return task
 
     def prompts(self, labels: list[str] | None = None, templates: list[str] | None = None) -> list[str]:
         """Every class in every template, those of a class together."""
@@ -150,7 +134,7 @@ class ImageText(BaseTask):
         (token ids of each caption; of a row without one of its class in the first template), `captions` (their number),
         `keys` of the texts, `labels` where there are classes, `length`, tokens of the longest, and `truncated`, whether
         one was cut."""
-        rows, names = len(dataset), dataset.column_names
+        names = dataset.column_names
         labels: list[int] = []
         if "label" in names and self.labels:
             own = dataset.features["label"].names
@@ -163,26 +147,19 @@ class ImageText(BaseTask):
         texts = captions or [[self.templates[0].replace("{}", self.labels[number])] for number in labels]
         made = self.tokens([text for own in texts for text in own])
         ends = np.cumsum([0, *map(len, texts)]).tolist()
-        parts = [slice(*ends[row : row + 2]) for row in range(rows)]
+        parts = [slice(*ends[row : row + 2]) for row in range(len(dataset))]
         columns: dict[str, Any] = {
-            "id": dataset["id"][:] if "id" in names else [str(row) for row in range(rows)],
             "texts": [made["input_ids"][part] for part in parts],
-            "captions": [len(own) for own in captions] or [0] * rows,
+            "captions": [len(own) for own in captions] or [0] * len(dataset),
             "keys": [[key_of(text) for text in own] for own in texts],
             "length": [max(made["length"][part]) for part in parts],
             "truncated": [any(made["truncated"][part]) for part in parts],
         } | ({"labels": labels} if labels else {})
         kinds = {
-            "id": Value("string"), "texts": List(List(Value("int32"))), "captions": Value("int32"),
-            "keys": List(Value("int64")), "length": Value("int32"), "truncated": Value("bool"),
+            "texts": List(List(Value("int32"))), "captions": Value("int32"), "keys": List(Value("int64")),
+            "length": Value("int32"), "truncated": Value("bool"),
         } | ({"labels": Value("int64")} if labels else {})  # fmt: skip
-        stored = dataset.select_columns("image").cast_column("image", Image(decode=False))
-        return concatenate_datasets([stored, Dataset.from_dict(columns, features=Features(kinds))], axis=1)
-
-    def truncation(self, encoded: Dataset) -> dict[str, Any]:
-        """How many rows lost something of a caption to `max_length`."""
-        cut = sum(encoded["truncated"][:])
-        return {"rows": cut, "share": cut / max(1, len(encoded)), "max_length": self.max_length, "long_text": "head"}
+        return beside(undecoded(dataset, "image"), dataset, columns, kinds)
 
     def to_evaluate(self, encoded: Dataset) -> Dataset:
         """The rows, each with its share of the classes' sentences, which are so read once and no more."""

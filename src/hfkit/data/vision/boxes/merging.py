@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import product
 
 import torch
-from torchvision.ops import batched_nms, box_iou
+from torchvision.ops import batched_nms
 
 from hfkit.data.vision.tiles import starts
 
@@ -61,8 +61,3 @@ def _covered(piece: torch.Tensor, whole: torch.Tensor) -> bool:
     corner = torch.minimum(same[:, 2:], piece[2:4]) - torch.maximum(same[:, :2], piece[:2])
     area = (piece[2:4] - piece[:2]).prod()
     return bool((corner.clamp(min=0).prod(1) >= COVERED * area).any())
-
-
-def best_overlap(boxes: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """(boxes,) the largest overlap of each with one of the others, 0 where there is none."""
-    return box_iou(boxes, others).amax(1) if len(others) else torch.zeros(len(boxes))

@@ -28,10 +28,8 @@ def beir_folder(name: str) -> Path | None:
 
 def read_beir(folder: Path, arguments: DataArguments) -> tuple[Source, dict[str, str]]:
     """The judgements of each split as rows of a query and a document, and the corpus: id -> text, in its order.
-
-    Raises:
-        HfkitError: A file is missing or no such file, an id stands twice, or no judgement names texts that are there.
-    """
+    Raises HfkitError: a file is missing or no such file, an id stands twice, or no judgement names texts that are
+    there."""
     arguments.check_no_csv(str(folder))
     notes: list[str] = []
     corpus, queries = _texts(folder / CORPUS, arguments, notes), _texts(folder / QUERIES, arguments, notes)

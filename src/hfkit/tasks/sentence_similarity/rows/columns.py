@@ -30,11 +30,8 @@ class Columns:
 
 
 def choose(table: Table, arguments: Any, given: dict[str, str]) -> Columns:
-    """The columns of a table; `given` are those of its card.
-
-    Raises:
-        HfkitError: A column that is asked for is not there, or the two texts cannot be told.
-    """
+    """The columns of a table; `given` are those of its card. Raises HfkitError: a column that is asked for is not
+    there, or the two texts cannot be told."""
     asked = {
         "query": arguments.text_column or given.get("text"),
         "document": arguments.text_pair_column or given.get("text_pair"),

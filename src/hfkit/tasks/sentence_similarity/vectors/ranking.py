@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from hfkit.evaluation.nearest import blocks, highest, nearest
+from hfkit.evaluation.metric import as_lists
+from hfkit.evaluation.nearest import blocks, highest, nearest, unit
 
 KEPT = 100
 """Documents of a query that are kept, the best first: as deep as figures look."""
@@ -38,21 +39,16 @@ def ranked(rows: Dataset, vectors: np.ndarray, dims: tuple[int, ...], temperatur
         for row, own in zip(cosines / temperature, range(here.start, here.stop), strict=True):
             losses.append(_loss(row, next(iter(places[own]), None), also[own]))
     told: dict[str, Any] = {
-        "prediction": _objects(names[one] for one in best),
+        "prediction": as_lists(names[one] for one in best),
         "score": np.array(scores),
-        "reference": _objects(names[list(one)] for one in places),
-        "grades": _objects(np.array(list(one.values()), dtype=np.float64) for one in places),
+        "reference": as_lists(names[list(one)] for one in places),
+        "grades": as_lists(np.array(list(one.values()), dtype=np.float64) for one in places),
         "loss": np.array(losses),
     }
     for number in dims:
-        first, second = (normalized(one[:, :number]) for one in (queries, documents))
-        told[f"prediction_{number}"] = _objects(names[one] for one in nearest(first, second, FEW)[0])
+        first, second = (unit(one[:, :number]) for one in (queries, documents))
+        told[f"prediction_{number}"] = as_lists(names[one] for one in nearest(first, second, FEW)[0])
     return told
-
-
-def normalized(vectors: np.ndarray) -> np.ndarray:
-    """The vectors at length 1."""
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-12))
 
 
 def _of(rows: Dataset, column: str, chosen: np.ndarray) -> list[Any]:
@@ -75,8 +71,3 @@ def _loss(logits: np.ndarray, own: int | None, also: list[int]) -> float:
     others[own] = value
     most = others.max()
     return float(most + np.log(np.exp(others - most).sum()) - value)
-
-
-def _objects(values: Any) -> np.ndarray:
-    listed = [value.tolist() for value in values]
-    return np.fromiter(listed, dtype=object, count=len(listed))

@@ -5,15 +5,11 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from hfkit.evaluation.nearest import blocks, highest
+from hfkit.evaluation.metric import as_lists
+from hfkit.evaluation.nearest import blocks, highest, unit
 
 KEPT = 10
 """Captions of each picture that are kept, the nearest first."""
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """The vectors at length 1."""
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True).clip(min=1e-12))
 
 
 def matched(rows: Dataset, predictions: dict[str, Any], prompts: int, classes: int) -> dict[str, Any]:
@@ -89,13 +85,7 @@ def retrieved(pictures: np.ndarray, captions: np.ndarray, keys: list[list[int]],
     ends = np.cumsum([len(own) for own in keys])[:-1]
     return {
         "caption_place": np.array(places),
-        "picture_places": objects(np.split(np.array(back), ends)),
-        "found": objects(nearest),
+        "picture_places": as_lists(np.split(np.array(back), ends)),
+        "found": as_lists(nearest),
         "loss": np.array(losses),
     }
-
-
-def objects(values: Any) -> np.ndarray:
-    """An entry a row, a list each."""
-    listed = [one.tolist() for one in values]
-    return np.fromiter(listed, dtype=object, count=len(listed))
