@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hfkit.base.errors import HfkitError
-from hfkit.data import load_data
+from hfkit.data.load import load_data
 
 
 def write(name: str, text: str | bytes) -> str:

@@ -7,7 +7,7 @@ import pytest
 from data_files import write
 
 from hfkit.base.errors import HfkitError
-from hfkit.data import load_data
+from hfkit.data.load import load_data
 
 PEOPLE = ["Ann", "Bob", "Cid", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Jon", "Kim", "Leo", "Mia", "Ned"]
 TOWNS = ["Rome", "Paris", "Oslo", "Lima", "Cairo", "Delhi", "Quito", "Accra", "Minsk", "Tunis", "Baku", "Doha"]

@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 import hfkit
 from hfkit.base.errors import HfkitError
 from hfkit.cli import main
-from hfkit.models import load_model
 from hfkit.models.adapting import adapters
 from hfkit.models.adapting.adapters import load_adapters, merge
+from hfkit.models.loading import load_model
 
 
 @pytest.fixture(scope="module")

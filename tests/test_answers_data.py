@@ -11,8 +11,7 @@ from data_files import write
 import hfkit
 from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
-from hfkit.data import load_data
-from hfkit.data.load import load_test
+from hfkit.data.load import load_data, load_test
 from hfkit.tasks.question_answering.spans.search import trimmed
 from hfkit.tasks.question_answering.spans.written import Answer, placed, written
 

@@ -13,7 +13,7 @@ from datasets import Image as ImageFeature
 from PIL import Image
 
 from hfkit.base.errors import HfkitError
-from hfkit.data import load_data, load_test
+from hfkit.data.load import load_data, load_test
 
 
 def loaded(path: Path, **options: Any) -> Any:

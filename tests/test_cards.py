@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from hfkit.base.errors import HfkitError
-from hfkit.data import load_data
 from hfkit.data.cards.card import DataCard, known_cards
+from hfkit.data.load import load_data
 
 FRONT = """license: mit
 language: en

@@ -16,7 +16,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from hfkit import build_model, build_task
 from hfkit.config import TrainConfig
-from hfkit.models import load_model
+from hfkit.models.loading import load_model
 
 MODELS: dict[str, dict[str, Any]] = {
     "tiny": {},

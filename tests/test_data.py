@@ -12,7 +12,7 @@ from data_files import refused, rows_csv, write
 
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments, TrainConfig
-from hfkit.data import load_data, load_test
+from hfkit.data.load import load_data, load_test
 from hfkit.data.sources.source import _hub
 from hfkit.data.summary import DataSummary, summary_of
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from data_files import refused, rows_csv, write
 
-from hfkit.data import load_data
+from hfkit.data.load import load_data
 
 GOOD = "".join(f"text {n},{'ab'[n % 2]}\n" for n in range(20))
 

@@ -9,8 +9,7 @@ import pyarrow.parquet
 import pytest
 from data_files import refused, rows_csv, write
 
-from hfkit.data import load_data
-from hfkit.data.load import load_test
+from hfkit.data.load import load_data, load_test
 from hfkit.data.splits import allocate
 
 

@@ -9,12 +9,12 @@ from image_files import image_folder
 
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
-from hfkit.data import load_data
 from hfkit.data.cards import facts
 from hfkit.data.cards.card import DataCard
 from hfkit.data.cards.check import check_cards, counted_forms, front_faults, numbers
 from hfkit.data.cards.draft import MARK, draft_card
 from hfkit.data.cards.vocabulary import size_category
+from hfkit.data.load import load_data
 
 CARDS = sorted((Path(__file__).parents[1] / "data_cards").glob("*.md"))
 

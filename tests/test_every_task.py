@@ -28,7 +28,7 @@ from words import WORDS_GOOD, WORDS_PLAIN
 import hfkit
 from hfkit.cli import main
 from hfkit.config import TrainConfig
-from hfkit.models import load_model
+from hfkit.models.loading import load_model
 from hfkit.runs.run import Run
 from hfkit.tasks import discover
 

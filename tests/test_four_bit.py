@@ -16,9 +16,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertFo
 
 import hfkit
 from hfkit import HfkitError, TrainConfig
-from hfkit.models import load_model
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.adapters import merge
+from hfkit.models.loading import load_model
 from hfkit.report.page import overview
 from hfkit.runs.run import Run
 from hfkit.training import checkpoint

@@ -9,7 +9,7 @@ import pytest
 
 from hfkit.base import network
 from hfkit.base.errors import HfkitError
-from hfkit.data import load_data
+from hfkit.data.load import load_data
 
 WAYS_OUT = ("--demo", "--dataset PATH --model FOLDER", "HF_ENDPOINT", "HF_HUB_OFFLINE=1")
 

@@ -295,7 +295,7 @@ def test_lora_and_layer_wise_decay_on_a_vit_of_timm(folder: Path) -> None:
 def test_the_embedded_backbone_knows_a_palace_and_a_daisy() -> None:
     from sklearn.datasets import load_sample_images
 
-    from hfkit.models import load_model
+    from hfkit.models.loading import load_model
 
     model, processor = load_model("demo:efficientnet_lite0")
     pictures = [Image.fromarray(pixels) for pixels in load_sample_images().images]

@@ -256,7 +256,7 @@ def test_idx_files_of_the_mnist_family(tmp_path: Path) -> None:
 
 
 def test_images_of_a_parquet_file_and_relabelling_to_a_models_order(folder: Path) -> None:
-    from hfkit.data import load_test
+    from hfkit.data.load import load_test
 
     load_data("data")["train"].to_parquet("images.parquet")
     data = load_data("images.parquet")

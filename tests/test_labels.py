@@ -15,10 +15,10 @@ from image_files import disc
 from hfkit.base.errors import HfkitError, after
 from hfkit.config import DataArguments, TrainConfig
 from hfkit.config.rules import check
-from hfkit.data import load_data, load_test
 from hfkit.data.cards.draft import draft_card
 from hfkit.data.labels.names import canonical
 from hfkit.data.labels.values import pointed
+from hfkit.data.load import load_data, load_test
 
 SINGLE, MULTI = "single_label_classification", "multi_label_classification"
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from hfkit import build_model, build_task
 from hfkit.config import TrainConfig
 from hfkit.evaluation.predict import load_batches
-from hfkit.models import load_model
+from hfkit.models.loading import load_model
 from hfkit.training.saving import save_model
 
 SMALL = {"model": "baseline:transformer_lm", "vocab_size": 300, "model_args": json.dumps(SIZES)}

@@ -12,7 +12,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from hfkit import build_model, build_task
 from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
-from hfkit.models import load_model
+from hfkit.models.loading import load_model
 from hfkit.training.job import save_model
 
 LABELS = ["neg", "mixed", "pos"]

@@ -13,7 +13,7 @@ from mask_files import coco, mask_folder, scene
 from PIL import Image
 
 from hfkit.base.errors import HfkitError
-from hfkit.data import load_data, load_test
+from hfkit.data.load import load_data, load_test
 from hfkit.data.sources.packaged.slices import slices
 from hfkit.data.vision.coco import filled, inside_of
 from hfkit.data.vision.masks import VOID, class_table, read_mask

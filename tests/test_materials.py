@@ -15,9 +15,9 @@ import torch
 
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
-from hfkit.data import load_data
 from hfkit.data.cards.card import DataCard
 from hfkit.data.cards.vocabulary import LICENSES
+from hfkit.data.load import load_data
 from hfkit.data.sources import archives, embedded, materials
 from hfkit.data.sources.archives import Archive
 from hfkit.data.sources.materials import MATERIALS, Material

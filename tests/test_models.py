@@ -13,8 +13,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Bert
 from hfkit import build_model, build_task
 from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
-from hfkit.models import load_model
 from hfkit.models.adapting.freezing import freeze, in_head, unfreeze
+from hfkit.models.loading import load_model
 from hfkit.models.names import locate
 from hfkit.models.settings import override, set_dropout
 

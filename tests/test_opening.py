@@ -21,8 +21,8 @@ from transformers import (
 )
 
 import hfkit
-from hfkit.models import load_model
 from hfkit.models.adapting.image_sizes import at_size
+from hfkit.models.loading import load_model
 
 LABELS = {0: "neg", 1: "pos"}
 

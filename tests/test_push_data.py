@@ -11,8 +11,8 @@ from test_datacards import filled
 
 from hfkit.base.errors import HfkitError
 from hfkit.config import DataArguments
-from hfkit.data import load_data
 from hfkit.data.cards.draft import draft_card
+from hfkit.data.load import load_data
 from hfkit.hub.upload.data import push_data
 
 

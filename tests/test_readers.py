@@ -13,7 +13,7 @@ from data_files import refused, rows_csv, write
 from hfkit.base.errors import HfkitError
 from hfkit.config import FileArguments, TrainConfig
 from hfkit.config.parsing import parse
-from hfkit.data import load_data
+from hfkit.data.load import load_data
 from hfkit.data.readers import read_table
 from hfkit.data.readers.streams import FileRows
 from hfkit.inference.readers import open_rows

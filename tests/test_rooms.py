@@ -100,7 +100,7 @@ def test_a_strangers_task_trains_judges_and_answers(tiny_bert: Path, reviews_csv
     code = f"""
 import hfkit
 from hfkit.inference import predict_file
-from hfkit.models import load_model
+from hfkit.models.loading import load_model
 from hfkit.tasks import discover
 model, _ = load_model({str(tmp_path / "run")!r})
 print(discover.of_model(model).name, hfkit.pipeline({str(tmp_path / "run")!r})("a warm film")[0]["label"])

@@ -29,7 +29,7 @@ from hfkit.evaluation.nearest import highest, nearest
 from hfkit.evaluation.ranking import METRICS
 from hfkit.inference import predict_file
 from hfkit.inference.search import index, retrieve
-from hfkit.models import load_model
+from hfkit.models.loading import load_model
 from hfkit.runs.run import Run
 from hfkit.tasks.sentence_similarity.task import SentenceSimilarity
 from hfkit.tasks.sentence_similarity.vectors.losses import joint_loss

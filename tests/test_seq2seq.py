@@ -32,7 +32,7 @@ from hfkit.evaluation.metric import looked_at
 from hfkit.inference import TextGenerator, predict_file
 from hfkit.inference.generation.rewriter import Rewriter
 from hfkit.inference.generation.sampling import settle
-from hfkit.models import load_model
+from hfkit.models.loading import load_model
 from hfkit.runs.run import Run
 from hfkit.tasks import discover
 from hfkit.tasks.seq2seq.models import _settle_writing

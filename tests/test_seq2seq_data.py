@@ -9,8 +9,7 @@ import pytest
 from data_files import write
 
 from hfkit.base.errors import HfkitError
-from hfkit.data import load_data
-from hfkit.data.load import load_test
+from hfkit.data.load import load_data, load_test
 from hfkit.evaluation.metric import figures
 from hfkit.tasks.seq2seq.baselines import fit, ibm1, leads, nearest, word_by_word
 from hfkit.tasks.seq2seq.metrics import metrics_of

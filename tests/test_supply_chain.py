@@ -12,7 +12,7 @@ from test_house import FILES, RECIPES, ROOT, SOURCE, _imports, _load
 import hfkit
 from hfkit.config import TrainConfig
 from hfkit.data.cards.card import DataCard
-from hfkit.models import load_model
+from hfkit.models.loading import load_model
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 CONVERTED = "refs/convert/parquet"  # the Hub's own copy of a data set whose files only a script can read

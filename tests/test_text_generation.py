@@ -28,7 +28,8 @@ from hfkit.data.text.chat_samples import samples
 from hfkit.data.text.packing import Segment, enclosed, tokenised
 from hfkit.data.text.windows import IGNORED, packed, pieces
 from hfkit.evaluation.metric import looked_at
-from hfkit.models import build_model, load_model
+from hfkit.models.build import build_model
+from hfkit.models.loading import load_model
 from hfkit.tasks import build_task
 from hfkit.tasks.text_generation.baselines import fit as fit_rivals
 from hfkit.tasks.text_generation.models import try_out

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from hfkit.cli.launch import train as train
     from hfkit.config import TrainConfig as TrainConfig
     from hfkit.config.parsing import parse as parse
-    from hfkit.data import load_data as load_data
+    from hfkit.data.load import load_data as load_data
     from hfkit.hub.fetching import pull as pull
     from hfkit.hub.upload.publishing import push as push
     from hfkit.inference import pipeline as pipeline
-    from hfkit.models import build_model as build_model
+    from hfkit.models.build import build_model as build_model
     from hfkit.report import compare as compare
     from hfkit.report import write_report as write_report
     from hfkit.runs.run import Run as Run
@@ -35,11 +35,11 @@ _HOMES = {
     "HfkitError": "hfkit.base.errors",
     "Run": "hfkit.runs.run",
     "TrainConfig": "hfkit.config",
-    "build_model": "hfkit.models",
+    "build_model": "hfkit.models.build",
     "build_task": "hfkit.tasks",
     "compare": "hfkit.report",
     "fit": "hfkit.training.job",
-    "load_data": "hfkit.data",
+    "load_data": "hfkit.data.load",
     "main": "hfkit.cli.launch",
     "parse": "hfkit.config.parsing",
     "pipeline": "hfkit.inference",

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from guard import Case, cases, refused, write
 
-from hfkit.data import load_data
 from hfkit.data.cards.card import DataCard
+from hfkit.data.load import load_data
 
 FRONT = "license: mit\nlanguage: en\ntask_categories: [text-classification]\nsize_categories: n<1K\n"
 PLACE = "data_cards/mine.md"

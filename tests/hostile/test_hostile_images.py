@@ -17,7 +17,7 @@ from guard import Case, bounded, cases, refused, write
 from PIL import Image
 
 import hfkit
-from hfkit.data import load_data
+from hfkit.data.load import load_data
 
 FOLDER = Path("set/red")
 

@@ -13,7 +13,7 @@ import pytest
 from guard import Case, cases, refused, write
 from PIL import Image
 
-from hfkit.data import load_data
+from hfkit.data.load import load_data
 
 
 def png(pixels: np.ndarray, kind: str = "PNG", **options: Any) -> bytes:

@@ -15,7 +15,7 @@ import pyarrow.parquet as parquet
 import pytest
 from guard import Case, bounded, cases, refused, write
 
-from hfkit.data import load_data
+from hfkit.data.load import load_data
 from hfkit.inference import pipeline, predict_file
 from hfkit.tasks.text_classification.inference import TextClassificationPipeline
 

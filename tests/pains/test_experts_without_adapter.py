@@ -23,8 +23,8 @@ from transformers import (
 from hfkit import build_model, build_task
 from hfkit.base.errors import HfkitError
 from hfkit.config import TrainConfig
-from hfkit.models import load_model
 from hfkit.models.adapting.adapters import merge
+from hfkit.models.loading import load_model
 from hfkit.training.saving import save_model
 
 pytestmark = pytest.mark.pain("experts-without-adapter")

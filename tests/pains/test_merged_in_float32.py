@@ -14,8 +14,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from hfkit.base.errors import HfkitError
 from hfkit.cli import main
-from hfkit.models import load_model
 from hfkit.models.adapting.adapters import merge
+from hfkit.models.loading import load_model
 
 pytestmark = pytest.mark.pain("merged-in-float32")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hfkit.base.errors import HfkitError
-from hfkit.data import load_data
+from hfkit.data.load import load_data
 from hfkit.inference.readers import open_rows
 
 pytestmark = pytest.mark.pain("quoted-tsv")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from datasets import load_dataset
 
-from hfkit.data import load_data
+from hfkit.data.load import load_data
 
 pytestmark = pytest.mark.pain("split-column-ignored")
 

@@ -72,7 +72,7 @@ def _answer(kind: dict[str, Any], loaded: Any, reader: Any, row: Any) -> list[fl
 def _loaded(how: str, kind: dict[str, Any], model: str, revision: str | None) -> tuple[Any, Any]:
     """The model, ready to answer, and its tokenizer or image processor."""
     if how == "hfkit":
-        from hfkit.models import load_model
+        from hfkit.models.loading import load_model
 
         return load_model(model, revision)
     import transformers

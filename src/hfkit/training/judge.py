@@ -20,7 +20,7 @@ from hfkit.base.untrusted import read_json_file
 from hfkit.config import DataArguments, TrainConfig
 from hfkit.config.by_task import say_idle
 from hfkit.config.rules import check
-from hfkit.data import load_test
+from hfkit.data.load import load_test
 from hfkit.data.summary import DataSummary
 from hfkit.data.tables.table import counted
 from hfkit.evaluation import wording

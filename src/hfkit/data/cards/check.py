@@ -111,7 +111,7 @@ def numbers(cell: str) -> tuple[int | None, list[int]]:
 
 
 def _compare(name: str, cells: list[str], card: DataCard) -> tuple[list[str], list[str]]:
-    from hfkit.data import load_data
+    from hfkit.data.load import load_data
     from hfkit.tasks import discover
 
     if name not in (card.name, f"demo:{card.name}"):

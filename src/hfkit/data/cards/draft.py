@@ -14,9 +14,9 @@ from hfkit.base.atomic import write_text, writing
 from hfkit.base.errors import HfkitError
 from hfkit.base.sanitize import line
 from hfkit.config import DataArguments
-from hfkit.data import load_data
 from hfkit.data.cards import facts
 from hfkit.data.cards.vocabulary import size_category
+from hfkit.data.load import load_data
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.summary import LoadedData
 from hfkit.data.tables.roles import choose_splits

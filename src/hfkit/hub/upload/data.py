@@ -6,10 +6,10 @@ from pathlib import Path
 from huggingface_hub import DatasetCard, get_token
 
 from hfkit.base.errors import HfkitError
-from hfkit.data import load_data
 from hfkit.data.cards.card import DataCard
 from hfkit.data.cards.check import check_cards
 from hfkit.data.cards.vocabulary import size_category
+from hfkit.data.load import load_data
 from hfkit.data.summary import LoadedData
 from hfkit.hub.upload import publishing
 from hfkit.hub.upload.bundle import Bundle
