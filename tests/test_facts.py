@@ -138,7 +138,7 @@ def test_subjects_and_some_wordings_stay_in_one_split(table: Path) -> None:
 def test_equal_tables_make_equal_bytes(table: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        fact_questions(elements, table.name)(table.parent, tmp_path / name)
+        fact_questions(table.parent, tmp_path / name, subjects_of=elements, file=table.name)
     one, two = ((tmp_path / name / "facts.json").read_bytes() for name in ("one", "two"))
     assert one == two and b"\r" not in one
     assert json.loads(one)["version"] == "v2.0"
@@ -157,8 +157,8 @@ def test_every_topic_is_told_and_asked_in_several_ways() -> None:
 def test_the_file_comes_as_splits_of_articles(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it is read before a task takes it apart."""
     (folder := table.parent / "made").mkdir()
-    make = fact_questions(lambda path: {f"stuff {at}": elements(path)["helium"] for at in range(20)}, table.name)
-    make(table.parent, folder)
+    many = {f"stuff {at}": elements(table)["helium"] for at in range(20)}
+    fact_questions(table.parent, folder, subjects_of=lambda path: many, file=table.name)
     monkeypatch.setattr(materials, "find", lambda name: folder)
     monkeypatch.setattr("hfkit.data.sources.embedded.check_file", lambda *given, **more: None)
     source = open_source(DataArguments(dataset="demo:facts"))

@@ -286,7 +286,7 @@ def test_labelled_lines_become_one_table_without_what_has_two_labels(
 ) -> None:
     (tmp_path / "bad.txt").write_text("差\n \n一般\n差\n“慢”，贵\n", encoding="utf-8")
     (tmp_path / "good.txt").write_text("好\r\n一般 \nOK", encoding="utf-8")
-    labelled_lines({"negative": "bad.txt", "positive": "good.txt"})(tmp_path, tmp_path)
+    labelled_lines(tmp_path, tmp_path, labels={"negative": "bad.txt", "positive": "good.txt"})
     text = (tmp_path / "lines.csv").read_bytes().decode()
     assert text == "text,label\n差,negative\n差,negative\n“慢”，贵,negative\n好,positive\nOK,positive\n"
     assert capsys.readouterr().out == "5 lines; left out: 1 text with two labels\n"

