@@ -1,6 +1,6 @@
 """HfkitError: the one exception a user meets. It says what is wrong, where, and what to do."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import partial
@@ -55,6 +55,12 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 def _shown(text: str) -> str:
     """Long parts lose their middle: the beginning names the fault, the end often the count or the place."""
     return flat(text[:LONGEST] + "…" + text[-LONGEST // 4 :] if len(text) > LONGEST * 5 // 4 else text)
+
+
+def check_known(name: object, known: Collection[str], what: str, where: str | None = None) -> None:
+    """Refuses a name that is none of those known, with the nearest of them; `what` says which kind of name it is."""
+    if name not in known:
+        raise HfkitError(what, where=where, fix=nearest(name, known))
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfkit.base import processes
-from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.errors import HfkitError, check_known
 
 if TYPE_CHECKING:
     import torch
@@ -95,9 +95,7 @@ def mixed_precision(choice: str, use_cpu: bool = False) -> tuple[str, str]:
     `auto` takes the launcher's choice, else bf16 where the hardware has it, else fp16 on a GPU, else no. A launcher
     without a config says `no` when nobody chose: that is read as unset. Raises HfkitError: the name is unknown, or the
     hardware does not have what was asked for."""
-    if choice not in PRECISIONS:
-        fix = nearest(choice, PRECISIONS)
-        raise HfkitError(f"unknown mixed precision {choice!r}", where="--mixed_precision", fix=fix)
+    check_known(choice, PRECISIONS, f"unknown mixed precision {choice!r}", "--mixed_precision")
     launcher = os.environ.get("ACCELERATE_MIXED_PRECISION", "no").lower()
     asked_by, wanted = "--mixed_precision", choice
     if choice == "auto" and launcher in PRECISIONS[2:]:

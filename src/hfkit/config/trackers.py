@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from typing import Any
 
-from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.errors import HfkitError, check_known
 
 # Tracker -> a module that it cannot do without. Accelerate only logs at debug level when one is missing.
 TRACKERS = {"tensorboard": "tensorboard", "trackio": "trackio", "wandb": "wandb"}
@@ -14,8 +14,7 @@ def tracker_names(report_to: list[str]) -> list[str]:
     HfkitError: a name is unknown, or its package is not installed."""
     names = [name for name in dict.fromkeys(report_to) if name != "none"]
     for name in names:
-        if name not in TRACKERS:
-            raise HfkitError(f"unknown tracker {name!r}", where="--report_to", fix=nearest(name, TRACKERS))
+        check_known(name, TRACKERS, f"unknown tracker {name!r}", "--report_to")
         if find_spec(TRACKERS[name]) is None:
             what = f"the tracker {name} is not installed"
             raise HfkitError(what, where="--report_to", fix=f"pip install 'hfkit[{name}]'")

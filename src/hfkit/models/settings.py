@@ -5,7 +5,7 @@ from typing import Any
 
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.errors import HfkitError, check_known
 from hfkit.base.untrusted import read_json
 from hfkit.models.inspection import check_size, refusing, say
 
@@ -47,9 +47,7 @@ def override(config: PreTrainedConfig, model_args: str | None) -> None:
     fixed = ("model_type", "architectures", "transformers_version", "id2label", "label2id")
     known = [name for name in config.to_dict() if name not in fixed]
     for name, value in fields.items():
-        if name not in known:
-            what = f"a {config.model_type} has no setting {name!r}"
-            raise HfkitError(what, where="--model_args", fix=nearest(name, known))
+        check_known(name, known, f"a {config.model_type} has no setting {name!r}", "--model_args")
         check_size(name, value, "--model_args")
         try:
             setattr(config, name, value)

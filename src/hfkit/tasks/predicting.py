@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
-from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.errors import HfkitError, check_known, nearest
 from hfkit.config import FileArguments
 from hfkit.data.tables.table import is_missing
 from hfkit.inference.readers import Row
@@ -75,5 +75,4 @@ def answering(
 
 def check_format(asked: str, known: Sequence[str]) -> None:
     """Refuse an --output_format that there is not."""
-    if asked not in known:
-        raise HfkitError(f"There is no --output_format {asked}", fix=nearest(asked, known))
+    check_known(asked, known, f"There is no --output_format {asked}")

@@ -14,7 +14,7 @@ from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hfkit.base import atomic, hardware, versions
-from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.errors import check_known
 from hfkit.base.processes import meet
 from hfkit.config import TrainConfig
 from hfkit.config.rules import check
@@ -261,8 +261,7 @@ def _best_metric(config: TrainConfig, task: Task) -> tuple[str, bool]:
     """The figure that says which model is best, known to be measured, and whether more of it is better."""
     metric = (config.metric_for_best_model or task.best_metric).removeprefix("eval_")
     better = {"loss": "lower"} | {one.name: one.better for one in find(task.name).metrics(task.settings())}
-    if metric not in better:
-        raise HfkitError(f"{metric} is not measured", where="--metric_for_best_model", fix=nearest(metric, better))
+    check_known(metric, better, f"{metric} is not measured", "--metric_for_best_model")
     return metric, better[metric] == "higher"
 
 

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION, Adafactor, GreedyLR, get_scheduler
 
-from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.errors import HfkitError, check_known, nearest
 from hfkit.base.untrusted import read_json
 from hfkit.config import OptimArguments
 
@@ -129,8 +129,7 @@ def build_scheduler(optimizer: Optimizer, config: OptimArguments, num_training_s
     name = config.lr_scheduler_type
     known: dict[str, Any] = {kind.value: make for kind, make in TYPE_TO_SCHEDULER_FUNCTION.items()}
     known |= {**OWN_SCHEDULES, "reduce_lr_on_plateau": ReduceLROnPlateau, "greedy": GreedyLR}
-    if name not in known:
-        raise HfkitError(f"unknown schedule {name!r}", where="--lr_scheduler_type", fix=nearest(name, known))
+    check_known(name, known, f"unknown schedule {name!r}", "--lr_scheduler_type")
     fixed = {"optimizer", "num_warmup_steps", "num_training_steps", "last_epoch", "step", "total", "self"}
     accepted = set(inspect.signature(known[name]).parameters) - fixed
     arguments = _json_arguments(config.lr_scheduler_kwargs, "--lr_scheduler_kwargs", name, accepted)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.errors import HfkitError, check_known, nearest
 from hfkit.base.untrusted import read_text, read_yaml
 
 LARGEST = 1_000_000  # bytes of a card, which people read
@@ -68,8 +68,7 @@ class DataCard:
     def find(cls, name: str) -> "DataCard":
         """The card called `name`; a name that no card has answers with the nearest ones."""
         cards = known_cards()
-        if name not in cards:
-            raise HfkitError(f"There is no data card {name!r}", fix=nearest(name, cards))
+        check_known(name, cards, f"There is no data card {name!r}")
         return cls.read(cards[name])
 
     @classmethod

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hfkit.base.atomic import home
-from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.errors import HfkitError, check_known, nearest
 from hfkit.data.cards.card import DataCard, known_cards
 from hfkit.data.sources import materials
 from hfkit.data.sources.archives import check_file, made_once
@@ -55,8 +55,7 @@ def origin(name: str) -> tuple[str | None, str | None]:
 
 def check_name(name: str) -> None:
     """Refuse the name of an embedded model that there is not. Nothing is opened for it."""
-    if name not in (known := [*_MODELS, *_FETCHED]):
-        raise HfkitError(f"There is no embedded model {name!r}", where="--model", fix=nearest(name, known))
+    check_known(name, [*_MODELS, *_FETCHED], f"There is no embedded model {name!r}", "--model")
 
 
 def model_path(name: str) -> Path:
@@ -173,8 +172,7 @@ def embedded_file(card: DataCard) -> Path:
     if found.package:
         return package_file(found.package, found.module, found.file, found.sha256)
     if found.made:
-        if found.made not in _MADE:
-            raise HfkitError(f"Nothing makes {found.made!r}", where=str(card.path), fix=nearest(found.made, _MADE))
+        check_known(found.made, _MADE, f"Nothing makes {found.made!r}", str(card.path))
         path = made_once(home() / f"{found.made}-{found.sha256[:12]}", _MADE[found.made]) / found.file
     else:
         path = materials.find(found.material) / found.file

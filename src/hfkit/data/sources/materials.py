@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from hfkit.base.atomic import home
-from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.errors import HfkitError, check_known, nearest
 from hfkit.data.sources.archives import Archive, made_once
 from hfkit.data.sources.facts.elements import elements
 from hfkit.data.sources.facts.questions import fact_questions
@@ -199,8 +199,7 @@ MATERIALS = {
 
 def place(name: str) -> Path:
     """The folder that holds the material `name`, be it there or not; a name that there is not is refused."""
-    if name not in MATERIALS:
-        raise HfkitError(f"There is no material {name!r}", fix=nearest(name, MATERIALS))
+    check_known(name, MATERIALS, f"There is no material {name!r}")
     edition = "" if MATERIALS[name].edition == 1 else f"-{MATERIALS[name].edition}"
     return home() / "materials" / f"{name}-{MATERIALS[name].archives[0].sha256[:12]}{edition}"
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.errors import HfkitError, check_known
 from hfkit.config import DataArguments
 from hfkit.data.cards.card import ROLES
 from hfkit.data.sources.image_folders import SPLITS
@@ -52,9 +52,7 @@ def roles_of(source: "Source", arguments: DataArguments) -> dict[str, str]:
     tables = source.tables
     chosen = {role: name for role in ROLES if (name := getattr(arguments, f"{role}_split")) is not None}
     for role, name in chosen.items():
-        if name not in tables:
-            what = f"--{role}_split {name}: there is no such split"
-            raise HfkitError(what, where=source.location, fix=nearest(name, tables))
+        check_known(name, tables, f"--{role}_split {name}: there is no such split", source.location)
     for role, name in _usual(source).items():
         # A split that the user gave one role does not play another one by default.
         if role not in chosen and name not in chosen.values():

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from hfkit.base.atomic import whole_folder, write_json, writing
-from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.errors import HfkitError, check_known
 from hfkit.base.progress import Bar
 from hfkit.config import FileArguments
 from hfkit.data.tables.columns import ID_NAMES, TEXT_NAMES
@@ -65,8 +65,7 @@ def index(
     Raises:
         HfkitError: The model makes no vectors, the folder is there already, a row has no text, an id stands twice.
     """
-    if dtype not in DTYPES:
-        raise HfkitError(f"There is no --dtype {dtype}", fix=nearest(dtype, DTYPES))
+    check_known(dtype, DTYPES, f"There is no --dtype {dtype}")
     place = Path(output)
     if place.exists():
         raise HfkitError(f"{place} is there already", fix="set --output to a new folder")

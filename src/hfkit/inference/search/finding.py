@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from hfkit.base import errors
-from hfkit.base.errors import HfkitError
+from hfkit.base.errors import HfkitError, check_known
 from hfkit.base.untrusted import read_json_file
 from hfkit.evaluation.bm25 import BM25
 from hfkit.evaluation.nearest import nearest
@@ -56,8 +55,7 @@ class Index:
 def finder(found: Index, by: str, model: str | None, options: dict[str, Any]) -> Finder:
     """What finds the texts of an index: by `vectors` of a model, along their `graph`, or by `words`. Raises HfkitError:
     another way, a model that makes no vectors, or others than the index has."""
-    if by not in WAYS:
-        raise HfkitError(f"There is no --by {by}", fix=errors.nearest(by, WAYS))
+    check_known(by, WAYS, f"There is no --by {by}")
     if by == "words":
         if model is not None:
             raise HfkitError("--model has no effect on --by words, which counts them", fix="drop one of the two")

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import transformers
 
-from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.errors import HfkitError, check_known, nearest
 from hfkit.inference.texts import TextPipeline, check_whole
 from hfkit.models.inspection import readable
 from hfkit.tasks.classifying import ClassifyingPipeline
@@ -49,8 +49,7 @@ class TextClassificationPipeline(TextPipeline, ClassifyingPipeline, transformers
 
     def __init__(self, *, backend: str = "torch", **options: Any) -> None:
         super().__init__(**options)
-        if backend not in BACKENDS:
-            raise HfkitError(f"There is no backend {backend!r}.", fix=nearest(backend, BACKENDS))
+        check_known(backend, BACKENDS, f"There is no backend {backend!r}.")
         self.fast: Any = self.model  # what computes, but for rows that are decided again in float32
         if backend == "openvino":
             from hfkit.inference.backends.openvino import converted

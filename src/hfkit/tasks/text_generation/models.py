@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
-from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.errors import HfkitError, check_known
 from hfkit.baselines.language.tokenizers import TOKENIZERS
 from hfkit.data.text.packing import segments
 from hfkit.models.adapting import four_bit
@@ -68,9 +68,7 @@ def from_scratch(
     tokenizer is "bpe", pairs of bytes, or "char"; `max_length` are the tokens of a training text, the Transformer's
     context, None 256. Raises HfkitError: no baseline or tokenizer has the name, or `--model_args` do not fit."""
     config_class, fields = SPEC.baseline_config(config.model)
-    if tokenizer not in TOKENIZERS:
-        what = f"there is no tokenizer {tokenizer!r}"
-        raise HfkitError(what, where="--tokenizer", fix=nearest(tokenizer, TOKENIZERS))
+    check_known(tokenizer, TOKENIZERS, f"there is no tokenizer {tokenizer!r}", "--tokenizer")
     context = max_length or CONTEXT
     if "max_position_embeddings" in config_class.__annotations__:
         fields = {**fields, "max_position_embeddings": context}

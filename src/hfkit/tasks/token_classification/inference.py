@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import transformers
 
-from hfkit.base.errors import HfkitError, nearest
+from hfkit.base.errors import HfkitError, check_known
 from hfkit.inference.answering import CLOSE
 from hfkit.inference.texts import TextPipeline, check_whole
 from hfkit.models.inspection import readable
@@ -70,9 +70,7 @@ class TokenClassificationPipeline(TextPipeline, transformers.TokenClassification
         given: dict[str, Any] = {} if ignore_labels is None else {"ignore_labels": list(ignore_labels)}
         if aggregation_strategy is not None:
             strategy = str(getattr(aggregation_strategy, "value", aggregation_strategy)).lower()
-            if strategy not in STRATEGIES:
-                fix = nearest(strategy, STRATEGIES)
-                raise HfkitError(f"There is no aggregation_strategy {aggregation_strategy!r}.", fix=fix)
+            check_known(strategy, STRATEGIES, f"There is no aggregation_strategy {aggregation_strategy!r}.")
             given["aggregation_strategy"] = strategy
         return {}, {}, given
 
