@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hfkit.base.errors import HfkitError
+
 HELP = "draft a data card from data (hfkit card NAME --dataset PATH), or check cards (hfkit card check FILES)"
 
 
@@ -36,7 +38,6 @@ def _draft(**options: Any) -> None:
 
 
 def _check(cards: list[Path], data: bool) -> None:
-    from hfkit.base.errors import HfkitError
     from hfkit.data.cards.check import check_cards
 
     found = check_cards(cards, data)

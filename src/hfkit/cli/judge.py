@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from hfkit.base.errors import HfkitError
 from hfkit.cli import add_command, late
 from hfkit.cli.summary import summary_command
 from hfkit.cli.use import TRUST_HELP
@@ -69,7 +70,6 @@ def _compare(run_folders: list[Path], output: Path | None) -> None:
 
 
 def _verify(run_folder: Path) -> None:
-    from hfkit.base.errors import HfkitError
     from hfkit.cli.runs import verify
 
     count, damaged = verify(run_folder)

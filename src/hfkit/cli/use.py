@@ -9,6 +9,7 @@ from dataclasses import fields
 from functools import partial
 from typing import Any, get_type_hints
 
+from hfkit.base.errors import HfkitError
 from hfkit.cli import add_command, late
 from hfkit.config import FileArguments, GenerationArguments
 from hfkit.config.knobs import add_flag, default_of
@@ -147,8 +148,11 @@ def _taken(options: dict[str, Any], group: type) -> Any:
 
 
 @contextmanager
-def _until_nobody_reads() -> Iterator[None]:
-    """`hfkit predict ... | head` has seen enough."""
+def _at_work() -> Iterator[None]:
+    """A model is used, its memory kept; torch is imported inside. `hfkit predict ... | head` has seen enough."""
+    from hfkit.base.hardware import keep_memory
+
+    keep_memory()
     try:
         yield
     except BrokenPipeError:
@@ -157,38 +161,30 @@ def _until_nobody_reads() -> Iterator[None]:
 
 
 def _predict(run_folder: str, input: str, output: str | None, **options: Any) -> None:
-    from hfkit.base.hardware import forget_kernels, keep_memory
+    from hfkit.base.hardware import forget_kernels
 
-    keep_memory()  # before torch is imported, see there
-    forget_kernels()
-    from hfkit.inference import predict_file
+    forget_kernels()  # before torch is imported, see there
+    with _at_work():
+        from hfkit.inference import predict_file
 
-    with _until_nobody_reads():
         predict_file(run_folder, input, None if output == "-" else output, **options)
 
 
 def _search(command: str, run_folder: str = "", index_folder: str = "", **options: Any) -> None:
-    from hfkit.base.hardware import keep_memory
-
-    keep_memory()
-    from hfkit.inference import search
-
     read = _taken(options, FileArguments)
-    with _until_nobody_reads():
+    with _at_work():
+        from hfkit.inference import search
+
         getattr(search, command)(run_folder or index_folder, how=read, **options)
 
 
 def _generate(run_folder: str, prompt: str | None, input: str | None, output: str | None, **options: Any) -> None:
-    from hfkit.base.hardware import keep_memory
-
-    keep_memory()
-    from hfkit.base.errors import HfkitError
-    from hfkit.inference.generation.files import generate, generate_file
-
     if prompt is not None and output:
         raise HfkitError("--output has no effect with --prompt", fix="give the prompt in a file, with --input")
     how, read = _taken(options, GenerationArguments), _taken(options, FileArguments)
-    with _until_nobody_reads():
+    with _at_work():
+        from hfkit.inference.generation.files import generate, generate_file
+
         if input is not None:
             generate_file(run_folder, input, output, how, how=read, **options)
         elif prompt is not None:

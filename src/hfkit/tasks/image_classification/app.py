@@ -1,6 +1,6 @@
 """The form of an image classifier: a picture in, bars or a number out."""
 
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,5 @@ def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     return {"fn": ask, "inputs": [asked], "outputs": [shown]}
 
 
-def example(info: Mapping[str, Any]) -> str:
-    return '"picture.png"'
-
-
-def job(info: Mapping[str, Any]) -> str:
-    return classification.job("image", info)
+example = '"picture.png"'
+job = partial(classification.job, "image")

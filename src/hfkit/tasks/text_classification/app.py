@@ -1,6 +1,7 @@
 """The form of a text classifier: a text or a pair in; bars or a number out, and the windows that decided."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from hfkit.hub.space.facts import Facts
@@ -45,10 +46,5 @@ def example(info: Mapping[str, Any]) -> str:
     return '"Write your text here."'
 
 
-def plain(info: Mapping[str, Any]) -> dict[str, str]:
-    """How transformers' own pipeline is asked: it cuts a text only when it is told to."""
-    return {"arguments": ", truncation=True"}
-
-
-def job(info: Mapping[str, Any]) -> str:
-    return classification.job("text", info)
+job = partial(classification.job, "text")
+plain = {"arguments": ", truncation=True"}  # transformers' own pipeline cuts a text only when it is told to

@@ -1,6 +1,5 @@
 """The form of a language model: a prompt in, a text out."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from hfkit.hub.space.facts import Facts
@@ -29,9 +28,5 @@ def form(gradio: Any, answer: Any, about: Facts) -> dict[str, Any]:
     return {"fn": ask, "inputs": inputs, "outputs": [gradio.Textbox(label="Answer", lines=8)]}
 
 
-def example(info: Mapping[str, Any]) -> str:
-    return '"The first words", max_new_tokens=50'
-
-
-def job(info: Mapping[str, Any]) -> str:
-    return "language modelling"
+example = '"The first words", max_new_tokens=50'
+job = "language modelling"

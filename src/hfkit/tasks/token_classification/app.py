@@ -31,8 +31,7 @@ def examples(run: Run, at_most: int) -> list[list[str]]:
     return [[line(row["text"], 400)] for row in ranked[:at_most]]
 
 
-def example(info: Mapping[str, Any]) -> str:
-    return '"Write your text here."'
+example = '"Write your text here."'
 
 
 def plain(info: Mapping[str, Any]) -> dict[str, str]:
