@@ -1,7 +1,7 @@
 """BaseTask: what is asked of a task, and what one does where it does not say otherwise."""
 
 from dataclasses import Field, asdict, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 from uuid import uuid4
 
 from hfkit.base.errors import HfkitError
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hfkit.config import TrainConfig
     from hfkit.runs.run import Run
     from hfkit.training.callbacks import Callback
+
+Tensors: TypeAlias = "dict[str, torch.Tensor]"
 
 
 def mapped(
@@ -150,30 +152,26 @@ class BaseTask:
         seed may decide what comes out."""
         return dataset.__getitems__(rows)
 
-    def collate(self, features: list[dict[str, Any]]) -> "dict[str, torch.Tensor]":
+    def collate(self, features: list[dict[str, Any]]) -> Tensors:
         """Encoded rows -> one padded batch."""
         raise NotImplementedError
 
-    def weight(self, batch: "dict[str, torch.Tensor]") -> float:
+    def weight(self, batch: Tensors) -> float:
         """What the batch weighs in the mean loss of the update it is part of."""
         raise NotImplementedError
 
-    def loss_and_predictions(
-        self, model: "torch.nn.Module", batch: "dict[str, torch.Tensor]"
-    ) -> "tuple[torch.Tensor, dict[str, Any]]":
+    def loss_and_predictions(self, model: "torch.nn.Module", batch: Tensors) -> "tuple[torch.Tensor, dict[str, Any]]":
         """The SUM of the rows' losses (divide by `weight`), and tensors with one row per example, or lists of a tensor
         a row where they differ in length: what its metrics read, and `loss`, a row's own, where no metric has that
         name."""
         raise NotImplementedError
 
-    def represent(
-        self, model: "torch.nn.Module", batch: "dict[str, torch.Tensor]"
-    ) -> "tuple[torch.Tensor, dict[str, torch.Tensor]]":
+    def represent(self, model: "torch.nn.Module", batch: Tensors) -> "tuple[torch.Tensor, Tensors]":
         """Of a task with a `joint` loss: a batch's representations, (texts, numbers), and what the loss reads beside
         them."""
         raise NotImplementedError
 
-    def joint_loss(self, parts: "list[tuple[torch.Tensor, dict[str, torch.Tensor]]]") -> "torch.Tensor":
+    def joint_loss(self, parts: "list[tuple[torch.Tensor, Tensors]]") -> "torch.Tensor":
         """The SUM of the losses of an update's rows, by what `represent` gives of each of its batches."""
         raise NotImplementedError
 
@@ -217,12 +215,10 @@ class BaseTask:
 class Asked(BaseTask):
     """Stands in for a task in an evaluation that asks the model something else: what `answer` makes of a batch."""
 
-    def __init__(
-        self, task: BaseTask, answer: "Callable[[Any, dict[str, torch.Tensor]], dict[str, torch.Tensor]]"
-    ) -> None:
+    def __init__(self, task: BaseTask, answer: "Callable[[Any, Tensors], Tensors]") -> None:
         self.read, self.collate, self.answer = task.read, task.collate, answer  # type: ignore[method-assign]
 
-    def loss_and_predictions(self, model: Any, batch: "dict[str, torch.Tensor]") -> Any:
+    def loss_and_predictions(self, model: Any, batch: Tensors) -> Any:
         return None, self.answer(model, batch)
 
 

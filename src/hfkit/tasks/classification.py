@@ -12,7 +12,7 @@ from transformers import PreTrainedConfig
 from hfkit.base.errors import HfkitError
 from hfkit.config import LabelArguments
 from hfkit.data.labels.problem import MULTI, REGRESSION, SINGLE, balanced, encoder, problem_of
-from hfkit.tasks.base import BaseTask
+from hfkit.tasks.base import BaseTask, Tensors
 
 
 class Classification(BaseTask):
@@ -76,11 +76,11 @@ class Classification(BaseTask):
         dtype = torch.int64 if self.problem_type == SINGLE else torch.float32
         return torch.tensor(np.array([feature["labels"] for feature in features]), dtype=dtype)
 
-    def logits(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    def logits(self, model: torch.nn.Module, batch: Tensors) -> torch.Tensor:
         """(rows, labels) in float32."""
         raise NotImplementedError
 
-    def weight(self, batch: dict[str, torch.Tensor]) -> float:
+    def weight(self, batch: Tensors) -> float:
         """Rows; with class weights in a single-label problem, the sum of the weights of the rows' labels.
 
         A mixed label (rows, labels) weighs what its parts do."""
@@ -90,9 +90,7 @@ class Classification(BaseTask):
         weights = torch.tensor(self.class_weights, device=labels.device)
         return float((labels @ weights if labels.is_floating_point() else weights[labels]).sum())
 
-    def loss_and_predictions(
-        self, model: torch.nn.Module, batch: dict[str, torch.Tensor]
-    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def loss_and_predictions(self, model: torch.nn.Module, batch: Tensors) -> tuple[torch.Tensor, Tensors]:
         """The SUM over rows of the loss to learn from, with class weights and (while the model trains) label smoothing:
         a float32 scalar that, divided by the sum of `weight`, is the mean loss of any number of batches. And a dict of
         tensors with a row per example: `prediction` (the label's id; zeros and ones; the number), `probabilities`
@@ -114,7 +112,7 @@ class Classification(BaseTask):
             rows = distance(detached.squeeze(1), labels, reduction="none")
         return loss, {**self.predictions(detached), "loss": rows}
 
-    def predictions(self, logits: torch.Tensor) -> dict[str, torch.Tensor]:
+    def predictions(self, logits: torch.Tensor) -> Tensors:
         """Logits (rows, labels) -> `prediction`, and `probabilities` unless it is a regression."""
         if self.problem_type == REGRESSION:
             return {"prediction": logits.squeeze(1)}

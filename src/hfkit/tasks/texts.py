@@ -12,7 +12,7 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 from hfkit.base.errors import HfkitError
 from hfkit.data.text.special_tokens import has_padding, read_as_text
 from hfkit.models.adapting.padding import of_one_length
-from hfkit.tasks.base import BaseTask
+from hfkit.tasks.base import BaseTask, Tensors
 
 AT_ONCE = 64  # windows that are computed together when a text is asked about, whatever its length
 
@@ -35,9 +35,7 @@ class TextTask(BaseTask):
         side = saved.get("padding") or processor.padding_side
         return self.telling(model_config, pad_token_id=model_config.pad_token_id, padding=side, **settled)
 
-    def parts(
-        self, inputs: dict[str, torch.Tensor], at_once: int | None = None
-    ) -> Iterator[tuple[torch.Tensor, dict[str, torch.Tensor]]]:
+    def parts(self, inputs: Tensors, at_once: int | None = None) -> Iterator[tuple[torch.Tensor, Tensors]]:
         """The rows of a batch in the parts that go through the model together, `at_once` of them at most, and their
         places in it: of one length where the model reads padding, else all."""
         everything = torch.arange(len(inputs["attention_mask"]), device=inputs["attention_mask"].device)

@@ -14,6 +14,7 @@ from hfkit.data.labels.problem import SINGLE
 from hfkit.data.vision.augment import mixed, seeded, steps, varied
 from hfkit.data.vision.decode import decode_again
 from hfkit.data.vision.reading import ImageReading
+from hfkit.tasks.base import Tensors
 from hfkit.tasks.classification import Classification
 from hfkit.tasks.image_classification.config import Config
 
@@ -159,11 +160,11 @@ class ImageClassification(Classification):
             return np.eye(len(self.labels), dtype=np.float32)[labels]
         return np.asarray(labels, dtype=np.float32)
 
-    def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    def collate(self, features: list[dict[str, Any]]) -> Tensors:
         """One batch: `pixel_values` (rows, channels, height, width), in memory channels last: convolutions on a CPU and
         in bf16 on a GPU are faster so. Or `features` (rows, width). `labels` where there are any: (rows,) ids, or
         (rows, labels) where they are mixed."""
-        batch: dict[str, torch.Tensor] = {}
+        batch: Tensors = {}
         if "features" in features[0]:
             batch["features"] = torch.tensor(np.array([feature["features"] for feature in features]))
         else:
@@ -178,7 +179,7 @@ class ImageClassification(Classification):
             return torch.tensor(np.array([feature["labels"] for feature in features]), dtype=torch.float32)
         return super().label_batch(features)
 
-    def logits(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    def logits(self, model: torch.nn.Module, batch: Tensors) -> torch.Tensor:
         """(rows, labels) in float32; outside training with `tta` flip the mean with the mirror image's."""
         inputs = {key: batch[key] for key in MODEL_INPUTS if key in batch}
         logits: torch.Tensor = model(**inputs).logits.float()

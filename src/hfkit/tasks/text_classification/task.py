@@ -11,7 +11,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.data.labels.problem import SINGLE
 from hfkit.data.text.truncation import MODEL_INPUTS, Truncation
 from hfkit.data.text.windows import padded
-from hfkit.tasks.base import mapped
+from hfkit.tasks.base import Tensors, mapped
 from hfkit.tasks.classification import Classification
 from hfkit.tasks.text_classification.config import Config
 from hfkit.tasks.text_classification.few_shot import Head, pair_loss
@@ -67,16 +67,14 @@ class TextClassification(TextTask, Classification):
         """The head, where the loss leaves it alone."""
         return [Head(self, encoded["train"])] if self.joint else []
 
-    def represent(
-        self, model: torch.nn.Module, batch: dict[str, torch.Tensor]
-    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def represent(self, model: torch.nn.Module, batch: Tensors) -> tuple[torch.Tensor, Tensors]:
         """The means of the token vectors, (rows, size), and their labels."""
         inputs = {key: batch[key] for key in MODEL_INPUTS if key in batch}
         rows, parts = zip(*self.parts(inputs), strict=True)
         vectors = torch.cat([model(**part).pooled for part in parts])[torch.cat(rows).argsort()]
         return vectors, {"labels": batch["labels"]}
 
-    def joint_loss(self, parts: list[tuple[torch.Tensor, dict[str, torch.Tensor]]]) -> torch.Tensor:
+    def joint_loss(self, parts: list[tuple[torch.Tensor, Tensors]]) -> torch.Tensor:
         """See `pair_loss`."""
         vectors, labels = zip(*((found, beside["labels"]) for found, beside in parts), strict=True)
         return pair_loss(torch.cat(vectors), torch.cat(labels))
@@ -130,11 +128,11 @@ class TextClassification(TextTask, Classification):
         share = cut / max(len(encoded), 1)
         return {"rows": cut, "share": share, "max_length": self.max_length, "long_text": self.long_text}
 
-    def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    def collate(self, features: list[dict[str, Any]]) -> Tensors:
         """One batch, padded to its longest row: `input_ids`, `attention_mask` and perhaps `token_type_ids` of shape
         (rows, tokens), `labels` where there are any. With windows the shape is (windows, tokens) and `window_of`
         (windows,) holds each one's row."""
-        batch: dict[str, torch.Tensor] = {}
+        batch: Tensors = {}
         ids = [feature["input_ids"] for feature in features]
         types = [feature["token_type_ids"] for feature in features if "token_type_ids" in feature]
         if self.long_text == "windows":
@@ -150,7 +148,7 @@ class TextClassification(TextTask, Classification):
             batch["labels"] = self.label_batch(features)
         return batch
 
-    def logits(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    def logits(self, model: torch.nn.Module, batch: Tensors) -> torch.Tensor:
         """(rows, labels) in float32. A text in windows gets the mean of its windows' logits.
 
         Training and the pipeline both come through here, so that a text is read the same way in both. The mean is

@@ -17,7 +17,7 @@ from hfkit.data.text.packing import enclosed, measured, tokenised
 from hfkit.data.text.special_tokens import keep_pieces_apart
 from hfkit.data.text.truncation import limit
 from hfkit.data.text.windows import IGNORED, Piece, cut_prompts, documents_of, packed, padded, pieces
-from hfkit.tasks.base import BaseTask, check_reads, mapped
+from hfkit.tasks.base import BaseTask, Tensors, check_reads, mapped
 from hfkit.tasks.text_generation import hardest_documents
 from hfkit.tasks.text_generation.config import Config
 from hfkit.tasks.text_generation.samples import Samples
@@ -158,7 +158,7 @@ class TextGeneration(BaseTask):
 
     by_example = added_up
 
-    def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    def collate(self, features: list[dict[str, Any]]) -> Tensors:
         """One batch, filled on the right. There is no attention mask: what stands on the right is never seen.
         `input_ids` and `targets` (rows, tokens); where a row holds several documents `position_ids`, which count from 0
         in each: by these the models keep documents apart. In evaluation `bytes` and `words` (rows,)."""
@@ -174,13 +174,11 @@ class TextGeneration(BaseTask):
                 batch[name] = torch.tensor([feature[name] for feature in features])
         return batch
 
-    def weight(self, batch: dict[str, torch.Tensor]) -> float:
+    def weight(self, batch: Tensors) -> float:
         """Tokens that are learnt."""
         return float((batch["targets"] != IGNORED).sum())
 
-    def loss_and_predictions(
-        self, model: torch.nn.Module, batch: dict[str, torch.Tensor]
-    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def loss_and_predictions(self, model: torch.nn.Module, batch: Tensors) -> tuple[torch.Tensor, Tensors]:
         """The sum of the losses of all tokens that are learnt, and in evaluation of each row the sums
         that its metrics read: nats, tokens, those told right, and the size of the text."""
         inputs = {name: batch[name] for name in ("input_ids", "position_ids") if name in batch}

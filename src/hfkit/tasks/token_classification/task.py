@@ -16,7 +16,7 @@ from hfkit.data.tables.table import counted
 from hfkit.data.text.special_tokens import space_before_words
 from hfkit.data.text.truncation import limit
 from hfkit.data.text.windows import IGNORED, padded
-from hfkit.tasks.base import mapped
+from hfkit.tasks.base import Tensors, mapped
 from hfkit.tasks.classification import in_order_of, label_names, named
 from hfkit.tasks.texts import AT_ONCE, TextTask, means, settle_tokens
 from hfkit.tasks.token_classification.config import Config
@@ -119,7 +119,7 @@ class TokenClassification(TextTask):
         rows = [row for text in encoded for row in apart(text)]
         return Dataset.from_list(rows, features=encoded.features)
 
-    def collate(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    def collate(self, features: list[dict[str, Any]]) -> Tensors:
         """One batch, padded to its longest window: `input_ids`, `attention_mask` (windows, pieces); `words` (windows,
         pieces), at the first piece of each word that is answered there its number among all words of the batch, else
         -1; `counts` (rows,) words of each row. Where there are tags, `targets` (windows, pieces), what is learnt, and
@@ -146,13 +146,11 @@ class TokenClassification(TextTask):
             batch["tags"] = torch.tensor([tag for feature in features for tag in feature["labels"]])
         return batch
 
-    def weight(self, batch: dict[str, torch.Tensor]) -> float:
+    def weight(self, batch: Tensors) -> float:
         """Pieces that are learnt."""
         return float((batch["targets"] != IGNORED).sum())
 
-    def loss_and_predictions(
-        self, model: torch.nn.Module, batch: dict[str, torch.Tensor]
-    ) -> tuple[torch.Tensor, dict[str, Any]]:
+    def loss_and_predictions(self, model: torch.nn.Module, batch: Tensors) -> tuple[torch.Tensor, dict[str, Any]]:
         """The SUM over pieces of the model's loss; and in evaluation of each row `prediction`, the tags of its words,
         and `loss`, the mean over them of minus the log of the probability of the right tag."""
         if model.training:
@@ -164,7 +162,7 @@ class TokenClassification(TextTask):
         tags_of_rows = list(tags.split(batch["counts"].tolist()))
         return losses.sum(), {"prediction": tags_of_rows, "loss": means(losses, batch["counts"])}
 
-    def answers(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    def answers(self, model: torch.nn.Module, batch: Tensors) -> tuple[torch.Tensor, torch.Tensor]:
         """What the model says of each word of a batch: logits (words, labels) in float32, and the tags (words,): the
         likeliest of each word, or what a model that tells whole sequences (a CRF) decodes."""
         decode = getattr(getattr(model, "get_base_model", lambda: model)(), "decode", None)
