@@ -17,6 +17,7 @@ from hfkit.data.sources.source import Source
 from hfkit.data.tables.columns import Columns
 from hfkit.data.tables.rows import Rows
 from hfkit.data.text.chats import said, unpacked
+from hfkit.data.text.keys import folded
 from hfkit.data.vision.decode import data_of, undecoded
 from hfkit.data.vision.pictures import pictured
 
@@ -69,8 +70,8 @@ class LoadedData(datasets.DatasetDict):
     def apart_from(self, judged: datasets.DatasetDict) -> "LoadedData":
         """The same splits, without the training texts that `judged` has in its validation or test split (equal without
         outer space and case): what is learnt here says nothing of figures there. How many these were is told."""
-        held = {_key(text) for split in judged if split != "train" for text in judged[split]["text"]}
-        kept = [row for row, text in enumerate(self["train"]["text"]) if _key(text) not in held]
+        held = {folded(text) for split in judged if split != "train" for text in judged[split]["text"]}
+        kept = [row for row, text in enumerate(self["train"]["text"]) if folded(text) not in held]
         apart = LoadedData(self | {"train": self["train"].select(kept)})
         left, texts = len(self["train"]) - len(kept), len(self["train"])
         note = f"{left:,} of {texts:,} texts of train are judged elsewhere: removed"
@@ -79,11 +80,6 @@ class LoadedData(datasets.DatasetDict):
         apart.summary.reading = reading(apart.summary)
         say(apart.summary)
         return apart
-
-
-def _key(text: str) -> str:
-    """What texts share that count as the same one, as in `remove_repeats`."""
-    return text.strip().casefold()
 
 
 def summary_of(data: datasets.DatasetDict) -> DataSummary:

@@ -82,5 +82,6 @@ def rows_of(counts: torch.Tensor) -> torch.Tensor:
 
 
 def means(values: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-    """The mean of a number over the parts of each row, `counts` of them."""
-    return values.new_zeros(len(counts)).index_add(0, rows_of(counts), values) / counts
+    """The mean of a number, or of several, over the parts of each row, `counts` of them."""
+    sums = values.new_zeros(len(counts), *values.shape[1:]).index_add(0, rows_of(counts), values)
+    return sums / counts.view(-1, *[1] * (values.ndim - 1))

@@ -1,6 +1,5 @@
 """Results: what a finished model is worth on rows it never saw, beside the baselines, in plain files."""
 
-import hashlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from hfkit.base import atomic
 from hfkit.base.atomic import whole_file, write_json, writing
 from hfkit.config import TrainConfig
 from hfkit.data.text.chats import said, unpacked
+from hfkit.data.text.keys import digest, folded
 from hfkit.evaluation.predict import evaluate
 from hfkit.models.loading import load_model
 from hfkit.runs.run import Run
@@ -121,9 +121,8 @@ def answers(
 def digests(rows: Dataset) -> np.ndarray:
     """64 bits of each row's text (and its pair), without outer space and case, as repeats are found in loading."""
     columns = [rows[name] for name in TEXTS if name in rows.column_names]
-    keys = ("\0".join(text.strip().casefold() for text in texts) for texts in zip(*columns, strict=True))
-    found = [hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest() for key in keys]
-    return np.frombuffer(b"".join(found), dtype=np.uint64)
+    found = b"".join(digest("\0".join(map(folded, texts))) for texts in zip(*columns, strict=True))
+    return np.frombuffer(found, dtype=np.uint64)
 
 
 def fit_baselines(data: DatasetDict, settings: dict[str, Any], seed: int) -> dict[str, Any]:

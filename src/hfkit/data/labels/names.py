@@ -27,6 +27,15 @@ def finder(names: Sequence[str]) -> Callable[[str], int | None]:
     return lambda name: exact.get(name, alike.get(canonical(name)))
 
 
+def ids_of(names: Sequence[str], labels: Sequence[str], what: str) -> list[int]:
+    """The place in a model's `labels` of each name of a data set; names that are not there are refused."""
+    found = list(map(finder(labels), names))
+    if unknown := [name for name, place in zip(names, found, strict=True) if place is None]:
+        fix = f"rename them to the model's ({', '.join(labels)})"
+        raise HfkitError(f"The data has {what} that the model does not know: {', '.join(unknown)}.", fix=fix)
+    return [place for place in found if place is not None]
+
+
 def merged(lists: Lists, where: str, merge: bool) -> tuple[Lists, list[str]]:
     """The names with one spelling each, and a note for each that had several. Raises HfkitError: names look equal and
     are not, and `merge` does not ask for one of them."""

@@ -9,7 +9,7 @@ from datasets import ClassLabel, Dataset, List, Value
 
 from hfkit.base.errors import HfkitError
 from hfkit.data.labels.column import MULTI, REGRESSION, SINGLE, UNLABELLED
-from hfkit.data.labels.names import ends, finder
+from hfkit.data.labels.names import ends, ids_of
 from hfkit.data.tables.table import is_number
 
 
@@ -80,11 +80,7 @@ def encoder(feature: Any, labels: list[str], problem: str) -> Callable[[Any], An
     classes = feature.feature if isinstance(feature, List) else feature
     if not isinstance(classes, ClassLabel) or isinstance(feature, List) != (problem == MULTI):
         raise HfkitError(f"The labels have the type {feature}; a {problem} task cannot read them.")
-    ids = list(map(finder(labels), classes.names))
-    unknown = [name for name, found in zip(classes.names, ids, strict=True) if found is None]
-    if unknown:
-        fix = f"rename them to the model's ({', '.join(labels)})"
-        raise HfkitError(f"The data has labels that the model does not know: {', '.join(unknown)}.", fix=fix)
+    ids = ids_of(classes.names, labels, "labels")
     if problem == SINGLE:
         return lambda label: ids[label]
 

@@ -9,6 +9,7 @@ from hfkit.config import DataArguments
 from hfkit.data.cards.card import DataCard
 from hfkit.data.tables.columns import Columns, group_of, indicator_rows
 from hfkit.data.tables.table import Table, counted, is_missing
+from hfkit.data.text.keys import folded
 from hfkit.data.vision.pictures import examined
 
 
@@ -63,8 +64,7 @@ class Rows:
 
     def keys(self) -> list[tuple[str, ...]]:
         """What makes two rows the same example: the pixels; the text (and its pair), without outer space and case."""
-        folded = [[value.strip().casefold() for value in values] for values in self.inputs.values()]
-        return list(zip(*folded, strict=True))
+        return list(zip(*(map(folded, values) for values in self.inputs.values()), strict=True))
 
 
 def take_rows(

@@ -23,6 +23,7 @@ from hfkit.data.tables.roles import refuse_in_stream, renamed, roles_of
 from hfkit.data.tables.rows import Rows
 from hfkit.data.tables.table import Table, counted
 from hfkit.data.text.documents import columns_of, dataset, few_cut, open_documents, take_documents
+from hfkit.data.text.keys import digest
 
 CHARACTERS = 2**25  # of a window, whatever --streaming_window says: 2,000 books would fill the memory
 LOOKED_AT = 100  # first rows of the stream, from which the columns are told
@@ -89,7 +90,7 @@ class DocumentStream:
         """Leave out of training what has the text of a document of `splits`."""
         if not self.arguments.keep_duplicates:
             keys = [key for rows in splits.values() for key in rows.keys()]  # noqa: SIM118 - no dictionary
-            self._known = frozenset(map(_digest, keys))
+            self._known = frozenset(digest("\0".join(key)) for key in keys)
 
     def begin(self) -> Position:
         """Where training begins."""
@@ -118,7 +119,7 @@ class DocumentStream:
 
     def _checked_window(self, rows: list[Row], begin: Position) -> Window:
         kept, notes = self._checked(rows, "train", begin.row, part=True)
-        leaked = {row for row, key in enumerate(kept.keys()) if _digest(key) in self._known}
+        leaked = {row for row, key in enumerate(kept.keys()) if digest("\0".join(key)) in self._known}
         learnt = dataset(kept.without(leaked))
         what = describe(learnt)
         end = dataclasses.replace(
@@ -182,10 +183,6 @@ class DocumentStream:
         what = f"The stream ends within the {counted(self.held, 'document')} that are held out of it"
         fix = "give a smaller --max_eval_samples and --max_test_samples, or leave out --streaming"
         return HfkitError(what, where=self.stream.origin, fix=fix)
-
-
-def _digest(key: tuple[str, ...]) -> bytes:
-    return hashlib.blake2b("\0".join(key).encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def load_stream(arguments: DataArguments) -> LoadedData:

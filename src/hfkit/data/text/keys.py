@@ -8,7 +8,11 @@ def folded(text: str) -> str:
     return text.strip().casefold()
 
 
+def digest(folded: str) -> bytes:
+    """64 bits of what `folded` gives."""
+    return hashlib.blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
 def key_of(text: str) -> int:
     """63 bits of a folded text."""
-    digest = hashlib.blake2b(folded(text).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest) >> 1
+    return int.from_bytes(digest(folded(text))) >> 1

@@ -15,7 +15,7 @@ from hfkit.tasks.base import Tensors, mapped
 from hfkit.tasks.classification import Classification
 from hfkit.tasks.text_classification.config import Config
 from hfkit.tasks.text_classification.few_shot import Head, pair_loss
-from hfkit.tasks.texts import TextTask, settle_tokens
+from hfkit.tasks.texts import TextTask, means, settle_tokens
 
 
 @dataclass(frozen=True)
@@ -156,9 +156,4 @@ class TextClassification(TextTask, Classification):
         inputs = {key: batch[key] for key in MODEL_INPUTS if key in batch}
         rows, parts = zip(*self.parts(inputs), strict=True)
         logits = torch.cat([model(**part).logits for part in parts])[torch.cat(rows).argsort()].float()
-        if "window_of" not in batch:
-            return logits
-        window_of = batch["window_of"]
-        counts = torch.bincount(window_of)
-        sums = logits.new_zeros(len(counts), logits.shape[1]).index_add(0, window_of, logits)
-        return sums / counts[:, None]
+        return means(logits, torch.bincount(batch["window_of"])) if "window_of" in batch else logits

@@ -11,7 +11,7 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from hfkit.base.atomic import write_json
 from hfkit.base.errors import HfkitError
-from hfkit.data.labels.names import finder
+from hfkit.data.labels.names import ids_of
 from hfkit.data.tables.table import counted
 from hfkit.data.text.special_tokens import space_before_words
 from hfkit.data.text.truncation import limit
@@ -99,12 +99,7 @@ class TokenClassification(TextTask):
 
     def tag_ids(self, feature: Any) -> list[int]:
         """The model's id of each tag of a data set, by name."""
-        names = list(feature.feature.names)
-        found = list(map(finder(self.labels), names))
-        if unknown := [name for name, number in zip(names, found, strict=True) if number is None]:
-            what = f"The data has tags that the model does not know: {', '.join(unknown)}."
-            raise HfkitError(what, fix=f"rename them to the model's ({', '.join(self.labels)})")
-        return [int(number) for number in found if number is not None]
+        return ids_of(feature.feature.names, self.labels, "tags")
 
     def truncation(self, encoded: Dataset) -> dict[str, Any]:
         """Nothing is cut; `notes` count the texts that are read in windows."""
