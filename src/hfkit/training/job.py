@@ -172,16 +172,8 @@ def _batched(task: Task, encoded: DatasetDict) -> DatasetDict:
 def _training(engine: Engine) -> dict[str, Any]:
     """How training went, as run.json says it."""
     state = engine.state
-    facts = {
-        "steps": state.step,
-        "epochs": state.epoch,
-        "examples": state.examples,
-        "tokens": state.tokens,
-        "rows_per_batch": state.rows_per_batch,
-        "best_step": state.best_step,
-        "best_value": state.best_value,
-        "stopped": state.stopped,
-    }
+    kept = ("examples", "tokens", "rows_per_batch", "best_step", "best_value", "stopped")
+    facts = {"steps": state.step, "epochs": state.epoch} | {name: getattr(state, name) for name in kept}
     return facts | ({"stream": engine.plan.told()} if isinstance(engine.plan, streaming.StreamPlan) else {})
 
 
