@@ -85,9 +85,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """A neighbour to fill, which takes the place of the folder `path` at the block's end, all of it on the disk.
 
-    A folder cannot replace another in one step: between two renames neither is there. What is put in the place of a
-    whole folder must therefore be something that can be made again. Raises OSError: the disk failed. What was at `path`
-    is there again."""
+    Between two renames neither is there: what is replaced must be something that can be made again. Raises OSError: the
+    disk failed. What was at `path` is there again."""
     staged, old = path.with_name(f".{path.name}.tmp"), path.with_name(f".{path.name}.old")
     try:
         for left in (staged, old):  # by a kill

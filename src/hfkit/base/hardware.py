@@ -36,12 +36,11 @@ def stays_on_cpu(use_cpu: bool = False) -> bool:
 
 
 def keep_memory(use_cpu: bool = False) -> str | None:
-    """Tell glibc to keep freed memory instead of giving it back to the kernel: 20-70 % faster CPU steps.
+    """Tell glibc to keep freed memory instead of giving it back to the kernel: 20-70 % faster CPU steps, since two
+    thirds of a bf16 step can go into page faults for the same large tensors again and again.
 
-    A training step frees and asks for the same large tensors again and again. glibc hands each back with munmap and
-    gets zeroed pages anew, and two thirds of a bf16 step can go into those page faults. Call it before torch
-    allocates; it holds for this process only. Returns the sentence to print, or None where it does not apply: on a GPU
-    run it would keep host memory for nothing, and other C libraries have no such switch."""
+    Call it before torch allocates; it holds for this process only. Returns the sentence to print, or None where it does
+    not apply: on a GPU run, and with other C libraries."""
     if _expects_gpu(use_cpu) or platform.libc_ver()[0] != "glibc":
         return None
     mallopt = ctypes.CDLL(None).mallopt
@@ -53,9 +52,8 @@ def keep_memory(use_cpu: bool = False) -> str | None:
 def keep_blocks() -> None:
     """Teach glibc, by its own rule, to keep freed blocks of up to 31 MiB: 1.1 to 1.3 times as fast in a program.
 
-    For programs of others, whose memory is not ours to settle as `keep_memory` does. glibc keeps blocks as large as the
-    largest that it once mapped and got back, up to 32 MiB (mallopt(3), M_MMAP_THRESHOLD); who has set a threshold keeps
-    it. Threads other than the first gain less. The block here is never touched, and so takes no memory."""
+    For programs of others, whose memory is not ours to settle as `keep_memory` does: who has set a threshold
+    (mallopt(3), M_MMAP_THRESHOLD) keeps it. The block here is never touched, and so takes no memory."""
     if platform.libc_ver()[0] != "glibc":
         return
     libc = ctypes.CDLL(None)
@@ -74,11 +72,9 @@ def forget_kernels() -> None:
 
 def use_all_cores(use_cpu: bool = False) -> str | None:
     """Undo the one thread that `accelerate launch` and torchrun give a process when nobody chose: it halves the speed
-    of a CPU run on two cores, and on eight it costs more. Each process gets its share of the cores.
-
-    OMP_NUM_THREADS other than 1 is a choice and stays. To hold a run to fewer cores use taskset: what it leaves is all
-    that is seen here. Call it before torch is imported, or after. Returns the sentence to print; None if nothing was.
-    """
+    of a CPU run on two cores. Each process gets its share of the cores that it may use (taskset). OMP_NUM_THREADS other
+    than 1 is a choice and stays. Call it before torch is imported, or after. Returns the sentence to print; None if
+    nothing was."""
     launched = "ACCELERATE_DYNAMO_BACKEND" in os.environ or "TORCHELASTIC_RUN_ID" in os.environ
     threads = _cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if not launched or os.environ.get("OMP_NUM_THREADS") != "1" or threads < 2 or _expects_gpu(use_cpu):
@@ -90,11 +86,9 @@ def use_all_cores(use_cpu: bool = False) -> str | None:
 
 
 def mixed_precision(choice: str, use_cpu: bool = False) -> tuple[str, str]:
-    """The number format to compute in, as `accelerate.Accelerator(mixed_precision=...)` takes it, and the sentence why.
-
-    `auto` takes the launcher's choice, else bf16 where the hardware has it, else fp16 on a GPU, else no. A launcher
-    without a config says `no` when nobody chose: that is read as unset. Raises HfkitError: the name is unknown, or the
-    hardware does not have what was asked for."""
+    """The number format to compute in, as Accelerate takes it, and the sentence why. `auto` takes the launcher's
+    choice, else bf16 where the hardware has it, else fp16 on a GPU, else no; a launcher without a config says `no` when
+    nobody chose. Raises HfkitError: the name is unknown, or the hardware does not have what was asked for."""
     check_known(choice, PRECISIONS, f"unknown mixed precision {choice!r}", "--mixed_precision")
     launcher = os.environ.get("ACCELERATE_MIXED_PRECISION", "no").lower()
     asked_by, wanted = "--mixed_precision", choice

@@ -1,7 +1,6 @@
 """Reaching the Hub: fast when it is there, served from the cache when it is not, one clear message when neither helps.
 
-Left alone, the Hub's client retries a dead connection for half a minute before it says so, cached files or not. Here a
-connection is tried once, for seconds; if there is none, the client is told to read its cache only.
+The Hub's client retries a dead connection for half a minute, cached files or not; here it is tried once, for seconds.
 """
 
 import os
@@ -65,10 +64,8 @@ def hub_reachable(address: str, timeout: float = 4.0) -> bool:
 
 @contextmanager
 def hub_access(what: str) -> Iterator[None]:
-    """Surrounds a call that may ask the Hub for `what`, and turns what can go wrong there into an `HfkitError`.
-
-    Without a connection the call is answered from the cache, and this is said; a cache that lacks `what` is an error.
-    """
+    """Surrounds a call that may ask the Hub for `what`: without a connection it is answered from the cache, and this is
+    said; a cache that lacks `what`, and what else can go wrong there, is an `HfkitError`."""
     from huggingface_hub import constants
 
     offline = bool(constants.HF_HUB_OFFLINE)

@@ -54,8 +54,7 @@ def meet(make: Callable[..., Met], **options: Any) -> Met:
 
     Variables that are no whole launch are dropped, and this is said. Who is waited for is said after seconds, and a
     wait that does not end ends the process with one message: nothing in Python can interrupt it. Raises HfkitError: the
-    launcher started several processes that do not know each other: each would train alone, and all would write into one
-    run; or they cannot meet where MASTER_ADDR says."""
+    launcher started several processes that do not know each other, or that cannot meet where MASTER_ADDR says."""
     found = [f"{name}={os.environ[name]}" for name in PLACE if name in os.environ]
     if found and not _whole():
         print(f"{', '.join(found)}: left over, with no launch to belong to; this is one process", file=sys.stderr)
@@ -92,11 +91,9 @@ def one_thread_after_fork() -> None:
 
 
 def first_to_tell() -> bool:
-    """Whether this process is the one that tells what went wrong.
-
-    An error of one process must be told by that one; the same error of all of them once. Where they have met, the
-    first that asks the launch's store tells; before, all fail alike, and process 0 does, if there may be one: better
-    told twice than never."""
+    """Whether this process is the one that tells what went wrong: an error of one process is told by that one, the same
+    error of all of them once, by the first that asks the launch's store. Before they have met, by process 0, if there
+    may be one: better told twice than never."""
     torch = _joined()
     if torch is None:
         return is_first() or not _answered()

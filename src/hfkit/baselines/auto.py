@@ -1,6 +1,5 @@
-"""The shell that makes the baselines transformers models: saved, loaded and run like any other.
-
-What is computed stands in `recurrent.py` and `transformer.py`.
+"""The shell that makes the baselines of `recurrent.py` and `transformer.py` transformers models: saved, loaded and run
+so.
 """
 
 from typing import Any
@@ -54,10 +53,8 @@ class BaselineModel(PreTrainedModel):
 
 
 class OwnMemory(PreTrainedModel):
-    """Copies each weight to memory of its own when a folder is read.
-
-    From safetensors they lie wherever the file has them, and for an unaligned matrix the recurrent kernel takes another
-    path with other last bits: the model would not be bit-equal to the one that was saved."""
+    """Copies each weight to memory of its own when a folder is read: for an unaligned matrix of a safetensors file the
+    recurrent kernel takes another path with other last bits, and the model would not be the one that was saved."""
 
     @classmethod
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
@@ -86,10 +83,8 @@ class RecurrentModel(OwnMemory, BaselineModel):
 
 
 class RecurrentForSequenceClassification(RecurrentModel):
-    """RNN, GRU or LSTM; the head reads the mean, the maximum and the last of the states.
-
-    The last state alone forgets the start of a long text; mean and maximum let the gradient reach each token directly.
-    """
+    """RNN, GRU or LSTM; the head reads the mean and the maximum of the states, through which the gradient reaches each
+    token directly, and the last one, which alone forgets the start of a long text."""
 
     config_class = RecurrentConfig
 

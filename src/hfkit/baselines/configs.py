@@ -44,10 +44,8 @@ class RecurrentTaggerConfig(ReaderConfig):
 
 @strict
 class BaselineTransformerConfig(PreTrainedConfig):
-    """The encoder of "Attention Is All You Need", small.
-
-    Pre-norm and GELU by default, as everyone has it since: it trains without a long warm-up. The paper's own settings
-    are `norm_first: false, hidden_act: "relu"`."""
+    """The encoder of "Attention Is All You Need", small. Pre-norm and GELU by default, which trains without a long
+    warm-up; the paper's own settings are `norm_first: false, hidden_act: "relu"`."""
 
     model_type = "hfkit-transformer"
 

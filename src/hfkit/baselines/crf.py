@@ -9,11 +9,8 @@ from torch import Tensor, nn
 
 
 class LinearChainCRF(nn.Module):
-    """Transitions between so many labels, and the three sums and maxima over all sequences that training and answers
-    need.
-
-    All of it is computed in float32, whatever the emissions come in. Padding stands on the right; each sequence has at
-    least one word."""
+    """Transitions between so many labels, and the sums and maxima over all sequences that training and answers need, in
+    float32. Padding stands on the right; each sequence has at least one word."""
 
     def __init__(self, labels: int) -> None:
         super().__init__()

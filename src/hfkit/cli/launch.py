@@ -31,10 +31,8 @@ def main(
     argv: Sequence[str] | None = None,
     recipe: str | None = None,
 ) -> NoReturn:
-    """Run a recipe as a command and end the process.
-
-    Exit status: 0 done (also when the run was finished before: its table is shown), 1 an HfkitError, 2 wrong usage, 130
-    stopped by Ctrl-C or SIGTERM at a checkpoint.
+    """Run a recipe as a command and end the process: with 0 when it is done (also when it was before: its table is
+    shown), 1 on an HfkitError, 2 on wrong usage, 130 when Ctrl-C or SIGTERM stopped it at a checkpoint.
 
     `job` are the recipe's verbs, `config_class` its defaults, `demo` what `--demo` changes, `argv` the flags, by
     default those of the process; `recipe` names the run's folder, by default the script's path."""

@@ -11,10 +11,8 @@ from hfkit.training import checkpoint
 
 
 def state(path: str | Path) -> str:
-    """`running, step N`, `finished`, `stopped at step N` or `damaged: why`.
-
-    Read from the files alone, and quick: lengths are looked at, not hashes (`verify` does that). A run whose process
-    was killed counts as stopped: what says that one is running is the lock that its process holds."""
+    """`running, step N`, `finished`, `stopped at step N` or `damaged: why`: read from the files alone, and quick, by
+    lengths and not hashes (`verify` does that). A run without a process that holds its lock is no longer running."""
     try:
         run = Run(path)
         state = run.state

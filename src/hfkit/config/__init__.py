@@ -1,8 +1,7 @@
 """TrainConfig: the knobs of a run that every task has, under the names that transformers.TrainingArguments uses.
 
-They stand in groups, so that `load_data` takes `DataArguments` alone and never sees a learning rate. A task's Config
-inherits TrainConfig and those groups that it has a use for; a recipe is a subclass of that with other defaults. This
-room imports no library, so that `--help` costs nothing.
+They stand in groups: `load_data` takes `DataArguments` alone, and a task's Config inherits those that it has a use for.
+This room imports no library, so that `--help` costs nothing.
 """
 
 from copy import copy

@@ -1,7 +1,4 @@
-"""What the data are: which rows are read, how they are split, and, a group a kind, which columns hold what.
-
-A task's Config inherits the groups of the kinds that it reads. `DataArguments` is all of them.
-"""
+"""What the data are: which rows are read, how they are split, and, a group a kind, which columns hold what."""
 
 import re
 from dataclasses import dataclass

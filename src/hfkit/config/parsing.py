@@ -1,7 +1,5 @@
-"""parse: a command line becomes a TrainConfig, or one line that says which flag is meant.
-
-The parser has the flags of the task that `--task` names, as transformers' HfArgumentParser would make them, grouped as
-the classes group their fields. Nothing here imports a library, so `--help` answers at once.
+"""parse: a command line becomes a TrainConfig, or one line that says which flag is meant. The parser has the flags of
+the task that `--task` names. Nothing here imports a library, so `--help` answers at once.
 """
 
 import argparse
@@ -101,10 +99,8 @@ def default_output_dir(config: TrainConfig, recipe_path: str | os.PathLike[str])
 
 
 class ConfigParser(argparse.ArgumentParser):
-    """The parser of one configuration: grouped flags, no abbreviations, `none` for an unset value.
-
-    Each field of a TrainConfig, or of one of its groups, is a flag, in the group of the class that first defines it.
-    The help shows the command as `prog`, by default the script's name."""
+    """The parser of one configuration: no abbreviations, `none` for an unset value, and each field a flag, in the group
+    of the class that first defines it. The help shows the command as `prog`, by default the script's name."""
 
     hint = ""
 

@@ -12,8 +12,7 @@ from hfkit.config.knobs import Broken, default_of, definitions, holds, numbers, 
 
 def check(config: Any) -> None:
     """Refuse what cannot work, whether a command line or a program has made it. Paths and NumPy's numbers become plain.
-
-    Of one of TrainConfig's groups alone each value is looked at, and not what they do together. Raises HfkitError: the
+    Of one of TrainConfig's groups alone each value is looked at, not what they do together. Raises HfkitError: the
     first rule that is broken, with the flags at fault and the way out."""
     settle(config)
     whole = (_texts, _exclusive, _model, _loop, _own) if isinstance(config, TrainConfig) else ()

@@ -1,7 +1,4 @@
-"""What several tasks share: how a text is read, what a label means, and how a text is continued.
-
-A task's Config inherits the groups that it has a use for, and adds its own knobs.
-"""
+"""What several tasks share: how a text is read, what a label means, and how a text is continued."""
 
 from dataclasses import dataclass
 from typing import Literal

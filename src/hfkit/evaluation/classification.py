@@ -1,8 +1,7 @@
 """`hfkit.metrics`: of one class a row, of several labels a row, of a number a row. scikit-learn's, with weights.
 
-A bootstrap resample is a count per row, so a thousand resamples are a few matrix products instead of a thousand passes
-of scikit-learn. With all weights 1 these are its figures (tested). `metrics.Accuracy()` and its like are for anyone who
-knows Hugging Face's `evaluate`; they are looked up late, since importing that takes seconds.
+A bootstrap resample is a count per row, so a thousand resamples are a few matrix products. With all weights 1 these are
+scikit-learn's figures (tested). `metrics.Accuracy()` and its like are looked up late: that import takes seconds.
 """
 
 from collections.abc import Callable, Mapping

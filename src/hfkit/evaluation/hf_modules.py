@@ -1,7 +1,6 @@
 """`evaluate.Metric` modules of our metrics: `hfkit.metrics.Accuracy().compute(predictions=..., references=...)`.
 
-Where arguments are given that scikit-learn has and a metric has not (`average`, `normalize`), it computes the figure.
-Unlike `evaluate.load("accuracy")` they need no network and, in one process, leave no file behind.
+Arguments that a metric has not (`average`, `normalize`) are scikit-learn's. No network is needed, and no file is left.
 """
 
 from collections.abc import Callable

@@ -101,10 +101,8 @@ def metric_of_sums(
 
 
 def figures(metrics: Iterable[Metric], columns: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of one set of predictions as plain floats.
-
-    A figure that finds not all its columns, or that these rows do not define (ROC AUC where only one class occurs, a
-    correlation with a constant), is left out: a run's JSON has no NaN."""
+    """The figures of one set of predictions as plain floats. One that finds not all its columns, or that these rows do
+    not define (ROC AUC of one class, a correlation with a constant), is left out: a run's JSON has no NaN."""
     known = [metric for metric in metrics if set(metric.columns) <= set(columns)]
     names = dict.fromkeys(name for metric in known for name in metric.columns)
     read = columns if isinstance(columns, Columns) else Columns({name: columns[name] for name in names})

@@ -40,18 +40,15 @@ def evaluate(
     description: str = "evaluate",
     stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, np.ndarray]:
-    """The task's predictions for every row once, in the data set's order, on every process.
-
-    The batches are those that one process would make, so the figures do not depend on the number of processes. Only the
-    rows' predictions are kept, never logits over tokens or hidden states: some bytes a row.
+    """The task's predictions for every row once, in the data set's order, on every process. Only they are kept, never
+    logits over tokens: some bytes a row. The batches are those that one process would make.
 
     `model` is not wrapped in DDP; where its weights are sharded, all processes take part in each forward pass.
-    `dataset` is encoded by the task, with `length` and, where there are any, `labels`. An empty `description` shows no
-    progress bar. `stop` is asked before each batch: a signal's notice is no time to look at a million rows. Sharded
-    weights are looked at to the end: a process that left would leave the others waiting.
+    `dataset` is encoded by the task. An empty `description` shows no progress bar. `stop` is asked before each batch,
+    but of sharded weights, where a process that left would leave the others waiting.
 
-    Returns `label`, where there are any, and what the task gives (`prediction`, `loss`, ...), `(rows, ...)` each.
-    Nothing, on every process, where `stop` said so on one of them. Raises HfkitError: memory ran out, or the task
+    Returns `label`, where there are any, and what the task gives (`prediction`, `loss`, ...), `(rows, ...)` each;
+    nothing, on every process, where `stop` said so on one of them. Raises HfkitError: memory ran out, or the task
     cannot read a row."""
     model.eval()
     batches, work = planned(model, dataset, config)
@@ -169,11 +166,9 @@ class Reader:
 def load_batches(
     accelerator: Accelerator, task: Task, dataset: Dataset, batches: Sequence[Plan], num_workers: int
 ) -> Iterator[Tensors]:
-    """Collated batches on the device, in the order given: of each the epoch (None in evaluation) and the rows.
-
-    The loader gets a generator of its own: otherwise it draws a seed from torch's, and looking at the validation split
-    would change the dropout of the next update. Raises HfkitError: what the task cannot read, such as a picture that
-    has gone since it was loaded."""
+    """Collated batches on the device, in the order given: of each the epoch (None in evaluation) and the rows. The
+    loader gets a generator of its own, or a look at the validation split would change the dropout of the next update.
+    Raises HfkitError: what the task cannot read, such as a picture that has gone since it was loaded."""
     if not batches:
         return
     reader = Reader(task, dataset)

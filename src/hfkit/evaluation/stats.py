@@ -67,14 +67,11 @@ def resampled(
 def resample_counts(
     n: int, n_resamples: int, seed: int = 0, entries: int = 1_000_000, groups: ArrayLike | None = None
 ) -> Iterator[np.ndarray]:
-    """How often each of `n` rows is drawn in each resample, as (some resamples, n) float64, a block at a time.
+    """How often each of `n` rows is drawn in each resample, as (some resamples, n) float64, a block at a time: a
+    statistic that takes row weights needs no copy of the data, and one matrix product serves many resamples.
 
-    With `groups`, (n,) names of what rows belong to, whole groups are drawn: rows of a group are no independent
-    witnesses, and an interval that takes them for such is too narrow.
-
-    A statistic that takes row weights then needs no copy of the data, and one matrix product serves many resamples.
-    A million entries are 8 MB, and what is computed from them some 50 at once: larger blocks were the larger part of
-    what `hfkit evaluate` took for 2,000 rows over 200. Smaller ones sort the scores too often."""
+    With `groups`, (n,) names of what rows belong to, whole groups are drawn: their rows are no independent witnesses. A
+    block has some `entries`: larger ones slow `hfkit evaluate` down, smaller ones sort the scores too often."""
     if groups is not None:
         names, member = np.unique(np.asarray(groups), return_inverse=True)
         for counts in resample_counts(len(names), n_resamples, seed, max(1, entries * len(names) // n)):

@@ -1,7 +1,6 @@
 """Editions: a run as it is published: whole, an adapter on its base, or the two merged; with its source if it is ours.
 
-Nothing here writes to the run: what differs in the published form is held in memory, a merged model in a folder that
-is deleted again.
+Nothing here writes to the run: what differs is held in memory, or in a folder that is deleted again.
 """
 
 import ast
@@ -84,11 +83,9 @@ def edition(run: Run, stack: ExitStack, merged: bool = False) -> Edition:
 
 
 def sources(folder: Path) -> dict[str, bytes]:
-    """The files to publish with a model of hfkit's own, by name: its modules, and config.json with `auto_map`.
-
-    As transformers' `register_for_auto_class` does it, but with imports by full names made relative. What then opens it
-    is `from_pretrained(..., trust_remote_code=True)`; after `import hfkit` neither the files nor that consent are
-    needed."""
+    """The files to publish with a model of hfkit's own, by name: its modules, with imports by full names made relative,
+    and config.json with `auto_map`. `from_pretrained(..., trust_remote_code=True)` opens it; after `import hfkit`
+    neither the files nor that consent are needed."""
     content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     try:
         config = transformers.CONFIG_MAPPING[str(content.get("model_type"))]

@@ -42,10 +42,9 @@ class AnsweringPipeline(transformers.Pipeline):
     one: ClassVar[tuple[type, ...]]  # types of a single row; of anything else each item is a row
 
     def settle(self, reading: Any, mixed_precision: str, exact: bool = False) -> None:
-        """Take the task, decide the precision, and let glibc keep the blocks of a batch for the next one.
-
-        Precisions are auto, no, bf16 and fp16; with `exact`, where there are no labels for a lower one to keep, auto is
-        float32. Raises HfkitError: a precision that models do not answer in, or that is not there."""
+        """Take the task, decide the precision (with `exact`, where there are no labels for a lower one to keep, auto is
+        float32), and let glibc keep the blocks of a batch for the next one. Raises HfkitError: a precision that models
+        do not answer in, or that is not there."""
         self.model.eval()
         self.reading = reading
         if mixed_precision == "fp8":

@@ -32,14 +32,12 @@ def answer_rows(
     told: Callable[[Answer], Any],
     disable_tqdm: bool = False,
 ) -> int:
-    """Answer every row of a source, and write it with the answer beside it: every column is kept. Returns how many
-    rows.
+    """Answer every row of a source, and write it with the answer beside it. Returns how many rows.
 
     `added` are the columns that answers go to, and their types; where the source has such a column, `predicted_` stands
     before the name. `answers` is what is answered to `chunk` rows, by these names; None to a row that has no answer,
     which is counted. `told` is what the line at the end counts of an answer. `output` is written whole or not at all;
-    None is a line an answer on standard output. Raises HfkitError: the file has no rows; and what `answers` and the
-    writers raise. No output is left then."""
+    None is standard output. Raises HfkitError: the file has no rows; and what `answers` and the writers raise."""
     names = {name: free_name(source.columns, name) for name in added}
     schema = pa.schema([*(source.schema or ()), *(pa.field(names[name], kind) for name, kind in added.items())])
     # Answers on a screen are their own progress, and a bar would be drawn across them.

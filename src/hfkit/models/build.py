@@ -32,11 +32,10 @@ def build_model(config: ModelArguments, task: Task, data: DatasetDict | None = N
     A pretrained classifier whose labels have the task's names keeps its head and its order of the labels; any other
     model gets a new head. Weights are float32, from safetensors; with `config.lora` a PeftModel stands around it.
 
-    `config` has the model's knobs; of a whole TrainConfig, `seed` decides what starts at random, else torch's
-    generator. `task` is from `hfkit.build_task`: its labels, problem type and reading of long texts go into the model's
-    config. `data` are the splits, of which a `baseline:...` trains its tokenizer on the first; others do not look.
-    Raises HfkitError: nothing has the name, a part of the model is missing, it is a model for another task, or a knob
-    does not fit it."""
+    `config` has the model's knobs; of a whole TrainConfig, `seed` decides what starts at random. `task` is from
+    `hfkit.build_task`. `data` are the splits, of which a `baseline:...` trains its tokenizer on the first. Raises
+    HfkitError: nothing has the name, a part of the model is missing, it is a model for another task, or a knob does not
+    fit it."""
     check(config)
     if isinstance(config, LoopArguments):
         set_seed(config.seed)

@@ -190,10 +190,8 @@ def _opened(
 
 
 def _say_untied(model: PreTrainedModel) -> None:
-    """Have the config say that an output layer of its own is no copy of the token vectors, where the weights hold both.
-
-    transformers 5 reads every T5 as tied, keeps both matrices where they differ, and would tie them at the next
-    occasion: the model would then say nothing but noise."""
+    """Have the config say that an output layer of its own is no copy of the token vectors, where the weights hold both:
+    transformers 5 reads every T5 as tied, and would tie them at the next occasion."""
     first, second = (getattr(end, "weight", None) for end in inspection.token_ends(model))
     if not getattr(model.config, "tie_word_embeddings", False) or first is None or second is None or first is second:
         return

@@ -21,10 +21,8 @@ class PooledOutput(SequenceClassifierOutput):
 
 
 class PooledForSequenceClassification(PreTrainedModel):
-    """Backbone, masked mean, dropout, linear layer.
-
-    BERT's own head reads one token through a layer made for next-sentence prediction; the mean reads them all, and
-    starts with nothing to unlearn."""
+    """Backbone, masked mean, dropout, linear layer. BERT's own head reads one token through a layer made for
+    next-sentence prediction; the mean reads them all, and starts with nothing to unlearn."""
 
     config_class = PooledConfig
     base_model_prefix = "backbone"
@@ -46,10 +44,9 @@ class PooledForSequenceClassification(PreTrainedModel):
     def from_pretrained(  # type: ignore[override]
         cls, path: Any, *args: Any, config: Any = None, output_loading_info: bool = False, **kwargs: Any
     ) -> Any:
-        """As everywhere in transformers. Given our config and another model's folder, our head is put on its backbone.
-
-        A BertForMaskedLM calls its backbone `bert`, ours is called `backbone`: matched by name, the weights would all
-        be left out. So the backbone is read through `AutoModel`, which knows each family's names."""
+        """As everywhere in transformers; given our config and another model's folder, our head is put on its backbone,
+        which `AutoModel` reads: matched by name, a BertForMaskedLM's weights (`bert.`) would all be left out of ours
+        (`backbone.`)."""
         saved = PreTrainedConfig.get_config_dict(path, **{key: kwargs[key] for key in _HUB if key in kwargs})[0]
         if config is None or saved.get("model_type") == cls.config_class.model_type:
             kwargs |= {"config": config, "output_loading_info": output_loading_info}

@@ -1,9 +1,8 @@
 """Makes transformers know our models, without loading transformers.
 
-`import hfkit` must cost nothing, and yet afterwards `transformers.pipeline(folder)` must open a baseline's folder. So
-nothing is registered until transformers' own registries are loaded: a hook on the import system waits for them. The
-plain way, to register at once, loads them with every `import hfkit`: seconds before `hfkit --help`. Where a release
-of transformers takes our models no more, it loads as without us, and one warning says so.
+After `import hfkit`, `transformers.pipeline(folder)` must open a baseline's folder, and yet the import must cost
+nothing. So a hook on the import system waits until transformers' own registries are loaded. Where a release of
+transformers takes our models no more, it loads as without us, and one warning says so.
 """
 
 import logging

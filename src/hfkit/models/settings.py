@@ -18,10 +18,8 @@ ATTENTION_DROPOUT = "attention_probs_dropout_prob attention_dropout attn_pdrop a
 
 
 def set_dropout(config: PreTrainedConfig, dropout: float | None, attention_dropout: float | None) -> None:
-    """Set the dropout of the hidden layers and of the attention weights, whatever the architecture calls them.
-
-    None leaves the model's own. A model without a field for attention dropout has none to set. Raises HfkitError:
-    `dropout` is wanted and the config has no field for it."""
+    """Set the dropout of the hidden layers and of the attention weights, whatever the architecture calls them; None
+    leaves the model's own. Raises HfkitError: `dropout` is wanted and the config has no field for it."""
     if dropout is not None and not _set_all(config, HIDDEN_DROPOUT, dropout):
         what = f"a {config.model_type} has no dropout setting that hfkit knows"
         raise HfkitError(what, where="--dropout", fix="set the config's own field with --model_args")
@@ -65,9 +63,8 @@ def set_labels(config: PreTrainedConfig, kwargs: dict[str, Any]) -> None:
 
 def settle_generation(model: PreTrainedModel, processor: PreTrainedTokenizerBase) -> None:
     """Make the model's generation config one that can be saved, and say what had to go: a temperature without drawing.
-
-    Where a config does not say how it wants to be asked, transformers' pipeline draws and its `generate` does not: now
-    both take the likeliest token, and are what `hfkit.pipeline` is. Raises HfkitError: it asks for what cannot be."""
+    One that does not say how it wants to be asked takes the likeliest token, in transformers' pipeline too, which else
+    would draw. Raises HfkitError: it asks for what cannot be."""
     own: Any = getattr(model, "generation_config", None)
     if own is None:
         return

@@ -14,12 +14,11 @@ __all__ = ["compare", "table", "write_report"]
 
 
 def write_report(run: Run | str | Path, license: str | None = None) -> None:
-    """Write `report.html` and the model card `README.md` into a finished run, and print its table.
-
-    Everything comes from the run's files, so it can be made again at any time. In a run of several processes only the
-    first one does it. `license` is what the weights are published under, such as apache-2.0; kept in run.json. Else the
-    card names the base model's, where that is known. Raises HfkitError: `run` is no run, not finished or damaged, or
-    its folder cannot be written."""
+    """Write `report.html` and the model card `README.md` into a finished run, and print its table. Everything comes
+    from the run's files, so it can be made again at any time; of several processes only the first one does it.
+    `license` is what the weights are published under, such as apache-2.0; kept in run.json. Else the card names the
+    base model's, where that is known. Raises HfkitError: `run` is no run, not finished or damaged, or its folder cannot
+    be written."""
     if not is_first():
         return
     from hfkit.report.card import card

@@ -1,7 +1,6 @@
-"""What a run cost in electricity, as an estimate whose every number is told.
-
-The method is that of Green Algorithms (Lannelongue, Grealey and Inouye, 2021, Advanced Science 8, 2100707): time x
-power of the cores and graphics cards at full load, and of the memory. Cooling is left out.
+"""What a run cost in electricity, as an estimate whose every number is told: time x power of the cores and graphics
+cards at full load, and of the memory (Green Algorithms: Lannelongue, Grealey and Inouye, 2021, Advanced Science 8,
+2100707).
 """
 
 from collections.abc import Mapping

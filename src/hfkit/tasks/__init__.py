@@ -20,17 +20,10 @@ Processor = Any  # a tokenizer or an image processor: transformers has no class 
 
 
 def build_task(config: "TrainConfig", data: "DatasetDict") -> Task:
-    """The task that `config` asks for, with what it reads from the training rows: labels, problem type, class weights.
-
-    Args:
-        config: Of the task, as `TrainConfig.for_task` gives its class.
-        data: Splits from `hfkit.load_data`, or any DatasetDict with a `train` split of columns `text`, perhaps
-            `text_pair`, or `image`; and `label`, but for language models.
-
-    Raises:
-        HfkitError: an unknown task, labels that do not fit `problem_type`, a knob's value that cannot be, or settings
-            that exclude each other.
-    """
+    """The task that `config`, of the task's own class, asks for, with what it reads from the training rows: labels,
+    problem type, class weights. `data` are splits from `hfkit.load_data`, or any DatasetDict with a `train` split of
+    columns `text`, perhaps `text_pair`, or `image`; and `label`, but for language models. Raises HfkitError: an unknown
+    task, labels that do not fit `problem_type`, a knob's value that cannot be, or settings that exclude each other."""
     from hfkit.config.rules import check  # the configuration finds its task through this package
 
     check(config)

@@ -146,10 +146,8 @@ class BaseTask:
 
     def read(self, dataset: "Dataset", rows: list[int], epoch: int | None) -> list[dict[str, Any]]:
         """Encoded rows for `collate`, as they are; in training as `epoch` sees them, in evaluation (None) always the
-        same.
-
-        Called where batches are prepared, which may be another process: nothing but the arguments and the task's own
-        seed may decide what comes out."""
+        same. Called where batches are prepared, perhaps in another process: the arguments and the task's own seed alone
+        decide what comes out."""
         return dataset.__getitems__(rows)
 
     def collate(self, features: list[dict[str, Any]]) -> Tensors:

@@ -32,13 +32,12 @@ def answer_of(ranked: Sequence[Mapping[str, Any]], problem_type: str) -> dict[st
 
 
 class ClassifyingPipeline(AnsweringPipeline):
-    """Stands before transformers' pipeline of a kind. That kind says how rows become `logits`.
+    """Stands before transformers' pipeline of a kind, which says how rows become `logits`.
 
     With `mixed_precision="auto"` the model runs under bf16 autocast where the hardware computes it, and the rows whose
     decision is close (the two best probabilities less than 0.05 apart; for a multi-label model, a probability less than
-    0.025 from a half) run again in float32: so labels are float32's, and other rows' scores differ from float32's in
-    the second or third digit. Regressions, which have no labels to keep, run in float32. `no` computes all in float32,
-    `bf16` and `fp16` compute all in that format."""
+    0.025 from a half) run again in float32: so labels are float32's, and other rows' scores differ in the second or
+    third digit. Regressions, which have no labels to keep, run in float32."""
 
     reading: Classification
 

@@ -1,7 +1,6 @@
 """Finding a task: by its name, by what a saved model says of itself, or by the class that it was saved as.
 
-Each folder beside this file is a task. A package of somebody else's brings one by an entry point of the group
-`hfkit.tasks`, which names its package.
+Each folder beside this file is a task; a package of somebody else's names its own by an entry point of `hfkit.tasks`.
 """
 
 from dataclasses import replace

@@ -39,13 +39,12 @@ def pretrained(
 ) -> Built:
     """The model that `--model` names, its tokenizer, and the parameters that no checkpoint has filled.
 
-    `config` is of a task that reads texts; the `task` takes the model's order of the labels and its limit, and what
-    comes of it is saved with it. `kinds` is transformers' mapping from configs to the models of the task; such a model
-    is `called` a tagger, and `such` a one is proposed to who names another. `keeps_head` says whether the head that
-    comes with the weights, by its config, is the one that is wanted, `settle` how batches are filled (None: there is
-    nothing to settle), `way_out` what else may be done where the model was trained for another task. `pooled` gives the
-    config of a model on the backbone of another, whose kind it checks. Raises HfkitError: there is no such model of its
-    kind, or it was trained for another job; and what reading it raises."""
+    `config` is of a task that reads texts; the `task` takes the model's order of the labels and its limit. `kinds` is
+    transformers' mapping from configs to the models of the task; such a model is `called` a tagger, and `such` a one is
+    proposed to who names another. `keeps_head` says whether the head that comes with the weights, by its config, is the
+    one that is wanted, `settle` how batches are filled, `way_out` what else may be done where the model was trained for
+    another task. `pooled` gives the config of a model on the backbone of another, whose kind it checks. Raises
+    HfkitError: there is no such model of its kind, or it was trained for another job; and what reading it raises."""
     spec = find(task.name)
     folder = locate(config.model, config.model_revision, code=config.trust_remote_code)
     check_folder(folder, config.model)

@@ -70,11 +70,9 @@ def linear(
     steps: int = 1000,
 ) -> Answer:
     """A linear model fitted on `seen` and asked about `unseen`, (rows, features) each, dense or sparse; "prediction"
-    and, but for regression, "probabilities", whose columns are the `classes`.
-
-    `truth` are the training rows' labels, as `targets` gives them, `problem_type` is as in a transformers config:
-    multi-label gets one model a label, regression a ridge. `seed` is the solver's. `strength` is scikit-learn's C: more
-    fits the training rows closer. The solver makes so many `steps` at most; few hold the weights small as well."""
+    and, but for regression, "probabilities", whose columns are the `classes`. `truth` are the training rows' labels, as
+    `targets` gives them, `problem_type` is as in a transformers config: multi-label gets one model a label, regression
+    a ridge. `seed` is the solver's, `strength` scikit-learn's C. The solver makes so many `steps` at most."""
     if problem_type == "regression":
         from sklearn.linear_model import Ridge
 

@@ -81,10 +81,9 @@ def damage(place: Path, hashes: bool = True) -> str | None:
 
 
 def prune(folder: Path, limit: int, newest: Path) -> None:
-    """Delete the oldest checkpoints beyond `limit`; the best model is in `model/`.
-
-    `newest`, the one just written, stays at any limit. One of a later step is damaged, or the run would have gone on
-    from it: it must not push out a whole one. One that cannot be deleted stays."""
+    """Delete the oldest checkpoints beyond `limit`, but for `newest`, the one just written. One of a later step is
+    damaged, or the run would have gone on from it: it must not push out a whole one. One that cannot be deleted stays.
+    """
     older = [place for place in by_step(folder) if step_of(place) <= step_of(newest)]
     for place in older[: -max(limit, 1)]:
         with suppress(OSError):

@@ -20,11 +20,9 @@ Part = tuple[torch.Tensor, dict[str, torch.Tensor], bool]
 
 
 def losses(engine: "Engine", share: "Share") -> Callable[[int, Any], torch.Tensor]:
-    """What gives the loss of this process's batches, by their place and the batch, for an update's joint loss.
-
-    The values add up to this process's part of the summed loss, which the first process holds; the gradients are those
-    of the joint loss over the batches of all processes, in the order in which one process would have them. A single
-    batch is its own update: nothing is computed twice."""
+    """What gives the loss of this process's batches, by their place and the batch, for an update's joint loss. The
+    values add up to this process's part of the summed loss, which the first process holds; the gradients are those of
+    the joint loss over the batches of all processes. A single batch is its own update: nothing is computed twice."""
     task, model, accelerator = engine.task, engine.model, engine.accelerator
     if len(share) == 1 and accelerator.num_processes == 1:
         return lambda place, batch: task.joint_loss([task.represent(model, batch)])

@@ -26,11 +26,9 @@ LAYER = re.compile(r"^(?:.*?\.)?(?:\w*(?:layers?|blocks?|stages?|layer_groups)|h
 
 
 def build_optimizer(model: nn.Module, config: OptimArguments) -> Optimizer:
-    """The optimizer over every parameter of `model`.
-
-    Frozen parameters are in it too: without a gradient they are skipped, and unfreezing them later needs no new group.
-    The first group is nearest to the head, so that `get_last_lr()[0]` is the learning rate that was asked for. Raises
-    HfkitError: the optimizer's name is unknown, or an entry of `--optim_args` does not belong to it."""
+    """The optimizer over every parameter of `model`, frozen ones too, so that unfreezing needs no new group. The first
+    group is nearest to the head: `get_last_lr()[0]` is the learning rate that was asked for. Raises HfkitError: the
+    optimizer's name is unknown, or an entry of `--optim_args` does not belong to it."""
     # LBFGS asks for the loss again and again, SparseAdam for sparse gradients: not here.
     unfit = (Optimizer, torch.optim.LBFGS, torch.optim.SparseAdam)
     classes = [kind for kind in vars(torch.optim).values() if isinstance(kind, type) and issubclass(kind, Optimizer)]
@@ -60,10 +58,8 @@ def build_optimizer(model: nn.Module, config: OptimArguments) -> Optimizer:
 
 def make_step(optimizer: Any, scaler: Any = None) -> bool:
     """One step of the optimizer. Returns whether it was made: with fp16 the scaler skips one whose gradients overflow,
-    and lowers its scale.
-
-    Accelerate's `optimizer_step_was_skipped` does not know: a fused optimizer is called all the same, and skips within.
-    """
+    and lowers its scale. (Accelerate's `optimizer_step_was_skipped` does not know of fused optimizers, which skip
+    within.)"""
     before = 0.0 if scaler is None else scaler.get_scale()
     optimizer.step()
     return scaler is None or bool(scaler.get_scale() >= before)
@@ -93,9 +89,8 @@ def parameter_groups(model: nn.Module, config: OptimArguments) -> list[dict[str,
 
 def layer_distances(model: nn.Module) -> dict[str, int]:
     """How many layers below the head each parameter is: 0 for the head, 1 for the last layer, the most for embeddings.
-
-    Layers are found by their names and count in the order in which the model registers them, so an encoder stands
-    below its decoder. Wrappers (PEFT, DDP) only put more in front of the names."""
+    Layers are found by their names and count in the order in which the model registers them, so an encoder stands below
+    its decoder."""
     timm = next((module for module in model.modules() if hasattr(module, "group_matcher")), None)
     if timm is not None:
         return _timm_distances(model, timm)

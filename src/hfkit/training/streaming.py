@@ -1,9 +1,8 @@
 """Streaming: the training rows of a stream, a window at a time, each planned as a small data set of its own.
 
-A window's documents are read, tokenized, packed and trained on, then dropped, and the next ones are read. Within it
-everything is as for rows in memory: the plan depends on (seed, window) alone, whole batches are dealt to the processes,
-and an update is an index. So a checkpoint holds a place in the stream and the number of the window's first update;
-every process reads the same windows, and takes its share of their batches.
+A window's documents are read, tokenized, packed and trained on, then dropped. Its plan depends on (seed, window) alone;
+so a checkpoint holds a place in the stream and the number of the window's first update, and every process reads the
+same windows, and takes its share of their batches.
 """
 
 from collections.abc import Callable, Iterator

@@ -37,14 +37,13 @@ SEEN = "seen.parquet"
 
 
 def write(job: "Job", train_seconds: float) -> None:
-    """Evaluate `model/` on the test split and write predictions.parquet, metrics.json and the totals of timing.jsonl.
+    """Evaluate `model/` on the test split and write predictions.parquet, metrics.json and the totals of timing.jsonl,
+    with what the task keeps for its report. The validation split's predictions go to validation.parquet: what is chosen
+    after training, such as a threshold, is chosen on them.
 
-    The validation split's predictions go to validation.parquet: what is chosen after training, such as a threshold, is
-    chosen on them, and never on test rows. With what the task keeps for its report.
-
-    Every process evaluates its share; then the process group ends, and the first one fits the baselines and writes. The
-    others return: to wait in a collective for as long as baselines take would end a finished run at NCCL's limit.
-    `train_seconds` is what this session spent on training; those that were stopped are added from timing.jsonl."""
+    Every process evaluates its share; then the process group ends, and the first one fits the baselines and writes: to
+    wait for that in a collective would end a finished run at NCCL's limit. `train_seconds` is what this session spent
+    on training; those that were stopped are added from timing.jsonl."""
     from hfkit.evaluation.stats import intervals  # with scikit-learn, which is of no use before there is a model
 
     began = time.perf_counter()

@@ -1,7 +1,4 @@
-"""The shell that makes the language models transformers models: saved, loaded, trained and asked like any other.
-
-What is computed stands in `transformer.py` and `lstm.py`.
-"""
+"""The shell that makes the language models of `transformer.py` and `lstm.py` transformers models."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
-"""Tokenizers of from-scratch language models, trained on the training texts: nothing of a text is lost in them.
-
-Both know bytes where they know nothing better, so every text has tokens, comes back as it was, and has a likelihood
-that can be told in bits per byte.
+"""Tokenizers of from-scratch language models, trained on the training texts. Both know bytes where they know nothing
+better, so every text comes back as it was, and has a likelihood that can be told in bits per byte.
 """
 
 from collections import Counter

@@ -1,7 +1,4 @@
-"""The shell that makes the picture baselines transformers models: saved, loaded and run like any other.
-
-What is computed stands in `classic.py`, `resnet.py` and `vit.py`; here are the head, the loss and the start values.
-"""
+"""The shell that makes the picture baselines transformers models: the head, the loss and the start values."""
 
 from typing import Any, ClassVar
 

@@ -18,10 +18,9 @@ def sample(train: Dataset, count: int, pixel_range: Sequence[float] | None = Non
 
 
 def native_shape(images: Sequence[Image], largest: int = 64) -> tuple[int, int]:
-    """Pixels a side, at most `largest`, and channels that suit some training pictures, at least one.
-
-    It is the longer side where all pictures are alike (28 for MNIST), else the median of the longer sides, rounded down
-    to a multiple of 8; and 1 channel where no pixel has a colour (whatever the files' mode), else 3."""
+    """Pixels a side, at most `largest`, and channels that suit some training pictures, at least one: the longer side
+    where all are alike (28 for MNIST), else the median of the longer sides, rounded down to a multiple of 8; 1 channel
+    where no pixel has a colour (whatever the files' mode), else 3."""
     sides = sorted(max(image.size) for image in images)
     side = min(sides[len(sides) // 2], largest)
     if sides[0] != sides[-1]:

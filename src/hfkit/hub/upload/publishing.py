@@ -173,11 +173,9 @@ def prepare(
     tag: str | None = None,
     kind: str = "model",
 ) -> None:
-    """Make repository and branch where there are none, and ask to send a file: what a token may do is known by trying.
-
-    Nothing is sent. A token's role says little: a fine-grained one may write to some repositories, or to none. Raises
-    HfkitError: the token may not write there; there is a repository of this name and another kind; it is public and was
-    to be private; the tag is taken; or the Hub refuses."""
+    """Make repository and branch where there are none, and ask to send a file, without sending it: a token's role says
+    little. Raises HfkitError: the token may not write there; there is a repository of this name and another kind; it is
+    public and was to be private; the tag is taken; or the Hub refuses."""
 
     def make() -> None:
         if not api.repo_exists(repository, repo_type=kind):

@@ -88,10 +88,8 @@ class Secrets:
             return self.search(content)
 
     def without(self, text: str) -> tuple[str, list[str]]:
-        """A text with tokens taken out and private paths cut to their last part, and what was found.
-
-        For the texts that a run writes about itself, in which a path is a mere remark. What a program reads is not
-        changed, but refused."""
+        """A text that a run writes about itself with tokens taken out and private paths cut to their last part, and
+        what was found. What a program reads is not changed, but refused."""
         said: list[str] = []
         content = text.encode("utf-8", "surrogatepass")
         for _ in range(100):  # what is cut may uncover the next; a text that never ends would be a fault of ours

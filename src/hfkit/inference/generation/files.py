@@ -57,10 +57,8 @@ def generate_file(
     """Continue every prompt of a file, in batches that change no answer; returns how many.
 
     A row an answer: the prompt's row with `completion` beside it (`predicted_completion` where the file has one), so
-    what comes out can be trained on.
-
-    The input is a .txt file with a prompt a line, `-` for standard input, or a .jsonl, .csv, .tsv or .parquet file,
-    read as `how` says. The output is of these kinds but .txt, written whole or not at all; None is JSON lines on
+    what comes out can be trained on. The input is a .txt file with a prompt a line, `-` for standard input, or a
+    .jsonl, .csv, .tsv or .parquet file, read as `how` says; the output one of these but .txt, or None, JSON lines on
     standard output. `prompt_column` is by default `messages` (chats), a question or `prompt` as in training, or a usual
     name. The other arguments are those of `TextGenerator`. Raises HfkitError, with the file and the row: what is no
     prompt, or too long a one; and what `TextGenerator`, the readers and the writers raise. No output is left then."""

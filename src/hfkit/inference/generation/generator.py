@@ -22,10 +22,9 @@ from hfkit.models.loading import quiet
 class TextGenerator:
     """Continues texts with a language model: a run, a model's folder, an adapter's folder or a Hub id.
 
-    Greedy answers and those of beam search are `generate`'s of transformers. Where tokens are drawn, an answer depends
-    on the seed, its prompt and its place alone; a batch changes none. Of `options` comes the transformers
-    GenerationConfig `config`; `loading` are arguments of `hfkit.pipeline`. Raises HfkitError: the model is no language
-    model, or the options cannot work."""
+    Greedy answers and those of beams are transformers'. Where tokens are drawn, an answer depends on the seed, its
+    prompt and its place alone. Of `options` comes the GenerationConfig `config`; `loading` are arguments of
+    `hfkit.pipeline`. Raises HfkitError: the model is no language model, or the options cannot work."""
 
     def __init__(self, model: str | Path, options: GenerationArguments | None = None, **loading: Any) -> None:
         options = options or GenerationArguments()

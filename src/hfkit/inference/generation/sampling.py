@@ -97,12 +97,11 @@ def settle(options: GenerationArguments, own: GenerationConfig, tokenizer: PreTr
 
 
 class Draw(LogitsProcessor):
-    """Draws each row's token with a generator of its own, so that an answer does not depend on its batch.
+    """Draws each row's token with a generator of its own, by its seed, so that an answer does not depend on its batch:
+    transformers' own sampling takes one stream of numbers for the whole of it.
 
-    The likeliest token after Gumbel noise is one drawn by its probability (Gumbel 1954), hence this goes with
-    `do_sample=False`. transformers' own sampling takes one stream of numbers for the whole batch.
-
-    What cuts the choice (temperature, top_k, top_p, ...) is the config's; there is a seed for each row of the batch."""
+    The likeliest token after Gumbel noise is one drawn by its probability (Gumbel 1954), hence `do_sample=False`. What
+    cuts the choice (temperature, top_k, top_p, ...) is the config's."""
 
     def __init__(self, config: GenerationConfig, seeds: Sequence[int]) -> None:
         defaults = {"top_k": 50}  # transformers'

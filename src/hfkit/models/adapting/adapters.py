@@ -67,8 +67,7 @@ def _config_of_base(folder: Path, base: Path, path: str | Path, labelled: bool) 
 
 
 def load_adapters(paths: Sequence[str | Path]) -> "tuple[PeftModel, Any]":
-    """Several adapters on one copy of their base, as many models in the memory of little more than one; and the
-    tokenizer or image processor of the first.
+    """Several adapters on one copy of their base, and the tokenizer or image processor of the first.
 
     `paths` are runs or adapters' folders, each named after its folder. The first one is active; `set_adapter(name)` of
     the model chooses another. Raises HfkitError: one is no adapter, stands on another base or has other labels, or two
@@ -93,11 +92,10 @@ def load_adapters(paths: Sequence[str | Path]) -> "tuple[PeftModel, Any]":
 def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto") -> tuple[Path, float]:
     """Write an adapter, of a finished run or a folder, and its base as one plain model, which opens without PEFT.
 
-    Its logits are those of the adapter on its base, or nothing is left; what was written is read again, and answers so.
-    The weights are written to `output`, by default `merged` in the run, in float32, bfloat16 or float16; `auto` is that
-    of the base's files. Returns the folder, and by how much its logits differ from the adapter's, as a share of the
-    largest: by the rounding. Raises HfkitError: there is no adapter or no such dtype, the folder is in use, or the
-    merged model answers otherwise."""
+    What was written is read again, and its logits are the adapter's, or nothing is left. The weights go to `output`, by
+    default `merged` in the run, in float32, bfloat16 or float16; `auto` is that of the base's files. Returns the
+    folder, and by how much its logits differ, as a share of the largest: by the rounding. Raises HfkitError: there is
+    no adapter or no such dtype, the folder is in use, or the merged model answers otherwise."""
     if dtype not in ("auto", *STORED.values()):
         raise HfkitError(f"There is no dtype {dtype!r}", where="--dtype", fix=nearest(dtype, STORED.values()))
     folder = _adapter_folder(path)

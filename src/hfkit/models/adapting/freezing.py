@@ -59,10 +59,8 @@ def _matches(model: nn.Module, name: str, pattern: str, new: Collection[str]) ->
 
 
 def in_head(model: nn.Module, name: str) -> bool:
-    """Whether the parameter belongs to the head: what stands beside the backbone, in transformers' own naming.
-
-    The baselines' embeddings stand beside their encoder, and are no head either. A timm model stands whole inside its
-    wrapper, and says itself what its classifiers are called."""
+    """Whether the parameter belongs to the head: what stands beside the backbone, in transformers' own naming, but for
+    the baselines' embeddings. A timm model says itself what its classifiers are called."""
     timm = getattr(model, "timm_model", None)
     if timm is not None:
         return any(name.startswith(f"timm_model.{head}.") for head in timm_heads(timm))
@@ -85,10 +83,8 @@ def timm_heads(model: nn.Module) -> list[str]:
 
 
 def still_norms(model: nn.Module) -> None:
-    """Keep batch norms whose parameters do not learn as they are: in training too they use what they have counted.
-
-    Otherwise their running mean and variance would drift to the new data under weights that stay, and a frozen
-    backbone would not be the one that was pretrained. Norms that begin to learn again count again."""
+    """Keep batch norms whose parameters do not learn as they are, in training too: their running mean and variance
+    would drift to the new data under weights that stay. Norms that begin to learn again count again."""
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.register_forward_pre_hook(_stand_still)
@@ -101,10 +97,9 @@ def fewest_rows(model: nn.Module, unfreezes: bool = False) -> int:
 
 
 def check_single(model: nn.Module, picture: torch.Tensor, name: str, unfreezes: bool = False) -> None:
-    """Where training shows a model one picture at a time: do its batch norms find something to count?
-
-    `picture` is an empty one, (1, channels, height, width); `unfreezes` says that all of the model will learn. Raises
-    HfkitError: a norm sees one value a channel, and torch would end the training."""
+    """Refuses batch norms that see one value a channel where training shows a model one picture at a time: torch would
+    end the training. `picture` is an empty one, (1, channels, height, width); `unfreezes` says that all of the model
+    will learn."""
     if fewest_rows(model, unfreezes) == 1:
         return
     tried = deepcopy(model).train()  # the norms of the model itself would count the empty picture

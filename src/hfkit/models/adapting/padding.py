@@ -27,13 +27,10 @@ def settle_padding(
     The tokenizer's own side comes first, then the other one, which it is told. A model that answers otherwise in a
     batch with either reads padding (FNet, ConvBERT, MobileBERT), and gets rows of one length only.
 
-    `task` reads texts: its `filled_on(side)` is a copy whose batches are filled on the left, the right, or not at all,
-    where rows of one length go together. `answer` gives the logits of the rows or words of a batch, in their order,
-    (all of them, labels). `features` are a short row, the end of the long one, and the long one, which may be cut to
-    the short one's length; `name` is what the user calls the model.
-
-    Returns a sentence where the tokenizer's own side will not do. Raises HfkitError: the model cannot read a short
-    text."""
+    `task` is one whose `filled_on(side)` is a copy. `answer` gives the logits of the rows or words of a batch, in their
+    order, (all of them, labels). `features` are a short row, the end of the long one, and the long one, which may be
+    cut to the short one's length; `name` is what the user calls the model. Returns a sentence where the tokenizer's own
+    side will not do. Raises HfkitError: the model cannot read a short text."""
     own = tokenizer.padding_side
     sides = (own, "left" if own == "right" else "right")
     refused = refusing(f"{name} cannot read a short text", "--model", "choose another model")

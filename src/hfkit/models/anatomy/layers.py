@@ -46,9 +46,9 @@ def summarise(model: nn.Module, inputs: Mapping[str, Tensor]) -> Summary:
     """Runs the model on one example, once without a gradient and once with, and notes what happens; it is left as it
     came, each part in its own mode.
 
-    `inputs` are `forward`'s arguments, a batch of one or more: FLOPs are divided by its size. There is a row for every
-    module that holds parameters, works, or changes the shape without parts of its own. A module that runs twice has one
-    row, with the work of both. In the sums, shared weights count once."""
+    `inputs` are `forward`'s arguments, a batch: FLOPs are divided by its size. There is a row for every module that
+    holds parameters, works, or changes the shape without parts of its own; one that runs twice has one, with the work
+    of both. In the sums, shared weights count once."""
     rows = len(next(iter(inputs.values())))
     modes = [(module, module.training) for module in model.modules()]  # a frozen part may stand in another
     watch = _Watch(model)

@@ -48,10 +48,9 @@ def attend(
     is_causal: bool | None = None,
     **more: Any,
 ) -> tuple[Tensor, None]:
-    """transformers' sdpa_attention_forward, which still does whatever is out of the ordinary.
-
-    (batch, heads, tokens, width of a head) thrice -> (batch, tokens, heads, width of a head), and no weights. The mask
-    is True where a token may be looked at."""
+    """transformers' sdpa_attention_forward, which still does whatever is out of the ordinary: (batch, heads, tokens,
+    width of a head) thrice -> (batch, tokens, heads, width of a head). The mask is True where a token may be looked at.
+    """
     scores = query.shape[0] * query.shape[1] * query.shape[2] * key.shape[2]
     on_cpu = wanted.get() and query.device.type == "cpu" and query.dtype == torch.bfloat16
     plain = query.shape[1] == key.shape[1] and (attention_mask is None or attention_mask.dtype == torch.bool)

@@ -1,8 +1,4 @@
-"""Baselines that cost seconds: the majority class, and logistic regression on the pixels.
-
-They run on every image-classification run, on the same rows as the model: a network that a straight line through the
-pixels can match should not be shown without it.
-"""
+"""Baselines that cost seconds: the majority class, and logistic regression on the pixels."""
 
 import os
 import time

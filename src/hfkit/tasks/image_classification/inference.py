@@ -13,11 +13,9 @@ from hfkit.tasks.image_classification.task import ImageClassification
 
 
 class ImageClassificationPipeline(PicturePipeline, ClassifyingPipeline, transformers.ImageClassificationPipeline):
-    """transformers' pipeline, with the same answers and three differences.
-
-    A picture is decoded as at training: upright, 16 bits scaled, what is transparent white; and mirrored too where the
-    run asked for test-time augmentation. Pictures are answered in batches of 32, a generator as a stream.
-    `mixed_precision` means what it does for texts: with auto, labels are float32's."""
+    """transformers' pipeline, on pictures decoded as at training: upright, 16 bits scaled, what is transparent white;
+    and mirrored too where the run asked for test-time augmentation. They are answered in batches of 32, a generator as
+    a stream. `mixed_precision` means what it does for texts: with auto, labels are float32's."""
 
     of, exact, together = ImageClassification, False, 32
     reading: ImageClassification

@@ -32,11 +32,10 @@ class Probe(nn.Module):
 def computed(
     config: Config, task: Task, model: nn.Module, encoded: DatasetDict, accelerator: Accelerator
 ) -> tuple[Probe, DatasetDict]:
-    """The head as a model of its own, and the training and validation splits with features in the place of pictures.
-
-    The features are what the last layer of the model gets to see, without augmentation and with dropout off: the head
-    learns what it would learn under a frozen backbone, in a thousandth of the time. They stay in memory: 4 bytes a
-    number, 0.4 GB for 50,000 pictures and a ResNet-50. Raises HfkitError: the model's head is not one linear layer."""
+    """The head as a model of its own, and the training and validation splits with features in the place of pictures:
+    what the last layer gets to see, without augmentation and with dropout off. The head learns what it would learn
+    under a frozen backbone, in a thousandth of the time. They stay in memory: 0.4 GB for 50,000 pictures and a
+    ResNet-50. Raises HfkitError: the model's head is not one linear layer."""
     _, head = head_of(model)
     seen: list[torch.Tensor] = []
     hook = head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))

@@ -43,10 +43,8 @@ def build(config: Any, task: Task, data: DatasetDict | None) -> Built:
 
 
 def from_scratch(config: Config, task: Task, data: DatasetDict | None) -> tuple[Model, Any]:
-    """An untrained picture baseline and its image processor, both of the training pictures' shape.
-
-    Pictures of 28 x 28 grey pixels make a model that reads those. Larger ones are shrunk to 64 pixels a side (224 for
-    the ImageNet layouts), unless `--image_size` says otherwise. The processor is a `ViTImageProcessor`. Raises
+    """An untrained picture baseline and its image processor, both of the training pictures' shape, but for larger ones,
+    which are shrunk to 64 pixels a side (224 for the ImageNet layouts), unless `--image_size` says otherwise. Raises
     HfkitError: no baseline has the name, `data` is missing, or a knob does not fit."""
     config_class, fields = SPEC.baseline_config(config.model)
     if data is None:

@@ -1,7 +1,5 @@
-"""Baselines that cost seconds: the majority class, and TF-IDF with logistic regression.
-
-They run on every text-classification run, on the same rows as the model: a fine-tuned model that a bag of words can
-match should not be shown without it.
+"""Baselines that cost seconds: the majority class, and TF-IDF with logistic regression. A fine-tuned model that a bag
+of words can match should not be shown without it.
 """
 
 import time

@@ -25,10 +25,9 @@ NEVER = -1e4
 
 
 def pair_loss(vectors: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The sum over rows of what their pairs cost: (rows, size), (rows,) -> a float32 scalar.
-
-    The cosine of two texts should be 1 where their labels are the same, else 0. Squared distances are averaged over
-    the pairs of either kind, as many as there are, so that many classes do not drown the few pairs that are alike."""
+    """The sum over rows of what their pairs cost: (rows, size), (rows,) -> a float32 scalar. The cosine of two texts
+    should be 1 where their labels are the same, else 0. Squared distances are averaged over the pairs of either kind,
+    so that many classes do not drown the few pairs that are alike."""
     vectors = F.normalize(vectors.float(), dim=1)
     first, second = torch.triu_indices(len(labels), len(labels), 1, device=labels.device)
     alike = labels[first] == labels[second]

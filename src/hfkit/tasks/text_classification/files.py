@@ -25,17 +25,14 @@ def predict(
     hypothesis_template: str | None = None,
     **options: Any,
 ) -> int:
-    """Classify every row of a file, and write it with the answer beside it.
-
-    Every column is kept, and `label` and `score` are added (`value` for a regression); where the file has columns of
-    these names, `predicted_label` and so on. In a multi-label problem both are lists, of the labels with a probability
-    of at least a half. CSV cells that a spreadsheet would take for a formula get an apostrophe in front, counted.
+    """Classify every row of a file, and write it with the answer beside it: `label` and `score` (`value` for a
+    regression), or `predicted_label` and so on where the file has columns of these names. In a multi-label problem both
+    are lists, of the labels with a probability of at least a half. CSV cells that a spreadsheet would take for a
+    formula get an apostrophe in front, counted.
 
     With `candidate_labels` a model of pairs says which of them follows from a text, see `ZeroShotPipeline`, in the
-    sentence that `hypothesis_template` puts around a label.
-
-    `input` is a .csv, .tsv, .jsonl or .parquet file, or `-` for a text a line on standard input. See
-    `hfkit.inference.predict_file`."""
+    sentence that `hypothesis_template` puts around a label. `input` is a .csv, .tsv, .jsonl or .parquet file, or `-`
+    for a text a line on standard input. See `hfkit.inference.predict_file`."""
     if candidate_labels is not None:
         options |= {"task": "zero-shot-classification", "candidate_labels": candidate_labels}
     if hypothesis_template is not None:

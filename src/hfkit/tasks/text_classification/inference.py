@@ -34,13 +34,12 @@ def pipeline(
 
 
 class TextClassificationPipeline(TextPipeline, ClassifyingPipeline, transformers.TextClassificationPipeline):
-    """transformers' pipeline, with three differences and the same answers.
+    """transformers' pipeline, on texts read as at training: the model's config says how many tokens, head, tail, both
+    or windows.
 
-    A text is read as at training: the model's config says how many tokens, head, tail, both or windows. Rows are sorted
-    by length and batched under a token budget; answers come in the order of the input. A generator or torch data set is
-    answered as a stream, in chunks of `chunk` rows: 256 on a CPU, 1,024 on an accelerator.
-
-    Of `mixed_precision` see `ClassifyingPipeline`."""
+    Rows are sorted by length and batched under a token budget; answers come in the order of the input. A generator or
+    torch data set is answered as a stream, in chunks of `chunk` rows: 256 on a CPU, 1,024 on an accelerator. Of
+    `mixed_precision` see `ClassifyingPipeline`."""
 
     one = (str, Mapping)
     of = TextClassification

@@ -85,13 +85,9 @@ class TextClassification(TextTask, Classification):
         return Truncation(self.max_length, self.long_text, self.stride)
 
     def for_model(self, model_config: PreTrainedConfig, processor: PreTrainedTokenizerBase) -> Self:
-        """A copy with the labels in the model's order (matched by name), and the model's limit and padding.
-
-        Both arguments are told what was settled, because both are saved: the config gets `hfkit`, and the tokenizer
-        `model_max_length` and `truncation_side`, so that plain `transformers.pipeline(..., truncation=True)` keeps the
-        same head or tail. Special tokens that users write in their texts are read as text. A tokenizer without a
-        padding token pads with its end token. Batches are filled with the config's token, by which some models find
-        where a text ends, on the side that was settled when the model was built or opened, else the tokenizer's. Raises
+        """A copy with the labels in the model's order (matched by name), and the model's limit and padding. Both
+        arguments are told what was settled, because both are saved: the tokenizer's `model_max_length` and
+        `truncation_side` have plain `transformers.pipeline(..., truncation=True)` keep the same head or tail. Raises
         HfkitError: `max_length` is above what the model can read, or too small for a text and its windows."""
         settle_tokens(model_config, processor)
         reading = Truncation.settle(self.max_length, self.long_text, self.stride, self.pair, model_config, processor)
@@ -102,9 +98,8 @@ class TextClassification(TextTask, Classification):
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
         """Token ids and labels of a split, in the same order: `id`, `input_ids` (a list of numbers; of lists for
         windows), `token_type_ids` where the tokenizer makes them, `length` (tokens, of all windows together),
-        `truncated` (something was cut off) and, where the split has labels, `labels`: the model's id of the label,
-        found by name; zeros and ones for every label in a multi-label problem; a number in a regression. Raises
-        HfkitError: the split has a label that the task does not know."""
+        `truncated` (something was cut off) and, where the split has labels, `labels`, see `label_ids`. Raises
+        HfkitError: a label is unknown."""
         labels, kind = self.label_ids(dataset) if "label" in dataset.column_names else (None, None)
 
         def rows(batch: dict[str, list[Any]], places: list[int]) -> dict[str, list[Any]]:
@@ -149,10 +144,8 @@ class TextClassification(TextTask, Classification):
         return batch
 
     def logits(self, model: torch.nn.Module, batch: Tensors) -> torch.Tensor:
-        """(rows, labels) in float32. A text in windows gets the mean of its windows' logits.
-
-        Training and the pipeline both come through here, so that a text is read the same way in both. The mean is
-        over logits, not probabilities: a window that is sure counts for more than one that is not."""
+        """(rows, labels) in float32, in training and in the pipeline. A text in windows gets the mean of its windows'
+        logits, not probabilities: a window that is sure counts for more than one that is not."""
         inputs = {key: batch[key] for key in MODEL_INPUTS if key in batch}
         rows, parts = zip(*self.parts(inputs), strict=True)
         logits = torch.cat([model(**part).logits for part in parts])[torch.cat(rows).argsort()].float()

@@ -19,10 +19,8 @@ class ZeroShotPipeline(TextPipeline, transformers.ZeroShotClassificationPipeline
     """transformers' pipeline, on texts read as the model was trained to read them.
 
     Each label becomes a sentence, and the model says whether it follows from the text (Yin et al. 2019,
-    https://arxiv.org/abs/1909.00161). A text costs as many forward passes as there are labels: they are sorted by
-    length and batched together, where transformers' asks for one after the other. What speaks against a label is found
-    by its name, `contradiction`, where transformers' takes the first or the last.
-    """
+    https://arxiv.org/abs/1909.00161), in batches sorted by length. What speaks against a label is found by its name,
+    `contradiction`, where transformers' takes the first or the last."""
 
     one = (str, Mapping)
     of = TextClassification

@@ -15,12 +15,9 @@ def pipeline(
     mixed_precision: str = "auto",
     **options: Any,
 ) -> TextGenerationPipeline:
-    """The pipeline for a language model, in float32.
-
-    transformers' pipeline draws at a temperature of 0.7 where a model does not say how it wants to be asked. This one
-    takes the likeliest token, as `model.generate` and `hfkit generate` do. `options` are arguments of transformers'
-    pipeline, those of generating too: `max_new_tokens`, `do_sample`, ... Raises HfkitError: `mixed_precision` is
-    neither auto nor no."""
+    """The pipeline for a language model, in float32. transformers' draws at a temperature of 0.7 where a model does not
+    say how it wants to be asked; this one takes the likeliest token, as `model.generate` does. `options` are arguments
+    of transformers' pipeline, those of generating too. Raises HfkitError: `mixed_precision` is neither auto nor no."""
     if mixed_precision not in ("auto", "no"):
         what = f"A language model answers in float32, and mixed_precision is {mixed_precision!r}"
         raise HfkitError(what, fix="leave it out")

@@ -31,11 +31,9 @@ _IDS = List(Value("int32"))
 
 @dataclass(frozen=True)
 class TextGeneration(BaseTask):
-    """Any AutoModelForCausalLM on `text`, on `prompt` and `completion`, or on `messages`.
-
-    A document is read as start token, text, end token. The start token is the tokenizer's `bos_token`, else the end
-    token: where nothing was said before, a document has just ended. The end is always learnt, also where it doubles
-    as padding: what is padding is known by its place."""
+    """Any AutoModelForCausalLM on `text`, on `prompt` and `completion`, or on `messages`. A document is read as start
+    token (`bos_token`, else the end token: a document has just ended), text, end token. The end is always learnt, also
+    where it doubles as padding: what is padding is known by its place."""
 
     max_length: int | None = None  # tokens that a row holds, and of a document that a window shows; by `for_model`
     eval_stride: int | None = None  # tokens between two windows in evaluation; None: windows side by side

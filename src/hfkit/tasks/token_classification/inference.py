@@ -47,15 +47,13 @@ class Tagged:
 
 
 class TokenClassificationPipeline(TextPipeline, transformers.TokenClassificationPipeline):
-    """transformers' pipeline, with three differences.
+    """transformers' pipeline, on words as in training, in the windows that the model was trained with: no word is left
+    out, however long the text.
 
-    A text is cut into words as in training, and read whole, in the windows that the model was trained with: no word is
-    left out, however long the text. Words are what is answered, by their first piece, so there is one way to join them:
-    every `aggregation_strategy` but `none` gives whole names, as they are judged; `none` gives a word each. The default
-    is `simple`. Words that stand apart already are given as {"tokens": [...]}, or with `is_split_into_words=True`.
-
-    With `mixed_precision="auto"` texts that hold a word whose two best probabilities are less than 0.05 apart run again
-    in float32, so tags are float32's."""
+    Words are answered by their first piece, so there is one way to join them: every `aggregation_strategy` but `none`
+    gives whole names, as they are judged; `none` gives a word each. Words that stand apart already are given as
+    {"tokens": [...]}, or with `is_split_into_words=True`. With `mixed_precision="auto"` texts that hold a word whose
+    two best probabilities are less than 0.05 apart run again in float32, so tags are float32's."""
 
     one = (str, Mapping)
     of = TokenClassification

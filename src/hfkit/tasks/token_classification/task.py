@@ -84,8 +84,7 @@ class TokenClassification(TextTask):
     def encode(self, dataset: Dataset, processor: PreTrainedTokenizerBase) -> Dataset:
         """The windows of a split's texts, in the same order: `id`, `input_ids` and `words`, a list of numbers for each
         window (`words` as in `Window`), `length` (pieces, of all windows), `truncated` (never), `count` of words and,
-        where the split has tags, `labels`: the model's ids of them, found by name. Raises HfkitError: the split has a
-        tag that the task does not know."""
+        where the split has tags, `labels`, see `tag_ids`. Raises HfkitError: a tag is unknown."""
         reader = Reader(processor, self.max_length, self.stride)
         ids = self.tag_ids(dataset.features["label"]) if "label" in dataset.column_names else None
 

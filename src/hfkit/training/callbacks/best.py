@@ -12,10 +12,8 @@ from hfkit.training.engine import Engine
 
 
 class ModelKeeper(Callback):
-    """Writes `model/`: whenever the figure on validation is the best so far, or at the end, the last one.
-
-    The best model has a place of its own, so no limit on checkpoints ever deletes it. Its files' hashes are in every
-    checkpoint after it: what a run ends with is the model that it called the best. With `only_best` the last model is
+    """Writes `model/`: whenever the figure on validation is the best so far, or at the end, the last one. No limit on
+    checkpoints deletes it, and its files' hashes are in every checkpoint after it. With `only_best` the last model is
     wanted only where it is the best; `save` writes the model to `folder` as it stands."""
 
     def __init__(

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 class Log(Callback):
     """log.jsonl (nothing in it depends on a clock), timing.jsonl (all of it does), the trackers, and a line on screen.
-
-    A checkpoint holds the log so far and a resume writes it anew, so that it reads as if nothing had happened, whatever
-    became of the file."""
+    A checkpoint holds the log so far and a resume writes it anew, as if nothing had happened."""
 
     def __init__(self, run: Path) -> None:
         self.log, self.timing = run / "log.jsonl", run / "timing.jsonl"

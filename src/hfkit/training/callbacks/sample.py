@@ -12,11 +12,9 @@ from hfkit.training.engine import Engine
 
 
 class Sample(Callback):
-    """Adds to a look's figures those that it has no time to take on the whole split, such as of written texts.
-
-    The rows are spread evenly over the split, and the same at each look. Every process takes its share, and all have
-    the same figures. Sharded weights give none: writing would gather them for each token. `encoded` is the split, a row
-    an example, of which at `most` so many rows are taken."""
+    """Adds to a look's figures those that it has no time to take on the whole split, such as of written texts: of at
+    `most` so many rows, spread evenly over the split `encoded`. All processes have the same figures. Sharded weights
+    give none: writing would gather them for each token."""
 
     def __init__(self, task: Task, encoded: Dataset, most: int) -> None:
         count = min(most, len(encoded))

@@ -17,9 +17,7 @@ from hfkit.training.optim import layer_distances
 
 class Ema(Callback):
     """An exponential moving average of the weights (Polyak & Juditsky 1992); it is evaluated and saved in their place.
-
-    Costs one copy of the weights that learn. The average starts fast, min(decay, (1 + n) / (10 + n)), so that a short
-    run is not held at its start."""
+    The average starts fast, min(decay, (1 + n) / (10 + n)), so that a short run is not held at its start."""
 
     def __init__(self, decay: float) -> None:
         self.decay = decay

@@ -49,10 +49,9 @@ def _of_class(seen: Predictions, index: int) -> list[Shown]:
 
 
 def explained(seen: Predictions) -> list[Shown]:
-    """Right answers spread evenly over the test rows, and the surest wrong ones: for those the answer and the truth.
-
-    Of several labels the one that the model was surest of (right), or got most wrong. Of a regression, which is never
-    quite right, rows spread evenly and those of the largest errors."""
+    """Right answers spread evenly over the test rows, and the surest wrong ones, with the answer and the truth. Of
+    several labels the one that the model was surest of, or got most wrong; of a regression even rows and those of the
+    largest errors."""
     wrong = mistakes(seen)[:EXPLAINED]
     right = np.flatnonzero(seen.right()) if not seen.regression else np.setdiff1d(np.arange(len(seen)), wrong)
     if seen.multi and len(right):

@@ -28,11 +28,10 @@ def first_filters(model: nn.Module) -> Tensor | None:
 
 def filter_grid(filters: Tensor, columns: int = 8) -> np.ndarray:
     """Filters, (filters, 1 or 3, height, width), side by side as one small picture, to be enlarged without smoothing:
-    uint8, (height, width) for one channel and (height, width, 3) for three, with lines of white between the filters,
-    `columns` of which are a line.
+    uint8, (height, width[, 3]), with lines of white between the filters, `columns` of which are a line.
 
-    Each is scaled by its own largest weight: middle grey is zero, lighter is positive, darker negative. Of more than 64
-    those of the largest norm are shown, in their order."""
+    Each is scaled by its own largest weight: middle grey is zero. Of more than 64 those of the largest norm are shown.
+    """
     weights = filters.numpy()
     if len(weights) > SHOWN:
         norms = np.linalg.norm(weights.reshape(len(weights), -1), axis=1)

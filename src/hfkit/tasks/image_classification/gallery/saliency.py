@@ -45,10 +45,9 @@ class Maps:
 def maps(model: nn.Module, pixels: Tensor, targets: list[int]) -> Maps | None:
     """Where each picture speaks for its target: the output to explain, one a picture; 0 for a regression.
 
-    The last layer over the picture that the answer depends on is taken: behind it a class token may be all that counts,
-    and its patches get no gradient. None where no layer lies over the picture (an MLP reads all pixels at once), or
-    nothing speaks for the answer. The model is in eval mode, and is left as it came; `pixels` are (pictures, channels,
-    height, width), as it reads them."""
+    The last layer over the picture that the answer depends on is taken: behind it a class token may be all that counts.
+    None where no layer lies over the picture (an MLP), or nothing speaks for the answer. The model is in eval mode, and
+    is left as it came; `pixels` are (pictures, channels, height, width), as it reads them."""
     from captum.attr import LayerGradCam, LayerGradientXActivation
 
     def answer(seen: Tensor) -> Tensor:
