@@ -73,8 +73,7 @@ def forget_kernels() -> None:
 def use_all_cores(use_cpu: bool = False) -> str | None:
     """Undo the one thread that `accelerate launch` and torchrun give a process when nobody chose: it halves the speed
     of a CPU run on two cores. Each process gets its share of the cores that it may use (taskset). OMP_NUM_THREADS other
-    than 1 is a choice and stays. Call it before torch is imported, or after. Returns the sentence to print; None if
-    nothing was."""
+    than 1 is a choice and stays. Call it before torch is imported, or after. Returns the sentence to print, or None."""
     launched = "ACCELERATE_DYNAMO_BACKEND" in os.environ or "TORCHELASTIC_RUN_ID" in os.environ
     threads = _cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if not launched or os.environ.get("OMP_NUM_THREADS") != "1" or threads < 2 or _expects_gpu(use_cpu):
@@ -125,8 +124,7 @@ def matrix_product_rate(device: "torch.device", precision: str) -> float:
 
 
 def describe(use_cpu: bool = False) -> dict[str, Any]:
-    """The machine, for run.json: `device`, `name`, `cores`, `threads` of a process, `memory_gib` (the GPU's on a GPU)
-    and `num_processes`."""
+    """The machine, for run.json; `threads` are those of a process, `memory_gib` is the GPU's on a GPU."""
     import torch
 
     device = _device_type(use_cpu)

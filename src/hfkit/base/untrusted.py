@@ -62,8 +62,7 @@ def check_text(beginning: bytes, path: str | Path) -> None:
 
 def not_text(path: str | Path, line: int, encoding: str, beginning: bytes, byte: int | None = None) -> HfkitError:
     """The message for a file that is not text in the `encoding` that was asked for. From its `beginning`, the first
-    bytes, another encoding can often be told; `byte` is the one that cannot stand there, None for an end that is cut
-    off."""
+    bytes, another encoding can often be told; `byte` is what cannot stand there, None for a cut end."""
     guess = "common ones: gb18030, cp1252, latin-1"
     if beginning[:2] in (b"\xff\xfe", b"\xfe\xff"):
         guess = "the file begins as utf-16 does"
@@ -79,8 +78,7 @@ def read_json(
     text: str, where: str, what: str = "The file", fix: str | None = None, decode: Callable[[str], Any] = json.loads
 ) -> Any:
     """The value of a JSON text, which messages call `what`, at `where`; `decode` may read several values of it. Raises
-    HfkitError: it is no JSON, is nested too deeply, or holds half a character or a number of thousands of digits. A
-    text of several lines gets the line added."""
+    HfkitError: it is no JSON, is nested too deeply, or holds half a character or a number of thousands of digits."""
     try:
         value = decode(text)
         if "\\ud" in text or "\\uD" in text:
@@ -140,8 +138,7 @@ def read_yaml(text: str, path: Path, first: int = 1) -> Any:
 @contextmanager
 def xml_parser(name: str) -> Iterator[Any]:
     """expat's parser of a file that messages call `name`, for the caller's handlers. What a document type may declare,
-    entities and files elsewhere, is refused: nine lines of it can fill the memory. Raises HfkitError inside: that, or
-    what is no XML."""
+    entities and files elsewhere, is refused: nine lines of it can fill the memory. Raises HfkitError inside."""
     parser = expat.ParserCreate()
 
     def refuse(entity: str, *_: Any) -> None:

@@ -1,6 +1,4 @@
-"""The shell that makes the baselines of `recurrent.py` and `transformer.py` transformers models: saved, loaded and run
-so.
-"""
+"""The shell that makes the baselines of `recurrent.py` and `transformer.py` transformers models."""
 
 from typing import Any
 

@@ -10,9 +10,8 @@ KERNELS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "
 
 
 class RecurrentEncoder(nn.Module):
-    """torch's RNN, GRU or LSTM over texts of their own lengths. `hidden_size` is the width of the state in each
-    direction; a `bidirectional` one reads each text from both ends, and its outputs are twice as wide. `dropout` stands
-    between layers."""
+    """torch's RNN, GRU or LSTM over texts of their own lengths. `hidden_size` is the width of the state in each of one
+    or two (`bidirectional`) directions. `dropout` stands between layers."""
 
     def __init__(
         self,
@@ -36,8 +35,7 @@ class RecurrentEncoder(nn.Module):
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Read each text to its own end: (batch, tokens, input_size), padded on the right, and lengths of at least 1 ->
-        outputs (batch, tokens, directions * hidden_size), zero on padding, and the last layer's final states (batch,
-        directions * hidden_size)."""
+        outputs (batch, tokens, width), zero on padding, and the last layer's final states (batch, width)."""
         if inputs.device.type == "cpu":
             return self._padded(inputs, lengths)
         packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)

@@ -1,6 +1,5 @@
-"""The shell that makes the encoder and decoder of "Attention Is All You Need" a model that reads one text and writes
-another: saved, loaded, trained and asked by `generate` as transformers' own. With Marian's weights it says what Marian
-says.
+"""The shell that makes the encoder and decoder of "Attention Is All You Need" a model of transformers that reads one
+text and writes another. With Marian's weights it says what Marian says.
 """
 
 from typing import Any

@@ -99,8 +99,7 @@ class TokenEmbeddings(nn.Module):
 
     def forward(self, input_ids: Tensor, position_ids: Tensor | None = None) -> Tensor:
         """(batch, tokens) of ids, and each one's position, (batch, tokens) or (1, tokens), by default counted from 0 ->
-        (batch, tokens, size). Raises ValueError: a position is past the last learned one. (On a GPU it is the kernel
-        that stops.)"""
+        (batch, tokens, size). Raises ValueError: a position is past the last learned one."""
         vectors = self.tokens(input_ids)
         length, size = vectors.shape[1:]
         if position_ids is None:
@@ -169,8 +168,7 @@ class TransformerLayer(nn.Module):
         memory_mask: Tensor | None = None,
         recall: Remember | None = None,
     ) -> Tensor:
-        """(batch, tokens, size) -> the same shape; the arguments are those of attention, the last three of that to the
-        memory."""
+        """(batch, tokens, size) -> the same shape; the last three arguments are of attention to the memory."""
         states = self.after_attention(states, lambda inputs: self.attention(inputs, mask, causal, remember))
         if memory is not None:
             states = self.after_cross_attention(

@@ -41,8 +41,7 @@ NEED_RUNS = ("evaluate", "report", "compare", "verify", "push", "push-space")
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Run `hfkit COMMAND ...` and end the process. Exit status: 0 done, 1 a mistake to mend, 2 wrong usage, 130 stopped
-    by Ctrl-C."""
+    """Run `hfkit COMMAND ...` and end the process. Exit status: see `hfkit.cli.launch.main`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["train"]:
         _train(arguments[1:])

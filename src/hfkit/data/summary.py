@@ -127,8 +127,7 @@ def finished(
 def build(
     rows: Rows, columns: Columns, problem_type: str, names: list[str] | None, grouped: bool = False
 ) -> datasets.Dataset:
-    """One split as a data set in memory, where no cache of an earlier run can be mistaken for this one's; with `group`
-    where rows are `grouped` by a column."""
+    """One split as a data set in memory, without a cache; with `group` where rows are `grouped` by a column."""
     texts = rows.inputs if columns.image is None else {}
     held = {"id": rows.id, **texts, "label": rows.label} | ({"group": rows.unit} if grouped else {})
     features = dict.fromkeys(held, datasets.Value("string")) | {"label": feature_of(problem_type, names)}

@@ -228,8 +228,7 @@ def figures(
     """Every figure that fits the problem, as plain floats; one that these rows do not define is left out.
 
     `problem_type` is as in a transformers config. `labels` and `prediction` are class ids (rows,), a 0/1 matrix (rows,
-    labels), or numbers (rows,); `probabilities` (rows, classes): without them the figures that need them are left
-    out."""
+    labels), or numbers (rows,); `probabilities` (rows, classes), for the figures that need them."""
     columns = {"label": labels, "prediction": prediction}
     columns |= {} if probabilities is None else {"probabilities": probabilities}
     return metric.figures(metrics_of({"problem_type": problem_type}), columns)

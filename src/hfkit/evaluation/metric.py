@@ -94,8 +94,7 @@ def ratio_of(top: str, per: str, scale: Callable[[Any], Any] = np.positive) -> O
 def metric_of_sums(
     name: str, title: str, top: str, per: str, scale: Callable[[Any], Any] = np.positive, **more: Any
 ) -> Metric:
-    """A figure of the sum of `top` by that of `per`, both over all rows: a cost in a unit of its own, and the model's,
-    where `more` does not say otherwise."""
+    """A figure of the sum of `top` by that of `per`, both over all rows: by default a cost in a unit of its own."""
     usual: dict[str, Any] = {"given": (), "better": "lower", "unit": ""}
     return Metric(name, title, (top, per), ratio_of(top, per, scale), **usual | more)
 

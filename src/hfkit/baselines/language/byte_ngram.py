@@ -13,8 +13,7 @@ class ByteNgram:
     The probability of a byte after a context mixes how often it stood there with the probability after the context
     without its first byte. The shorter context counts the more, the more different bytes have followed the longer one.
 
-    `learnt` has END before and after each document. `order` is at most 7: with a mark of its length an n-gram is one
-    64-bit number."""
+    `learnt` has END before and after each document. `order` is at most 7 so that an n-gram is one 64-bit number."""
 
     def __init__(self, learnt: bytes, order: int) -> None:
         data = np.frombuffer(learnt, dtype=np.uint8)

@@ -30,8 +30,7 @@ def train_byte_bpe(texts: Iterable[str], vocab_size: int = 20000, max_length: in
 
 
 def train_char(texts: Iterable[str], vocab_size: int = 20000, max_length: int = 256) -> PreTrainedTokenizerFast:
-    """One token a character of the training texts; any other character is the tokens of its bytes. Arguments as above;
-    the most frequent characters stay."""
+    """One token a character of the training texts; any other is the tokens of its bytes. Arguments as above."""
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(text)

@@ -18,8 +18,7 @@ def timm_maps(name: str, arguments: dict[str, Any] | None) -> tuple[Any, list[in
 
 
 def of_classifier(settings: Any) -> dict[str, Any]:
-    """What a config of ours takes from a classifier's: the network that stands in the backbone's place, and how it
-    wants its pixels."""
+    """What a config of ours takes from a classifier's: the backbone's network, and how it wants its pixels."""
     shown = settings.pretrained_cfg
     made = dict(getattr(settings, "model_args", None) or {})
     pixels = {"image_mean": list(shown["mean"]), "image_std": list(shown["std"])}

@@ -37,8 +37,7 @@ class Checked:
 
 def check_cards(paths: Iterable[str | Path], data: bool = True) -> list[Checked]:
     """Check cards: front matter by huggingface_hub and the Hub's own words, the `hfkit:` block, prose, and counts. With
-    `data` what a card counts is loaded, where it is at hand, and compared. A Hub that is out of reach is said, and no
-    fault of the card."""
+    `data` what a card counts is loaded, where it is at hand, and compared. A Hub out of reach is said, and no fault."""
     return [_check(Path(path), data) for path in paths]
 
 

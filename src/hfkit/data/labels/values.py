@@ -83,8 +83,7 @@ def spelled(text: str) -> Any:
 
 
 def spelled_list(text: str) -> list[Any] | None:
-    """The list that a text spells as JSON, or as Python or NumPy print one, a tuple or set of names; None where it is
-    none of them."""
+    """The list that a text spells as JSON, or as Python or NumPy print one, a tuple or set of names; else None."""
     text = text.strip()
     try:
         return list(read_json(text, ""))

@@ -119,8 +119,7 @@ def documents(
     """The documents of lines, each with the place of its first line, and whether it ends there.
 
     One begins at a line that the pattern `begin` matches, and behind the sign `end` at the beginning of a line; a long
-    one goes on in pieces of `piece` characters and a line. Raises HfkitError: no line matches; messages call them
-    `where`."""
+    one goes on in pieces of `piece` characters and a line. Raises HfkitError, about `where`: no line matches."""
     begins = re.compile(begin) if begin else None
     held: list[str] = []
     first, size, began, found = None, 0, False, False  # began: something other than blanks is held

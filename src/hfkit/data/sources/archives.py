@@ -111,8 +111,7 @@ def check_file(path: Path, sha256: str, fix: str | None = None) -> None:
 
 def made_once(folder: Path, write: Callable[[Path], None]) -> Path:
     """The folder, filled by `write` where it is not there; half a folder never is. What `write` draws at random is not
-    missed afterwards: a run that makes its model's folder is the run that finds it. Raises HfkitError: it cannot be
-    written, or what `write` raises."""
+    missed afterwards. Raises HfkitError: it cannot be written, or what `write` raises."""
     if folder.is_dir():
         return folder
     with writing(folder, "set HF_HOME"):

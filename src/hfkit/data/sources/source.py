@@ -56,8 +56,7 @@ def open_source(arguments: DataArguments, images: bool = False) -> Source:
 
     A bare name is a card before it is a folder, so that a folder called imdb never stands in for the data set; write
     ./imdb for the folder. A Hub id that a card describes is read by that card. Where `images` are wanted, tables beside
-    folders of them are read if they name some. Raises HfkitError: nothing of that name, a missing file, or a Hub out of
-    reach."""
+    folders of them are read if they name some. Raises HfkitError: nothing of that name, a missing file or Hub."""
     return split_by_column(_open(arguments, images), arguments)
 
 

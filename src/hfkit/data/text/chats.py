@@ -54,8 +54,7 @@ def messages_of(value: Any, where: str) -> list[Message]:
 
 
 def tools_of(value: Any, where: str) -> list[Any]:
-    """The tools of a row: a list of their descriptions, or a text that spells one; none where nothing is. Refuses
-    others."""
+    """The tools of a row: a list of their descriptions, or a text that spells one. Refuses others."""
     found = _spelled(value, where, "The column tools") if isinstance(value, str) and value.strip() else value or []
     if not isinstance(found, list):
         raise HfkitError(f"The tools are no list: {str(value)[:80]!r}", where=where, fix="a list of JSON schemas")

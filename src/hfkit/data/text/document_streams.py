@@ -56,8 +56,7 @@ class Window:
 
 
 class DocumentStream:
-    """The training documents of a split of `opened`, row by row; `start` is the line that begins one, where rows are
-    lines."""
+    """The training documents of a split of `opened`, row by row; `start` begins one, where rows are lines."""
 
     first: Window  # the first window
 

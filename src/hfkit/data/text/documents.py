@@ -101,8 +101,7 @@ def take_documents(
     table: Table, split: str, layout: Layout, arguments: DataArguments, card: DataCard | None = None, part: bool = False
 ) -> tuple[Rows, list[str]]:
     """The documents of a table; rows that lack one are refused or, with `--drop_bad_rows`, dropped and counted. Blocks
-    or groups of the card, of like documents, stay in one split. A `part` of a split may hold nothing but what is
-    dropped."""
+    or groups of the card, of like documents, stay in one split. A `part` of a split may be dropped whole."""
     table.missing = arguments.missing_values
     ids = row_ids(table, split, layout.used)
     bad: set[int] = set()

@@ -87,7 +87,6 @@ def space_before_words(processor: PreTrainedTokenizerBase) -> None:
 
 
 def has_padding(model_config: PreTrainedConfig) -> bool:
-    """Whether the config names a padding token that the model has a vector for; some say -1, or one past the last, and
-    Perceiver's knows of none."""
+    """Whether the config names a padding token that the model has a vector for; some say -1, or one past the last."""
     token, size = getattr(model_config, "pad_token_id", None), getattr(model_config, "vocab_size", None)
     return token is not None and token >= 0 and (size is None or token < size)

@@ -82,8 +82,7 @@ def _row(verse: int, source: str, target: str) -> dict[str, str]:
 
 
 def _plain(verse: str, book: int = 0) -> str:
-    """A verse in one line with straight apostrophes, without the marks of words that translators added, and without
-    what belongs to the next verse."""
+    """A verse in one line with straight apostrophes, without translators' marks and what belongs to the next."""
     verse = _TITLE.sub("", _NUMBER.sub("", verse.strip()))
     verse = _SPEAKER.sub("", verse) if BOOKS[book - 1] == "Song of Songs" else verse
     plain = verse.translate(str.maketrans("`’", "''", "[]")).replace("first -fruits", "first-fruits")
