@@ -1,7 +1,6 @@
 """A store of tables that were dear to make, under HF_HOME: each kept by a hash of everything that it was made from.
 
-It cannot be wrong about what it holds: the name of a file ends with the hash of its content, and the table in it says
-under which name it was written. It never fails a run either: a disk that refuses keeps nothing.
+A file's name ends with the hash of its content; and a disk that refuses keeps nothing, and fails no run.
 """
 
 import contextlib

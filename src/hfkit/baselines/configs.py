@@ -8,11 +8,8 @@ from transformers import PreTrainedConfig
 
 @strict
 class ReaderConfig(PreTrainedConfig):
-    """What a recurrent network needs to read a text.
-
-    The defaults are what a few thousand reviews and a CPU can bear: one layer, half a million parameters beside the
-    embeddings. There is no `max_position_embeddings`: the network reads texts of any length. `word_vectors` tells where
-    the token vectors come from and how many, where a file was given."""
+    """What a recurrent network needs to read a text, of any length. The defaults are what a few thousand reviews and a
+    CPU can bear. `word_vectors` tells where the token vectors come from and how many, where a file was given."""
 
     cell: Literal["rnn", "gru", "lstm"] = "lstm"
     vocab_size: int = 20000

@@ -33,10 +33,9 @@ def padding_mask(attention_mask: Tensor) -> Tensor:
 
 
 class MultiHeadAttention(nn.Module):
-    """Attention in `heads` subspaces at once, section 3.2.2 of the paper, by torch's fused kernel.
-
-    `size` is the width of inputs and outputs. `dropout` is that of the attention weights, in training only; above 0 it
-    leaves the fast kernel. Raises ValueError: `size` is not a multiple of `heads`."""
+    """Attention in `heads` subspaces at once, section 3.2.2 of the paper, by torch's fused kernel, which training with
+    `dropout` of the attention weights leaves. Raises ValueError: `size`, the width of inputs and outputs, is not a
+    multiple of `heads`."""
 
     def __init__(self, size: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()

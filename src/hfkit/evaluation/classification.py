@@ -47,10 +47,8 @@ def _claims(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
 
 
 def roc_auc(columns: Columns, weights: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve.
-
-    One column or two classes: of the last class. More classes: each against the rest, plain mean over those that occur
-    and are not alone. A 0/1 matrix of labels: the same, column by column."""
+    """Area under the ROC curve: of one column or two classes that of the last class; of more the plain mean of each
+    against the rest, over those that occur and are not alone; of a 0/1 matrix of labels the same, column by column."""
     truth, shares = columns["label"], columns["probabilities"]
     if shares.ndim == 1:
         shares = np.stack([1 - shares, shares], axis=1)

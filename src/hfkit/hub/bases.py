@@ -42,10 +42,9 @@ def planned(folder: Path, repository: str, base: str | None) -> tuple[str, str |
 
 
 def publish(api: HfApi, folder: Path, base: str | None, private: bool, secrets: Secrets) -> tuple[str, str]:
-    """Publish the base where it is not on the Hub, and pin it: its Hub id, and the commit that the adapter needs.
-
-    Of a base on the Hub that is the commit which the adapter was trained on, or else what its revision is now. Raises
-    HfkitError: the Hub has no such base or revision, or refuses."""
+    """Publish the base where it is not on the Hub, and pin it: its Hub id, and the commit that the adapter needs: the
+    one that it was trained on, or else what its revision is now. Raises HfkitError: the Hub has no such base, or
+    refuses."""
     from hfkit.hub.upload.publishing import prepare
 
     name, revision = read_adapter(folder)

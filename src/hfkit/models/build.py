@@ -69,10 +69,9 @@ def from_scratch(
 ) -> Built:
     """A baseline that reads texts, untrained; its tokenizer, trained on them; and no parameters that a file lacked.
 
-    `config` and `task` are of a task that reads texts, and `config.model` is the baseline's name; `texts` are those of
-    the training split, None where there is none. A text may have `length` tokens where neither the task nor a flag
-    says; for `lowercase` see `train_tokenizer`; with `mask` it has a token that hides others. Raises HfkitError: there
-    are no texts, or a knob does not fit the network."""
+    `config.model` is the baseline's name; `texts` are those of the training split. A text may have `length` tokens
+    where neither the task nor a flag says; for `lowercase` see `train_tokenizer`; with `mask` it has a token that hides
+    others. Raises HfkitError: there are no texts, or a knob does not fit the network."""
     spec = find(task.name)
     config_class, fields = spec.baseline_config(config.model)
     if texts is None:

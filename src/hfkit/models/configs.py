@@ -8,10 +8,8 @@ from transformers import AutoConfig, PreTrainedConfig
 
 @strict
 class PooledConfig(PreTrainedConfig):
-    """Any backbone's config, and what the head on the mean of its token vectors needs.
-
-    `pooling` is "mean", that over the tokens that are not padding; `classifier_dropout` comes before the linear head.
-    """
+    """Any backbone's config, and what the head on the mean of its token vectors needs: `pooling` is "mean", that over
+    the tokens that are not padding; `classifier_dropout` comes before the linear head."""
 
     model_type = "hfkit-pooled"
     sub_configs: ClassVar[dict[str, Any]] = {"backbone_config": AutoConfig}

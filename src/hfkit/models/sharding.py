@@ -1,7 +1,6 @@
-"""Sharded weights (FSDP2): each process holds a slice of every tensor, and a file holds it whole.
-
-So a checkpoint does not know how many processes wrote it, and `model/` is a plain model. The price is memory on the
-host of the first process: with AdamW 12 bytes for each parameter that learns.
+"""Sharded weights (FSDP2): each process holds a slice of every tensor, and a file holds it whole, so that a checkpoint
+does not know how many processes wrote it. The price is memory on the host of the first process: with AdamW 12 bytes for
+each parameter that learns.
 """
 
 from typing import Any

@@ -1,7 +1,5 @@
-"""What a job means: how a row becomes model inputs, what is learnt from them, and how the answer is judged.
-
-A task is a folder beside this file. The engine knows only `Task`: it never asks which one runs.
-Importing this package loads neither torch nor transformers, so that names can be checked early.
+"""What a job means: how a row becomes model inputs, what is learnt from them, and how the answer is judged. A task is a
+folder beside this file. Importing this package loads neither torch nor transformers.
 """
 
 from typing import TYPE_CHECKING, Any

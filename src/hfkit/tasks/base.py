@@ -47,9 +47,8 @@ def mapped(
 
 class BaseTask:
     """What the engine, the report and the pipeline ask of a job, and what a task does where it does not say otherwise.
-
-    A task's class is a dataclass; every setting is plain JSON. It has a way of its own to be made by the training rows,
-    `build(config, data)`. What an answer is judged by stands beside it, in metrics.py."""
+    A task's class is a dataclass, every setting plain JSON; its `build(config, data)` makes it by the training rows.
+    What an answer is judged by stands in metrics.py."""
 
     joint: ClassVar[bool] = False
     """Its loss holds the rows of an update against each other: it is of `represent` and `joint_loss`, and the same

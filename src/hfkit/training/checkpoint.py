@@ -1,8 +1,7 @@
 """Checkpoints: everything that decides the rest of a run, in safetensors and JSON, whole or not there.
 
-A checkpoint is staged beside its place, each file hashed into `manifest.json` and synced to the disk, and renamed once.
-So a folder named `step-000120` is a whole checkpoint; what a kill leaves behind begins with a dot and is never read.
-Randomness needs no saving: the engine derives each update's seed from (seed, update).
+One is staged beside its place, each file hashed into `manifest.json` and synced to the disk, and renamed once; what a
+kill leaves begins with a dot. Randomness needs no saving: the engine derives each update's seed from (seed, update).
 """
 
 import json

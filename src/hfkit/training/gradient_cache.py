@@ -1,9 +1,8 @@
-"""Gradient cache: a loss over the representations of a whole update, with the activations of one batch in memory.
+"""Gradient cache: a loss over the representations of a whole update, with the activations of one batch in memory (Gao
+et al. 2021, "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup").
 
-A contrastive loss holds each row against all others, so it cannot be added up batch by batch. Gao et al. (2021,
-"Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup") compute it in three steps, and the gradients
-are those of the large batch: all representations without activations; the loss and its gradient by each of them; then
-every batch once more, with the same dropout, through which its part of that gradient goes back.
+All representations are made without activations; then the loss and its gradient by each of them; then every batch is
+read once more, with the same dropout, and its part of that gradient goes back through it.
 """
 
 from collections.abc import Callable

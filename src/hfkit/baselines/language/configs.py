@@ -46,8 +46,7 @@ class LSTMLMConfig(LMConfig):
     """An LSTM language model; by default the LSTM-200 that WikiText-2's first figures were made with.
 
     The last layer is as wide as the token vectors (`embedding_size`), which its output is compared with. AWD-LSTM
-    (Merity et al. 2018) is `embedding_size: 400, hidden_size: 1150, num_hidden_layers: 3, variational: true`. There is
-    no `max_position_embeddings`: the network reads texts of any length."""
+    (Merity et al. 2018) is `embedding_size: 400, hidden_size: 1150, num_hidden_layers: 3, variational: true`."""
 
     model_type = "hfkit-lstm-lm"
 

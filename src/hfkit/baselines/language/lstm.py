@@ -27,10 +27,9 @@ class LockedDropout(nn.Module):
 
 
 class LSTMDecoder(nn.Module):
-    """Stacked LSTMs with dropout before, between and after the layers, never inside a recurrence (Zaremba et al. 2014).
-
-    `widths` are those of the inputs, then of each layer's outputs. With `variational` the same units are dropped at
-    every token of a text, as AWD-LSTM (Merity et al. 2018) does."""
+    """Stacked LSTMs with dropout before, between and after the layers, never inside a recurrence (Zaremba et al. 2014);
+    with `variational` the same units at every token of a text, as AWD-LSTM (Merity et al. 2018) does. `widths` are
+    those of the inputs, then of each layer's outputs."""
 
     def __init__(self, widths: Sequence[int], dropout: float = 0.0, variational: bool = False) -> None:
         super().__init__()

@@ -142,10 +142,8 @@ class AlexNet(nn.Sequential):
 
 
 class Cnn(nn.Sequential):
-    """Blocks of 3x3 convolution, batch norm, ReLU and 2x2 pooling, then a hidden layer.
-
-    Large pictures are averaged down to a grid of 4 x 4 before the hidden layer, which would else hold nearly all the
-    parameters. Raises ValueError: the poolings leave nothing of the picture."""
+    """Blocks of 3x3 convolution, batch norm, ReLU and 2x2 pooling, then a hidden layer, before which large pictures are
+    averaged down to a grid of 4 x 4. Raises ValueError: the poolings leave nothing of the picture."""
 
     def __init__(self, config: CnnConfig) -> None:
         widths, side = config.widths, config.image_size // 2 ** len(config.widths)

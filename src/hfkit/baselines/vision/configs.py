@@ -1,6 +1,5 @@
-"""The picture baselines' configs. Apart from their models, so that `AutoConfig` can know them without importing torch.
-
-The defaults are CIFAR-10's (32 pixels, three channels); `build_model` puts the data's own in their place.
+"""The picture baselines' configs, apart from their models, so that `AutoConfig` can know them without importing torch.
+The defaults are CIFAR-10's; `build_model` puts the data's own in their place.
 """
 
 from collections.abc import Sequence
@@ -50,12 +49,11 @@ class CnnConfig(ImageConfig):
 
 @strict
 class BaselineResNetConfig(ImageConfig):
-    """A residual network of basic blocks; ResNet-20 by default. `depths` are the blocks in each stage: the CIFAR family
-    has three stages of n, 6n + 2 layers; `widths` their channels.
+    """A residual network of basic blocks; ResNet-20 by default. `depths` are the blocks in each stage (n, n, n for 6n +
+    2 layers); `widths` their channels.
 
-    The stem is "cifar" (one 3x3 convolution) or "imagenet" (7x7 and a pooling, which make the picture 4 times smaller).
-    Where the shape changes, shortcut "A" adds zero channels, "B" has a 1x1 convolution. The paper takes A on CIFAR-10
-    and B for the ImageNet layouts that became the standard ones."""
+    The stem is "cifar" (one 3x3 convolution) or "imagenet" (7x7 and a pooling). Where the shape changes, shortcut "A"
+    adds zero channels, which the paper takes on CIFAR-10, and "B" has a 1x1 convolution."""
 
     model_type = "hfkit-resnet"
 

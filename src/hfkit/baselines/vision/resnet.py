@@ -26,10 +26,8 @@ class PaddedShortcut(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and the way around them: relu(x + F(x)), figure 2 of the paper.
-
-    The first convolution has the stride; 2 halves the picture. `shortcut` is "A" or "B", the way around where the shape
-    changes: zero channels, or a 1x1 convolution."""
+    """Two 3x3 convolutions, the first with the stride, and the way around them: relu(x + F(x)), figure 2 of the paper.
+    `shortcut` is "A" or "B", the way around where the shape changes: zero channels, or a 1x1 convolution."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, shortcut: str = "B") -> None:
         super().__init__()

@@ -1,7 +1,6 @@
-"""The words that the Hub knows in a data card's front matter, for a check that needs no network.
-
-Licenses: https://huggingface.co/docs/hub/repositories-licenses. Tasks: https://huggingface.co/tasks. Languages and
-sizes are those that the package `datasets` ships.
+"""The words that the Hub knows in a data card's front matter, for a check that needs no network: licenses
+(https://huggingface.co/docs/hub/repositories-licenses), tasks (https://huggingface.co/tasks); languages and sizes are
+those that the package `datasets` ships.
 """
 
 import json

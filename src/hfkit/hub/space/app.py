@@ -23,10 +23,9 @@ SETTINGS = "space.json"
 
 
 def demo(model: str | Path, port: int = 7860, open_browser: bool = False, wait: bool = True) -> "gradio.Blocks":
-    """Open a run's app on this machine alone (127.0.0.1), until Ctrl-C; without `wait` return at once.
-
-    A model's folder or a Hub id has no examples. `port` is the first one that is tried. Raises HfkitError: Gradio is
-    not installed, the run is not finished, or no port is free."""
+    """Open a run's app on this machine alone (127.0.0.1), until Ctrl-C; without `wait` return at once. A model's folder
+    or a Hub id has no examples. `port` is the first one that is tried. Raises HfkitError: Gradio is not installed, the
+    run is not finished, or no port is free."""
     gradio = gradio_or_refuse()
     is_run = (Path(model) / "run.json").is_file()
     about = facts(Run(model)) if is_run else Facts(title=Path(str(model)).name, task="")

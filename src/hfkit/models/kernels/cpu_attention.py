@@ -24,11 +24,9 @@ wanted: ContextVar[bool] = ContextVar("wanted", default=False)
 
 @contextmanager
 def products(device: torch.device, mixed_precision: str) -> Iterator[None]:
-    """Inside, models attend by plain products where they compute in bf16 on a CPU.
-
-    It goes by the kernel's own name: under another one Falcon, which asks for that name, would add its mask of truths
-    to the scores, and see what follows. It is not taken back: another thread may be inside, whose numbers would change
-    midway; outside of `products` it is transformers' own function that answers."""
+    """Inside, models attend by plain products where they compute in bf16 on a CPU. It goes by the kernel's own name:
+    under another one Falcon would add its mask of truths to the scores. It is not taken back, as another thread may be
+    inside; outside of `products` it is transformers' own function that answers."""
     AttentionInterface.register("sdpa", attend)
     before = wanted.set(device.type == "cpu" and mixed_precision == "bf16")
     try:

@@ -1,6 +1,5 @@
-"""Dropout on a CPU: torch's rule from 16 random bits a number, there four times as fast (benchmarks/NOTES.md).
-
-torch draws 64 bits for each number and makes them a float first, which is a tenth of an update of a BERT in bf16.
+"""Dropout on a CPU: torch's rule from 16 random bits a number and not 64, there four times as fast
+(benchmarks/NOTES.md). torch's takes a tenth of an update of a BERT in bf16.
 """
 
 from collections.abc import Iterator

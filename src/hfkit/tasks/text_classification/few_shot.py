@@ -1,7 +1,6 @@
-"""Few labels: the encoder learns which texts have the same one, then a logistic regression reads its vectors.
-
-The recipe of SetFit (Tunstall et al. 2022, https://arxiv.org/abs/2209.11055): n labelled texts make n (n - 1) / 2 pairs
-to learn from. SetFit draws pairs and reads both of their texts; here a batch is read once and holds all of its pairs.
+"""Few labels: the encoder learns which texts have the same one, then a logistic regression reads its vectors. The
+recipe is SetFit's (Tunstall et al. 2022, https://arxiv.org/abs/2209.11055), which draws pairs and reads both of their
+texts; here a batch is read once and holds all of its pairs.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,6 @@
-"""Saliency: which parts of a picture speak for an answer, by captum.
-
-Grad-CAM (Selvaraju et al. 2017) weighs the channels of a late convolution by the gradient of the answer. A transformer
-has no channels over a picture but a vector for each patch; there every patch's vector is multiplied with its gradient
-and summed up, which is HiResCAM (Draelos and Carin 2020) on patches.
+"""Saliency: which parts of a picture speak for an answer, by captum. Grad-CAM (Selvaraju et al. 2017) weighs the
+channels of a late convolution by the gradient of the answer; a transformer, which has a vector for each patch instead,
+gets HiResCAM (Draelos and Carin 2020).
 """
 
 import math
