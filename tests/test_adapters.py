@@ -15,7 +15,7 @@ import hfkit
 from hfkit.base.errors import HfkitError
 from hfkit.cli import main
 from hfkit.models.adapting import adapters
-from hfkit.models.adapting.adapters import load_adapters, merge
+from hfkit.models.adapting.adapters import merge
 from hfkit.models.loading import load_model
 
 
@@ -98,25 +98,15 @@ def test_what_cannot_be_merged(gpt2: Path, tiny_run: Path, tmp_path: Path, monke
 def test_several_adapters_answer_on_one_base(gpt2: Path, tmp_path: Path) -> None:
     folders = [adapter(gpt2, tmp_path / name, seed) for seed, name in enumerate(("first", "second"))]
     wanted = [logits(load_model(folder)) for folder in folders]
-    model, tokenizer = load_adapters(folders)
+    model, tokenizer = load_model(folders[0])
+    model.load_adapter(folders[1], adapter_name="second")
     assert torch.equal(logits((model, tokenizer)), wanted[0])
     model.set_adapter("second")
     assert torch.equal(logits((model, tokenizer)), wanted[1])
-    model.set_adapter("first")
+    model.set_adapter("default")
     assert torch.equal(logits((model, tokenizer)), wanted[0])
     assert not torch.allclose(*wanted, atol=0.1)
     with model.disable_adapter():
         assert torch.equal(logits((model, tokenizer)), logits(load_model(gpt2)))
     alone = sum(parameter.numel() for parameter in load_model(gpt2)[0].parameters())
     assert sum(parameter.numel() for parameter in model.parameters()) < 1.2 * alone
-
-
-def test_adapters_that_do_not_go_together(gpt2: Path, tmp_path: Path) -> None:
-    first = adapter(gpt2, tmp_path / "first")
-    shutil.copytree(gpt2, tmp_path / "base")
-    with pytest.raises(HfkitError, match=r"stands on .*base, and .*first on .*gpt2"):
-        load_adapters([first, adapter(tmp_path / "base", tmp_path / "second")])
-    with pytest.raises(HfkitError, match="Two adapters are called first"):
-        load_adapters([first, first])
-    with pytest.raises(HfkitError, match="has no adapter"):
-        load_adapters([gpt2])

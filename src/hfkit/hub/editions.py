@@ -57,7 +57,7 @@ class Edition:
         self.run.info["config"] |= {"model": base, "model_revision": commit}
 
 
-def edition(run: Run, stack: ExitStack, merged: bool = False) -> Edition:
+def edition(run: Run, stack: ExitStack, merged: bool = False, pictures: bool = True) -> Edition:
     """The edition of a finished run, with `merged` its adapter merged into its base; `stack` deletes that in the end.
     Raises HfkitError: `merged`, and the run has no adapter; or the merged model answers otherwise than the adapter."""
     run.check_finished()
@@ -68,7 +68,7 @@ def edition(run: Run, stack: ExitStack, merged: bool = False) -> Edition:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hfkit-merged-")))
         folder, _ = merge(run.path, scratch / "model")
         told.info["model"]["plain_transformers"] = run.config.get("long_text", "head") == "head" and not sources(folder)
-    made = Edition(told, folder, merged=merged)
+    made = Edition(told, folder, merged=merged, pictures=pictures)
     if not made.adapter:
         made.changed |= sources(folder)
         if "config.json" in made.changed:

@@ -77,11 +77,8 @@ def push(
     secrets = Secrets(get_token(), [Path.cwd(), run.path])
     with ExitStack() as stack:
         with reading(run):
-            made = editions.edition(run, stack, merged)
-            made.pictures = pictures
-            if made.adapter:
-                made.stand_on(*bases.planned(made.model, repository, base))  # as far as it is known without a Hub
-            files = bundle(made, repository, secrets)
+            made = editions.edition(run, stack, merged, pictures)
+            files = _planned(made, repository, base, secrets)
         if dry_run:
             show(files, repository)
             return None
@@ -94,6 +91,13 @@ def push(
         commit = send(api, files, repository, run.path, title, revision, tag=tag, overwrite_card=overwrite_card)
         rows = _verified(made, api, repository, commit) if verify else 0
     return Published(repository, commit, f"{api.endpoint}/{repository}", rows)
+
+
+def _planned(made: "editions.Edition", repository: str, base: str | None, secrets: Secrets) -> Bundle:
+    """What will be sent, as far as it is known without a Hub."""
+    if made.adapter:
+        made.stand_on(*bases.planned(made.model, repository, base))
+    return bundle(made, repository, secrets)
 
 
 def publish(

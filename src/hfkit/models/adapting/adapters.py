@@ -1,9 +1,8 @@
-"""Adapters: the base that one stands on, several on one base, and one merged into its base for good."""
+"""Adapters: the base that one stands on, and one merged into its base for good."""
 
 import math
 import warnings
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.untrusted import read_json_file
 from hfkit.models.adapting import four_bit
 from hfkit.models.adapting.lora import put_adapter, quiet_peft, read_adapter
-from hfkit.models.inspection import refusing, say, token_ends
+from hfkit.models.inspection import say, token_ends
 from hfkit.models.loading import load_model, quiet, read_config, task_of, ways, write_beside
 from hfkit.models.names import locate
 from hfkit.models.settings import settle_generation
@@ -64,29 +63,6 @@ def _config_of_base(folder: Path, base: Path, path: str | Path, labelled: bool) 
         names = ", ".join((config.id2label or {}).values())
         warnings.warn(f"{path} does not say what its labels are called: {names[:80]}", stacklevel=4)
     return config
-
-
-def load_adapters(paths: Sequence[str | Path]) -> "tuple[PeftModel, Any]":
-    """Several adapters on one copy of their base, and the tokenizer or image processor of the first.
-
-    `paths` are runs or adapters' folders, each named after its folder. The first one is active; `set_adapter(name)` of
-    the model chooses another. Raises HfkitError: one is no adapter, stands on another base or has other labels, or two
-    have one name."""
-    folders = [_adapter_folder(path) for path in paths]
-    names = [Path(path).resolve().name for path in paths]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if not names or twice is not None:
-        raise HfkitError(f"Two adapters are called {twice}" if names else "There are no adapters to load")
-    base, reader = load_base(folders[0], paths[0])
-    model = put_adapter(base, folders[0], names[0])
-    for path, folder, name in zip(paths[1:], folders[1:], names[1:], strict=True):
-        if (mine := read_adapter(folder)) != (first := read_adapter(folders[0])):
-            raise HfkitError(f"{path} stands on {mine[0]}, and {paths[0]} on {first[0]}", fix="load them apart")
-        what = f"The adapter {path} does not go beside {paths[0]}"
-        with refusing(what, str(folder), "load them apart"), quiet_peft():
-            model.load_adapter(str(folder), adapter_name=name)
-    model.set_adapter(names[0])
-    return model.eval(), reader
 
 
 def merge(path: str | Path, output: str | Path | None = None, dtype: str = "auto") -> tuple[Path, float]:

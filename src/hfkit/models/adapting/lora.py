@@ -184,13 +184,13 @@ def read_adapter(folder: Path) -> tuple[str, str | None]:
     return content["base_model_name_or_path"], content.get("revision")
 
 
-def put_adapter(model: "PreTrainedModel", folder: Path, name: str = "default") -> "PeftModel":
-    """The adapter that `folder` holds, on its base, ready to answer; `name` tells it from others there. Raises
-    HfkitError: its weights are damaged, or do not fit the base."""
+def put_adapter(model: "PreTrainedModel", folder: Path) -> "PeftModel":
+    """The adapter that `folder` holds, on its base, ready to answer. Raises HfkitError: its weights are damaged, or do
+    not fit the base."""
     from peft import PeftModel
 
     with refusing("The adapter cannot be put on its base", str(folder)), quiet_peft():
-        return _with_all_inputs(PeftModel.from_pretrained(model, str(folder), adapter_name=name))
+        return _with_all_inputs(PeftModel.from_pretrained(model, str(folder)))
 
 
 def _with_all_inputs(model: "PeftModel") -> "PeftModel":
