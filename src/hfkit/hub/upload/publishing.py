@@ -72,13 +72,12 @@ def push(
             what was published does not answer as the run, in which case the commit stands."""
     run = run if isinstance(run, Run) else Run(run)
     base = f"{repository}-base" if with_base is True else with_base or None
-    for name in filter(None, (repository, base)):
-        check_name(name)
+    check_name(repository)
+    if base:
+        check_name(base)
     secrets = Secrets(get_token(), [Path.cwd(), run.path])
     with ExitStack() as stack:
-        with reading(run):
-            made = editions.edition(run, stack, merged, pictures)
-            files = _planned(made, repository, base, secrets)
+        made, files = _planned(run, repository, base, (merged, pictures), secrets, stack)
         if dry_run:
             show(files, repository)
             return None
@@ -87,17 +86,21 @@ def push(
         if made.adapter:
             made.stand_on(*bases.publish(api, made.model, base, private, secrets))
             files = bundle(made, repository, secrets)
-        title = message or f"{run.info['name']}, by hfkit push"
-        commit = send(api, files, repository, run.path, title, revision, tag=tag, overwrite_card=overwrite_card)
+        message = message or f"{run.info['name']}, by hfkit push"
+        commit = send(api, files, repository, run.path, message, revision, tag=tag, overwrite_card=overwrite_card)
         rows = _verified(made, api, repository, commit) if verify else 0
     return Published(repository, commit, f"{api.endpoint}/{repository}", rows)
 
 
-def _planned(made: "editions.Edition", repository: str, base: str | None, secrets: Secrets) -> Bundle:
-    """What will be sent, as far as it is known without a Hub."""
-    if made.adapter:
-        made.stand_on(*bases.planned(made.model, repository, base))
-    return bundle(made, repository, secrets)
+def _planned(
+    run: Run, repository: str, base: str | None, form: tuple[bool, bool], secrets: Secrets, stack: ExitStack
+) -> tuple["editions.Edition", Bundle]:
+    """What will be sent, as far as it is known without a Hub. `form` says whether merged, and whether with pictures."""
+    with reading(run):
+        made = editions.edition(run, stack, *form)
+        if made.adapter:
+            made.stand_on(*bases.planned(made.model, repository, base))
+        return made, bundle(made, repository, secrets)
 
 
 def publish(
