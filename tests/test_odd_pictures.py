@@ -1,10 +1,16 @@
 """Pictures that readers disagree on: the road by bytes, the one by Pillow and the pipeline see the same, or refuse."""
 
+import base64
 import io
 import os
 import shutil
 import warnings
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,10 +18,13 @@ import pytest
 import torch
 from image_files import image_folder
 from PIL import Image
+from processes import free_port
 
 import hfkit
 from hfkit import HfkitError, TrainConfig
+from hfkit.data.vision import given
 from hfkit.data.vision.decode import BadImage, decode, decode_pixels, examine
+from hfkit.data.vision.given import picture_of
 from hfkit.inference import predict_file
 
 
@@ -151,3 +160,44 @@ def test_twelve_bits_before_a_model_of_eight_are_told(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ask([str(folder / "sixteen.png"), str(folder / "colour.png")])
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """A folder served over HTTP on this machine alone."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *told: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_picture_by_its_address_is_read_as_a_file_is(address: str, tmp_path: Path) -> None:
+    pixels = np.arange(0, 40_000, 40, dtype=np.uint16).reshape(25, 40)  # transformers' own reader would cut it off
+    Image.fromarray(pixels).save(tmp_path / "deep.png")
+    here = picture_of(tmp_path / "deep.png", [0, 40_000])
+    letters = base64.b64encode((tmp_path / "deep.png").read_bytes()).decode()
+    for named in (f"{address}/deep.png", f"data:image/png;base64,{letters}"):
+        assert picture_of(named, [0, 40_000]).tobytes() == here.tobytes()
+
+
+def test_an_address_that_gives_no_picture_says_why(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "page.png").write_text("<html>log in first</html>")
+    (tmp_path / "long.png").write_bytes(bytes(2000))
+    monkeypatch.setattr(given, "LARGEST", 1000)
+    for wrong, why in {
+        f"{address}/none.png": "was answered with 404",
+        f"{address}/page.png": "is not an image",
+        f"{address}/long.png": "gives more than 1,000 bytes",
+        f"http://127.0.0.1:{free_port()}/a.png": "cannot be fetched: .*refused",
+        "http://127.0.0.1:port/a.png": "cannot be fetched",
+        "http://": "cannot be fetched",
+        "data:image/png;base64,AAA": "cannot be fetched|is not an image",
+    }.items():
+        with pytest.raises(HfkitError, match=why):
+            picture_of(wrong, None)
