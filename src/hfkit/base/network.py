@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from hfkit.base import atomic
 from hfkit.base.errors import HfkitError, causes
@@ -50,6 +49,8 @@ def endpoint() -> str:
 def hub_reachable(address: str, timeout: float = 4.0) -> bool:
     """Whether something answers at `address` (or at the proxy that leads there); asked once in a process. Only the
     connection is tried: whether the Hub behind it is well is for the request itself to find out."""
+    from urllib.request import getproxies, proxy_bypass  # a fifth of what `hfkit --help` would take
+
     parts = urlsplit(address)
     proxy = getproxies().get(parts.scheme)
     if proxy and parts.hostname and not proxy_bypass(parts.hostname):

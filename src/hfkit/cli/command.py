@@ -16,9 +16,6 @@ from hfkit.cli.card import parse_card
 from hfkit.cli.hub import data_commands, hub_commands
 from hfkit.cli.judge import judge_commands, parse_evaluate
 from hfkit.cli.use import train_commands, use_commands
-from hfkit.data.sources import embedded
-from hfkit.models.names import locate
-from hfkit.runs.run import Run
 
 EXAMPLES = """hfkit train: --dataset is missing: what is there to learn from? For example:
   hfkit train --dataset reviews.csv --model distilbert/distilbert-base-uncased
@@ -72,6 +69,10 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 def _look_for(command: str, options: dict[str, Any]) -> None:
     """Find the runs and models that a command names before anything heavy is imported: a wrong one is told at once."""
+    from hfkit.data.sources import embedded
+    from hfkit.models.names import locate
+    from hfkit.runs.run import Run
+
     named = options.get("run_folders", [options["run_folder"]] if "run_folder" in options else [])
     for name in map(str, named):
         if name.startswith("demo:"):
