@@ -200,3 +200,18 @@ def test_of_two_pictures_of_a_name_the_splits_own_is_meant(tmp_path: Path) -> No
     assert sum(found.values()) == 20
     assert f"20 images of train found by name, as {tmp_path}/train_images/red0000.png" in notes
     assert "20 pictures that no row names, not used, such as test_images/blue0000.png" in notes
+
+
+def test_a_picture_in_several_class_folders_has_several_labels(tmp_path: Path) -> None:
+    for split, count in (("train", 12), ("test", 4)):
+        for number in range(count):
+            for name in (("red",), ("blue",), ("red", "blue"))[number % 3]:
+                (tmp_path / split / name).mkdir(parents=True, exist_ok=True)
+                disc("red", number).save(tmp_path / split / name / f"{number}-of-{name}.png")
+    options = {"task": "image-classification", "problem_type": "multi_label_classification", "validation_size": 0.25}
+    data = load_data(str(tmp_path), **options)
+    assert data.summary.label_names == ["blue", "red"]
+    assert sorted(data["test"]["label"]) == [[0], [0, 1], [1], [1]]
+    assert "16 files of train in class folders: 12 pictures" in data.summary.notes
+    alone = load_data(str(tmp_path), task="image-classification")
+    assert "4 repeated images in train (4 with another label than the first): removed" in alone.summary.notes

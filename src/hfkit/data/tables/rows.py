@@ -62,6 +62,16 @@ class Rows:
         """Where the first few of these rows stand in the source."""
         return self.table.places([self.index[row] for row in rows])
 
+    def joined(self) -> "Rows":
+        """Each example once, where it first stands, with the labels of all rows that hold it: a picture that lies in
+        several class folders."""
+        first: dict[tuple[str, ...], int] = {}
+        labels: dict[int, list[Any]] = {}
+        for row, key in enumerate(self.keys()):
+            held = labels.setdefault(first.setdefault(key, row), [])
+            held += [self.label[row]] * (self.label[row] not in held)
+        return replace(self.select(list(labels)), label=list(labels.values()))
+
     def keys(self) -> list[tuple[str, ...]]:
         """What makes two rows the same example: the pixels; the text (and its pair), without outer space and case."""
         return list(zip(*(map(folded, values) for values in self.inputs.values()), strict=True))
