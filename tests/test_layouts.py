@@ -207,7 +207,7 @@ def test_a_picture_in_several_class_folders_has_several_labels(tmp_path: Path) -
         for number in range(count):
             for name in (("red",), ("blue",), ("red", "blue"))[number % 3]:
                 (tmp_path / split / name).mkdir(parents=True, exist_ok=True)
-                disc("red", number).save(tmp_path / split / name / f"{number}-of-{name}.png")
+                disc("red", number + 50 * (split == "test")).save(tmp_path / split / name / f"{number}-of-{name}.png")
     options = {"task": "image-classification", "problem_type": "multi_label_classification", "validation_size": 0.25}
     data = load_data(str(tmp_path), **options)
     assert data.summary.label_names == ["blue", "red"]
