@@ -14,6 +14,7 @@ from hfkit.evaluation import wording
 from hfkit.report import public
 from hfkit.report.card import amount, card, prose, weaknesses
 from hfkit.report.energy import estimate
+from hfkit.report.page import page
 from hfkit.runs.run import Run
 
 SECTIONS = [
@@ -204,3 +205,15 @@ def test_a_language_models_hardest_texts_stand_in_its_card(tmp_path: Path) -> No
     assert [row["shown"] for row in found] == ["hard", "some", "easy"]
     assert found[0]["cost"] == pytest.approx(9 / 4 / 0.693147, rel=1e-5)
     assert "- 3.246 (1.443): hard" in card(Run(path))
+
+
+@pytest.mark.parametrize("best", [True, False])
+def test_page_and_card_say_which_weights_are_published(best: bool, tmp_path: Path) -> None:
+    run = changed(write_run(tmp_path / "one", "single_label_classification"), config={"load_best_model_at_end": best})
+    step = run.info["training"]["best_step"]
+    assert step
+    words = " ".join(card(run).split()), " ".join(re.sub("<[^>]+>", "", page(run)).split())
+    assert (f"The published weights are those of update {step}, the best on the validation rows" in words[0]) == best
+    assert (f"The published weights are the last ones; those of update {step} were the best" in words[0]) != best
+    assert (f"The published model is that of update {step}" in words[1]) == best
+    assert (f"The published model is the last one; the best was that of update {step}" in words[1]) != best
