@@ -12,7 +12,7 @@ from hfkit.base.sanitize import flat
 from hfkit.config import DataArguments, RowArguments
 from hfkit.config.rules import check
 from hfkit.data import prepared
-from hfkit.data.labels.column import MULTI, Labels, check_counts, read_labels
+from hfkit.data.labels.column import Labels, check_counts, read_labels, several
 from hfkit.data.sources.source import Source, open_source
 from hfkit.data.splits import carve, limited, remove_repeats
 from hfkit.data.summary import LoadedData, build, describe, finished, reading, rename_labels, say
@@ -188,7 +188,7 @@ def _labelled(
         notes += dropped
         if columns.image is None:
             notes += splits[role].substitute(card.replace if card else {}, role)
-        elif problem_type == MULTI and table.unit == "file" and all(isinstance(one, str) for one in splits[role].label):
+        elif several(problem_type, splits[role]):
             files, splits[role] = len(splits[role]), splits[role].joined()
             notes.append(
                 f"{counted(files, 'file')} of {role} in class folders: {counted(len(splits[role]), 'picture')}"

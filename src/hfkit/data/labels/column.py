@@ -41,6 +41,11 @@ class Labels:
         return [min(label, key=lambda number: (counts[number], number), default=-1) for label in rows.label]
 
 
+def several(problem_type: str, rows: Rows) -> bool:
+    """Whether these are pictures in class folders, and one that lies in several is to have all their labels."""
+    return problem_type == MULTI and rows.table.unit == "file" and all(isinstance(one, str) for one in rows.label)
+
+
 def read_labels(
     splits: dict[str, Rows],
     arguments: DataArguments,
