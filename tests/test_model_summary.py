@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel
 
+import hfkit
+from hfkit.base.errors import HfkitError
 from hfkit.baselines.vision.auto import (
     BaselineResNetForImageClassification,
     BaselineViTForImageClassification,
@@ -169,3 +171,12 @@ def test_a_run_is_summarised_by_its_config_alone(tiny_bert: Path, tmp_path: Path
     body = AutoModel.from_config(AutoConfig.from_pretrained(tmp_path))
     assert found.parameters >= sum(parameter.numel() for parameter in body.parameters())
     assert found.layers[0].shape == (16, body.config.hidden_size)
+
+
+def test_of_a_hub_model_the_config_alone_is_fetched(hub: Any, tiny_run: Path, tmp_path: Path) -> None:
+    hfkit.push(tiny_run, "tester/tiny", verify=False)
+    assert summary_of("tester/tiny", tokens=8).parameters == summary_of(str(tiny_run), tokens=8).parameters
+    fetched = {path.name for path in (tmp_path / "hub-cache").glob("models--tester--tiny/snapshots/*/*")}
+    assert fetched == {"config.json"}
+    with pytest.raises(HfkitError, match="The Hub has no model tester/none"):
+        summary_of("tester/none")
