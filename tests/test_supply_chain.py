@@ -20,7 +20,12 @@ CARDS = sorted((ROOT / "data_cards").glob("*.md"))
 
 # What opens connections, and who may: one room asks whether the Hub is there, one looks for a free port of loopback.
 NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "requests", "httpx", "aiohttp", "urllib3"}
-MAY_CONNECT = {"base/network.py", "base/processes.py", "hub/space/app.py"}  # processes: to the launcher's own address
+MAY_CONNECT = {
+    "data/vision/given.py",
+    "base/network.py",
+    "base/processes.py",
+    "hub/space/app.py",
+}  # processes: to the launcher's own address
 SWITCHED_OFF = r"analytics_enabled=False|\"GRADIO_ANALYTICS_ENABLED\"\] = \"False\""
 
 
@@ -54,7 +59,8 @@ def test_code_of_strangers_runs_only_where_it_is_asked_for() -> None:
 
 
 def test_no_telemetry() -> None:
-    """hfkit opens no connection of its own but one, to the Hub, and calls no library's telemetry.
+    """hfkit opens no connection of its own but to the Hub, and to a picture's address that it is given; it calls no
+    library's telemetry.
 
     `pains/test_local_phones_home.py` watches a whole job from outside: it asks for no name and connects to nobody.
     """
