@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import hfkit
 from hfkit.base.processes import count
 from hfkit.config.knobs import Broken
+from hfkit.tasks.image_classification import SPEC
 
 
 @dataclass
@@ -29,6 +30,8 @@ class ClassicNetworks(hfkit.image_classification.Config):
 
     def rules(self) -> Broken:
         """One network is no comparison, several processes cannot begin a second run, and none is the one to publish."""
+        for network in self.networks:
+            SPEC.baseline(network)  # a misspelt name is told before the first one learns
         if len(self.networks) < 2 or count() > 1 or self.push_to_hub:
             yield "one process compares networks here", "name two at least; hfkit push publishes one of them"
 

@@ -259,6 +259,8 @@ def test_the_classic_networks_end_in_one_comparison(capsys: pytest.CaptureFixtur
     assert models == {"mlp": "MlpForImageClassification", "inception": "InceptionForImageClassification"}
     assert run(CLASSIC, "--demo", "--networks", "mlp") == 1
     assert "name two at least" in capsys.readouterr().err
+    assert run(CLASSIC, "--demo", "--networks", "mlp", "lenet") == 1
+    assert "there is no baseline 'lenet'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("file", OF_PAIRS, ids=lambda file: file.stem)

@@ -77,7 +77,7 @@ def push(
         check_name(base)
     secrets = Secrets(get_token(), [Path.cwd(), run.path])
     with ExitStack() as stack:
-        made, files = _planned(run, repository, base, (merged, pictures), secrets, stack)
+        made, files = _planned(run, repository, base, secrets, stack, merged=merged, pictures=pictures)
         if dry_run:
             show(files, repository)
             return None
@@ -93,11 +93,11 @@ def push(
 
 
 def _planned(
-    run: Run, repository: str, base: str | None, form: tuple[bool, bool], secrets: Secrets, stack: ExitStack
+    run: Run, repository: str, base: str | None, secrets: Secrets, stack: ExitStack, **form: bool
 ) -> tuple["editions.Edition", Bundle]:
-    """What will be sent, as far as it is known without a Hub. `form` says whether merged, and whether with pictures."""
+    """What will be sent, as far as it is known without a Hub."""
     with reading(run):
-        made = editions.edition(run, stack, *form)
+        made = editions.edition(run, stack, **form)
         if made.adapter:
             made.stand_on(*bases.planned(made.model, repository, base))
         return made, bundle(made, repository, secrets)

@@ -56,11 +56,11 @@ def _ranks(layers: list[str], edges: list[tuple[str, str]]) -> dict[str, int]:
     for source, name in edges:
         before[name].append(source)
     ranks: dict[str, int] = {}
-    begun: set[str] = set()  # what is met again while it waits closes a ring, as a layer that runs twice makes one
+    begun: set[str] = set()  # also what waits: met again it closes a ring, as a layer that runs twice makes one
     waiting = [*layers, *(after for _, after in edges)][::-1]
     while waiting:
         name = waiting[-1]
-        missing = [] if name in begun else [one for one in before[name] if one not in ranks | dict.fromkeys(begun)]
+        missing = [] if name in begun else [one for one in before[name] if one not in begun]
         begun.add(name)
         waiting += missing
         if not missing:

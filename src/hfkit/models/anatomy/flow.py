@@ -38,7 +38,7 @@ def flow_of(model: nn.Module, inputs: Mapping[str, Tensor], layers: Collection[s
     handles = [model.get_submodule(name).register_forward_hook(watch(name)) for name in layers]
     try:
         with all_learning(model, True), torch.enable_grad():
-            given = {name: one.requires_grad_() if one.is_floating_point() else one for name, one in inputs.items()}
+            given = {name: one.detach().requires_grad_(one.is_floating_point()) for name, one in inputs.items()}
             ends = [tensor.grad_fn for tensor in _tensors(model.eval()(**given))]
     finally:
         for handle in handles:

@@ -71,7 +71,9 @@ class Unfreeze(Callback):
     def on_epoch_begin(self, engine: Engine, epoch: int) -> None:
         due = epoch == self.epoch or (self.layers and epoch > self.epoch)
         if due and (found := self._let_go(engine, epoch)):
-            engine.accelerator.print(f"epoch {epoch}: {found:,} frozen parameters learn from here on")
+            left = sum(weight.numel() for weight in engine.module.parameters() if not weight.requires_grad)
+            still = f"; {left:,} are still frozen" if left else ""
+            engine.accelerator.print(f"epoch {epoch}: {found:,} frozen parameters learn from here on{still}")
 
     def load_state_dict(self, engine: Engine, state: dict[str, Any]) -> None:
         if engine.state.epoch > self.epoch:

@@ -1,6 +1,6 @@
 """layers.json: what the model of a run is made of, layer by layer."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -25,4 +25,4 @@ def write_layers(run: Run, task: Any, model: torch.nn.Module) -> None:
         print(line(f"no {FILE}: {type(error).__name__}: {error}"), flush=True)
         return
     with writing(run.path):
-        write_json(run.path / FILE, {"input": size, **asdict(found)})
+        write_json(run.path / FILE, {"input": size, **asdict(replace(found, edges=[]))})  # no page draws them
