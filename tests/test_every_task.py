@@ -27,7 +27,8 @@ from words import WORDS_GOOD, WORDS_PLAIN
 
 import hfkit
 from hfkit.cli import main
-from hfkit.config import TrainConfig
+from hfkit.config import DataArguments, TrainConfig
+from hfkit.hub.proving import prove
 from hfkit.models.loading import load_model
 from hfkit.runs.run import Run
 from hfkit.tasks import discover
@@ -385,6 +386,13 @@ def test_its_form_answers(task: str, run: Run, cases: dict[str, Case], tmp_path:
 def test_it_is_published_and_opens_again_with_the_same_answers(task: str, run: Run, hub: Any) -> None:
     made = hfkit.push(run, f"tester/{task}")
     assert made is not None and made.verified >= 2
+
+
+def test_its_model_alone_is_proved(task: str, run: Run, tmp_path: Path) -> None:
+    found = prove(str(run.model_path), DataArguments(dataset=str(run.config["dataset"])), output=tmp_path / "proof")
+    entry = found[found["primary_metric"]]
+    assert entry["low"] <= entry["value"] <= entry["high"]
+    assert (tmp_path / "proof" / "predictions.parquet").is_file() and found["claims"] == []
 
 
 def test_an_adapter_learns_and_opens_on_its_base(task: str, cases: dict[str, Case], tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hfkit.base.sanitize import line
 from hfkit.cli.card import parse_card
 from hfkit.cli.hub import data_commands, hub_commands
 from hfkit.cli.judge import judge_commands, parse_evaluate
+from hfkit.cli.prove import parse_prove
 from hfkit.cli.use import train_commands, use_commands
 
 EXAMPLES = """hfkit train: --dataset is missing: what is there to learn from? For example:
@@ -33,6 +34,9 @@ GROUPS = {
 }
 """The commands, as the help shows them."""
 
+OF_DATA = {"evaluate": parse_evaluate, "card": parse_card, "prove": parse_prove}
+"""The commands that read a data set, whose many flags are parsed apart."""
+
 NEED_RUNS = ("evaluate", "report", "compare", "verify", "push", "push-space")
 """Commands about runs. The others that name one take any model."""
 
@@ -44,10 +48,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         _train(arguments[1:])
     if arguments[:1] != ["evaluate"]:
         forget_launch()
-    if arguments[:1] == ["evaluate"]:
-        parsed = parse_evaluate(arguments[1:])
-    elif arguments[:1] == ["card"]:
-        parsed = parse_card(arguments[1:])
+    if arguments[:1] and arguments[0] in OF_DATA:
+        parsed = OF_DATA[arguments[0]](arguments[1:])
     else:
         parser = _parser()
         known = [command.dest for commands in parser.groups.values() for command in commands]
