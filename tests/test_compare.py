@@ -122,3 +122,13 @@ def test_other_machines_are_named(tmp_path: Path) -> None:
     info["hardware"]["name"] = "Other CPU"
     (second / "run.json").write_text(json.dumps(info))
     assert "Times are from different machines" in str(compare([first, second]))
+
+
+def test_a_comparison_that_found_nothing_says_what_it_would_have_found(tmp_path: Path) -> None:
+    found = compare(runs(tmp_path, 3.0, 2.9, rows=200))
+    pair = found.data["pairs"][0]
+    assert pair["p_holm"] > 0.05
+    least = 100 * 2.8 * (pair["high"] - pair["low"]) / 3.92
+    assert f"200 rows show a difference of {least:.1f} points four times in five" in str(found)
+    assert f"one of {100 * abs(pair['value']):.1f} takes about" in found.html() or round(100 * pair["value"], 1) == 0
+    assert "four times in five" not in str(compare(runs(tmp_path / "far", 0.5, 3.0, rows=300)))

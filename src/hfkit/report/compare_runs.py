@@ -186,4 +186,6 @@ def sentence(data: dict[str, Any]) -> str:
     level = [row["name"] for row in others if not row["behind_best"]]
     if not level:
         return f"{best['name']} is best, significantly so against each of the others."
-    return f"{best['name']} has the best figure; these rows do not tell it from {', '.join(level)}."
+    near = next(pair for pair in data["pairs"] if pair["second"] == level[0])  # the first pairs are those of the best
+    told = f"{best['name']} has the best figure; these rows do not tell it from {', '.join(level)}."
+    return told + wording.power(near, data["n"], data["figure"])
