@@ -122,3 +122,40 @@ def test_other_machines_are_named(tmp_path: Path) -> None:
     info["hardware"]["name"] = "Other CPU"
     (second / "run.json").write_text(json.dumps(info))
     assert "Times are from different machines" in str(compare([first, second]))
+
+
+def test_a_comparison_that_found_nothing_says_what_it_would_have_found(tmp_path: Path) -> None:
+    found = compare(runs(tmp_path, 3.0, 2.9, rows=200))
+    pair = found.data["pairs"][0]
+    assert pair["p_holm"] > 0.05
+    least = 100 * 2.8 * (pair["high"] - pair["low"]) / 3.92
+    assert f"200 rows show a difference of {least:.1f} points four times in five" in str(found)
+    assert f"one of {100 * abs(pair['value']):.1f} takes about" in found.html() or round(100 * pair["value"], 1) == 0
+    assert "four times in five" not in str(compare(runs(tmp_path / "far", 0.5, 3.0, rows=300)))
+
+
+@pytest.mark.parametrize("problem", ["single_label_classification", "multi_label_classification", "regression"])
+def test_an_ensemble_is_the_mean_of_what_all_say(tmp_path: Path, problem: str) -> None:
+    paths = runs(tmp_path, 1.5, 1.6, 1.7, problem=problem)
+    found = compare(paths, tmp_path / "out", ensemble=True)
+    row = next(row for row in found.data["ranking"] if row["name"] == "mean of 3")
+    tables = [Predictions.of(Run(path)) for path in paths]
+    mean = np.mean([one.answer if one.shares is None else one.shares for one in tables], axis=0)
+    figure, truth = found.data["figure"], tables[0].truth
+    expected = {
+        "regression": lambda: np.square(truth - mean).mean(),
+        "single_label_classification": lambda: (mean.argmax(axis=1) == truth).mean(),
+    }
+    if problem in expected:
+        assert row["figures"][figure]["value"] == pytest.approx(expected[problem](), abs=1e-6)
+    assert row["rank"] == 1 and row["parameters"] == 3 * 22_713_986, "independent mistakes cancel out"
+    assert len(found.data["pairs"]) == 6 and "mean of 3" in (tmp_path / "out" / "compare.html").read_text()
+
+
+def test_answers_without_a_mean_have_no_ensemble(tmp_path: Path) -> None:
+    paths = runs(tmp_path, 1.0, 3.0, rows=50)
+    for path in paths:
+        table = parquet.read_table(path / "predictions.parquet")
+        parquet.write_table(table.drop_columns(["probabilities"]), path / "predictions.parquet")
+    with pytest.raises(HfkitError, match="have no mean"):
+        compare(paths, ensemble=True)

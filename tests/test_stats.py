@@ -87,3 +87,21 @@ def test_resample_counts_are_the_same_rows_whatever_the_block() -> None:
     assert whole.shape == (5, 7)
     assert (whole.sum(axis=1) == 7).all()
     assert (whole == blocks).all()
+
+
+def test_rows_that_are_planned_show_the_difference_four_times_in_five() -> None:
+    """By what 400 rows showed, the rows that are said to be enough are: counted over 300 such tests."""
+    rng = np.random.default_rng(0)
+
+    def answers(rows: int) -> tuple[np.ndarray, np.ndarray]:
+        first = rng.random(rows) < 0.85
+        return first, np.where(rng.random(rows) < 0.12, rng.random(rows) < 0.6, first)
+
+    first, second = answers(200_000)
+    true = float(first.mean() - second.mean())
+    first, second = answers(400)
+    spread = 1.96 * float(np.std(first.astype(float) - second, ddof=1)) / 20
+    rows = stats.rows_for(true, 400, -spread, spread)
+    found = [stats.mcnemar_exact(*answers(rows)).p_value < 0.05 for _ in range(300)]
+    assert 0.68 < np.mean(found) < 0.9
+    assert stats.shown_by(-spread, spread) == pytest.approx(2.8 / 1.96 * spread)

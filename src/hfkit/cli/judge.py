@@ -25,6 +25,7 @@ def judge_commands(commands: Any) -> None:
     several = "runs, or user/name of published ones"
     compare.add_argument("run_folders", metavar="RUN", nargs="+", type=Path, help=several)
     compare.add_argument("--output", type=Path, help="a folder for compare.json and compare.html")
+    compare.add_argument("--ensemble", action="store_true", help="the mean of their answers as one more among them")
 
     run = late("hfkit.cli.runs", "table", show=True)
     runs = add_command(commands, "runs", run, "the runs of a folder, each with its state")
@@ -62,11 +63,11 @@ def _evaluate(run_folder: str, data: Any, output: str | None, trust_remote_code:
     evaluate(run, data, output, trust_remote_code, evaluations=apart)
 
 
-def _compare(run_folders: list[Path], output: Path | None) -> None:
+def _compare(run_folders: list[Path], output: Path | None, ensemble: bool) -> None:
     from hfkit import compare
     from hfkit.hub.fetching import local
 
-    print(compare([local(run) for run in run_folders], output))
+    print(compare([local(run) for run in run_folders], output, ensemble))
     if output:
         print(f"\nWritten to {output / 'compare.html'} and compare.json")
 

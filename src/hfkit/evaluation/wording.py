@@ -166,10 +166,32 @@ def verdict(metrics: Mapping[str, Any]) -> str | None:
     proof = f"95 % interval {gaps(test, figure)}, {test['test']} {p_equals(test['p_value'])}"
     if test["p_value"] < ALPHA:
         return f"The model {'beats' if ahead > 0 else 'is worse than'} {name} by {amount} ({proof})."
+    rows = power(test, metrics.get(figure, {}).get("n"), figure)
     if not float(size):
-        return f"The model does not beat {name}: the two are level ({proof})."
+        return f"The model does not beat {name}: the two are level ({proof}).{rows}"
     side = "ahead" if ahead > 0 else "behind"
-    return f"The model does not beat {name}: it is {amount} {side}, which may be chance ({proof})."
+    return f"The model does not beat {name}: it is {amount} {side}, which may be chance ({proof}).{rows}"
+
+
+def power(test: Mapping[str, Any], rows: int | None, figure: str) -> str:
+    """Of a difference that was not found, which one these rows would have shown, and how many show the one that was
+    seen; nothing where the rows are not counted, or do not differ at all."""
+    from hfkit.evaluation.stats import rows_for, shown_by  # with scipy, which only figures need
+
+    if not rows or test["high"] <= test["low"]:
+        return ""
+    least = gap(shown_by(test["low"], test["high"]), figure).lstrip("+")
+    told = f" {count(rows)} rows show a difference of {least}{unit(figure)} four times in five"
+    if not float(seen := gap(abs(test["value"]), figure).lstrip("+-")):
+        return f"{told}."
+    return (
+        f"{told}; one of {seen} takes about {count(_round(rows_for(test['value'], rows, test['low'], test['high'])))}."
+    )
+
+
+def _round(rows: int) -> int:
+    """Two digits: more would claim what no plan knows."""
+    return round(rows, 2 - len(str(rows))) if rows > 99 else rows
 
 
 def wins(metrics: Mapping[str, Any]) -> bool:

@@ -65,13 +65,15 @@ def table(run: Run | str | Path) -> str:
     return "\n".join(lines)
 
 
-def compare(runs: "list[Run] | list[str] | list[Path]", output: str | Path | None = None) -> "Comparison":
+def compare(
+    runs: "list[Run] | list[str] | list[Path]", output: str | Path | None = None, ensemble: bool = False
+) -> "Comparison":
     """Rank runs that answered the same test rows; see `hfkit.report.compare_runs`."""
     from hfkit.report.compare_runs import compare as build
 
     found = [_run(run) for run in runs]
     with reading(*found):
-        return build(found, output)
+        return build(found, output, ensemble)
 
 
 def _run(run: Run | str | Path) -> Run:

@@ -11,7 +11,7 @@ import numpy as np
 from hfkit.base.atomic import write_json, write_text, writing
 from hfkit.base.errors import HfkitError
 from hfkit.evaluation import stats, wording
-from hfkit.evaluation.metric import Columns, Metric, columns_of
+from hfkit.evaluation.metric import Columns, Metric, as_array, columns_of
 from hfkit.report.analysis import Predictions
 from hfkit.report.page import templates, totals
 from hfkit.report.plots import forest
@@ -59,13 +59,14 @@ class Comparison:
         return template.render(**self.data | told, plot=plot)
 
 
-def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison:
+def compare(runs: Sequence[Run], output: str | Path | None = None, ensemble: bool = False) -> Comparison:
     """Rank two or more finished runs by their primary figure and test every pair on the rows that both answered.
 
+    With `ensemble` the mean of their probabilities (of a regression, of their numbers) is one more answer among them.
     P-values are corrected together by Holm's method: with many pairs, one small p-value by chance is likely. A folder
     `output` gets `compare.json` and `compare.html`; nothing is written without it. Raises HfkitError: fewer than two
     runs, a run that is named twice, or runs whose test rows or kinds of problem differ: a test on other rows would
-    compare the rows and not the models. Or `output` cannot be written."""
+    compare the rows and not the models. Answers that have no mean. Or `output` cannot be written."""
     if len(runs) < 2:
         raise HfkitError("A comparison needs at least two runs.", fix="hfkit compare RUN RUN ...")
     paths = [run.path.resolve() for run in runs]
@@ -80,7 +81,11 @@ def compare(runs: Sequence[Run], output: str | Path | None = None) -> Comparison
     names = names if len(set(names)) == len(names) else [wording.line(run.path, 80) for run in runs]
     shown = [metric.name for metric in metrics if metric.compared]
     ranking = [_row(run, name, shown) for run, name in zip(runs, names, strict=True)]
-    ranked = sorted(range(len(runs)), key=lambda i: -wording.better(ranking[i]["figures"][figure]["value"], figure))
+    if ensemble:
+        answers.append(together(runs, metrics))
+        names.append(f"mean of {len(runs)}")
+        ranking.append(_mean_row(names[-1], ranking, stats.with_intervals(metrics, answers[-1], 1000, 0, groups)))
+    ranked = sorted(range(len(names)), key=lambda i: -wording.better(ranking[i]["figures"][figure]["value"], figure))
     pairs = [
         {"first": names[a], "second": names[b], **stats.paired(primary, answers[a], answers[b], groups=groups)}
         for a, b in combinations(ranked, 2)
@@ -151,7 +156,8 @@ def _answers(runs: Sequence[Run], metric: Metric) -> tuple[list[Columns], np.nda
         found, place = columns_of(one.table.take(rows), [metric]), [names.index(name.casefold()) for name in one.names]
         if one.labelled and place != sorted(place):
             for name in set(metric.columns) - set(metric.given):
-                found[name] = found[name][:, np.argsort(place)] if one.multi else np.asarray(place)[found[name]]
+                by_class = one.multi or found[name].ndim == 2
+                found[name] = found[name][:, np.argsort(place)] if by_class else np.asarray(place)[found[name]]
         answers.append(found)
     given = {name: answers[0][name] for name in metric.given if name in answers[0]}
     for name, values in {} if seen[0].labelled else given.items():
@@ -159,6 +165,30 @@ def _answers(runs: Sequence[Run], metric: Metric) -> tuple[list[Columns], np.nda
             what = f"The runs were asked for other {name} of the same rows, so their figures make no pairs"
             raise HfkitError(what, fix="compare runs with the same --data_seed, and knobs that say what is asked for")
     return [Columns(answer | given) for answer in answers], stats.groups_of(seen[0].table.take(order[0]))
+
+
+def together(runs: Sequence[Run], metrics: Sequence[Metric]) -> Columns:
+    """What the runs answer together: the mean of what each says of a row (Lakshminarayanan et al. 2017)."""
+    tables, settings = [Predictions.of(run).table for run in runs], runs[0].info["task_settings"]
+    mean = next((one for one in ("probabilities", "prediction") if one in tables[0].column_names), "")
+    numbers = all(mean in table.column_names and as_array(table[mean]).dtype.kind == "f" for table in tables)
+    if not mean or not numbers:
+        raise HfkitError("These answers have no mean: they are no probabilities or numbers", where=str(runs[0].path))
+    reads = [metric for metric in metrics if mean in metric.columns]
+    said, _ = _answers(runs, reads[0])
+    averaged = np.mean([one[mean] for one in said], axis=0)
+    multi = settings.get("labels") and said[0]["label"].ndim == 2
+    answer = (averaged >= 0.5).astype(np.int8) if multi else averaged.argmax(axis=1) if averaged.ndim == 2 else averaged
+    return Columns({"label": said[0]["label"], mean: averaged, "prediction": answer})
+
+
+def _mean_row(name: str, rows: Sequence[dict[str, Any]], figures: dict[str, Any]) -> dict[str, Any]:
+    """The row of an ensemble: it has the parameters of all, and took the time of all."""
+    costs = ("parameters", "trainable_parameters", "total_seconds")
+    added = {key: sum(row[key] or 0 for row in rows) for key in costs}
+    shown = {figure: figures[figure] for figure in rows[0]["figures"] if figure in figures}
+    told = {"name": name, "path": "", "model": "all of the others", "figures": shown, "seed": "–", "behind_best": False}
+    return rows[0] | added | dict.fromkeys(("samples_per_second", "tokens_per_second")) | told
 
 
 def _row(run: Run, name: str, figures: list[str]) -> dict[str, Any]:
@@ -186,4 +216,6 @@ def sentence(data: dict[str, Any]) -> str:
     level = [row["name"] for row in others if not row["behind_best"]]
     if not level:
         return f"{best['name']} is best, significantly so against each of the others."
-    return f"{best['name']} has the best figure; these rows do not tell it from {', '.join(level)}."
+    near = next(pair for pair in data["pairs"] if pair["second"] == level[0])  # the first pairs are those of the best
+    told = f"{best['name']} has the best figure; these rows do not tell it from {', '.join(level)}."
+    return told + wording.power(near, data["n"], data["figure"])
