@@ -135,7 +135,7 @@ def _pieces(run: Run, trust_remote_code: bool) -> Pieces:
     tokenizer = read_tokenizer(run.model_path, run.path, trust_remote_code)
 
     def pieces(texts: list[str]) -> np.ndarray:
-        return np.array([len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]])
+        return np.array([len(ids) for ids in tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]])
 
     return pieces
 

@@ -15,7 +15,7 @@ from hfkit.inference.readers import open_rows
 from hfkit.runs.run import Run
 from hfkit.training.test_split import TEXT_KEPT, VALIDATION
 
-SAMPLE = 2000
+SAMPLE = 1000
 """Texts that are read again: enough for the tests, and seconds whatever the file's size."""
 
 REGULAR = 5000
