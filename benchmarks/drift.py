@@ -1,4 +1,4 @@
-"""Is a monitor quiet where nothing changed, and awake where something did? Windows of reviews of a model that knows films.
+"""Is a monitor quiet where nothing changed, and awake where something did? Windows of reviews, of a model of films.
 
 A bidirectional LSTM learns 3,000 reviews; 500 windows of others of the same kind count false alarms, alone and in
 rows of ten looks; windows of 500 rows of six other kinds count how often they are seen. Nothing of it is timed.
@@ -31,7 +31,7 @@ def typos(text: str, rng: random.Random, share: float = 0.2) -> str:
 
 
 def main(pairs: int = 500, quick: bool = False) -> bool:
-    """Print the shares; within the limit when alarms are no more than asked for and every change is seen 9 times in 10."""
+    """Print the shares; within the limit when alarms are as rare as asked for and a change is seen 9 times in 10."""
     import hfkit
     from hfkit.evaluation.drift.shift import look_alpha
     from hfkit.inference.monitor import window
