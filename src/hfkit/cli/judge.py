@@ -6,6 +6,7 @@ from typing import Any
 
 from hfkit.base.errors import HfkitError
 from hfkit.cli import add_command, late
+from hfkit.cli.monitor import monitor_command
 from hfkit.cli.prove import PROVE_HELP
 from hfkit.cli.summary import summary_command
 from hfkit.cli.use import TRUST_HELP
@@ -34,6 +35,7 @@ def judge_commands(commands: Any) -> None:
     verify = add_command(commands, "verify", _verify, "whether a run's files are those written, by hash")
     verify.add_argument("run_folder", metavar="RUN", type=Path)
     summary_command(commands)
+    monitor_command(commands)
 
 
 def parse_evaluate(flags: list[str]) -> argparse.Namespace:

@@ -26,7 +26,7 @@ def use_commands(commands: Any) -> None:
     predict.add_argument("--output", help="the file to write, in the format of its ending (default: the screen, for -)")
     predict.add_argument("--text_column", help="the column with the text; found by name when not given")
     predict.add_argument("--text_pair_column", help="the column with the second text of a pair")
-    _add_group(predict, FileArguments)
+    add_group(predict, FileArguments)
     predict.add_argument("--skip_bad_rows", action="store_true", help="give a row without a text no answer, counted")
     predict.add_argument(
         "--output_format",
@@ -58,7 +58,7 @@ def use_commands(commands: Any) -> None:
     prompts.add_argument("--input", help="prompts: .txt (one a line), JSON lines, CSV, Parquet; - reads one a line")
     generate.add_argument("--output", help="of --input: the file to write (default: JSON lines on the screen)")
     generate.add_argument("--prompt_column", help="the column with the prompts or chats; found by name when not given")
-    _add_group(generate, FileArguments)
+    add_group(generate, FileArguments)
     generate.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
 
     chat = add_command(commands, "chat", _chat, "talk with a chat model; Ctrl-D ends")
@@ -105,7 +105,7 @@ def _search_commands(commands: Any) -> None:
     retrieve.add_argument("--qrels", help="judgements, as BEIR has them: shows the figures of what was found")
     for name, parser in (("index", index), ("retrieve", retrieve)):
         parser.add_argument("--text_column", help="the column with the text; found by name when not given")
-        _add_group(parser, FileArguments)
+        add_group(parser, FileArguments)
         parser.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
         parser.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
         parser.set_defaults(run=partial(_search, name))
@@ -124,12 +124,12 @@ def train_commands(commands: Any) -> None:
 def _add_generation(parser: argparse.ArgumentParser) -> None:
     """What both commands of language models take."""
     parser.add_argument("run_folder", metavar="RUN", help="a run, a model folder, an adapter or a Hub id")
-    _add_group(parser, GenerationArguments)
+    add_group(parser, GenerationArguments)
     parser.add_argument("--revision", help="commit, tag or branch of a Hub id")
     parser.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
 
 
-def _add_group(parser: argparse.ArgumentParser, group: type) -> None:
+def add_group(parser: argparse.ArgumentParser, group: type) -> None:
     """The flags of a group of knobs. A switch takes no value, which may be the command's RUN; none is the model's."""
     hints = get_type_hints(group)
     for field in fields(group):
