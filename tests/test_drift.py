@@ -86,7 +86,7 @@ def _claims(rng: np.random.Generator, rows: int, over: float = 1.6) -> tuple[np.
 def test_an_estimate_without_labels_is_close_and_its_interval_holds() -> None:
     rng, inside, off = np.random.default_rng(3), 0, []
     for _ in range(200):
-        known = worth.Confidence.fit(*_claims(rng, 400))
+        known = worth.Chance.fit(*_claims(rng, 400))
         claimed, right = _claims(rng, 500)
         value, low, high = known.accuracy(claimed)
         inside += low <= right.mean() <= high
@@ -98,8 +98,8 @@ def test_an_estimate_without_labels_is_close_and_its_interval_holds() -> None:
 
 def test_too_few_rows_tell_nothing_of_a_probability() -> None:
     with pytest.raises(HfkitError, match="49 validation rows are too few"):
-        worth.Confidence.fit(np.full(49, 0.9), np.ones(49, dtype=bool))
-    sure = worth.Confidence.fit(np.full(60, 0.99), np.ones(60, dtype=bool))
+        worth.Chance.fit(np.full(49, 0.9), np.ones(49, dtype=bool))
+    sure = worth.Chance.fit(np.full(60, 0.99), np.ones(60, dtype=bool))
     assert 0.9 < sure.accuracy(np.full(100, 0.99))[0] < 1
 
 

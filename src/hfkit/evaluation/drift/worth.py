@@ -12,7 +12,7 @@ FEWEST = 50
 
 
 @dataclass(frozen=True)
-class Confidence:
+class Chance:
     """What a claimed probability is worth: the chance of being right is sigmoid(a logit(claimed) + b).
 
     Two numbers, fitted on validation rows by maximum likelihood (Platt 1999), with their covariance."""
@@ -22,7 +22,7 @@ class Confidence:
     covariance: np.ndarray  # (2, 2)
 
     @classmethod
-    def fit(cls, claimed: np.ndarray, right: np.ndarray) -> "Confidence":
+    def fit(cls, claimed: np.ndarray, right: np.ndarray) -> "Chance":
         """Of (rows,) claimed probabilities and whether each answer was right. Raises HfkitError: too few rows."""
         if len(claimed) < FEWEST:
             what = f"{len(claimed)} validation rows are too few to know what a probability is worth"
@@ -39,7 +39,7 @@ class Confidence:
                 break
         return cls(float(weights[0]), float(weights[1]), np.linalg.inv(information))
 
-    def chance(self, claimed: np.ndarray) -> np.ndarray:
+    def of(self, claimed: np.ndarray) -> np.ndarray:
         """The chance of being right of each claimed probability, (rows,)."""
         return _sigmoid(_inputs(claimed) @ np.array([self.a, self.b]))
 
@@ -47,7 +47,7 @@ class Confidence:
         """The share that will be right of rows with these claims (CBPE), and the ends of its 95 % interval: of which
         rows came, and of what validation does not tell. It holds where a claim still means what it meant: not on rows
         of another kind."""
-        chance = self.chance(claimed)
+        chance = self.of(claimed)
         slope = ((chance * (1 - chance))[:, None] * _inputs(claimed)).mean(axis=0)
         variance = (chance * (1 - chance)).mean() / len(chance) + slope @ self.covariance @ slope
         value, half = float(chance.mean()), 1.96 * math.sqrt(variance)

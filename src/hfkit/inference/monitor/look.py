@@ -25,9 +25,9 @@ def look(
     assert reference.truth is not None
     shifts = shift.judged(_shifts(reference, window, len(names), tested, pieces), alpha)
     right = reference.answer == reference.truth
-    confidence = worth.Confidence.fit(reference.claimed, right)
+    chance = worth.Chance.fit(reference.claimed, right)
     drifted = [one.name for one in shifts if one.drifted]
-    value, low, high = confidence.accuracy(window.claimed)
+    value, low, high = chance.accuracy(window.claimed)
     shares = worth.class_shares(reference.truth, reference.answer, window.counts(len(names)))
     found: dict[str, Any] = {
         "rows": len(window),
@@ -40,7 +40,7 @@ def look(
         "validation_accuracy": float(right.mean()),
         "test_accuracy": float(tested.mean()),
         "accuracy": None,
-        "to_label": [] if window.truth is not None else worth.to_label(confidence.chance(window.claimed)).tolist(),
+        "to_label": [] if window.truth is not None else worth.to_label(chance.of(window.claimed)).tolist(),
     }
     if window.truth is not None and (known := window.truth >= 0).any():
         same = window.answer[known] == window.truth[known]
