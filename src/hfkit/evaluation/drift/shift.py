@@ -14,7 +14,7 @@ that can be told apart beyond a half. With 100,000 rows every difference is sign
 
 
 OPENING = 500
-"""Signs at the beginning of a text that say what kind it is."""
+"""Characters at the beginning of a text that say what kind it is."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ def contents(before: Sequence[str], after: Sequence[str], seed: int = 0) -> Shif
     """Of texts: whether a classifier learns to tell one sample from the other, judged on the halves that it did not
     learn from (Lopez-Paz and Oquab 2017): the test of Mann and Whitney on its scores there.
 
-    Two to four signs in a row are what it reads, so that it holds for a language without spaces, of the first `OPENING`
-    signs of a text: its length is another test's. The size is 0 where it guesses, and 1 where it is always right."""
+    Two to four characters in a row are what it reads, so that it holds for a language without spaces, of the first
+    `OPENING` of a text: its length is another test's. The size is 0 where it guesses, and 1 where it is always right."""
     from sklearn.feature_extraction.text import HashingVectorizer
     from sklearn.linear_model import LogisticRegression
 

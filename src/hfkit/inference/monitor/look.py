@@ -10,6 +10,9 @@ from hfkit.evaluation.drift.shift import Shift
 from hfkit.evaluation.stats import wilson
 from hfkit.inference.monitor.window import Window
 
+CLEARLY = 0.001
+"""The p-value below which classes' shares alone do not explain a drift."""
+
 Pieces = Callable[[list[str]], np.ndarray]
 """How many tokens each text is, (texts,)."""
 
@@ -29,6 +32,8 @@ def look(
     drifted = [one.name for one in shifts if one.drifted]
     value, low, high = chance.accuracy(window.claimed)
     shares = worth.class_shares(reference.truth, reference.answer, window.counts(len(names)))
+    if shares is not None and drifted and not _explain(reference, window, [share[0] for share in shares]):
+        shares = None
     found: dict[str, Any] = {
         "rows": len(window),
         "alpha": alpha,
@@ -49,6 +54,21 @@ def look(
     return found
 
 
+def _explain(reference: Window, window: Window, shares: list[float]) -> bool:
+    """Whether the drift is that of classes' shares alone: validation rows with these are claimed and written alike."""
+    assert reference.truth is not None
+
+    def kept(truth: np.ndarray) -> np.ndarray:
+        wanted = np.array(shares) / np.maximum(np.bincount(truth, minlength=len(shares)), 1)
+        return np.random.default_rng(0).random(len(truth)) < wanted[truth] / wanted.max()
+
+    alike = [shift.values("", "", reference.claimed[kept(reference.truth)], window.regular)]
+    if reference.texts and window.texts:
+        rows = np.flatnonzero(kept(reference.truth[reference.sample]))
+        alike.append(shift.contents([reference.texts[row] for row in rows], window.texts))
+    return not any(one.drifted for one in shift.judged(alike, CLEARLY))
+
+
 def _shifts(reference: Window, window: Window, classes: int, tested: np.ndarray, pieces: Pieces | None) -> list[Shift]:
     found = [
         shift.shares("answers", "labels that are answered", reference.counts(classes), window.counts(classes)),
@@ -58,8 +78,8 @@ def _shifts(reference: Window, window: Window, classes: int, tested: np.ndarray,
         before, after = (np.array([len(text) for text in texts]) for texts in (was, now))
         each = (100 * pieces(texts) / np.maximum(signs, 1) for texts, signs in ((was, before), (now, after)))
         found += [
-            shift.values("length", "signs of a text", before, after),
-            shift.values("pieces", "tokens for 100 signs", *each),
+            shift.values("length", "characters of a text", before, after),
+            shift.values("pieces", "tokens for 100 characters", *each),
             shift.contents(was, now),
         ]
     if window.truth is not None and (known := window.truth >= 0).any():

@@ -37,10 +37,10 @@ def monitor(
 ) -> dict[str, Any]:
     """Answer the rows of a file or the pictures of a folder and say whether they are of the kind that the run knows.
 
-    Tests of what is answered, how surely, and, of texts, of lengths, of tokens for 100 signs and of what is written are
-    corrected for each other and for all looks before: `alpha` is the chance that any of them ever is wrong where
-    nothing changes. Without labels the accuracy is estimated; where drift is found that is no estimate but a bound at
-    best, and `rows_to_label.csv` has the rows whose labels would tell. With `label_column` the accuracy is counted.
+    Tests of what is answered, how surely, and, of texts, of lengths, of tokens for 100 characters and of what is
+    written are corrected for each other and for all looks before: `alpha` is the chance that any of them ever is wrong
+    where nothing changes. Without labels the accuracy is estimated; where drift is found that is worth nothing, and
+    `rows_to_label.csv` has the rows whose labels would tell. With `label_column` the accuracy is counted.
 
     Writes `answers.parquet`, `monitor.json`, `monitor.html` and a line of `history.jsonl` to `output`, by default
     `monitor` in the run.
@@ -109,9 +109,11 @@ def worth(found: dict[str, Any]) -> list[str]:
     ends = f"{estimate['low']:.3f} to {estimate['high']:.3f}"
     if not drifted:
         return [*said, f"Estimated accuracy, without labels: {estimate['value']:.3f} ({ends})."]
-    said.append(f"Where rows drift an estimate is none: at most {estimate['value']:.3f} of the answers are right.")
-    if found.get("rows_to_label"):
-        said.append(f"Label the {found['rows_to_label']:,} rows of {TO_LABEL}: they tell it to within 3 points.")
+    claims = f"{estimate['value']:.3f}, if claims still meant what they did in validation"
+    said.append(f"Where rows drift an estimate is none: it would say {claims}.")
+    if rows := found.get("rows_to_label"):
+        width = f"{100 * 1.96 * 0.5 / rows**0.5:.1f} points"
+        said.append(f"Label the {counted(rows, 'row')} of {TO_LABEL}: they tell it to within {width}.")
     return said
 
 
@@ -157,10 +159,11 @@ def _page(found: dict[str, Any], looks: list[dict[str, Any]]) -> str:
     from hfkit.report.page import templates
     from hfkit.report.svg import Plot
 
-    plot = Plot("Accuracy by look", (1, max(2, len(looks))), (0, 1), "look", "accuracy").grid(range(1, len(looks) + 1))
-    for place, one in enumerate(looks, start=1):
-        worth_, kind = one["accuracy"] or one["estimated_accuracy"], "s1" if one["drift"] else "s0"
-        plot.whisker(place, worth_["low"], worth_["high"], kind).dots([(place, worth_["value"])], kind)
-    plot.names([("quiet", "s0"), ("drift", "s1")])
+    plot = Plot("Accuracy by look", (0.5, len(looks) + 0.5), (0, 1), "look", "accuracy").grid(range(1, len(looks) + 1))
+    for one in looks:
+        found_, kind = one["accuracy"] or one["estimated_accuracy"], "s1" if one["drift"] else "s0"
+        if one["accuracy"] or not one["drift"]:
+            plot.whisker(one["look"], found_["low"], found_["high"], kind).dots([(one["look"], found_["value"])], kind)
+    plot.names([("quiet", "s0"), ("drift, by labels", "s1")])
     template = templates().get_template("monitor.html.jinja")
     return template.render(found=found, looks=looks, sentences=worth(found), plot=plot.svg())
