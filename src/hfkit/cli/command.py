@@ -33,7 +33,7 @@ GROUPS = {
 }
 """The commands, as the help shows them."""
 
-NEED_RUNS = ("evaluate", "report", "compare", "verify", "push", "push-space")
+NEED_RUNS = ("evaluate", "calibrate", "report", "compare", "verify", "push", "push-space")
 """Commands about runs. The others that name one take any model."""
 
 

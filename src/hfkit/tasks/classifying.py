@@ -1,34 +1,13 @@
 """ClassifyingPipeline: what the pipelines for texts and for images share, a lower precision and float32's labels."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
 
-import pyarrow as pa
 import torch
 
 from hfkit.data.labels.problem import MULTI, REGRESSION
 from hfkit.inference.answering import CLOSE, AnsweringPipeline
 from hfkit.tasks.classification import Classification
-
-
-def answer_types(problem_type: str) -> dict[str, pa.DataType]:
-    """The columns of answers and what they are stored as in Parquet: a first chunk may hold none, or no label, to take
-    their types from."""
-    if problem_type == REGRESSION:
-        return {"value": pa.float64()}
-    label, score = pa.string(), pa.float64()
-    several = problem_type == MULTI
-    return {"label": pa.list_(label) if several else label, "score": pa.list_(score) if several else score}
-
-
-def answer_of(ranked: Sequence[Mapping[str, Any]], problem_type: str) -> dict[str, Any]:
-    """What these columns hold of labels with their scores, the best first: it, or those of at least a half."""
-    if problem_type == REGRESSION:
-        return {"value": ranked[0]["score"]}
-    if problem_type == MULTI:
-        kept = [one for one in ranked if one["score"] >= 0.5]
-        return {key: [one[key] for one in kept] for key in ("label", "score")}
-    return dict(ranked[0])
 
 
 class ClassifyingPipeline(AnsweringPipeline):
@@ -42,7 +21,8 @@ class ClassifyingPipeline(AnsweringPipeline):
     reading: Classification
 
     def settle(self, reading: Classification, mixed_precision: str, exact: bool = False) -> None:
-        super().settle(reading, mixed_precision, exact or reading.problem_type == REGRESSION)
+        ruled = bool({"thresholds", "costs"} & set(reading.calibration or ()))
+        super().settle(reading, mixed_precision, exact or reading.problem_type == REGRESSION or ruled)
 
     def logits(self, rows: Sequence[Any], batch_size: int | None = None) -> torch.Tensor:
         """(rows, labels) in float32 on the CPU, in the order of `rows`."""
@@ -54,8 +34,24 @@ class ClassifyingPipeline(AnsweringPipeline):
 
     def said(self, answer: torch.Tensor, options: dict[str, Any]) -> Any:
         """Labels with their scores, as upstream makes them of logits."""
+        if self.reading.calibration and options.get("function_to_apply") is None:
+            return self.calibrated(answer, options)
         outputs: Any = {"logits": answer[None]}  # declared to be a ModelOutput, of which upstream reads this alone
         return self.postprocess(outputs, **options)
+
+    def calibrated(self, answer: torch.Tensor, options: dict[str, Any]) -> Any:
+        """As `said`, of the calibrated probabilities."""
+        found, several = self.reading.predictions(answer[None]), self.reading.problem_type == MULTI
+        chosen, scores = found["prediction"][0].tolist(), found["probabilities"][0].tolist()
+        names = self.model.config.id2label
+        ranked = [{"label": names[k], "score": score} for k, score in enumerate(scores)]
+        if several:
+            ranked = [one | {"holds": bool(held)} for one, held in zip(ranked, chosen, strict=True)]
+        order = sorted(range(len(ranked)), key=lambda k: (several or k != chosen, -scores[k]))
+        ranked = [ranked[k] for k in order]
+        if "top_k" not in options and self.usual is None:
+            return ranked[0]
+        return ranked[: options.get("top_k", self.usual)]
 
     def decided(self, run: Callable[[list[int] | None, torch.dtype | None], torch.Tensor]) -> torch.Tensor:
         """The logits, float32's where a lower precision could have turned a label. `run` computes the rows at these
@@ -69,7 +65,7 @@ class ClassifyingPipeline(AnsweringPipeline):
 
     def _close(self, logits: torch.Tensor) -> list[int]:
         """Rows whose label a lower precision could have turned."""
-        probabilities = self.reading.predictions(logits)["probabilities"]
+        probabilities = self.reading.calibrated(None).predictions(logits)["probabilities"]
         if self.reading.problem_type == MULTI:
             close = ((probabilities - 0.5).abs() < CLOSE / 2).any(dim=1)
         else:
