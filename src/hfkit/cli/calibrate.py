@@ -8,7 +8,6 @@ from hfkit.base.errors import HfkitError
 from hfkit.cli import add_command, late
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
     from hfkit.runs.run import Run
@@ -24,7 +23,9 @@ def calibrate_command(commands: Any) -> None:
     parser = add_command(commands, "calibrate", run, what)
     parser.add_argument("run_folder", metavar="RUN", type=Path, help="a finished run")
     ways = ("auto", "temperature", "platt", "isotonic")
-    auto = "auto: the best of them on rows that it was not fitted on; platt is of several labels, isotonic of 1,000 rows"
+    auto = (
+        "auto: the best of them on rows that it was not fitted on; platt is of several labels, isotonic of 1,000 rows"
+    )
     parser.add_argument("--method", default="auto", choices=ways, help=f"{auto} (default)")
     rules = "answer other labels than the likeliest: f1, by thresholds that make it best; cost, by --costs"
     parser.add_argument("--optimize", choices=("f1", "cost"), help=rules)
@@ -76,8 +77,6 @@ def _chosen(run: "Run", task: Any, method: str, rule: dict[str, Any], costs: Pat
     from hfkit.evaluation.stats import groups_of
     from hfkit.runs.run import reading
 
-    if costs is not None:
-        rule = _rule(costs, task)
     table = run.table("validation.parquet")
     if table is None:
         fix = f"hfkit evaluate {run.path} --split validation makes it from the data of the run"
@@ -86,8 +85,12 @@ def _chosen(run: "Run", task: Any, method: str, rule: dict[str, Any], costs: Pat
         probabilities, labels = as_array(table["probabilities"]), as_array(table["label"])
         groups = groups_of(table)
     if seen := _seen(run, table):
-        what = f"{seen:,} of the {len(table):,} validation rows stood in training: the model is surer there than elsewhere"
+        what = (
+            f"{seen:,} of the {len(table):,} validation rows stood in training: the model is surer there than elsewhere"
+        )
         raise HfkitError(what, where=str(run.path / "validation.parquet"), fix="train without --keep_duplicates")
+    if costs is not None:
+        rule = _rule(costs, list(task.labels), several=labels.ndim == 2)
     return calibration(probabilities, labels, np.arange(len(table)) if groups is None else groups, method, rule)
 
 
@@ -170,7 +173,7 @@ def _applied(own: "pa.Table", task: Any) -> "pa.Table":
     several = as_array(own["label"]).ndim == 2
     probabilities = scaled(task.calibration, logits_of(as_array(own["probabilities"]), several), several)
     rule = decided(task.calibration, probabilities, several)
-    new = {"probabilities": pa.array(list(np.float32(probabilities)), type=own["probabilities"].type)}
+    new = {"probabilities": pa.array(list(probabilities.astype(np.float32)), type=own["probabilities"].type)}
     new |= {} if rule is None else {"prediction": pa.array(list(rule), type=own["prediction"].type)}
     table = own
     for name, values in new.items():
@@ -182,6 +185,7 @@ def _applied(own: "pa.Table", task: Any) -> "pa.Table":
 def _told(calibration: dict[str, Any] | None, found: dict[str, Any], changed: int, run: "Run") -> list[str]:
     """What was chosen, and the test figures before and after."""
     from hfkit.evaluation import wording
+    from hfkit.evaluation.confidence.promised import passed
 
     if calibration is None:
         return [f"{run.path}: as it was before it was calibrated"]
@@ -198,29 +202,31 @@ def _told(calibration: dict[str, Any] | None, found: dict[str, Any], changed: in
             cells = [[wording.number(at[name]["value"], name), wording.interval(at[name], name)] for at in (old, found)]
             rows.append([wording.title(name), *cells[0], *cells[1]])
     lines += wording.aligned(rows)
-    lines.append(f"\n{changed:,} labels of {found[primary]['n']:,} test rows changed" if changed else "\nno label changed")
-    shares = {accuracy: [s for _, low, s in calibration.get("promised", []) if low >= accuracy] for accuracy in (0.9, 0.95, 0.99)}
-    lines += [f"hfkit predict --accuracy {at:g} answers about {100 * max(s):.0f} % of the rows" for at, s in shares.items() if s]
+    lines.append(
+        f"\n{changed:,} labels of {found[primary]['n']:,} test rows changed" if changed else "\nno label changed"
+    )
+    for accuracy in (0.9, 0.95, 0.99):
+        if kept := passed(accuracy, calibration.get("promised", [])):
+            lines.append(f"hfkit predict --accuracy {accuracy:g} answers about {100 * kept[2]:.0f} % of the rows")
     return lines
 
 
-def _rule(path: Path, task: Any) -> dict[str, Any]:
+def _rule(path: Path, labels: list[str], several: bool) -> dict[str, Any]:
     """What --costs says, as a calibration keeps it. Raises HfkitError: a label is missing or unknown, or a cost is no
     number."""
     import numpy as np
 
-    from hfkit.config import FileArguments
-    from hfkit.data.labels.problem import MULTI
     from hfkit.data.readers import read_table
     from hfkit.evaluation.confidence.thresholds import of_costs
 
-    table, labels = read_table(path, FileArguments()), list(task.labels)
-    several = task.problem_type == MULTI
+    table = read_table(path)
     first, *columns = table.columns
     rows = {str(name): place for place, name in enumerate(table.column(first))}
     wanted = ["missed", "wrong"] if several else labels
     if sorted(rows) != sorted(labels) or sorted(columns) != sorted(wanted):
-        what = f"A cost table has a row for each of {', '.join(labels)}, and after their names columns {', '.join(wanted)}"
+        what = (
+            f"A cost table has a row for each of {', '.join(labels)}, and after their names columns {', '.join(wanted)}"
+        )
         raise HfkitError(what, where=str(path), fix=f"it has rows {', '.join(rows)} and columns {', '.join(columns)}")
     try:
         numbers = np.array([[float(table.column(name)[rows[label]]) for name in wanted] for label in labels])

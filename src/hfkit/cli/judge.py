@@ -43,7 +43,7 @@ def parse_evaluate(flags: list[str]) -> argparse.Namespace:
     parser = DataParser("hfkit evaluate", usage, EVALUATE_HELP)
     parser.add_argument("run_folder", metavar="RUN", help="a finished run, or user/name of a published one")
     own = "the run's own validation rows, into its validation.parquet: what hfkit calibrate reads, for an old run"
-    split = parser.add_argument("--split", choices=("validation",), help=own)
+    parser.add_argument("--split", choices=("validation",), help=own)
     if any(flag.partition("=")[0] == "--split" for flag in flags):
         parser._option_string_actions["--dataset"].required = False
     parser.add_argument("--output", help="a folder for metrics.json and predictions.parquet")

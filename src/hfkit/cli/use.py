@@ -77,7 +77,9 @@ def _add_confidence(predict: argparse.ArgumentParser) -> None:
     """How sure a classifier's answer must be."""
     unset: Any = {"type": float, "default": argparse.SUPPRESS}
     predict.add_argument("--min_confidence", **unset, help="leave a label empty that is less probable, such as 0.9")
-    what = "leave labels empty until the others are right so often, such as 0.95; of a run that hfkit calibrate has read"
+    what = (
+        "leave labels empty until the others are right so often, such as 0.95; of a run that hfkit calibrate has read"
+    )
     predict.add_argument("--accuracy", **unset, help=what)
     predict.add_argument("--sets", **unset, help="add labels, which hold the right one so often, such as 0.9; likewise")
     how = "of --sets: lac, the smallest, some empty; or aps, larger where a row is hard (default: lac)"

@@ -16,9 +16,13 @@ class ClassifyingPipeline(AnsweringPipeline):
     With `mixed_precision="auto"` the model runs under bf16 autocast where the hardware computes it, and the rows whose
     decision is close (the two best probabilities less than 0.05 apart; for a multi-label model, a probability less than
     0.025 from a half) run again in float32: so labels are float32's, and other rows' scores differ in the second or
-    third digit. Regressions, which have no labels to keep, run in float32."""
+    third digit. Regressions, which have no labels to keep, run in float32, and so do models with thresholds.
+
+    Scores are as `hfkit calibrate` made them, unless a call names its function. Where thresholds were chosen, the label
+    that is answered comes first; of several labels, `holds` says of each whether it is."""
 
     reading: Classification
+    usual: ClassVar[int | None] = None  # labels that upstream gives by default; None: the first, and not in a list
 
     def settle(self, reading: Classification, mixed_precision: str, exact: bool = False) -> None:
         ruled = bool({"thresholds", "costs"} & set(reading.calibration or ()))
@@ -43,7 +47,7 @@ class ClassifyingPipeline(AnsweringPipeline):
         """As `said`, of the calibrated probabilities."""
         found, several = self.reading.predictions(answer[None]), self.reading.problem_type == MULTI
         chosen, scores = found["prediction"][0].tolist(), found["probabilities"][0].tolist()
-        names = self.model.config.id2label
+        names = self.reading.labels
         ranked = [{"label": names[k], "score": score} for k, score in enumerate(scores)]
         if several:
             ranked = [one | {"holds": bool(held)} for one, held in zip(ranked, chosen, strict=True)]

@@ -20,9 +20,9 @@ class Confident:
     or `value` of a regression.
 
     `min_confidence` leaves a label empty whose probability is lower. `accuracy` leaves as many empty as it takes for
-    the others to be right that often, by a bound that `hfkit calibrate` kept: see `hfkit.evaluation.confidence.
-    promised`. `sets` adds `labels`, which hold the right one that often, by `set_method`: lac or aps. Raises HfkitError:
-    the model has no such thing, or was not calibrated."""
+    the others to be right that often, by the bounds of `evaluation.confidence.promised` that `hfkit calibrate` kept.
+    `sets` adds `labels`, which hold the right one that often, by `set_method`: lac or aps. Raises HfkitError: the model
+    has no such thing, or was not calibrated."""
 
     def __init__(
         self,
@@ -85,14 +85,14 @@ def _promised(task: Classification, accuracy: float) -> float:
         raise HfkitError(f"No accuracy can be promised of this model: {why}", where=f"--accuracy {accuracy}", fix=fix)
     assert task.calibration is not None
     known = task.calibration["promised"]
-    start = promised.start_for(accuracy, known)
-    if start is None:
-        best = max(low for _, low, _ in known)
+    kept = promised.passed(accuracy, known)
+    if kept is None:
+        best = max(known[at][1] for at in range(len(known)) if promised.passed(known[at][1], known))
         what = f"Of the validation rows no share is sure to be right so often; {best:.3f} is the most for any"
         raise HfkitError(what, where=f"--accuracy {accuracy}", fix=f"ask for {int(best * 1000) / 1000:g} or less")
-    share = max(share for begin, low, share in known if begin == start)
-    print(f"--accuracy {accuracy:g}: about {100 * share:.0f} % of rows like the validation's are answered", file=sys.stderr)
-    return start
+    told = f"--accuracy {accuracy:g}: about {100 * kept[2]:.0f} % of rows like the validation's are answered"
+    print(told, file=sys.stderr)
+    return kept[0]
 
 
 def _limit(task: Classification, share: float, method: str) -> float | None:

@@ -1,9 +1,9 @@
 """Conformal: sets of labels that hold the right one as often as asked for, whatever the model is.
 
 Split conformal prediction on rows that the model did not learn from: a new row's set holds its label with at least the
-probability asked for, over draws of both. LAC (Sadinle et al. 2019, https://arxiv.org/abs/1609.00451) makes the smallest
-sets, some of them empty; APS (Romano et al. 2020, https://arxiv.org/abs/2006.02544) makes larger ones of rows that are
-hard. Equal to MAPIE's.
+probability asked for, over draws of both. LAC (Sadinle et al. 2019, https://arxiv.org/abs/1609.00451) makes the
+smallest sets, some of them empty; APS (Romano et al. 2020, https://arxiv.org/abs/2006.02544) larger ones, of rows that
+are hard. Equal to MAPIE's.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """Scaling: logits made into probabilities that are as often right as they say. The likeliest label stays.
 
-A temperature divides the logits of a row (Guo et al. 2017, https://arxiv.org/abs/1706.04599); of several labels each has
-its own, or a line of its own (Platt 1999). Isotonic regression (Zadrozny and Elkan 2002) is of the likeliest label's
-probability alone: the others share what is left as they did, and none of them overtakes it.
+A temperature divides the logits of a row (Guo et al. 2017, https://arxiv.org/abs/1706.04599); of several labels each
+has its own, or a line of its own (Platt 1999). Isotonic regression (Zadrozny and Elkan 2002) is of the likeliest
+label's probability alone: the others share what is left as they did, and none of them overtakes it.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,16 +35,18 @@ def methods(labels: np.ndarray) -> list[str]:
 
 
 def fitted(method: str, logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """A calibration by the log loss of these rows (isotonic: by squared error). A row's weight of one half is put on
-    changing nothing, so that rows without a mistake do not make a model that is never wrong."""
+    """A calibration by the log loss of these rows (isotonic: by squared error). As in Platt's, one more row is counted
+    in which anything may be right, so that rows without a mistake do not make a model that is never wrong."""
     if method == "none":
         return {"method": method}
     if labels.ndim == 2:
         found = [_line(logits[:, k], labels[:, k], method == "platt") for k in range(labels.shape[1])]
         return {"method": method, "scale": [one[0] for one in found], "offset": [one[1] for one in found]}
     if method == "temperature":
-        rows = np.arange(len(labels))
-        loss = _minimum(lambda a: -log_softmax(logits * np.exp(a[0]), axis=1)[rows, labels].sum() + a[0] ** 2 / 2, 1)
+        count, classes = logits.shape
+        target = np.full(logits.shape, 1 / (count + 1) / classes)
+        target[np.arange(count), labels] += count / (count + 1)
+        loss = _minimum(lambda a: -(target * log_softmax(logits * np.exp(a[0]), axis=1)).sum(), 1)
         return {"method": method, "temperature": float(np.exp(-loss[0]))}
     from sklearn.isotonic import IsotonicRegression  # takes a second to import
 
@@ -58,11 +60,11 @@ def _line(logits: np.ndarray, labels: np.ndarray, with_offset: bool) -> tuple[fl
     """Scale and offset of one label's logits; of a label that is too rare, or too common, 1 and 0."""
     if min(labels.sum(), len(labels) - labels.sum()) < OF_LABELS:
         return 1.0, 0.0
-    sign = 2 * labels - 1
+    target = (labels.astype(np.float64) * len(labels) + 0.5) / (len(labels) + 1)
 
     def loss(a: np.ndarray) -> float:
-        offset = a[1] if with_offset else 0.0
-        return float(-log_expit(sign * (logits * np.exp(a[0]) + offset)).sum() + (a**2).sum() / 2)
+        found = logits * np.exp(a[0]) + (a[1] if with_offset else 0.0)
+        return float(-(target * log_expit(found) + (1 - target) * log_expit(-found)).sum())
 
     found = _minimum(loss, 2)
     return float(np.exp(found[0])), float(found[1]) if with_offset else 0.0

@@ -39,9 +39,10 @@ def predict(
     The output has a row a picture: `file` (the path below the folder), `label` and `score` (`value` for a regression;
     lists in a multi-label problem), and `problem`, which says why a picture got no answer and is empty else. Those are
     listed on standard error too. Hidden files, symbolic links and what is no picture are left out, counted there.
-    `workers` processes decode, by default one for each core but one, at most 8. How sure an answer must be, and sets
-    of labels: see `Confident`; for the others see `hfkit.inference.predict_file`. Of `PredictArguments` a table's dialect is refused, and all but `disable_tqdm` is of
-    no use. Raises HfkitError: there is no picture, or what the writers raise."""
+    `workers` processes decode, by default one for each core but one, at most 8. How sure an answer must be, and sets of
+    labels: see `Confident`; for the others see `hfkit.inference.predict_file`. Of `PredictArguments` a table's dialect
+    is refused, and all but `disable_tqdm` is of no use. Raises HfkitError: there is no picture, or what the writers
+    raise."""
     how = PredictArguments.taken(model, options)
     pictures = Pictures.below(Path(input), model, how)
     classify = model if isinstance(model, ImageClassificationPipeline) else pipeline(model, **options)

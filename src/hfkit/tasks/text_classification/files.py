@@ -30,8 +30,8 @@ def predict(
 ) -> int:
     """Classify every row of a file, and write it with the answer beside it: `label` and `score` (`value` for a
     regression), or `predicted_label` and so on where the file has columns of these names. In a multi-label problem both
-    are lists, of the labels that are answered. How sure an answer must be, and sets of labels: see `Confident`. CSV cells that a spreadsheet would take for a
-    formula get an apostrophe in front, counted.
+    are lists, of the labels that are answered. How sure an answer must be, and sets of labels: see `Confident`. CSV
+    cells that a spreadsheet would take for a formula get an apostrophe in front, counted.
 
     With `candidate_labels` a model of pairs says which of them follows from a text, see `ZeroShotPipeline`, in the
     sentence that `hypothesis_template` puts around a label. `input` is a .csv, .tsv, .jsonl or .parquet file, or `-`
@@ -43,7 +43,7 @@ def predict(
     how = PredictArguments.taken(model, options)
     with open_rows(input, how) as source:
         made = (TextClassificationPipeline, ZeroShotPipeline)
-        classify = model if isinstance(model, made) else pipeline(model, **options)
+        classify: Any = model if isinstance(model, made) else pipeline(model, **options)
         zero_shot = isinstance(classify, ZeroShotPipeline)
         if zero_shot and (min_confidence or accuracy or sets):
             what = "Labels that nobody trained have no probability that was made true"
