@@ -111,7 +111,8 @@ def test_a_row_is_not_scaled_by_its_own_label() -> None:
 
 
 # What MAPIE 1.6.0 gives: SplitConformalClassifier(prefit=True, random_state=0), conformalized on `rows(0, 60)`, of
-# `rows(1000, 12)`, with include_last_label=True for APS: the score up to which labels are taken, and labels in each set.
+# `rows(1000, 200)`, with include_last_label=True for APS: the score up to which labels are taken, and the first sets'
+# sizes.
 MAPIE = {
     ("lac", 0.8): (0.7970427798842517, [2, 1, 1, 2, 2, 2, 2, 2, 3, 1, 3, 2]),
     ("lac", 0.9): (0.9074721099312568, [3, 1, 3, 2, 3, 2, 4, 2, 4, 2, 3, 2]),
@@ -130,7 +131,7 @@ def rows(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(("method", "level"), MAPIE)
 def test_sets_are_those_of_mapie(method: str, level: float) -> None:
     probabilities, labels = rows(0, 60)
-    draw = np.random.RandomState(0).uniform(size=60)  # noqa: NPY002  MAPIE's generator
+    draw = np.random.RandomState(0).uniform(size=60)
     found = conformal.limits(conformal.scores(method, probabilities, labels, draw))
     limit = found[conformal.LEVELS.index(level)]
     fresh, _ = rows(1000, 200)
@@ -179,7 +180,9 @@ def test_a_bound_is_clopper_and_pearsons_and_counts_rows_as_sure_as_the_last() -
     right = np.arange(200) % 10 > 0
     found = promised.bounds(sure, right)
     assert [one[0] for one in found] == [0.9] * 10 + [0.8] * 10 and found[0][2] == 0.5
-    exact = binomtest(90, 100, alternative="greater").proportion_ci(1 - promised.RISK / len(promised.STARTS), "exact").low
+    exact = (
+        binomtest(90, 100, alternative="greater").proportion_ci(1 - promised.RISK / len(promised.STARTS), "exact").low
+    )
     assert found[3][1] == pytest.approx(exact)
     assert promised.passed(exact - 0.001, found) == found[-1] and promised.passed(0.99, found) is None
 
