@@ -319,6 +319,16 @@ def test_the_label_that_thresholds_choose_comes_first(run: Path) -> None:
     assert [one["label"] for one in answers(run, texts, top_k=None)[0]] == ["pos", "neg"]
 
 
+@pytest.mark.parametrize(
+    "calibration",
+    [{"method": "temperature", "temperature": 0}, {"temperature": 2}, {"method": "none", "thresholds": [1, 2, 3]}],
+)
+def test_a_calibration_that_somebody_broke_is_refused(run: Path, calibration: dict[str, Any]) -> None:
+    rule(run, **calibration)
+    with pytest.raises(HfkitError, match="calibration cannot be read"):
+        hfkit.pipeline(run, device="cpu")
+
+
 def wrote(run: Path, *flags: str) -> list[dict[str, str]]:
     texts = Run(run).predictions()["text"].to_pylist()
     (run / "in.csv").write_text("review\n" + "".join(f'"{text}"\n' for text in texts))

@@ -7,6 +7,7 @@ import torch
 
 from hfkit.data.labels.problem import MULTI, REGRESSION
 from hfkit.inference.answering import CLOSE, AnsweringPipeline
+from hfkit.models.inspection import refusing
 from hfkit.tasks.classification import Classification
 
 
@@ -25,6 +26,11 @@ class ClassifyingPipeline(AnsweringPipeline):
     usual: ClassVar[int | None] = None  # labels that upstream gives by default; None: the first, and not in a list
 
     def settle(self, reading: Classification, mixed_precision: str, exact: bool = False) -> None:
+        where, fix = f"config.json of {self.model.name_or_path}, hfkit.calibration", "hfkit calibrate RUN makes it anew"
+        with refusing("The model's calibration cannot be read", where, fix, (KeyError, TypeError, ValueError)):
+            tried = reading.predictions(torch.zeros(2, len(reading.labels)))
+            if not all(bool(one.isfinite().all()) for one in tried.values()):
+                raise ValueError("it makes what is no number")
         ruled = bool({"thresholds", "costs"} & set(reading.calibration or ()))
         super().settle(reading, mixed_precision, exact or reading.problem_type == REGRESSION or ruled)
 
