@@ -42,14 +42,14 @@ def test_the_temperature_is_what_the_logits_are_too_large_by(scale: float) -> No
 def test_a_line_a_label_is_found_and_a_rare_label_is_left_alone() -> None:
     logits, labels = several(4000, seed=0, scale=0.5, offset=-1.0)
     labels[:, 1] = 0
-    labels[:9, 1] = 1
+    labels[:4, 1] = 1
     found = fitted("platt", logits, labels)
     assert found["scale"] == [pytest.approx(0.5, rel=0.1), 1.0]
     assert found["offset"] == [pytest.approx(-1.0, abs=0.15), 0.0]
     assert np.allclose(scaled(found, logits, several=True)[:, 1], 1 / (1 + np.exp(-logits[:, 1])))
 
 
-@pytest.mark.parametrize("method", ["none", "temperature", "isotonic"])
+@pytest.mark.parametrize("method", ["none", "temperature", "platt", "isotonic"])
 def test_the_likeliest_label_stays(method: str) -> None:
     logits, labels = drawn(1500, scale=3.0, classes=4)
     logits[:100] = np.round(logits[:100])  # with ties, and near ones
@@ -60,17 +60,27 @@ def test_the_likeliest_label_stays(method: str) -> None:
     assert np.allclose(found.sum(axis=1), 1) and (found >= 0).all()
 
 
-def test_isotonic_mends_what_no_temperature_can() -> None:
-    """Half of the rows that are sure are right, the unsure ones as often as they say."""
+def test_isotonic_mends_what_no_line_can() -> None:
+    """What is claimed with 0.55, 0.75 and 0.99 is right in 0.55, 0.9 and 0.9 of the rows."""
     rng = np.random.default_rng(0)
-    sure = rng.random(4000) < 0.5
-    claimed = np.where(sure, 0.99, 0.6)
-    right = rng.random(4000) < np.where(sure, 0.75, 0.6)
-    probabilities, labels = np.stack([claimed, 1 - claimed], axis=1), np.where(right, 0, 1)
-    logits = logits_of(probabilities, several=False)
+    kind = rng.integers(0, 3, 6000)
+    claimed = np.array([0.55, 0.75, 0.99])[kind]
+    labels = np.where(rng.random(6000) < np.array([0.55, 0.9, 0.9])[kind], 0, 1)
+    logits = logits_of(np.stack([claimed, 1 - claimed], axis=1), several=False)
     assert crossed.best(logits, labels, alone(labels)) == "isotonic"
-    assert ece(labels, crossed.crossed("isotonic", logits, labels, alone(labels))) < 0.02
-    assert ece(labels, crossed.crossed("temperature", logits, labels, alone(labels))) > 0.03
+    found = {method: ece(labels, crossed.crossed(method, logits, labels, alone(labels))) for method in methods(labels)}
+    assert found["isotonic"] < 0.02 < 0.03 < min(found["temperature"], found["platt"])
+
+
+def test_an_offset_mends_a_model_that_is_more_often_right_than_it_says() -> None:
+    """As a line does: sure of everything with 0.7, right in 0.9 of the rows."""
+    rng = np.random.default_rng(0)
+    probabilities = np.tile([0.7, 0.2, 0.1], (400, 1)) + rng.normal(0, 0.01, (400, 1)) * [1, -1, 0]
+    labels = np.where(rng.random(400) < 0.9, 0, 1)
+    found = fitted("platt", logits_of(probabilities, several=False), labels)
+    after = scaled(found, logits_of(probabilities, several=False), several=False)
+    assert after[:, 0].mean() == pytest.approx(0.9, abs=0.02)
+    assert np.allclose(after[:, 1] / after[:, 2], probabilities[:, 1] / probabilities[:, 2])
 
 
 def test_rows_without_a_mistake_do_not_make_a_model_that_is_never_wrong() -> None:
@@ -80,19 +90,19 @@ def test_rows_without_a_mistake_do_not_make_a_model_that_is_never_wrong() -> Non
     assert scaled(fitted("isotonic", logits, labels), logits, several=False).max() < 1
 
 
-def test_what_is_true_already_is_left_or_hardly_changed() -> None:
-    """Never worse by more than 0.005 on 4,000 fresh rows, whatever 300 rows say."""
-    worse = []
-    for seed in range(20):
-        logits, labels = drawn(300, seed=seed)
+def test_what_is_true_already_is_left() -> None:
+    """Never worse by more than 0.005 on 4,000 fresh rows, whatever 144 to 500 rows say by chance, but for one of 30."""
+    worse = 0
+    for seed in range(30):
+        logits, labels = drawn((144, 300, 500)[seed % 3], seed=seed, classes=(2, 3, 10)[seed // 10])
         method = crossed.best(logits, labels, alone(labels))
-        fresh, truth = drawn(4000, seed=1000 + seed)
+        fresh, truth = drawn(4000, seed=1000 + seed, classes=(2, 3, 10)[seed // 10])
         before, after = (
             ece(truth, scaled(one, fresh, several=False))
             for one in ({"method": "none"}, fitted(method, logits, labels))
         )
-        worse.append(after - before)
-    assert sorted(worse)[17] < 0.005 and np.mean(worse) < 0.005
+        worse += after - before > 0.005
+    assert worse <= 1
 
 
 def test_rows_of_a_group_are_held_out_together() -> None:
@@ -244,7 +254,5 @@ def test_rows_that_say_nothing_are_refused() -> None:
         asked(1200, truth=np.zeros_like(labels))
     with pytest.raises(HfkitError, match="needs 1,000 validation rows"):
         asked(999, "isotonic")
-    with pytest.raises(HfkitError, match="several labels"):
-        asked(1000, "platt")
     assert methods(labels)[-1] == "isotonic" and asked(1000, "isotonic")["method"] == "isotonic"
     assert "promised" in asked(200) and "sets" in asked(200)

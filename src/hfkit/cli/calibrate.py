@@ -23,9 +23,7 @@ def calibrate_command(commands: Any) -> None:
     parser = add_command(commands, "calibrate", run, what)
     parser.add_argument("run_folder", metavar="RUN", type=Path, help="a finished run")
     ways = ("auto", "temperature", "platt", "isotonic")
-    auto = (
-        "auto: the best of them on rows that it was not fitted on; platt is of several labels, isotonic of 1,000 rows"
-    )
+    auto = "auto: the best of them on rows that it was not fitted on, if any is any good; isotonic needs 1,000 rows"
     parser.add_argument("--method", default="auto", choices=ways, help=f"{auto} (default)")
     rules = "answer other labels than the likeliest: f1, by thresholds that make it best; cost, by --costs"
     parser.add_argument("--optimize", choices=("f1", "cost"), help=rules)
@@ -189,12 +187,12 @@ def _told(calibration: dict[str, Any] | None, found: dict[str, Any], changed: in
 
     if calibration is None:
         return [f"{run.path}: as it was before it was calibrated"]
-    how = {"none": "left as they are: scaling them is no better on rows held out", "platt": "a line a label"}
-    how |= {"temperature": "a temperature a label", "isotonic": "isotonic regression of the likeliest one"}
+    how = f"scaled by {calibration['method']}"
+    if calibration["method"] == "none":
+        how = "left as they are, since no scaling is surely better on rows held out"
     if "temperature" in calibration:
-        how["temperature"] = f"divided by a temperature of {calibration['temperature']:.3g}"
-    method = calibration["method"]
-    lines = [f"{run.path}: probabilities {how[method]}, by {calibration['rows']:,} validation rows", ""]
+        how = f"scaled by a temperature of {calibration['temperature']:.3g}"
+    lines = [f"{run.path}: probabilities {how}, by {calibration['rows']:,} validation rows", ""]
     old, primary = found["uncalibrated"], found["primary_metric"]
     rows = [["test rows", "before", "95 % interval", "after", "95 % interval"]]
     for name in dict.fromkeys(("ece", "log_loss", *[primary, "f1_macro"] * bool(changed))):

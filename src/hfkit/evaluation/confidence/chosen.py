@@ -44,9 +44,8 @@ def calibration(
     several = labels.ndim == 2
     known = methods(labels)
     if method not in ("auto", *known):
-        few = f"isotonic regression needs {ISOTONIC_ROWS:,} validation rows of one label each"
-        what = few if method == "isotonic" else "platt is of several labels a row"
-        raise HfkitError(what[0].upper() + what[1:], where=f"--method {method}", fix=f"auto, or {', '.join(known[1:])}")
+        what = f"Isotonic regression needs {ISOTONIC_ROWS:,} validation rows of one label each"
+        raise HfkitError(what, where=f"--method {method}", fix=f"auto, or {', '.join(known[1:])}")
     logits = logits_of(probabilities, several)
     found = fitted(best(logits, labels, groups) if method == "auto" else method, logits, labels)
     found["rows"] = len(labels)

@@ -1,7 +1,5 @@
 """Crossed: what scaling is worth on rows that it was not fitted on, and which way of it is the best."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from hfkit.evaluation.confidence.scaling import LEAST, fitted, methods, scaled
@@ -32,13 +30,12 @@ def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.asarray(-np.log(np.clip(probabilities[np.arange(len(labels)), labels], LEAST, 1)))
 
 
-def best(logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, among: Sequence[str] = ()) -> str:
-    """The method whose log loss on rows that it was not fitted on is the lowest. A less simple one has to be better by
-    more than the standard error of the difference: else it is noise that is fitted."""
-    kept, lowest = "", np.zeros(0)
-    for method in among or methods(labels):
-        found = losses(crossed(method, logits, labels, groups), labels)
-        gain = lowest - found if kept else found
-        if not kept or gain.mean() > gain.std() / np.sqrt(len(gain)):
-            kept, lowest = method, found
-    return kept
+def best(logits: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> str:
+    """The method that lowers the log loss of rows that it was not fitted on the most, each gain less its standard
+    error, less two of what is no temperature: a smaller gain is noise that is fitted. `none` where no gain is."""
+    gains = {"none": 0.0}
+    own = losses(scaled({"method": "none"}, logits, labels.ndim == 2), labels)
+    for method in methods(labels)[1:]:
+        gain = own - losses(crossed(method, logits, labels, groups), labels)
+        gains[method] = float(gain.mean() - (1 + (method != "temperature")) * gain.std() / np.sqrt(len(gain)))
+    return max(gains, key=lambda method: gains[method])
