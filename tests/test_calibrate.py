@@ -86,7 +86,7 @@ def test_probabilities_become_true_and_no_label_changes(tmp_path: Path, capsys: 
     assert "no label changed" in told and "by 300 validation rows" in told
     page = (path / "report.html").read_text()
     assert "How much its confidence is off" in page and "has scaled the probabilities on the validation rows" in page
-    assert "the same labels, with its own probabilities" in (path / "README.md").read_text()
+    assert "the same labels, with probabilities that are not calibrated" in (path / "README.md").read_text()
     with pytest.raises(SystemExit) as ended:
         main(["verify", str(path)])
     assert ended.value.code == 0

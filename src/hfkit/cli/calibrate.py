@@ -187,7 +187,7 @@ def _told(calibration: dict[str, Any] | None, found: dict[str, Any], changed: in
 
     if calibration is None:
         return [f"{run.path}: as it was before it was calibrated"]
-    how = f"scaled by {calibration['method']}"
+    how = "scaled by a line (Platt's)" if calibration["method"] == "platt" else "scaled by isotonic regression"
     if calibration["method"] == "none":
         how = "left as they are, since no scaling is surely better on rows held out"
     if "temperature" in calibration:

@@ -158,7 +158,7 @@ def plain(info: Mapping[str, Any]) -> dict[str, str]:
 
 model = pipeline("{info["task"]}", @PLACE@{said.get("arguments", "")})
 print(model({example(info)}))"""
-    same = "the same labels, with its own probabilities" if calibration else "the same answers"
+    same = "the same labels, with probabilities that are not calibrated" if calibration else "the same answers"
     if {"thresholds", "costs"} & set(calibration):
         same = "the likeliest label, whatever was chosen instead"
     return {"code": code, "same": same} | said

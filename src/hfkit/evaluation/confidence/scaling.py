@@ -46,8 +46,8 @@ def fitted(method: str, logits: np.ndarray, labels: np.ndarray) -> dict[str, Any
         return {"method": method, "scale": [one[0] for one in found], "offset": [one[1] for one in found]}
     if method == "temperature":
         rows = np.arange(len(labels))
-        found = _minimum(lambda a: -log_softmax(logits * np.exp(a[0]), axis=1)[rows, labels].sum(), 1)
-        return {"method": method, "temperature": float(np.exp(-found[0]))}
+        warmth = _minimum(lambda a: -log_softmax(logits * np.exp(a[0]), axis=1)[rows, labels].sum(), 1)
+        return {"method": method, "temperature": float(np.exp(-warmth[0]))}
     claimed, right = softmax(logits, axis=1).max(axis=1), logits.argmax(axis=1) == labels
     if method == "platt":
         return {"method": method} | dict(zip(("scale", "offset"), _line(logits_of(claimed, True), right), strict=True))
