@@ -18,7 +18,7 @@ RISK = 0.05
 def bounds(sure: np.ndarray, right: np.ndarray) -> list[list[float]]:
     """Of each share of the rows, the surest first: [from which probability they are answered, the lowest accuracy that
     they may have, the share]. `sure` (rows,) and whether each is `right` are of rows that neither the model nor `sure`
-    was fitted on. Each is Clopper and Pearson's exact bound at RISK / len(STARTS), as `start_for` needs it."""
+    was fitted on. Each is Clopper and Pearson's exact bound at RISK / len(STARTS), as `passed` needs it."""
     found, ordered = [], np.sort(sure)[::-1]
     for step in range(1, STEPS + 1):
         start = ordered[max(0, len(sure) * step // STEPS - 1)]
