@@ -398,3 +398,20 @@ def test_an_image_classifier_is_calibrated_too(tmp_path: Path) -> None:
     assert "calibration" not in task.calibrated(None).reading()
     logits = torch.tensor([[4.0, 0.0]])
     assert task.predictions(logits)["probabilities"][0, 0].item() == pytest.approx(1 / (1 + np.exp(-2)))
+
+
+def test_of_several_labels_each_says_whether_it_holds(tiny_bert: Path, tmp_path: Path) -> None:
+    from test_predict import MULTI, classifier
+
+    classify = classifier(tiny_bert, ["a", "b", "c"], MULTI)
+    lines = {"method": "platt", "scale": [1.0] * 3, "offset": [0.0] * 3, "thresholds": [0.0, 1.0, 0.5]}
+    classify.reading = classify.reading.calibrated(lines)
+    found = {one["label"]: one for one in classify("a film", top_k=None)}
+    holding = {name: one["holds"] for name, one in found.items()}
+    assert holding == {"a": True, "b": False, "c": found["c"]["score"] >= 0.5}
+    (tmp_path / "in.csv").write_text("text\na film\n")
+    predict_file(classify, tmp_path / "in.csv", tmp_path / "out.jsonl")
+    row = json.loads((tmp_path / "out.jsonl").read_text())
+    assert sorted(row["label"]) == sorted(name for name, held in holding.items() if held)
+    with pytest.raises(HfkitError, match="any number of labels"):
+        predict_file(classify, tmp_path / "in.csv", tmp_path / "out.jsonl", accuracy=0.9)

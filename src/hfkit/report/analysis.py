@@ -201,7 +201,7 @@ def confidence(run: Run, seen: Predictions) -> dict[str, Any] | None:
         told = [{"name": name, "before": found["uncalibrated"][name], "after": found[name]} for name in wanted]
         return {"figures": told, "rows": len(seen), "method": calibrated["method"], "done": True}
     table = run.table("validation.parquet")
-    if seen.shares is None or table is None or len(table) < FEWEST:
+    if "problem_type" not in settings or seen.shares is None or table is None or len(table) < FEWEST:
         return None
     truth, shares, groups = as_array(table["label"]), as_array(table["probabilities"]), stats.groups_of(table)
     logits, apart = logits_of(shares, truth.ndim == 2), np.arange(len(table)) if groups is None else groups
