@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,34 @@ def whole_file(path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             staged.unlink()
         raise
+
+
+@contextlib.contextmanager
+def whole_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """As `whole_file`, of files that belong together: all are on the disk before the first takes its place, and where
+    one cannot, those before it are put back. A kill between two renames is not undone: write last what names the
+    others' hashes. Raises OSError: the disk failed."""
+    staged, olds = ([path.with_name(f".{path.name}.{kind}") for path in paths] for kind in ("tmp", "old"))
+    try:
+        for one in (*staged, *olds):
+            one.unlink(missing_ok=True)  # as in `whole_file`
+        yield staged
+        for one, path, old in zip(staged, paths, olds, strict=True):
+            sync(one)
+            shutil.copyfile(path, old)
+        try:
+            for one, path in zip(staged, paths, strict=True):
+                one.replace(path)
+        except BaseException:
+            for path, old in zip(paths, olds, strict=True):
+                old.replace(path)
+            raise
+        for folder in {path.parent for path in paths}:
+            sync(folder)
+    finally:
+        for one in (*staged, *olds):
+            with contextlib.suppress(OSError):
+                one.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

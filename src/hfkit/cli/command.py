@@ -37,7 +37,7 @@ GROUPS = {
 OF_DATA = {"evaluate": parse_evaluate, "card": parse_card, "prove": parse_prove}
 """The commands that read a data set, whose many flags are parsed apart."""
 
-NEED_RUNS = ("evaluate", "report", "compare", "verify", "push", "push-space")
+NEED_RUNS = ("evaluate", "calibrate", "report", "compare", "verify", "push", "push-space")
 """Commands about runs. The others that name one take any model."""
 
 

@@ -1,4 +1,4 @@
-"""The commands that judge runs and models: evaluate, compare, report, runs, verify and summary."""
+"""The commands that judge runs and models: evaluate, calibrate, compare, report, runs, verify and summary."""
 
 import argparse
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 from hfkit.base.errors import HfkitError
 from hfkit.cli import add_command, late
+from hfkit.cli.calibrate import calibrate_command
 from hfkit.cli.monitor import monitor_command
 from hfkit.cli.prove import PROVE_HELP
 from hfkit.cli.summary import summary_command
@@ -16,6 +17,7 @@ EVALUATE_HELP = "a run's figures on another data set"
 
 def judge_commands(commands: Any) -> None:
     commands.add_parser("evaluate", help=EVALUATE_HELP, add_help=False)
+    calibrate_command(commands)
     commands.add_parser("prove", help=PROVE_HELP, add_help=False)
     run = late("hfkit", "write_report")
     report = add_command(commands, "report", run, "write report.html and the model card again, from a run's files")
@@ -42,24 +44,37 @@ def parse_evaluate(flags: list[str]) -> argparse.Namespace:
     """The options of `hfkit evaluate ...`, with what to run. Ends the process with status 2 on wrong usage."""
     from hfkit.config.parsing import DataParser
 
-    parser = DataParser("hfkit evaluate", "%(prog)s RUN --dataset NAME [--flag value ...]", EVALUATE_HELP)
+    usage = "%(prog)s RUN --dataset NAME [--flag value ...], or %(prog)s RUN --split validation"
+    parser = DataParser("hfkit evaluate", usage, EVALUATE_HELP)
     parser.add_argument("run_folder", metavar="RUN", help="a finished run, or user/name of a published one")
+    own = "the run's own validation rows, into its validation.parquet: what hfkit calibrate reads, for an old run"
+    parser.add_argument("--split", choices=("validation",), help=own)
+    if any(flag.partition("=")[0] == "--split" for flag in flags):
+        parser._option_string_actions["--dataset"].required = False
     parser.add_argument("--output", help="a folder for metrics.json and predictions.parquet")
     parser.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
-    return argparse.Namespace(run=_evaluate, **parser.parse_data(flags))
+    options = parser.parse_data(flags)
+    if options["split"] and (options["output"] or options["data"] != type(options["data"])()):
+        parser.error("--split validation reads the run's own data, as the run read it: drop the flags of data")
+    return argparse.Namespace(run=_evaluate, **options)
 
 
-def _evaluate(run_folder: str, data: Any, output: str | None, trust_remote_code: bool) -> None:
+def _evaluate(run_folder: str, data: Any, split: str | None, output: str | None, trust_remote_code: bool) -> None:
     from hfkit.base.hardware import forget_kernels
 
     forget_kernels()  # before torch is imported, see there
     from hfkit.cli.launch import quiet_libraries
     from hfkit.hub.fetching import local
-    from hfkit.training.judge import evaluate
+    from hfkit.training.judge import evaluate, validate
 
     quiet_libraries()
 
     run = local(run_folder)
+    if split:
+        if run != Path(run_folder):
+            raise HfkitError(f"{run_folder} is in the Hub's cache", fix="hfkit pull it to a folder of your own first")
+        validate(run, trust_remote_code)
+        return
     # The Hub's cache is not ours to write to.
     apart = None if run == Path(run_folder) else Path("evaluations") / run_folder.replace("/", "--")
     evaluate(run, data, output, trust_remote_code, evaluations=apart)

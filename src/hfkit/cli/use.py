@@ -45,6 +45,7 @@ def use_commands(commands: Any) -> None:
         default=argparse.SUPPRESS,
         help='the sentence around such a label (default: "This example is {}."; of images the run\'s)',
     )
+    _add_confidence(predict)
     predict.add_argument("--backend", default="torch", help="torch, or openvino: a text classifier's, on a CPU")
     predict.add_argument("--disable_tqdm", action="store_true", help="no progress bar")
     predict.add_argument("--trust_remote_code", action="store_true", help=TRUST_HELP)
@@ -70,6 +71,19 @@ def use_commands(commands: Any) -> None:
     demo.add_argument("run_folder", metavar="RUN", help="a run, a model folder or a Hub id")
     demo.add_argument("--port", type=int, default=7860, help="the first port to try (default: %(default)s)")
     demo.add_argument("--open", action="store_true", dest="open_browser", help="open the browser too")
+
+
+def _add_confidence(predict: argparse.ArgumentParser) -> None:
+    """How sure a classifier's answer must be."""
+    unset: Any = {"type": float, "default": argparse.SUPPRESS}
+    predict.add_argument("--min_confidence", **unset, help="leave a label empty that is less probable, such as 0.9")
+    what = (
+        "leave labels empty until the others are right so often, such as 0.95; of a run that hfkit calibrate has read"
+    )
+    predict.add_argument("--accuracy", **unset, help=what)
+    predict.add_argument("--sets", **unset, help="add labels, which hold the right one so often, such as 0.9; likewise")
+    how = "of --sets: lac, the smallest, some empty; or aps, larger where a row is hard (default: lac)"
+    predict.add_argument("--set_method", default=argparse.SUPPRESS, help=how)
 
 
 def _search_commands(commands: Any) -> None:

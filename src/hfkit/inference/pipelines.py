@@ -100,7 +100,8 @@ def predict_file(model: Any, input: str | Path, output: str | Path | None = None
     if predict is None:
         what = f"{model} is for {spec.name}, which answers no files"
         raise HfkitError(what, fix="hfkit.pipeline in Python, hfkit generate")
-    for name in ("output_format", "candidate_labels", "hypothesis_template"):
+    sure = ("min_confidence", "accuracy", "sets", "set_method")
+    for name in ("output_format", "candidate_labels", "hypothesis_template", *sure):
         if name in options and name not in signature(predict).parameters:
             raise HfkitError(f"{spec.name} has no such choice", where=f"--{name}", fix="drop the flag")
     return int(predict(model, input, output, **options))

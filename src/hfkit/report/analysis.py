@@ -12,8 +12,11 @@ from sklearn import metrics as sk
 
 from hfkit.base.errors import HfkitError
 from hfkit.evaluation import stats
-from hfkit.evaluation.classification import calibration
-from hfkit.evaluation.metric import as_array
+from hfkit.evaluation.classification import calibration, metrics_of
+from hfkit.evaluation.confidence.chosen import FEWEST
+from hfkit.evaluation.confidence.crossed import best, crossed
+from hfkit.evaluation.confidence.scaling import logits_of
+from hfkit.evaluation.metric import Columns, as_array
 from hfkit.runs.run import Run
 
 
@@ -186,6 +189,30 @@ def reliability(seen: Predictions, bins: int = 15) -> list[dict[str, Any]]:
         score = stats.wilson(int(right[rows].sum()), size)
         found.append({**ends, "claimed": float(claimed[rows].mean()), "rows": size, "right": score})
     return found
+
+
+def confidence(run: Run, seen: Predictions) -> dict[str, Any] | None:
+    """How far the claimed probabilities are off, and after `hfkit calibrate`: on the test rows of a run where it has
+    been; else on its validation rows, each by a calibration of others. `figures`, a row each; `rows`; `method`. None
+    where there are no probabilities of labels, or too few rows."""
+    settings, wanted = run.info["task_settings"], ("ece", "log_loss")
+    calibrated, found = settings.get("calibration"), run.metrics
+    if calibrated and "uncalibrated" in found:
+        told = [{"name": name, "before": found["uncalibrated"][name], "after": found[name]} for name in wanted]
+        return {"figures": told, "rows": len(seen), "method": calibrated["method"], "done": True}
+    table = run.table("validation.parquet")
+    if "problem_type" not in settings or seen.shares is None or table is None or len(table) < FEWEST:
+        return None
+    truth, shares, groups = as_array(table["label"]), as_array(table["probabilities"]), stats.groups_of(table)
+    logits, apart = logits_of(shares, truth.ndim == 2), np.arange(len(table)) if groups is None else groups
+    method = best(logits, truth, apart)
+    metrics = [metric for metric in metrics_of(settings) if metric.name in wanted]
+    before, after = (
+        stats.with_intervals(metrics, Columns({"label": truth, "probabilities": one}), 500, 0, groups)
+        for one in (shares, crossed(method, logits, truth, apart))
+    )
+    told = [{"name": name, "before": before[name], "after": after[name]} for name in wanted]
+    return {"figures": told, "rows": len(table), "method": method, "done": False}
 
 
 def curves(seen: Predictions, at_most: int = 6) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -63,6 +63,7 @@ def page(run: Run) -> str:
         "own": [],
         "beside": {"rows": rows, "plot": plots.forest(rows, run.metrics["primary_metric"])},
         "sections": _sections(seen),
+        "confidence": analysis.confidence(run, seen),
         "lengths": _lengths(seen) if seen.labelled and "lengths" not in own else None,
         "mistakes": analysis.mistakes(seen) if seen.labelled and "mistakes" not in own else None,
         "seen": seen,
@@ -152,12 +153,15 @@ def example(info: Mapping[str, Any]) -> str:
 
 def plain(info: Mapping[str, Any]) -> dict[str, str]:
     """How plain transformers is asked: `code`, with @PLACE@ for the model's, and what is the `same` then."""
-    said = _said(info, "plain", {})
+    said, calibration = _said(info, "plain", {}), info["task_settings"].get("calibration") or {}
     code = f"""from transformers import pipeline
 
 model = pipeline("{info["task"]}", @PLACE@{said.get("arguments", "")})
 print(model({example(info)}))"""
-    return {"code": code, "same": "the same answers"} | said
+    same = "the same labels, with probabilities that are not calibrated" if calibration else "the same answers"
+    if {"thresholds", "costs"} & set(calibration):
+        same = "the likeliest label, whatever was chosen instead"
+    return {"code": code, "same": same} | said
 
 
 def _curves(run: Run, own: list[Markup | None]) -> list[Markup]:

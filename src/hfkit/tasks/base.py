@@ -203,6 +203,14 @@ class BaseTask:
         config is told, and is saved anew. Here nothing is."""
         return self
 
+    def calibrated(self, calibration: dict[str, Any] | None) -> Self:
+        """A copy whose probabilities, and perhaps answers, are as `hfkit calibrate` chose them; None: the model's own.
+        Raises HfkitError: they have none."""
+        what = (
+            f"A model for {self.name} gives no label of a whole row with a probability: there is none to be made true"
+        )
+        raise HfkitError(what, fix="hfkit calibrate is for classifiers")
+
     def keep(
         self, run: "Run", processor: Any, model: Any, data: "DatasetDict", encoded: "DatasetDict", table: "pa.Table"
     ) -> None:

@@ -1,7 +1,8 @@
 """Classification: what learning labels means, whatever is labelled: the loss and the answers."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -12,11 +13,14 @@ from transformers import PreTrainedConfig
 from hfkit.base.errors import HfkitError
 from hfkit.config import LabelArguments
 from hfkit.data.labels.problem import MULTI, REGRESSION, SINGLE, balanced, encoder, problem_of
+from hfkit.evaluation.confidence.scaling import scaled
+from hfkit.evaluation.confidence.thresholds import decided
 from hfkit.tasks.base import BaseTask, Tensors
 
 
 class Classification(BaseTask):
-    """What the tasks of one label, several labels or a number share; each is a frozen dataclass with these fields."""
+    """What the tasks of one label, several labels or a number share; each is a frozen dataclass with these fields, the
+    last of which is kept in the model's config."""
 
     name: str
     labels: list[str]
@@ -24,6 +28,7 @@ class Classification(BaseTask):
     class_weights: list[float] | None
     label_smoothing: float
     regression_loss: str
+    calibration: dict[str, Any] | None  # see `hfkit.evaluation.confidence`; None: probabilities are the model's own
 
     @staticmethod
     def learnt(config: LabelArguments, train: Dataset) -> dict[str, Any]:
@@ -57,6 +62,15 @@ class Classification(BaseTask):
 
     def model_kwargs(self) -> dict[str, Any]:
         return named(self.labels) | {"problem_type": self.problem_type, "hfkit": self.reading()}
+
+    def reading(self) -> dict[str, Any]:
+        return {name: value for name, value in super().reading().items() if name != "calibration" or value}
+
+    def calibrated(self, calibration: dict[str, Any] | None) -> Self:
+        if self.problem_type == REGRESSION:
+            raise HfkitError("The model answers with a number, which has no probability to be made true")
+        own: Any = self  # a dataclass, which this class alone is not
+        return replace(own, calibration=calibration)
 
     def in_order_of(self, model_config: PreTrainedConfig) -> tuple[list[str], list[float] | None]:
         """Labels and class weights in the order of the model's."""
@@ -113,13 +127,19 @@ class Classification(BaseTask):
         return loss, {**self.predictions(detached), "loss": rows}
 
     def predictions(self, logits: torch.Tensor) -> Tensors:
-        """Logits (rows, labels) -> `prediction`, and `probabilities` unless it is a regression."""
+        """Logits (rows, labels) -> `prediction`, and `probabilities` unless it is a regression: as they are calibrated.
+        The answers are those of the model's own unless thresholds or costs were asked for."""
         if self.problem_type == REGRESSION:
             return {"prediction": logits.squeeze(1)}
-        if self.problem_type == MULTI:
-            probabilities = logits.sigmoid()
-            return {"prediction": (probabilities >= 0.5).to(torch.int8), "probabilities": probabilities}
-        return {"prediction": logits.argmax(dim=1), "probabilities": logits.softmax(dim=1)}
+        several = self.problem_type == MULTI
+        probabilities = logits.sigmoid() if several else logits.softmax(dim=1)
+        prediction = (probabilities >= 0.5).to(torch.int8) if several else logits.argmax(dim=1)
+        if self.calibration:
+            found = scaled(self.calibration, logits.double().cpu().numpy(), several)
+            probabilities = torch.tensor(found, dtype=torch.float32, device=logits.device)
+            rule = decided(self.calibration, found, several)
+            prediction = prediction if rule is None else torch.tensor(rule, device=logits.device)
+        return {"prediction": prediction, "probabilities": probabilities}
 
 
 def named(labels: list[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""evaluate: what a finished run is worth on another data set."""
+"""evaluate: what a finished run is worth on another data set; validate: its answers to its own validation rows."""
 
 import dataclasses
 import itertools
@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as parquet
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from datasets import DatasetDict
+from datasets import Dataset, DatasetDict
 
 from hfkit.base import hardware
 from hfkit.base.atomic import write_json, writing
@@ -20,8 +21,8 @@ from hfkit.base.untrusted import read_json_file
 from hfkit.config import DataArguments, TrainConfig
 from hfkit.config.by_task import say_idle
 from hfkit.config.rules import check
-from hfkit.data.load import load_test
-from hfkit.data.summary import DataSummary
+from hfkit.data.load import load_data, load_test
+from hfkit.data.summary import DataSummary, summary_of
 from hfkit.data.tables.table import counted
 from hfkit.evaluation import wording
 from hfkit.evaluation.stats import intervals
@@ -49,9 +50,8 @@ def evaluate(
     Raises HfkitError: the run is not finished, or the data has a label that the model does not know."""
     finished = Run(run)
     finished.check_finished()
+    task, config = _as_saved(finished, trust_remote_code)
     with runs.reading(finished):
-        task = find(finished.info["task"]).task_class.from_settings(finished.info["task_settings"])
-        config = saved_config(finished, trust_remote_code)
         settings = task.settings()
         labels = None if task.classes is None else list(task.classes)
     if data.pixel_range and data.pixel_range != settings.get("pixel_range"):
@@ -69,17 +69,58 @@ def evaluate(
     return figures
 
 
-def _judge(run: Run, config: TrainConfig, task: Task, data: DatasetDict, folder: Path) -> dict[str, Any]:
-    """The figures on `data["test"]`, written to `folder` by the first process."""
-    precision, why = hardware.mixed_precision("auto", config.use_cpu)  # the machine may be another than the run's
+def validate(run: str | Path, trust_remote_code: bool = False) -> pa.Table:
+    """A finished run's answers to its own validation rows, read anew from the data that it was trained on, with the
+    probabilities that the model had before any calibration. Writes `validation.parquet`, which a run of today has
+    already, and returns it. Raises HfkitError: the run is not finished or had no validation rows; the data is gone, or
+    has changed since."""
+    finished = Run(run)
+    finished.check_finished()
+    task, config = _as_saved(finished, trust_remote_code)
+    known = (finished.info.get("data") or {}).get("splits", {})
+    if "validation" not in known:
+        raise HfkitError(f"{finished.path} was trained without validation rows", fix="train with --validation_size 0.1")
+    data = load_data(config)
+    there = summary_of(data).splits
+    changed = [name for name, split in known.items() if there.get(name, {}).get("fingerprint") != split["fingerprint"]]
+    if changed:
+        what = f"{config.dataset} has other rows than {finished.path} was trained on: {', '.join(changed)}"
+        raise HfkitError(what, fix="restore the data as it was then: other rows may have been learnt")
+    task = task.calibrated(None) if getattr(task, "calibration", None) else task
+    accelerator, task, table = _answered(finished, config, task, data["validation"], config.mixed_precision)
+    if accelerator.is_main_process:
+        with writing(finished.path, "copy the run"):
+            test_split.write_table(finished.path / test_split.VALIDATION, table)
+        finished.update(files=test_split.files(finished))
+        figures = intervals(table, task.settings(), {}, seed=config.seed) | {"seen_in_training": None}
+        print(f"{finished.path} on its validation rows:\n{_lines(figures)}\nWritten to {test_split.VALIDATION}")
+    return table
+
+
+def _as_saved(run: Run, trust_remote_code: bool) -> tuple[Task, TrainConfig]:
+    with runs.reading(run):
+        task: Task = find(run.info["task"]).task_class.from_settings(run.info["task_settings"])
+        return task, saved_config(run, trust_remote_code)
+
+
+def _answered(
+    run: Run, config: TrainConfig, task: Task, rows: Dataset, asked: str
+) -> tuple[Accelerator, Task, pa.Table]:
+    """The run's answers to some rows, as predictions.parquet has them, and its task as the model makes it."""
+    precision, why = hardware.mixed_precision(asked, config.use_cpu)  # the machine may be another than the run's
     AcceleratorState._reset_state()
     accelerator = meet(Accelerator, mixed_precision=precision, cpu=config.use_cpu)
     accelerator.print(why)
     model, processor = load_model(run.model_path, trust_remote_code=config.trust_remote_code)
     task = task.for_model(model.config, processor)
-    encoded = task.encode(data["test"], processor)
+    encoded = task.encode(rows, processor)
     predictions = test_split.answers(accelerator, task, model, encoded, config)
-    table = test_split.prediction_table(data["test"], encoded, predictions, {})
+    return accelerator, task, test_split.prediction_table(rows, encoded, predictions, {})
+
+
+def _judge(run: Run, config: TrainConfig, task: Task, data: DatasetDict, folder: Path) -> dict[str, Any]:
+    """The figures on `data["test"]`, written to `folder` by the first process."""
+    accelerator, task, table = _answered(run, config, task, data["test"], "auto")
     figures = intervals(table, task.settings(), {}, seed=config.seed) | {"split": "test"}
     seen = run.path / test_split.SEEN
     figures["seen_in_training"] = None  # pictures, old runs

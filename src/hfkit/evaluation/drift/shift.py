@@ -77,7 +77,7 @@ def contents(before: Sequence[str], after: Sequence[str], seed: int = 0) -> Shif
     learn from (Lopez-Paz and Oquab 2017): the test of Mann and Whitney on its scores there.
 
     Two to four characters in a row are what it reads, so that it holds for a language without spaces, of the first
-    `OPENING` of a text: its length is another test's. The size is 0 where it guesses, and 1 where it is always right."""
+    `OPENING` of a text: its length is another test's. The size is 0 where it guesses, 1 where it is never wrong."""
     from sklearn.feature_extraction.text import HashingVectorizer
     from sklearn.linear_model import LogisticRegression
 

@@ -17,26 +17,37 @@ from hfkit.inference.pictures import Pictures
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.readers import Row
 from hfkit.inference.rows import Answer, answer_rows
-from hfkit.tasks.classifying import answer_of, answer_types
+from hfkit.tasks.confident import Confident
 from hfkit.tasks.image_classification.inference import ImageClassificationPipeline
 from hfkit.tasks.predicting import PredictArguments
 
 
 def predict(
-    model: Any, input: str | Path, output: str | Path | None = None, *, workers: int | None = None, **options: Any
+    model: Any,
+    input: str | Path,
+    output: str | Path | None = None,
+    *,
+    workers: int | None = None,
+    min_confidence: float | None = None,
+    accuracy: float | None = None,
+    sets: float | None = None,
+    set_method: str = "lac",
+    **options: Any,
 ) -> int:
     """Classify every picture of a folder (or one) and of the folders in it, in the order of their names; how many.
 
     The output has a row a picture: `file` (the path below the folder), `label` and `score` (`value` for a regression;
     lists in a multi-label problem), and `problem`, which says why a picture got no answer and is empty else. Those are
     listed on standard error too. Hidden files, symbolic links and what is no picture are left out, counted there.
-    `workers` processes decode, by default one for each core but one, at most 8; for the others see
-    `hfkit.inference.predict_file`. Of `PredictArguments` a table's dialect is refused, and all but `disable_tqdm` is of
-    no use. Raises HfkitError: there is no picture, or what the writers raise."""
+    `workers` processes decode, by default one for each core but one, at most 8. How sure an answer must be, and sets of
+    labels: see `Confident`; for the others see `hfkit.inference.predict_file`. Of `PredictArguments` a table's dialect
+    is refused, and all but `disable_tqdm` is of no use. Raises HfkitError: there is no picture, or what the writers
+    raise."""
     how = PredictArguments.taken(model, options)
     pictures = Pictures.below(Path(input), model, how)
     classify = model if isinstance(model, ImageClassificationPipeline) else pipeline(model, **options)
-    kinds = answer_types(classify.reading.problem_type)
+    say = Confident(classify.reading, min_confidence, accuracy, sets, set_method)
+    kinds = say.types
     bad: list[str] = []
     flattened: list[str] = []
     batches = _batches(pictures.files, classify, workers)
@@ -44,7 +55,7 @@ def predict(
     def answers(rows: list[Row]) -> list[Answer | None]:
         """Of as many files as a batch has; those that cannot be read are added to `bad`."""
         pixels, problems, flat = next(batches)
-        found = iter(_answers(classify, pixels) if pixels is not None else ())
+        found = iter(say(classify.of_pixels(pixels)) if pixels is not None else ())
         said = [dict.fromkeys(kinds) if why else next(found) for why in problems]
         bad.extend(f"{name} {why}" for (name, _), why in zip(rows, problems, strict=True) if why)
         flattened.extend(rows[at][0] for at in flat)
@@ -92,10 +103,3 @@ def _seen(seen: ImageReading, files: list[Path]) -> tuple[torch.Tensor | None, l
         except BadImage as error:
             problems.append(str(error))
     return torch.stack(pixels) if pixels else None, problems, flattened
-
-
-def _answers(classify: ImageClassificationPipeline, pixels: torch.Tensor) -> Iterator[dict[str, Any]]:
-    labels, said = classify.reading.labels, classify.reading.predictions(classify.of_pixels(pixels))
-    for scores in said.get("probabilities", said["prediction"][:, None]).tolist():
-        ranked = sorted(zip(scores, labels, strict=True), reverse=True)
-        yield answer_of([{"label": label, "score": score} for score, label in ranked], classify.reading.problem_type)

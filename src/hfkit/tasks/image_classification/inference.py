@@ -17,7 +17,7 @@ class ImageClassificationPipeline(PicturePipeline, ClassifyingPipeline, transfor
     and mirrored too where the run asked for test-time augmentation. They are answered in batches of 32, a generator as
     a stream. `mixed_precision` means what it does for texts: with auto, labels are float32's."""
 
-    of, exact, together = ImageClassification, False, 32
+    of, exact, together, usual = ImageClassification, False, 32, 5
     reading: ImageClassification
 
     def logits(self, rows: Sequence[Any], batch_size: int | None = None) -> torch.Tensor:

@@ -38,7 +38,9 @@ class ImageClassification(Classification):
     pixel_range: list[float] | None = None  # black and white of pixels of more than 8 bits; None: training had none
     seen: ImageReading | None = field(default=None, compare=False)  # what the model wants of a picture, by `for_model`
 
-    READING = ("tta", "pixel_range")
+    calibration: dict[str, Any] | None = None  # what `hfkit calibrate` chose
+
+    READING = ("tta", "pixel_range", "calibration")
     name = "image-classification"
 
     @classmethod

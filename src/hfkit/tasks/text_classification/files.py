@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from hfkit.base.errors import HfkitError, nearest
-from hfkit.data.labels.problem import MULTI
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.readers import Source, column_of, open_rows
 from hfkit.inference.rows import Answer, answer_rows
-from hfkit.tasks.classifying import answer_of, answer_types
+from hfkit.tasks.confident import Confident
 from hfkit.tasks.predicting import PredictArguments, answering
 from hfkit.tasks.text_classification.inference import TextClassificationPipeline
 from hfkit.tasks.text_classification.zero_shot import ZeroShotPipeline
@@ -23,12 +22,16 @@ def predict(
     output: str | Path | None = None,
     candidate_labels: Sequence[str] | None = None,
     hypothesis_template: str | None = None,
+    min_confidence: float | None = None,
+    accuracy: float | None = None,
+    sets: float | None = None,
+    set_method: str = "lac",
     **options: Any,
 ) -> int:
     """Classify every row of a file, and write it with the answer beside it: `label` and `score` (`value` for a
     regression), or `predicted_label` and so on where the file has columns of these names. In a multi-label problem both
-    are lists, of the labels with a probability of at least a half. CSV cells that a spreadsheet would take for a
-    formula get an apostrophe in front, counted.
+    are lists, of the labels that are answered. How sure an answer must be, and sets of labels: see `Confident`. CSV
+    cells that a spreadsheet would take for a formula get an apostrophe in front, counted.
 
     With `candidate_labels` a model of pairs says which of them follows from a text, see `ZeroShotPipeline`, in the
     sentence that `hypothesis_template` puts around a label. `input` is a .csv, .tsv, .jsonl or .parquet file, or `-`
@@ -40,8 +43,12 @@ def predict(
     how = PredictArguments.taken(model, options)
     with open_rows(input, how) as source:
         made = (TextClassificationPipeline, ZeroShotPipeline)
-        classify = model if isinstance(model, made) else pipeline(model, **options)
-        problem, zero_shot = classify.reading.problem_type, isinstance(classify, ZeroShotPipeline)
+        classify: Any = model if isinstance(model, made) else pipeline(model, **options)
+        zero_shot = isinstance(classify, ZeroShotPipeline)
+        if zero_shot and (min_confidence or accuracy or sets):
+            what = "Labels that nobody trained have no probability that was made true"
+            raise HfkitError(what, where="--min_confidence, --accuracy, --sets", fix="drop the flag")
+        say = Confident(classify.reading, min_confidence, accuracy, sets, set_method)
         columns = (column_of(source, how.text_column, None), None) if zero_shot else _text_columns(how, source)
         read = partial(_input, how=how, columns=columns)
 
@@ -49,13 +56,12 @@ def predict(
             if zero_shot:
                 yield from ({"label": one["labels"][0], "score": one["scores"][0]} for one in classify(rows))
                 return
-            for ranked in classify(rows, top_k=None if problem == MULTI else 1):
-                yield answer_of(ranked, problem)
+            yield from say(classify.logits(rows)) if rows else ()
 
         return answer_rows(
             source,
             output,
-            answer_types(problem),
+            say.types,
             answering(read, answers),
             chunk=classify.chunk,
             told=lambda answer: next(iter(answer.values())),

@@ -40,7 +40,9 @@ class TextClassification(TextTask, Classification):
     padding: str = "right"
     few_shot: str = "none"  # contrastive: what the encoder learns is which texts have the same label
 
-    READING = ("max_length", "long_text", "stride", "padding")
+    calibration: dict[str, Any] | None = None  # what `hfkit calibrate` chose
+
+    READING = ("max_length", "long_text", "stride", "padding", "calibration")
     name = "text-classification"
 
     @classmethod
