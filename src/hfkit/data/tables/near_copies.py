@@ -43,7 +43,9 @@ def told(data: Mapping[str, Dataset]) -> list[str]:
     columns = [name for name in TEXTS if all(name in rows.column_names for rows in data.values())]
     if not columns:
         return []
-    texts = {role: list(map("\n".join, zip(*(rows[name] for name in columns)))) for role, rows in data.items()}
+    texts = {
+        role: list(map("\n".join, zip(*(rows[name] for name in columns), strict=True))) for role, rows in data.items()
+    }
     notes = []
     for (later, earlier), pairs in near_copies(texts).items():
         first, like = data[later][pairs[0][0]]["id"], data[earlier][pairs[0][1]]["id"]
@@ -76,7 +78,8 @@ def near_copies(splits: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], li
 def _candidates(texts: Sequence[str], split: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(pairs,) rows of a later and of an earlier split that share a good part of their rare shingles; by the split of
     the earlier, the row of the later, and how many are shared."""
-    hashes, rows = shingles(texts, -(-sum(map(len, texts)) // KEPT))
+    rate = -(-sum(map(len, texts)) // KEPT)
+    hashes, rows = shingles(texts, rate)
     order = np.argsort(hashes, kind="stable")
     hashes, rows = hashes[order], rows[order]
     once = np.ones(len(rows), dtype=bool)
@@ -95,8 +98,8 @@ def _candidates(texts: Sequence[str], split: np.ndarray) -> tuple[np.ndarray, np
         keys.append(later[both] * len(texts) + earlier[both])
     pairs, shared = np.unique(np.concatenate(keys), return_counts=True)
     later, earlier = np.divmod(pairs, max(1, len(texts)))
-    # With room for the chance of a sample.
-    likely = shared >= 0.8 * SHARED * np.minimum(held[later], held[earlier])
+    room = 0.8 if rate <= 1 else 0.6  # for the chance of a sample
+    likely = shared >= room * SHARED * np.minimum(held[later], held[earlier])
     later, earlier, shared = later[likely], earlier[likely], shared[likely]
     order = np.lexsort((-shared, later, split[earlier]))
     return later[order], earlier[order]
