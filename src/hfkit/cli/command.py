@@ -15,6 +15,7 @@ from hfkit.base.sanitize import line
 from hfkit.cli.card import parse_card
 from hfkit.cli.hub import data_commands, hub_commands
 from hfkit.cli.judge import judge_commands, parse_evaluate
+from hfkit.cli.labels import parse_labels
 from hfkit.cli.use import train_commands, use_commands
 
 EXAMPLES = """hfkit train: --dataset is missing: what is there to learn from? For example:
@@ -33,7 +34,7 @@ GROUPS = {
 }
 """The commands, as the help shows them."""
 
-NEED_RUNS = ("evaluate", "report", "compare", "verify", "push", "push-space")
+NEED_RUNS = ("evaluate", "labels", "report", "compare", "verify", "push", "push-space")
 """Commands about runs. The others that name one take any model."""
 
 
@@ -48,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         parsed = parse_evaluate(arguments[1:])
     elif arguments[:1] == ["card"]:
         parsed = parse_card(arguments[1:])
+    elif arguments[:1] == ["labels"]:
+        parsed = parse_labels(arguments[1:])
     else:
         parser = _parser()
         known = [command.dest for commands in parser.groups.values() for command in commands]

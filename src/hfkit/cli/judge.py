@@ -1,4 +1,4 @@
-"""The commands that judge runs and models: evaluate, compare, report, runs, verify and summary."""
+"""The commands that judge runs and models: evaluate, labels, compare, report, runs, verify and summary."""
 
 import argparse
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 from hfkit.base.errors import HfkitError
 from hfkit.cli import add_command, late
+from hfkit.cli.labels import HELP as LABELS_HELP
 from hfkit.cli.summary import summary_command
 from hfkit.cli.use import TRUST_HELP
 
@@ -14,6 +15,7 @@ EVALUATE_HELP = "a run's figures on another data set"
 
 def judge_commands(commands: Any) -> None:
     commands.add_parser("evaluate", help=EVALUATE_HELP, add_help=False)
+    commands.add_parser("labels", help=LABELS_HELP, add_help=False)
     run = late("hfkit", "write_report")
     report = add_command(commands, "report", run, "write report.html and the model card again, from a run's files")
     report.add_argument("run_folder", metavar="RUN", type=Path)
