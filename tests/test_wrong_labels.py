@@ -165,7 +165,7 @@ def test_what_cannot_be_doubted_is_one_message(
     assert Path(name).read_bytes() == before and {path.name for path in Path().iterdir()} == {"data.csv"}
 
 
-def test_a_run_is_judged_by_its_model_and_its_report_shows_test_rows(
+def test_a_run_is_judged_by_its_model_too_and_its_report_shows_test_rows(
     tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
@@ -175,7 +175,7 @@ def test_a_run_is_judged_by_its_model_and_its_report_shows_test_rows(
     assert ended(str(run), "--output", "review.csv") == 0
     found, page = json.loads((run / FILE).read_text()), (run / "report.html").read_text()
     assert found["labels"] == 240 and "Which labels are wrong?" in page
-    assert all(row["split"] == "test" and row["judge"] == "model" for row in found["rows"])
+    assert all(row["split"] == "test" and row["judge"] == "both" for row in found["rows"])
     assert {path: path.read_bytes() for path in kept} == kept, "figures, model and predictions are what they were"
     assert f"Report: {run / 'report.html'}" in capsys.readouterr().out
 

@@ -89,12 +89,13 @@ def _tell(found: "Doubts", output: Path | None) -> None:
     from hfkit.evaluation import wording
 
     doubted = found.doubted()
-    rows = [["rank", "id", "split", "label", "rather", "p(label)", "p(rather)", "judge", "text"]]
+    texts = ["text"] if "text" in found.rows.column_names else []
+    rows = [["rank", "id", "split", "label", "rather", "p(label)", "p(rather)", "judge", *texts]]
     for entry in found.entries(doubted[:SHOWN]):
         cells = [str(entry["rank"]), *(wording.line(entry[name], 24) for name in ("id", "split"))]
         cells += [wording.line(entry[name], 20) for name in ("label", "suggested_label")]
         cells += [f"{entry[name]:.3f}" for name in ("label_probability", "suggested_probability")]
-        rows.append([*cells, entry["judge"], wording.line(entry.get("text", ""), 50)])
+        rows.append([*cells, entry["judge"], *(wording.line(entry[name], 50) for name in texts)])
     print(*wording.aligned(rows), sep="\n")
     if output:
         _write(found, doubted, output)

@@ -36,7 +36,7 @@ class Doubts:
     rows: Dataset
     names: list[str]  # of the classes
     split: np.ndarray  # (rows,) the split of each row
-    judge: np.ndarray  # (rows,) who judged it: the task's cheap rival, or the run's model
+    judge: np.ndarray  # (rows,) who judged it: `baseline`, the task's cheap rival, or `both`, with the run's model
     probabilities: np.ndarray  # (rows, classes) of models that did not learn the row
     order: np.ndarray  # (rows,) the most doubtful first
     wrong: Interval  # about how many labels are wrong
@@ -77,7 +77,8 @@ def doubts(
     data: DatasetDict, spec: TaskSpec, settings: Mapping[str, Any], run: Run | None = None, seed: int = 0
 ) -> Doubts:
     """Doubt every label of loaded data: by the task's cheap rival, out of fold; validation and test rows of a `run` by
-    its model, which never learnt them. `settings` are the task's. Nothing is changed by what is found.
+    the mean of that and its model, which never learnt them either. `settings` are the task's. Nothing is changed by
+    what is found.
 
     Rows are ranked by the probability of their own label, brought to one scale between judges. Raises HfkitError: the
     labels are none that can be doubted so, or a class has too few rows for the folds."""
@@ -95,7 +96,8 @@ def doubts(
         known = np.array([part == role and name in place for part, name in zip(split, rows["id"][:], strict=True)])
         at = [place[name] for name, own in zip(rows["id"][:], known, strict=True) if own]
         order = [list(settings["labels"]).index(name) for name in names]
-        probabilities[known], judges[known] = as_array(table["probabilities"])[at][:, order], "model"
+        answers = as_array(table["probabilities"])[at][:, order]
+        probabilities[known], judges[known] = (probabilities[known] + answers) / 2, "both"
     labels = np.asarray(rows["label"][:])
     own = np.clip(probabilities[np.arange(len(rows)), labels], TINY, 1 - TINY)
     score, shares, sizes = np.log1p(-own) - np.log(own), [], []
