@@ -9,7 +9,7 @@ from hfkit.base.errors import HfkitError
 if TYPE_CHECKING:
     from hfkit.evaluation.wrong_labels.doubts import Doubts
 
-HELP = "which labels are wrong? Ranks those of a run's data, or of a data set, for review"
+HELP = "which labels of a run or a data set are wrong"
 _USAGE = "%(prog)s RUN [--output FILE.csv]\n       %(prog)s --dataset NAME [--output FILE.csv] [--flag value ...]"
 SHOWN = 20
 """Rows on the screen, and test rows in a run's report."""
