@@ -191,9 +191,10 @@ def test_a_damaged_file_of_doubts_is_told(tmp_path: Path) -> None:
     shown = page(Run(run))
     assert "About 41 of the 2,400 labels of all splits (20 to 63, 95 %)" in shown
     assert "&lt;b&gt;negative" in shown and "probability 0.970" in shown
-    (run / FILE).write_text(json.dumps(content | {"rows": [{"id": 1}]}))
-    with pytest.raises(HfkitError, match="holds what hfkit does not write"):
-        page(Run(run))
+    for other in ({"rows": [{"id": 1}]}, {"labels": float("inf")}, {"wrong": 41}):
+        (run / FILE).write_text(json.dumps(content | other))
+        with pytest.raises(HfkitError, match="holds what hfkit does not write"):
+            page(Run(run))
 
 
 def test_a_run_whose_data_changed_is_refused(

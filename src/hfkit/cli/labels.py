@@ -37,8 +37,9 @@ def _of_data(data: Any, output: Path | None) -> None:
     from hfkit.tasks.discover import specs
 
     loaded = load_data(data)
-    columns = loaded["train"].column_names
-    able = [spec for spec in specs() if spec.reads[0] in columns and spec.offers("baselines", "out_of_fold")]
+    # Tasks that read what is there and nothing else: to ask the others would import torch.
+    alone = [spec for spec in specs() if {*spec.reads} <= {*loaded["train"].column_names}]
+    able = [spec for spec in alone if spec.offers("baselines", "out_of_fold")]
     if not able:
         raise HfkitError("There is no column of texts or of images", where=data.dataset, fix="see --text_column")
     summary = loaded.summary
