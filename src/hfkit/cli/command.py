@@ -15,6 +15,7 @@ from hfkit.base.sanitize import line
 from hfkit.cli.card import parse_card
 from hfkit.cli.hub import data_commands, hub_commands
 from hfkit.cli.judge import judge_commands, parse_evaluate
+from hfkit.cli.labels import parse_labels
 from hfkit.cli.prove import parse_prove
 from hfkit.cli.use import train_commands, use_commands
 
@@ -34,10 +35,10 @@ GROUPS = {
 }
 """The commands, as the help shows them."""
 
-OF_DATA = {"evaluate": parse_evaluate, "card": parse_card, "prove": parse_prove}
+OF_DATA = {"evaluate": parse_evaluate, "card": parse_card, "labels": parse_labels, "prove": parse_prove}
 """The commands that read a data set, whose many flags are parsed apart."""
 
-NEED_RUNS = ("evaluate", "calibrate", "report", "compare", "verify", "push", "push-space")
+NEED_RUNS = ("evaluate", "calibrate", "labels", "report", "compare", "verify", "push", "push-space")
 """Commands about runs. The others that name one take any model."""
 
 

@@ -1,4 +1,4 @@
-"""The commands that judge runs and models: evaluate, calibrate, compare, report, runs, verify and summary."""
+"""The commands that judge runs and models: evaluate, calibrate, labels, prove, compare, monitor and others."""
 
 import argparse
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 from hfkit.base.errors import HfkitError
 from hfkit.cli import add_command, late
 from hfkit.cli.calibrate import calibrate_command
+from hfkit.cli.labels import HELP as LABELS_HELP
 from hfkit.cli.monitor import monitor_command
 from hfkit.cli.prove import PROVE_HELP
 from hfkit.cli.summary import summary_command
@@ -17,6 +18,7 @@ EVALUATE_HELP = "a run's figures on another data set"
 
 def judge_commands(commands: Any) -> None:
     commands.add_parser("evaluate", help=EVALUATE_HELP, add_help=False)
+    commands.add_parser("labels", help=LABELS_HELP, add_help=False)
     calibrate_command(commands)
     commands.add_parser("prove", help=PROVE_HELP, add_help=False)
     run = late("hfkit", "write_report")

@@ -14,6 +14,7 @@ from hfkit.base.sanitize import flat
 from hfkit.data.labels.names import finder, left_out
 from hfkit.data.labels.problem import feature_of, figures, in_words, kind_of, names_of
 from hfkit.data.sources.source import Source
+from hfkit.data.tables import near_copies
 from hfkit.data.tables.columns import Columns
 from hfkit.data.tables.rows import Rows
 from hfkit.data.text.chats import said, unpacked
@@ -116,7 +117,7 @@ def finished(
         origin=card.source if card else None,
         **told,
         splits={role: describe(rows) for role, rows in data.items()},
-        notes=notes,
+        notes=[*notes, *near_copies.told(data)],
         **{"reading": ""} | columns,
     )
     data.summary.reading = data.summary.reading or reading(data.summary)

@@ -16,6 +16,7 @@ from hfkit.config.knobs import default_of
 from hfkit.evaluation import wording
 from hfkit.report import analysis, plots
 from hfkit.report.analysis import Predictions
+from hfkit.report.doubted import doubted
 from hfkit.runs.run import Run
 from hfkit.tasks.discover import find
 
@@ -57,6 +58,7 @@ def page(run: Run) -> str:
     seen, spec = Predictions.of(run), find(str(run.info["task"]))
     parts = spec.offers("report", "parts")
     own, rows = parts(run, seen) if parts else {}, beside(run)
+    known = [seen.table[name].to_pylist() if name in seen.table.column_names else [] for name in ("id", "text")]
     context = overview(run) | {
         "images": False,
         "curves": _curves(run, own.pop("curves", [])),
@@ -66,6 +68,7 @@ def page(run: Run) -> str:
         "confidence": analysis.confidence(run, seen),
         "lengths": _lengths(seen) if seen.labelled and "lengths" not in own else None,
         "mistakes": analysis.mistakes(seen) if seen.labelled and "mistakes" not in own else None,
+        "doubted": doubted(run, dict(zip(*known, strict=False))),
         "seen": seen,
     }
     return templates().get_template("report.html.jinja").render(context | own)

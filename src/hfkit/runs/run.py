@@ -160,7 +160,7 @@ class Run:
         content = read_json_file(self.path / name)
         try:
             return read(content)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise self.damaged(name) from error
 
     def damaged(self, name: str) -> HfkitError:

@@ -12,6 +12,7 @@ from PIL.Image import Resampling
 
 from hfkit.baselines.vision.processor import native_shape, sample
 from hfkit.data.vision.decode import decode_again, undecoded
+from hfkit.tasks import rivals
 from hfkit.tasks.rivals import Answer, drawn, linear, majority, targets
 
 LARGEST = {1: 32, 3: 16}
@@ -48,15 +49,27 @@ def pixels_logreg(
     draw where there are too many training pictures. Answers are in the order of `labels`, by default the data set's
     own; `pixel_range` is as in `hfkit.data.vision.decode.decode`. "rows" of the answer are those it was fitted on."""
     start = time.perf_counter()
-    shown = sample(train, 64, pixel_range)  # pictures all over the split
-    side, channels = native_shape(shown, LARGEST[1])
-    weight = float(np.mean([image.width * image.height for image in shown]))
+    side, channels, weight = _shape(train, pixel_range)
     rows = drawn(len(train), min(FITTED, max(1, int(DECODED / weight))), seed)
-    side = min(side, LARGEST[channels])
     seen, unseen = _standardised(*(_pixels(split, side, channels, pixel_range) for split in (train.select(rows), test)))
     truth, classes = targets(train, problem_type, labels)
     answer = linear(seen, truth[rows], unseen, problem_type, classes, seed, _STRENGTH, _STEPS)
     return answer | {"rows": len(rows), "seconds": time.perf_counter() - start}
+
+
+def out_of_fold(rows: Dataset, settings: dict[str, Any], seed: int) -> np.ndarray:
+    """Probabilities (rows, classes) for each row by `pixels_logreg` of others; every picture is decoded, once."""
+    truth, classes = targets(rows, settings["problem_type"], settings["labels"])
+    side, channels, _ = _shape(rows, settings.get("pixel_range"))
+    pixels = _pixels(rows, side, channels, settings.get("pixel_range"))
+    return rivals.out_of_fold(_standardised(pixels, pixels[:0])[0], truth, classes, seed, _STRENGTH, _STEPS)
+
+
+def _shape(rows: Dataset, pixel_range: Sequence[float] | None) -> tuple[int, int, float]:
+    """Pixels a side and channels that pictures are shrunk to, and the pixels that one has, by a few all over them."""
+    shown = sample(rows, 64, pixel_range)
+    side, channels = native_shape(shown, LARGEST[1])
+    return min(side, LARGEST[channels]), channels, float(np.mean([image.width * image.height for image in shown]))
 
 
 def _pixels(rows: Dataset, side: int, channels: int, pixel_range: Sequence[float] | None) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
+from hfkit.tasks import rivals
 from hfkit.tasks.rivals import Answer, linear, majority, targets
 
 # A word is a run of letters and digits, one letter included; Chinese and Japanese, written without spaces, go
@@ -34,10 +35,24 @@ def tfidf_logreg(
     The setting is the common strong one, not tuned on these rows: sublinear counts, words that occur at least twice,
     C = 10. `train` and `test` have columns text[, text_pair] and label, `problem_type` is as in a transformers config,
     `seed` that of the solver. Answers are in the order of `labels`, by default the data set's own."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
     start = time.perf_counter()
     truth, classes = targets(train, problem_type, labels)
+    vectorizer, seen = _vectorized(train)
+    unseen = vectorizer.transform(_texts(test))
+    answer = linear(seen, truth, unseen, problem_type, classes, seed)
+    return answer | {"seconds": time.perf_counter() - start}
+
+
+def out_of_fold(rows: Dataset, settings: dict[str, Any], seed: int) -> np.ndarray:
+    """Probabilities (rows, classes) for each row by `tfidf_logreg` of others; words are weighed over all rows."""
+    truth, classes = targets(rows, settings["problem_type"], settings["labels"])
+    return rivals.out_of_fold(_vectorized(rows)[1], truth, classes, seed)
+
+
+def _vectorized(train: Dataset) -> tuple[Any, Any]:
+    """What makes numbers of texts, fitted on these, and theirs (rows, features)."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     vectorizer = TfidfVectorizer(
         ngram_range=(1, 2),
         sublinear_tf=True,
@@ -50,9 +65,7 @@ def tfidf_logreg(
     except ValueError:  # not a word in the texts ("!!", ":-)"): what is left is characters
         vectorizer.set_params(analyzer="char", token_pattern=None, min_df=1)
         seen = vectorizer.fit_transform(_texts(train))
-    unseen = vectorizer.transform(_texts(test))
-    answer = linear(seen, truth, unseen, problem_type, classes, seed)
-    return answer | {"seconds": time.perf_counter() - start}
+    return vectorizer, seen
 
 
 def _texts(data: Dataset) -> list[str]:
