@@ -2,6 +2,7 @@
 
 import csv
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
     folder = tmp_path_factory.mktemp("watched")
     data = write(folder / "reviews.csv", made(0, 700))
     flags = f"--dataset {data} --model {tiny_bert} --output_dir {folder / 'run'} --learning_rate 5e-3 --max_length 32"
-    more = "--validation_size 0.3 --test_size 0.15 --num_train_epochs 1 --disable_tqdm --use_cpu --keep_duplicates"
+    more = "--validation_size 0.3 --test_size 0.15 --num_train_epochs 1 --disable_tqdm --use_cpu"
     assert hfkit("train", *flags.split(), *more.split()) == 0
     return folder / "run"
 
@@ -117,6 +118,18 @@ def test_looks_add_up_and_a_growing_file_goes_on(run: Path, tmp_path: Path, caps
     assert len(Path("watch/history.jsonl").read_text().splitlines()) == 2
 
 
+def test_a_calibrated_run_is_held_against_calibrated_rows(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "true")
+    rows = write(tmp_path / "new.csv", made(5000, 150))
+    before = look(run, rows)[1]
+    assert hfkit("calibrate", tmp_path / "true") == 0
+    shutil.rmtree("watch")
+    status, found = look(tmp_path / "true", rows)
+    claims = [next(one for one in each["shifts"] if one["name"] == "confidence") for each in (before, found)]
+    assert status == 0 and claims[1]["was"] != claims[0]["was"]
+    assert abs(claims[1]["was"] - claims[1]["now"]) < 0.02, "both are what the calibrated model claims"
+
+
 @pytest.mark.parametrize(
     ("text", "more", "says"),
     [
@@ -139,8 +152,6 @@ def test_what_is_wrong_is_one_message(
 
 
 def test_a_run_of_something_else_is_refused(tiny_run: Path, run: Path, tmp_path: Path, capsys: Captured) -> None:
-    import shutil
-
     rows = write(tmp_path / "new.csv", made(5000, 60))
     shutil.copytree(run, tmp_path / "old")
     (tmp_path / "old" / "validation.parquet").unlink()

@@ -13,7 +13,7 @@ DRIFT = 3
 
 def monitor_command(commands: Any) -> None:
     """Add monitor to the parser of `hfkit`."""
-    page = "whether new rows are of the kind that a run knows, and what it is worth on them (status 3: drift)"
+    page = "whether new rows are of the kind that a run knows (status 3: drift)"
     monitor = add_command(commands, "monitor", _monitor, page)
     monitor.add_argument("run_folder", metavar="RUN", help="a finished run of one label a row")
     monitor.add_argument("--input", required=True, help="a file of rows, or a folder of pictures")

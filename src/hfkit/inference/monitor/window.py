@@ -10,6 +10,8 @@ import pyarrow.parquet as parquet
 from hfkit.base.errors import HfkitError, nearest
 from hfkit.base.sanitize import line
 from hfkit.config import FileArguments
+from hfkit.evaluation.confidence.scaling import logits_of, scaled
+from hfkit.evaluation.confidence.thresholds import decided
 from hfkit.evaluation.metric import as_array
 from hfkit.inference.readers import open_rows
 from hfkit.runs.run import Run
@@ -61,7 +63,13 @@ def reference(run: Run) -> Window:
         raise HfkitError(what, fix="take a classifier: it alone is watched")
     sample = _sampled(len(table))
     texts = _texts(table.take(sample), [name for name in ("text", "text_pair") if name in table.column_names])
-    return Window(told["prediction"], told["probabilities"].max(axis=1), told["label"], texts, sample)
+    answer, shares = told["prediction"], told["probabilities"]
+    if calibration := run.info["task_settings"].get("calibration"):  # which new rows are answered with
+        shares = scaled(calibration, logits_of(shares, several=False), several=False)
+        rule = decided(calibration, shares, several=False)
+        answer = answer if rule is None else rule
+    claimed = np.take_along_axis(shares, answer[:, None], axis=1)[:, 0]
+    return Window(answer, claimed, told["label"], texts, sample)
 
 
 def answered(file: Path, names: list[str], columns: list[str], truth: np.ndarray | None) -> Window:
