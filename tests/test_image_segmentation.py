@@ -21,7 +21,7 @@ from hfkit.baselines.vision.configs import UNetConfig
 from hfkit.baselines.vision.unet import UNetForSemanticSegmentation
 from hfkit.config import TrainConfig
 from hfkit.data.vision.augment import seeded
-from hfkit.data.vision.masks import VOID
+from hfkit.data.vision.masks.values import VOID
 from hfkit.data.vision.tiles import blended, starts, turned
 from hfkit.data.vision.together import STEPS, tile_of
 from hfkit.evaluation.metric import figures

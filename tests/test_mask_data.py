@@ -16,7 +16,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.data.load import load_data, load_test
 from hfkit.data.sources.packaged.slices import slices
 from hfkit.data.vision.coco import filled, inside_of
-from hfkit.data.vision.masks import VOID, class_table, read_mask
+from hfkit.data.vision.masks.values import VOID, class_table, read_mask
 from hfkit.tasks.image_segmentation.task import ids_of
 
 Pixels = Callable[[np.ndarray], Image.Image]
