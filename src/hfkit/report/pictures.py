@@ -101,9 +101,10 @@ def strip(run: Run) -> Strip | None:
     if not lines:
         return None
     if marked and max(map(len, lines)) > 1:
-        layers = ", ".join(tile["why"] for tile in lines[0])
-        above = ": the worst above, the best below" if len(lines) > 1 else ""
-        caption, lines = f"Test pictures{above}; from left to right: {layers}.", [lines[0], *lines[1:][-1:]]
+        layers, many = ", ".join(tile["why"] for tile in lines[0]), max(1, 4 // len(lines[0]))
+        above = ": the worst above, the best below" if len(lines) > many else ""
+        caption = f"Test pictures{above}; from left to right: {layers}."
+        lines = [sum(some, []) for some in (lines[:many], lines[many:][-many:]) if some]
     else:
         caption = "The test pictures that went worst." if marked else "Test pictures."
         lines = [[line[0] for line in lines][:WIDE]]
