@@ -4,7 +4,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,7 @@ def strip(run: Run) -> Strip | None:
         layers, many = ", ".join(tile["why"] for tile in lines[0]), max(1, 4 // len(lines[0]))
         above = ": the worst above, the best below" if len(lines) > many else ""
         caption = f"Test pictures{above}; from left to right: {layers}."
-        lines = [sum(some, []) for some in (lines[:many], lines[many:][-many:]) if some]
+        lines = [list(chain.from_iterable(some)) for some in (lines[:many], lines[many:][-many:]) if some]
     else:
         caption = "The test pictures that went worst." if marked else "Test pictures."
         lines = [[line[0] for line in lines][:WIDE]]
