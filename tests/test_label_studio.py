@@ -74,7 +74,9 @@ def test_brush_and_polygons_become_masks(tmp_path: Path) -> None:
         assert told in notes
 
 
-@pytest.mark.parametrize("by", ["/data/local-files/?d=some/where/1.png", "s3://bucket/1.png", "https://a.b/1.png?t=9"])
+@pytest.mark.parametrize(
+    "by", ["/data/local-files/?d=some%2Fwhere/1.png", "s3://bucket/1.png", "https://a.b/1.png?t=9"]
+)
 def test_a_picture_is_found_by_its_name_wherever_label_studio_read_it(by: str, tmp_path: Path) -> None:
     folder = export(tmp_path / "set", {at: [[result(format="rle", rle=STROKES)]] for at in range(8)})
     (folder / "images").mkdir()

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from hfkit.base.errors import HfkitError
 from hfkit.base.untrusted import read_json_file
@@ -107,9 +106,9 @@ def _file(task: Mapping[str, Any], folder: Path) -> str:
     """The picture's path below the folder."""
     said = [one for one in task["data"].values() if isinstance(one, str)]
     given = next((one for one in said if "." in one.rsplit("/", 1)[-1]), str(task.get("file_upload", "")))
-    address = urlsplit(given)
-    path = unquote(parse_qs(address.query).get("d", [address.path])[0])
-    last = path.rsplit("/", 1)[-1]
+    path = re.split(r"[?#]", given.rpartition("?d=")[2])[0].encode("utf-8", "replace")
+    path = re.sub(rb"%([0-9a-fA-F]{2})", lambda found: bytes.fromhex(found[1].decode()), path)
+    last = path.decode("utf-8", "replace").rsplit("/", 1)[-1]
     tried = [f"{place}{name}" for name in (last, _UPLOADED.sub("", last)) for place in ("", "images/")]
     found = next((name for name in tried if last and (folder / name).is_file()), None)
     if found is None:
