@@ -250,6 +250,12 @@ def test_whoever_publishes_a_page_is_told_of_its_pictures(run: Path) -> None:
     bare = bundle(Edition(Run(run), run / "model", pictures=False), "user/discs", Secrets())
     assert f"report.html: was made again without {kept} small pictures of the data" in bare.said
     assert b"data:image" in sent.read("report.html") and b"data:image" not in bare.read("report.html")
+    row = Image.open(io.BytesIO(sent.read("pictures.jpg")))
+    mistakes = sum(tile["part"] == "mistake" for tile in Run(run).table("pictures.parquet").to_pylist())
+    assert row.height == 144 and row.width == min(mistakes, 6) * 148 - 4
+    assert b"![The test pictures that went worst.](pictures.jpg)" in sent.read("README.md")
+    assert "pictures.jpg" in json.loads(sent.read("run.json"))["files"]
+    assert "pictures.jpg" not in bare.files and b"pictures.jpg" not in bare.read("README.md")
 
 
 def test_a_regression_and_several_labels_have_their_own_words(finished: Path, tmp_path: Path) -> None:

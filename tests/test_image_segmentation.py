@@ -1,5 +1,6 @@
 """Image segmentation: the network, its losses, tiles, figures and rivals, held against others' words for them."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ from hfkit.baselines.vision.configs import UNetConfig
 from hfkit.baselines.vision.unet import UNetForSemanticSegmentation
 from hfkit.config import TrainConfig
 from hfkit.data.vision.augment import seeded
-from hfkit.data.vision.masks import VOID
+from hfkit.data.vision.masks.values import VOID
 from hfkit.data.vision.tiles import blended, starts, turned
 from hfkit.data.vision.together import STEPS, tile_of
 from hfkit.evaluation.metric import figures
 from hfkit.inference import predict_file
+from hfkit.report.card import card
+from hfkit.report.pictures import strip
 from hfkit.runs.run import Run
 from hfkit.tasks.discover import find
 from hfkit.tasks.image_segmentation.baselines import fit
@@ -252,6 +255,21 @@ def test_a_small_unet_finds_the_discs(run: Run) -> None:
     page = (run.path / "report.html").read_text()
     assert "The worst pictures" in page and page.count("data:image/jpeg") >= 8 and "foreground" in page
     assert "—" not in page
+
+
+def test_a_card_shows_the_worst_and_the_best_with_all_their_layers(run: Run) -> None:
+    row = strip(run)
+    assert row is not None
+    said = "Test pictures: the worst above, the best below; from left to right: picture, truth, answer, wrong."
+    assert row.caption == said and f"![{said}](pictures.jpg)" in card(run, "user/discs", row.caption)
+    tiles = [tile["image"] for tile in run.table("pictures.parquet").to_pylist() if tile["part"] == "overlay"]
+    answer = Image.open(io.BytesIO(tiles[-2])).convert("L")
+    wide = round(144 * answer.width / answer.height)
+    with Image.open(io.BytesIO(row.image)) as shown:
+        assert shown.size == (4 * wide + 12, 292)
+        there = shown.convert("L").crop((2 * wide + 8, 148, 3 * wide + 8, 292))
+    given = answer.resize((wide, 144), Image.Resampling.NEAREST)
+    assert np.abs(np.asarray(there, dtype=float) - np.asarray(given)).mean() < 4
 
 
 def test_a_unet_stands_on_a_classifier_of_timms(masks: Path, tmp_path: Path) -> None:

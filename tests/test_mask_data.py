@@ -16,7 +16,7 @@ from hfkit.base.errors import HfkitError
 from hfkit.data.load import load_data, load_test
 from hfkit.data.sources.packaged.slices import slices
 from hfkit.data.vision.coco import filled, inside_of
-from hfkit.data.vision.masks import VOID, class_table, read_mask
+from hfkit.data.vision.masks.values import VOID, class_table, read_mask
 from hfkit.tasks.image_segmentation.task import ids_of
 
 Pixels = Callable[[np.ndarray], Image.Image]
@@ -264,3 +264,18 @@ def test_slices_of_a_volume_are_held_out_in_blocks(tmp_path: Path) -> None:
     assert held == [{0}, *[{1}] * 59]
     parts = [{at for at, name in enumerate(split) if name == role} for role in ("train", "test")]
     assert min(parts[1]) - max(parts[0]) > 2, "neighbours are nearly equal"
+
+
+def test_what_a_slice_cuts_of_an_object_is_one_box(tmp_path: Path) -> None:
+    numbers = [np.zeros((20, 30), np.int32) for _ in range(60)]
+    numbers[1][2:8, 3:9], numbers[1][2:8, 12:15] = 5, 5  # two parts of one
+    numbers[1][4:19, 10:12], numbers[1][0:3, 20:25] = 2, 9  # the last has 15 pixels
+    for name, kind in (("cells.tif", np.uint16), ("cells_label.tif", np.int32)):
+        first, *others = [Image.fromarray(one.astype(kind)) for one in numbers]
+        first.save(tmp_path / name, save_all=True, append_images=others)
+    objects = slices(tmp_path / "cells.tif").columns["objects"]
+    assert objects[1] == [
+        {"box": [10, 4, 12, 19], "category": "nucleus"},
+        {"box": [3, 2, 15, 8], "category": "nucleus"},
+    ]
+    assert objects[0] == []

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 import torch
+from box_files import coco_folder
 from datasets import DatasetDict
 from image_files import image_folder
+from mask_files import mask_folder
 from processes import in_child, in_children, printed_to
 from tiny_language import write_model
 from transformers import ViTConfig, ViTImageProcessor, ViTModel
@@ -171,6 +173,23 @@ LANGUAGE: dict[str, dict[str, Any]] = {
         "model": "gpt2",
     },
 }
+# Marked pictures: tiles of them are cut, turned, bent and zoomed at random together with their masks or boxes.
+MARKED: dict[str, dict[str, Any]] = {
+    "masks": {
+        "task": "image-segmentation",
+        "model": "baseline:unet",
+        "model_args": '{"widths": [4, 8]}',
+        "tile_size": 32,
+        "augment": ["strong"],
+    },
+    "boxes": {
+        "task": "object-detection",
+        "model": "baseline:detector",
+        "model_args": '{"widths": [4, 8, 8], "hidden_size": 8, "num_queries": 20}',
+        "tile_size": 32,
+        "augment": ["strong"],
+    },
+}
 STREAMED = {"streaming": True, "dataset": "reviews.jsonl", "max_eval_samples": 6, "max_test_samples": 6}
 
 
@@ -184,7 +203,7 @@ def train(tiny_bert: Path, splits: DatasetDict, tmp_path: Path) -> Train:
         def work() -> None:
             watch(tmp_path / f"{name}.rows", kill, last=processes - 1)
             settings: dict[str, Any] = {"model": str(tiny_bert), "dropout": 0.1}
-            if knobs.get("task") != "image-classification":
+            if "augment" not in knobs:
                 settings |= {"max_length": 12, "vocab_size": 300}
             several = processes > 1 or "gradient_accumulation_steps" in knobs
             settings |= {"per_device_train_batch_size": 8 if several else 16, "max_steps": 18, "learning_rate": 3e-3}
@@ -192,7 +211,7 @@ def train(tiny_bert: Path, splits: DatasetDict, tmp_path: Path) -> Train:
             settings |= {"mixed_precision": "no", "use_cpu": True, "output_dir": str(tmp_path / name)} | knobs
             if settings.get("eval_steps"):
                 settings["eval_strategy"] = "steps"
-            config = TrainConfig(**settings)
+            config = TrainConfig.for_task(settings.get("task", "text-classification"))(**settings)
             data = splits if config.task == "text-classification" else load_data(config)
             task = build_task(config, data)
             fit(config, task, *build_model(config, task, data), data)
@@ -270,6 +289,15 @@ def test_so_do_pictures_that_are_changed_at_random(train: Train, tmp_path: Path,
     ViTModel(config).save_pretrained("tiny-vit")
     ViTImageProcessor(size={"height": 16, "width": 16}).save_pretrained("tiny-vit")
     resumes_exactly(train, tmp_path, 7, 4, **PICTURES | IMAGES[name])
+
+
+@pytest.mark.pain("resume-not-exact")
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("name", MARKED)
+def test_so_do_masks_and_boxes(train: Train, tmp_path: Path, name: str, workers: int) -> None:
+    splits = {"train": 20, "valid" if name == "boxes" else "val": 4, "test": 4}
+    folder = (coco_folder if name == "boxes" else mask_folder)(tmp_path / "marked", splits)
+    resumes_exactly(train, tmp_path, 7, 4, **MARKED[name], dataset=str(folder), dataloader_num_workers=workers)
 
 
 @pytest.mark.pain("resume-not-exact")

@@ -9,6 +9,7 @@ from typing import Any
 
 import caption_files
 import numpy as np
+import pyarrow.parquet as parquet
 import pytest
 import torch
 from accelerate import Accelerator
@@ -24,7 +25,7 @@ import hfkit
 from hfkit import HfkitError
 from hfkit.baselines.vision.clip import BaselineClipModel
 from hfkit.baselines.vision.configs import BaselineClipConfig
-from hfkit.config import TrainConfig
+from hfkit.config import DataArguments, TrainConfig
 from hfkit.evaluation.metric import Columns, figures
 from hfkit.inference import predict_file
 from hfkit.inference.search.building import index
@@ -34,6 +35,7 @@ from hfkit.tasks.zero_shot_image_classification.task import ImageText
 from hfkit.tasks.zero_shot_image_classification.vectors.losses import joint_loss
 from hfkit.tasks.zero_shot_image_classification.vectors.matching import classified, retrieved
 from hfkit.training.engine import Engine
+from hfkit.training.judge import evaluate
 
 NAME = "zero-shot-image-classification"
 
@@ -340,6 +342,31 @@ def test_a_folder_of_classes_is_learnt_by_its_sentences(tmp_path: Path, tiny: di
     assert "accuracy" in run.metrics and "image_recall_at_1" not in run.metrics
     page = (run.path / "report.html").read_text()
     assert "Zero-shot, class by class" in page and "Where the own one stands" not in page
+
+
+def test_a_run_is_judged_by_classes_that_it_never_had(tmp_path: Path, tiny: dict[str, Path]) -> None:
+    """It answers by sentences, so others do as well; what it learnt is told apart from what it did not."""
+    lines = [{"file_name": f"images/{n}.png", "label": caption_files.CLASSES[n % 2]} for n in range(24)]
+    others = [line | {"label": caption_files.CLASSES[1 + n % 3]} for n, line in enumerate(lines)]
+    config = TrainConfig.for_task(NAME)(
+        dataset=str(caption_files.write(tmp_path, lines)), model=str(tiny["clip"]), output_dir=str(tmp_path / "run"),
+        max_steps=1, use_cpu=True, mixed_precision="no", disable_tqdm=True,
+    )  # fmt: skip
+    run = hfkit.train(config)
+    data = DataArguments(dataset=str(caption_files.write(tmp_path, others, "others.jsonl")))
+    figures = evaluate(run.path, data, output=tmp_path / "judged")
+    assert figures["accuracy"]["n"] == 24
+    table = parquet.read_table(tmp_path / "judged" / "predictions.parquet").to_pylist()
+    names = sorted(caption_files.CLASSES[1:4])
+    learnt = [row for row in table if names[row["label"]] == caption_files.CLASSES[1]]
+    right = [row["label"] == row["prediction"] for row in table if row not in learnt]
+    assert len(learnt) == 8 and figures["accuracy_unseen"]["value"] == pytest.approx(np.mean(right))
+    pipe = hfkit.pipeline(run.path)
+    for row in table[:4]:
+        said = pipe(str(tmp_path / "images" / f"{table.index(row)}.png"), candidate_labels=names)
+        assert said[0]["label"] == names[row["prediction"]]
+    told = json.loads((tmp_path / "judged" / "metrics.json").read_text())["data"]["notes"]
+    assert any("not judged by before, zero-shot: 2" in note for note in told)
 
 
 def test_texts_over_the_limit_are_counted(captioned: Path, tiny: dict[str, Path]) -> None:

@@ -86,6 +86,27 @@ def outside() -> str:
     return "./set/all.json"
 
 
+def strokes(rle: Any = None, **more: Any) -> Callable[[], str]:
+    """An export of Label Studio of two pictures, a stroke in each, of which `more` changes entries."""
+
+    def make() -> str:
+        one = {"type": "brushlabels", "original_width": 20, "original_height": 10, "id": "r", "image_rotation": 0,
+               "value": {"format": "rle", "rle": rle, "brushlabels": ["cell"]}} | more  # fmt: skip
+        for number in range(2):
+            write(f"set/{number}.png", pair(number)[0])
+        tasks = [{"id": at, "data": {"image": f"{at}.png"}, "annotations": [{"result": [one]}]} for at in range(2)]
+        write("set/all.json", json.dumps(tasks))
+        return "./set/all.json"
+
+    return make
+
+
+def stretched(values: int, length: int) -> list[int]:
+    """Strokes that claim so many values, in one run of so many."""
+    bits = f"{values:032b}{7:05b}" + f"{15:04b}" * 4 + f"100{length - 1:016b}" + f"{255:08b}"
+    return [int(bits[at : at + 8].ljust(8, "0"), 2) for at in range(0, len(bits), 8)]
+
+
 HUGE = [{"id": number, "file_name": f"{number}.png", "width": 300_000, "height": 300_000} for number in range(2)]
 TWICE = [{"id": 0, "file_name": "0.png", "width": 20, "height": 10}] * 2
 SIXTEEN = np.arange(200, dtype=np.uint16).reshape(10, 20) * 300
@@ -106,6 +127,17 @@ MASKS = cases(
     ("a polygon of infinity", objects([[1, 1, 5, float("inf"), 5, 5]]), ("annotation 7", "polygon")),
     ("a polygon of half a point", objects([[1, 1, 5, 1, 5, 5, 9]]), ("annotation 7", "polygon")),
     ("a polygon of words", objects([["a", "b", "c", "d", "e", "f"]]), ("annotation 7",)),
+    ("a polygon of two points", objects([[1, 1, 5, 5]] * 2), ("cover no pixel", "annotation 7")),
+    ("strokes that overflow", strokes(stretched(800, 60_000)), ("annotation r", "more than 800 values")),
+    ("strokes of four billion values", strokes(stretched((1 << 32) - 1, 9)), ("annotation r", "4,294,967,295 values")),
+    ("strokes cut off", strokes(stretched(800, 700)), ("annotation r", "cut off")),
+    ("strokes of numbers that are no bytes", strokes([0, 0, 3, 3200]), ("annotation r",)),
+    ("strokes of a number", strokes(10**12), ("annotation r", "a list of bytes")),
+    ("strokes of a picture of ninety billion pixels",
+     strokes([], original_width=300_000, original_height=300_000), ("task 0", "300000 x 300000")),
+    ("a polygon of words", strokes(type="polygonlabels", value={"points": [["a", "b"]], "polygonlabels": ["cell"]}),
+     ("task 0",)),
+    ("a stroke without a value", strokes(value=None), ("task 0",)),
     ("an outline of nothing", objects(None), ("annotation 7", "neither polygons nor runs")),
     ("runs beyond the picture", runs([0, 10**12]), ("annotation 7", "1,000,000,000,000 pixels")),
     ("negative runs", runs([300, -100]), ("annotation 7",)),

@@ -36,7 +36,7 @@ class Edition:
     model: Path  # the folder with the model's files
     changed: dict[str, bytes] = field(default_factory=dict)  # files with other bytes than in `model`, or not in it
     merged: bool = False  # whether the adapter was merged into its base
-    pictures: bool = True  # whether report.html shows those that the run keeps
+    pictures: bool = True  # whether report.html and the card show those that the run keeps
 
     @property
     def adapter(self) -> bool:

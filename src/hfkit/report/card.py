@@ -13,6 +13,7 @@ from hfkit.report.analysis import Predictions
 from hfkit.report.energy import GRAMS_PER_KWH, estimate
 from hfkit.report.metadata import base_model, data_set, license_of, metadata, scratch
 from hfkit.report.page import command, overview, settings, templates
+from hfkit.report.pictures import STRIP
 from hfkit.runs.run import Run, identity
 from hfkit.tasks.discover import find
 
@@ -20,13 +21,13 @@ CLASSES = 6  # that the card lists, the worst first; the report has them all
 MISTAKES, MISTAKE_CHARACTERS = 5, 240
 
 
-def card(run: Run, repository: str | None = None) -> str:
+def card(run: Run, repository: str | None = None, shown: str | None = None) -> str:
     """The model card of a finished run, as Markdown with YAML front matter. Its snippets open `repository`, the Hub id
-    (owner/name) under which it is published, else the folder."""
+    (owner/name) under which it is published, else the folder. `shown` is what the row of pictures beside it shows."""
     context = overview(run)
     energy = estimate(run.info["hardware"], context["totals"]["total_seconds"]) if context["totals"] else None
     context |= _names(run, repository) | _reproduction(run)
-    context |= {"energy": energy, "grid": f"{GRAMS_PER_KWH:g}", "weak": weaknesses(run)}
+    context |= {"energy": energy, "grid": f"{GRAMS_PER_KWH:g}", "weak": weaknesses(run), "shown": shown, "strip": STRIP}
     context |= {"license": license_of(run), "prose": prose(context["data"].get("prose") or "")}
     environment = templates().overlay(autoescape=False)
     own = {"md": markdown, "code": code, "bib": bib, "amount": amount, "public": public.text}

@@ -3,6 +3,8 @@
 import base64
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,9 @@ SIDE = 2048
 
 KEPT = 3 << 20
 """Bytes of the pictures that a run keeps: with base64 a page of 4 MB, which mails and browsers take."""
+
+STRIP, TALL, WIDE, GAP = "pictures.jpg", 144, 6, 4
+"""The file of a card's pictures; the pixels of their height, how many stand side by side, and the pixels between."""
 
 KINDS = {"part": pa.string(), "row": pa.int64(), "label": pa.int64(), "why": pa.string(), "image": pa.binary()}
 Row = dict[str, Any]
@@ -74,6 +79,56 @@ def kept_layers(run: Run, part: str, ids: pa.ChunkedArray, values: np.ndarray) -
         elif tile["part"] != "class":
             raise damaged(run)
     return list(lines.values())
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A row of pictures for a card: the file, and what it shows."""
+
+    image: bytes
+    caption: str
+
+
+def strip(run: Run) -> Strip | None:
+    """Of what a run keeps the worst test pictures side by side; of pictures in layers the worst with all its layers,
+    and below it the best. None where it keeps none. Raises HfkitError: as `kept_tiles`."""
+    table = run.table("pictures.parquet")
+    tiles = table.to_pylist() if table is not None and table.nbytes <= 2 * LARGEST else []
+    marked = [tile for tile in tiles if tile["part"] not in ("class", "map", "filters", "augmented")]
+    first = (marked or [tile for tile in tiles if tile["part"] == "class"])[:1]
+    chosen = [tile for tile in tiles if first and tile["part"] == first[0]["part"]]
+    lines = [list(line) for _, line in groupby(chosen, lambda tile: (tile["row"], tile["label"]))]
+    if not lines:
+        return None
+    if marked and max(map(len, lines)) > 1:
+        layers, many = ", ".join(tile["why"] for tile in lines[0]), max(1, 4 // len(lines[0]))
+        above = ": the worst above, the best below" if len(lines) > many else ""
+        caption = f"Test pictures{above}; from left to right: {layers}."
+        lines = [list(chain.from_iterable(some)) for some in (lines[:many], lines[many:][-many:]) if some]
+    else:
+        caption = "The test pictures that went worst." if marked else "Test pictures."
+        lines = [[line[0] for line in lines][:WIDE]]
+    rows = [[_tall(tile["image"], run) for tile in line[:WIDE]] for line in lines]
+    width = max(sum(one.width + GAP for one in row) for row in rows) - GAP
+    canvas, written = Image.new("RGB", (width, len(rows) * (TALL + GAP) - GAP), "white"), io.BytesIO()
+    for at, row in enumerate(rows):
+        left = 0
+        for one in row:
+            canvas.paste(one, (left, at * (TALL + GAP)))
+            left += one.width + GAP
+    canvas.save(written, "JPEG", quality=85)
+    return Strip(written.getvalue(), caption)
+
+
+def _tall(image: bytes, run: Run) -> Image.Image:
+    shown = _shown(image, run)
+    width = min(max(1, round(shown["width"] * TALL / max(1, shown["height"]))), 4 * TALL)
+    how = Image.Resampling.NEAREST if shown["height"] < TALL else Image.Resampling.LANCZOS
+    try:
+        with Image.open(io.BytesIO(image), formats=list(FORMATS)) as opened:
+            return opened.convert("RGB").resize((width, TALL), how)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise damaged(run) from error
 
 
 def _shown(image: bytes, run: Run) -> Row:

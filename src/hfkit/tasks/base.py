@@ -91,6 +91,10 @@ class BaseTask:
         """The labels that an answer is one or several of; None where it is a number or a text."""
         return None
 
+    def judging(self, data: "DatasetDict") -> Self:
+        """This task, as a finished run is judged by other data."""
+        return self
+
     @classmethod
     def from_model(cls, model_config: "PreTrainedConfig", processor: Any) -> Self:
         """The task of a saved model, by what its config says: the fields `kept` as its own, and those of `READING`."""

@@ -64,7 +64,7 @@ def evaluate(
         raise HfkitError(f"the model reads {kind}, and {data.dataset} holds {other}", fix="see --text_pair_column")
     place = evaluations or finished.path / "evaluations"
     folder = Path(output or folder_for(place, data.dataset, rows.summary))
-    figures = _judge(finished, config, task, rows, folder)
+    figures = _judge(finished, config, task.judging(rows), rows, folder)
     print(f"{finished.path} on {data.dataset}:\n{_lines(figures)}\nWritten to {folder}")
     return figures
 

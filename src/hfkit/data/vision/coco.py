@@ -14,7 +14,8 @@ from hfkit.base.untrusted import read_json_file
 from hfkit.data.sources.image_folders import SPLITS
 from hfkit.data.tables.table import Table, counted
 from hfkit.data.vision.decode import MAX_PIXELS
-from hfkit.data.vision.masks import VOID, png
+from hfkit.data.vision.masks.brush import painted
+from hfkit.data.vision.masks.values import VOID, png
 
 KEYS = {"images", "annotations", "categories"}
 
@@ -97,7 +98,12 @@ def coco_files(path: Path) -> dict[str, Path]:
 def mask_table(file: Path, root: Path) -> Table:
     """A COCO file as pictures below `root` with a `mask` each: background is 0, the categories follow in the order of
     their ids. Objects that cover no pixel are counted in the notes. Raises HfkitError: as `read_coco` and `drawn`."""
-    found, flat = read_coco(file), list[str]()
+    return table_of(read_coco(file), file, root)
+
+
+def table_of(found: Coco, file: Path, root: Path) -> Table:
+    """As `mask_table`, of what `file` was read as."""
+    flat = list[str]()
     if len(found.categories) >= VOID:
         raise HfkitError(f"The file has {len(found.categories):,} categories, and 254 can be learnt", where=str(file))
     ids = {category: place for place, category in enumerate(found.categories, start=1)}
@@ -129,13 +135,15 @@ def drawn(picture: Picture, ids: Mapping[int, int], where: Path, flat: list[str]
 
 
 def inside_of(outline: Any, width: int, height: int) -> np.ndarray:
-    """(height, width) bool: where an object is, given its polygons, each a list x, y, x, y, ..., or its runs.
+    """(height, width) bool: where an object is, given its polygons, each a list x, y, x, y, ..., its runs, or strokes.
 
     A pixel belongs to a polygon as Pillow draws it, its edge included; pycocotools leaves half of the edge out. Raises
     ValueError: it is neither, a number is not finite, or the runs do not fill the picture."""
     if isinstance(outline, Mapping):
         if [int(side) for side in outline["size"]] != [height, width]:
             raise ValueError(f"runs of a picture of {outline['size']} pixels, and this one is {height} x {width}")
+        if "strokes" in outline:
+            return painted(outline["strokes"], height, width)
         return filled(outline["counts"], height, width)
     if not isinstance(outline, list):
         raise ValueError(f"neither polygons nor runs, but {type(outline).__name__}")

@@ -13,7 +13,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from hfkit.data.vision.masks import VOID
+from hfkit.data.vision.masks.values import VOID
 from hfkit.data.vision.tiles import filled
 
 PRESETS: dict[str, tuple[str, ...]] = {

@@ -17,6 +17,7 @@ from hfkit.hub.upload.readme import README, WRITTEN, both
 from hfkit.hub.upload.secrets import Secrets
 from hfkit.report.card import card
 from hfkit.report.page import page
+from hfkit.report.pictures import STRIP, Strip, strip
 from hfkit.runs.run import Run
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
     if damaged:
         raise HfkitError(f"{run.path} is damaged: {damaged[0]}", fix="restore the file; see hfkit verify")
     found = Bundle(dict(model_files(made.model)) | dict(made.changed))
-    texts = {README: _card(made, repository)}
+    row = strip(run) if made.pictures else None
+    texts = {README: _card(made, repository, row)}
     texts |= {name: (run.path / name).read_text(encoding="utf-8") for name in TEXTS if (run.path / name).is_file()}
     shown = (run.info.get("pictures") or {}).get("kept")
     if shown and not made.pictures and "report.html" in texts:
@@ -98,6 +100,9 @@ def bundle(made: "Edition", repository: str, secrets: Secrets) -> Bundle:
     if shown and "report.html" in found.files:
         how = "shows" if made.pictures else "was made again without"
         found.said.append(f"report.html: {how} {shown} small pictures of the data")
+    if row and f"]({STRIP})" in texts[README]:
+        found.files[STRIP] = row.image
+        found.said.append(f"{STRIP}: a row of them, which the card shows")
     if (run.path / "predictions.parquet").is_file():
         _add_predictions(found, run, secrets)
     found.files["run.json"] = _run_json(found, run, repository, secrets)
@@ -113,15 +118,16 @@ def model_files(folder: Path) -> dict[str, Path]:
     return kept | {path.relative_to(folder).as_posix(): path for path in modules}
 
 
-def _card(made: "Edition", repository: str) -> str:
-    """The run's card as that of `repository`. A card that somebody went on writing by hand stays theirs."""
+def _card(made: "Edition", repository: str, row: Strip | None) -> str:
+    """The run's card as that of `repository`, with a row of pictures. A card that somebody went on writing by hand
+    stays theirs."""
     path = made.run.path / "README.md"
     if path.is_file():
         text, known = path.read_text(encoding="utf-8"), made.run.info.get("card")
         # As `write_report` made it, here or where the run lay before it was moved?
         if (atomic.digest(text.encode())["sha256"] != known) if known else text != card(Run(made.run.path)):
             return text
-    text = card(made.run, repository)
+    text = card(made.run, repository, row.caption if row else None)
     if not made.merged:
         return text
     merged = ModelCard(text)

@@ -63,7 +63,7 @@ def push(
         with_base: Publish the adapter's base first, where it is not on the Hub: under this name, or with True as
             `<repository>-base`.
         overwrite_card: Put the card in the place of a README.md that was edited there; else what people wrote is kept.
-        pictures: Publish the report as it is; else without the pictures of the data that it shows.
+        pictures: Publish the report as it is, and a card with a row of pictures; else without pictures of the data.
         dry_run: List the files and show the card, without a network; the answer is None.
         verify: Open and compare afterwards.
 

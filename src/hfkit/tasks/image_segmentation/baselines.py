@@ -10,7 +10,7 @@ from datasets import Dataset
 from PIL.Image import Image
 
 from hfkit.data.vision.decode import decode_again, undecoded
-from hfkit.data.vision.masks import VOID
+from hfkit.data.vision.masks.values import VOID
 from hfkit.tasks.image_segmentation.metrics import confusion
 from hfkit.tasks.image_segmentation.task import ids_of
 from hfkit.tasks.rivals import Answer

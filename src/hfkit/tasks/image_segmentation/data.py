@@ -23,8 +23,9 @@ from hfkit.data.tables.rows import Rows, units
 from hfkit.data.tables.table import Table, counted
 from hfkit.data.vision.coco import coco_files, mask_table
 from hfkit.data.vision.decode import Facts
-from hfkit.data.vision.masks import VOID, Legend, Values, class_table, counted_values, legend_of, read_mask
-from hfkit.data.vision.pairs import pair_tables
+from hfkit.data.vision.masks.label_studio import studio_table
+from hfkit.data.vision.masks.pairs import pair_tables
+from hfkit.data.vision.masks.values import VOID, Legend, Values, class_table, counted_values, legend_of, read_mask
 from hfkit.data.vision.pictures import image_column, located, looked_at
 from hfkit.data.vision.pixels import BadImage
 from hfkit.tasks.image_segmentation.config import MaskColumns
@@ -72,7 +73,8 @@ def load(arguments: Arguments, only_test: bool = False, label_names: list[str] |
 
 
 def _paired(arguments: Arguments) -> Source | None:
-    """The folders of pictures and masks, or the COCO files, that `--dataset` names; None where it names others."""
+    """The folders of pictures and masks, or the files of COCO or Label Studio, that `--dataset` names; None where it
+    names others."""
     name = arguments.dataset.strip()
     path = on_disk(name)
     if path is None:
@@ -83,7 +85,8 @@ def _paired(arguments: Arguments) -> Source | None:
     files = coco_files(path)
     tables = {split: mask_table(file, path if path.is_dir() else path.parent) for split, file in files.items()}
     if not tables:
-        return None
+        table = studio_table(path)
+        return Source.of_tables(name, path, {"train": table}) if table else None
     if len({tuple(table.label_names["mask"]) for table in tables.values()}) > 1:
         raise HfkitError("The COCO files have different categories", where=", ".join(map(str, files.values())))
     return Source.of_tables(name, path, tables)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from hfkit.base.atomic import whole_folder, writing
 from hfkit.base.errors import HfkitError
-from hfkit.data.vision.masks import png
+from hfkit.data.vision.masks.values import png
 from hfkit.inference.pictures import Pictures
 from hfkit.inference.pipelines import pipeline
 from hfkit.inference.readers import Row

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from hfkit.data.vision.masks import VOID
+from hfkit.data.vision.masks.values import VOID
 
 SMOOTH = 1e-5
 """Added above and below, as in MONAI: a class that is neither there nor said costs nothing."""

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.nn.functional import max_pool2d
 
-from hfkit.data.vision.masks import VOID
+from hfkit.data.vision.masks.values import VOID
 from hfkit.evaluation.metric import Columns, Metric, Of, total
 
 NEAR = 0.0075

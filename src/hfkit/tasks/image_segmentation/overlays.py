@@ -10,7 +10,7 @@ from datasets import Dataset
 from PIL import Image
 
 from hfkit.data.vision.decode import decode
-from hfkit.data.vision.masks import VOID
+from hfkit.data.vision.masks.values import VOID
 from hfkit.evaluation.metric import as_array
 from hfkit.runs.run import Run
 from hfkit.tasks import galleries

@@ -14,7 +14,7 @@ from transformers import PreTrainedConfig
 from hfkit.base.errors import HfkitError
 from hfkit.data.vision.augment import seeded, steps
 from hfkit.data.vision.decode import decode_again, undecoded
-from hfkit.data.vision.masks import VOID, png, read_mask
+from hfkit.data.vision.masks.values import VOID, png, read_mask
 from hfkit.data.vision.reading import ImageReading
 from hfkit.data.vision.tiles import blended, resized, turned
 from hfkit.data.vision.together import PRESETS, STEPS, tile_of

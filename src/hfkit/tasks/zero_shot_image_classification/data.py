@@ -216,15 +216,16 @@ def _strata(rows: Rows) -> Sequence[Hashable]:
 
 
 def _classes(splits: dict[str, Rows], opened: Source, known: list[str] | None, notes: list[str]) -> list[str]:
-    """The classes in their order: a finished model's, else the card's, else by name."""
+    """The classes in their order: a finished model's, unless the data have others too; the card's; else by name."""
     there = {role: {held.name for held in rows.label} for role, rows in splits.items()}
     every = sorted({str(name) for names in there.values() for name in names}, key=natural)
     order = known or (opened.card.labels if opened.card else None) or every
     if unknown := [name for name in every if name not in order]:
-        where = "The model was judged" if known else "The card speaks"
-        what = f"{where} by other classes than the data have: {short(unknown)}"
-        fix = f"rename them; known are {short(order)}; hfkit predict --candidate_labels takes any"
-        raise HfkitError(what, where=opened.location, fix=fix)
+        if known is None:
+            what = f"The card has other classes than the data: {short(unknown)}"
+            raise HfkitError(what, where=opened.location, fix=f"rename them; known are {short(order)}")
+        notes.append(f"classes that the model was not judged by before, zero-shot: {len(unknown):,}, {short(unknown)}")
+        order = every
     if unseen := [name for name in every if "train" in there and name not in there["train"]]:
         notes.append(f"classes that no training picture has, kept: {len(unseen):,}, {short(unseen)}")
     return list(order)

@@ -94,6 +94,12 @@ class ImageText(PictureTask):
     def classes(self) -> list[str] | None:
         return self.labels or None
 
+    def judging(self, data: DatasetDict) -> Self:
+        """With the classes of the data, of which those count as unseen that were not learnt."""
+        (rows, *_), learnt = data.values(), set(self.labels) - set(self.unseen)
+        names = list(rows.features["label"].names) if "label" in rows.column_names else []
+        return replace(self, labels=names, unseen=[name for name in names if name not in learnt])
+
     def for_model(self, model_config: PreTrainedConfig, processor: Any) -> Self:
         """A copy that fits the model: its loss, its limit of a text, how it looks at a picture."""
         tokenizer = processor.tokenizer
