@@ -13,6 +13,7 @@ from hfkit import __version__
 from hfkit.base.processes import forget_launch
 from hfkit.base.sanitize import line
 from hfkit.cli.card import parse_card
+from hfkit.cli.doctor import parse_doctor
 from hfkit.cli.hub import data_commands, hub_commands
 from hfkit.cli.judge import judge_commands, parse_evaluate
 from hfkit.cli.use import train_commands, use_commands
@@ -46,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         forget_launch()
     if arguments[:1] == ["evaluate"]:
         parsed = parse_evaluate(arguments[1:])
+    elif arguments[:1] == ["doctor"]:
+        parsed = parse_doctor(arguments[1:])
     elif arguments[:1] == ["card"]:
         parsed = parse_card(arguments[1:])
     else:
@@ -99,10 +102,10 @@ def _train(flags: list[str]) -> NoReturn:
     from hfkit.cli.launch import train
     from hfkit.config import TrainConfig
 
-    launch(train, TrainConfig, _demo(flags), argv=flags, recipe="hfkit")
+    launch(train, TrainConfig, demo_of(flags), argv=flags, recipe="hfkit")
 
 
-def _demo(flags: list[str]) -> dict[str, Any]:
+def demo_of(flags: list[str]) -> dict[str, Any]:
     """What `--demo` changes for the task that `flags` name. Another task is refused later, by those who know them."""
     from hfkit.config.by_task import peek
     from hfkit.tasks import discover

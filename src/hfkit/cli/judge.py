@@ -6,6 +6,7 @@ from typing import Any
 
 from hfkit.base.errors import HfkitError
 from hfkit.cli import add_command, late
+from hfkit.cli.doctor import HELP as DOCTOR_HELP
 from hfkit.cli.summary import summary_command
 from hfkit.cli.use import TRUST_HELP
 
@@ -13,6 +14,7 @@ EVALUATE_HELP = "a run's figures on another data set"
 
 
 def judge_commands(commands: Any) -> None:
+    commands.add_parser("doctor", help=DOCTOR_HELP, add_help=False)
     commands.add_parser("evaluate", help=EVALUATE_HELP, add_help=False)
     run = late("hfkit", "write_report")
     report = add_command(commands, "report", run, "write report.html and the model card again, from a run's files")
@@ -50,7 +52,7 @@ def _evaluate(run_folder: str, data: Any, output: str | None, trust_remote_code:
     forget_kernels()  # before torch is imported, see there
     from hfkit.cli.launch import quiet_libraries
     from hfkit.hub.fetching import local
-    from hfkit.training.judge import evaluate
+    from hfkit.training.judging.judge import evaluate
 
     quiet_libraries()
 

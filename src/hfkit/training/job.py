@@ -29,7 +29,7 @@ from hfkit.runs import run as runs
 from hfkit.runs.run import Run
 from hfkit.tasks import Task
 from hfkit.tasks.discover import find
-from hfkit.training import checkpoint, provenance, streaming, test_split
+from hfkit.training import checkpoint, provenance, streaming
 from hfkit.training.callbacks import Callback, closing
 from hfkit.training.callbacks.best import EarlyStopping, ModelKeeper
 from hfkit.training.callbacks.log import Log, append
@@ -39,6 +39,7 @@ from hfkit.training.callbacks.saver import Saver, restore
 from hfkit.training.callbacks.speed import Speed
 from hfkit.training.callbacks.weights import Ema, Unfreeze
 from hfkit.training.engine import Engine
+from hfkit.training.judging import test_split
 from hfkit.training.optim import build_optimizer, build_scheduler
 from hfkit.training.saving import prove_savable, save_model
 from hfkit.training.signals import stopped_by_signals

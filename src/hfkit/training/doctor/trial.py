@@ -1,0 +1,105 @@
+"""Trial: one batch learnt by heart, and what every update of it did (Karpathy's "overfit one batch", 2019)."""
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from hfkit.training.doctor.patient import Patient
+from hfkit.training.optim import build_optimizer
+
+UPDATES, LEAST = 25, 4  # updates that are made, and those that are made however long they take
+
+
+@dataclass
+class Trial:
+    """What was seen. Lists hold a number an update."""
+
+    losses: list[float] = field(default_factory=list)
+    norms: list[float] = field(default_factory=list)  # of the gradients, before clipping
+    ratios: list[float] = field(default_factory=list)  # of the update to the weights, by their norms
+    unclipped: float = 0.0  # the first update's ratio, had nothing been clipped
+    learnt: set[str] = field(default_factory=set)  # parameters that had a gradient other than zero
+    flow: dict[str, float] = field(default_factory=dict)  # of each matrix its gradient by its weights, at first
+    moved: list[str] = field(default_factory=list)  # what does not learn and changed
+
+
+def tried(patient: Patient, updates: int = UPDATES, rate: float | None = None) -> Trial:
+    """Learn a batch as the configuration says, at its highest learning rate or at `rate`; within `untouched`."""
+    found, model, config = Trial(), patient.model, patient.config
+    batch = patient.batch(patient.few)
+    still = {name: one.detach().clone() for name, one in _still(model).items()}
+    optimizer = build_optimizer(model, config)
+    for group in optimizer.param_groups:
+        group["lr"] *= 1.0 if rate is None else rate / config.learning_rate
+    learning = [one for one in model.parameters() if one.requires_grad]
+    began = time.perf_counter()
+    model.train()
+    for update in range(updates):
+        torch.manual_seed(update)
+        loss = patient.loss(batch)
+        optimizer.zero_grad(set_to_none=True)
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
+        found.losses.append(float(loss.detach()))
+        _look(found, model)
+        clipped = min(1.0, (config.max_grad_norm or math.inf) / (found.norms[-1] + 1e-6))
+        if update == 0 and clipped < 1:
+            found.unclipped = _free(optimizer, learning)
+        for one in learning:
+            if one.grad is not None:
+                one.grad.mul_(clipped)
+        found.ratios.append(_step(optimizer, learning))
+        slow = time.perf_counter() - began > patient.seconds and update + 1 >= LEAST
+        if slow or not math.isfinite(found.losses[-1]):
+            break
+    found.unclipped = found.unclipped or found.ratios[0]
+    found.moved = [name for name, one in _still(model).items() if not torch.equal(one, still[name])]
+    return found
+
+
+def _still(model: nn.Module) -> dict[str, torch.Tensor]:
+    """What must not change: parameters that do not learn, and what batch norms count whose own do not."""
+    named = {name: one for name, one in model.named_parameters() if not one.requires_grad}
+    for name, module in model.named_modules():
+        own = list(module.parameters(recurse=False))
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and own and not any(one.requires_grad for one in own):
+            named |= {f"{name}.{what}": value for what, value in module.named_buffers(recurse=False)}
+    return named
+
+
+def _look(found: Trial, model: nn.Module) -> None:
+    """Note the gradients of an update."""
+    squared = 0.0
+    for name, one in model.named_parameters():
+        size = float(one.grad.norm()) if one.grad is not None else 0.0
+        squared += size**2
+        if size > 0:
+            found.learnt.add(name)
+        if len(found.losses) == 1 and one.requires_grad and one.ndim > 1:
+            found.flow[name] = size / max(float(one.detach().norm()), 1e-12)
+    found.norms.append(squared**0.5)
+
+
+def _step(optimizer: Any, learning: list[nn.Parameter]) -> float:
+    """Make an update; its norm by that of the weights."""
+    before = [one.detach().clone() for one in learning]
+    optimizer.step()
+    moved = torch.nn.utils.get_total_norm([one.detach() - old for one, old in zip(learning, before, strict=True)])
+    return float(moved / torch.nn.utils.get_total_norm(before).clamp(min=1e-12))
+
+
+def _free(optimizer: Any, learning: list[nn.Parameter]) -> float:
+    """The ratio of an update without clipping, which is taken back."""
+    before = [one.detach().clone() for one in learning]
+    state = optimizer.state_dict()["state"]
+    assert not state, "the first update: an optimizer has no state yet"
+    ratio = _step(optimizer, learning)
+    optimizer.state.clear()
+    with torch.no_grad():
+        for one, old in zip(learning, before, strict=True):
+            one.copy_(old)
+    return ratio
