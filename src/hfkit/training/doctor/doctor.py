@@ -44,7 +44,7 @@ def examine(
         encoded = DatasetDict({name: task.encode(rows, processor) for name, rows in splits.items()})
         patient = Patient(config, task, model, processor, data, encoded, optimizer, seconds)
         found: list[Finding] = []
-        groups = (data_checks, token_checks, picture_checks, model_checks)
+        groups = (token_checks, data_checks, picture_checks, model_checks)
         for one in [
             *(one for group in groups for one in group.CHECKS),
             learning_checks.no_signal_left,

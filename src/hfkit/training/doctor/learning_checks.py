@@ -69,11 +69,13 @@ def learns(patient: Patient, trial: Trial, steps: int) -> Findings:
     yield fault("finite_loss", not math.isfinite(first), evidence, "look at the rows, and at --mixed_precision")
     yield _clipping(patient, trial)
     yield _weight_decay(patient, trial, steps)
-    ratio = float(np.median(trial.ratios))
-    said = f"an update changes the weights by {ratio:.2g} of their norm; {evidence}"
-    worse = not finite or (last > 1.5 * first and ratio > 0.05)
+    peak, once = max(trial.losses), max(trial.ratios[:3])  # Adam's first updates are its largest
+    said = f"an update changes the weights by {once:.2g} of their norm; {evidence}, {peak:.3g} at most"
+    wild = not finite or once > HIGH or (once > HIGH / 10 and peak > 2 * first)
     fix = f"--learning_rate {patient.config.learning_rate / 100:.0e}, or what hfkit doctor --lr_range says"
-    yield fault("learning_rate_high", worse or ratio > HIGH, said, fix, f"FAIL from {HIGH:g}, or where the loss grows")
+    limit = f"{HIGH:g}; or {HIGH / 10:g} where the loss doubles"
+    yield fault("learning_rate_high", wild, said, fix, limit)
+    ratio = float(np.median(trial.ratios))
     all_in_all = ratio * steps
     said = f"{steps:,} updates of {ratio:.2g} change the weights by {all_in_all:.2g} of their norm at most"
     fix = "a higher --learning_rate, or what hfkit doctor --lr_range says"
@@ -83,10 +85,12 @@ def learns(patient: Patient, trial: Trial, steps: int) -> Findings:
 
 
 def _clipping(patient: Patient, trial: Trial) -> Finding:
-    kept, norm = trial.ratios[0] / max(trial.unclipped, 1e-12), trial.norms[0]
+    norm = trial.norms[0]
     often = float(np.mean([size > (patient.config.max_grad_norm or math.inf) for size in trial.norms]))
-    evidence = f"gradients of norm {norm:.2g}, {often:.0%} of the updates clipped: {kept:.1%} of the first is left"
-    return graded("clipping", 1 - kept, evidence, "--max_grad_norm 1", warn=0.97, fail=0.99)
+    evidence = (
+        f"gradients of norm {norm:.2g}, {often:.0%} of the updates clipped: {trial.kept:.1%} of the first is left"
+    )
+    return graded("clipping", 1 - trial.kept, evidence, "--max_grad_norm 1", warn=0.97, fail=0.99)
 
 
 def _weight_decay(patient: Patient, trial: Trial, steps: int) -> Finding:

@@ -42,21 +42,20 @@ def weights(patient: Patient) -> Findings:
         yield left_out("random_backbone", "the model is meant to start at random")
         return
     fresh, known = _fresh(model)
-    evidence = f"{len(fresh)} of {known} layers have norms and biases of ones and zeros" + _such(fresh)
+    evidence = f"{len(fresh)} of {known} blocks have norms and biases of ones and zeros alone" + _such(fresh)
     fix = "the checkpoint does not fit this class: look at the names of its weights"
     yield fault("random_backbone", bool(fresh), evidence, fix, "none")
 
 
 def _fresh(model: nn.Module) -> tuple[list[str], int]:
-    """The layers of the backbone whose vectors are all ones or all zeros, as one has them that never learnt; and how
-    many there are. What an adapter adds does not count."""
-    layers: dict[str, list[bool]] = {}
+    """The blocks of the backbone whose vectors, two or more, are all ones or zeros, as those that never learnt have
+    them; and how many blocks there are. What an adapter adds does not count."""
+    blocks: dict[str, list[bool]] = {}
     for name, one in model.named_parameters():
-        if one.ndim == 1 and one.numel() > 1 and not in_head(model, name) and "lora" not in name:
-            found = LAYER.match(name)
-            started = bool((one == 0).all() or (one == 1).all())
-            layers.setdefault(found[0] if found else name.rpartition(".")[0], []).append(started)
-    return [name for name, started in layers.items() if all(started)], len(layers)
+        found = LAYER.match(name)
+        if found and one.ndim == 1 and one.numel() > 1 and not in_head(model, name) and "lora" not in name:
+            blocks.setdefault(found[0], []).append(bool((one == 0).all() or (one == 1).all()))
+    return [name for name, started in blocks.items() if all(started) and len(started) > 1], len(blocks)
 
 
 def _such(names: list[str]) -> str:

@@ -21,7 +21,7 @@ class Trial:
     losses: list[float] = field(default_factory=list)
     norms: list[float] = field(default_factory=list)  # of the gradients, before clipping
     ratios: list[float] = field(default_factory=list)  # of the update to the weights, by their norms
-    unclipped: float = 0.0  # the first update's ratio, had nothing been clipped
+    kept: float = 1.0  # of the first update's norm, after clipping
     learnt: set[str] = field(default_factory=set)  # parameters that had a gradient other than zero
     flow: dict[str, float] = field(default_factory=dict)  # of each matrix its gradient by its weights, at first
     moved: list[str] = field(default_factory=list)  # what does not learn and changed
@@ -48,7 +48,7 @@ def tried(patient: Patient, updates: int = UPDATES, rate: float | None = None) -
         _look(found, model)
         clipped = min(1.0, (config.max_grad_norm or math.inf) / (found.norms[-1] + 1e-6))
         if update == 0 and clipped < 1:
-            found.unclipped = _free(optimizer, learning)
+            found.kept = _kept(optimizer, learning, clipped)
         for one in learning:
             if one.grad is not None:
                 one.grad.mul_(clipped)
@@ -56,7 +56,6 @@ def tried(patient: Patient, updates: int = UPDATES, rate: float | None = None) -
         slow = time.perf_counter() - began > patient.seconds and update + 1 >= LEAST
         if slow or not math.isfinite(found.losses[-1]):
             break
-    found.unclipped = found.unclipped or found.ratios[0]
     found.moved = [name for name, one in _still(model).items() if not torch.equal(one, still[name])]
     return found
 
@@ -92,14 +91,25 @@ def _step(optimizer: Any, learning: list[nn.Parameter]) -> float:
     return float(moved / torch.nn.utils.get_total_norm(before).clamp(min=1e-12))
 
 
-def _free(optimizer: Any, learning: list[nn.Parameter]) -> float:
-    """The ratio of an update without clipping, which is taken back."""
-    before = [one.detach().clone() for one in learning]
-    state = optimizer.state_dict()["state"]
-    assert not state, "the first update: an optimizer has no state yet"
-    ratio = _step(optimizer, learning)
-    optimizer.state.clear()
-    with torch.no_grad():
-        for one, old in zip(learning, before, strict=True):
-            one.copy_(old)
-    return ratio
+def _kept(optimizer: Any, learning: list[nn.Parameter], clipped: float) -> float:
+    """What clipping leaves of the first update, weight decay apart: of Adam's, which knows no scale, all but always
+    the whole. Both updates are taken back."""
+    before, decays = (
+        [one.detach().clone() for one in learning],
+        [group["weight_decay"] for group in optimizer.param_groups],
+    )
+    ratios = []
+    for scale in (1.0, clipped):
+        for group in optimizer.param_groups:
+            group["weight_decay"] = 0.0
+        gradients = [one.grad if one.grad is None else one.grad.clone() for one in learning]
+        torch._foreach_mul_([one.grad for one in learning if one.grad is not None], scale)
+        ratios.append(_step(optimizer, learning))
+        optimizer.state.clear()
+        with torch.no_grad():
+            for one, old, gradient in zip(learning, before, gradients, strict=True):
+                one.copy_(old)
+                one.grad = gradient
+    for group, decay in zip(optimizer.param_groups, decays, strict=True):
+        group["weight_decay"] = decay
+    return ratios[1] / max(ratios[0], 1e-12)
