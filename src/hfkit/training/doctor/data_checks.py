@@ -39,7 +39,7 @@ def labels_mean_something(patient: Patient) -> Findings:
     evidence = f"a linear model tells {right:.1%} of unseen rows, {sure:.1f} deviations from labels in random order"
     fix = "look at rows beside their labels: were the columns sorted apart?"
     yield fault("shuffled_labels", sure < 3, evidence, fix, "at least 3", "FAIL" if len(truth) >= 400 else "WARN")
-    yield _flipped(shares, truth, right)
+    yield contradicted(shares, truth, right)
 
 
 def _unseen(features: Any, truth: np.ndarray) -> np.ndarray:
@@ -49,10 +49,10 @@ def _unseen(features: Any, truth: np.ndarray) -> np.ndarray:
 
     folds = StratifiedKFold(4, shuffle=True, random_state=0)
     model = LogisticRegression(C=10, max_iter=200, tol=1e-3)
-    return cross_val_predict(model, features, truth, cv=folds, method="predict_proba")  # type: ignore[no-any-return]
+    return cross_val_predict(model, features, truth, cv=folds, method="predict_proba")
 
 
-def _flipped(shares: np.ndarray, truth: np.ndarray, right: float) -> Finding:
+def contradicted(shares: np.ndarray, truth: np.ndarray, right: float) -> Finding:
     """Of the surer half of the answers those that the labels contradict: a floor that no skill takes away."""
     from hfkit.evaluation.stats import wilson
 

@@ -41,6 +41,7 @@ class Patient:
     encoded: DatasetDict
     optimizer: Any = None  # of a training that runs; None: as the configuration makes it
     seconds: float = 12.0  # that learning one batch by heart may take
+    rows: Dataset | None = None  # training rows as batches take them; None: as the task makes them
 
     def sample(self, split: str, most: int = SAMPLE) -> Dataset:
         """Rows of a split all over it, in its order, without `label` where it is the test split."""
@@ -53,7 +54,7 @@ class Patient:
     @cached_property
     def learnt(self) -> Dataset:
         """Training rows as batches take them."""
-        return self.task.to_train(self.encoded["train"])  # type: ignore[no-any-return]
+        return self.task.to_train(self.encoded["train"]) if self.rows is None else self.rows
 
     @cached_property
     def few(self) -> list[int]:
@@ -71,7 +72,7 @@ class Patient:
     def batch(self, rows: list[int], epoch: int | None = None, dataset: Dataset | None = None) -> dict[str, Any]:
         """Training rows as the model takes them; augmented as in an `epoch`."""
         features = self.task.read(self.learnt if dataset is None else dataset, rows, epoch)
-        return send_to_device(self.task.collate(features), self.device)  # type: ignore[no-any-return]
+        return send_to_device(self.task.collate(features), self.device)
 
     @property
     def device(self) -> torch.device:
@@ -83,7 +84,7 @@ class Patient:
             total = self.task.joint_loss([self.task.represent(self.model, batch)])
         else:
             total = self.task.loss_and_predictions(self.model, batch)[0]
-        return total / max(self.task.weight(batch), 1e-9)  # type: ignore[no-any-return]
+        return total / max(self.task.weight(batch), 1e-9)
 
     def answers(self, batch: dict[str, Any]) -> dict[str, list[torch.Tensor]]:
         """What the task makes of a batch in evaluation: of each kind of number one tensor a row."""

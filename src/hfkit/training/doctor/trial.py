@@ -31,7 +31,7 @@ def tried(patient: Patient, updates: int = UPDATES, rate: float | None = None) -
     """Learn a batch as the configuration says, at its highest learning rate or at `rate`; within `untouched`."""
     found, model, config = Trial(), patient.model, patient.config
     batch = patient.batch(patient.few)
-    still = {name: one.detach().clone() for name, one in _still(model).items()}
+    before = {name: one.detach().clone() for name, one in still(model).items()}
     optimizer = build_optimizer(model, config)
     for group in optimizer.param_groups:
         group["lr"] *= 1.0 if rate is None else rate / config.learning_rate
@@ -43,9 +43,9 @@ def tried(patient: Patient, updates: int = UPDATES, rate: float | None = None) -
         loss = patient.loss(batch)
         optimizer.zero_grad(set_to_none=True)
         if loss.requires_grad:
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
         found.losses.append(float(loss.detach()))
-        _look(found, model)
+        note(found, model)
         clipped = min(1.0, (config.max_grad_norm or math.inf) / (found.norms[-1] + 1e-6))
         if update == 0 and clipped < 1:
             found.kept = _kept(optimizer, learning, clipped)
@@ -56,13 +56,13 @@ def tried(patient: Patient, updates: int = UPDATES, rate: float | None = None) -
         slow = time.perf_counter() - began > patient.seconds and update + 1 >= LEAST
         if slow or not math.isfinite(found.losses[-1]):
             break
-    found.moved = [name for name, one in _still(model).items() if not torch.equal(one, still[name])]
+    found.moved = [name for name, one in still(model).items() if not torch.equal(one, before[name])]
     return found
 
 
-def _still(model: nn.Module) -> dict[str, torch.Tensor]:
+def still(model: nn.Module) -> dict[str, torch.Tensor]:
     """What must not change: parameters that do not learn, and what batch norms count whose own do not."""
-    named = {name: one for name, one in model.named_parameters() if not one.requires_grad}
+    named: dict[str, torch.Tensor] = {name: one for name, one in model.named_parameters() if not one.requires_grad}
     for name, module in model.named_modules():
         own = list(module.parameters(recurse=False))
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and own and not any(one.requires_grad for one in own):
@@ -70,7 +70,7 @@ def _still(model: nn.Module) -> dict[str, torch.Tensor]:
     return named
 
 
-def _look(found: Trial, model: nn.Module) -> None:
+def note(found: Trial, model: nn.Module) -> None:
     """Note the gradients of an update."""
     squared = 0.0
     for name, one in model.named_parameters():
