@@ -79,10 +79,10 @@ def course(run: Run) -> Findings:
     )
     ratios = [line["update_ratio"] for line in lines if line.get("update_ratio") is not None]
     if ratios:
-        middle, steps = float(np.median(ratios)), lines[-1]["step"]
-        said = f"an update changed the weights by {middle:.2g} of their norm"
-        yield graded("learning_rate_high", middle, said, "a lower --learning_rate", warn=HIGH / 5, fail=HIGH)
-        said += f", all {steps:,} by {middle * steps:.2g} at most"
+        middle, steps, once = float(np.median(ratios)), lines[-1]["step"], max(ratios[:3])
+        said = f"an update changed the weights by {once:.2g} of their norm"
+        yield graded("learning_rate_high", once, said, "a lower --learning_rate", warn=HIGH / 5, fail=HIGH)
+        said = f"{steps:,} updates of {middle:.2g} changed the weights by {middle * steps:.2g} of their norm at most"
         low = LOW / max(middle * steps, 1e-12)
         yield graded("learning_rate_low", low, said, "a higher --learning_rate, or a smaller decay", warn=1, fail=10)
 

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, DatasetDict
 
-from hfkit.data.summary import summary_of
 from hfkit.data.tables.table import counted
 from hfkit.training.doctor.finding import Finding, Findings, fault, graded, left_out
 from hfkit.training.doctor.patient import Patient
@@ -108,8 +107,8 @@ def _telling_word(texts: list[str], patient: Patient) -> Finding:
 
 
 def counted_copies(data: DatasetDict) -> dict[str, int] | None:
-    """Near-copies of texts of a later split that training has, by split, where loading has counted them."""
-    return getattr(summary_of(data), "near_copies", None)
+    """Rows of a later split of which training has a near-copy, by split, where loading has counted them."""
+    return getattr(getattr(data, "summary", None), "near_copies", None)
 
 
 def near_copies(patient: Patient) -> Findings:
