@@ -19,7 +19,9 @@ from hfkit.base.errors import HfkitError
 from hfkit.cli import main
 from hfkit.runs.run import Run
 from hfkit.training.doctor.after_checks import examine_run, one_class
+from hfkit.training.doctor.doctor import examine
 from hfkit.training.doctor.finding import Finding, graded, worst_first
+from hfkit.training.doctor.lr_range import lr_range
 
 
 def state(model: torch.nn.Module) -> dict[str, bytes]:
@@ -94,7 +96,9 @@ def test_a_learning_rate_that_is_too_high_is_told_on_the_way(
     run = run_fit("wild", doctor=True, learning_rate=3.0, num_train_epochs=6)
     assert "doctor: FAIL learning_rate_high: update 50" in capsys.readouterr().out
     assert run.info["warnings"][0].startswith("validation: the model answers ")
-    found = {one.id: one for one in examine_run(run)}
+    told = examine_run(run)
+    assert "one_class" in [one.id for one in told[:2]]
+    found = {one.id: one for one in told}
     assert found["one_class"].level == "FAIL"
     assert "to all 40 rows, which have 2 different labels" in found["one_class"].evidence
     assert found["learning_rate_high"].level in ("WARN", "FAIL")
@@ -150,6 +154,18 @@ def test_the_command_after_a_training(tiny_run: Path, tmp_path: Path, capsys: py
     assert ended(str(run)) == 1
     told = json.loads((run / "doctor.json").read_text())["findings"]
     assert {one["id"] for one in told[:2]} == {"one_class", "not_finite"}
+
+
+def test_a_range_of_learning_rates_holds_one_that_learns() -> None:
+    job = texts()
+    before = state(job.model)
+    _, patient = examine(job.config, job.task, job.model, job.processor, job.data, seconds=1.0)
+    found = lr_range(patient)
+    assert found["low"] < job.config.learning_rate < found["high"], "2e-3, at which the model learns these reviews"
+    assert 100 * job.config.learning_rate > found["high"]
+    assert found["high"] / found["low"] < 1000
+    assert state(job.model) == before
+    assert lr_range(patient) == found
 
 
 def test_what_cannot_be_looked_at_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
