@@ -41,7 +41,7 @@ def answers(run: Run) -> Findings:
     right, sure = float((shares.argmax(axis=1) == truth).mean()), float(shares.max(axis=1).mean())
     evidence = f"{sure:.1%} sure on average, and right on {right:.1%} of {len(truth):,} rows"
     yield graded("over_confident", sure - right, evidence, "hfkit calibrate makes it true", warn=CONFIDENT, fail=0.3)
-    yield contradicted(shares, truth, right)
+    yield contradicted(shares, truth, right, "the model")
 
 
 def one_class(columns: Mapping[str, Any], labels: Any = None) -> str | None:

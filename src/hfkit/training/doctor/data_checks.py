@@ -51,7 +51,7 @@ def _unseen(features: Any, truth: np.ndarray) -> np.ndarray:
     return cross_val_predict(model, features, truth, cv=folds, method="predict_proba")
 
 
-def contradicted(shares: np.ndarray, truth: np.ndarray, right: float) -> Finding:
+def contradicted(shares: np.ndarray, truth: np.ndarray, right: float, who: str = "a linear model") -> Finding:
     """Of the surer half of the answers those that the labels contradict: a floor that no skill takes away."""
     from hfkit.evaluation.stats import wilson
 
@@ -59,7 +59,7 @@ def contradicted(shares: np.ndarray, truth: np.ndarray, right: float) -> Finding
     wrong = int((shares.argmax(axis=1) != truth)[sure].sum())
     low = wilson(wrong, len(sure)).low
     if right < SKILL:
-        return left_out("flipped_labels", f"a linear model tells {right:.1%} of rows, too few to contradict a label")
+        return left_out("flipped_labels", f"{who} tells {right:.1%} of rows, too few to contradict a label")
     evidence = f"{wrong} of the {len(sure)} surest answers contradict the label: at least {low:.1%} (95 %)"
     return graded("flipped_labels", low, evidence, "look at them: hfkit labels ranks them", warn=0.015, fail=0.15)
 

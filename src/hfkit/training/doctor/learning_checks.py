@@ -115,11 +115,19 @@ def flows(patient: Patient, trial: Trial, optimizer: Any) -> Findings:
     named = dict(patient.model.named_parameters())
     learning = [name for name, one in named.items() if one.requires_grad]
     yield _moved(trial)
-    held = {id(one) for group in optimizer.param_groups if group["lr"] > 0 for one in group["params"]}
+    held = {
+        id(one)
+        for group in optimizer.param_groups
+        if group.get("initial_lr", group["lr"]) > 0
+        for one in group["params"]
+    }
     lost = [name for name in learning if id(named[name]) not in held]
     evidence = f"{len(lost)} of {len(learning)} parameters that learn stand in no group of the optimizer{_such(lost)}"
     yield fault("no_optimizer", bool(lost), evidence, "give the optimizer all that learns")
     without = [name for name in learning if name not in trial.learnt]
+    if patient.task.joint:
+        yield left_out("no_gradient", "its head learns apart from its loss")
+        return
     share = sum(named[name].numel() for name in without) / max(1, sum(named[name].numel() for name in learning))
     evidence = (
         f"{len(without)} of {len(learning)} parameters that learn had no gradient, {share:.1%} of them{_such(without)}"

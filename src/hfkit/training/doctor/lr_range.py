@@ -52,7 +52,7 @@ def _rising(patient: Patient, rates: np.ndarray) -> list[float]:
         if update < 0:
             continue
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), patient.config.max_grad_norm or math.inf)
         for group in optimizer.param_groups:
             group["lr"] = float(rates[update])

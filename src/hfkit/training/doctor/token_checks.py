@@ -9,7 +9,7 @@ import torch
 from hfkit.data.text.token_cache import flat, lost_in_tokens
 from hfkit.models.inspection import token_ends
 from hfkit.training.doctor.finding import Findings, fault, graded, left_out
-from hfkit.training.doctor.patient import Patient
+from hfkit.training.doctor.patient import SAMPLE, Patient
 
 STEM, TAIL, PAIRS = 5, 2, 60  # letters that kin share, letters that one has more, and pairs that it takes
 
@@ -83,8 +83,9 @@ def end_is_learnt(patient: Patient) -> Findings:
     if end is None:
         yield left_out("end_never_learnt", "nothing is written")
         return
-    column = patient.learnt["targets" if "targets" in patient.learnt.column_names else "input_ids"]
-    rows = [row for row, ids in enumerate(column[:256]) if end in ids[1:]][:32]
+    name = "targets" if "targets" in patient.learnt.column_names else "input_ids"
+    drawn = np.random.default_rng(0).permutation(len(patient.learnt))[:SAMPLE].tolist()  # packed rows have an order
+    rows = [row for row, ids in zip(drawn, patient.learnt[drawn][name], strict=True) if end in ids[1:]][:32]
     batch = patient.batch(rows) if rows else {}
     learnt = int((batch["targets"] == end).sum()) if "targets" in batch else 0
     evidence = f"of {len(rows)} rows that hold the end token {learnt} are taught to say it"
