@@ -29,7 +29,7 @@ def labels_mean_something(patient: Patient) -> Findings:
         yield left_out("shuffled_labels", f"fewer than {FEWEST} rows of two labels")
         return
     truth = np.unique(labels[kept], return_inverse=True)[1]
-    shares = _unseen(features[kept], truth)
+    shares = _unseen(features[kept], truth, _groups(patient, "train")[kept].astype(str))
     told = np.log(np.clip(shares, 1e-6, 1))
     rng = np.random.default_rng(0)
     null = np.array([told[np.arange(len(truth)), rng.permutation(truth)].mean() for _ in range(200)])
@@ -41,14 +41,22 @@ def labels_mean_something(patient: Patient) -> Findings:
     yield contradicted(shares, truth, right)
 
 
-def _unseen(features: Any, truth: np.ndarray) -> np.ndarray:
-    """The classes' probabilities for each row by a linear model that has not seen it, (rows, classes)."""
+def _unseen(features: Any, truth: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """The classes' probabilities for each row by a linear model that has not seen it, nor its group: (rows, classes).
+    Three questions about one context would tell of each other."""
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
 
-    folds = StratifiedKFold(4, shuffle=True, random_state=0)
+    kind = StratifiedKFold if len(np.unique(groups)) == len(groups) else StratifiedGroupKFold
     model = LogisticRegression(C=10, max_iter=200, tol=1e-3)
-    return cross_val_predict(model, features, truth, cv=folds, method="predict_proba")
+    folds = kind(4, shuffle=True, random_state=0)
+    return cross_val_predict(model, features, truth, groups=groups, cv=folds, method="predict_proba")
+
+
+def _groups(patient: Patient, split: str) -> np.ndarray:
+    """What each row of a split's sample belongs to: its group, or itself."""
+    rows = patient.sample(split)
+    return np.asarray(rows["group"][:] if "group" in rows.column_names else np.arange(len(rows)), dtype=object)
 
 
 def contradicted(shares: np.ndarray, truth: np.ndarray, right: float, who: str = "a linear model") -> Finding:
@@ -166,11 +174,17 @@ def unlike_test(patient: Patient) -> Findings:
         yield left_out("unlike_test", f"fewer than {FEWEST} rows")
         return
     origin = np.repeat([0, 1], size)
-    chosen = [side[np.random.default_rng(1).permutation(side.shape[0])[:size]] for side in sides]
-    told = float(roc_auc_score(origin, _unseen(_stacked(chosen), origin)[:, 1]))
+    drawn = [np.random.default_rng(1).permutation(side.shape[0])[:size] for side in sides]
+    chosen = _stacked([side[rows] for side, rows in zip(sides, drawn, strict=True)])
+    owners = [
+        f"{split} {_groups(patient, split)[row]}"
+        for split, rows in zip(("train", "test"), drawn, strict=True)
+        for row in rows
+    ]
+    told = float(roc_auc_score(origin, _unseen(chosen, origin, np.asarray(owners))[:, 1]))
     evidence = f"a linear model tells {size:,} rows of train from as many of test with an AUC of {told:.2f}"
     fix = "judge on rows of the kind that is learnt, or learn from such as will be asked"
-    yield graded("unlike_test", told, evidence, fix, warn=0.75, fail=0.95)
+    yield graded("unlike_test", told, evidence, fix, warn=0.75)  # no fault: some tests are meant to be of another kind
 
 
 def _stacked(sides: list[Any]) -> Any:

@@ -37,20 +37,15 @@ def examine(
     check(config)
     with untouched(model):
         task = task.for_model(model.config, processor)
-        splits = {
-            name: rows.remove_columns("label") if name == "test" and "label" in rows.column_names else rows
-            for name, rows in data.items()
-        }
-        encoded = DatasetDict({name: task.encode(rows, processor) for name, rows in splits.items()})
+        encoded = DatasetDict({name: task.encode(data[name], processor) for name in data if name != "test"})
+        if "input_ids" in encoded["train"].column_names:  # pictures are compared by nothing here
+            unlabelled = data["test"].remove_columns([name for name in ("label",) if name in data["test"].column_names])
+            encoded["test"] = task.encode(unlabelled, processor)
         patient = Patient(config, task, model, processor, data, encoded, optimizer, seconds)
         found: list[Finding] = []
         groups = (token_checks, data_checks, picture_checks, model_checks)
-        for one in [
-            *(one for group in groups for one in group.CHECKS),
-            learning_checks.no_signal_left,
-            learning_checks.sorted_rows,
-            learning,
-        ]:
+        late = (learning_checks.no_signal_left, learning_checks.sorted_rows, learning)
+        for one in (*(one for group in groups for one in group.CHECKS), *late):
             found += looked(one, patient)
     return worst_first(found), patient
 

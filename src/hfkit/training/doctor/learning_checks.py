@@ -134,7 +134,7 @@ def flows(patient: Patient, trial: Trial, optimizer: Any) -> Findings:
     )
     fix = "freeze them, or find where the graph is cut (detach, no_grad, an unused layer)"
     yield graded("no_gradient", share if without else 0.0, evidence, fix, warn=1e-4, fail=0.02)
-    flow = {name: size for name, size in trial.flow.items() if name in trial.learnt}
+    flow = {name: size for name, size in trial.flow.items() if size > 0}  # an adapter begins with zeros
     if len(flow) > 1:
         low, middle = min(flow, key=lambda name: flow[name]), float(np.median(list(flow.values())))
         times = middle / max(flow[low], 1e-30)
