@@ -14,6 +14,18 @@ from hfkit.training.doctor.patient import SAMPLE, Patient
 STEM, TAIL, PAIRS = 5, 2, 60  # letters that kin share, letters that one has more, and pairs that it takes
 
 
+def ids_as_texts(patient: Patient) -> Findings:
+    """`id_column`: texts that are none, each another word with digits."""
+    texts = patient.texts("train")
+    if texts is None:
+        yield left_out("id_column", "rows are no texts")
+        return
+    codes = [" " not in text and any(map(str.isdigit, text)) for text in texts]
+    share = float(np.mean(codes)) * len(set(texts)) / max(len(texts), 1)
+    evidence = f"{share:.0%} of the texts are one word with digits, each another, such as {texts[0][:40]!r}"
+    yield graded("id_column", share, evidence, "name the column with the text: --text_column", warn=0.5, fail=0.8)
+
+
 def unknown_tokens(patient: Patient) -> Findings:
     """`unknown_tokens`: the share of tokens that stand for nothing, or for a part of a letter; `one_sequence`: texts
     that became the tokens of another one."""
@@ -93,4 +105,4 @@ def end_is_learnt(patient: Patient) -> Findings:
     yield fault("end_never_learnt", learnt == 0, evidence, fix, "at least one")
 
 
-CHECKS = (unknown_tokens, own_tokenizer, end_is_learnt)
+CHECKS = (ids_as_texts, unknown_tokens, own_tokenizer, end_is_learnt)
