@@ -29,7 +29,7 @@ def labels_mean_something(patient: Patient) -> Findings:
         yield left_out("shuffled_labels", f"fewer than {FEWEST} rows of two labels")
         return
     truth = np.unique(labels[kept], return_inverse=True)[1]
-    shares = _unseen(features[kept], truth, _groups(patient, "train")[kept].astype(str))
+    shares = _unseen(features[kept], truth, _groups(patient, "train")[kept])
     told = np.log(np.clip(shares, 1e-6, 1))
     rng = np.random.default_rng(0)
     null = np.array([told[np.arange(len(truth)), rng.permutation(truth)].mean() for _ in range(200)])
@@ -56,7 +56,7 @@ def _unseen(features: Any, truth: np.ndarray, groups: np.ndarray) -> np.ndarray:
 def _groups(patient: Patient, split: str) -> np.ndarray:
     """What each row of a split's sample belongs to: its group, or itself."""
     rows = patient.sample(split)
-    return np.asarray(rows["group"][:] if "group" in rows.column_names else np.arange(len(rows)), dtype=object)
+    return np.asarray(list(map(str, rows["group"][:] if "group" in rows.column_names else range(len(rows)))))
 
 
 def contradicted(shares: np.ndarray, truth: np.ndarray, right: float, who: str = "a linear model") -> Finding:
@@ -111,7 +111,8 @@ def _telling_word(texts: list[str], patient: Patient) -> Finding:
 
 
 def counted_copies(data: DatasetDict) -> dict[str, int] | None:
-    """Rows of a later split of which training has a near-copy, by split, where loading has counted them."""
+    """Rows of later splits of which training has a near-copy, where loading has counted them; else a sample is looked
+    at here."""
     return getattr(getattr(data, "summary", None), "near_copies", None)
 
 
@@ -121,15 +122,17 @@ def near_copies(patient: Patient) -> Findings:
     found, texts = counted_copies(patient.data), {split: patient.texts(split) for split in patient.data}
     if found is None and all(texts.values()):
         found = {split: _copies(texts["train"] or [], texts[split] or []) for split in texts if split != "train"}
-    for name, counts in (("near_copies", found), ("same_rows", _same_rows(patient.encoded))):
+    looked_at = {split: len(each or []) for split, each in texts.items()}
+    everything = {split: len(each) for split, each in patient.encoded.items()}
+    both = (("near_copies", found, looked_at), ("same_rows", _same_rows(patient.encoded), everything))
+    for name, counts, sizes in both:
         if counts is None:
             yield left_out(name, "rows are no texts")
             continue
-        worst = max(counts, key=lambda split: counts[split])
-        share = counts[worst] / max(1, min(len(patient.data[worst]), len(texts.get(worst) or [0]) or 1))
-        told = ", ".join(f"{counted(many, 'row')} of {split}" for split, many in counts.items())
+        share = max(many / max(sizes[split], 1) for split, many in counts.items())
+        told = ", ".join(f"{many:,} of {counted(sizes[split], 'row')} of {split}" for split, many in counts.items())
         how = "all but the same" if name == "near_copies" else "the same tokens after truncation"
-        evidence = f"{told}: {how} as one of training, {share:.2%}"
+        evidence = f"{told}: {how} as one of training"
         yield graded(name, share, evidence, "take them out of train; or split by group", warn=0.01, fail=0.1)
 
 
@@ -173,9 +176,9 @@ def unlike_test(patient: Patient) -> Findings:
     drawn = [np.random.default_rng(1).permutation(side.shape[0])[:size] for side in sides]
     chosen = _stacked([side[rows] for side, rows in zip(sides, drawn, strict=True)])
     owners = [
-        f"{split} {_groups(patient, split)[row]}"
+        split + each
         for split, rows in zip(("train", "test"), drawn, strict=True)
-        for row in rows
+        for each in _groups(patient, split)[rows]
     ]
     told = float(roc_auc_score(origin, _unseen(chosen, origin, np.asarray(owners))[:, 1]))
     evidence = f"a linear model tells {size:,} rows of train from as many of test with an AUC of {told:.2f}"

@@ -60,14 +60,13 @@ def looked(one: Callable[[Patient], Findings], patient: Patient) -> list[Finding
 
 
 def learning(patient: Patient) -> Findings:
-    """All that takes updates to see, from the same few of them."""
+    """All that takes updates to see, from the same few of them. It comes last: the model is another one then."""
     optimizer, steps = patient.optimizer or build_optimizer(patient.model, patient.config), updates(patient)
-    before = model_checks.constant(patient, "before")
-    with untouched(patient.model):
-        began = time.perf_counter()
-        trial = tried(patient)
-        each = (time.perf_counter() - began) / len(trial.losses) / len(patient.few)
-        after = model_checks.constant(patient, "after") if before is not None and before < 1e-6 else before
+    before = model_checks.constant(patient)
+    began = time.perf_counter()
+    trial = tried(patient)
+    each = (time.perf_counter() - began) / len(trial.losses) / len(patient.few)
+    after = model_checks.constant(patient) if before is not None and before < 1e-6 else before
     yield from learning_checks.flows(patient, trial, optimizer)
     evidence = f"answers to different rows differ by {after or 0:.2g} at most"
     fix = "look for a dead layer (all of its outputs 0), or an input that is not used"

@@ -100,7 +100,7 @@ def _apart(one: dict[str, list[Any]], other: dict[str, list[Any]], row: int) -> 
     return max(found) if found else None
 
 
-def constant(patient: Patient, when: str) -> float | None:
+def constant(patient: Patient) -> float | None:
     """How far the answers to different rows differ; None where a task answers with labels alone."""
     answers = {name: rows for name, rows in patient.answers(patient.batch(patient.few)).items() if name not in LABELLED}
     spread = [
