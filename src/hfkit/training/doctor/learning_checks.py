@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import numpy as np
-import torch
 
 from hfkit.data.batching import BatchPlan
 from hfkit.training.doctor.finding import Finding, Findings, fault, graded, left_out
@@ -68,7 +67,7 @@ def learns(patient: Patient, trial: Trial, steps: int) -> Findings:
     evidence = f"loss {first:.3g} -> {last:.3g} in {len(trial.losses)} updates of one batch"
     yield fault("finite_loss", not math.isfinite(first), evidence, "look at the rows, and at --mixed_precision")
     yield _clipping(patient, trial)
-    yield _weight_decay(patient, trial, steps)
+    yield _weight_decay(patient.config, trial, steps)
     peak, once = max(trial.losses), max(trial.ratios[:3])  # Adam's first updates are its largest
     said = f"an update changes the weights by {once:.2g} of their norm; {evidence}, {peak:.3g} at most"
     wild = not finite or once > HIGH or (once > HIGH / 10 and peak > 2 * first)
@@ -93,20 +92,16 @@ def _clipping(patient: Patient, trial: Trial) -> Finding:
     return graded("clipping", 1 - trial.kept, evidence, "--max_grad_norm 1", warn=0.97, fail=0.99)
 
 
-def _weight_decay(patient: Patient, trial: Trial, steps: int) -> Finding:
+def _weight_decay(config: Any, trial: Trial, steps: int) -> Finding:
     """Where decay wins: of AdamW the weights end at about sqrt(rate / (2 decay)) (Kosson et al. 2023); of plain
     gradients where the two pulls are equal."""
-    config = patient.config
-    matrices = [one.detach() for one in patient.model.parameters() if one.requires_grad and one.ndim > 1]
-    norm = float(torch.nn.utils.get_total_norm(matrices)) if matrices else 0.0
-    size = norm / max(sum(one.numel() for one in matrices), 1) ** 0.5
     rate, decay = config.learning_rate, config.weight_decay
     if "adam" in config.optim:
-        left = math.sqrt(rate / (2 * decay)) / max(size, 1e-12) if decay else math.inf
+        left = math.sqrt(rate / (2 * decay)) / max(trial.size, 1e-12) if decay else math.inf
     else:
-        left = trial.norms[0] / max(decay * norm, 1e-12) if decay else math.inf
+        left = trial.norms[0] / max(decay * trial.norm, 1e-12) if decay else math.inf
     shrunk = rate * decay * steps
-    evidence = f"weights of {size:.2g} would be pulled to {left:.2g} of that, {shrunk:.2g} times over in the run"
+    evidence = f"weights of {trial.size:.2g} would be pulled to {left:.2g} of that, {shrunk:.2g} times over in the run"
     return fault("weight_decay", left < 0.1 and shrunk > 1, evidence, "--weight_decay 0.01", "a tenth, once")
 
 

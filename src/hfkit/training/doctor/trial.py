@@ -24,6 +24,8 @@ class Trial:
     kept: float = 1.0  # of the first update's norm, after clipping
     learnt: set[str] = field(default_factory=set)  # parameters that had a gradient other than zero
     flow: dict[str, float] = field(default_factory=dict)  # of each matrix its gradient by its weights, at first
+    norm: float = 0.0  # of the matrices that learn, before the first update
+    size: float = 0.0  # the root of the mean square of their numbers
     moved: list[str] = field(default_factory=list)  # what does not learn and changed
 
 
@@ -36,6 +38,9 @@ def tried(patient: Patient, updates: int = UPDATES, rate: float | None = None) -
     for group in optimizer.param_groups:
         group["lr"] *= 1.0 if rate is None else rate / config.learning_rate
     learning = [one for one in model.parameters() if one.requires_grad]
+    matrices = [one.detach() for one in learning if one.ndim > 1]
+    found.norm = float(torch.nn.utils.get_total_norm(matrices)) if matrices else 0.0
+    found.size = found.norm / max(sum(one.numel() for one in matrices), 1) ** 0.5
     began = time.perf_counter()
     model.train()
     for update in range(updates):
