@@ -133,7 +133,9 @@ def gradients(patient: Patient) -> Findings:
     for module in double.model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()  # two rows are too few to go by their own mean
-    batch = {name: one.double() if _is_float(one) else one for name, one in patient.batch(patient.few[:2]).items()}
+    batch = {
+        name: one.double() if _is_float(one) else one for name, one in patient.batch(patient.few[:2], epoch=0).items()
+    }
     learning = [one for one in double.model.parameters() if one.requires_grad]
     generator = torch.Generator().manual_seed(0)
     way = [torch.randn(one.shape, generator=generator).to(one) * one.detach().std(correction=0) for one in learning]

@@ -32,7 +32,7 @@ class Trial:
 def tried(patient: Patient, updates: int = UPDATES, rate: float | None = None) -> Trial:
     """Learn a batch as the configuration says, at its highest learning rate or at `rate`; within `untouched`."""
     found, model, config = Trial(), patient.model, patient.config
-    batch = patient.batch(patient.few)
+    batch = patient.batch(patient.few, epoch=0)
     before = {name: one.detach().clone() for name, one in still(model).items()}
     optimizer = build_optimizer(model, config)
     for group in optimizer.param_groups:
