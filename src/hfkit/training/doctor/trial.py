@@ -83,8 +83,8 @@ def note(found: Trial, model: nn.Module) -> None:
         squared += size**2
         if size > 0:
             found.learnt.add(name)
-        if len(found.losses) == 1 and one.requires_grad and one.ndim > 1:
-            found.flow[name] = size / max(float(one.detach().norm()), 1e-12)
+        if len(found.losses) == 1 and one.requires_grad and one.ndim > 1 and (weight := float(one.detach().norm())):
+            found.flow[name] = size / weight
     found.norms.append(squared**0.5)
 
 
