@@ -62,7 +62,7 @@ def looked(one: Callable[[Patient], Findings], patient: Patient) -> list[Finding
 def learning(patient: Patient) -> Findings:
     """All that takes updates to see, from the same few of them. It comes last: the model is another one then."""
     optimizer, steps = patient.optimizer or build_optimizer(patient.model, patient.config), updates(patient)
-    before = model_checks.constant(patient)
+    before = None if patient.task.joint else model_checks.constant(patient)
     began = time.perf_counter()
     trial = tried(patient)
     each = (time.perf_counter() - began) / len(trial.losses) / len(patient.few)

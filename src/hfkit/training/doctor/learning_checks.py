@@ -10,7 +10,7 @@ from hfkit.training.doctor.finding import Finding, Findings, fault, graded, left
 from hfkit.training.doctor.patient import Patient
 from hfkit.training.doctor.trial import Trial
 
-HIGH, LOW = 0.5, 1e-3
+HIGH, LOW = 0.5, 5e-4
 """Of one update's norm by the weights': above the first the network is another one; and of all of a run's updates
 together, below the second nothing has moved. Usual is 1e-4 to 3e-2 an update."""
 

@@ -30,7 +30,7 @@ def weights(patient: Patient) -> Findings:
     model, config = patient.model, patient.config
     named = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     bad = [name for name, one in named.items() if one.is_floating_point() and not torch.isfinite(one).all()]
-    batch = patient.batch(patient.few)
+    batch = patient.batch(patient.few, epoch=0)
     bad += [f"the batch's {name}" for name, one in batch.items() if _is_float(one) and not torch.isfinite(one).all()]
     evidence = f"{len(bad)} tensors hold NaN or Inf" + _such(bad)
     yield fault("not_finite", bool(bad), evidence, "take the weights or the pictures anew from where they came")
@@ -65,6 +65,9 @@ def _such(names: list[str]) -> str:
 
 def answers(patient: Patient) -> Findings:
     """`padding_matters`, `dropout_in_evaluation`: equal questions get equal answers."""
+    if patient.task.joint:
+        yield left_out("padding_matters", "rows are answered together")
+        return
     rows = patient.few[:4]
     lengths = np.asarray(patient.learnt["length"][:])
     longest = int(np.argsort(-np.minimum(lengths, np.quantile(lengths, 0.9)), kind="stable")[0])
@@ -79,9 +82,6 @@ def answers(patient: Patient) -> Findings:
     evidence = f"the same rows twice: answers differ by {apart:.2g}"
     fix = "turn dropout off in evaluation: F.dropout(..., training=self.training)"
     yield fault("dropout_in_evaluation", apart > APART, evidence, fix, f"at most {APART:g}")
-    if patient.task.joint:
-        yield left_out("padding_matters", "its loss is of all rows together")
-        return
     alone = _apart(once, patient.answers(patient.batch(both[:1])), 0) or 0.0
     told = f"of {lengths[both[0]]} beside {lengths[both[1]]} tokens" if lengths[both[1]] > 1 else ""
     evidence = f"a row {told} answers otherwise by {alone:.2g} than alone"
