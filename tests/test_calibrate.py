@@ -22,7 +22,7 @@ from hfkit.evaluation.stats import intervals
 from hfkit.inference import predict_file
 from hfkit.report import write_report
 from hfkit.runs.run import Run
-from hfkit.training import test_split
+from hfkit.training.judging import test_split
 
 WRITTEN = ("predictions.parquet", "metrics.json", "model/config.json", "run.json")
 
@@ -296,7 +296,7 @@ def test_the_pipeline_answers_with_the_calibrated_probabilities(run: Path) -> No
     new = Path(run / "new.csv")
     new.write_text("review,sentiment\n" + "".join(f'"{text}",neg\n' for text in texts))
     from hfkit.config import DataArguments
-    from hfkit.training.judge import evaluate
+    from hfkit.training.judging.judge import evaluate
 
     figures = evaluate(run, DataArguments(dataset=str(new)))
     seen = parquet.read_table(run / "evaluations" / "new" / "predictions.parquet")

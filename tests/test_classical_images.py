@@ -14,7 +14,7 @@ from hfkit.evaluation.stats import intervals
 from hfkit.tasks.image_classification import baselines
 from hfkit.tasks.image_classification.baselines import fit, pixels_logreg
 from hfkit.tasks.rivals import Answer
-from hfkit.training.test_split import fit_baselines
+from hfkit.training.judging.test_split import fit_baselines
 
 NAMES = ["dark", "light"]
 

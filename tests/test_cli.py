@@ -18,7 +18,7 @@ import pytest
 from processes import in_child
 
 from hfkit.cli import runs
-from hfkit.cli.command import _demo, main
+from hfkit.cli.command import demo_of, main
 from hfkit.cli.launch import exit_cleanly
 from hfkit.config import TrainConfig
 from hfkit.config.parsing import parse
@@ -50,7 +50,7 @@ def test_train_leaves_a_whole_run(tiny_run: Path) -> None:
 @pytest.mark.parametrize("task", discover.names())
 def test_every_task_has_a_demo(task: str) -> None:
     for flags in (["--task", task, "--demo"], ["--demo", f"--task={task}"]):
-        config = parse(TrainConfig, _demo(flags), flags)
+        config = parse(TrainConfig, demo_of(flags), flags)
         assert (config.task, config.model, config.dataset) == (
             task,
             *map(discover.find(task).demo.get, ("model", "dataset")),
@@ -271,7 +271,7 @@ def test_train_asks_for_data_with_three_examples(capsys: Captured) -> None:
         assert "--dataset is missing" in said and said.count("\n  hfkit train ") == 3
     for line in said.splitlines()[1:4]:
         flags = shlex.split(line.split("   ")[0])[2:]
-        assert parse(TrainConfig, _demo(flags), flags).dataset
+        assert parse(TrainConfig, demo_of(flags), flags).dataset
 
 
 def test_what_a_killed_run_is_called_does_not_depend_on_who_is_asked(capsys: Captured) -> None:
@@ -328,8 +328,8 @@ def test_help_shows_the_commands_in_groups(capsys: Captured) -> None:
     groups = re.split(r"^(data|train|judge|use|publish):$", page, flags=re.MULTILINE)
     assert groups[1::2] == ["data", "train", "judge", "use", "publish"]
     shown = [re.findall(r"^  ([a-z-]+) ", text, re.MULTILINE) for text in groups[2::2]]
-    assert [names[0] for names in shown] == ["card", "train", "evaluate", "predict", "push"]
-    assert sum(map(len, shown)) == 23 and len(page.splitlines()) <= 46
+    assert [names[0] for names in shown] == ["card", "train", "doctor", "predict", "push"]
+    assert sum(map(len, shown)) == 24 and len(page.splitlines()) <= 48
 
 
 def test_help_is_quick() -> None:

@@ -15,7 +15,7 @@ from hfkit import HfkitError, TrainConfig
 from hfkit.config import DataArguments
 from hfkit.evaluation.predict import load_batches
 from hfkit.models.adapting.freezing import freeze, still_norms
-from hfkit.training.judge import evaluate
+from hfkit.training.judging.judge import evaluate
 
 TINY = {"model": "timm/resnet10t.c3_in1k", "from_scratch": True, "image_size": 32}
 

@@ -27,8 +27,9 @@ from hfkit.data.summary import DataSummary
 from hfkit.models import sharding
 from hfkit.runs import run as runs
 from hfkit.tasks.text_classification.task import TextClassification
-from hfkit.training import job, judge, provenance, test_split
+from hfkit.training import job, provenance
 from hfkit.training.engine import Engine
+from hfkit.training.judging import judge, test_split
 from hfkit.training.signals import stopped_by_signals
 
 Fit = Callable[..., Run]

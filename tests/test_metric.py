@@ -19,7 +19,7 @@ from hfkit.evaluation.metric import Columns, Metric, as_array, figures, looked_a
 from hfkit.evaluation.stats import groups_of, intervals
 from hfkit.tasks import discover
 from hfkit.tasks.spec import TaskSpec
-from hfkit.training.test_split import prediction_table
+from hfkit.training.judging.test_split import prediction_table
 
 ROWS = 240
 Answers = tuple[str, pa.Table, dict[str, np.ndarray]]
@@ -161,7 +161,7 @@ def test_a_figure_without_its_columns_or_without_a_value_is_left_out() -> None:
 STRANGER = {
     "__init__.py": """
 from hfkit.tasks.spec import TaskSpec
-from hfkit.training.test_split import prediction_table
+from hfkit.training.judging.test_split import prediction_table
 SPEC = TaskSpec(("word-finding",), "Finding", "AutoModel", ("ForFinding",), ("tokens",))
 """,
     "metrics.py": """

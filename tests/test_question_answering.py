@@ -327,7 +327,7 @@ def test_a_run_that_dies_after_the_threshold_is_chosen_goes_on(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("hfkit.training.test_split.fit_baselines", dies)
+        patch.setattr("hfkit.training.judging.test_split.fit_baselines", dies)
         with pytest.raises(MemoryError):
             trained(usual)
     finished = trained(usual)

@@ -22,7 +22,7 @@ from tiny_seq2seq import write_model as write_seq2seq
 import hfkit
 from hfkit.data.sources.facts.questions import squad
 from hfkit.data.sources.materials import named_in
-from hfkit.training.test_split import digests
+from hfkit.training.judging.test_split import digests
 
 ROOT = Path(__file__).parents[1]
 EVERY = sorted((ROOT / "recipes").glob("*.py"))

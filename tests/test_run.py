@@ -17,7 +17,7 @@ from hfkit.config import TrainConfig
 from hfkit.config.by_task import elsewhere
 from hfkit.report.page import settings
 from hfkit.runs.run import claim
-from hfkit.training.judge import saved_config
+from hfkit.training.judging.judge import saved_config
 
 CONFIG = TrainConfig(learning_rate=1e-4)
 

@@ -34,7 +34,7 @@ from hfkit.tasks import build_task
 from hfkit.tasks.text_generation.baselines import fit as fit_rivals
 from hfkit.tasks.text_generation.models import try_out
 from hfkit.tasks.text_generation.task import TextGeneration
-from hfkit.training.judge import evaluate
+from hfkit.training.judging.judge import evaluate
 
 CHAT = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}" + END_TOKEN + "\n{% endfor %}"

@@ -35,7 +35,7 @@ from hfkit.tasks.zero_shot_image_classification.task import ImageText
 from hfkit.tasks.zero_shot_image_classification.vectors.losses import joint_loss
 from hfkit.tasks.zero_shot_image_classification.vectors.matching import classified, retrieved
 from hfkit.training.engine import Engine
-from hfkit.training.judge import evaluate
+from hfkit.training.judging.judge import evaluate
 
 NAME = "zero-shot-image-classification"
 

@@ -12,7 +12,7 @@ from guard import Case, cases, contents, refused, write
 import hfkit
 from hfkit.config import DataArguments
 from hfkit.inference import predict_file
-from hfkit.training.judge import evaluate
+from hfkit.training.judging.judge import evaluate
 
 RUN = Path("run")
 

@@ -98,7 +98,7 @@ def _seen(run: "Run", table: "pa.Table") -> int:
     import pyarrow.compute as pc
     from datasets import Dataset
 
-    from hfkit.training import test_split
+    from hfkit.training.judging import test_split
 
     learnt, columns = run.table(test_split.SEEN), [name for name in test_split.TEXTS if name in table.column_names]
     if learnt is None or not columns:

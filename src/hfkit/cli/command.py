@@ -13,6 +13,7 @@ from hfkit import __version__
 from hfkit.base.processes import forget_launch
 from hfkit.base.sanitize import line
 from hfkit.cli.card import parse_card
+from hfkit.cli.doctor import parse_doctor
 from hfkit.cli.hub import data_commands, hub_commands
 from hfkit.cli.judge import judge_commands, parse_evaluate
 from hfkit.cli.labels import parse_labels
@@ -35,8 +36,9 @@ GROUPS = {
 }
 """The commands, as the help shows them."""
 
-OF_DATA = {"evaluate": parse_evaluate, "card": parse_card, "labels": parse_labels, "prove": parse_prove}
-"""The commands that read a data set, whose many flags are parsed apart."""
+APART = {"card": parse_card, "doctor": parse_doctor, "labels": parse_labels, "prove": parse_prove}
+APART |= {"evaluate": parse_evaluate}
+"""The commands whose many flags, those of a data set, have a parser of their own."""
 
 NEED_RUNS = ("evaluate", "calibrate", "labels", "report", "compare", "verify", "push", "push-space")
 """Commands about runs. The others that name one take any model."""
@@ -49,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         _train(arguments[1:])
     if arguments[:1] != ["evaluate"]:
         forget_launch()
-    if arguments[:1] and arguments[0] in OF_DATA:
-        parsed = OF_DATA[arguments[0]](arguments[1:])
+    if arguments[:1] and arguments[0] in APART:
+        parsed = APART[arguments[0]](arguments[1:])
     else:
         parser = _parser()
         known = [command.dest for commands in parser.groups.values() for command in commands]
@@ -102,10 +104,10 @@ def _train(flags: list[str]) -> NoReturn:
     from hfkit.cli.launch import train
     from hfkit.config import TrainConfig
 
-    launch(train, TrainConfig, _demo(flags), argv=flags, recipe="hfkit")
+    launch(train, TrainConfig, demo_of(flags), argv=flags, recipe="hfkit")
 
 
-def _demo(flags: list[str]) -> dict[str, Any]:
+def demo_of(flags: list[str]) -> dict[str, Any]:
     """What `--demo` changes for the task that `flags` name. Another task is refused later, by those who know them."""
     from hfkit.config.by_task import peek
     from hfkit.tasks import discover

@@ -7,6 +7,7 @@ from typing import Any
 from hfkit.base.errors import HfkitError
 from hfkit.cli import add_command, late
 from hfkit.cli.calibrate import calibrate_command
+from hfkit.cli.doctor import HELP as DOCTOR_HELP
 from hfkit.cli.labels import HELP as LABELS_HELP
 from hfkit.cli.monitor import monitor_command
 from hfkit.cli.prove import PROVE_HELP
@@ -17,6 +18,7 @@ EVALUATE_HELP = "a run's figures on another data set"
 
 
 def judge_commands(commands: Any) -> None:
+    commands.add_parser("doctor", help=DOCTOR_HELP, add_help=False)
     commands.add_parser("evaluate", help=EVALUATE_HELP, add_help=False)
     commands.add_parser("labels", help=LABELS_HELP, add_help=False)
     calibrate_command(commands)
@@ -67,7 +69,7 @@ def _evaluate(run_folder: str, data: Any, split: str | None, output: str | None,
     forget_kernels()  # before torch is imported, see there
     from hfkit.cli.launch import quiet_libraries
     from hfkit.hub.fetching import local
-    from hfkit.training.judge import evaluate, validate
+    from hfkit.training.judging.judge import evaluate, validate
 
     quiet_libraries()
 

@@ -59,7 +59,7 @@ def _of_run(run_folder: Path, output: Path | None) -> None:
     from hfkit.report.page import page
     from hfkit.runs.run import Run, reading
     from hfkit.tasks.discover import find
-    from hfkit.training.judge import saved_config
+    from hfkit.training.judging.judge import saved_config
 
     run = Run(run_folder)
     with reading(run):

@@ -62,6 +62,9 @@ class RunArguments:
     explain_speed: bool = knob(
         False, "Say what was chosen for speed, what came of it, and what holds the run back; kept in run.json."
     )
+    doctor: bool = knob(
+        False, "Look at the model at updates 1 and 50, and say what is wrong; kept in doctor.json. See hfkit doctor."
+    )
     push_to_hub: bool = knob(False, "Publish the finished run on the Hub, verified; see hfkit push.")
     hub_model_id: str | None = knob(None, "Where to publish: user/name (--push_to_hub).", needs="push_to_hub")
     hub_private_repo: bool = knob(False, "Make a new repository private (--push_to_hub).", needs="push_to_hub")

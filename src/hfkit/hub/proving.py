@@ -29,7 +29,7 @@ from hfkit.hub.claims import Claim
 from hfkit.models.loading import load_model
 from hfkit.models.names import HUB_FILES, fetch, here
 from hfkit.tasks import discover
-from hfkit.training import test_split
+from hfkit.training.judging import test_split
 
 NAMELESS = re.compile(r"LABEL_\d+")
 """What transformers calls labels that nobody named."""

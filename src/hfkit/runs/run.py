@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Knobs that change where a run is kept or how it is shown, not what is computed: not part of its identity.
 NOT_IDENTITY = {"output_dir", "overwrite", "disable_tqdm", "report_to", "dataloader_num_workers", "reuse_tokens"}
-NOT_IDENTITY |= {"explain_speed", "push_to_hub", "hub_model_id", "hub_private_repo", "hub_revision"}
+NOT_IDENTITY |= {"explain_speed", "doctor", "push_to_hub", "hub_model_id", "hub_private_repo", "hub_revision"}
 
 Shown = TypeVar("Shown")
 

@@ -29,16 +29,19 @@ from hfkit.runs import run as runs
 from hfkit.runs.run import Run
 from hfkit.tasks import Task
 from hfkit.tasks.discover import find
-from hfkit.training import checkpoint, provenance, streaming, test_split
+from hfkit.training import checkpoint, provenance, streaming
 from hfkit.training.callbacks import Callback, closing
 from hfkit.training.callbacks.best import EarlyStopping, ModelKeeper
+from hfkit.training.callbacks.check_up import CheckUp
 from hfkit.training.callbacks.log import Log, append
 from hfkit.training.callbacks.nan_guard import NanGuard
 from hfkit.training.callbacks.progress import Progress
 from hfkit.training.callbacks.saver import Saver, restore
 from hfkit.training.callbacks.speed import Speed
 from hfkit.training.callbacks.weights import Ema, Unfreeze
+from hfkit.training.doctor.patient import Patient
 from hfkit.training.engine import Engine
+from hfkit.training.judging import test_split
 from hfkit.training.optim import build_optimizer, build_scheduler
 from hfkit.training.saving import prove_savable, save_model
 from hfkit.training.signals import stopped_by_signals
@@ -245,6 +248,10 @@ def _callbacks(job: Job, rows: DatasetDict) -> list[Callback]:
     if config.early_stopping_patience is not None:
         patience, threshold = config.early_stopping_patience, config.early_stopping_threshold
         chosen.append(EarlyStopping(metric, greater, patience, threshold))
+    if config.doctor:
+        chosen.append(
+            CheckUp(run, Patient(config, job.task, job.model, job.processor, job.data, job.encoded, rows=rows["train"]))
+        )
     chosen.append(Saver(run.path / "checkpoints", config.save_total_limit))
     return [*chosen, Speed(run)] if config.explain_speed else chosen
 

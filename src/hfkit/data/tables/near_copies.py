@@ -40,18 +40,22 @@ _PLANE = 0x10000  # above it are rare characters and emoji: letters that count o
 def told(data: Mapping[str, Dataset]) -> list[str]:
     """A note for each two splits that share near-copies. They are counted and kept: what is alike is for people to
     say."""
-    columns = [name for name in TEXTS if all(name in rows.column_names for rows in data.values())]
-    if not columns:
-        return []
-    texts = {
-        role: list(map("\n".join, zip(*(rows[name] for name in columns), strict=True))) for role, rows in data.items()
-    }
     notes = []
-    for (later, earlier), pairs in near_copies(texts).items():
+    for (later, earlier), pairs in (among(data) or {}).items():
         first, like = data[later][pairs[0][0]]["id"], data[earlier][pairs[0][1]]["id"]
         many = f"near-copies of {earlier} in {later}: {counted(len(pairs), 'text')}, {first} of {like} the first"
         notes.append(f"{many} (half of the shorter one or more, word for word): kept")
     return notes
+
+
+def among(data: Mapping[str, Dataset]) -> dict[tuple[str, str], list[tuple[int, int]]] | None:
+    """`near_copies` of splits of texts; None of others."""
+    columns = [name for name in TEXTS if all(name in rows.column_names for rows in data.values())]
+    if not columns:
+        return None
+    return near_copies(
+        {role: list(map("\n".join, zip(*(rows[name] for name in columns), strict=True))) for role, rows in data.items()}
+    )
 
 
 def near_copies(splits: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], list[tuple[int, int]]]:

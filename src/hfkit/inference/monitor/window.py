@@ -15,7 +15,7 @@ from hfkit.evaluation.confidence.thresholds import decided
 from hfkit.evaluation.metric import as_array
 from hfkit.inference.readers import open_rows
 from hfkit.runs.run import Run
-from hfkit.training.test_split import TEXT_KEPT, VALIDATION
+from hfkit.training.judging.test_split import TEXT_KEPT, VALIDATION
 
 SAMPLE = 1000
 """Texts that are read again: enough for the tests, and seconds whatever the file's size."""

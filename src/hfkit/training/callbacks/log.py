@@ -9,12 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from hfkit.base.atomic import write_text, writing
+from hfkit.models import sharding
 from hfkit.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from hfkit.data.batching import Update
-    from hfkit.training.engine import Engine
+    from hfkit.training.engine import Engine, Share
+
+SAMPLE = 1024  # numbers of each parameter, about, by which an update is measured
 
 
 class Log(Callback):
@@ -24,6 +29,8 @@ class Log(Callback):
     def __init__(self, run: Path) -> None:
         self.log, self.timing = run / "log.jsonl", run / "timing.jsonl"
         self.padding: list[float] = []
+        self.clipped: list[bool] = []
+        self.before: list[torch.Tensor] = []
 
     def on_train_begin(self, engine: "Engine") -> None:
         self.began, self.rows, self.tokens = time.perf_counter(), engine.state.examples, engine.state.tokens
@@ -31,10 +38,14 @@ class Log(Callback):
             with writing(self.log):
                 self.log.touch()
 
+    def on_backward(self, engine: "Engine", update: "Update", share: "Share", loss: float) -> None:
+        self.clipped.append(0 < engine.config.max_grad_norm < engine.grad_norm)
+        self.before = sampled(engine.module) if self._due(engine, engine.state.step + 1) else []
+
     def on_update_end(self, engine: "Engine", update: "Update") -> None:
         state = engine.state
         self.padding.append(engine.plan.padding(update.batches))
-        if state.step % engine.config.logging_steps and state.step != engine.total_steps:
+        if not self._due(engine, state.step):
             return
         (loss,) = engine.sum([state.loss_sum])
         entry = {
@@ -45,10 +56,12 @@ class Log(Callback):
             "learning_rate": max(group["lr"] for group in engine.optimizer.param_groups),
             # fp16 overflows now and then, and JSON has no Infinity.
             "grad_norm": round(engine.grad_norm, 5) if math.isfinite(engine.grad_norm) else None,
+            "clipped": round(sum(self.clipped) / max(len(self.clipped), 1), 4),
+            "update_ratio": _ratio(self.before, sampled(engine.module)),
             "padding": round(sum(self.padding) / len(self.padding), 4),
         }
         entry |= engine.task.logged(engine.model)
-        state.loss_sum, state.loss_weight, self.padding = 0.0, 0.0, []
+        state.loss_sum, state.loss_weight, self.padding, self.clipped, self.before = 0.0, 0.0, [], [], []
         self._write(engine, entry)
         seconds = time.perf_counter() - self.began
         if engine.accelerator.is_main_process:
@@ -75,19 +88,46 @@ class Log(Callback):
         self.began += time.perf_counter() - stopped
 
     def state_dict(self) -> dict[str, Any]:
-        return {"lines": self.log.read_text(encoding="utf-8") if self.log.exists() else "", "padding": self.padding}
+        return {
+            "lines": self.log.read_text(encoding="utf-8") if self.log.exists() else "",
+            "padding": self.padding,
+            "clipped": self.clipped,
+        }
 
     def load_state_dict(self, engine: "Engine", state: dict[str, Any]) -> None:
-        self.padding = list(state["padding"])
+        self.padding, self.clipped = list(state["padding"]), list(state.get("clipped", []))
         if engine.accelerator.is_main_process:
             with writing(self.log):
                 write_text(self.log, state["lines"])
+
+    def _due(self, engine: "Engine", step: int) -> bool:
+        return step % engine.config.logging_steps == 0 or step == engine.total_steps
 
     def _write(self, engine: "Engine", entry: dict[str, Any]) -> None:
         if engine.accelerator.is_main_process:
             append(self.log, entry)
         if engine.config.report_to:
             engine.accelerator.log({k: v for k, v in entry.items() if k != "step"}, step=entry["step"])
+
+
+def sampled(model: torch.nn.Module) -> list[torch.Tensor]:
+    """Rows all over each parameter that learns, about `SAMPLE` numbers: a copy that costs a thousandth of an update."""
+    kept = []
+    for parameter in model.parameters():
+        if parameter.requires_grad and (own := sharding.local(parameter.detach())).numel():
+            step = max(1, own.numel() // SAMPLE) if own.ndim else 1
+            rows = own[:: min(step, own.shape[0])] if own.ndim else own
+            kept.append(rows[:SAMPLE].clone())
+    return kept
+
+
+def _ratio(before: list[torch.Tensor], after: list[torch.Tensor]) -> float | None:
+    """How far an update moved the weights, by their norm, as seen on a sample; one wait for the device."""
+    if len(before) != len(after) or not before:
+        return None
+    moved = torch.nn.utils.get_total_norm(torch._foreach_sub(after, before))
+    ratio = float(moved / torch.nn.utils.get_total_norm(before).clamp(min=1e-12))
+    return float(f"{ratio:.4g}") if math.isfinite(ratio) else None
 
 
 def append(path: Path, entry: dict[str, Any]) -> None:

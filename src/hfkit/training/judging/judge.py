@@ -31,7 +31,7 @@ from hfkit.runs import run as runs
 from hfkit.runs.run import Run
 from hfkit.tasks import Task
 from hfkit.tasks.discover import find
-from hfkit.training import test_split
+from hfkit.training.judging import test_split
 
 
 def evaluate(

@@ -21,6 +21,7 @@ from hfkit.runs.run import Run
 from hfkit.tasks import Task
 from hfkit.tasks.discover import find
 from hfkit.training.callbacks.log import append
+from hfkit.training.doctor.after_checks import one_class
 
 if TYPE_CHECKING:
     from hfkit.training.job import Job
@@ -58,6 +59,7 @@ def write(job: "Job", train_seconds: float) -> None:
             if task is not job.task:
                 judged[split] = task.by_example(encoded[split], encoded[split], judged[split])
     evaluated = time.perf_counter()
+    _warn(job, judged)
     job.accelerator.end_training()  # trackers too: nothing may be logged, and nothing wait for the others after this
     if not job.accelerator.is_main_process:
         return
@@ -91,6 +93,16 @@ def write(job: "Job", train_seconds: float) -> None:
             # Last of all: until then a run that is stopped finds its best model as its checkpoints know it.
             run.update(task_settings=task.settings())
             model.config.save_pretrained(run.model_path)
+
+
+def _warn(job: "Job", judged: dict[str, Any]) -> None:
+    """Say, on the screen and in run.json, that a model gives one answer alone."""
+    told = {split: one_class(columns, job.task.classes) for split, columns in judged.items() if columns}
+    warnings = [f"{split}: {sentence}" for split, sentence in told.items() if sentence]
+    for sentence in warnings:
+        job.accelerator.print(f"warning: {sentence}; see hfkit doctor {job.run.path}")
+    if warnings and job.accelerator.is_main_process:
+        job.run.update(warnings=warnings)
 
 
 def files(run: Run) -> dict[str, Any]:

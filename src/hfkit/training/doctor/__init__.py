@@ -1,0 +1,1 @@
+"""The doctor: what is wrong with data, model and settings before training, on its way, and after."""
