@@ -30,7 +30,7 @@ for _variable in ("HFKIT_DEBUG", "ACCELERATE_MIXED_PRECISION", "RANK", "LOCAL_RA
     os.environ.pop(_variable, None)
 
 import pytest
-from words import WORDS_BAD, WORDS_GOOD, WORDS_PLAIN
+from words import WORDS_BAD, WORDS_GOOD, WORDS_PLAIN, review
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -97,15 +97,6 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         for module in (commits, huggingface_hub.utils._http):
             monkeypatch.setattr(module, "time", clock)
         yield server
-
-
-def review(number: int, good: bool, words: int = 10) -> str:
-    """A made review: `words` words, three of which tell good from bad. Equal arguments give an equal text."""
-    telling = WORDS_GOOD if good else WORDS_BAD
-    body = [WORDS_PLAIN[(number * 7 + place * 5 + number // 13 * place) % len(WORDS_PLAIN)] for place in range(words)]
-    for place in range(3):
-        body[(number + place * 3) % words] = telling[(number + place * (1 + number // 8)) % len(telling)]
-    return " ".join([*body, str(number)])
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as parquet
 import pytest
-from conftest import review
+from words import review
 
 from hfkit.base.untrusted import read_json_file
 from hfkit.cli import main

@@ -75,7 +75,10 @@ def _of_run(run_folder: Path, output: Path | None) -> None:
     found = doubts(data, spec, settings, run)
     _tell(found, output)
     test = [row for row in found.doubted() if found.split[row] == "test"][:SHOWN]
-    kept = {"labels": len(found.rows), "wrong": found.wrong._asdict()}
+    kept = {
+        "labels": len(found.rows),
+        "wrong": {"value": found.wrong.value, "low": found.wrong.low, "high": found.wrong.high},
+    }
     entries = [
         {name: entry[name] for name in entry if name not in ("text", "text_pair")} for entry in found.entries(test)
     ]

@@ -49,8 +49,8 @@ def look(
     }
     if window.truth is not None and (known := window.truth >= 0).any():
         same = window.answer[known] == window.truth[known]
-        interval = wilson(int(same.sum()), len(same))
-        found["accuracy"] = interval._asdict() | {"n": len(same)}
+        value, low, high = wilson(int(same.sum()), len(same))
+        found["accuracy"] = {"value": value, "low": low, "high": high, "n": len(same)}
     return found
 
 

@@ -111,13 +111,16 @@ class Log(Callback):
 
 
 def sampled(model: torch.nn.Module) -> list[torch.Tensor]:
-    """Rows all over each parameter that learns, about `SAMPLE` numbers: a copy that costs a thousandth of an update."""
-    kept = []
+    """Rows all over each parameter that learns, about `SAMPLE` numbers: a copy that costs a thousandth of an update.
+    Nothing of weights that are sharded: a process knows its own part of them alone."""
+    kept: list[torch.Tensor] = []
+    if sharding.is_sharded(model):
+        return kept
     for parameter in model.parameters():
-        if parameter.requires_grad and (own := sharding.local(parameter.detach())).numel():
-            step = max(1, own.numel() // SAMPLE) if own.ndim else 1
-            rows = own[:: min(step, own.shape[0])] if own.ndim else own
-            kept.append(rows[:SAMPLE].clone())
+        if parameter.requires_grad and (own := parameter.detach()).numel():
+            own = own if own.ndim else own[None]
+            step = max(1, own.numel() // SAMPLE)
+            kept.append(own[:: min(step, own.shape[0])][:SAMPLE].clone())
     return kept
 
 
@@ -125,7 +128,7 @@ def _ratio(before: list[torch.Tensor], after: list[torch.Tensor]) -> float | Non
     """How far an update moved the weights, by their norm, as seen on a sample; one wait for the device."""
     if len(before) != len(after) or not before:
         return None
-    moved = torch.nn.utils.get_total_norm(torch._foreach_sub(after, before))
+    moved = torch.nn.utils.get_total_norm([new - old for new, old in zip(after, before, strict=True)])
     ratio = float(moved / torch.nn.utils.get_total_norm(before).clamp(min=1e-12))
     return float(f"{ratio:.4g}") if math.isfinite(ratio) else None
 

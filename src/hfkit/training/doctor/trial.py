@@ -108,7 +108,9 @@ def _kept(optimizer: Any, learning: list[nn.Parameter], clipped: float) -> float
         for group in optimizer.param_groups:
             group["weight_decay"] = 0.0
         gradients = [one.grad if one.grad is None else one.grad.clone() for one in learning]
-        torch._foreach_mul_([one.grad for one in learning if one.grad is not None], scale)
+        for one in learning:
+            if one.grad is not None:
+                one.grad.mul_(scale)
         ratios.append(_step(optimizer, learning))
         optimizer.state.clear()
         with torch.no_grad():
