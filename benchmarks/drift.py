@@ -84,7 +84,7 @@ def main(pairs: int = 500, quick: bool = False) -> bool:
         "another domain": answered(list(other["text"]), list(other["label"])),
         "another language": answered(list(chinese["text"]), [0] * len(chinese)),
         "20 % typos": answered([typos(text, change) for text in texts[: size * 2]], truth[: size * 2]),
-        "cut at 300 signs": answered([text[:300] for text in texts[: size * 2]], truth[: size * 2]),
+        "cut at 300 characters": answered([text[:300] for text in texts[: size * 2]], truth[: size * 2]),
     }
     found = {name: [one["drift"] for one in seen(kind, power, any_of(kind))] for name, kind in kinds.items()}
     share = list(seen(same, power, lambda: rng.choice(len(same), size, replace=False, p=weights)))
